@@ -1,0 +1,150 @@
+//! The one error type: what kind of trouble, a message, a hint, and the cause.
+//!
+//! The kind decides the exit code and the HTTP status in one table here, so that every command and every endpoint
+//! answers the same trouble the same way. Messages are lower case, say what could not be done and name the object;
+//! a hint says what to do next.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The kinds of trouble that callers tell apart; each has one exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A check found something: report findings, a difference, a sick lake.
+    Finding,
+    /// The command line, a parameter or the configuration is wrong.
+    Usage,
+    /// The statement or the data that was given cannot be used.
+    Input,
+    /// Storage, network or another program did not do its part.
+    Unavailable,
+    /// Someone else wrote first.
+    Conflict,
+    /// Done, but not all: rejects above the limit, a truncated source, a hole in the coverage.
+    Incomplete,
+    /// Another run holds the lock.
+    Locked,
+    /// Stored data is not what was written.
+    Integrity,
+    /// The user, a signal or a time limit stopped it.
+    Cancelled,
+    /// A bug of ours.
+    Internal,
+}
+
+impl Kind {
+    /// The process's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Finding => 1,
+            Kind::Usage => 2,
+            Kind::Input | Kind::Unavailable | Kind::Conflict | Kind::Internal => 3,
+            Kind::Incomplete => 4,
+            Kind::Locked => 5,
+            Kind::Integrity => 6,
+            Kind::Cancelled => 130,
+        }
+    }
+}
+
+/// An error as a user sees it. Boxed, so that a `Result` stays small.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), hint: None, source: None }))
+    }
+
+    /// The command line, a parameter or the configuration is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// The statement or the data that was given cannot be used.
+    pub fn input(message: impl Into<String>) -> Self {
+        Error::new(Kind::Input, message)
+    }
+
+    /// Says what to do next; a later hint replaces an earlier one.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Keeps the cause, which is printed after the message.
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            // Many libraries repeat their cause in their own text; say each thing once.
+            let text = error.to_string();
+            write!(f, ": {text}")?;
+            cause = error.source().filter(|next| !text.contains(&next.to_string()));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Adds what we were doing where the object is known: path, table, line, version.
+pub trait Context<T> {
+    fn context<M: Into<String>>(self, kind: Kind, message: impl FnOnce() -> M) -> Result<T>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Result<T, E> {
+    fn context<M: Into<String>>(self, kind: Kind, message: impl FnOnce() -> M) -> Result<T> {
+        self.map_err(|error| Error::new(kind, message()).caused_by(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_printed_once() {
+        let io = std::io::Error::other("disk full");
+        let error = Err::<(), _>(io).context(Kind::Unavailable, || "cannot write x").unwrap_err();
+        assert_eq!(error.to_string(), "cannot write x: disk full");
+        assert_eq!(error.kind().exit_code(), 3);
+    }
+}
