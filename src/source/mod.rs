@@ -1,0 +1,108 @@
+//! Bytes arrive and leave as lines: files, standard input and API answers, whatever form they have.
+//!
+//! ```text
+//! file, stdin, reader -> inflate (plain, gzip, zstd) -> sniff -> lines  (NDJSON)  -> Chunk { bytes, lines, faults }
+//!                                                             -> values (arrays, pages, concatenated JSON)
+//! ```
+//!
+//! A chunk is one contiguous piece of the decompressed stream, owned, so that it can go to a worker thread; its lines
+//! are ranges of it. Whatever is not a line is counted: blank lines by number, damage as a [`Fault`], so that the
+//! number of the last line equals lines + faults + blanks. Memory is bounded by the chunk size and the longest line
+//! that is allowed, whatever the input. All of it is synchronous: a source runs on a thread of its own.
+
+mod fault;
+mod gzip;
+mod inflate;
+mod input;
+mod lines;
+mod reader;
+mod resume;
+mod sniff;
+mod values;
+mod zstd;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+pub use fault::Fault;
+pub use input::{Input, expand};
+pub use reader::Source;
+
+/// Bounds of one source.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// About so many bytes make a chunk.
+    pub chunk_bytes: usize,
+    /// A longer line is a fault, and is never in memory as a whole.
+    pub max_line_bytes: usize,
+    /// Decompressed bytes per compressed byte above which a source is taken for a bomb, once it gave 64 MiB.
+    pub max_ratio: u64,
+    /// Decompressed bytes that one compressed source may give.
+    pub max_output: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { chunk_bytes: 4 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
+    }
+}
+
+/// A contiguous piece of the decompressed stream, with its lines.
+///
+/// `bytes` has at least [`SPARE_BYTES`] of capacity behind its end.
+#[derive(Debug)]
+pub struct Chunk {
+    pub bytes: Vec<u8>,
+    pub lines: Vec<Line>,
+    pub faults: Vec<Fault>,
+    /// Lines of nothing but white space.
+    pub blank: u64,
+    /// Where the source stands behind this chunk.
+    pub end: Mark,
+}
+
+/// The JSON parser reads whole vectors, beyond the end of a short line.
+pub const SPARE_BYTES: usize = 64;
+
+/// One event's bytes, without line ending, separators and envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// In the chunk's bytes.
+    pub range: Range<usize>,
+    /// Running number in the source, from 1; faults and blank lines have one too.
+    pub number: u64,
+    /// Of the first byte in the decompressed stream.
+    pub offset: u64,
+}
+
+/// A place in a source that a later run can find again, in this file or in another one that begins with the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Decompressed bytes up to the end of the last whole line. A piece that was cut off lies behind it, so that it is
+    /// read again when the rest has arrived.
+    pub offset: u64,
+    /// Lines so far, with blanks and faults.
+    pub number: u64,
+    /// SHA-256 of the decompressed stream from its start to `offset`.
+    pub hash: [u8; 32],
+}
+
+/// What a source begins with: SHA-256 of its first `head_len` decompressed bytes, at most 4096.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub head_len: u64,
+    pub head: [u8; 32],
+}
+
+/// How a source ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Complete,
+    /// `reason` is one of `truncated`, `corrupt`, `bomb`, `unterminated`, `unreadable`, `utf-16`.
+    Incomplete {
+        reason: &'static str,
+        detail: String,
+    },
+}

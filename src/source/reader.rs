@@ -1,0 +1,335 @@
+//! One source: reads ahead, has the lines found, and hands them out in chunks.
+
+use std::fs::File;
+use std::io::Read;
+use std::mem;
+use std::path::PathBuf;
+
+use memchr::memchr;
+use sha2::{Digest, Sha256};
+
+use super::fault::Passing;
+use super::inflate::{Damage, Inflate};
+use super::lines::{Items, leading_zeros};
+use super::sniff::{Form, MARK, SNIFF_BYTES};
+use super::values::Step;
+use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES};
+use crate::error::{Context, Kind, Result};
+
+/// What [`Source::identity`] covers.
+const HEAD_BYTES: usize = 4096;
+
+/// A stream of events, read from its start to its end.
+pub struct Source {
+    pub(super) name: String,
+    /// Set when the source can be opened again.
+    pub(super) path: Option<PathBuf>,
+    size: Option<u64>,
+    pub(super) options: Options,
+    pub(super) inflate: Inflate,
+    /// Read and not handed out; the first byte is at `base` of the stream.
+    pub(super) buffer: Vec<u8>,
+    pub(super) base: u64,
+    /// Of the stream up to `base`.
+    pub(super) hasher: Sha256,
+    /// Of the last line that was found.
+    pub(super) number: u64,
+    /// Unknown until the first bytes are there.
+    pub(super) form: Option<Form>,
+    identity: Option<Identity>,
+    /// No more bytes will come.
+    pub(super) is_ended: bool,
+    damage: Option<Damage>,
+    /// Everything was handed out.
+    is_finished: bool,
+    outcome: Outcome,
+}
+
+/// How far the bytes of a fault reach.
+enum Until {
+    ItemEnds,
+    /// NUL bytes, and the newline behind them.
+    ZerosEnd,
+    StreamEnds,
+}
+
+impl Source {
+    /// Opens a file or standard input.
+    pub fn open(input: &Input, options: Options) -> Result<Source> {
+        let Input::File(path) = input else {
+            return Ok(Source::from_reader("-", Box::new(std::io::stdin()), None, options));
+        };
+        let cannot = || format!("cannot open {}", path.display());
+        let file = File::open(path).context(Kind::Unavailable, cannot)?;
+        let metadata = file.metadata().context(Kind::Unavailable, cannot)?;
+        // A pipe has a name too, but neither a size nor a second reading.
+        let size = metadata.is_file().then_some(metadata.len());
+        let mut source = Source::from_reader(&path.to_string_lossy(), Box::new(file), size, options);
+        source.path = size.map(|_| path.clone());
+        Ok(source)
+    }
+
+    /// A source over any reader; `size` is in bytes as the reader gives them.
+    pub fn from_reader(name: &str, reader: Box<dyn Read + Send>, size: Option<u64>, options: Options) -> Source {
+        Source {
+            name: name.to_owned(),
+            path: None,
+            size,
+            inflate: Inflate::new(reader, &options),
+            options,
+            buffer: Vec::new(),
+            base: 0,
+            hasher: Sha256::new(),
+            number: 0,
+            form: None,
+            identity: None,
+            is_ended: false,
+            damage: None,
+            is_finished: false,
+            outcome: Outcome::Complete,
+        }
+    }
+
+    /// The path as it was given, `-` for standard input.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of the file as it is stored.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Of these, bytes read so far.
+    pub fn raw_bytes_read(&self) -> u64 {
+        self.inflate.raw_bytes()
+    }
+
+    /// How the source ended; final once [`Source::next`] gave `None`.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome.clone()
+    }
+
+    /// What the source begins with.
+    pub fn identity(&mut self) -> Result<Identity> {
+        self.begin();
+        // `begin` sets it.
+        Ok(self.identity.unwrap_or(Identity { head_len: 0, head: Sha256::digest([]).into() }))
+    }
+
+    /// The next piece with its lines; `None` is the end, and then the outcome says of what kind.
+    #[allow(clippy::should_implement_trait, reason = "an iterator of results would go on after an error")]
+    pub fn next(&mut self) -> Result<Option<Chunk>> {
+        Ok(self.advance(u64::MAX))
+    }
+
+    /// Reads the head, and tells the form.
+    pub(super) fn begin(&mut self) {
+        if self.form.is_some() {
+            return;
+        }
+        self.fill(SNIFF_BYTES);
+        let head = &self.buffer[..self.buffer.len().min(HEAD_BYTES)];
+        self.identity = Some(Identity { head_len: head.len() as u64, head: Sha256::digest(head).into() });
+        if self.buffer.starts_with(MARK) {
+            self.consume(MARK.len());
+        }
+        self.form = Some(Form::of(&self.buffer, self.base, self.options.max_line_bytes));
+    }
+
+    /// The next chunk of what lies before `limit`; `None` when nothing is left there.
+    pub(super) fn advance(&mut self, limit: u64) -> Option<Chunk> {
+        self.begin();
+        let mut target = self.options.chunk_bytes.max(1);
+        while !self.is_finished {
+            let room = usize::try_from(limit.saturating_sub(self.base)).unwrap_or(usize::MAX);
+            self.fill(target.min(room));
+            let end = self.buffer.len().min(room).min(target);
+            let is_last = self.is_ended && end == self.buffer.len();
+            let is_whole = self.damage.as_ref().is_none_or(|damage| damage.is_behind);
+
+            let mut items = self.items();
+            let (bytes, base) = (&self.buffer[..end], self.base);
+            let (cut, is_broken) = match &mut self.form {
+                Some(Form::Lines(lines)) => (lines.scan(bytes, base, is_last && is_whole, &mut items), false),
+                Some(Form::Values(values)) => {
+                    let scan = values.scan(bytes, base, is_last && is_whole, &mut items);
+                    (scan.cut, scan.is_broken)
+                }
+                Some(Form::Utf16) | None => (0, true),
+            };
+            if !items.is_empty() {
+                return Some(self.hand_out(cut, items));
+            }
+            self.consume(cut);
+            let left = end - cut;
+            if is_broken {
+                return Some(self.pass("syntax", Until::StreamEnds));
+            }
+            if is_last {
+                if left > 0 {
+                    return Some(self.pass_over("truncated"));
+                }
+                self.finish();
+            } else if left > self.options.max_line_bytes.saturating_add(1) {
+                return Some(self.pass_over("line-too-long"));
+            } else if end == room && cut == 0 {
+                return None;
+            }
+            // A line that is longer than a chunk: twice as much each time, so that the copies stay few.
+            target =
+                target.max(left.saturating_mul(2)).min(self.options.max_line_bytes.saturating_add(2)).max(left + 1);
+        }
+        None
+    }
+
+    pub(super) fn items(&self) -> Items {
+        Items { number: self.number, max_line_bytes: self.options.max_line_bytes, ..Items::default() }
+    }
+
+    /// Reads until the buffer has `target` bytes, or the stream ends.
+    pub(super) fn fill(&mut self, target: usize) {
+        let mut have = self.buffer.len();
+        if have >= target || self.is_ended {
+            return;
+        }
+        self.buffer.reserve(target - have + SPARE_BYTES);
+        self.buffer.resize(target, 0);
+        while have < target {
+            match self.inflate.read(&mut self.buffer[have..]) {
+                Ok(0) => {
+                    self.is_ended = true;
+                    break;
+                }
+                Ok(count) => have += count,
+                Err(damage) => {
+                    self.damage = Some(damage);
+                    self.is_ended = true;
+                    break;
+                }
+            }
+        }
+        self.buffer.truncate(have);
+    }
+
+    /// Takes the first `cut` bytes of the buffer, with the lines found in them.
+    pub(super) fn hand_out(&mut self, cut: usize, items: Items) -> Chunk {
+        let mut rest = Vec::with_capacity(self.buffer.len() - cut + SPARE_BYTES);
+        rest.extend_from_slice(&self.buffer[cut..]);
+        let mut bytes = mem::replace(&mut self.buffer, rest);
+        bytes.truncate(cut);
+        bytes.reserve(SPARE_BYTES);
+        self.hasher.update(&bytes);
+        self.base += cut as u64;
+        self.number = items.number;
+        Chunk { bytes, lines: items.lines, faults: items.faults, blank: items.blank, end: self.mark() }
+    }
+
+    /// Drops the first `count` bytes of the buffer.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.hasher.update(&self.buffer[..count]);
+        self.buffer.drain(..count);
+        self.base += count as u64;
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { offset: self.base, number: self.number, hash: self.hasher.clone().finalize().into() }
+    }
+
+    /// Makes a fault of the line at the start of the buffer, whose end is not in sight.
+    fn pass_over(&mut self, reason: &'static str) -> Chunk {
+        let is_zero = matches!(self.form, Some(Form::Lines(_))) && self.buffer.first() == Some(&0);
+        if is_zero { self.pass("nul-run", Until::ZerosEnd) } else { self.pass(reason, Until::ItemEnds) }
+    }
+
+    /// Makes a fault of what begins at the start of the buffer, in constant memory.
+    fn pass(&mut self, reason: &'static str, until: Until) -> Chunk {
+        let before = self.mark();
+        self.number += 1;
+        let mut passing = Passing::new(self.number, self.base, reason);
+        let mut until = until;
+        let end = loop {
+            let found = self.end(&mut until, &mut passing);
+            let (end, next) = found.unwrap_or((self.buffer.len(), self.buffer.len()));
+            passing.push(&self.buffer[..end]);
+            self.consume(next);
+            if found.is_some() {
+                break self.mark();
+            }
+            // Bytes ahead of the scanner, so that the last ones are told as such.
+            self.fill(self.options.chunk_bytes.max(1));
+            if self.buffer.is_empty() {
+                break if self.ends_within(&until, &mut passing) { before } else { self.mark() };
+            }
+        };
+        let trims = matches!(self.form, Some(Form::Lines(_)));
+        let faults = vec![passing.finish(trims)];
+        Chunk {
+            bytes: Vec::with_capacity(SPARE_BYTES),
+            lines: Vec::new(),
+            faults,
+            blank: 0,
+            end: Mark { number: self.number, ..end },
+        }
+    }
+
+    /// Where in the buffer the passing piece ends, and where the next one begins.
+    fn end(&mut self, until: &mut Until, passing: &mut Passing) -> Option<(usize, usize)> {
+        match (&until, &mut self.form) {
+            (Until::ItemEnds, Some(Form::Lines(_))) => memchr(b'\n', &self.buffer).map(|at| (at, at + 1)),
+            (Until::ItemEnds, Some(Form::Values(values))) => match values.step(&self.buffer, self.base) {
+                Step::Item { whole, .. } => Some(((whole.end - self.base) as usize, (whole.end - self.base) as usize)),
+                Step::Broken { .. } => {
+                    passing.set_reason("syntax");
+                    *until = Until::StreamEnds;
+                    None
+                }
+                // Nothing is closed within an item.
+                Step::Closed { .. } | Step::More => None,
+            },
+            (Until::ZerosEnd, _) => {
+                let zeros = leading_zeros(&self.buffer);
+                (zeros < self.buffer.len()).then(|| (zeros, zeros + usize::from(self.buffer[zeros] == b'\n')))
+            }
+            (Until::StreamEnds, _) | (Until::ItemEnds, _) => None,
+        }
+    }
+
+    /// The stream ended in a fault: says why, and whether the piece may get longer once the source is repaired.
+    fn ends_within(&mut self, until: &Until, passing: &mut Passing) -> bool {
+        let is_cut_off = self.damage.as_ref().is_some_and(|damage| !damage.is_behind);
+        let detail = match (&self.form, until) {
+            (Some(Form::Utf16), _) => {
+                passing.set_reason("utf-16");
+                self.outcome =
+                    Outcome::Incomplete { reason: "utf-16", detail: "the text is UTF-16; convert it to UTF-8".into() };
+                self.is_finished = true;
+                return true;
+            }
+            _ if is_cut_off => {
+                passing.set_reason("truncated");
+                self.finish();
+                return true;
+            }
+            (Some(Form::Values(_)), Until::StreamEnds) => "brackets do not match",
+            (Some(Form::Values(values)), _) if values.in_item() => "the last value does not end",
+            _ => return false,
+        };
+        passing.set_reason("syntax");
+        self.outcome = Outcome::Incomplete { reason: "unterminated", detail: detail.into() };
+        self.is_finished = true;
+        true
+    }
+
+    /// Nothing is left.
+    fn finish(&mut self) {
+        self.is_finished = true;
+        let is_open = matches!(&self.form, Some(Form::Values(values)) if values.is_open());
+        if let Some(damage) = &self.damage {
+            self.outcome = Outcome::Incomplete { reason: damage.reason, detail: damage.detail.clone() };
+        } else if is_open {
+            let detail = "the array or page is not closed".into();
+            self.outcome = Outcome::Incomplete { reason: "unterminated", detail };
+        }
+    }
+}
