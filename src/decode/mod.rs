@@ -1,0 +1,32 @@
+//! A line becomes a row of its event class, and a row becomes the line again.
+//!
+//! ```text
+//! line -> parse (simd-json tape) -> route (class, time) -> check (all that can fail) -> fill (columns) -> flush
+//! ```
+//!
+//! Hidden in here: how columns are built, how producers' field order is remembered, and where values go that have no
+//! place in a column: into `_extra`, keyed by their JSON pointer. `check` resolves every key before `fill` writes the
+//! first value, so a reject leaves nothing behind and `fill` cannot fail. `Encoder` is the inverse; decoding and
+//! encoding give the same JSON value, apart from explicit nulls of typed objects and the spelling of numbers.
+
+mod check;
+mod columns;
+mod decoder;
+mod drift;
+mod encode;
+mod extra;
+mod json;
+mod number;
+#[cfg(test)]
+mod properties;
+mod reject;
+mod route;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use decoder::{Decoder, Options, RowOrigin};
+pub use drift::Drift;
+pub use encode::Encoder;
+pub use reject::Reject;
