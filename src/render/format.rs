@@ -1,0 +1,131 @@
+//! The names of the formats, and which of them a file's suffix means.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use crate::error::Error;
+
+/// The text formats. Names of psql, DuckDB, sqlite3 and ClickHouse are aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A box around aligned columns
+    #[value(aliases = ["box", "column"])]
+    Table,
+    /// Comma-separated values (RFC 4180)
+    Csv,
+    /// Tab-separated values
+    #[value(alias = "tabs")]
+    Tsv,
+    /// One JSON array of objects
+    Json,
+    /// One JSON object per line
+    #[value(aliases = ["jsonl", "jsonlines"])]
+    Ndjson,
+    /// A Markdown table
+    #[value(alias = "md")]
+    Markdown,
+    /// One line per value
+    #[value(aliases = ["vertical", "expanded"])]
+    Line,
+}
+
+impl Format {
+    /// The format that the suffix of a file name means, if it means one.
+    pub fn from_path(path: &Path) -> Option<Format> {
+        let suffix = path.extension()?.to_str()?.to_ascii_lowercase();
+        match suffix.as_str() {
+            "txt" => Some(Format::Table),
+            "csv" => Some(Format::Csv),
+            "tsv" | "tab" => Some(Format::Tsv),
+            "json" => Some(Format::Json),
+            "ndjson" | "jsonl" => Some(Format::Ndjson),
+            "md" => Some(Format::Markdown),
+            _ => None,
+        }
+    }
+
+    /// The name, without aliases.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Markdown => "markdown",
+            Format::Line => "line",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Format, Error> {
+        if let Ok(format) = <Format as ValueEnum>::from_str(text, true) {
+            return Ok(format);
+        }
+        let error = Error::usage(format!("no output format `{text}`"));
+        let wanted = text.to_ascii_lowercase();
+        let nearest = Format::value_variants()
+            .iter()
+            .filter_map(|format| format.to_possible_value())
+            .flat_map(|value| value.get_name_and_aliases().map(str::to_owned).collect::<Vec<_>>())
+            .map(|name| (strsim::osa_distance(&wanted, &name), name))
+            .min()
+            .filter(|(mistakes, name)| mistakes * 3 <= name.len());
+        Err(match nearest {
+            Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint("formats are table, csv, tsv, json, ndjson, markdown and line"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn habits_of_other_shells_work() {
+        for (name, format) in [
+            ("box", Format::Table),
+            ("column", Format::Table),
+            ("tabs", Format::Tsv),
+            ("JSONL", Format::Ndjson),
+            ("jsonlines", Format::Ndjson),
+            ("md", Format::Markdown),
+            ("vertical", Format::Line),
+            ("expanded", Format::Line),
+        ] {
+            assert_eq!(name.parse::<Format>().unwrap(), format, "{name}");
+        }
+        for format in Format::value_variants() {
+            assert_eq!(format.to_string().parse::<Format>().unwrap(), *format);
+        }
+    }
+
+    #[test]
+    fn unknown_name_suggests() {
+        let error = "markdwon".parse::<Format>().unwrap_err();
+        assert_eq!(error.message(), "no output format `markdwon`");
+        assert_eq!(error.hint_text(), Some("did you mean `markdown`?"));
+        assert!("x".parse::<Format>().unwrap_err().hint_text().unwrap().starts_with("formats are"));
+    }
+
+    #[test]
+    fn suffix_decides() {
+        assert_eq!(Format::from_path(Path::new("out/a.JSONL")), Some(Format::Ndjson));
+        assert_eq!(Format::from_path(Path::new("a.csv")), Some(Format::Csv));
+        assert_eq!(Format::from_path(Path::new("a.parquet")), None);
+        assert_eq!(Format::from_path(Path::new("csv")), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! JSON: one array of objects, or one object per line. Every key is present, missing values are `null`.
+
+use std::collections::HashSet;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
+
+use super::Body;
+use super::escape::json_string;
+use super::value::columns;
+use crate::error::Result;
+
+pub(super) struct Json {
+    /// `"name":`, ready to be copied.
+    keys: Vec<String>,
+    is_array: bool,
+    is_empty: bool,
+}
+
+impl Json {
+    pub(super) fn array(schema: &Schema) -> Json {
+        Json { keys: keys(schema), is_array: true, is_empty: true }
+    }
+
+    pub(super) fn lines(schema: &Schema) -> Json {
+        Json { keys: keys(schema), is_array: false, is_empty: true }
+    }
+}
+
+impl Body for Json {
+    fn begin(&mut self, out: &mut String) {
+        if self.is_array {
+            out.push('[');
+        }
+    }
+
+    fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        let columns = columns(batch)?;
+        for row in 0..batch.num_rows() {
+            if self.is_array && !self.is_empty {
+                out.push_str(",\n");
+            }
+            self.is_empty = false;
+            for (index, (key, column)) in self.keys.iter().zip(&columns).enumerate() {
+                out.push(if index == 0 { '{' } else { ',' });
+                out.push_str(key);
+                column.write_json(row, out);
+            }
+            out.push_str(if columns.is_empty() { "{}" } else { "}" });
+            if !self.is_array {
+                out.push('\n');
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut String) -> Result<()> {
+        if self.is_array {
+            out.push_str("]\n");
+        }
+        Ok(())
+    }
+}
+
+/// A join may give two columns one name; an object cannot, so the second becomes `name_1`, as DuckDB does.
+fn keys(schema: &Schema) -> Vec<String> {
+    let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let mut seen = HashSet::new();
+    let mut unique = |name: &String| {
+        if seen.insert(name.clone()) {
+            return name.clone();
+        }
+        let free = (1..).map(|n| format!("{name}_{n}")).find(|name| taken.insert(name.clone()));
+        free.expect("the numbers do not end")
+    };
+    let key = |name: String| {
+        let mut key = String::new();
+        json_string(&name, &mut key);
+        key.push(':');
+        key
+    };
+    schema.fields().iter().map(|field| key(unique(field.name()))).collect()
+}

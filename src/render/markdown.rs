@@ -1,0 +1,80 @@
+//! Markdown tables (GitHub's). A value can only be text in them: every character with a meaning is escaped.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::escape::visible_char;
+use super::value::{columns, is_number};
+use super::{Body, Options};
+use crate::error::Result;
+
+pub(super) struct Markdown {
+    schema: SchemaRef,
+    options: Options,
+}
+
+impl Markdown {
+    pub(super) fn new(schema: SchemaRef, options: Options) -> Markdown {
+        Markdown { schema, options }
+    }
+}
+
+impl Body for Markdown {
+    /// A table cannot be without its header; without names its cells are empty.
+    fn begin(&mut self, out: &mut String) {
+        out.push('|');
+        for field in self.schema.fields() {
+            out.push(' ');
+            if self.options.header {
+                escaped(field.name(), out);
+            }
+            out.push_str(" |");
+        }
+        out.push_str("\n|");
+        for field in self.schema.fields() {
+            out.push_str(if is_number(field.data_type()) { " ---: |" } else { " --- |" });
+        }
+        out.push('\n');
+    }
+
+    fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()> {
+        let columns = columns(batch)?;
+        let mut text = String::new();
+        for row in 0..batch.num_rows() {
+            out.push('|');
+            for column in &columns {
+                text.clear();
+                if !column.write_text(row, &mut text) {
+                    text.push_str(self.options.null_text());
+                }
+                out.push(' ');
+                escaped(&text, out);
+                out.push_str(" |");
+            }
+            out.push('\n');
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut String) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn escaped(text: &str, out: &mut String) {
+    let mut before = ' ';
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let is_special = match c {
+            '\\' | '|' | '`' | '<' | '>' | '[' | ']' | '*' | '~' | '&' | '$' => true,
+            // Inside a word it means nothing, and `user_access` should stay readable in the source.
+            '_' => !(before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric())),
+            _ => false,
+        };
+        if is_special {
+            out.push('\\');
+        }
+        visible_char(c, out);
+        before = c;
+    }
+}

@@ -1,0 +1,296 @@
+//! Text becomes statements and shell commands.
+//!
+//! A statement ends at a `;` (or `\g`, `\gx`, `\G`) that is not inside a string, a quoted name, a dollar-quoted text
+//! or a comment. A shell command is a line of its own that begins with `\` or with `.` and a letter.
+
+/// What a text consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unit<'a> {
+    /// SQL without its end.
+    Statement(&'a str, End<'a>),
+    /// A line for the shell.
+    Command(&'a str),
+}
+
+/// How a statement ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End<'a> {
+    Semicolon,
+    /// `\g [file]`, `\gx [file]`, `\G`: the whole rest of the line.
+    Go(&'a str),
+    /// The text ended between two words.
+    Open,
+    /// The text ended inside a string, a quoted name or a comment.
+    Quoted,
+    /// Another shell command began on a line of its own.
+    Command,
+}
+
+/// The statements of `text`, which holds no shell commands; pieces without any word are left out.
+pub fn split_statements(text: &str) -> Vec<String> {
+    let statement = |unit| match unit {
+        Unit::Statement(sql, _) => Some(sql.to_owned()),
+        Unit::Command(_) => None,
+    };
+    Units { text, at: 0, has_commands: false }.filter_map(statement).collect()
+}
+
+/// The statements and commands of `text`.
+pub(super) fn units(text: &str) -> Units<'_> {
+    Units { text, at: 0, has_commands: true }
+}
+
+pub(super) struct Units<'a> {
+    text: &'a str,
+    at: usize,
+    has_commands: bool,
+}
+
+impl<'a> Iterator for Units<'a> {
+    type Item = Unit<'a>;
+
+    fn next(&mut self) -> Option<Unit<'a>> {
+        loop {
+            let rest = &self.text[self.at..];
+            self.at += rest.len() - rest.trim_start().len();
+            let rest = &self.text[self.at..];
+            if rest.is_empty() {
+                return None;
+            }
+            if self.has_commands && is_command(rest, self.is_line_start(self.at)) {
+                let line = line(rest);
+                self.at += line.len();
+                return Some(Unit::Command(line.trim_end()));
+            }
+            if let Some(unit) = self.statement() {
+                return Some(unit);
+            }
+        }
+    }
+}
+
+impl<'a> Units<'a> {
+    /// Reads up to the end of a statement; `None` when there was no word before it.
+    fn statement(&mut self) -> Option<Unit<'a>> {
+        let (text, start) = (self.text, self.at);
+        let mut at = start;
+        let mut has_words = false;
+        while let Some(c) = text[at..].chars().next() {
+            let (step, is_closed) = match skip(text, at) {
+                Some(skipped) => skipped,
+                None => (c.len_utf8(), true),
+            };
+            if !is_closed {
+                self.at = text.len();
+                return Some(Unit::Statement(text[start..].trim_end(), End::Quoted));
+            }
+            if c == ';' {
+                self.at = at + 1;
+                return has_words.then(|| Unit::Statement(text[start..at].trim_end(), End::Semicolon));
+            }
+            if c == '\\' && self.has_commands {
+                let line = line(&text[at..]);
+                if is_go(line) {
+                    self.at = at + line.len();
+                    // Without words it means the statement before, which the shell remembers.
+                    let end = line.trim_end();
+                    return Some(if has_words {
+                        Unit::Statement(text[start..at].trim_end(), End::Go(end))
+                    } else {
+                        Unit::Command(end)
+                    });
+                }
+                if self.is_line_start(at) {
+                    self.at = at;
+                    return has_words.then(|| Unit::Statement(text[start..at].trim_end(), End::Command));
+                }
+            }
+            let is_comment = step > 1 && matches!(c, '-' | '/');
+            has_words |= !c.is_whitespace() && !is_comment;
+            at += step;
+            // A comment or blanks before a command are not the beginning of a statement.
+            if !has_words && self.has_commands && is_command(&text[at..], self.is_line_start(at)) {
+                self.at = at;
+                return None;
+            }
+        }
+        self.at = text.len();
+        has_words.then(|| Unit::Statement(text[start..].trim_end(), End::Open))
+    }
+
+    fn is_line_start(&self, at: usize) -> bool {
+        let before = &self.text[..at];
+        before[before.rfind('\n').map_or(0, |newline| newline + 1)..].trim().is_empty()
+    }
+}
+
+/// Whether `rest`, where no statement has begun, is a line for the shell.
+fn is_command(rest: &str, is_line_start: bool) -> bool {
+    let mut characters = rest.chars();
+    match characters.next() {
+        Some('\\') => true,
+        Some('.') => is_line_start && characters.next().is_some_and(|c| c.is_ascii_alphabetic()),
+        Some('q' | 'e' | 'h' | 'Q' | 'E' | 'H') if is_line_start => {
+            let word = line(rest).trim().trim_end_matches(';').trim_end();
+            ["quit", "exit", "help"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a backslash command runs the statement before it.
+fn is_go(line: &str) -> bool {
+    matches!(line.split_whitespace().next(), Some("\\g" | "\\gx" | "\\G"))
+}
+
+fn line(text: &str) -> &str {
+    &text[..text.find('\n').unwrap_or(text.len())]
+}
+
+/// The length of the string, quoted name, dollar quote or comment at `at`, and whether it is closed.
+fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
+    let rest = &text[at..];
+    let found = |end: Option<usize>| Some((end.unwrap_or(rest.len()), end.is_some()));
+    match rest.as_bytes()[0] {
+        b'\'' => found(quoted(rest, '\'', has_escapes(&text[..at]))),
+        b'"' => found(quoted(rest, '"', false)),
+        b'`' => found(quoted(rest, '`', false)),
+        b'-' if rest.starts_with("--") => Some((line(rest).len(), true)),
+        b'/' if rest.starts_with("/*") => found(block_comment(rest)),
+        // `$from` and `$1` are parameters; after a letter `$` belongs to a name.
+        b'$' if !ends_in_word(&text[..at]) => {
+            let name = rest[1..].find(|c: char| !(c.is_alphanumeric() || c == '_'))? + 1;
+            if rest.as_bytes()[name] != b'$' || rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
+                return None;
+            }
+            let tag = &rest[..=name];
+            found(rest[tag.len()..].find(tag).map(|end| end + 2 * tag.len()))
+        }
+        _ => None,
+    }
+}
+
+/// Where the text that `quote` opens ends; a doubled quote stands for itself.
+fn quoted(rest: &str, quote: char, has_escapes: bool) -> Option<usize> {
+    let mut characters = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = characters.next() {
+        if c == '\\' && has_escapes {
+            characters.next();
+        } else if c == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// `E'it\'s'`: only after a lone E does a backslash escape.
+fn has_escapes(before: &str) -> bool {
+    before.strip_suffix(['e', 'E']).is_some_and(|before| !ends_in_word(before))
+}
+
+fn ends_in_word(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
+}
+
+/// Comments nest, as in the SQL standard.
+fn block_comment(rest: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0, 0);
+    loop {
+        let next = at + rest[at..].find(['/', '*'])?;
+        at = next + 1;
+        if rest[next..].starts_with("/*") {
+            (depth, at) = (depth + 1, next + 2);
+        } else if rest[next..].starts_with("*/") {
+            (depth, at) = (depth - 1, next + 2);
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn semicolons_that_end_nothing() {
+        for whole in [
+            "select ';'",
+            "select 'it''s;'",
+            r"select E'it\';s'",
+            r#"select ";" as "a"";b""#,
+            "select `a;b`",
+            "select $$a;b$$",
+            "select $t$ ; $$ ; $t$",
+            "select 1 -- a;b",
+            "select /* a; /* b; */ c; */ 1",
+        ] {
+            assert_eq!(split_statements(&format!("{whole}\n;select 2")), [whole, "select 2"], "{whole}");
+        }
+    }
+
+    #[test]
+    fn semicolons_that_end() {
+        let cases = [
+            (r"select 'C:\'; select 2", vec![r"select 'C:\'", "select 2"]),
+            ("select $1;select $from", vec!["select $1", "select $from"]),
+            ("select a$b$ from t; select c$b$", vec!["select a$b$ from t", "select c$b$"]),
+            ("select 1-1; select 2/2", vec!["select 1-1", "select 2/2"]),
+            (";; -- nothing\n; /* nothing */ ;", vec![]),
+            ("-- who\nselect 1;\n\n", vec!["-- who\nselect 1"]),
+            ("select 'é';select '😀'", vec!["select 'é'", "select '😀'"]),
+            ("select $", vec!["select $"]),
+            ("select \\ ; .5", vec!["select \\", ".5"]),
+        ];
+        for (text, statements) in cases {
+            assert_eq!(split_statements(text), statements, "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_stand_on_their_own_lines() {
+        use Unit::*;
+        let text = "-- rc\n\\timing on\nselect 1\n  \\gx out.csv\n.mode csv\nselect\n.5;\nquit;\nselect a from exit";
+        let expected = [
+            Command("\\timing on"),
+            Statement("select 1", End::Go("\\gx out.csv")),
+            Command(".mode csv"),
+            Statement("select\n.5", End::Semicolon),
+            Command("quit;"),
+            Statement("select a from exit", End::Open),
+        ];
+        assert_eq!(units(text).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            units("select 1 \\G\n\\g").collect::<Vec<_>>(),
+            [Statement("select 1", End::Go("\\G")), Command("\\g")]
+        );
+        assert_eq!(units("select 1\n\\x\n").collect::<Vec<_>>(), [Statement("select 1", End::Command), Command("\\x")]);
+    }
+
+    #[test]
+    fn open_text_is_told_from_quoted() {
+        let end = |text| match units(text).last() {
+            Some(Unit::Statement(_, end)) => end,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(end("select 1"), End::Open);
+        for text in ["select 'a;", "select \"a;\n\\q", "select /* ;", "select $$ ;", "select 1; /* ;"] {
+            assert_eq!(end(text), End::Quoted, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_split_without_loss(text in "[a'\"$;\\\\.\n /*gé-]{0,40}") {
+            let pieces: usize = units(&text).map(|unit| match unit {
+                Unit::Statement(sql, _) => sql.len(),
+                Unit::Command(line) => line.len(),
+            }).sum();
+            proptest::prop_assert!(pieces <= text.len());
+            for statement in split_statements(&text) {
+                proptest::prop_assert!(text.contains(&statement));
+            }
+        }
+    }
+}
