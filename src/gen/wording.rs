@@ -1,0 +1,93 @@
+//! Templates filled in: messages, paths and the names of things.
+
+use super::activity::ROWS;
+use super::event::{Event, Outcome};
+use super::json::Json;
+use super::people::Thing;
+use super::workspace::Workspace;
+
+/// What happened, as a sentence without its subject.
+pub(super) fn message(json: &mut Json, event: &Event, workspace: &Workspace) {
+    if let Outcome::Failure(_, detail) = event.outcome {
+        json.raw("tried and failed (").raw(detail).raw("): ");
+    }
+    let mut rest = ROWS[event.row].message;
+    while let Some((text, after)) = rest.split_once('{') {
+        json.raw(text);
+        match (after.as_bytes()[0], event.thing.or(event.resource)) {
+            (b'E', Some(thing)) => drop(thing_name(json, &thing)),
+            (b'S', _) => drop(event.subject.map(|slot| json.raw(&workspace.people[slot].login))),
+            (b'G', _) => drop(event.group.map(|slot| json.escaped(&workspace.groups[slot].name))),
+            (b'P', _) => drop(json.raw(event.privileges[0])),
+            _ => drop(json.raw("it")),
+        }
+        rest = &after[2..];
+    }
+    json.raw(rest);
+}
+
+/// The path of the call, with the ids of what it was about.
+pub(super) fn path(json: &mut Json, event: &Event, workspace: &Workspace) {
+    let mut rest = ROWS[event.row].path;
+    while let Some((text, after)) = rest.split_once('{') {
+        json.raw(text);
+        match after.as_bytes()[0] {
+            b'e' => drop(event.thing.or(event.resource).map(|thing| json.id(thing.uid))),
+            b'g' => drop(event.group.map(|slot| json.id(workspace.groups[slot].uid))),
+            // The owner of a key is the subject of its entry.
+            _ => drop(event.subject.map(|slot| json.raw(&workspace.people[slot].uid))),
+        }
+        rest = &after[2..];
+    }
+    json.raw(rest);
+}
+
+/// The name that a thing's number stands for; its letters need no escape.
+pub(super) fn thing_name<'j>(json: &'j mut Json, thing: &Thing) -> &'j mut Json {
+    const FIRST: [&str; 16] = [
+        "Aurora",
+        "Benno",
+        "Café",
+        "Delta",
+        "Élan",
+        "Fjord",
+        "Garnet",
+        "Hördt",
+        "Iris",
+        "Juno",
+        "Köln",
+        "Lumen",
+        "Maple",
+        "Nova",
+        "Österreich",
+        "Żubr",
+    ];
+    const SECOND: [&str; 16] = [
+        "narrator",
+        "support line",
+        "trailer",
+        "onboarding",
+        "news desk",
+        "audiobook",
+        "IVR",
+        "training",
+        "podcast",
+        "release",
+        "archive",
+        "demo",
+        "campaign",
+        "lecture",
+        "kiosk",
+        "吹き替え",
+    ];
+    const KEYS: [&str; 8] =
+        ["ci-deploy", "batch-tts", "laptop", "notebook", "zapier", "ivr-edge", "backup-job", "grafana"];
+    let number = thing.name;
+    let tail = i64::from(number >> 16) % 900 + 100;
+    match thing.kind {
+        "api_key" | "user_api_key" => json.raw(KEYS[number as usize % KEYS.len()]).raw("-").int(tail),
+        "invitation" => json.raw("guest").int(tail).raw("@partner.example"),
+        "domain" => json.raw("media").int(tail).raw(".acme.example"),
+        _ => json.raw(FIRST[number as usize % 16]).raw(" ").raw(SECOND[(number >> 8) as usize % 16]).raw(" ").int(tail),
+    }
+}
