@@ -24,13 +24,17 @@ pub(super) struct Column<'a> {
 }
 
 type Print<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
+type PrintFloat<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
+/// A row's timestamp as it is stored, and how to read it.
+type Ticks<'a> = Box<dyn Fn(usize) -> i64 + 'a>;
+type Instant = fn(i64) -> Option<DateTime<chrono::Utc>>;
 
 enum Value<'a> {
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
     /// The same in JSON: integers and booleans.
     Plain(Print<'a>),
     /// Returns whether JSON has this number; it has no NaN and no infinity.
-    Float(Box<dyn Fn(usize, &mut String) -> bool + 'a>),
+    Float(PrintFloat<'a>),
     /// Needs nothing but quotes in JSON.
     Quoted(Print<'a>),
     /// Arrow's text.
@@ -210,25 +214,24 @@ fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
         DataType::Float64 => float!(array, Float64Type, f64::from),
         DataType::Timestamp(unit, zone) => {
             let has_zone = zone.is_some();
-            let (ticks, instant): (Box<dyn Fn(usize) -> i64 + 'a>, fn(i64) -> Option<DateTime<chrono::Utc>>) =
-                match unit {
-                    TimeUnit::Second => {
-                        let array = array.as_primitive::<TimestampSecondType>();
-                        (Box::new(move |row| array.value(row)), |ticks| DateTime::from_timestamp(ticks, 0))
-                    }
-                    TimeUnit::Millisecond => {
-                        let array = array.as_primitive::<TimestampMillisecondType>();
-                        (Box::new(move |row| array.value(row)), DateTime::from_timestamp_millis)
-                    }
-                    TimeUnit::Microsecond => {
-                        let array = array.as_primitive::<TimestampMicrosecondType>();
-                        (Box::new(move |row| array.value(row)), DateTime::from_timestamp_micros)
-                    }
-                    TimeUnit::Nanosecond => {
-                        let array = array.as_primitive::<TimestampNanosecondType>();
-                        (Box::new(move |row| array.value(row)), |ticks| Some(DateTime::from_timestamp_nanos(ticks)))
-                    }
-                };
+            let (ticks, instant): (Ticks<'a>, Instant) = match unit {
+                TimeUnit::Second => {
+                    let array = array.as_primitive::<TimestampSecondType>();
+                    (Box::new(move |row| array.value(row)), |ticks| DateTime::from_timestamp(ticks, 0))
+                }
+                TimeUnit::Millisecond => {
+                    let array = array.as_primitive::<TimestampMillisecondType>();
+                    (Box::new(move |row| array.value(row)), DateTime::from_timestamp_millis)
+                }
+                TimeUnit::Microsecond => {
+                    let array = array.as_primitive::<TimestampMicrosecondType>();
+                    (Box::new(move |row| array.value(row)), DateTime::from_timestamp_micros)
+                }
+                TimeUnit::Nanosecond => {
+                    let array = array.as_primitive::<TimestampNanosecondType>();
+                    (Box::new(move |row| array.value(row)), |ticks| Some(DateTime::from_timestamp_nanos(ticks)))
+                }
+            };
             Value::Quoted(Box::new(move |row, out| write_time(ticks(row), instant, has_zone, out)))
         }
         DataType::Binary => hex!(array.as_binary::<i32>()),

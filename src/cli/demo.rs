@@ -1,0 +1,135 @@
+//! `auditlake demo`: from nothing to answers, in one command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::report::{RunArgs, run_report};
+use super::screen::{bytes, count};
+use super::{App, generate, ingest, shell};
+use crate::error::{Context, Error, Kind, Result};
+use crate::r#gen;
+use crate::report::Catalog;
+use crate::source::Input;
+use crate::sql::{Params, Session};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many entries to make
+    #[arg(long, default_value_t = 50_000)]
+    entries: u64,
+}
+
+const QUESTIONS: [(&str, &str); 3] = [
+    (
+        "Who failed to log on most often, and from how many addresses?",
+        "select user.email_addr as account, count(*) as failures, count(distinct src_endpoint.ip) as addresses\n\
+         from authentication\n\
+         where status_id = 2 and user.email_addr is not null\n\
+         group by all order by failures desc, account limit 5",
+    ),
+    (
+        "Who gave privileges to himself?",
+        "select time, actor.user.email_addr as who, array_to_string(privileges, ', ') as privileges\n\
+         from user_access\n\
+         where activity_id = 1 and status_id = 1 and actor.user.uid = user.uid\n\
+         order by time limit 5",
+    ),
+    (
+        "What happened in the hour after the first deleted account?",
+        "select time, who_label as who, action, target_label as target, outcome, address\n\
+         from event\n\
+         where time between (select min(time) from account_change where activity_id = 6)\n\
+           and (select min(time) + interval '1 hour' from account_change where activity_id = 6)\n\
+           and class <> 'entity_management'\n\
+         order by time, _event_uid limit 8",
+    ),
+];
+
+const REPORTS: [&str; 3] = ["auth-outcome-summary", "brute-force-by-user", "user-provisioning-log"];
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let screen = &app.screen;
+    let root = match &app.global.lake {
+        Some(path) => path.clone(),
+        None => fresh(Path::new("auditlake-demo"))?,
+    };
+    if root.join("_ledger").exists() {
+        return Err(Error::usage(format!("there is a lake at {} already", root.display()))
+            .hint("the demo wants a new directory: leave out `--lake`, or name another one"));
+    }
+    let mut global = app.global.clone();
+    global.lake = Some(root.clone());
+    let app =
+        &App { config: app.config.clone(), clock: app.clock, screen: app.screen, runtime: app.runtime.clone(), global };
+
+    let file = root.with_extension("ndjson");
+    screen.say(format!("Making {} synthetic audit-log entries in {} ...", count(args.entries), file.display()));
+    let options = r#gen::Options { count: args.entries, ..r#gen::Options::default() };
+    let made = generate::to_file(&options, &file)?;
+    screen.say(format!("{}; hidden in them:", bytes(made.bytes)));
+    for story in &made.stories {
+        screen.say(format!("  {}: {}", story.name, story.text));
+    }
+    screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
+    let summary = ingest::ingest(app, vec![Input::File(file)])?;
+    ingest::say(app, &summary);
+
+    let lake = app.open_lake()?;
+    let options = app.config.sql();
+    let session = Arc::new(app.wait(async move { Session::new(&lake, &options).await })?);
+    for (question, sql) in QUESTIONS {
+        screen.print(&format!("\n-- {question}\n{sql};\n"))?;
+        shell::show(app, &session, sql, Params::new())?;
+    }
+    let catalog = Catalog::load(app.config.reports())?;
+    for id in REPORTS {
+        let args = RunArgs {
+            id: id.to_string(),
+            period: Some("2026-01".to_string()),
+            params: Vec::new(),
+            format: None,
+            output: Some(root.with_file_name(format!("{}-{id}.csv", file_stem(&root)))),
+            as_of: None,
+        };
+        screen.print("\n")?;
+        let report = catalog.get(id)?;
+        run_report(app, &session, report, &args)?;
+        if let Some(path) = &args.output {
+            screen.print(&first_lines(path, 4)?)?;
+            screen.say(format!("  all of it: {}", path.display()));
+        }
+    }
+    let lake = root.display();
+    screen.say(format!(
+        "\nYour turn:\n  \
+         auditlake sql --lake {lake}                       the shell; \\d lists the tables\n  \
+         auditlake report list                             all reports\n  \
+         auditlake connect --for polars --lake {lake}      the lines for a notebook\n  \
+         auditlake ingest FILE --lake DIR                  your own events"
+    ));
+    Ok(0)
+}
+
+/// `NAME`, or `NAME-2` and so on: the first that is not there.
+fn fresh(name: &Path) -> Result<PathBuf> {
+    let candidates = std::iter::once(name.to_path_buf())
+        .chain((2..1000).map(|number| PathBuf::from(format!("{}-{number}", name.display()))));
+    candidates.into_iter().find(|path| !path.exists()).ok_or_else(|| {
+        Error::usage("there are a thousand demo lakes here already").hint("name a directory with `--lake`")
+    })
+}
+
+fn file_stem(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn first_lines(path: &Path, lines: usize) -> Result<String> {
+    let text =
+        std::fs::read_to_string(path).context(Kind::Unavailable, || format!("cannot read {}", path.display()))?;
+    let mut head: String = text.lines().take(lines).map(|line| format!("{line}\n")).collect();
+    let left = text.lines().count().saturating_sub(lines);
+    if left > 0 {
+        head.push_str(&format!("... and {left} more\n"));
+    }
+    Ok(head)
+}

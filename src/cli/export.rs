@@ -1,0 +1,78 @@
+//! `auditlake export`: rows back as the OCSF JSON that came in.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use futures::StreamExt;
+
+use super::App;
+use super::screen::count;
+use crate::decode::Encoder;
+use crate::error::{Context, Error, Kind, Result};
+use crate::lake::{Lake, rows};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Tables to export; all event tables when none is named
+    #[arg(value_name = "TABLE")]
+    tables: Vec<String>,
+    /// The file to write, one event a line [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let lake = app.open_lake()?;
+    for table in &args.tables {
+        if !lake.ocsf().classes().iter().any(|class| class.name == *table) {
+            return Err(Error::input(format!("no event table `{table}`")).hint("`auditlake schema` lists them"));
+        }
+    }
+    let mut out: Box<dyn Write + Send> = match &args.output {
+        None => Box::new(app.screen.stdout()),
+        Some(path) => {
+            let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
+            Box::new(BufWriter::with_capacity(1 << 20, file))
+        }
+    };
+    let exported = app.wait(async move {
+        let exported = export(&lake, &args.tables, out.as_mut()).await;
+        match exported {
+            Ok(events) => out.flush().context(Kind::Unavailable, cannot_write).map(|()| events),
+            error => error,
+        }
+    })?;
+    app.screen.say(format!("{} events", count(exported)));
+    Ok(0)
+}
+
+async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
+    let mut exported = 0;
+    let mut line = Vec::new();
+    for class in lake.ocsf().classes() {
+        if !tables.is_empty() && !tables.contains(&class.name) {
+            continue;
+        }
+        let encoder = Encoder::new(class);
+        let Some(table) = lake.state().tables.get(&class.name) else { continue };
+        for file in &table.files {
+            let mut batches = rows(&lake.store(), file).await?;
+            while let Some(batch) = batches.next().await {
+                let batch = batch.context(Kind::Unavailable, || format!("cannot read {}/{}", file.table, file.path))?;
+                for row in 0..batch.num_rows() {
+                    line.clear();
+                    encoder.write(&batch, row, &mut line)?;
+                    line.push(b'\n');
+                    out.write_all(&line).context(Kind::Unavailable, cannot_write)?;
+                }
+                exported += batch.num_rows() as u64;
+            }
+        }
+    }
+    Ok(exported)
+}
+
+fn cannot_write() -> &'static str {
+    "cannot write the events"
+}

@@ -1,0 +1,125 @@
+//! `auditlake ingest`: events from files, directories, globs or stdin.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::App;
+use super::screen::{bytes, count};
+use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::{self, Run, Summary};
+use crate::source::{self, Input};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files, directories and patterns; `-` is stdin
+    #[arg(value_name = "FILE")]
+    inputs: Vec<String>,
+    /// Also write the summary as JSON to this file; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    summary_json: Option<PathBuf>,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let mut names = args.inputs;
+    if names.is_empty() {
+        if std::io::stdin().is_terminal() {
+            return Err(Error::usage("nothing to ingest").hint("name files, directories or patterns, or `-` for stdin"));
+        }
+        names.push("-".to_string());
+    }
+    let inputs = source::expand(&names)?;
+    let summary = ingest(app, inputs)?;
+    say(app, &summary);
+    if let Some(path) = args.summary_json {
+        let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
+        match path.as_os_str() == "-" {
+            true => app.screen.print(&text)?,
+            false => {
+                std::fs::write(&path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?
+            }
+        }
+    }
+    Ok(match () {
+        () if summary.is_interrupted => Kind::Cancelled.exit_code(),
+        () if !summary.is_complete() => Kind::Incomplete.exit_code(),
+        () => 0,
+    })
+}
+
+/// Takes in the inputs, with a progress bar, and with ^C finishing the batch at hand.
+pub fn ingest(app: &App, inputs: Vec<Input>) -> Result<Summary> {
+    let lake = app.open_or_create_lake()?;
+    let (policy, redaction_version) = app.policy(&lake)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = app.config.ingest();
+    let (clock, screen) = (app.clock, app.screen);
+    let bar = screen.bar();
+    let stopped = stop.clone();
+    let watch = app.runtime.spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if stopped.swap(true, Ordering::Relaxed) {
+                std::process::exit(Kind::Cancelled.exit_code().into());
+            }
+            screen.say("stopping after this batch; ^C again stops at once. The same command resumes.");
+        }
+    });
+    let summary = app.wait(async move {
+        let mut show = |progress: &ingest::Progress| bar.show(progress);
+        let run = Run { lake, policy, redaction_version, clock, options, stop, progress: &mut show };
+        let summary = ingest::run(run, &inputs).await;
+        bar.clear();
+        summary
+    });
+    watch.abort();
+    summary
+}
+
+/// Prints what a run did.
+pub fn say(app: &App, summary: &Summary) {
+    let screen = &app.screen;
+    for source in &summary.sources {
+        match source.state.as_str() {
+            "complete" if source.resumed_lines > 0 => {
+                screen.say(format!("{}: resumed after line {}", source.name, count(source.resumed_lines)));
+            }
+            "complete" => {}
+            "skipped" => screen.say(format!("{}: already ingested, nothing new", source.name)),
+            state => screen.say(format!("{}: incomplete ({state}) {}", source.name, source.detail)),
+        }
+    }
+    for (table, rows) in &summary.rows {
+        screen.say(format!("{table:<20} {:>12} rows", count(*rows)));
+    }
+    for (reason, rejects) in &summary.rejects {
+        screen.say(format!("rejected: {} x {reason}", count(*rejects)));
+    }
+    for (what, times) in &summary.drift {
+        if what == "foreign-era" || what == "suspicious-time" {
+            screen.say(format!("warning: {} x {what}", count(*times)));
+        }
+    }
+    let redacted: u64 = summary.redacted.values().sum();
+    if redacted > 0 {
+        screen.say(format!("redacted: {} secrets", count(redacted)));
+    }
+    let counts = &summary.counts;
+    screen.say(format!(
+        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
+        count(counts.read),
+        count(counts.accepted),
+        count(counts.duplicate),
+        count(counts.rejected),
+        count(counts.blank)
+    ));
+    let rate = summary.bytes_read as f64 / summary.seconds.max(0.001);
+    screen.say(format!(
+        "{} in {:.1} s ({}/s); {} files, {} written",
+        bytes(summary.bytes_read),
+        summary.seconds,
+        bytes(rate as u64),
+        count(summary.files_written),
+        bytes(summary.bytes_written)
+    ));
+}

@@ -1,0 +1,219 @@
+//! The command line: one file per command.
+
+mod connect;
+mod demo;
+mod export;
+mod generate;
+mod ingest;
+mod report;
+mod rows;
+mod schema;
+mod screen;
+mod shell;
+mod sql;
+mod status;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Context, Kind, Result};
+use crate::lake::Lake;
+use crate::redact::{Policy, Rules};
+use crate::schema::Ocsf;
+use screen::Screen;
+
+/// DataFusion plans by recursion: deep statements need more than the two megabytes that threads get.
+const STACK_BYTES: usize = 32 << 20;
+
+/// A SQL analytics engine for OCSF audit logs
+#[derive(Debug, Parser)]
+#[command(name = "auditlake", version, about, max_term_width = 100, subcommand_required = false)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct Global {
+    /// The lake's directory [default: ./auditlake-data]
+    #[arg(long, global = true, env = "AUDITLAKE_LAKE", value_name = "DIR", hide_env_values = true)]
+    lake: Option<PathBuf>,
+    /// A directory with event classes of your own
+    #[arg(long, global = true, value_name = "DIR")]
+    schemas: Option<PathBuf>,
+    /// The configuration file [default: ./auditlake.toml, if it is there]
+    #[arg(long, global = true, env = "AUDITLAKE_CONFIG", value_name = "FILE", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Silence everything but results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generate sample events, ingest them, and answer questions about them
+    Demo(demo::Args),
+    /// Load events into the lake from files, directories, globs or stdin
+    Ingest(ingest::Args),
+    /// Run SQL over the lake; a shell when no statement is given
+    Sql(sql::Args),
+    /// List, show and run compliance reports
+    Report(report::Args),
+    /// Write rows back as the OCSF JSON that came in
+    Export(export::Args),
+    /// Show tables with rows, files, bytes, time range and last batch
+    Status(status::Args),
+    /// Print the lines to paste into a notebook
+    Connect(connect::Args),
+    /// Print event classes and their columns
+    Schema(schema::Args),
+    /// Generate synthetic audit-log entries
+    Gen(generate::Args),
+}
+
+/// What every command is given.
+struct App {
+    config: Config,
+    clock: Clock,
+    screen: Screen,
+    runtime: Arc<Runtime>,
+    global: Global,
+}
+
+/// Runs a command line, the program's name first; returns the exit code.
+pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
+    init_logs();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, not errors.
+            let code = if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let screen = Screen { is_quiet: cli.global.quiet };
+    match App::new(cli.global, screen).and_then(|app| app.dispatch(cli.command)) {
+        Ok(code) => code,
+        Err(error) if crate::render::is_closed_pipe(&error) => 0,
+        Err(error) => {
+            screen.error(&error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+impl App {
+    fn new(global: Global, screen: Screen) -> Result<App> {
+        let config = Config::load(global.config.as_deref())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_stack_size(STACK_BYTES)
+            .build()
+            .context(Kind::Unavailable, || "cannot start threads")?;
+        Ok(App { config, clock: Clock::Real, screen, runtime: Arc::new(runtime), global })
+    }
+
+    fn dispatch(&self, command: Option<Command>) -> Result<u8> {
+        match command {
+            Some(Command::Demo(args)) => demo::run(self, args),
+            Some(Command::Ingest(args)) => ingest::run(self, args),
+            Some(Command::Sql(args)) => sql::run(self, args),
+            Some(Command::Report(args)) => report::run(self, args),
+            Some(Command::Export(args)) => export::run(self, args),
+            Some(Command::Status(args)) => status::run(self, args),
+            Some(Command::Connect(args)) => connect::run(self, args),
+            Some(Command::Schema(args)) => schema::run(self, args),
+            Some(Command::Gen(args)) => generate::run(self, args),
+            None => sql::run(self, sql::Args::default()),
+        }
+    }
+
+    /// Runs a command line from within the shell: without the program's name, on the same lake.
+    fn run_line(&self, arguments: &[String]) -> Result<u8> {
+        let line = std::iter::once("auditlake").chain(arguments.iter().map(String::as_str));
+        let cli = match Cli::try_parse_from(line) {
+            Ok(cli) => cli,
+            Err(error) => {
+                let _ = error.print();
+                return Ok(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+            }
+        };
+        let mut global = cli.global;
+        global.lake = global.lake.or_else(|| self.global.lake.clone());
+        global.schemas = global.schemas.or_else(|| self.global.schemas.clone());
+        let app = App {
+            config: self.config.clone(),
+            clock: self.clock,
+            screen: self.screen,
+            runtime: self.runtime.clone(),
+            global,
+        };
+        app.dispatch(cli.command)
+    }
+
+    fn ocsf(&self) -> Result<Arc<Ocsf>> {
+        let extra = self.global.schemas.as_deref().or_else(|| self.config.schemas());
+        Ok(Arc::new(Ocsf::load(extra)?))
+    }
+
+    fn lake_path(&self) -> PathBuf {
+        self.global.lake.clone().unwrap_or_else(|| self.config.lake.clone())
+    }
+
+    /// Runs a future on the runtime's own threads, whose stacks are deep enough for DataFusion's planner.
+    fn wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.runtime.block_on(async { tokio::spawn(future).await.context(Kind::Internal, || "a task stopped")? })
+    }
+
+    /// Opens the lake that must be there, with its newest entry whole.
+    fn open_lake(&self) -> Result<Lake> {
+        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
+        self.wait(async move {
+            let mut lake = Lake::open(&path, ocsf).await?;
+            lake.settle().await?;
+            Ok(lake)
+        })
+    }
+
+    fn open_or_create_lake(&self) -> Result<Lake> {
+        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
+        let (partition, clock) = (self.config.partition(), self.clock);
+        self.wait(async move { Lake::open_or_create(&path, partition, ocsf, clock).await })
+    }
+
+    /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
+    fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
+        if !self.config.is_redacting() {
+            return Ok((Arc::new(Policy::off()), String::new()));
+        }
+        let mut rules = Rules::embedded();
+        if let Some(path) = self.config.redact_rules() {
+            let origin = path.display().to_string();
+            let text = std::fs::read_to_string(path).context(Kind::Usage, || format!("cannot read {origin}"))?;
+            rules = rules.merge(Rules::parse(&text, &origin)?);
+        }
+        let version = rules.version();
+        Ok((Arc::new(Policy::new(rules, &lake.derive_key("redact"))?), version))
+    }
+}
+
+/// Names of all commands, for the shell.
+fn command_names() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
+}
+
+/// Warnings go to stderr; `AUDITLAKE_LOG` asks for more.
+fn init_logs() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("error,auditlake=warn"));
+    // A second call, in tests of one process, keeps the first subscriber.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+}

@@ -1,0 +1,131 @@
+//! The only place that prints.
+//!
+//! Results go to stdout, all talk to stderr. A closed pipe is not an error: whoever reads has seen enough.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::Progress;
+
+/// Where the program's words go.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Screen {
+    pub is_quiet: bool,
+}
+
+impl Screen {
+    /// Talk, for whoever watches.
+    pub fn say(&self, text: impl Display) {
+        if !self.is_quiet {
+            // There is nowhere to report that stderr is gone.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// An error, and what to do about it.
+    pub fn error(&self, error: &Error) {
+        let _ = writeln!(io::stderr(), "error: {}", escape(&error.to_string()));
+        if let Some(hint) = error.hint_text() {
+            let _ = writeln!(io::stderr(), "hint: {hint}");
+        }
+    }
+
+    /// Writes a result to stdout.
+    pub fn print(&self, text: &str) -> Result<()> {
+        let mut out = self.stdout();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written.context(Kind::Unavailable, || "cannot write to stdout"),
+        }
+    }
+
+    pub fn stdout(&self) -> BufWriter<io::Stdout> {
+        BufWriter::with_capacity(64 * 1024, io::stdout())
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Columns of the terminal, when stdout is one.
+    pub fn width(&self) -> Option<usize> {
+        if !self.is_terminal() {
+            return None;
+        }
+        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+    }
+
+    /// A progress bar on a terminal, nothing elsewhere.
+    pub fn bar(&self) -> Bar {
+        let is_shown = !self.is_quiet && io::stderr().is_terminal();
+        let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Bar(ProgressBar::with_draw_target(None, target))
+    }
+}
+
+/// How far an ingest is.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    pub fn show(&self, progress: &Progress) {
+        if let (Some(total), None) = (progress.total_bytes, self.0.length()) {
+            let template = "{bar:30} {bytes}/{total_bytes} {msg} {eta} left";
+            // The template is a constant; if it were wrong, a plain bar would do.
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.0.set_style(style);
+            }
+            self.0.set_length(total);
+        }
+        self.0.set_position(progress.raw_bytes);
+        let rate = progress.lines as f64 / self.0.elapsed().max(Duration::from_millis(1)).as_secs_f64();
+        self.0.set_message(format!("{} lines, {rate:.0}/s, {} rejected", progress.lines, progress.rejected));
+    }
+
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Control characters of hostile input must not reach the terminal through a message.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c.to_string(),
+            c if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+            {
+                c.escape_unicode().to_string()
+            }
+            c => c.to_string(),
+        })
+        .collect()
+}
+
+/// `12.3 MB`, decimal units.
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 1000.0 {
+            return if unit == "B" { format!("{count} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1} TB")
+}
+
+/// `12,345`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

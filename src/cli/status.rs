@@ -1,0 +1,52 @@
+//! `auditlake status`: what the lake holds.
+
+use super::App;
+use super::rows::{Column, batch, print};
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::render::{self, Format};
+use crate::sql::{Session, TableInfo};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How the table is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let state = lake.state().clone();
+    app.screen.say(format!(
+        "lake {} ({}), OCSF {}, ledger entry {}, {}",
+        lake.root().display(),
+        state.lake.partition.column(),
+        state.lake.ocsf_version,
+        state.sequence,
+        chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339()).unwrap_or_default()
+    ));
+    let tables = tables(app, lake)?;
+    print(&app.screen, &table(&tables)?, args.format, render::Options::default())?;
+    Ok(0)
+}
+
+fn tables(app: &App, lake: Lake) -> Result<Vec<TableInfo>> {
+    let options = app.config.sql();
+    app.wait(async move {
+        let session = Session::new(&lake, &options).await?;
+        Ok(session.tables().into_iter().filter(|table| table.rows.is_some()).collect())
+    })
+}
+
+/// Tables with what the ledger knows of them.
+pub fn table(tables: &[TableInfo]) -> Result<arrow::array::RecordBatch> {
+    batch(vec![
+        ("table", Column::Text(tables.iter().map(|table| Some(table.name.clone())).collect())),
+        ("rows", Column::Number(tables.iter().map(|table| table.rows).collect())),
+        ("files", Column::Number(tables.iter().map(|table| table.files).collect())),
+        ("bytes", Column::Number(tables.iter().map(|table| table.bytes).collect())),
+        ("min_time", Column::Time(tables.iter().map(|table| table.min_time_us).collect())),
+        ("max_time", Column::Time(tables.iter().map(|table| table.max_time_us).collect())),
+        ("last_batch", Column::Number(tables.iter().map(|table| table.last_batch).collect())),
+    ])
+}

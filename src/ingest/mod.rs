@@ -1,0 +1,252 @@
+//! Sources go into the lake: read, decode, redact, commit, in batches of bounded size.
+//!
+//! ```text
+//! reader thread -> chunks -> worker threads (decode, redact) -> in order again -> batch -> Writer::commit
+//! ```
+//!
+//! Every stage holds a bounded number of chunks, so memory does not grow with the input. While one batch is committed
+//! the next one is decoded. Rows, rejects and the position in each source enter the ledger in one entry.
+
+mod feed;
+mod pending;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::decode::Encoder;
+use crate::error::{Context, Error, Kind, Result};
+use crate::lake::{Counts, Lake, Receipt, Restore, Writer};
+use crate::redact::Policy;
+use crate::source::{self, Input};
+
+use feed::{Fed, Feed};
+use pending::Pending;
+
+/// How sources are taken in.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bytes of input that make a batch: more make fewer and better compressed files, and take more memory.
+    pub batch_bytes: u64,
+    /// A batch is committed at this age even when it is small, so that a slow stream becomes visible.
+    pub batch_age: Duration,
+    /// Threads that decode, and files that are encoded at the same time.
+    pub threads: usize,
+    pub source: source::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            batch_bytes: 96 << 20,
+            batch_age: Duration::from_secs(10),
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            source: source::Options::default(),
+        }
+    }
+}
+
+/// What a run did, as it is printed and written as JSON.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    pub counts: Counts,
+    /// Rows added, by table; `reject` among them.
+    pub rows: BTreeMap<String, u64>,
+    pub sources: Vec<SourceSummary>,
+    /// Bytes of the (decompressed) input that were decoded.
+    pub bytes_read: u64,
+    /// Bytes of the Parquet files that were written.
+    pub bytes_written: u64,
+    pub files_written: u64,
+    /// Ledger entries that were written.
+    pub batches: u64,
+    pub last_sequence: Option<u64>,
+    pub rejects: BTreeMap<String, u64>,
+    pub redacted: BTreeMap<String, u64>,
+    pub drift: BTreeMap<String, u64>,
+    /// Files of the lake that the search for duplicates had to look into.
+    pub files_looked_up: u64,
+    pub seconds: f64,
+    pub is_interrupted: bool,
+}
+
+/// What became of one source.
+#[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
+pub struct SourceSummary {
+    pub name: String,
+    /// `complete`, `skipped` (taken in before, nothing new), `open` (interrupted), or why it is incomplete.
+    pub state: String,
+    pub detail: String,
+    /// Lines that an earlier run had taken in.
+    pub resumed_lines: u64,
+    pub lines: u64,
+}
+
+impl Summary {
+    /// Whether every source was read to its end.
+    pub fn is_complete(&self) -> bool {
+        self.sources.iter().all(|source| matches!(source.state.as_str(), "complete" | "skipped"))
+    }
+
+    fn add(&mut self, receipt: &Receipt) {
+        self.counts.add(&receipt.counts);
+        for (table, rows) in &receipt.rows {
+            *self.rows.entry(table.clone()).or_default() += rows;
+        }
+        self.bytes_written += receipt.bytes;
+        self.files_written += receipt.files;
+        self.batches += 1;
+        self.last_sequence = Some(receipt.sequence);
+    }
+}
+
+/// How far a run is, for those who watch it.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    pub source: String,
+    /// Bytes of the files as they are on the disk; the total is known when all are files.
+    pub raw_bytes: u64,
+    pub total_bytes: Option<u64>,
+    pub lines: u64,
+    pub rejected: u64,
+}
+
+/// What a run is given besides its inputs.
+pub struct Run<'a> {
+    pub lake: Lake,
+    pub policy: Arc<Policy>,
+    /// Version of the policy's rules; empty when nothing is redacted.
+    pub redaction_version: String,
+    pub clock: Clock,
+    pub options: Options,
+    /// Set to finish the batch at hand and stop.
+    pub stop: Arc<AtomicBool>,
+    pub progress: &'a mut (dyn FnMut(&Progress) + Send),
+}
+
+/// Takes in all inputs, and accounts for every line.
+pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
+    let started = Instant::now();
+    let Run { lake, policy, redaction_version, clock, options, stop, progress } = run;
+    let seed = lake.derive_seed("line");
+    let streams = lake.state().streams.clone();
+    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, seed };
+    let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
+    let mut feed = Feed::start(inputs.to_vec(), streams, worker, &options, stop.clone());
+    let mut summary = Summary::default();
+    let mut pending = Pending::new(redaction_version);
+    let mut watched = Progress { total_bytes: total(inputs), ..Progress::default() };
+    let mut trouble = None;
+    loop {
+        let wait = options.batch_age.saturating_sub(pending.age());
+        match tokio::time::timeout(wait, feed.next()).await {
+            Ok(Some(Ok(Fed::Begin { name, resumed }))) => pending.begin(name, resumed),
+            Ok(Some(Ok(Fed::Chunk(chunk)))) => {
+                watched.raw_bytes = chunk.raw_bytes;
+                watched.lines += chunk.read;
+                watched.rejected += chunk.rejects.len() as u64;
+                pending.add(*chunk);
+                watched.source = pending.source_name().to_string();
+                progress(&watched);
+            }
+            Ok(Some(Ok(Fed::End(outcome)))) => summary.sources.push(pending.end(outcome)),
+            Ok(Some(Err(error))) => {
+                trouble = Some(error);
+                break;
+            }
+            Ok(None) => break,
+            Err(_) => {}
+        }
+        if pending.bytes >= options.batch_bytes || pending.age() >= options.batch_age {
+            writer = writer.commit(&mut pending, &mut summary).await?;
+        }
+    }
+    summary.sources.extend(pending.leave());
+    // What was read before any trouble is sound: it is kept, and the next run goes on from there.
+    writer = writer.commit(&mut pending, &mut summary).await?;
+    let writer = writer.finish(&mut summary).await?;
+    if let Some(error) = trouble {
+        return Err(error);
+    }
+    summary.files_looked_up = writer.files_looked_up();
+    summary.is_interrupted = stop.load(Ordering::Relaxed);
+    summary.counts.check()?;
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// The writer, or the commit that it is busy with.
+enum Committing {
+    Idle(Box<Writer>),
+    Busy(JoinHandle<Result<(Box<Writer>, Receipt)>>),
+}
+
+impl Committing {
+    /// Waits for the commit before, then starts the next one.
+    async fn commit(self, pending: &mut Pending, summary: &mut Summary) -> Result<Committing> {
+        let Some(batch) = pending.take(summary) else { return Ok(self) };
+        let mut writer = self.finish(summary).await?;
+        Ok(Committing::Busy(tokio::spawn(async move {
+            let receipt = writer.commit(batch).await?;
+            Ok((writer, receipt))
+        })))
+    }
+
+    async fn finish(self, summary: &mut Summary) -> Result<Box<Writer>> {
+        match self {
+            Committing::Idle(writer) => Ok(writer),
+            Committing::Busy(handle) => {
+                let (writer, receipt) = handle.await.context(Kind::Internal, || "the commit stopped")??;
+                summary.add(&receipt);
+                Ok(writer)
+            }
+        }
+    }
+}
+
+/// How the lake turns a row back into the event's JSON text.
+pub fn restore() -> Restore {
+    Arc::new(|class, batch, row| {
+        let mut line = Vec::new();
+        Encoder::new(class).write(batch, row, &mut line)?;
+        Ok(line)
+    })
+}
+
+fn total(inputs: &[Input]) -> Option<u64> {
+    inputs
+        .iter()
+        .map(|input| match input {
+            Input::File(path) => std::fs::metadata(path).ok().map(|metadata| metadata.len()),
+            Input::Stdin => None,
+        })
+        .sum()
+}
+
+impl From<&crate::lake::Mark> for source::Mark {
+    fn from(mark: &crate::lake::Mark) -> Self {
+        let mut hash = [0; 32];
+        for (byte, digits) in hash.iter_mut().zip(mark.sha256.as_bytes().chunks(2)) {
+            *byte = std::str::from_utf8(digits).ok().and_then(|text| u8::from_str_radix(text, 16).ok()).unwrap_or(0);
+        }
+        source::Mark { offset: mark.offset, number: mark.line, hash }
+    }
+}
+
+impl From<&source::Mark> for crate::lake::Mark {
+    fn from(mark: &source::Mark) -> Self {
+        let sha256 = mark.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        crate::lake::Mark { offset: mark.offset, line: mark.number, sha256 }
+    }
+}
+
+/// A thread of ours that panicked is a bug, said as an error.
+fn stopped(what: &str) -> Error {
+    Error::new(Kind::Internal, format!("the {what} stopped"))
+}

@@ -1,0 +1,118 @@
+//! A chunk of lines becomes redacted rows and rejects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::decode::{self, Decoder, Drift, RowOrigin};
+use crate::error::Result;
+use crate::lake::{RejectRow, hash};
+use crate::redact::{Counts, Policy};
+use crate::schema::{EventBatch, Ocsf};
+use crate::source::{Chunk, Fault, Mark};
+
+/// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
+const EXCERPT_BYTES: usize = 64 * 1024;
+
+/// What each worker thread shares.
+#[derive(Clone)]
+pub struct Worker {
+    pub ocsf: Arc<Ocsf>,
+    pub policy: Arc<Policy>,
+    /// Keys the hash of each line.
+    pub seed: u64,
+}
+
+/// A chunk after decoding and redaction.
+#[derive(Debug)]
+pub struct Worked {
+    pub events: Vec<EventBatch>,
+    pub rejects: Vec<RejectRow>,
+    /// Lines that the source split off, blank ones included.
+    pub read: u64,
+    pub blank: u64,
+    /// Bytes of the (decompressed) stream.
+    pub bytes: u64,
+    /// Bytes of the file read so far, for the progress bar.
+    pub raw_bytes: u64,
+    pub end: Mark,
+    pub redacted: Counts,
+    pub drift: BTreeMap<String, u64>,
+}
+
+impl Worker {
+    pub fn decoder(&self) -> Decoder {
+        Decoder::new(self.ocsf.clone(), decode::Options::default())
+    }
+
+    pub fn work(&self, decoder: &mut Decoder, chunk: Chunk, raw_bytes: u64) -> Result<Worked> {
+        let mut redacted = Counts::default();
+        let mut rejects = Vec::new();
+        for line in &chunk.lines {
+            let bytes = &chunk.bytes[line.range.clone()];
+            let origin = RowOrigin { digest: hash(self.seed, bytes) as i64, number: line.number, offset: line.offset };
+            if let Err(reject) = decoder.push(bytes, origin) {
+                let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
+                rejects.push(RejectRow {
+                    source: String::new(),
+                    line: line.number,
+                    offset: line.offset,
+                    reason: reject.reason.to_string(),
+                    detail: reject.detail,
+                    length: bytes.len() as u64,
+                    event_uid: None,
+                    excerpt: self.excerpt(kept, &mut redacted),
+                    sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
+                });
+            }
+        }
+        rejects.extend(chunk.faults.iter().map(|fault| self.fault(fault, &mut redacted)));
+        rejects.sort_by_key(|reject| reject.line);
+        let mut events = decoder.flush();
+        for batch in &mut events {
+            batch.batch = self.policy.apply(batch.batch.clone(), &mut redacted)?;
+        }
+        Ok(Worked {
+            events,
+            read: chunk.lines.len() as u64 + chunk.faults.len() as u64 + chunk.blank,
+            rejects,
+            blank: chunk.blank,
+            bytes: chunk.bytes.len() as u64,
+            raw_bytes,
+            end: chunk.end,
+            redacted,
+            drift: flatten(decoder.drift()),
+        })
+    }
+
+    fn fault(&self, fault: &Fault, redacted: &mut Counts) -> RejectRow {
+        RejectRow {
+            source: String::new(),
+            line: fault.number,
+            offset: fault.offset,
+            reason: fault.reason.to_string(),
+            detail: String::new(),
+            length: fault.length,
+            event_uid: None,
+            excerpt: self.excerpt(&fault.head, redacted),
+            sha256: fault.sha256.clone(),
+        }
+    }
+
+    fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
+        String::from_utf8_lossy(&self.policy.bytes(bytes, redacted)).into_owned()
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Drift as the ledger keeps it: one map of `what path` to count.
+fn flatten(drift: Drift) -> BTreeMap<String, u64> {
+    let misfits = drift.misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
+    let unknown = drift.unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
+    let others = [("foreign-era", drift.foreign_era), ("suspicious-time", drift.suspicious_time)];
+    let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
+    misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0).collect()
+}

@@ -1,0 +1,77 @@
+//! Rows of a batch are sorted by time and split by partition, with as little copying as their order allows.
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+use std::sync::Arc;
+
+use super::encode::{Part, times};
+use super::layout::Partition;
+use crate::error::{Context, Kind, Result};
+
+/// Splits one table's rows into parts, one a partition, each sorted by time; ties keep the order of arrival.
+pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition) -> Result<Vec<Part>> {
+    // Sources are mostly in order: then the batches are written as they are and nothing is copied.
+    let batches = if is_sorted(&batches)? { batches } else { vec![sort(&batches)?] };
+    let mut parts: Vec<Part> = Vec::new();
+    for batch in batches {
+        let times = times(&batch)?.values().clone();
+        let mut row = 0;
+        while row < batch.num_rows() {
+            let end = partition.end(times[row]);
+            let length = times[row..].partition_point(|&time| time < end).max(1);
+            let value = partition.value(times[row]);
+            let slice = batch.slice(row, length);
+            match parts.last_mut().filter(|part| part.partition == value) {
+                Some(part) => part.batches.push(slice),
+                None => parts.push(Part {
+                    table: table.to_string(),
+                    folder: format!("{}={value}", partition.column()),
+                    partition: value,
+                    batches: vec![slice],
+                }),
+            }
+            row += length;
+        }
+    }
+    Ok(parts)
+}
+
+/// Fills in `_batch`, which is known when the sequence is.
+pub fn fill_batch(batch: &RecordBatch, sequence: u64) -> Result<RecordBatch> {
+    replace(batch, "_batch", Arc::new(Int64Array::from_value(sequence as i64, batch.num_rows())))
+}
+
+/// Fills in `_source`.
+pub fn fill_source(batch: &RecordBatch, source: &str) -> Result<RecordBatch> {
+    replace(batch, "_source", Arc::new(StringArray::from_iter_values(std::iter::repeat_n(source, batch.num_rows()))))
+}
+
+fn replace(batch: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
+    let failed = || format!("cannot fill in `{name}`");
+    let schema = batch.schema();
+    let position = schema.index_of(name).context(Kind::Internal, failed)?;
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[position] = column;
+    RecordBatch::try_new(schema, columns).context(Kind::Internal, failed)
+}
+
+fn is_sorted(batches: &[RecordBatch]) -> Result<bool> {
+    let mut last = i64::MIN;
+    for batch in batches {
+        let times = times(batch)?.values();
+        if times.first().is_some_and(|&first| first < last) || !times.is_sorted() {
+            return Ok(false);
+        }
+        last = times.last().copied().unwrap_or(last);
+    }
+    Ok(true)
+}
+
+fn sort(batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let failed = || "cannot sort a batch by time";
+    let whole = concat_batches(&batches[0].schema(), batches).context(Kind::Internal, failed)?;
+    let times = times(&whole)?.values();
+    let mut order: Vec<u32> = (0..whole.num_rows() as u32).collect();
+    order.sort_by_key(|&row| times[row as usize]);
+    take_record_batch(&whole, &UInt32Array::from(order)).context(Kind::Internal, failed)
+}

@@ -1,0 +1,144 @@
+//! What a ledger entry says: the range of a source it took in, the counts, and every file it added.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::Partition;
+use crate::error::{Error, Kind, Result};
+
+/// One entry of the ledger, as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub sequence: u64,
+    /// SHA-256 of the bytes of the entry before; none in entry 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// When the entry was written, milliseconds since the epoch, by the writer's clock.
+    pub time_ms: i64,
+    /// Program and version that wrote it.
+    pub writer: String,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What the entry does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Body {
+    /// Entry 0: the lake begins.
+    Create(LakeInfo),
+    /// Rows and rejects of ranges of sources.
+    Ingest(Ingest),
+}
+
+/// What is fixed when a lake is created.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LakeInfo {
+    /// Random, 32 hex digits; the application id of the Delta transactions is made from it.
+    pub lake_id: String,
+    pub partition: Partition,
+    pub ocsf_version: String,
+}
+
+/// One committed batch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ingest {
+    /// Small files share a batch.
+    pub sources: Vec<SourceRange>,
+    pub counts: Counts,
+    /// Version of the redaction rules that were applied; empty when redaction was off.
+    #[serde(default)]
+    pub redaction_version: String,
+    /// Secrets replaced, by rule.
+    #[serde(default)]
+    pub redacted: BTreeMap<String, u64>,
+    /// Values that did not fit their column and other departures from the schema, by kind.
+    #[serde(default)]
+    pub drift: BTreeMap<String, u64>,
+    pub files: Vec<FileEntry>,
+}
+
+/// Where lines of a batch stood.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceRange {
+    /// `file`, `stdin` or `api`.
+    pub kind: String,
+    pub name: String,
+    /// The beginning of the stream, by which a file is known under any name; none for what cannot be read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+    pub from: Mark,
+    pub to: Mark,
+    /// `open`: more may follow; `complete`: read to its end; else why it ended early.
+    pub state: String,
+}
+
+/// The first bytes of a stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Head {
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// A position in a (decompressed) stream, with what stood before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub offset: u64,
+    /// Lines before the position, blank ones included.
+    pub line: u64,
+    /// SHA-256 of the stream's bytes before the position, hex; empty at the beginning.
+    #[serde(default)]
+    pub sha256: String,
+}
+
+/// Lines, counted independently: `read` where they are split, the others where their fate is decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub read: u64,
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub blank: u64,
+}
+
+impl Counts {
+    /// The identity that every batch must keep: nothing is lost, nothing appears.
+    pub fn check(&self) -> Result<()> {
+        if self.read == self.accepted + self.duplicate + self.rejected + self.blank {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Internal,
+            format!(
+                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} rejected, {} blank",
+                self.read, self.accepted, self.duplicate, self.rejected, self.blank
+            ),
+        ))
+    }
+
+    pub fn add(&mut self, other: &Counts) {
+        self.read += other.read;
+        self.accepted += other.accepted;
+        self.duplicate += other.duplicate;
+        self.rejected += other.rejected;
+        self.blank += other.blank;
+    }
+}
+
+/// One Parquet file of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    pub table: String,
+    /// Below the table's folder: `event_month=2026-01/...parquet`.
+    pub path: String,
+    pub partition: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+    /// Smallest and greatest `time` of the rows, microseconds since the epoch.
+    pub min_time_us: i64,
+    pub max_time_us: i64,
+    /// Order-independent digest of the rows: the sum modulo 2^128 of a mix of each row's uid and `_digest`, hex.
+    pub digest: String,
+}

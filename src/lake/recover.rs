@@ -1,0 +1,144 @@
+//! Finishing what an entry began: its files into place, and into the Delta tables.
+//!
+//! An entry is complete when it is in the ledger, so any process can finish it, and finishing twice changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::entry::{Body, FileEntry};
+use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, staging_path};
+use super::store::Durable;
+use super::table::{EntryRef, Projection};
+use super::{Lake, REJECT_TABLE, lock, reject_schema};
+use crate::error::{Context, Error, Kind, Result};
+
+impl Lake {
+    pub(super) fn projection(&self) -> Result<Projection> {
+        let top = Durable::new(std::path::Path::new("/")).context(Kind::Unavailable, || "cannot open /")?;
+        let info = &self.state().lake;
+        Ok(Projection::new(self.url()?, Arc::new(top), &info.lake_id, info.partition))
+    }
+
+    /// The Arrow schema of a table's files.
+    pub fn table_schema(&self, table: &str) -> Result<SchemaRef> {
+        if table == REJECT_TABLE {
+            return Ok(reject_schema());
+        }
+        let class = self.ocsf().by_name(table).cloned().or_else(|| {
+            let other = self.ocsf().other();
+            (other.name == table).then(|| other.clone())
+        });
+        class.map(|class| class.arrow.clone()).ok_or_else(|| {
+            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
+                .hint("pass the directory with its class file: `--schemas DIR`")
+        })
+    }
+
+    /// Brings one entry's files into place and into its tables.
+    pub(super) async fn apply(&self, projection: &mut Projection, entry: EntryRef, files: &[FileEntry]) -> Result<()> {
+        self.place(files).await?;
+        let mut tables: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
+        for file in files {
+            tables.entry(&file.table).or_default().push(file);
+        }
+        for (table, files) in tables {
+            projection.apply(table, &self.table_schema(table)?, entry, &files).await?;
+        }
+        Ok(())
+    }
+
+    async fn place(&self, files: &[FileEntry]) -> Result<()> {
+        let moves = files
+            .iter()
+            .map(|file| (staging_path(&file.table, &file.path), data_path(&file.table, &file.path)))
+            .collect();
+        self.store.rename_all(moves).await.context(Kind::Unavailable, || "cannot move staged files into place")
+    }
+
+    /// Finishes every entry that some table has not taken in, and clears what uncommitted attempts left behind. The
+    /// caller holds the lock.
+    pub(super) async fn recover(&self, projection: &mut Projection) -> Result<()> {
+        let state = self.state();
+        let mut first = None;
+        for (name, table) in &state.tables {
+            let applied = projection.applied(name).await?;
+            if applied.is_none_or(|applied| applied < table.sequence) {
+                let next = applied.map_or(1, |applied| applied + 1);
+                first = Some(first.map_or(next, |first: u64| first.min(next)));
+            }
+        }
+        if let Some(first) = first {
+            for sequence in first..=state.sequence {
+                let (entry, _) = self.entry(sequence).await?;
+                if let Body::Ingest(ingest) = &entry.body {
+                    let entry = EntryRef { sequence, time_ms: entry.time_ms };
+                    self.apply(projection, entry, &ingest.files).await?;
+                }
+            }
+        }
+        self.clear_staging().await?;
+        self.note_applied()
+    }
+
+    /// Notes that every table has taken in the head entry. Only a hint, not synced: without it somebody looks again.
+    pub(super) fn note_applied(&self) -> Result<()> {
+        let place = self.root.join(LEDGER).join(APPLIED_HINT);
+        std::fs::write(&place, self.state().sequence.to_string())
+            .context(Kind::Unavailable, || format!("cannot write {}", place.display()))
+    }
+
+    fn is_applied(&self) -> bool {
+        let noted = std::fs::read_to_string(self.root.join(LEDGER).join(APPLIED_HINT));
+        noted.is_ok_and(|noted| noted == self.state().sequence.to_string())
+    }
+
+    async fn clear_staging(&self) -> Result<()> {
+        let cannot = || "cannot clear `_staging/`";
+        let left: Vec<_> =
+            self.store.list(Some(&Path::from(STAGING))).try_collect().await.context(Kind::Unavailable, cannot)?;
+        for object in left {
+            self.store.delete(&object.location).await.context(Kind::Unavailable, cannot)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the head entry is in all its tables, so that a reader sees all of it.
+    ///
+    /// A writer that is at it right now is waited for; one that died is finished for.
+    pub async fn settle(&mut self) -> Result<()> {
+        if self.state().sequence == 0 || self.is_applied() {
+            return Ok(());
+        }
+        match self.finish().await {
+            // Whoever may only read sees the entry all the same when its files are in place.
+            Err(error) if self.is_in_place().await => {
+                tracing::warn!(%error, "cannot finish the newest ledger entry; Delta readers may not see it yet");
+                Ok(())
+            }
+            finished => finished,
+        }
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        let _lock = lock(&self.root).await?;
+        self.ledger.refresh().await?;
+        let mut projection = self.projection()?;
+        self.recover(&mut projection).await
+    }
+
+    async fn is_in_place(&self) -> bool {
+        let Ok((entry, _)) = self.entry(self.state().sequence).await else { return false };
+        let Body::Ingest(ingest) = &entry.body else { return true };
+        for file in &ingest.files {
+            if self.store.head(&data_path(&file.table, &file.path)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}

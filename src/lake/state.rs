@@ -1,0 +1,122 @@
+//! What the entries of a ledger add up to: the live files of each table, and how far each source was read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, SourceRange};
+use crate::error::{Error, Kind, Result};
+
+/// The lake after one entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub sequence: u64,
+    /// SHA-256 of the bytes of entry `sequence`.
+    pub hash: String,
+    /// When that entry was written.
+    pub time_ms: i64,
+    pub lake: LakeInfo,
+    pub tables: BTreeMap<String, TableState>,
+    pub streams: Vec<Stream>,
+    /// Over the whole life of the lake.
+    pub totals: Counts,
+}
+
+/// The files of one table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableState {
+    /// The last entry that touched the table: the version that its Delta transaction must have reached.
+    pub sequence: u64,
+    pub files: Vec<Arc<FileEntry>>,
+}
+
+impl TableState {
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// How far one stream was read, whatever the file was called.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stream {
+    pub name: String,
+    pub head: Head,
+    pub mark: Mark,
+    /// As in [`SourceRange::state`].
+    pub state: String,
+}
+
+impl State {
+    /// The state after entry 0.
+    pub fn begin(entry: &Entry, hash: String) -> Result<State> {
+        let Body::Create(lake) = &entry.body else {
+            return Err(Error::new(Kind::Integrity, "ledger entry 0 does not create a lake"));
+        };
+        Ok(State {
+            sequence: 0,
+            hash,
+            time_ms: entry.time_ms,
+            lake: lake.clone(),
+            tables: BTreeMap::new(),
+            streams: Vec::new(),
+            totals: Counts::default(),
+        })
+    }
+
+    /// Takes in the next entry, whose bytes hash to `hash`.
+    pub fn apply(&mut self, entry: &Entry, hash: String) -> Result<()> {
+        if entry.sequence != self.sequence + 1 || entry.previous.as_deref() != Some(self.hash.as_str()) {
+            return Err(Error::new(
+                Kind::Integrity,
+                format!(
+                    "the ledger's chain is broken at entry {}: it does not follow entry {}",
+                    entry.sequence, self.sequence
+                ),
+            )
+            .hint("an entry was changed or replaced; restore `_ledger/` from a backup"));
+        }
+        match &entry.body {
+            Body::Create(_) => {
+                return Err(Error::new(
+                    Kind::Integrity,
+                    format!("ledger entry {} creates the lake again", entry.sequence),
+                ));
+            }
+            Body::Ingest(ingest) => {
+                for file in &ingest.files {
+                    let table = self.tables.entry(file.table.clone()).or_default();
+                    table.sequence = entry.sequence;
+                    table.files.push(Arc::new(file.clone()));
+                }
+                self.totals.add(&ingest.counts);
+                ingest.sources.iter().for_each(|source| self.advance(source));
+            }
+        }
+        self.sequence = entry.sequence;
+        self.hash = hash;
+        self.time_ms = entry.time_ms;
+        Ok(())
+    }
+
+    fn advance(&mut self, source: &SourceRange) {
+        let Some(head) = &source.head else { return };
+        let stream = Stream {
+            name: source.name.clone(),
+            head: head.clone(),
+            mark: source.to.clone(),
+            state: source.state.clone(),
+        };
+        // The same stream read further replaces its mark. One that was short when it was first seen had a shorter
+        // head then; it is known by the mark it was resumed from.
+        let same = |known: &Stream| source.from.offset > 0 && known.mark == source.from || known.mark == source.to;
+        match self.streams.iter_mut().find(|known| same(known)) {
+            Some(known) => *known = stream,
+            None => self.streams.push(stream),
+        }
+    }
+}

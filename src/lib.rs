@@ -1,0 +1,42 @@
+//! auditlake: a SQL analytics engine for OCSF audit logs.
+//!
+//! Layers; a module uses those below it, never beside or above it (`tests/it/house.rs` checks it):
+//!
+//! ```text
+//! 6  main, cli                                parse, run, print
+//! 5  config                                   all options
+//! 4  report, repl                             a .sql file becomes evidence; the shell
+//! 3  ingest, sql                              lines into the lake; SQL over one state of it
+//! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
+//! 1  schema, gen                              OCSF becomes Arrow; synthetic entries
+//! 0  error, clock
+//! ```
+//!
+//! Three paths:
+//!
+//! ```text
+//! line -> row:        Source::next -> Decoder::push, flush -> Policy::apply -> Writer::commit
+//!                     rows, rejects and the source's position enter the ledger in one entry
+//! SQL -> screen:      Lake at one entry -> Session::query -> Rows -> Renderer
+//! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
+//! ```
+//!
+//! What must hold across them: every line read is a row, a duplicate, a reject or blank (`lake::Counts::check`); a
+//! batch is visible in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the
+//! lake sees a row).
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod decode;
+pub mod error;
+pub mod r#gen;
+pub mod ingest;
+pub mod lake;
+pub mod redact;
+pub mod render;
+pub mod repl;
+pub mod report;
+pub mod schema;
+pub mod source;
+pub mod sql;

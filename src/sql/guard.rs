@@ -1,0 +1,69 @@
+//! The choke point: what may be run at all.
+//!
+//! Statements are read only, and small: DataFusion plans by recursion, and a chain of ten thousand operators ends the
+//! process with a stack overflow, so such a text is refused before it is parsed.
+
+use datafusion::prelude::SQLOptions;
+use datafusion::sql::sqlparser::dialect::DuckDbDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::error::{Error, Result};
+
+/// Bytes of one statement.
+const MAX_BYTES: usize = 256 * 1024;
+/// Operators, parentheses and commas deep or long: each may become a level of recursion.
+const MAX_OPERATORS: usize = 2_000;
+/// Parentheses within one another.
+const MAX_DEPTH: usize = 100;
+
+/// No DDL, no DML, no `SET`, `PREPARE` or transaction.
+pub fn options() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+/// Refuses a text that is too large to be planned safely.
+pub fn check(sql: &str) -> Result<()> {
+    if sql.len() > MAX_BYTES {
+        return Err(Error::input(format!("the statement has {} bytes; the limit is {MAX_BYTES}", sql.len())));
+    }
+    // A text that cannot be split in tokens is the parser's to explain.
+    let Ok(tokens) = Tokenizer::new(&DuckDbDialect {}, sql).tokenize() else { return Ok(()) };
+    let (mut operators, mut depth, mut deepest) = (0_usize, 0_usize, 0_usize);
+    for token in &tokens {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            Token::Word(word) if word.quote_style.is_none() => {
+                let joins = ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "CASE", "JOIN"];
+                operators += usize::from(joins.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
+            }
+            Token::Whitespace(_) | Token::Comma | Token::Period | Token::Number(..) | Token::Word(_) => {}
+            Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) | Token::SemiColon | Token::Placeholder(_) => {}
+            _ => operators += 1,
+        }
+    }
+    if operators > MAX_OPERATORS {
+        return Err(Error::input(format!("the statement has {operators} operators; the limit is {MAX_OPERATORS}"))
+            .hint("use `in (...)` for a long list of values"));
+    }
+    if deepest > MAX_DEPTH {
+        return Err(Error::input(format!("the statement nests {deepest} levels deep; the limit is {MAX_DEPTH}")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_of_operators_is_refused_and_a_long_list_is_not() {
+        assert!(check(&format!("select {}1", "1+".repeat(10_000))).is_err());
+        assert!(check(&format!("select {}1{}", "(".repeat(200), ")".repeat(200))).is_err());
+        let list = (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        assert!(check(&format!("select 1 where 1 in ({list})")).is_ok());
+    }
+}

@@ -1,0 +1,133 @@
+//! The ledger as rows: the table `ingest_log`, one row an entry.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::lake::{Body, Entry, Ingest, Lake, SourceRange};
+
+/// Entries up to the one that the session is bound to.
+#[derive(Debug)]
+pub struct IngestLog {
+    lake: Lake,
+    last: u64,
+    schema: SchemaRef,
+}
+
+impl IngestLog {
+    pub fn new(lake: Lake, last: u64) -> Self {
+        let text = |name| Field::new(name, DataType::Utf8, true);
+        let long = |name| Field::new(name, DataType::Int64, true);
+        let schema = Schema::new(vec![
+            long("sequence"),
+            Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+            text("kind"),
+            text("source"),
+            text("state"),
+            long("from_line"),
+            long("to_line"),
+            long("from_offset"),
+            long("to_offset"),
+            long("read"),
+            long("accepted"),
+            long("duplicate"),
+            long("rejected"),
+            long("blank"),
+            long("redacted"),
+            long("drift"),
+            long("files"),
+            long("bytes"),
+            text("redaction_version"),
+            text("writer"),
+            text("hash"),
+        ]);
+        IngestLog { lake, last, schema: Arc::new(schema) }
+    }
+
+    fn rows(&self, entries: &[(Entry, String)]) -> Result<RecordBatch> {
+        let text = |value: fn(&Entry) -> Option<String>| -> ArrayRef {
+            Arc::new(entries.iter().map(|(entry, _)| value(entry)).collect::<StringArray>())
+        };
+        let long = |value: fn(&Entry) -> Option<u64>| -> ArrayRef {
+            Arc::new(entries.iter().map(|(entry, _)| value(entry).map(|value| value as i64)).collect::<Int64Array>())
+        };
+        let times = entries.iter().map(|(entry, _)| entry.time_ms * 1000);
+        let columns: Vec<ArrayRef> = vec![
+            long(|e| Some(e.sequence)),
+            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+            text(|e| Some(if matches!(e.body, Body::Create(_)) { "create" } else { "ingest" }.to_string())),
+            text(|e| ingest(e).map(|i| names(&i.sources))),
+            text(|e| ingest(e).and_then(|i| i.sources.last()).map(|source| source.state.clone())),
+            long(|e| single(e).map(|source| source.from.line)),
+            long(|e| single(e).map(|source| source.to.line)),
+            long(|e| single(e).map(|source| source.from.offset)),
+            long(|e| single(e).map(|source| source.to.offset)),
+            long(|e| ingest(e).map(|i| i.counts.read)),
+            long(|e| ingest(e).map(|i| i.counts.accepted)),
+            long(|e| ingest(e).map(|i| i.counts.duplicate)),
+            long(|e| ingest(e).map(|i| i.counts.rejected)),
+            long(|e| ingest(e).map(|i| i.counts.blank)),
+            long(|e| ingest(e).map(|i| i.redacted.values().sum())),
+            long(|e| ingest(e).map(|i| i.drift.values().sum())),
+            long(|e| ingest(e).map(|i| i.files.len() as u64)),
+            long(|e| ingest(e).map(|i| i.files.iter().map(|file| file.bytes).sum())),
+            text(|e| ingest(e).map(|i| i.redaction_version.clone())),
+            text(|e| Some(e.writer.clone())),
+            Arc::new(entries.iter().map(|(_, hash)| Some(hash.as_str())).collect::<StringArray>()),
+        ];
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+    }
+}
+
+/// The one source of an entry; positions in several have no sum.
+fn single(entry: &Entry) -> Option<&SourceRange> {
+    match ingest(entry)?.sources.as_slice() {
+        [source] => Some(source),
+        _ => None,
+    }
+}
+
+fn names(sources: &[SourceRange]) -> String {
+    sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn ingest(entry: &Entry) -> Option<&Ingest> {
+    match &entry.body {
+        Body::Ingest(ingest) => Some(ingest),
+        Body::Create(_) => None,
+    }
+}
+
+#[async_trait]
+impl TableProvider for IngestLog {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut entries = Vec::new();
+        for sequence in 0..=self.last {
+            let entry = self.lake.entry(sequence).await;
+            entries.push(entry.map_err(|error| DataFusionError::External(Box::new(error)))?);
+        }
+        let rows = self.rows(&entries)?;
+        Ok(MemorySourceConfig::try_new_exec(&[vec![rows]], self.schema.clone(), projection.cloned())?)
+    }
+}

@@ -1,0 +1,183 @@
+//! One table of the lake as a DataFusion table: the snapshot's files become DataFusion's own Parquet scan.
+//!
+//! Files are pruned by partition and by the time range that the ledger records, before any of them is opened. Row
+//! counts are exact and the order by `time` is declared, so `count(*)`, `min(time)` and merges by time read little.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::col;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+
+use super::registry::lake_url;
+use crate::lake::{FileEntry, data_path};
+
+/// A table at one ledger entry.
+#[derive(Debug)]
+pub struct LakeTable {
+    files: Vec<Arc<FileEntry>>,
+    columns: TableSchema,
+}
+
+impl LakeTable {
+    pub fn new(file_schema: SchemaRef, partition: &str, files: Vec<Arc<FileEntry>>) -> Self {
+        let partition: FieldRef = Arc::new(Field::new(partition, DataType::Utf8, false));
+        LakeTable {
+            files,
+            columns: TableSchema::builder(file_schema).with_table_partition_cols(vec![partition]).build(),
+        }
+    }
+
+    /// What the ledger knows of a file, as DataFusion's statistics: exact rows, exact range of `time`.
+    fn statistics_of(&self, files: &[Arc<FileEntry>]) -> Statistics {
+        let schema = self.columns.table_schema();
+        let mut statistics = Statistics::new_unknown(schema);
+        statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
+        statistics.total_byte_size = Precision::Absent;
+        if let (Ok(time), false) = (schema.index_of("time"), files.is_empty()) {
+            let min = files.iter().map(|file| file.min_time_us).min();
+            let max = files.iter().map(|file| file.max_time_us).max();
+            let value = |time_us| ScalarValue::TimestampMicrosecond(time_us, Some("UTC".into()));
+            statistics.column_statistics[time] = ColumnStatistics {
+                null_count: Precision::Exact(0),
+                min_value: Precision::Exact(value(min)),
+                max_value: Precision::Exact(value(max)),
+                ..ColumnStatistics::new_unknown()
+            };
+        }
+        if let [file] = files
+            && let Some(partition) = statistics.column_statistics.last_mut()
+        {
+            let value = ScalarValue::Utf8(Some(file.partition.clone()));
+            partition.min_value = Precision::Exact(value.clone());
+            partition.max_value = Precision::Exact(value);
+            partition.null_count = Precision::Exact(0);
+        }
+        statistics
+    }
+
+    /// The files that can hold a row for which every filter is true.
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<(Arc<FileEntry>, Arc<Statistics>)>> {
+        let schema = self.columns.table_schema();
+        let all: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| (file.clone(), Arc::new(self.statistics_of(std::slice::from_ref(file)))))
+            .collect();
+        let Some(filter) = filters.iter().cloned().reduce(Expr::and) else { return Ok(all) };
+        let predicate = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
+        // What cannot be turned into a question about statistics prunes nothing.
+        let Ok(predicate) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).try_build(predicate) else {
+            return Ok(all);
+        };
+        let statistics = all.iter().map(|(_, statistics)| statistics.clone()).collect();
+        let keep = predicate.prune(&PrunableStatistics::new(statistics, schema.clone()))?;
+        Ok(all.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        self.columns.table_schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn statistics(&self) -> Option<Statistics> {
+        Some(self.statistics_of(&self.files))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut kept = self.prune(state, filters)?;
+        if kept.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(Schema::project(self.columns.table_schema(), columns)?),
+                None => self.schema(),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        kept.sort_by_key(|(file, _)| (file.min_time_us, file.max_time_us));
+        let entries: Vec<Arc<FileEntry>> = kept.iter().map(|(file, _)| file.clone()).collect();
+        let statistics = self.statistics_of(&entries);
+        let groups = group(kept, state.config().target_partitions());
+
+        let options = state.table_options().parquet.clone();
+        let source = ParquetSource::new(self.columns.clone()).with_table_parquet_options(options);
+        // An ordering is declared only where each group keeps it; DataFusion would otherwise believe us.
+        let ordering = groups.iter().all(|group| group.is_ordered).then(|| self.time_order()).transpose()?.flatten();
+        let config = FileScanConfigBuilder::new(lake_url()?, Arc::new(source))
+            .with_file_groups(groups.into_iter().map(|group| FileGroup::new(group.files)).collect())
+            .with_statistics(statistics)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .with_output_ordering(ordering.into_iter().collect())
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+impl LakeTable {
+    fn time_order(&self) -> Result<Option<LexOrdering>> {
+        let time = col("time", self.columns.table_schema())?;
+        let ascending = SortOptions { descending: false, nulls_first: false };
+        Ok(LexOrdering::new([PhysicalSortExpr::new(time, ascending)]))
+    }
+}
+
+/// Files that one thread reads after one another.
+#[derive(Default)]
+struct Group {
+    files: Vec<PartitionedFile>,
+    rows: u64,
+    end_us: Option<i64>,
+    is_ordered: bool,
+}
+
+/// Deals files, sorted by time, to `count` groups: each file to the smallest group that it continues in time.
+fn group(files: Vec<(Arc<FileEntry>, Arc<Statistics>)>, count: usize) -> Vec<Group> {
+    let mut groups: Vec<Group> =
+        (0..count.clamp(1, files.len())).map(|_| Group { is_ordered: true, ..Group::default() }).collect();
+    for (file, statistics) in files {
+        let continues = |group: &Group| group.end_us.is_none_or(|end| end <= file.min_time_us);
+        let best = (0..groups.len()).min_by_key(|&i| (!continues(&groups[i]), groups[i].rows)).unwrap_or(0);
+        let group = &mut groups[best];
+        group.is_ordered &= group.end_us.is_none_or(|end| end <= file.min_time_us);
+        group.end_us = Some(group.end_us.map_or(file.max_time_us, |end| end.max(file.max_time_us)));
+        group.rows += file.rows;
+        let path = data_path(&file.table, &file.path).to_string();
+        group.files.push(
+            PartitionedFile::new(path, file.bytes)
+                .with_partition_values(vec![ScalarValue::Utf8(Some(file.partition.clone()))])
+                .with_statistics(statistics),
+        );
+    }
+    groups
+}

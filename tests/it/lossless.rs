@@ -1,0 +1,111 @@
+//! What came in comes out again.
+
+use serde_json::Value;
+
+use crate::env::{Env, assert_same_events, values};
+use crate::soundness::assert_sound;
+
+const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/samples/real.ndjson");
+const AS_THEY_CAME: &str = "[redact]\nenabled = false\n";
+
+#[test]
+fn generated_events_come_out_as_they_came_in() {
+    let env = Env::new();
+    env.write("auditlake.toml", AS_THEY_CAME);
+    env.generate("events.ndjson", 20_000);
+    let summary = env.ingest(["events.ndjson"]);
+    assert_eq!(summary["counts"]["accepted"], 20_000, "{summary}");
+    env.ok(["export", "-o", "back.ndjson", "--quiet"]);
+    assert_same_events(&values(&env.read("events.ndjson")), &values(&env.read("back.ndjson")));
+    assert_sound(&env.path("auditlake-data"));
+}
+
+#[test]
+fn redaction_changes_secrets_and_nothing_else() {
+    let env = Env::with_events(5_000);
+    let by_id = |text: &str| -> std::collections::BTreeMap<String, Value> {
+        values(text).into_iter().map(|event| (event["id"].as_str().unwrap().to_string(), event)).collect()
+    };
+    let (before, after) = (by_id(&env.read("events.ndjson")), by_id(&env.ok(["export"])));
+    assert_eq!(before.len(), 5_000);
+    assert!(before.keys().eq(after.keys()));
+    let mut redacted = 0;
+    for (id, event) in &before {
+        differences(event, &after[id], &mut |was, is| {
+            assert!(is.contains("[REDACTED:"), "{id}: {was} became {is}");
+            redacted += 1;
+        });
+    }
+    assert!(redacted > 0, "generated events are made to hold secrets");
+}
+
+/// Calls `tell` with each pair of leaves that differ.
+fn differences(a: &Value, b: &Value, tell: &mut impl FnMut(String, String)) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
+            for name in names {
+                let of = |object: &serde_json::Map<String, Value>| object.get(name).cloned().unwrap_or_default();
+                differences(&of(a), &of(b), tell);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).for_each(|(a, b)| differences(a, b, tell));
+        }
+        _ if crate::env::canonical(a) == crate::env::canonical(b) => {}
+        _ => tell(a.to_string(), b.to_string()),
+    }
+}
+
+#[test]
+fn real_events_come_out_as_they_came_in() {
+    let env = Env::new();
+    env.write("auditlake.toml", AS_THEY_CAME);
+    let summary = env.ingest([REAL]);
+    let counts = &summary["counts"];
+    assert_eq!((&counts["read"], &counts["accepted"], &counts["rejected"]), (&72.into(), &71.into(), &1.into()));
+    assert_eq!(summary["rejects"]["bad-time"], 1);
+    let came: Vec<Value> = values(&std::fs::read_to_string(REAL).unwrap());
+    let mut out = values(&env.ok(["export"]));
+    let reject = &env.rows("select excerpt, line, reason from reject")[0];
+    out.push(serde_json::from_str(reject["excerpt"].as_str().unwrap()).unwrap());
+    assert_same_events(&came, &out);
+    assert_sound(&env.path("auditlake-data"));
+}
+
+#[test]
+fn real_events_lose_nothing_but_secrets_by_default() {
+    let env = Env::new();
+    env.ingest([REAL]);
+    let mut seen = 0;
+    let came = values(&std::fs::read_to_string(REAL).unwrap());
+    // Events are paired by what no redaction touches.
+    let key = |event: &Value| format!("{} {} {}", event["class_uid"], event["time"], event["metadata"]["uid"]);
+    let mut out = values(&env.ok(["export"]));
+    for event in &came {
+        let mut pairs = (0..out.len()).filter(|at| key(&out[*at]) == key(event)).collect::<Vec<_>>();
+        // The one nearest to it, where several share the key.
+        pairs.sort_by_key(|at| {
+            let mut count = 0;
+            differences(event, &out[*at], &mut |_, _| count += 1);
+            count
+        });
+        let Some(at) = pairs.first() else {
+            seen += 1;
+            continue;
+        };
+        differences(event, &out[*at], &mut |was, is| {
+            assert!(is.contains("[REDACTED:"), "{}: {was} became {is}", key(event));
+        });
+        out.remove(*at);
+    }
+    assert!(out.is_empty() && seen == 1, "{} left over, {seen} not found", out.len());
+}
+
+#[test]
+fn sql_answers_over_real_events() {
+    let env = Env::new();
+    env.ingest([REAL]);
+    assert_eq!(env.number("select count(*) from event"), 71);
+    insta::assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select class, count(*) as events from event group by class order by class"]), @"");
+}

@@ -1,0 +1,60 @@
+//! Several processes write into one lake at once.
+
+use std::process::Stdio;
+
+use crate::env::{Env, assert_same_events, values};
+use crate::soundness::assert_sound;
+
+#[test]
+fn four_writers_of_overlapping_files_make_one_lake() {
+    let env = Env::new();
+    env.write("auditlake.toml", "[ingest]\nbatch_mib = 1\n\n[redact]\nenabled = false\n");
+    env.generate("events.ndjson", 4_000);
+    let text = env.read("events.ndjson");
+    let all: Vec<&str> = text.lines().collect();
+    for part in 0..4 {
+        let lines: String = (0..2_000).map(|at| format!("{}\n", all[(part * 1_000 + at) % 4_000])).collect();
+        env.write(&format!("part-{part}.ndjson"), lines);
+    }
+    // A new lake: its creation is raced for as well.
+    let children: Vec<_> = (0..4)
+        .map(|part| {
+            let mut command = env.command(["ingest", &format!("part-{part}.ndjson"), "--quiet"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", env.text(&output));
+    }
+    let ledger = assert_sound(&env.path("auditlake-data"));
+    assert_eq!(ledger.count("read"), 8_000);
+    assert_eq!(ledger.count("accepted"), 4_000);
+    assert_eq!(ledger.count("duplicate"), 4_000);
+    assert_eq!(ledger.rows().values().sum::<u64>(), 4_000);
+    assert_same_events(&values(&text), &values(&env.ok(["export"])));
+    assert_eq!(env.number("select count(*) - count(distinct _event_uid) from event"), 0);
+}
+
+#[test]
+fn writers_of_the_same_file_share_the_work() {
+    let env = Env::new();
+    env.write("auditlake.toml", "[ingest]\nbatch_mib = 1\n");
+    env.generate("events.ndjson", 2_000);
+    let children: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command = env.command(["ingest", "events.ndjson", "--quiet"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", env.text(&output));
+    }
+    let ledger = assert_sound(&env.path("auditlake-data"));
+    assert_eq!(ledger.count("accepted"), 2_000);
+    assert_eq!(env.number("select count(distinct _event_uid) from event"), 2_000);
+    // The file is known from now on.
+    let summary = env.ingest(["events.ndjson"]);
+    assert_eq!(summary["counts"]["read"], 0, "{summary}");
+}

@@ -1,0 +1,126 @@
+//! `auditlake report`: the three reports over lakes made from their fixtures, through the whole program.
+
+use std::fs;
+
+use chrono::DateTime;
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::env::Env;
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
+
+fn with_fixture(id: &str) -> Env {
+    let env = Env::new();
+    env.ok(["ingest", "-q", &format!("{DATA}/{id}.ndjson")]);
+    env
+}
+
+/// Every case of a fixture gives the rows that were worked out without our SQL.
+fn check(id: &str) {
+    let env = with_fixture(id);
+    let text = fs::read_to_string(format!("{DATA}/{id}.expected.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert!(!cases.is_empty());
+    for case in cases {
+        let parameters = case["parameters"].as_object().unwrap();
+        let mut args = vec!["report".to_string(), "run".into(), id.into(), "-q".into(), "--format".into(), "json".into()];
+        for (name, value) in parameters {
+            args.extend(["--param".to_string(), format!("{name}={}", value.as_str().unwrap())]);
+        }
+        let rows: Vec<Value> = serde_json::from_str(&env.ok(&args)).unwrap();
+        let expected = case["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), expected.len(), "{id} {parameters:?}");
+        for (number, (row, expected)) in rows.iter().zip(expected).enumerate() {
+            let (row, expected) = (row.as_object().unwrap(), expected.as_object().unwrap());
+            assert_eq!(row.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+            for (name, value) in expected {
+                assert!(is_same(value, &row[name]), "{id} {parameters:?} row {number} {name}: {} is not {value}", row[name]);
+            }
+        }
+    }
+}
+
+/// The fixtures write times in milliseconds, the program as RFC 3339.
+fn is_same(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Number(ms), Value::String(text)) => {
+            DateTime::parse_from_rfc3339(text).is_ok_and(|time| Some(time.timestamp_millis()) == ms.as_i64())
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            (a - b).abs() <= 1e-9 * a.abs().max(1.0)
+        }
+        _ => expected == actual,
+    }
+}
+
+#[test]
+fn auth_outcome_summary_gives_the_expected_rows() {
+    check("auth-outcome-summary");
+}
+
+#[test]
+fn brute_force_by_user_gives_the_expected_rows() {
+    check("brute-force-by-user");
+}
+
+#[test]
+fn user_provisioning_log_gives_the_expected_rows() {
+    check("user-provisioning-log");
+}
+
+#[test]
+fn the_list_needs_no_lake() {
+    let env = Env::new();
+    let text = env.ok(["report", "list", "--format", "csv"]);
+    let ids: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    for id in ["auth-outcome-summary", "brute-force-by-user", "user-provisioning-log"] {
+        assert!(ids.contains(&id), "{text}");
+    }
+    assert!(ids.is_sorted(), "{text}");
+}
+
+#[test]
+fn a_report_shows_what_it_takes_and_gives() {
+    let env = Env::new();
+    let text = env.run(["report", "show", "brute-force-by-user"]);
+    assert_snapshot!(text.split("\n\nwith ").next().unwrap().split("\n\n--").next().unwrap(), @"");
+}
+
+#[test]
+fn a_period_fills_from_and_to() {
+    let env = Env::with_events(3_000);
+    let run = |args: &[&str]| env.ok([&["report", "run", "auth-outcome-summary", "-q", "--format", "json"], args].concat());
+    let month = run(&["--period", "2026-01"]);
+    assert_eq!(month, run(&["--param", "from=2026-01-01", "--param", "to=2026-02-01"]));
+    assert_eq!(month, run(&["--period", "2026-01-01..2026-02-01"]));
+    let days: Vec<Value> = serde_json::from_str(&month).unwrap();
+    assert!((28..=31).contains(&days.len()), "{} days", days.len());
+    let text = env.run(["report", "run", "auth-outcome-summary", "--period", "2026-01", "-o", "out.csv"]);
+    assert_snapshot!(text, @"");
+    assert_eq!(env.read("out.csv").lines().count(), days.len() + 1);
+}
+
+#[test]
+fn parameters_are_checked_before_anything_runs() {
+    let env = Env::with_small();
+    let run = |args: &[&str]| env.run([&["report", "run", "brute-force-by-user"], args].concat());
+    assert_snapshot!(run(&[]), @"");
+    assert_snapshot!(run(&["--period", "2026-13"]), @"");
+    assert_snapshot!(run(&["--period", "2026-01", "--param", "treshold=3"]), @"");
+    assert_snapshot!(run(&["--period", "2026-01", "--param", "threshold=many"]), @"");
+    assert_snapshot!(run(&["--period", "2026-01", "--param", "from=2026-01-01"]), @"");
+    assert_snapshot!(run(&["--period", "2026-01", "--param", "threshold"]), @"");
+    assert_snapshot!(env.run(["report", "run", "brute-forse", "--period", "2026-01"]), @"");
+    assert_snapshot!(run(&["--period", "2026-01", "-o", "rows.what"]), @"");
+}
+
+#[test]
+fn a_parameter_is_a_value_and_never_sql() {
+    let env = Env::with_small();
+    let text = env.run(["report", "run", "auth-outcome-summary", "--period", "2026-01", "--param", "tz=UTC' or '1'='1"]);
+    assert!(text.contains("error: ") && text.contains("[exit status: 2]"), "{text}");
+    let text = env.run(["report", "run", "user-provisioning-log", "--period", "2026-01", "--param", "automation_actors=x'); drop table event; --", "--format", "csv"]);
+    assert!(!text.contains("error: "), "{text}");
+}

@@ -1,0 +1,136 @@
+//! What must hold of a lake's directory whatever happened to those who wrote it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// What the ledger says about a lake that was found sound.
+pub struct Ledger {
+    pub entries: Vec<Value>,
+}
+
+impl Ledger {
+    /// The sum of one count over all entries.
+    pub fn count(&self, name: &str) -> u64 {
+        self.entries.iter().filter_map(|entry| entry["counts"][name].as_u64()).sum()
+    }
+
+    /// Rows by table.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        let mut rows = BTreeMap::new();
+        for file in self.files() {
+            *rows.entry(file["table"].as_str().unwrap().to_string()).or_default() += file["rows"].as_u64().unwrap();
+        }
+        rows
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Value> {
+        self.entries.iter().filter_map(|entry| entry["files"].as_array()).flatten()
+    }
+}
+
+/// Reads the ledger: numbered without a gap, each entry with the hash of the one before, each balanced.
+pub fn ledger(lake: &Path) -> Ledger {
+    let mut entries = Vec::new();
+    let mut previous: Option<String> = None;
+    let names = names(&lake.join("_ledger"));
+    let names: Vec<&String> = names.iter().filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).collect();
+    for (sequence, name) in names.iter().enumerate() {
+        assert_eq!(**name, format!("{sequence:020}.json"), "the ledger has a gap or a stranger");
+        let bytes = fs::read(lake.join("_ledger").join(name)).unwrap();
+        let entry: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(entry["sequence"].as_u64().unwrap(), sequence as u64);
+        assert_eq!(entry["previous"].as_str(), previous.as_deref(), "the chain is broken at {name}");
+        if let Some(counts) = entry["counts"].as_object() {
+            let of = |name: &str| counts[name].as_u64().unwrap();
+            assert_eq!(of("read"), of("accepted") + of("duplicate") + of("rejected") + of("blank"), "{name}");
+        }
+        previous = Some(sha256(&bytes));
+        entries.push(entry);
+    }
+    assert!(!entries.is_empty(), "the ledger is empty");
+    Ledger { entries }
+}
+
+/// A lake that nobody is writing to: ledger, files and Delta tables tell the same.
+pub fn assert_sound(lake: &Path) -> Ledger {
+    let ledger = ledger(lake);
+    let staging = lake.join("_staging");
+    assert!(!staging.exists() || names(&staging).is_empty(), "_staging holds {:?}", names(&staging));
+
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in ledger.files() {
+        let (table, path) = (file["table"].as_str().unwrap(), file["path"].as_str().unwrap());
+        let bytes = fs::read(lake.join(table).join(path)).unwrap_or_else(|error| panic!("{table}/{path}: {error}"));
+        assert_eq!(sha256(&bytes), file["sha256"].as_str().unwrap(), "{table}/{path}");
+        assert_eq!(bytes.len() as u64, file["bytes"].as_u64().unwrap(), "{table}/{path}");
+        assert!(told.entry(table.to_string()).or_default().insert(path.to_string()), "{table}/{path} is told twice");
+    }
+
+    for table in names(lake).iter().filter(|name| !name.starts_with('_')) {
+        let folder = lake.join(table);
+        let expected = told.remove(table).unwrap_or_default();
+        let found: BTreeSet<String> =
+            files(&folder).into_iter().filter(|path| !path.starts_with("_delta_log/")).collect();
+        assert_eq!(found, expected, "files of {table}, and those of the ledger");
+        assert_eq!(delta_files(&folder), expected, "files of {table} in its Delta log, and those of the ledger");
+    }
+    assert!(told.is_empty(), "tables without a folder: {told:?}");
+    ledger
+}
+
+/// The files that a Delta table consists of; its versions have no gap and no file is added twice.
+fn delta_files(table: &Path) -> BTreeSet<String> {
+    let log = table.join("_delta_log");
+    let versions: Vec<String> = names(&log)
+        .into_iter()
+        .filter(|name| name.len() == 25 && name.ends_with(".json") && name.bytes().take(20).all(|b| b.is_ascii_digit()))
+        .collect();
+    let mut files = BTreeSet::new();
+    for (version, name) in versions.iter().enumerate() {
+        assert_eq!(*name, format!("{version:020}.json"), "{} has a gap", log.display());
+        for line in fs::read_to_string(log.join(name)).unwrap().lines() {
+            let action: Value = serde_json::from_str(line).unwrap();
+            if let Some(path) = action["add"]["path"].as_str() {
+                assert!(files.insert(path.to_string()), "{path} is added twice");
+            }
+            if let Some(path) = action["remove"]["path"].as_str() {
+                assert!(files.remove(path), "{path} is removed and was not there");
+            }
+        }
+    }
+    files
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Names in a directory, sorted.
+pub fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Paths of all files below a directory, sorted.
+pub fn files(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left: Vec<PathBuf> = vec![root.to_path_buf()];
+    while let Some(directory) = left.pop() {
+        for name in names(&directory) {
+            let path = directory.join(name);
+            match path.is_dir() {
+                true => left.push(path),
+                false => found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned()),
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,201 @@
+//! `auditlake sql`: statements from the command line, files and stdin.
+
+use insta::assert_snapshot;
+
+use crate::env::Env;
+use crate::soundness::files;
+
+#[test]
+fn a_nested_path_needs_no_quotes() {
+    let env = Env::with_small();
+    assert_snapshot!(env.run(["sql", "-c", "select actor.user.uid from authentication"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select a.actor.user.email_addr as who, a.time from authentication a"]), @"");
+}
+
+#[test]
+fn the_event_view_holds_every_class() {
+    let env = Env::with_small();
+    let sql = "select time, class, who_uid, action, target_uid, outcome from event order by time";
+    assert_snapshot!(env.run(["sql", "-c", sql]), @"");
+}
+
+#[test]
+fn the_ingest_log_tells_what_came_when() {
+    let env = Env::with_small();
+    let sql = "select sequence, kind, source, state, read, accepted, duplicate, rejected, blank, files from ingest_log order by sequence";
+    assert_snapshot!(env.run(["sql", "-c", sql]), @"");
+}
+
+#[test]
+fn rejects_are_a_table() {
+    let env = Env::new();
+    env.write("in.ndjson", "no json\n");
+    env.ok(["ingest", "in.ndjson"]);
+    assert_snapshot!(env.run(["sql", "-c", "select _source, line, byte_offset, reason, excerpt from reject"]), @"");
+}
+
+#[test]
+fn every_format_writes_the_same_rows() {
+    let env = Env::with_small();
+    let sql = "select time, _event_uid as uid, class_uid, privileges, case when class_uid = 1 then 'a' end as nothing, 'x, \"y\"' as text, 0.5 as share from user_access";
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "yaml", "-c", sql]), @"");
+}
+
+#[test]
+fn an_empty_result_still_has_its_columns() {
+    let env = Env::with_small();
+    let sql = "select time, actor.user.uid as who from authentication where false";
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @"");
+}
+
+#[test]
+fn statements_come_from_arguments_files_and_stdin() {
+    let env = Env::with_small();
+    env.write("q.sql", "-- two\nselect 1 as a;\nselect 2 as b;\n");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select 1 as x", "-c", "select 2 as y"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @"");
+    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv"], b"select 3 as c;\nselect 4 as d"), @"");
+    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv", "-f", "-"], b"select 5 as e"), @"");
+}
+
+#[test]
+fn results_go_to_a_file_whose_suffix_names_the_format() {
+    let env = Env::with_small();
+    let sql = "select class, count(*) as n from event group by class order by class";
+    for (name, start) in [("o.csv", "class,n\n"), ("o.json", "["), ("o.ndjson", "{\"class\""), ("o.md", "| class")] {
+        assert_eq!(env.ok(["sql", "-q", "-c", sql, "-o", name]), "");
+        let text = env.read(name);
+        assert!(text.starts_with(start), "{name}: {text}");
+    }
+    assert_snapshot!(env.run(["sql", "-c", sql, "-o", "o.what"]), @"");
+    assert_eq!(env.ok(["sql", "-c", sql, "-o", "o.what", "--format", "csv"]), "");
+    assert_eq!(env.read("o.what"), env.read("o.csv"));
+}
+
+#[test]
+fn only_queries_are_run() {
+    let env = Env::with_small();
+    env.write("own.csv", "a\n1\n");
+    let lake = env.path("auditlake-data");
+    let before = files(&lake);
+    for sql in [
+        "create table x (a int)",
+        "create view x as select 1",
+        "create or replace view event as select 1",
+        "create external table x stored as csv location '/etc/passwd'",
+        "insert into authentication select * from authentication",
+        "insert into authentication values (1)",
+        "update authentication set time = null",
+        "delete from authentication",
+        "truncate table authentication",
+        "copy authentication to 'out.csv'",
+        "copy (select 1) to 'out.csv' stored as csv",
+        "set datafusion.execution.batch_size = 1",
+        "reset datafusion.execution.batch_size",
+        "drop table authentication",
+        "drop view event",
+        "prepare x as select 1",
+        "begin",
+        "attach 'x.db' as x",
+        "install httpfs",
+        "explain analyze insert into authentication select * from authentication",
+        "with x as (select 1) insert into authentication select * from x",
+        "select 1; drop table authentication",
+        "select * from '/etc/passwd'",
+        "select * from 'file:///etc/passwd'",
+        "select * from 'own.csv'",
+        "select * from \"own.csv\"",
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_csv_auto('own.csv')",
+        "select * from read_parquet('/etc/passwd')",
+        "select * from read_json('own.csv')",
+        "select * from parquet_scan('auditlake-data/_key')",
+        "select * from parquet_metadata('/etc/passwd')",
+        "select read_text('/etc/passwd')",
+        "select * from glob('*')",
+    ] {
+        let text = env.run(["sql", "-c", sql]);
+        assert!(text.contains("error: ") && text.ends_with("[exit status: 3]\n"), "{sql}: {text}");
+        assert!(!text.contains("root:"), "{sql}: {text}");
+    }
+    assert_eq!(files(&lake), before);
+    assert!(!env.path("out.csv").exists());
+    assert_snapshot!(env.run(["sql", "-c", "drop table authentication"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "insert into authentication values (1)"]), @"");
+}
+
+#[test]
+fn a_misspelt_name_is_answered_with_the_nearest() {
+    let env = Env::with_small();
+    assert_snapshot!(env.run(["sql", "-c", "select * from authentification"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select tme from authentication"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select actor.user.emial_addr from authentication"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select whatever from authentication"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "selekt 1"]), @"");
+}
+
+#[test]
+fn a_huge_statement_is_refused_and_not_a_crash() {
+    let env = Env::with_small();
+    let sum = format!("select {}1", "1+".repeat(10_000));
+    assert_snapshot!(env.run(["sql", "-c", &sum]), @"");
+    let deep = format!("select {}1{}", "(".repeat(3_000), ")".repeat(3_000));
+    assert_snapshot!(env.run(["sql", "-c", &deep]), @"");
+    let not = format!("select {}true", "not ".repeat(5_000));
+    assert_snapshot!(env.run(["sql", "-c", &not]), @"");
+    let cases = format!("select {}1{}", "case when true then ".repeat(1_500), " end".repeat(1_500));
+    assert!(env.run(["sql", "-c", &cases]).contains("[exit status: 3]"));
+    let unions = vec!["select 1"; 1_900].join(" union all ");
+    let text = env.run(["sql", "-q", "--format", "csv", "-c", &unions]);
+    assert!(!text.contains("signal"), "{}", &text[text.len().saturating_sub(300)..]);
+    let list = (0..20_000).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    let text = env.run(["sql", "--format", "csv", "-c", &format!("select count(*) as n from event where class_uid in ({list})")]);
+    assert_eq!(text, "n\n6\n");
+}
+
+#[test]
+fn an_error_stops_the_script_unless_asked_to_go_on() {
+    let env = Env::with_small();
+    env.write("q.sql", "select 1 as a;\nselect nothing;\nselect 2 as b;\n");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-f", "q.sql"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select nothing", "-c", "select 2"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-c", "select nothing", "-c", "select 2 as b"]), @"");
+}
+
+#[test]
+fn an_older_state_can_be_asked() {
+    let env = Env::with_small();
+    env.write("more.ndjson", "{\"metadata\":{\"uid\":\"z\"},\"class_uid\":3002,\"time\":1767225699000}\n");
+    env.ok(["ingest", "more.ndjson"]);
+    let count = |args: &[&str]| env.ok([&["sql", "--format", "csv", "-t", "-c", "select count(*) from event"], args].concat());
+    assert_eq!(count(&[]), "7\n");
+    assert_eq!(count(&["--as-of", "1"]), "6\n");
+    assert_eq!(count(&["--as-of", "0"]), "0\n");
+    assert_snapshot!(env.run(["sql", "--as-of", "9", "-c", "select 1"]), @"");
+}
+
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let env = Env::with_small();
+    let sql = "select a.value, b.value from generate_series(1, 2000) a, generate_series(1, 500) b";
+    let line = format!("auditlake sql --format csv -c '{sql}' | head -n 2; echo \"${{PIPESTATUS[0]}}\"");
+    let output = env.settle(std::process::Command::new("bash").arg("-c").arg(line)).output().unwrap();
+    let text = env.text(&output);
+    assert!(text.ends_with("\n0\n") && !text.contains("error"), "{text}");
+}
+
+#[test]
+fn hostile_text_does_not_reach_a_spreadsheet_as_a_formula() {
+    let env = Env::with_small();
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select '=1+1' as a, '@x' as b, '-5' as c, -5 as d, 'a' || chr(27) || '[31m' as e"]), @"");
+}
