@@ -35,7 +35,10 @@ fn a_second_demo_takes_another_name() {
     env.ok(["demo", "--entries", "300"]);
     assert_sound(&env.path("auditlake-demo-2"));
     let text = env.run(["demo", "--entries", "300", "--lake", "auditlake-demo"]);
-    assert!(text.contains("error: there is a lake at auditlake-demo already") && text.contains("[exit status: 2]"), "{text}");
+    assert!(
+        text.contains("error: there is a lake at auditlake-demo already") && text.contains("[exit status: 2]"),
+        "{text}"
+    );
 }
 
 #[test]

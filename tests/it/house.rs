@@ -265,7 +265,8 @@ fn character(rest: &str) -> usize {
 
 #[test]
 fn this_test_reads_imports_as_the_compiler_does() {
-    let code = blank("use crate::{a::{B, c::D}, r#gen, e as f}; // crate::x\nlet s = \"crate::y\"; crate::g::h::<T>(); 'a'");
+    let code =
+        blank("use crate::{a::{B, c::D}, r#gen, e as f}; // crate::x\nlet s = \"crate::y\"; crate::g::h::<T>(); 'a'");
     let file = Source { path: PathBuf::new(), name: String::new(), module: "m".to_string(), text: String::new(), code };
     let paths: Vec<String> = file.uses().iter().map(|used| used.segments.join("::")).collect();
     assert_eq!(paths, ["a::B", "a::c::D", "gen", "e", "g::h"]);

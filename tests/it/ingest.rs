@@ -262,7 +262,9 @@ fn a_directory_that_is_no_lake_is_left_alone() {
 #[test]
 fn a_missing_lake_is_said_with_what_makes_one() {
     let env = Env::new();
-    for command in ["status", "export", "sql", "connect --for polars", "report run user-provisioning-log --period 2026-01"] {
+    for command in
+        ["status", "export", "sql", "connect --for polars", "report run user-provisioning-log --period 2026-01"]
+    {
         let text = env.run(command.split(' '));
         assert!(text.contains("error: no lake at") && text.contains("hint: `auditlake ingest FILE`"), "{text}");
         assert!(text.contains("[exit status: 3]"), "{text}");

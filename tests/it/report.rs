@@ -24,7 +24,8 @@ fn check(id: &str) {
     assert!(!cases.is_empty());
     for case in cases {
         let parameters = case["parameters"].as_object().unwrap();
-        let mut args = vec!["report".to_string(), "run".into(), id.into(), "-q".into(), "--format".into(), "json".into()];
+        let mut args =
+            vec!["report".to_string(), "run".into(), id.into(), "-q".into(), "--format".into(), "json".into()];
         for (name, value) in parameters {
             args.extend(["--param".to_string(), format!("{name}={}", value.as_str().unwrap())]);
         }
@@ -35,7 +36,11 @@ fn check(id: &str) {
             let (row, expected) = (row.as_object().unwrap(), expected.as_object().unwrap());
             assert_eq!(row.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
             for (name, value) in expected {
-                assert!(is_same(value, &row[name]), "{id} {parameters:?} row {number} {name}: {} is not {value}", row[name]);
+                assert!(
+                    is_same(value, &row[name]),
+                    "{id} {parameters:?} row {number} {name}: {} is not {value}",
+                    row[name]
+                );
             }
         }
     }
@@ -91,7 +96,8 @@ fn a_report_shows_what_it_takes_and_gives() {
 #[test]
 fn a_period_fills_from_and_to() {
     let env = Env::with_events(3_000);
-    let run = |args: &[&str]| env.ok([&["report", "run", "auth-outcome-summary", "-q", "--format", "json"], args].concat());
+    let run =
+        |args: &[&str]| env.ok([&["report", "run", "auth-outcome-summary", "-q", "--format", "json"], args].concat());
     let month = run(&["--period", "2026-01"]);
     assert_eq!(month, run(&["--param", "from=2026-01-01", "--param", "to=2026-02-01"]));
     assert_eq!(month, run(&["--period", "2026-01-01..2026-02-01"]));
@@ -119,8 +125,19 @@ fn parameters_are_checked_before_anything_runs() {
 #[test]
 fn a_parameter_is_a_value_and_never_sql() {
     let env = Env::with_small();
-    let text = env.run(["report", "run", "auth-outcome-summary", "--period", "2026-01", "--param", "tz=UTC' or '1'='1"]);
+    let text =
+        env.run(["report", "run", "auth-outcome-summary", "--period", "2026-01", "--param", "tz=UTC' or '1'='1"]);
     assert!(text.contains("error: ") && text.contains("[exit status: 2]"), "{text}");
-    let text = env.run(["report", "run", "user-provisioning-log", "--period", "2026-01", "--param", "automation_actors=x'); drop table event; --", "--format", "csv"]);
+    let text = env.run([
+        "report",
+        "run",
+        "user-provisioning-log",
+        "--period",
+        "2026-01",
+        "--param",
+        "automation_actors=x'); drop table event; --",
+        "--format",
+        "csv",
+    ]);
     assert!(!text.contains("error: "), "{text}");
 }

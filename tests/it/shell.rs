@@ -26,7 +26,9 @@ fn typed(env: &Env, keys: &str) -> Option<String> {
 #[test]
 fn a_statement_over_several_lines_is_answered() {
     let env = Env::with_small();
-    let Some(screen) = typed(&env, "select actor.user.uid as who,\n  count(*) as n\nfrom authentication\ngroup by all;\n\\q\n") else {
+    let Some(screen) =
+        typed(&env, "select actor.user.uid as who,\n  count(*) as n\nfrom authentication\ngroup by all;\n\\q\n")
+    else {
         return;
     };
     assert!(screen.contains("\\? for help"), "{screen}");

@@ -158,7 +158,13 @@ fn a_huge_statement_is_refused_and_not_a_crash() {
     let text = env.run(["sql", "-q", "--format", "csv", "-c", &unions]);
     assert!(!text.contains("signal"), "{}", &text[text.len().saturating_sub(300)..]);
     let list = (0..20_000).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
-    let text = env.run(["sql", "--format", "csv", "-c", &format!("select count(*) as n from event where class_uid in ({list})")]);
+    let text = env.run([
+        "sql",
+        "--format",
+        "csv",
+        "-c",
+        &format!("select count(*) as n from event where class_uid in ({list})"),
+    ]);
     assert_eq!(text, "n\n6\n");
 }
 
@@ -177,7 +183,8 @@ fn an_older_state_can_be_asked() {
     let env = Env::with_small();
     env.write("more.ndjson", "{\"metadata\":{\"uid\":\"z\"},\"class_uid\":3002,\"time\":1767225699000}\n");
     env.ok(["ingest", "more.ndjson"]);
-    let count = |args: &[&str]| env.ok([&["sql", "--format", "csv", "-t", "-c", "select count(*) from event"], args].concat());
+    let count =
+        |args: &[&str]| env.ok([&["sql", "--format", "csv", "-t", "-c", "select count(*) from event"], args].concat());
     assert_eq!(count(&[]), "7\n");
     assert_eq!(count(&["--as-of", "1"]), "6\n");
     assert_eq!(count(&["--as-of", "0"]), "0\n");

@@ -1,0 +1,46 @@
+-- view: account_state
+-- convention: C13
+-- purpose: the state of every account at the horizon, since when, and its latest effective creation
+--
+-- Two tracks. Life: at the same ms delete before disable before create / enable, the last wins. Lock: only events at
+-- or after the latest effective create; at the same ms unlock wins.
+with action as (
+  select subject_uid, time, event_uid, action, actor_uid
+  from account_action
+  where is_effective and subject_uid is not null
+    and action in ('create', 'enable', 'disable', 'delete', 'lock', 'unlock')
+),
+life as (
+  select
+    subject_uid,
+    last_value(action order by time, rank, coalesce(event_uid, '')) as action,
+    max(time) as since,
+    max(case when action = 'create' then time end) as created_time,
+    last_value(actor_uid order by time, coalesce(event_uid, '')) filter (where action = 'create') as created_by
+  from (
+    select *, case action when 'delete' then 0 when 'disable' then 1 else 2 end as rank
+    from action where action in ('create', 'enable', 'disable', 'delete')
+  )
+  group by subject_uid
+),
+lock as (
+  select a.subject_uid, last_value(a.action order by a.time, a.action) as action, max(a.time) as since
+  from action a left join life l on l.subject_uid = a.subject_uid
+  where a.action in ('lock', 'unlock') and (l.created_time is null or a.time >= l.created_time)
+  group by a.subject_uid
+)
+select
+  coalesce(life.subject_uid, lock.subject_uid) as subject_uid,
+  case
+    when life.action = 'delete' then 'deleted'
+    when life.action = 'disable' then 'disabled'
+    when lock.action = 'lock' then 'locked'
+    else 'active'
+  end as account_state,
+  case
+    when life.action in ('delete', 'disable') then life.since
+    when lock.action = 'lock' then lock.since
+    else coalesce(life.since, lock.since)
+  end as state_since,
+  life.created_time, life.created_by
+from life full join lock on life.subject_uid = lock.subject_uid

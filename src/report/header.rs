@@ -1,0 +1,361 @@
+//! The head of a report: TOML inside comment lines between `--- report` and `---`, above the SQL.
+//!
+//! Everything but the rows is said there: what an auditor asks, which controls it backs, typed parameters and result
+//! columns. A head that does not parse is an error with file and line, so that a report never runs under a wrong
+//! description. `queries/README.md` documents the keys for users.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use serde::Deserialize;
+use toml::{Spanned, Table};
+
+use super::views::Views;
+use crate::error::{Error, Result};
+
+/// A report as its file says it: head and SQL.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub id: String,
+    pub title: String,
+    pub question: String,
+    pub readers: String,
+    pub kind: ReportKind,
+    /// 1 is asked in nearly every engagement, 3 rarely; reports of users are 0.
+    pub tier: u8,
+    /// What the source must deliver (A declared base, B class objects, C other data, E engine history).
+    pub grade: String,
+    /// Framework (soc2, iso, nist, csf, pci, hipaa, gdpr, cis) to control ids, in the order of the head.
+    pub controls: Vec<(String, Vec<String>)>,
+    pub parameters: Vec<Parameter>,
+    pub columns: Vec<Column>,
+    /// The order of the rows in words; the SQL's last ORDER BY does it.
+    pub order: String,
+    pub severity: String,
+    pub chart: String,
+    pub expectation: Expectation,
+    /// The SQL without the head, exactly as in the file.
+    pub sql: String,
+    /// The whole file, for its hash in the evidence.
+    pub text: String,
+    /// Where it stands: path below `queries/`, or of the user's file.
+    pub path: String,
+    /// The conventions it may use; the catalogue gives the same to all.
+    pub(super) views: Arc<Views>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    pub name: String,
+    pub ty: ParameterType,
+    /// As text, in the form of `--param`; none: required.
+    pub default: Option<String>,
+    /// If not empty, the only values allowed.
+    pub values: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub name: String,
+    pub ty: ColumnType,
+}
+
+/// What a report is, as the catalogue divides them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum ReportKind {
+    #[serde(rename = "evidence listing")]
+    Listing,
+    #[serde(rename = "periodic summary")]
+    Summary,
+    #[serde(rename = "detection")]
+    Detection,
+    #[serde(rename = "data quality")]
+    DataQuality,
+}
+
+/// What a run without trouble gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Expectation {
+    /// Rows are evidence, not trouble.
+    #[serde(rename = "any")]
+    Any,
+    /// Every row is a finding.
+    #[serde(rename = "no rows")]
+    NoRows,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterType {
+    Timestamp,
+    Duration,
+    Int,
+    Double,
+    Boolean,
+    String,
+    #[serde(rename = "list<string>")]
+    Strings,
+    Regex,
+    /// An IANA name: `Europe/Berlin`.
+    Timezone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    Timestamp,
+    Int,
+    Bigint,
+    Double,
+    Boolean,
+    String,
+    #[serde(rename = "list<string>")]
+    Strings,
+}
+
+impl ColumnType {
+    /// The Arrow type of a result column; `int` and `bigint` are both Int64.
+    pub fn arrow(self) -> DataType {
+        match self {
+            ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ColumnType::Int | ColumnType::Bigint => DataType::Int64,
+            ColumnType::Double => DataType::Float64,
+            ColumnType::Boolean => DataType::Boolean,
+            ColumnType::String => DataType::Utf8,
+            ColumnType::Strings => DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))),
+        }
+    }
+}
+
+impl ReportKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            ReportKind::Listing => "evidence listing",
+            ReportKind::Summary => "periodic summary",
+            ReportKind::Detection => "detection",
+            ReportKind::DataQuality => "data quality",
+        }
+    }
+}
+
+impl fmt::Display for ReportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl ParameterType {
+    pub fn name(self) -> &'static str {
+        match self {
+            ParameterType::Timestamp => "timestamp",
+            ParameterType::Duration => "duration",
+            ParameterType::Int => "int",
+            ParameterType::Double => "double",
+            ParameterType::Boolean => "boolean",
+            ParameterType::String => "string",
+            ParameterType::Strings => "list<string>",
+            ParameterType::Regex => "regex",
+            ParameterType::Timezone => "timezone",
+        }
+    }
+}
+
+/// The head as TOML has it; `Report` is what the rest sees.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    id: Spanned<String>,
+    title: String,
+    question: String,
+    #[serde(default)]
+    readers: String,
+    kind: ReportKind,
+    #[serde(default)]
+    tier: u8,
+    #[serde(default)]
+    grade: String,
+    order: String,
+    #[serde(default)]
+    severity: String,
+    #[serde(default)]
+    chart: String,
+    #[serde(default = "any")]
+    expectation: Expectation,
+    #[serde(default)]
+    controls: InOrder<Vec<String>>,
+    #[serde(default)]
+    parameters: InOrder<ParameterHead>,
+    columns: InOrder<ColumnType>,
+}
+
+fn any() -> Expectation {
+    Expectation::Any
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParameterHead {
+    #[serde(rename = "type")]
+    ty: ParameterType,
+    default: Option<toml::Value>,
+    #[serde(default)]
+    values: Vec<String>,
+}
+
+/// A TOML table whose entries keep the order of the file: for result columns it is part of the contract.
+struct InOrder<T>(Vec<(Spanned<String>, T)>);
+
+impl<T> Default for InOrder<T> {
+    fn default() -> Self {
+        InOrder(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = InOrder<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries: Vec<(Spanned<String>, T)> = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                // The parser gives the keys sorted by name; where they stood tells the order they were written in.
+                entries.sort_by_key(|(key, _)| key.span().start);
+                Ok(InOrder(entries))
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
+}
+
+const OPENING: &str = "--- report";
+const CLOSING: &str = "---";
+
+impl Report {
+    /// Reads a report's file; `path` is for messages, `shared` resolves defaults like `"@privileged_pattern"`.
+    pub(super) fn parse(path: &str, text: &str, shared: &Table, views: &Arc<Views>) -> Result<Report> {
+        let at =
+            |line: usize, message: &str| Error::usage(format!("cannot read report {path}, line {line}: {message}"));
+        let lines: Vec<&str> = text.lines().collect();
+        let first = lines
+            .iter()
+            .position(|line| line.trim() == OPENING)
+            .ok_or_else(|| at(1, "no head").hint(format!("a report begins with the line `{OPENING}`")))?;
+        let length = lines[first + 1..].iter().position(|line| line.trim() == CLOSING).ok_or_else(|| {
+            at(first + 1, "the head does not end").hint(format!("close it with the line `{CLOSING}`"))
+        })?;
+
+        let mut toml = String::new();
+        for (number, line) in lines[first + 1..][..length].iter().enumerate() {
+            let body = line
+                .trim_start()
+                .strip_prefix("--")
+                .ok_or_else(|| at(first + 2 + number, "a line of the head begins with `--`"))?;
+            toml.push_str(body.strip_prefix(' ').unwrap_or(body));
+            toml.push('\n');
+        }
+        let line_of = |offset: usize| first + 2 + toml[..offset.min(toml.len())].matches('\n').count();
+        let head: Head = toml::from_str(&toml)
+            .map_err(|error| at(error.span().map_or(first + 1, |span| line_of(span.start)), error.message()))?;
+
+        let id = head.id.get_ref();
+        let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if id.is_empty() || !id.chars().all(is_id) {
+            let line = line_of(head.id.span().start);
+            return Err(at(line, &format!("`{id}` is no id")).hint("an id has lower-case letters, digits and `-`"));
+        }
+        let mut parameters = Vec::new();
+        for (name, parameter) in head.parameters.0 {
+            let default = match parameter.default {
+                None => None,
+                Some(value) => Some(default_text(&value, shared).ok_or_else(|| {
+                    let line = line_of(name.span().start);
+                    at(line, &format!("the default of parameter `{}` is not one we know", name.get_ref()))
+                })?),
+            };
+            let name = name.into_inner();
+            parameters.push(Parameter { name, ty: parameter.ty, default, values: parameter.values });
+        }
+        Ok(Report {
+            id: head.id.into_inner(),
+            title: head.title,
+            question: head.question,
+            readers: head.readers,
+            kind: head.kind,
+            tier: head.tier,
+            grade: head.grade,
+            controls: head.controls.0.into_iter().map(|(name, ids)| (name.into_inner(), ids)).collect(),
+            parameters,
+            columns: head.columns.0.into_iter().map(|(name, ty)| Column { name: name.into_inner(), ty }).collect(),
+            order: head.order,
+            severity: head.severity,
+            chart: head.chart,
+            expectation: head.expectation,
+            sql: lines[first + 2 + length..].join("\n"),
+            text: text.to_string(),
+            path: path.to_string(),
+            views: Arc::clone(views),
+        })
+    }
+
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}
+
+/// A default in the form of `--param`: text as it is, `@name` from the shared values, lists with commas.
+fn default_text(value: &toml::Value, shared: &Table) -> Option<String> {
+    match value {
+        toml::Value::String(text) => match text.strip_prefix('@') {
+            Some(name) => default_text(shared.get(name)?, shared),
+            None => Some(text.clone()),
+        },
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Float(number) => Some(number.to_string()),
+        toml::Value::Boolean(value) => Some(value.to_string()),
+        toml::Value::Array(values) => {
+            let parts: Option<Vec<&str>> = values.iter().map(toml::Value::as_str).collect();
+            Some(parts?.join(","))
+        }
+        toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "--- report\n-- id = \"x\"\n-- title = \"X\"\n-- question = \"?\"\n-- kind = \"detection\"\n\
+        -- order = \"a\"\n-- [parameters]\n-- z = { type = \"int\", default = 3 }\n-- a = { type = \"list<string>\" }\n\
+        -- [columns]\n-- b = \"string\"\n-- a = \"int\"\n---\nselect 1\n";
+
+    #[test]
+    fn order_of_columns_and_parameters_is_that_of_the_file() {
+        let report = Report::parse("x.sql", SMALL, &Table::new(), &Arc::default()).unwrap();
+        assert_eq!(report.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(report.parameters[0].default.as_deref(), Some("3"));
+        assert_eq!(report.parameters[1].name, "a");
+        assert_eq!(report.sql, "select 1");
+    }
+
+    #[test]
+    fn errors_name_file_and_line() {
+        let wrong = SMALL.replace("\"int\", default", "\"integer\", default");
+        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        assert!(error.message().starts_with("cannot read report x.sql, line 8: "), "{error}");
+        let wrong = SMALL.replace("-- order = \"a\"", "order = \"a\"");
+        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        assert!(error.message().starts_with("cannot read report x.sql, line 6: "), "{error}");
+        let error = Report::parse("x.sql", "select 1", &Table::new(), &Arc::default()).unwrap_err();
+        assert_eq!(error.message(), "cannot read report x.sql, line 1: no head");
+    }
+}

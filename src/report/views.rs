@@ -1,0 +1,142 @@
+//! The catalogue's conventions as views: one file, one view, registered for a run when something asks for them.
+
+use std::collections::BTreeMap;
+
+use datafusion::config::Dialect;
+use datafusion::execution::context::SessionState;
+use datafusion::sql::parser::Statement as EngineStatement;
+use datafusion::sql::sqlparser::ast::Statement;
+use toml::Table;
+
+use super::literal;
+use super::params::{Params, Value};
+use crate::error::{Context, Error, Kind, Result};
+
+/// All convention views by name, and the parameters they use when the report does not set them.
+#[derive(Debug, Default)]
+pub(super) struct Views {
+    views: BTreeMap<String, View>,
+    defaults: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub name: String,
+    /// The whole file.
+    pub text: String,
+    /// Evaluated once per run and kept in memory: small results of a pass over all events.
+    pub is_evaluated_once: bool,
+}
+
+/// What a run has to register, in this order.
+pub(super) struct Step<'a> {
+    pub source: Source<'a>,
+    pub name: String,
+}
+
+pub(super) enum Source<'a> {
+    View(&'a View, Box<Statement>),
+    /// A table of the session: `visible_<table>`, or `<table>` itself.
+    Table(String),
+}
+
+const VISIBLE: &str = "visible_";
+
+impl Views {
+    pub(super) fn parse(files: &[(String, String)], defaults: &Table) -> Result<Views> {
+        let mut found = Views::default();
+        for (path, text) in files {
+            let wrong = |message: &str| Error::new(Kind::Internal, format!("cannot read queries/{path}: {message}"));
+            let mut view = View { text: text.clone(), ..View::default() };
+            for line in text.lines().map_while(|line| line.strip_prefix("-- ")) {
+                match line.split_once(": ") {
+                    Some(("view", name)) => view.name = name.trim().to_string(),
+                    Some(("evaluate", "once")) => view.is_evaluated_once = true,
+                    Some(("convention" | "purpose", _)) => {}
+                    _ => {
+                        return Err(wrong(&format!(
+                            "`{line}` is not `view: `, `convention: `, `purpose: ` or `evaluate: once`"
+                        )));
+                    }
+                }
+            }
+            let stem = path.rsplit('/').next().and_then(|file| file.strip_suffix(".sql"));
+            if stem != Some(view.name.as_str()) {
+                return Err(wrong("the file's name is not the view's"));
+            }
+            found.views.insert(view.name.clone(), view);
+        }
+        for (name, value) in defaults {
+            let value = match value {
+                toml::Value::String(text) => Value::Text(text.clone()),
+                toml::Value::Array(values) => {
+                    Value::Strings(values.iter().filter_map(|value| value.as_str().map(str::to_string)).collect())
+                }
+                _ => return Err(Error::new(Kind::Internal, format!("cannot use the default of `{name}`"))),
+            };
+            found.defaults.insert(name.clone(), value);
+        }
+        Ok(found)
+    }
+
+    /// The statement of a report with its parameters, and everything it stands on, each before what uses it.
+    pub(super) fn plan(&self, sql: &str, params: &Params, state: &SessionState) -> Result<(Statement, Vec<Step<'_>>)> {
+        let mut planner = Planner { views: self, params, state, steps: Vec::new(), open: Vec::new() };
+        let statement = planner.statement(sql)?;
+        Ok((statement, planner.steps))
+    }
+}
+
+struct Planner<'a, 'b> {
+    views: &'a Views,
+    params: &'b Params,
+    state: &'b SessionState,
+    steps: Vec<Step<'a>>,
+    /// Views on the way down, to find a circle.
+    open: Vec<String>,
+}
+
+impl<'a> Planner<'a, '_> {
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        let parsed =
+            self.state.sql_to_statement(sql, &Dialect::DuckDB).context(Kind::Input, || "cannot parse the SQL")?;
+        let references =
+            self.state.resolve_table_references(&parsed).context(Kind::Input, || "cannot parse the SQL")?;
+        let EngineStatement::Statement(statement) = parsed else {
+            return Err(Error::input("the SQL is not a query"));
+        };
+        let mut statement = *statement;
+        if !matches!(statement, Statement::Query(_)) {
+            return Err(Error::input("the SQL is not a query"));
+        }
+        for reference in references {
+            self.require(reference.table())?;
+        }
+        let (params, defaults) = (self.params, &self.views.defaults);
+        literal::bind(&mut statement, |name| params.get(name).or_else(|| defaults.get(name)))?;
+        Ok(statement)
+    }
+
+    fn require(&mut self, name: &str) -> Result<()> {
+        if self.steps.iter().any(|step| step.name == name) {
+            return Ok(());
+        }
+        let views = self.views;
+        let source = match views.views.get(name) {
+            Some(view) => {
+                if self.open.iter().any(|open| open == name) {
+                    return Err(Error::new(Kind::Internal, format!("view `{name}` stands on itself")));
+                }
+                self.open.push(name.to_string());
+                let statement = self
+                    .statement(&view.text)
+                    .map_err(|error| Error::new(error.kind(), format!("cannot make view `{name}`")).caused_by(error))?;
+                self.open.pop();
+                Source::View(view, Box::new(statement))
+            }
+            None => Source::Table(name.strip_prefix(VISIBLE).unwrap_or(name).to_string()),
+        };
+        self.steps.push(Step { source, name: name.to_string() });
+        Ok(())
+    }
+}
