@@ -1,16 +1,16 @@
 //! Rows become one Parquet file: compression, statistics, bloom filters, sort order, and the digests that prove it.
 
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use super::entry::FileEntry;
 use super::layout::file_name;
+use super::leaves::{Fill, Leaf, leaves};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Columns that needles are looked up by.
@@ -23,9 +23,6 @@ const BLOOM_COLUMNS: [&str; 7] = [
     "src_endpoint.ip",
     "device.ip",
 ];
-
-/// Columns whose values hardly ever repeat: a dictionary would be built and thrown away.
-const DISTINCT_COLUMNS: [&str; 7] = ["_event_uid", "_digest", "id", "metadata.uid", "message", "unmapped", "_extra"];
 
 /// Rows in a row group: small enough that a needle reads little, large enough that 256 column chunks pay.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -48,7 +45,8 @@ pub struct Part {
 pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, Vec<u8>)> {
     let schema = part.batches[0].schema();
     let rows: usize = part.batches.iter().map(RecordBatch::num_rows).sum();
-    let options = ArrowWriterOptions::new().with_properties(properties(&schema, rows)).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(properties(&part.batches, rows)).with_skip_arrow_metadata(true);
     let failed = || format!("cannot encode a Parquet file of `{}`", part.table);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).context(Kind::Internal, failed)?;
     for batch in &part.batches {
@@ -72,51 +70,46 @@ pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, V
     Ok((file, bytes))
 }
 
-fn properties(schema: &Schema, rows: usize) -> WriterProperties {
+fn properties(batches: &[RecordBatch], rows: usize) -> WriterProperties {
     let level = ZstdLevel::try_new(1).expect("1 is a zstd level");
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_created_by(super::WRITER.to_string())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
-    let leaves = leaf_paths(schema.fields());
-    if let Some(position) = leaves.iter().position(|leaf| leaf == "time") {
-        let sorting = SortingColumn { column_idx: position as i32, descending: false, nulls_first: false };
-        builder = builder.set_sorting_columns(Some(vec![sorting]));
-    }
-    for column in BLOOM_COLUMNS.into_iter().filter(|column| leaves.iter().any(|leaf| leaf == column)) {
-        let path = column_path(column);
-        builder = builder
-            .set_column_bloom_filter_enabled(path.clone(), true)
-            .set_column_bloom_filter_fpp(path.clone(), BLOOM_FALSE_POSITIVES)
-            .set_column_bloom_filter_max_ndv(path, rows.min(ROW_GROUP_ROWS) as u64);
-    }
-    for column in DISTINCT_COLUMNS {
-        builder = builder.set_column_dictionary_enabled(column_path(column), false);
+    for (position, leaf) in leaves(batches).iter().enumerate() {
+        let column = column_of(leaf);
+        if leaf.path == "time" {
+            let sorting = SortingColumn { column_idx: position as i32, descending: false, nulls_first: false };
+            builder = builder
+                .set_sorting_columns(Some(vec![sorting]))
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED);
+        }
+        builder = match leaf.fill {
+            Fill::Absent => builder
+                .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_statistics_enabled(column, EnabledStatistics::Chunk),
+            fill => {
+                if fill == Fill::Distinct || leaf.path == "_digest" {
+                    builder = builder.set_column_dictionary_enabled(column.clone(), false);
+                }
+                if BLOOM_COLUMNS.contains(&leaf.path.as_str()) {
+                    builder = builder
+                        .set_column_bloom_filter_enabled(column.clone(), true)
+                        .set_column_bloom_filter_fpp(column.clone(), BLOOM_FALSE_POSITIVES)
+                        .set_column_bloom_filter_max_ndv(column, rows.min(ROW_GROUP_ROWS) as u64);
+                }
+                builder
+            }
+        };
     }
     builder.build()
 }
 
-fn column_path(dotted: &str) -> ColumnPath {
-    ColumnPath::new(dotted.split('.').map(str::to_string).collect())
-}
-
-/// The leaf columns in Parquet's order, dotted; a list's item counts under the list's name.
-fn leaf_paths(fields: &Fields) -> Vec<String> {
-    fn walk(prefix: &str, field: &FieldRef, leaves: &mut Vec<String>) {
-        let path = if prefix.is_empty() { field.name().clone() } else { format!("{prefix}.{}", field.name()) };
-        match field.data_type() {
-            DataType::Struct(children) => children.iter().for_each(|child| walk(&path, child, leaves)),
-            DataType::List(item) => match item.data_type() {
-                DataType::Struct(children) => children.iter().for_each(|child| walk(&path, child, leaves)),
-                _ => leaves.push(path),
-            },
-            _ => leaves.push(path),
-        }
-    }
-    let mut leaves = Vec::new();
-    fields.iter().for_each(|field| walk("", field, &mut leaves));
-    leaves
+fn column_of(leaf: &Leaf) -> ColumnPath {
+    ColumnPath::new(leaf.parquet_path.split('.').map(str::to_string).collect())
 }
 
 fn time_range(batches: &[RecordBatch]) -> Result<(i64, i64)> {

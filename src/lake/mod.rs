@@ -13,6 +13,7 @@ mod dedupe;
 mod encode;
 mod entry;
 mod layout;
+mod leaves;
 mod ledger;
 mod read;
 mod reader;

@@ -65,7 +65,6 @@ fn classes_come_by_uid_and_other_event_is_the_last() {
 #[test]
 fn no_class_has_more_than_256_leaves() {
     for class in ocsf().classes() {
-        println!("{}: {} leaves", class.name, class.leaves());
         assert!(class.leaves() <= MAX_LEAVES);
         let described = class.describe().iter().filter(|field| field.is_leaf).count();
         assert_eq!(described, class.leaves());
