@@ -22,6 +22,8 @@ mod reject;
 mod state;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};

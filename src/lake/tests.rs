@@ -1,0 +1,302 @@
+//! The commit protocol, step by step: what a crash, a race or a lying store may not do.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult,
+};
+
+use super::ledger::{Appended, Ledger};
+use super::table::{EntryRef, Projection};
+use super::*;
+use crate::schema::EventBatch;
+
+const JANUARY: i64 = 1_767_225_600_000_000;
+const DAY: i64 = 86_400_000_000;
+
+fn ocsf() -> Arc<Ocsf> {
+    Arc::new(Ocsf::load(None).unwrap())
+}
+
+/// Events of one class with nothing but a uid, a time and a digest.
+fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
+    let class = ocsf.by_name("authentication").unwrap().clone();
+    let columns = class.arrow.fields().iter().map(|field| -> ArrayRef {
+        match field.name().as_str() {
+            "time" => {
+                let times = rows.iter().map(|row| row.1);
+                Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+            }
+            "_event_uid" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
+            "_digest" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
+            _ => new_null_array(field.data_type(), rows.len()),
+        }
+    });
+    let batch = RecordBatch::try_new(class.arrow.clone(), columns.collect()).unwrap();
+    let origins = (1..=rows.len() as u64).map(|line| (line, line * 100)).collect();
+    Arrived { source: "test".into(), events: EventBatch { class, batch, origins } }
+}
+
+fn batch(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Batch {
+    Batch { events: vec![events(ocsf, rows)], read: rows.len() as u64, ..Batch::default() }
+}
+
+/// Rows as JSON: uid, time and digest are all that the test's events have.
+fn restore() -> Restore {
+    Arc::new(|_, batch, row| {
+        let uid = batch.column_by_name("_event_uid").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
+        let digest = batch.column_by_name("_digest").unwrap().as_any().downcast_ref::<Int64Array>().unwrap();
+        Ok(format!("{{\"uid\":\"{}\",\"digest\":{}}}", uid.value(row), digest.value(row) / 10).into_bytes())
+    })
+}
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    root: PathBuf,
+    ocsf: Arc<Ocsf>,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let dir = tempfile::tempdir().unwrap();
+        Fixture { root: dir.path().join("lake"), _dir: dir, ocsf: ocsf() }
+    }
+
+    async fn writer(&self) -> Writer {
+        let lake = Lake::open_or_create(&self.root, Partition::Month, self.ocsf.clone(), Clock::Real).await.unwrap();
+        Writer::new(lake, Clock::Real, 2, restore()).unwrap()
+    }
+
+    async fn lake(&self) -> Lake {
+        Lake::open(&self.root, self.ocsf.clone()).await.unwrap()
+    }
+
+    fn adds(&self, table: &str) -> usize {
+        let log = self.root.join(table).join("_delta_log");
+        let files = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path());
+        let json = files.filter(|path| path.extension().is_some_and(|suffix| suffix == "json"));
+        json.map(|path| fs::read_to_string(path).unwrap().matches("{\"add\":").count()).sum()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_in_the_ledger_in_the_files_and_in_delta() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    let rows = [("a", JANUARY, 10), ("b", JANUARY + 40 * DAY, 20), ("c", JANUARY + DAY, 30)];
+    let receipt = writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!(receipt.sequence, 1);
+    let state = fixture.lake().await.state().clone();
+    let files = &state.tables["authentication"].files;
+    assert_eq!(
+        files.iter().map(|file| (file.partition.as_str(), file.rows)).collect::<Vec<_>>(),
+        [("2026-01", 2), ("2026-02", 1)]
+    );
+    assert!(files.iter().all(|file| fixture.root.join("authentication").join(&file.path).exists()));
+    assert_eq!(fixture.adds("authentication"), 2);
+}
+
+#[tokio::test]
+async fn the_same_events_again_are_duplicates_and_others_of_the_same_uid_are_conflicts() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10), ("b", JANUARY, 20)])).await.unwrap();
+    // In another process: nothing is remembered, the files are looked into.
+    let mut writer = fixture.writer().await;
+    // `b` came with another spelling of the same content, `a` with other content.
+    let rows = [("b", JANUARY, 21), ("a", JANUARY, 99), ("c", JANUARY, 30), ("c", JANUARY, 30)];
+    let counts = writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap().counts;
+    assert_eq!((counts.accepted, counts.duplicate, counts.rejected), (1, 2, 1));
+    assert_eq!(fixture.lake().await.state().tables[REJECT_TABLE].rows(), 1);
+}
+
+#[tokio::test]
+async fn a_backfill_of_a_disjoint_month_looks_into_no_file() {
+    let fixture = Fixture::new();
+    fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
+    let mut writer = fixture.writer().await;
+    writer.commit(batch(&fixture.ocsf, &[("b", JANUARY - 40 * DAY, 10)])).await.unwrap();
+    assert_eq!(writer.files_looked_up(), 0);
+    writer.commit(batch(&fixture.ocsf, &[("c", JANUARY, 10)])).await.unwrap();
+    assert_eq!(writer.files_looked_up(), 1);
+}
+
+#[tokio::test]
+async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
+    let fixture = Fixture::new();
+    fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
+    fixture.writer().await.commit(batch(&fixture.ocsf, &[("b", JANUARY + 1, 10)])).await.unwrap();
+    // As if the process had died right behind the entry: files staged, tables behind, no note.
+    let table = fixture.root.join("authentication");
+    let state = fixture.lake().await.state().clone();
+    let last = state.tables["authentication"].files.last().unwrap().clone();
+    let staged = fixture.root.join(layout::staging_path("authentication", &last.path).as_ref());
+    fs::create_dir_all(staged.parent().unwrap()).unwrap();
+    fs::rename(table.join(&last.path), &staged).unwrap();
+    fs::remove_file(table.join("_delta_log/00000000000000000002.json")).unwrap();
+    fs::remove_file(fixture.root.join("_ledger/_applied")).unwrap();
+    fs::write(fixture.root.join("_staging/stale"), "left by an attempt that never committed").unwrap();
+    assert_eq!(fixture.adds("authentication"), 1);
+
+    fixture.lake().await.settle().await.unwrap();
+    assert!(table.join(&last.path).exists());
+    assert_eq!(fixture.adds("authentication"), 2);
+    assert_eq!(fs::read_dir(fixture.root.join("_staging")).unwrap().count(), 0);
+    fixture.lake().await.settle().await.unwrap();
+    assert_eq!(fixture.adds("authentication"), 2);
+}
+
+#[tokio::test]
+async fn delta_takes_an_entry_in_once_however_often_it_is_applied() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
+    let lake = fixture.lake().await;
+    let state = lake.state();
+    let file = &state.tables["authentication"].files[0];
+    let entry = EntryRef { sequence: 1, time_ms: 0 };
+    for _ in 0..2 {
+        let mut projection: Projection = lake.projection().unwrap();
+        let schema = lake.table_schema("authentication").unwrap();
+        projection.apply("authentication", &schema, entry, &[file.as_ref()]).await.unwrap();
+        assert_eq!(projection.applied("authentication").await.unwrap(), Some(1));
+    }
+    assert_eq!(fixture.adds("authentication"), 1);
+}
+
+#[tokio::test]
+async fn nothing_cleans_the_delta_log_up() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    for n in 0..25 {
+        writer.commit(batch(&fixture.ocsf, &[(&format!("u{n}"), JANUARY + n, n)])).await.unwrap();
+    }
+    let log = fixture.root.join("authentication/_delta_log");
+    let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
+    assert!(first.contains("\"delta.enableExpiredLogCleanup\":\"false\""), "{first}");
+    assert!(log.join("00000000000000000020.checkpoint.parquet").exists() || log.join("_last_checkpoint").exists());
+    assert_eq!(fixture.adds("authentication"), 25);
+}
+
+#[tokio::test]
+async fn of_two_writers_of_one_sequence_one_wins_and_the_other_looks_again() {
+    let fixture = Fixture::new();
+    fixture.writer().await;
+    let store: Arc<dyn ObjectStore> = Arc::new(Durable::new(&fixture.root).unwrap());
+    let mut first = Ledger::open(store.clone()).await.unwrap().unwrap();
+    let mut second = Ledger::open(store).await.unwrap().unwrap();
+    let body = || Body::Ingest(Ingest::default());
+    assert_eq!(first.append(1, body()).await.unwrap(), Appended::Committed);
+    assert_eq!(second.append(2, body()).await.unwrap(), Appended::Lost);
+    second.refresh().await.unwrap();
+    assert_eq!(second.append(3, body()).await.unwrap(), Appended::Committed);
+    assert_eq!(second.state().sequence, 2);
+}
+
+#[tokio::test]
+async fn an_error_after_the_entry_is_there_is_a_commit_and_one_before_it_is_an_error() {
+    let fixture = Fixture::new();
+    fixture.writer().await;
+    let inner = Arc::new(Durable::new(&fixture.root).unwrap());
+    let store = Arc::new(Lying { inner, writes_first: AtomicBool::new(true) });
+    let mut ledger = Ledger::open(store.clone()).await.unwrap().unwrap();
+    assert_eq!(ledger.append(1, Body::Ingest(Ingest::default())).await.unwrap(), Appended::Committed);
+    store.writes_first.store(false, Ordering::Relaxed);
+    ledger.append(2, Body::Ingest(Ingest::default())).await.unwrap_err();
+    assert_eq!(Ledger::open(store).await.unwrap().unwrap().state().sequence, 1);
+}
+
+#[tokio::test]
+async fn a_changed_entry_breaks_the_chain_and_a_damaged_checkpoint_does_not() {
+    let fixture = Fixture::new();
+    fixture.writer().await;
+    let store: Arc<dyn ObjectStore> = Arc::new(Durable::new(&fixture.root).unwrap());
+    let mut ledger = Ledger::open(store.clone()).await.unwrap().unwrap();
+    for n in 0..40 {
+        ledger.append(n, Body::Ingest(Ingest::default())).await.unwrap();
+        ledger.checkpoint_if_due().await;
+    }
+    let checkpoint = fixture.root.join(layout::checkpoint_path(32).as_ref());
+    assert!(checkpoint.exists());
+    assert_eq!(ledger.state_at(35).await.unwrap().time_ms, 34);
+    fs::write(&checkpoint, "{}").unwrap();
+    let reopened = Ledger::open(store.clone()).await.unwrap().unwrap();
+    assert_eq!(reopened.state(), ledger.state());
+
+    let entry = fixture.root.join(layout::entry_path(7).as_ref());
+    let text = fs::read_to_string(&entry).unwrap().replace("\"time_ms\":6", "\"time_ms\":7");
+    fs::write(&entry, text).unwrap();
+    let error = Ledger::open(store).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity, "{error}");
+}
+
+#[tokio::test]
+async fn a_foreign_directory_is_refused_and_left_alone() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(&fixture.root).unwrap();
+    fs::write(fixture.root.join("thesis.tex"), "x").unwrap();
+    let made = Lake::open_or_create(&fixture.root, Partition::Month, fixture.ocsf.clone(), Clock::Real).await;
+    assert_eq!(made.unwrap_err().kind(), Kind::Usage);
+    assert_eq!(fs::read_dir(&fixture.root).unwrap().count(), 1);
+}
+
+/// A store whose writes report an error, after or instead of the write.
+#[derive(Debug)]
+struct Lying {
+    inner: Arc<Durable>,
+    writes_first: AtomicBool,
+}
+
+impl fmt::Display for Lying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lying")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Lying {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        if self.writes_first.load(Ordering::Relaxed) {
+            self.inner.put_opts(path, payload, options).await?;
+        }
+        Err(object_store::Error::Generic { store: "lying", source: "the connection broke".into() })
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(path, options).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        self.inner.get_opts(path, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
