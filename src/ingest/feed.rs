@@ -137,10 +137,16 @@ impl Reader {
         let mut source = Source::open(input, options.clone())?;
         let name: Arc<str> = source.name().into();
         let resumed = self.resume(input, &mut source)?;
-        if !self.send(Ok(Task::Begin { name, resumed })) {
+        if !self.send(Ok(Task::Begin { name, resumed: resumed.clone() })) {
             return Ok(false);
         }
+        let damage = self.damage(&resumed);
         while let Some(chunk) = source.next()? {
+            // The piece that an earlier run found cut off, and that is still cut off: it is a reject already.
+            let is_known = chunk.lines.is_empty() && chunk.blank == 0 && chunk.faults.len() == 1 && damage.is_some();
+            if is_known && damage.as_deref() == chunk.faults.first().map(|fault| fault.reason) {
+                continue;
+            }
             let raw_bytes = self.raw_before + source.raw_bytes_read();
             if !self.send(Ok(Task::Chunk { chunk, raw_bytes })) || self.stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -159,9 +165,18 @@ impl Reader {
         let head: String = identity.head.iter().map(|byte| format!("{byte:02x}")).collect();
         // A stream whose head was shorter than a full one may have grown since; its mark decides.
         let may_be = |stream: &&Stream| stream.head.sha256 == head || stream.head.bytes < identity.head_len;
-        let marks: Vec<Mark> = self.streams.iter().filter(may_be).map(|stream| (&stream.mark).into()).collect();
+        let known = self.streams.iter().filter(may_be).flat_map(|stream| [&stream.mark, &stream.before]);
+        let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
         let mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
         Ok(Resumed { mark, identity: Some(identity) })
+    }
+
+    /// Why the stream was incomplete when it was read up to here before.
+    fn damage(&self, resumed: &Resumed) -> Option<String> {
+        let mark = resumed.mark?;
+        let is_here = |stream: &&Stream| Mark::from(&stream.mark) == mark;
+        let stream = self.streams.iter().find(is_here)?;
+        (!matches!(stream.state.as_str(), "open" | "complete")).then(|| stream.state.clone())
     }
 
     fn send(&mut self, task: Result<Task>) -> bool {

@@ -26,6 +26,8 @@ struct Current {
     /// Where the batch at hand begins in it, and where it stands.
     from: Mark,
     to: Mark,
+    /// Where it stood one chunk before.
+    before: Mark,
     is_touched: bool,
     resumed_lines: u64,
     lines: u64,
@@ -55,6 +57,7 @@ impl Pending {
             }),
             from: mark.clone(),
             resumed_lines: mark.line,
+            before: mark.clone(),
             to: mark,
             name,
             is_touched: false,
@@ -64,7 +67,7 @@ impl Pending {
 
     pub fn add(&mut self, worked: Worked) {
         let Some(current) = &mut self.current else { return };
-        current.to = (&worked.end).into();
+        current.before = std::mem::replace(&mut current.to, (&worked.end).into());
         current.is_touched = true;
         current.lines += worked.read;
         self.bytes += worked.bytes;
@@ -153,6 +156,7 @@ impl Current {
             head: self.head.clone(),
             from,
             to: self.to.clone(),
+            before: self.before.clone(),
             state: state.to_string(),
         })
     }

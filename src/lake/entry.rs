@@ -70,6 +70,9 @@ pub struct SourceRange {
     pub head: Option<Head>,
     pub from: Mark,
     pub to: Mark,
+    /// The mark one chunk before `to`: from here a stream is read again whose last line had not been whole.
+    #[serde(default)]
+    pub before: Mark,
     /// `open`: more may follow; `complete`: read to its end; else why it ended early.
     pub state: String,
 }

@@ -47,6 +47,8 @@ pub struct Stream {
     pub name: String,
     pub head: Head,
     pub mark: Mark,
+    /// As in [`SourceRange::before`].
+    pub before: Mark,
     /// As in [`SourceRange::state`].
     pub state: String,
 }
@@ -109,11 +111,13 @@ impl State {
             name: source.name.clone(),
             head: head.clone(),
             mark: source.to.clone(),
+            before: source.before.clone(),
             state: source.state.clone(),
         };
         // The same stream read further replaces its mark. One that was short when it was first seen had a shorter
         // head then; it is known by the mark it was resumed from.
-        let same = |known: &Stream| source.from.offset > 0 && known.mark == source.from || known.mark == source.to;
+        let is_from = |mark: &Mark| mark.offset > 0 && *mark == source.from;
+        let same = |known: &Stream| is_from(&known.mark) || is_from(&known.before) || known.mark == source.to;
         match self.streams.iter_mut().find(|known| same(known)) {
             Some(known) => *known = stream,
             None => self.streams.push(stream),

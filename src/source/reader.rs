@@ -151,7 +151,12 @@ impl Source {
             let mut items = self.items();
             let (bytes, base) = (&self.buffer[..end], self.base);
             let (cut, is_broken) = match &mut self.form {
-                Some(Form::Lines(lines)) => (lines.scan(bytes, base, is_last && is_whole, &mut items), false),
+                Some(Form::Lines(lines)) => {
+                    // A last line without newline comes in a chunk of its own: it may be half of a line that is still
+                    // being written, and then a later run goes on from the mark before it.
+                    let is_tail = bytes.ends_with(b"\n") || memchr::memrchr(b'\n', bytes).is_none();
+                    (lines.scan(bytes, base, is_last && is_whole && is_tail, &mut items), false)
+                }
                 Some(Form::Values(values)) => {
                     let scan = values.scan(bytes, base, is_last && is_whole, &mut items);
                     (scan.cut, scan.is_broken)
