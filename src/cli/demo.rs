@@ -71,7 +71,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         screen.say(format!("  {}: {}", story.name, story.text));
     }
     screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
-    let summary = ingest::ingest(app, vec![Input::File(file)])?;
+    let summary = ingest::ingest(app, vec![Input::File(file)], None)?;
     ingest::say(app, &summary);
 
     let lake = app.open_lake()?;

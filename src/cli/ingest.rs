@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::App;
 use super::screen::{bytes, count};
 use crate::error::{Context, Error, Kind, Result};
-use crate::ingest::{self, Run, Summary};
+use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Input};
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,23 @@ pub struct Args {
     /// Also write the summary as JSON to this file; `-` is stdout
     #[arg(long, value_name = "FILE")]
     summary_json: Option<PathBuf>,
+    /// Stop when there are more rejects than this: a number, or a share such as 5%
+    #[arg(long, value_name = "LIMIT", value_parser = reject_limit)]
+    max_rejects: Option<RejectLimit>,
+    /// Decode and count, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn reject_limit(text: &str) -> Result<RejectLimit, String> {
+    let wrong = || "write a number, or a share such as 5%".to_string();
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent: f64 = percent.trim().parse().map_err(|_| wrong())?;
+            if (0.0..=100.0).contains(&percent) { Ok(RejectLimit::Share(percent / 100.0)) } else { Err(wrong()) }
+        }
+        None => text.parse().map(RejectLimit::Count).map_err(|_| wrong()),
+    }
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
@@ -30,8 +47,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         names.push("-".to_string());
     }
     let inputs = source::expand(&names)?;
-    let summary = ingest(app, inputs)?;
+    let summary = match args.dry_run {
+        true => dry_run(app, inputs)?,
+        false => ingest(app, inputs, args.max_rejects)?,
+    };
     say(app, &summary);
+    if args.dry_run {
+        app.screen.say("dry run: nothing was written, and duplicates were not looked up");
+    }
     if let Some(path) = args.summary_json {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
         match path.as_os_str() == "-" {
@@ -43,17 +66,21 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     }
     Ok(match () {
         () if summary.is_interrupted => Kind::Cancelled.exit_code(),
+        () if summary.has_too_many_rejects => {
+            app.screen.say("stopped: more rejects than --max-rejects allows; `select * from reject` shows them");
+            Kind::Incomplete.exit_code()
+        }
         () if !summary.is_complete() => Kind::Incomplete.exit_code(),
         () => 0,
     })
 }
 
 /// Takes in the inputs, with a progress bar, and with ^C finishing the batch at hand.
-pub fn ingest(app: &App, inputs: Vec<Input>) -> Result<Summary> {
+pub fn ingest(app: &App, inputs: Vec<Input>, max_rejects: Option<RejectLimit>) -> Result<Summary> {
     let lake = app.open_or_create_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let options = app.config.ingest();
+    let options = ingest::Options { max_rejects, ..app.config.ingest() };
     let (clock, screen) = (app.clock, app.screen);
     let bar = screen.bar();
     let stopped = stop.clone();
@@ -74,6 +101,13 @@ pub fn ingest(app: &App, inputs: Vec<Input>) -> Result<Summary> {
     });
     watch.abort();
     summary
+}
+
+fn dry_run(app: &App, inputs: Vec<Input>) -> Result<Summary> {
+    let (ocsf, options) = (app.ocsf()?, app.config.ingest());
+    // Placeholders are not shown, so any key will do.
+    let policy = app.policy_with_key(b"dry run")?.0;
+    app.wait(async move { ingest::dry_run(ocsf, policy, &options, &inputs).await })
 }
 
 /// Prints what a run did.

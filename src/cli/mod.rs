@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod generate;
 mod ingest;
+mod redact;
 mod report;
 mod rows;
 mod schema;
@@ -74,6 +75,8 @@ enum Command {
     Connect(connect::Args),
     /// Print event classes and their columns
     Schema(schema::Args),
+    /// Show what would be redacted in a file, and by which rule
+    Redact(redact::Args),
     /// Generate synthetic audit-log entries
     Gen(generate::Args),
 }
@@ -131,6 +134,7 @@ impl App {
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Schema(args)) => schema::run(self, args),
+            Some(Command::Redact(args)) => redact::run(self, args),
             Some(Command::Gen(args)) => generate::run(self, args),
             None => sql::run(self, sql::Args::default()),
         }
@@ -191,6 +195,10 @@ impl App {
 
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
     fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
+        self.policy_with_key(&lake.derive_key("redact"))
+    }
+
+    fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
         if !self.config.is_redacting() {
             return Ok((Arc::new(Policy::off()), String::new()));
         }
@@ -201,7 +209,7 @@ impl App {
             rules = rules.merge(Rules::parse(&text, &origin)?);
         }
         let version = rules.version();
-        Ok((Arc::new(Policy::new(rules, &lake.derive_key("redact"))?), version))
+        Ok((Arc::new(Policy::new(rules, key)?), version))
     }
 }
 

@@ -97,6 +97,7 @@ impl Config {
                 max_ratio: self.ingest.max_ratio.max(1),
                 ..defaults.source
             },
+            max_rejects: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! Every stage holds a bounded number of chunks, so memory does not grow with the input. While one batch is committed
 //! the next one is decoded. Rows, rejects and the position in each source enter the ledger in one entry.
 
+mod dry;
 mod feed;
 mod pending;
 mod work;
@@ -26,6 +27,7 @@ use crate::lake::{Counts, Lake, Receipt, Restore, Writer};
 use crate::redact::Policy;
 use crate::source::{self, Input};
 
+pub use dry::dry_run;
 use feed::{Fed, Feed};
 use pending::Pending;
 
@@ -39,6 +41,25 @@ pub struct Options {
     /// Threads that decode, and files that are encoded at the same time.
     pub threads: usize,
     pub source: source::Options,
+    /// More rejects than this stop the run: it is clearly the wrong file.
+    pub max_rejects: Option<RejectLimit>,
+}
+
+/// How many rejects are too many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RejectLimit {
+    Count(u64),
+    /// Of the lines read, 0 to 1; it counts from the 1000th line on.
+    Share(f64),
+}
+
+impl RejectLimit {
+    fn is_exceeded(self, rejects: u64, lines: u64) -> bool {
+        match self {
+            RejectLimit::Count(limit) => rejects > limit,
+            RejectLimit::Share(share) => lines >= 1000 && rejects as f64 > share * lines as f64,
+        }
+    }
 }
 
 impl Default for Options {
@@ -48,6 +69,7 @@ impl Default for Options {
             batch_age: Duration::from_secs(10),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             source: source::Options::default(),
+            max_rejects: None,
         }
     }
 }
@@ -74,6 +96,8 @@ pub struct Summary {
     pub files_looked_up: u64,
     pub seconds: f64,
     pub is_interrupted: bool,
+    /// The run was stopped at `--max-rejects`.
+    pub has_too_many_rejects: bool,
 }
 
 /// What became of one source.
@@ -154,6 +178,11 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
                 pending.add(*chunk);
                 watched.source = pending.source_name().to_string();
                 progress(&watched);
+                let limit = options.max_rejects;
+                if limit.is_some_and(|limit| limit.is_exceeded(watched.rejected, watched.lines)) {
+                    summary.has_too_many_rejects = true;
+                    break;
+                }
             }
             Ok(Some(Ok(Fed::End(outcome)))) => summary.sources.push(pending.end(outcome)),
             Ok(Some(Err(error))) => {

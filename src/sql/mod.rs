@@ -8,6 +8,7 @@
 //! through the guard: it is read only and reaches nothing but the lake.
 
 mod error;
+mod functions;
 mod guard;
 mod ledger_table;
 mod registry;

@@ -16,7 +16,7 @@ use super::error::{Names, explain, nearest};
 use super::ledger_table::IngestLog;
 use super::registry::LakeOnly;
 use super::table::LakeTable;
-use super::{guard, views};
+use super::{functions, guard, views};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
 use crate::schema::Ocsf;
@@ -80,6 +80,7 @@ impl Session {
         };
         let context = context(lake, options).context(Kind::Internal, || "cannot set up the query engine")?;
         let ocsf = lake.ocsf().clone();
+        functions::register(&context, &ocsf);
         let register = |name: &str, schema: SchemaRef| {
             let files = state.tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
             let table = LakeTable::new(schema, state.lake.partition.column(), files);
