@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
-use datafusion::catalog::MemTable;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -116,18 +115,10 @@ impl Session {
         &self.context
     }
 
-    /// Registers rows of our own making under a name, for tables that the lake does not hold.
-    pub fn register_rows(&self, name: &str, rows: RecordBatch) -> Result<()> {
-        let table =
-            MemTable::try_new(rows.schema(), vec![vec![rows]]).context(Kind::Internal, || cannot_register(name))?;
-        self.context.register_table(name, Arc::new(table)).context(Kind::Internal, || cannot_register(name))?;
-        Ok(())
-    }
-
     /// Starts one statement; rows come as they are made.
     pub async fn query(&self, sql: &str, params: &Params) -> Result<Rows> {
         guard::check(sql)?;
-        let names = KnownNames { ocsf: self.ocsf.clone(), tables: self.table_names() };
+        let names = KnownNames { ocsf: self.ocsf.clone(), tables: self.table_names(), sql: sql.to_string() };
         let run = async {
             let frame = self.context.sql_with_options(sql, guard::options()).await?;
             let frame = if params.is_empty() { frame } else { frame.with_param_values(params.clone())? };
@@ -135,11 +126,6 @@ impl Session {
         };
         let stream = run.await.map_err(|error| explain(error, &names))?;
         Ok(Rows { schema: stream.schema(), stream, names })
-    }
-
-    /// Explains an engine error that arose outside [`Session::query`].
-    pub fn explain(&self, error: datafusion::error::DataFusionError) -> Error {
-        explain(error, &KnownNames { ocsf: self.ocsf.clone(), tables: self.table_names() })
     }
 
     fn table_names(&self) -> Vec<String> {
@@ -256,6 +242,7 @@ fn cannot_register(table: &str) -> String {
 struct KnownNames {
     ocsf: Arc<Ocsf>,
     tables: Vec<String>,
+    sql: String,
 }
 
 impl Names for KnownNames {
@@ -264,6 +251,10 @@ impl Names for KnownNames {
     }
 
     fn nearest_path(&self, wrong: &str) -> Option<String> {
-        self.ocsf.classes().iter().find_map(|class| class.nearest_path(wrong))
+        // The engine names the last member only; the statement has the path that was meant.
+        let tail = format!(".{wrong}");
+        let mut words = self.sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
+        let meant = words.find(|word| word.ends_with(&tail)).unwrap_or(wrong);
+        self.ocsf.classes().iter().find_map(|class| class.nearest_path(meant))
     }
 }

@@ -14,7 +14,7 @@ pub fn event_view(ocsf: &Ocsf) -> String {
 fn select(class: &EventClass) -> String {
     let text = |paths: &[&str]| coalesce(class, paths);
     let target = target(class);
-    let target_uid = text(&target.map(|object| format!("{object}.uid")).iter().map(String::as_str).collect::<Vec<_>>());
+    let target_uid = target.map_or(NULL.to_string(), |object| first(&identity(class, object)));
     let labels = target.map_or(Vec::new(), |object| {
         ["email_addr", "name", "uid"].iter().map(|field| format!("{object}.{field}")).collect()
     });
@@ -41,13 +41,39 @@ fn select(class: &EventClass) -> String {
         action = action(class),
         severity_id = number("severity_id"),
         status_id = number("status_id"),
-        who_uid = text(&["actor.user.uid", "actor.app_uid"]),
+        who_uid = first(&who(class)),
         who_label =
             text(&["actor.user.email_addr", "actor.user.name", "actor.user.uid", "actor.app_name", "actor.app_uid"]),
         place = text(&["src_endpoint.location.country", "device.location.country"]),
         message = text(&["message"]),
         unmapped = text(&["unmapped"]),
     )
+}
+
+/// What names an object within its own event (C5): its uid, else its e-mail in lower case, else its name.
+fn identity(class: &EventClass, object: &str) -> Vec<String> {
+    [("uid", "nullif(trim({}), '')"), ("email_addr", "lower({})"), ("name", "{}")]
+        .into_iter()
+        .map(|(field, form)| (format!("{object}.{field}"), form))
+        .filter(|(path, _)| has(class, path))
+        .map(|(path, form)| form.replace("{}", &quote(&path)))
+        .collect()
+}
+
+/// The acting user, else the application that acted.
+fn who(class: &EventClass) -> Vec<String> {
+    let mut candidates = identity(class, "actor.user");
+    let apps = ["actor.app_uid", "actor.app_name"].into_iter().filter(|path| has(class, path));
+    candidates.extend(apps.map(|path| format!("'app:' || {}", quote(path))));
+    candidates
+}
+
+fn first(candidates: &[String]) -> String {
+    match candidates {
+        [] => NULL.to_string(),
+        [one] => one.clone(),
+        many => format!("coalesce({})", many.join(", ")),
+    }
 }
 
 const NULL: &str = "CAST(NULL AS VARCHAR)";
