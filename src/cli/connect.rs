@@ -1,7 +1,8 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 
-use super::App;
-use crate::error::Result;
+use super::{App, nearest};
+use crate::error::{Error, Result};
+use crate::lake::REJECT_TABLE;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,7 +23,15 @@ enum Library {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
-    lake.table_schema(&args.table)?;
+    let mut tables: Vec<&str> = lake.ocsf().classes().iter().map(|class| class.name.as_str()).collect();
+    tables.push(REJECT_TABLE);
+    if !tables.contains(&args.table.as_str()) {
+        let error = Error::input(format!("no table `{}`", args.table));
+        return Err(match nearest(&args.table, tables) {
+            Some(table) => error.hint(format!("did you mean `{table}`?")),
+            None => error.hint("`auditlake status` lists the tables"),
+        });
+    }
     let column = lake.state().lake.partition.column();
     let table = lake.root().join(&args.table).display().to_string();
     // A path may hold any character; Python and SQL each have their own way to quote it.

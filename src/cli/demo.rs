@@ -49,20 +49,20 @@ const REPORTS: [&str; 3] = ["auth-outcome-summary", "brute-force-by-user", "user
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let screen = &app.screen;
-    let root = match &app.global.lake {
-        Some(path) => path.clone(),
-        None => fresh(Path::new("auditlake-demo"))?,
-    };
+    // Everything that the demo writes is in one new directory, so that nothing can be overwritten.
+    let folder = fresh(Path::new("auditlake-demo"))?;
+    let root = app.global.lake.clone().unwrap_or_else(|| folder.join("lake"));
     if root.join("_ledger").exists() {
         return Err(Error::usage(format!("there is a lake at {} already", root.display()))
             .hint("the demo wants a new directory: leave out `--lake`, or name another one"));
     }
+    std::fs::create_dir_all(&folder).context(Kind::Unavailable, || format!("cannot create {}", folder.display()))?;
     let mut global = app.global.clone();
     global.lake = Some(root.clone());
     let app =
         &App { config: app.config.clone(), clock: app.clock, screen: app.screen, runtime: app.runtime.clone(), global };
 
-    let file = root.with_extension("ndjson");
+    let file = folder.join("entries.ndjson");
     screen.say(format!("Making {} synthetic audit-log entries in {} ...", count(args.entries), file.display()));
     let options = r#gen::Options { count: args.entries, ..r#gen::Options::default() };
     let made = generate::to_file(&options, &file)?;
@@ -88,7 +88,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             period: Some("2026-01".to_string()),
             params: Vec::new(),
             format: None,
-            output: Some(root.with_file_name(format!("{}-{id}.csv", file_stem(&root)))),
+            output: Some(folder.join(format!("{id}.csv"))),
             as_of: None,
         };
         screen.print("\n")?;
@@ -117,10 +117,6 @@ fn fresh(name: &Path) -> Result<PathBuf> {
     candidates.into_iter().find(|path| !path.exists()).ok_or_else(|| {
         Error::usage("there are a thousand demo lakes here already").hint("name a directory with `--lake`")
     })
-}
-
-fn file_stem(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn first_lines(path: &Path, lines: usize) -> Result<String> {

@@ -110,6 +110,7 @@ fn show(app: &App, report: &Report) -> Result<()> {
 
 /// Runs a report and writes its rows; the head of the run goes to stderr.
 pub fn run_report(app: &App, session: &Arc<Session>, report: &Report, args: &RunArgs) -> Result<u64> {
+    let format = format(args)?;
     let period = args.period.as_deref().map(|text| Period::parse(text, &app.clock)).transpose()?;
     let params = Params::new(report, &args.params, period)?;
     let (sequence, hash) = session.entry();
@@ -124,19 +125,11 @@ pub fn run_report(app: &App, session: &Arc<Session>, report: &Report, args: &Run
         let schema = outcome.schema.clone();
         Ok((schema, outcome.collect().await?))
     })?;
-    let (out, suffix): (Box<dyn Write>, _) = match &args.output {
-        None => (Box::new(app.screen.stdout()), None),
+    let out: Box<dyn Write> = match &args.output {
+        None => Box::new(app.screen.stdout()),
         Some(path) => {
             let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
-            (Box::new(BufWriter::new(file)), Format::from_path(path))
-        }
-    };
-    let format = match (args.format, suffix, &args.output) {
-        (Some(format), ..) | (None, Some(format), _) => format,
-        (None, None, None) => Format::Table,
-        (None, None, Some(path)) => {
-            return Err(Error::usage(format!("cannot tell a format from {}", path.display()))
-                .hint("use a suffix such as .csv, or say it with --format"));
+            Box::new(BufWriter::new(file))
         }
     };
     let width = if args.output.is_none() { app.screen.width() } else { None };
@@ -148,4 +141,13 @@ pub fn run_report(app: &App, session: &Arc<Session>, report: &Report, args: &Run
     let rows = renderer.finish()?;
     app.screen.say(format!("  {} rows", count(rows)));
     Ok(rows)
+}
+
+/// The format that was asked for, or the one of the file's suffix.
+fn format(args: &RunArgs) -> Result<Format> {
+    let Some(path) = &args.output else { return Ok(args.format.unwrap_or(Format::Table)) };
+    args.format.or_else(|| Format::from_path(path)).ok_or_else(|| {
+        Error::usage(format!("cannot tell a format from {}", path.display()))
+            .hint("use a suffix such as .csv, or say it with --format")
+    })
 }

@@ -39,9 +39,14 @@ pub fn batch(columns: Vec<(&str, Column)>) -> Result<RecordBatch> {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).context(Kind::Internal, || "cannot build a table")
 }
 
-/// Prints a batch to stdout.
+/// Prints a batch to stdout, cut to fit a terminal.
 pub fn print(screen: &Screen, batch: &RecordBatch, format: Format, mut options: render::Options) -> Result<()> {
     options.width = options.width.or_else(|| screen.width());
+    print_whole(screen, batch, format, options)
+}
+
+/// Prints a batch to stdout, cut only where the options say so.
+pub fn print_whole(screen: &Screen, batch: &RecordBatch, format: Format, mut options: render::Options) -> Result<()> {
     options.is_terminal = screen.is_terminal();
     let mut renderer = Renderer::new(format, batch.schema(), options, screen.stdout());
     renderer.write(batch)?;

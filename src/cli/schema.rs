@@ -1,7 +1,7 @@
 //! `auditlake schema`: event classes, and the columns of one.
 
-use super::App;
 use super::rows::{Column, batch, print};
+use super::{App, nearest};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};
@@ -34,14 +34,10 @@ fn find<'a>(ocsf: &'a Ocsf, name: &str) -> Result<&'a EventClass> {
     if let Some(class) = ocsf.classes().iter().find(is_meant) {
         return Ok(class);
     }
-    let nearest = ocsf
-        .classes()
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(&a.name, name).total_cmp(&strsim::jaro_winkler(&b.name, name)));
     let error = Error::input(format!("no event class `{name}`"));
-    Err(match nearest {
-        Some(class) => error.hint(format!("did you mean `{}`?", class.name)),
-        None => error,
+    Err(match nearest(name, ocsf.classes().iter().map(|class| class.name.as_str())) {
+        Some(class) => error.hint(format!("did you mean `{class}`?")),
+        None => error.hint("`auditlake schema` lists them"),
     })
 }
 
@@ -73,4 +69,46 @@ pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
         ("storage", Column::Text(fields.iter().map(|field| Some(field.storage.as_str().to_string())).collect())),
         ("captions", Column::Text(fields.iter().map(captions).collect())),
     ])
+}
+
+/// The columns of a class for a terminal of some width: whole paths, and as much of the captions as there is room for.
+pub fn brief_columns(class: &EventClass, width: Option<usize>) -> Result<arrow::array::RecordBatch> {
+    let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
+    let types: Vec<String> = fields.iter().map(|field| type_name(field)).collect();
+    let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
+    let used = widest(&mut fields.iter().map(|field| field.path.len()))
+        + widest(&mut types.iter().map(String::len))
+        + "recommended".len();
+    // Four columns have five borders and a blank on each side of every cell.
+    let room = width.map(|width| width.saturating_sub(used + 13).max(12));
+    let captions = fields.iter().map(|field| {
+        let captions = field.captions.as_ref()?;
+        let texts: Vec<String> = captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect();
+        Some(shorten(&texts.join(", "), room))
+    });
+    let requirement = |field: &crate::schema::FieldInfo| Some(field.requirement.as_str().to_string());
+    batch(vec![
+        ("column", Column::Text(fields.iter().map(|field| Some(field.path.clone())).collect())),
+        ("type", Column::Text(types.iter().cloned().map(Some).collect())),
+        ("requirement", Column::Text(fields.iter().map(requirement).collect())),
+        ("captions", Column::Text(captions.collect())),
+    ])
+}
+
+/// The type as SQL users name it; what is cut is JSON text.
+fn type_name(field: &crate::schema::FieldInfo) -> String {
+    match (field.storage, field.arrow_type.as_str()) {
+        (crate::schema::Storage::Cut, _) => "json".to_string(),
+        (_, text) if text.starts_with("Timestamp") => "timestamp".to_string(),
+        (_, text) => {
+            text.replace("Utf8", "text").replace("Int64", "bigint").replace("Float64", "double").to_lowercase()
+        }
+    }
+}
+
+fn shorten(text: &str, room: Option<usize>) -> String {
+    match room {
+        Some(room) if text.chars().count() > room => text.chars().take(room - 1).chain(['…']).collect(),
+        _ => text.to_string(),
+    }
 }

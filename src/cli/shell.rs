@@ -130,8 +130,12 @@ impl Backend for Shell<'_> {
     }
 
     fn describe(&mut self, settings: &Settings, name: &str) -> Result<()> {
+        // The paths are what one came for: all of them, and whole.
+        let settings = &Settings { max_rows: None, ..settings.clone() };
         if let Some(class) = self.lake.ocsf().classes().iter().find(|class| class.name == name) {
-            return self.print(&schema::columns(class)?, settings);
+            let options = settings.render_options(None);
+            let columns = schema::brief_columns(class, self.app.screen.width())?;
+            return rows::print_whole(&self.app.screen, &columns, settings.format(), options);
         }
         let (session, name) = (self.session.clone(), name.to_string());
         let columns = self.app.wait(async move { session.columns(&name).await })?;

@@ -1,3 +1,5 @@
+//! Entries as the reports and the contract want them.
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 

@@ -30,6 +30,9 @@ pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, in
                 for events in &chunk.events {
                     *rows.entry(events.class.name.clone()).or_default() += events.batch.num_rows() as u64;
                 }
+                for reject in &chunk.rejects {
+                    *summary.rejects.entry(reject.reason.clone()).or_default() += 1;
+                }
                 let counts = &mut summary.counts;
                 counts.read += chunk.read;
                 counts.blank += chunk.blank;

@@ -123,6 +123,9 @@ impl Summary {
         for (table, rows) in &receipt.rows {
             *self.rows.entry(table.clone()).or_default() += rows;
         }
+        for (reason, rejects) in &receipt.rejects {
+            *self.rejects.entry(reason.clone()).or_default() += rejects;
+        }
         self.bytes_written += receipt.bytes;
         self.files_written += receipt.files;
         self.batches += 1;

@@ -134,9 +134,6 @@ impl Pending {
         summary.bytes_read += std::mem::take(&mut self.bytes);
         let mut batch = std::mem::take(&mut self.batch);
         batch.redaction_version.clone_from(&self.redaction_version);
-        for reject in &batch.rejects {
-            *summary.rejects.entry(reject.reason.clone()).or_default() += 1;
-        }
         add(&mut summary.redacted, &batch.redacted);
         add(&mut summary.drift, &batch.drift);
         (batch.read > 0).then_some(batch)

@@ -14,6 +14,8 @@ pub const STAGING: &str = "_staging";
 /// In the ledger's folder: the last entry that all tables are known to have taken in.
 pub const APPLIED_HINT: &str = "_applied";
 pub const KEY_FILE: &str = "_key";
+/// The key while it is written.
+pub const NEW_KEY_FILE: &str = "_key.new";
 pub const LOCK_FILE: &str = "_lock";
 
 /// How the tables of a lake are partitioned; chosen when the lake is created.

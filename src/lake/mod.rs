@@ -190,7 +190,7 @@ fn probe(root: &Path) -> Result<Place> {
         names.push(entry.context(Kind::Unavailable, cannot)?.file_name());
     }
     let is_ours = |name: &std::ffi::OsString| {
-        [layout::KEY_FILE, layout::LOCK_FILE, layout::LEDGER].iter().any(|ours| name == ours)
+        [layout::KEY_FILE, layout::NEW_KEY_FILE, layout::LOCK_FILE, layout::LEDGER].iter().any(|ours| name == ours)
     };
     Ok(match names.iter().any(|name| name == layout::LEDGER) {
         _ if names.is_empty() => Place::Empty,
@@ -227,7 +227,7 @@ fn create_key(root: &Path) -> Result<()> {
         return Ok(());
     }
     let cannot = || format!("cannot write {}", place.display());
-    let temporary = root.join(format!("{}.new", layout::KEY_FILE));
+    let temporary = root.join(layout::NEW_KEY_FILE);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::{fs, io};
 
 use arrow::datatypes::SchemaRef;
 use futures::TryStreamExt;
@@ -12,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::entry::{Body, FileEntry};
 use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, staging_path};
-use super::store::Durable;
+use super::store::{Durable, TEMPORARY_PREFIX};
 use super::table::{EntryRef, Projection};
 use super::{Lake, REJECT_TABLE, lock, reject_schema};
 use crate::error::{Context, Error, Kind, Result};
@@ -104,6 +105,12 @@ impl Lake {
         for object in left {
             self.store.delete(&object.location).await.context(Kind::Unavailable, cannot)?;
         }
+        // Temporary files of writers that died. Everyone who writes holds the lock, so none is in use.
+        let tables = self.state().tables.keys().map(|table| format!("{table}/_delta_log"));
+        for folder in tables.chain([LEDGER.to_string(), STAGING.to_string()]) {
+            let folder = self.root.join(folder);
+            clear_temporary(&folder).context(Kind::Unavailable, || format!("cannot clear {}", folder.display()))?;
+        }
         Ok(())
     }
 
@@ -141,4 +148,18 @@ impl Lake {
         }
         true
     }
+}
+
+fn clear_temporary(folder: &std::path::Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }

@@ -21,6 +21,8 @@ use object_store::{
 };
 
 const STORE: &str = "local disk";
+/// Begins the name of a file that is being written. It cannot occur in an object path, so no listing shows the file.
+pub const TEMPORARY_PREFIX: &str = "#";
 
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
@@ -222,8 +224,8 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
     ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
-    // `#` cannot occur in an object path, so no listing takes a temporary file for an object.
-    let temporary = parent.join(format!("#{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    let temporary =
+        parent.join(format!("{TEMPORARY_PREFIX}{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
     let written = (|| {
         let mut file = File::create(&temporary)?;
         for bytes in payload {

@@ -59,6 +59,8 @@ pub struct Receipt {
     pub counts: Counts,
     /// Accepted rows by table, and rejects under `reject`.
     pub rows: BTreeMap<String, u64>,
+    /// Rejects by reason.
+    pub rejects: BTreeMap<String, u64>,
     /// Bytes of the files written.
     pub bytes: u64,
     pub files: u64,
@@ -156,6 +158,9 @@ impl Writer {
         self.lake.note_applied()?;
 
         let mut receipt = Receipt { sequence, counts, ..Receipt::default() };
+        for reject in &rejects {
+            *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
+        }
         for encoded in encoded {
             receipt.bytes += encoded.file.bytes;
             receipt.files += 1;
@@ -174,31 +179,37 @@ impl Writer {
             batch.events.iter().map(|arrived| vec![true; arrived.events.batch.num_rows()]).collect();
         let mut sifted = Sifted { tables: BTreeMap::new(), conflicts: Vec::new(), duplicates: 0, accepted: 0 };
 
-        let mut places = Vec::new();
-        let mut candidates = Vec::new();
-        let mut seen: FastMap<u64, (usize, usize)> = FastMap::new();
+        // A chunk's rows stand by class: which event was first tells the line, within the same source.
+        let order = arrival(&batch.events);
+        let mut places: Vec<(usize, usize)> = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
+        let mut seen: FastMap<u64, usize> = FastMap::new();
         for (b, columns) in all.iter().enumerate() {
             for row in (0..columns.uids.len()).filter(|&row| columns.uids.is_valid(row)) {
                 let uid = columns.uids.value(row);
-                let hash = self.index.hash(uid);
-                // Within the batch the first one stays.
-                if let Some(&(first_batch, first_row)) = seen.get(&hash) {
-                    keep[b][row] = false;
-                    let first = &all[first_batch];
-                    let is_same = first.digests.value(first_row) == columns.digests.value(row)
-                        || self.is_equal(&batch.events[first_batch].events, first_row, &batch.events[b].events, row)?;
-                    match is_same {
-                        true => sifted.duplicates += 1,
-                        false => {
-                            let digest = first.digests.value(first_row);
-                            sifted.conflicts.push(self.conflict(&batch.events[b], row, columns, digest)?);
-                        }
-                    }
+                let candidate = Candidate { uid, hash: self.index.hash(uid), time_us: columns.times[row] };
+                let Some(&first) = seen.get(&candidate.hash) else {
+                    seen.insert(candidate.hash, places.len());
+                    places.push((b, row));
+                    candidates.push(candidate);
                     continue;
+                };
+                let mut later = (b, row);
+                if order(later) < order(places[first]) {
+                    later = std::mem::replace(&mut places[first], later);
+                    candidates[first] = candidate;
                 }
-                seen.insert(hash, (b, row));
-                places.push((b, row));
-                candidates.push(Candidate { uid, hash, time_us: columns.times[row] });
+                let (first_b, first_row) = places[first];
+                let (later_b, later_row) = later;
+                keep[later_b][later_row] = false;
+                let digest = all[first_b].digests.value(first_row);
+                let (first, later) = (&batch.events[first_b], &batch.events[later_b]);
+                let is_same = digest == all[later_b].digests.value(later_row)
+                    || self.is_equal(&first.events, first_row, &later.events, later_row)?;
+                match is_same {
+                    true => sifted.duplicates += 1,
+                    false => sifted.conflicts.push(self.conflict(later, later_row, &all[later_b], digest)?),
+                }
             }
         }
         let state = self.lake.state().clone();
@@ -354,6 +365,17 @@ impl<'a> Columns<'a> {
             times: times(&events.batch)?.values(),
         })
     }
+}
+
+/// Orders rows, by batch and row, as they arrived: sources follow one another, lines within them.
+fn arrival(events: &[Arrived]) -> impl Fn((usize, usize)) -> (usize, u64) {
+    let mut source = 0;
+    let mut sources = Vec::with_capacity(events.len());
+    for (place, arrived) in events.iter().enumerate() {
+        source += usize::from(place > 0 && events[place - 1].source != arrived.source);
+        sources.push(source);
+    }
+    move |(batch, row)| (sources[batch], events[batch].events.origins.get(row).map_or(0, |origin| origin.0))
 }
 
 fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {

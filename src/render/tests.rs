@@ -1,3 +1,5 @@
+//! Whole output, format by format.
+
 use std::sync::Arc;
 
 use arrow::array::*;

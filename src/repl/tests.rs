@@ -1,3 +1,5 @@
+//! The shell with a backend that only takes notes.
+
 use std::fs;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The embedded classes against the facts, and files that must be refused.
+
 use std::fs;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Every form, compression and damage, in every chunking.
+
 use std::io::{self, Read, Write};
 use std::path::Path;
 

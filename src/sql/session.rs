@@ -102,10 +102,6 @@ impl Session {
         (self.state.sequence, &self.state.hash)
     }
 
-    pub fn state(&self) -> &State {
-        &self.state
-    }
-
     pub fn ocsf(&self) -> &Arc<Ocsf> {
         &self.ocsf
     }

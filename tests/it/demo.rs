@@ -11,20 +11,15 @@ fn an_empty_directory_gets_a_lake_answers_and_reports() {
     for wanted in ["Who failed to log on most often", "Who gave privileges to himself?", "Your turn:"] {
         assert!(text.contains(wanted), "{wanted}:\n{text}");
     }
+    assert_eq!(names(env.path(".").as_path()), ["auditlake-demo"]);
     assert_eq!(
-        names(env.path(".").as_path()),
-        [
-            "auditlake-demo",
-            "auditlake-demo-auth-outcome-summary.csv",
-            "auditlake-demo-brute-force-by-user.csv",
-            "auditlake-demo-user-provisioning-log.csv",
-            "auditlake-demo.ndjson",
-        ]
+        names(env.path("auditlake-demo").as_path()),
+        ["auth-outcome-summary.csv", "brute-force-by-user.csv", "entries.ndjson", "lake", "user-provisioning-log.csv"]
     );
-    let told = assert_sound(&env.path("auditlake-demo"));
+    let told = assert_sound(&env.path("auditlake-demo/lake"));
     assert_eq!(told.count("accepted"), 3_000);
     // The story that the generator hid is found.
-    let found = env.read("auditlake-demo-brute-force-by-user.csv");
+    let found = env.read("auditlake-demo/brute-force-by-user.csv");
     assert!(found.lines().count() > 1, "{found}");
 }
 
@@ -33,10 +28,10 @@ fn a_second_demo_takes_another_name() {
     let env = Env::new();
     env.ok(["demo", "--entries", "300"]);
     env.ok(["demo", "--entries", "300"]);
-    assert_sound(&env.path("auditlake-demo-2"));
-    let text = env.run(["demo", "--entries", "300", "--lake", "auditlake-demo"]);
+    assert_sound(&env.path("auditlake-demo-2/lake"));
+    let text = env.run(["demo", "--entries", "300", "--lake", "auditlake-demo/lake"]);
     assert!(
-        text.contains("error: there is a lake at auditlake-demo already") && text.contains("[exit status: 2]"),
+        text.contains("error: there is a lake at auditlake-demo/lake already") && text.contains("[exit status: 2]"),
         "{text}"
     );
 }
@@ -44,9 +39,9 @@ fn a_second_demo_takes_another_name() {
 #[test]
 fn the_demo_does_not_write_over_files_that_are_there() {
     let env = Env::new();
-    env.write("auditlake-demo.ndjson", "mine\n");
-    env.write("auditlake-demo-auth-outcome-summary.csv", "mine\n");
+    env.write("auditlake-demo/entries.ndjson", "mine\n");
     env.run(["demo", "--entries", "300"]);
-    assert_eq!(env.read("auditlake-demo.ndjson"), "mine\n");
-    assert_eq!(env.read("auditlake-demo-auth-outcome-summary.csv"), "mine\n");
+    assert_eq!(env.read("auditlake-demo/entries.ndjson"), "mine\n");
+    assert_eq!(names(env.path("auditlake-demo").as_path()), ["entries.ndjson"]);
+    assert_sound(&env.path("auditlake-demo-2/lake"));
 }

@@ -114,9 +114,9 @@ impl Env {
         rows[0].as_object().unwrap().values().next().unwrap().as_u64().unwrap()
     }
 
-    /// Every event of the lake as text, sorted.
-    pub fn export(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.ok(["export"]).lines().map(str::to_string).collect();
+    /// Every event of a lake as text, sorted.
+    pub fn export(&self, lake: &str) -> Vec<String> {
+        let mut lines: Vec<String> = self.ok(["export", "--lake", lake]).lines().map(str::to_string).collect();
         lines.sort();
         lines
     }

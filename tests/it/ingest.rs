@@ -18,7 +18,17 @@ fn small() -> Vec<Value> {
 fn lines_go_into_the_tables_of_their_classes() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
-    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
+    ------- stderr -------
+    account_change                  1 rows
+    authentication                  1 rows
+    entity_management               1 rows
+    group_management                1 rows
+    other_event                     1 rows
+    user_access                     1 rows
+    read 6 = accepted 6 + duplicate 0 + rejected 0 + blank 0
+    985 B in [SECONDS] s ([RATE]); 6 files, [SIZE] written
+    ");
     assert_sound(&env.path("auditlake-data"));
 }
 
@@ -78,7 +88,12 @@ fn directories_patterns_and_stdin_give_the_same_rows() {
 #[test]
 fn what_was_ingested_is_skipped_and_said_so() {
     let env = Env::with_small();
-    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
+    ------- stderr -------
+    small.ndjson: already ingested, nothing new
+    read 0 = accepted 0 + duplicate 0 + rejected 0 + blank 0
+    0 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
+    ");
     assert_eq!(env.number("select count(*) from event"), 6);
 }
 
@@ -86,13 +101,22 @@ fn what_was_ingested_is_skipped_and_said_so() {
 fn a_file_is_known_under_another_name() {
     let env = Env::with_small();
     fs::copy(env.path("small.ndjson"), env.path("copy.ndjson")).unwrap();
-    assert_snapshot!(env.run(["ingest", "copy.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "copy.ndjson"]), @r"
+    ------- stderr -------
+    copy.ndjson: already ingested, nothing new
+    read 0 = accepted 0 + duplicate 0 + rejected 0 + blank 0
+    0 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
+    ");
 }
 
 #[test]
 fn stdin_twice_adds_nothing() {
     let env = Env::with_small();
-    assert_snapshot!(env.run_with_stdin(["ingest", "-"], lines(&SMALL).as_bytes()), @"");
+    assert_snapshot!(env.run_with_stdin(["ingest", "-"], lines(&SMALL).as_bytes()), @r"
+    ------- stderr -------
+    read 6 = accepted 0 + duplicate 6 + rejected 0 + blank 0
+    985 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
+    ");
 }
 
 #[test]
@@ -116,7 +140,13 @@ fn overlapping_files_share_their_rows() {
 fn another_event_with_a_known_uid_is_a_reject() {
     let env = Env::with_small();
     env.write("other.ndjson", lines(&[SMALL[1].replace("\"bob\"", "\"eve\"")]));
-    assert_snapshot!(env.run(["ingest", "other.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "other.ndjson"]), @r"
+    ------- stderr -------
+    reject                          1 rows
+    rejected: 1 x uid-conflict
+    read 1 = accepted 0 + duplicate 0 + rejected 1 + blank 0
+    178 B in [SECONDS] s ([RATE]); 1 files, [SIZE] written
+    ");
     assert_eq!(env.rows("select user.uid as uid from account_change"), [json!({"uid": "bob"})]);
     let reject = &env.rows("select * from reject")[0];
     assert_eq!((&reject["reason"], &reject["_event_uid"]), (&json!("uid-conflict"), &json!("e2")));
@@ -129,7 +159,20 @@ fn a_uid_conflict_within_one_file_keeps_the_first() {
     env.write("both.ndjson", lines(&[SMALL[1].to_string(), SMALL[1].replace("\"bob\"", "\"eve\"")]));
     let summary = env.ingest(["both.ndjson"]);
     assert_eq!(summary["counts"], json!({"read": 2, "accepted": 1, "duplicate": 0, "rejected": 1, "blank": 0}));
+    assert_eq!(summary["rejects"], json!({"uid-conflict": 1}));
     assert_eq!(env.rows("select user.uid as uid from account_change"), [json!({"uid": "bob"})]);
+}
+
+#[test]
+fn a_uid_conflict_across_classes_keeps_the_first() {
+    for (first, second, kept) in [(2, 0, "entity_management"), (0, 2, "authentication")] {
+        let env = Env::new();
+        let with_uid = |at: usize| SMALL[at].replace(&format!("\"e{}\"", at + 1), "\"same\"");
+        env.write("both.ndjson", lines(&[with_uid(first), with_uid(second)]));
+        env.ingest(["both.ndjson"]);
+        assert_eq!(env.rows("select class from event"), [json!({ "class": kept })]);
+        assert_eq!(env.rows("select line from reject"), [json!({"line": 2})]);
+    }
 }
 
 #[test]
@@ -153,8 +196,39 @@ fn a_bad_line_is_a_reject_with_its_place_and_reason() {
     text.extend(format!("{{\"class_uid\":3001,\"time\":1,\"x\":{}{}}}\n", "[".repeat(80), "]".repeat(80)).as_bytes());
     text.extend(SMALL[1].as_bytes());
     env.write("bad.ndjson", &text);
-    assert_snapshot!(env.run(["ingest", "bad.ndjson"]), @"");
-    assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select _source, line, byte_offset, length, reason from reject order by line"]), @"");
+    assert_snapshot!(env.run(["ingest", "bad.ndjson"]), @r"
+    ------- stderr -------
+    account_change                  1 rows
+    authentication                  1 rows
+    reject                         11 rows
+    rejected: 1 x bad-class-uid
+    rejected: 1 x bad-time
+    rejected: 1 x duplicate-key
+    rejected: 1 x invalid-utf8
+    rejected: 1 x lone-surrogate
+    rejected: 1 x missing-class-uid
+    rejected: 1 x missing-time
+    rejected: 1 x not-an-object
+    rejected: 1 x number-out-of-range
+    rejected: 1 x syntax
+    rejected: 1 x too-deep
+    read 14 = accepted 2 + duplicate 0 + rejected 11 + blank 1
+    1.0 kB in [SECONDS] s ([RATE]); 3 files, [SIZE] written
+    ");
+    assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select _source, line, byte_offset, length, reason from reject order by line"]), @r"
+    _source,line,byte_offset,length,reason
+    bad.ndjson,3,305,11,syntax
+    bad.ndjson,4,317,22,missing-class-uid
+    bad.ndjson,5,340,18,missing-time
+    bad.ndjson,6,359,32,bad-time
+    bad.ndjson,7,392,38,bad-class-uid
+    bad.ndjson,8,431,5,not-an-object
+    bad.ndjson,9,437,56,duplicate-key
+    bad.ndjson,10,494,58,lone-surrogate
+    bad.ndjson,11,553,53,number-out-of-range
+    bad.ndjson,12,607,53,invalid-utf8
+    bad.ndjson,13,661,192,too-deep
+    ");
     // The place is the place: the bytes at the offset are the line.
     for row in env.rows("select byte_offset, length, excerpt from reject where reason = 'bad-time'") {
         let at = row["byte_offset"].as_u64().unwrap() as usize;
@@ -171,7 +245,42 @@ fn the_summary_accounts_for_every_line() {
     for volatile in ["seconds", "bytes_written", "redacted"] {
         summary.as_object_mut().unwrap().remove(volatile);
     }
-    assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @"");
+    assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
+    {
+      "batches": 1,
+      "bytes_read": 796,
+      "counts": {
+        "accepted": 2,
+        "blank": 1,
+        "duplicate": 1,
+        "read": 5,
+        "rejected": 1
+      },
+      "drift": {},
+      "files_looked_up": 0,
+      "files_written": 3,
+      "has_too_many_rejects": false,
+      "is_interrupted": false,
+      "last_sequence": 1,
+      "rejects": {
+        "syntax": 1
+      },
+      "rows": {
+        "account_change": 1,
+        "authentication": 1,
+        "reject": 1
+      },
+      "sources": [
+        {
+          "detail": "",
+          "lines": 5,
+          "name": "in.ndjson",
+          "resumed_lines": 0,
+          "state": "complete"
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -186,8 +295,21 @@ fn an_unknown_class_and_another_era_go_to_other_event() {
             r#"{"metadata":{"uid":"4"},"class_uid":3005,"class_name":"User Access Management","time":1767225600000}"#,
         ]),
     );
-    assert_snapshot!(env.run(["ingest", "in.ndjson"]), @"");
-    assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select class, _event_uid from event order by _event_uid"]), @"");
+    assert_snapshot!(env.run(["ingest", "in.ndjson"]), @r"
+    ------- stderr -------
+    other_event                     3 rows
+    user_access                     1 rows
+    warning: 2 x foreign-era
+    read 4 = accepted 4 + duplicate 0 + rejected 0 + blank 0
+    381 B in [SECONDS] s ([RATE]); 2 files, [SIZE] written
+    ");
+    assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select class, _event_uid from event order by _event_uid"]), @r"
+    class,_event_uid
+    other_event,1
+    other_event,2
+    other_event,3
+    user_access,4
+    ");
 }
 
 #[test]
@@ -196,7 +318,15 @@ fn a_grown_file_is_read_from_where_it_ended() {
     env.write("log.ndjson", lines(&SMALL[..3]));
     env.ingest(["log.ndjson"]);
     env.write("log.ndjson", lines(&SMALL));
-    assert_snapshot!(env.run(["ingest", "log.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "log.ndjson"]), @r"
+    ------- stderr -------
+    log.ndjson: resumed after line 3
+    group_management                1 rows
+    other_event                     1 rows
+    user_access                     1 rows
+    read 3 = accepted 3 + duplicate 0 + rejected 0 + blank 0
+    358 B in [SECONDS] s ([RATE]); 3 files, [SIZE] written
+    ");
     assert_same_events(&small(), &values(&env.ok(["export"])));
 }
 
@@ -254,9 +384,19 @@ fn a_directory_that_is_no_lake_is_left_alone() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
     env.write("photos/cat.jpg", "meow");
-    assert_snapshot!(env.run(["ingest", "small.ndjson", "--lake", "photos"]), @"");
+    assert_snapshot!(env.run(["ingest", "small.ndjson", "--lake", "photos"]), @r"
+    ------- stderr -------
+    error: photos is not a lake, and not empty
+    hint: name an empty or a new directory with `--lake DIR`; nothing was written
+    [exit status: 2]
+    ");
     assert_eq!(files(&env.path("photos")), ["cat.jpg"]);
-    assert_snapshot!(env.run(["status", "--lake", "photos"]), @"");
+    assert_snapshot!(env.run(["status", "--lake", "photos"]), @r"
+    ------- stderr -------
+    error: photos is not a lake, and not empty
+    hint: name an empty or a new directory with `--lake DIR`; nothing was written
+    [exit status: 2]
+    ");
 }
 
 #[test]
@@ -275,7 +415,11 @@ fn a_missing_lake_is_said_with_what_makes_one() {
 #[test]
 fn an_input_that_is_not_there_is_a_usage_error() {
     let env = Env::new();
-    assert_snapshot!(env.run(["ingest", "nowhere.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "nowhere.ndjson"]), @r"
+    ------- stderr -------
+    error: cannot find `nowhere.ndjson`
+    [exit status: 2]
+    ");
     assert!(!env.path("auditlake-data").exists());
 }
 
@@ -284,10 +428,24 @@ fn a_configuration_that_does_not_parse_stops_with_file_and_line() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
     env.write("auditlake.toml", "lake = \"x\"\n\n[ingest]\nbatch_mib = \n");
-    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @"");
+    assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
+    ------- stderr -------
+    error: cannot use the configuration auditlake.toml:4: string values must be quoted, expected literal string
+    hint: `auditlake --help` names the default file; only keys of that file are known
+    [exit status: 2]
+    ");
     env.write("auditlake.toml", "lake = \"x\"\n\n[ingest]\nbatch_mb = 1\n");
-    assert_snapshot!(env.run(["status"]), @"");
-    assert_snapshot!(env.run(["status", "--config", "absent.toml"]), @"");
+    assert_snapshot!(env.run(["status"]), @r"
+    ------- stderr -------
+    error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch_mib`, `batch_seconds`, `threads`, `max_line_mib`, `max_ratio`
+    hint: `auditlake --help` names the default file; only keys of that file are known
+    [exit status: 2]
+    ");
+    assert_snapshot!(env.run(["status", "--config", "absent.toml"]), @r"
+    ------- stderr -------
+    error: cannot read the configuration absent.toml: No such file or directory (os error 2)
+    [exit status: 2]
+    ");
     assert!(!env.path("x").exists() && !env.path("auditlake-data").exists());
 }
 
@@ -296,9 +454,17 @@ fn a_schema_that_does_not_parse_stops_with_file_and_line() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
     env.write("mine/thing.json", "{\n  \"ocsf\": \"1.6.0\",\n  \"caption\" \"Thing\"\n}\n");
-    assert_snapshot!(env.run(["ingest", "small.ndjson", "--schemas", "mine"]), @"");
+    assert_snapshot!(env.run(["ingest", "small.ndjson", "--schemas", "mine"]), @r"
+    ------- stderr -------
+    error: cannot use mine/thing.json:3: expected `:`
+    [exit status: 2]
+    ");
     env.write("mine/thing.json", "{\n  \"ocsf\": \"1.6.0\",\n  \"caption\": \"Thing\",\n  \"uid\": 7777,\n  \"category_uid\": 7,\n  \"attributes\": {\n    \"time\": \"no_such_t\"\n  }\n}\n");
-    assert_snapshot!(env.run(["schema", "--schemas", "mine"]), @"");
+    assert_snapshot!(env.run(["schema", "--schemas", "mine"]), @r"
+    ------- stderr -------
+    error: cannot use mine/thing.json:7: unknown type `no_such_t`
+    [exit status: 2]
+    ");
     assert!(!env.path("auditlake-data").exists());
 }
 
@@ -316,9 +482,16 @@ fn a_class_of_ones_own_gets_its_table() {
     let text = env.run(["ingest", "in.ndjson", "--schemas", schemas]);
     assert!(text.contains("api_activity") && !text.contains("other_event"), "{text}");
     let sql = "select api.operation as operation, actor.user.uid as who from api_activity";
-    assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @"");
+    assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @r"
+    operation,who
+    PutObject,ann
+    ");
     let sql = "select class, _event_uid from event order by 2";
-    assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @"");
+    assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @r"
+    class,_event_uid
+    api_activity,1
+    authentication,e1
+    ");
     assert_same_events(&values(&env.read("in.ndjson")), &values(&env.ok(["export", "--schemas", schemas])));
 }
 

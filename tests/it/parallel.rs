@@ -58,3 +58,19 @@ fn writers_of_the_same_file_share_the_work() {
     let summary = env.ingest(["events.ndjson"]);
     assert_eq!(summary["counts"]["read"], 0, "{summary}");
 }
+
+#[test]
+fn a_creation_that_was_cut_short_is_taken_up() {
+    // What a writer has put down at each step before the first entry.
+    for left in [vec!["_lock"], vec!["_lock", "_key.new"], vec!["_lock", "_key"]] {
+        let env = Env::new();
+        env.write("small.ndjson", crate::env::lines(&crate::env::SMALL));
+        for name in &left {
+            let content = if *name == "_key" { "0123456789abcdef".repeat(4) } else { String::new() };
+            env.write(&format!("auditlake-data/{name}"), content);
+        }
+        let text = env.run(["ingest", "small.ndjson"]);
+        assert!(text.contains("accepted 6"), "{left:?}: {text}");
+        assert_sound(&env.path("auditlake-data"));
+    }
+}

@@ -82,6 +82,11 @@ pub fn assert_sound(lake: &Path) -> Ledger {
     ledger
 }
 
+/// Files that were being written when their writer was killed: they are written under such names first.
+pub fn left_over(lake: &Path) -> Vec<String> {
+    files(lake).into_iter().filter(|path| path.contains('#')).collect()
+}
+
 /// The files that a Delta table consists of; its versions have no gap and no file is added twice.
 fn delta_files(table: &Path) -> BTreeSet<String> {
     let log = table.join("_delta_log");

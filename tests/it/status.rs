@@ -17,7 +17,18 @@ fn every_table_is_listed_with_its_rows() {
             _ => line.to_string(),
         })
         .collect();
-    assert_snapshot!(without_bytes.join("\n"), @"");
+    assert_snapshot!(without_bytes.join("\n"), @r"
+    table,rows,files,min_time,max_time,last_batch
+    account_change,1,1,2026-01-01T00:00:01Z,2026-01-01T00:00:01Z,1
+    authentication,1,1,2026-01-01T00:00:00Z,2026-01-01T00:00:00Z,1
+    entity_management,1,1,2026-01-01T00:00:02Z,2026-01-01T00:00:02Z,1
+    user_access,1,1,2026-01-01T00:00:03Z,2026-01-01T00:00:03Z,1
+    group_management,1,1,2026-02-01T00:00:00Z,2026-02-01T00:00:00Z,1
+    other_event,1,1,2026-02-01T00:00:01Z,2026-02-01T00:00:01Z,1
+    reject,0,0,,,
+    ------- stderr -------
+    lake [DIR]/auditlake-data (event_month), OCSF 1.6.0, ledger entry 1, [NOW]
+    ");
 }
 
 #[test]
