@@ -74,7 +74,7 @@ pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
 /// The columns of a class for a terminal of some width: whole paths, and as much of the captions as there is room for.
 pub fn brief_columns(class: &EventClass, width: Option<usize>) -> Result<arrow::array::RecordBatch> {
     let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
-    let types: Vec<String> = fields.iter().map(|field| type_name(field)).collect();
+    let types: Vec<String> = fields.iter().map(type_name).collect();
     let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
     let used = widest(&mut fields.iter().map(|field| field.path.len()))
         + widest(&mut types.iter().map(String::len))

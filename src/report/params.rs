@@ -145,7 +145,7 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
             ParameterType::Timezone => "write an IANA name: UTC, Europe/Berlin",
             ParameterType::String | ParameterType::Strings => "write text",
         };
-        Error::usage(format!("parameter `{name}` is a {}, not `{text}`", parameter.ty.name())).hint(hint)
+        Error::usage(format!("parameter `{name}` has the type {}, not `{text}`", parameter.ty.name())).hint(hint)
     })
 }
 

@@ -2,6 +2,7 @@
 
 use datafusion::common::{DataFusionError, SchemaError};
 
+use super::guard::read_only;
 use crate::error::{Error, Kind};
 
 /// What the session knows, for suggestions.
@@ -11,6 +12,7 @@ pub trait Names {
     fn nearest_path(&self, wrong: &str) -> Option<String>;
 }
 
+/// Says what is wrong with a statement.
 pub fn explain(error: DataFusionError, names: &dyn Names) -> Error {
     let root = error.find_root();
     match root {
@@ -43,8 +45,7 @@ fn plan_error(text: &str, names: &dyn Names) -> Error {
         return with_nearest(Error::input(format!("no field `{wrong}`")), nearest, "`\\d TABLE` lists the columns");
     }
     if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|no| text.contains(no)) {
-        return Error::input("the lake is read only: only queries can be run")
-            .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events");
+        return read_only();
     }
     Error::input(first_line(text))
 }

@@ -4,6 +4,8 @@
 //! process with a stack overflow, so such a text is refused before it is parsed.
 
 use datafusion::prelude::SQLOptions;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -19,6 +21,56 @@ const MAX_DEPTH: usize = 100;
 /// No DDL, no DML, no `SET`, `PREPARE` or transaction.
 pub fn options() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+/// Refuses what is no query, before the engine looks at it: its planner would rather complain about column counts.
+///
+/// What does not parse passes: the engine explains it.
+pub fn check_read_only(sql: &str) -> Result<()> {
+    let dialect = DuckDbDialect {};
+    let Ok(statements) =
+        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements())
+    else {
+        return Ok(());
+    };
+    if statements.iter().all(is_query) {
+        return Ok(());
+    }
+    Err(read_only())
+}
+
+/// The answer to everything that would write.
+pub fn read_only() -> Error {
+    Error::input("the lake is read only: only queries can be run")
+        .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
+}
+
+fn is_query(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => match statement.as_ref() {
+            Sql::Query(query) => !writes(&query.body),
+            Sql::ExplainTable { .. }
+            | Sql::ShowTables { .. }
+            | Sql::ShowColumns { .. }
+            | Sql::ShowFunctions { .. }
+            | Sql::ShowVariable { .. }
+            | Sql::ShowCreate { .. } => true,
+            Sql::Explain { statement, .. } => matches!(statement.as_ref(), Sql::Query(query) if !writes(&query.body)),
+            _ => false,
+        },
+        Statement::Explain(explain) => is_query(&explain.statement),
+        _ => false,
+    }
+}
+
+/// `with x as (...) insert ...` is a query to the parser.
+fn writes(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => true,
+        SetExpr::Query(query) => writes(&query.body),
+        SetExpr::SetOperation { left, right, .. } => writes(left) || writes(right),
+        _ => false,
+    }
 }
 
 /// Refuses a text that is too large to be planned safely.
@@ -65,5 +117,30 @@ mod tests {
         assert!(check(&format!("select {}1{}", "(".repeat(200), ")".repeat(200))).is_err());
         let list = (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
         assert!(check(&format!("select 1 where 1 in ({list})")).is_ok());
+    }
+
+    #[test]
+    fn only_queries_pass() {
+        for sql in [
+            "select 1",
+            "with x as (select 1) select * from x",
+            "explain select 1",
+            "show tables",
+            "describe t",
+            "values (1)",
+        ] {
+            assert!(check_read_only(sql).is_ok(), "{sql}");
+        }
+        for sql in [
+            "insert into t values (1)",
+            "with x as (select 1) insert into t select * from x",
+            "begin",
+            "explain copy (select 1) to 'x'",
+            "explain insert into t values (1)",
+            "set a = 1",
+            "select 1; drop table t",
+        ] {
+            assert!(check_read_only(sql).is_err(), "{sql}");
+        }
     }
 }

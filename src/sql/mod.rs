@@ -10,6 +10,7 @@
 mod error;
 mod functions;
 mod guard;
+mod labels;
 mod ledger_table;
 mod registry;
 mod session;

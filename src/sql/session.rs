@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
@@ -12,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 
 use super::error::{Names, explain, nearest};
+use super::labels::relabel;
 use super::ledger_table::IngestLog;
 use super::registry::LakeOnly;
 use super::table::LakeTable;
@@ -114,6 +115,7 @@ impl Session {
     /// Starts one statement; rows come as they are made.
     pub async fn query(&self, sql: &str, params: &Params) -> Result<Rows> {
         guard::check(sql)?;
+        guard::check_read_only(sql)?;
         let names = KnownNames { ocsf: self.ocsf.clone(), tables: self.table_names(), sql: sql.to_string() };
         let run = async {
             let frame = self.context.sql_with_options(sql, guard::options()).await?;
@@ -121,7 +123,7 @@ impl Session {
             frame.execute_stream().await
         };
         let stream = run.await.map_err(|error| explain(error, &names))?;
-        Ok(Rows { schema: stream.schema(), stream, names })
+        Ok(Rows { schema: relabel(&stream.schema()), stream, names })
     }
 
     fn table_names(&self) -> Vec<String> {
@@ -175,7 +177,11 @@ impl Session {
 impl Rows {
     /// The next rows; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        self.stream.next().await.transpose().map_err(|error| explain(error, &self.names))
+        let Some(batch) = self.stream.next().await else { return Ok(None) };
+        let batch = batch.map_err(|error| explain(error, &self.names))?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch = RecordBatch::try_new_with_options(self.schema.clone(), batch.columns().to_vec(), &options);
+        batch.map(Some).context(Kind::Internal, || "cannot name the result's columns")
     }
 
     /// All rows; for results that are known to be small.

@@ -187,7 +187,7 @@ fn parameters_are_checked_before_anything_runs() {
     ");
     assert_snapshot!(run(&["--period", "2026-01", "--param", "threshold=many"]), @r"
     ------- stderr -------
-    error: parameter `threshold` is a int, not `many`
+    error: parameter `threshold` has the type int, not `many`
     hint: write a whole number
     [exit status: 2]
     ");
@@ -212,14 +212,6 @@ fn parameters_are_checked_before_anything_runs() {
     env.write("rows.what", "mine");
     assert_snapshot!(run(&["--period", "2026-01", "-o", "rows.what"]), @r"
     ------- stderr -------
-    report brute-force-by-user: Brute force against one account
-      from = 2026-01-01T00:00:00Z
-      to = 2026-02-01T00:00:00Z
-      threshold = 5
-      window = PT900S
-      lookback = PT86400S
-      success_window = PT3600S
-      ledger entry 1, sha256 [SHA256]
     error: cannot tell a format from rows.what
     hint: use a suffix such as .csv, or say it with --format
     [exit status: 2]

@@ -49,12 +49,12 @@ fn typed(env: &Env, keys: &[&str]) -> Option<String> {
             }
         }
         // An escape sequence may follow the prompt; what was typed is shown behind it.
-        if PROMPTS.iter().any(|prompt| plain(&shown[since..]).ends_with(prompt)) {
-            if let Some(key) = keys.next() {
-                keyboard.write_all(key.as_bytes()).unwrap();
-                keyboard.flush().unwrap();
-                since = shown.len();
-            }
+        if PROMPTS.iter().any(|prompt| plain(&shown[since..]).ends_with(prompt))
+            && let Some(key) = keys.next()
+        {
+            keyboard.write_all(key.as_bytes()).unwrap();
+            keyboard.flush().unwrap();
+            since = shown.len();
         }
     }
     reader.join().unwrap();
