@@ -355,7 +355,7 @@ mod tests {
         let with = |name, text| [period[0], period[1], (name, text)];
         assert_eq!(
             error("brute-force-by-user", &with("window", "15m")),
-            "parameter `window` is a duration, not `15m` | \
+            "parameter `window` has the type duration, not `15m` | \
              write an ISO 8601 duration without months: PT15M, P1D, P1DT12H, PT0.5S"
         );
         assert_eq!(
