@@ -182,7 +182,7 @@ impl App {
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         self.wait(async move {
             let mut lake = Lake::open(&path, ocsf).await?;
-            lake.settle().await?;
+            lake.settle_for_reading().await?;
             Ok(lake)
         })
     }
@@ -190,7 +190,12 @@ impl App {
     fn open_or_create_lake(&self) -> Result<Lake> {
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         let (partition, clock) = (self.config.partition(), self.clock);
-        self.wait(async move { Lake::open_or_create(&path, partition, ocsf, clock).await })
+        self.wait(async move {
+            let mut lake = Lake::open_or_create(&path, partition, ocsf, clock).await?;
+            // A run that finds nothing new must not leave what the run before it began.
+            lake.settle().await?;
+            Ok(lake)
+        })
     }
 
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.

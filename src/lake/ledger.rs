@@ -185,15 +185,20 @@ async fn latest_checkpoint(store: &Arc<dyn ObjectStore>, limit: u64) -> Result<O
 
 async fn put_entry(store: &Arc<dyn ObjectStore>, entry: &Entry, bytes: &[u8]) -> Result<Appended> {
     let path = entry_path(entry.sequence);
-    match store.put_opts(&path, bytes.to_vec().into(), PutOptions::from(PutMode::Create)).await {
+    let put = || store.put_opts(&path, bytes.to_vec().into(), PutOptions::from(PutMode::Create));
+    match put().await {
+        Ok(_) => return Ok(Appended::Committed),
+        Err(StoreError::AlreadyExists { .. }) => return Ok(Appended::Lost),
+        Err(error) => tracing::warn!(%error, %path, "a ledger entry may be half written; looking again"),
+    }
+    // The entry may be there all the same, and it may not be durable: put again, and then only its bytes tell whose it is.
+    match put().await {
         Ok(_) => Ok(Appended::Committed),
-        Err(StoreError::AlreadyExists { .. }) => Ok(Appended::Lost),
-        // The entry may be there all the same: only its bytes tell.
-        Err(error) => match get(store, &path).await? {
+        Err(StoreError::AlreadyExists { .. }) => match get(store, &path).await? {
             Some(there) if there == bytes => Ok(Appended::Committed),
-            Some(_) => Ok(Appended::Lost),
-            None => Err(error).context(Kind::Unavailable, || format!("cannot write ledger entry {path}")),
+            _ => Ok(Appended::Lost),
         },
+        Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot write ledger entry {path}")),
     }
 }
 

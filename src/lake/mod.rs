@@ -89,7 +89,7 @@ impl Lake {
             }
             Place::Missing | Place::Empty | Place::Begun => {}
         }
-        fs::create_dir_all(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
+        store::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
         let _lock = lock(root).await?;
         create_key(root).context(Kind::Unavailable, || format!("cannot create the key of {}", root.display()))?;
         let store = Arc::new(durable(root)?);

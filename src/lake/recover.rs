@@ -65,6 +65,7 @@ impl Lake {
     /// caller holds the lock.
     pub(super) async fn recover(&self, projection: &mut Projection) -> Result<()> {
         let state = self.state();
+        self.clear_temporary()?;
         let mut first = None;
         for (name, table) in &state.tables {
             let applied = projection.applied(name).await?;
@@ -83,7 +84,17 @@ impl Lake {
             }
         }
         self.clear_staging().await?;
+        self.sync_names().await?;
         self.note_applied()
+    }
+
+    /// Syncs every directory in which a process that died may have left a name without a sync.
+    async fn sync_names(&self) -> Result<()> {
+        let mut dirs = vec![Path::from(""), Path::from(LEDGER)];
+        for table in self.state().tables.keys() {
+            dirs.extend([Path::from(table.as_str()), Path::from(format!("{table}/_delta_log"))]);
+        }
+        self.store.sync_dirs(dirs).await.context(Kind::Unavailable, || "cannot sync the lake's directories")
     }
 
     /// Notes that every table has taken in the head entry. Only a hint, not synced: without it somebody looks again.
@@ -105,7 +116,11 @@ impl Lake {
         for object in left {
             self.store.delete(&object.location).await.context(Kind::Unavailable, cannot)?;
         }
-        // Temporary files of writers that died. Everyone who writes holds the lock, so none is in use.
+        Ok(())
+    }
+
+    /// Removes temporary files of writers that died. Everyone who writes holds the lock, so none is in use.
+    fn clear_temporary(&self) -> Result<()> {
         let tables = self.state().tables.keys().map(|table| format!("{table}/_delta_log"));
         for folder in tables.chain([LEDGER.to_string(), STAGING.to_string()]) {
             let folder = self.root.join(folder);
@@ -121,7 +136,12 @@ impl Lake {
         if self.state().sequence == 0 || self.is_applied() {
             return Ok(());
         }
-        match self.finish().await {
+        self.finish().await
+    }
+
+    /// Like [`Lake::settle`], for those who may only read: it is enough that the head entry's files are in place.
+    pub async fn settle_for_reading(&mut self) -> Result<()> {
+        match self.settle().await {
             // Whoever may only read sees the entry all the same when its files are in place.
             Err(error) if self.is_in_place().await => {
                 tracing::warn!(%error, "cannot finish the newest ledger entry; Delta readers may not see it yet");

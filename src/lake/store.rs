@@ -72,6 +72,18 @@ impl Durable {
         .await
     }
 
+    /// Syncs directories, those that are there: names in them may be the work of a process that died before its sync.
+    pub async fn sync_dirs(&self, dirs: Vec<Path>) -> Result<()> {
+        let places: Vec<PathBuf> = dirs.iter().map(|dir| self.root.join(dir.as_ref())).collect();
+        blocking(move || {
+            for place in places.iter().filter(|place| place.is_dir()) {
+                sync_dir(place).map_err(|e| generic(&place.to_string_lossy(), e))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Moves several files and syncs each directory once. A file that already moved is fine: moving is repeatable.
     pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<()> {
         let mut places = Vec::with_capacity(moves.len());
@@ -224,10 +236,17 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
     ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
-    let temporary =
-        parent.join(format!("{TEMPORARY_PREFIX}{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed)));
+    // A name that is there may be another link of a file that a process with our id wrote: it must not be truncated.
+    let (temporary, mut file) = loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => break (temporary, file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(generic(name, error)),
+        }
+    };
     let written = (|| {
-        let mut file = File::create(&temporary)?;
         for bytes in payload {
             file.write_all(bytes)?;
         }
@@ -237,11 +256,20 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
     })();
     let cleaned = if create || written.is_err() { fs::remove_file(&temporary) } else { Ok(()) };
     match written {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(name)),
+        // Whoever hears that the name is taken builds on it: it must be on the disk, although another wrote it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            sync_dir(&parent).map_err(|e| generic(name, e))?;
+            return Err(exists(name));
+        }
         Err(error) => return Err(generic(name, error)),
         Ok(()) => {}
     }
     cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))
+}
+
+/// Makes a directory, with missing parents, so that it is there after a power cut.
+pub fn make_dir(dir: &FsPath) -> io::Result<()> {
+    ensure_dir(FsPath::new("/"), &std::path::absolute(dir)?)
 }
 
 /// Makes a directory and its missing parents below `root`, and syncs the parent of each one it made.

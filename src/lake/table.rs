@@ -15,11 +15,12 @@ use deltalake_core::kernel::{Action, Add, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use object_store::ObjectStore;
+use object_store::path::Path;
 use url::Url;
 
 use super::entry::FileEntry;
 use super::layout::Partition;
+use super::store::Durable;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
@@ -46,7 +47,7 @@ pub struct Projection {
     /// The lake's folder, with a trailing slash.
     root: Url,
     /// Rooted at the top of the file system, as delta-rs wants it.
-    store: Arc<dyn ObjectStore>,
+    store: Arc<Durable>,
     /// Application id of our transactions.
     app: String,
     partition: Partition,
@@ -54,7 +55,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    pub fn new(root: Url, store: Arc<dyn ObjectStore>, lake_id: &str, partition: Partition) -> Self {
+    pub fn new(root: Url, store: Arc<Durable>, lake_id: &str, partition: Partition) -> Self {
         Projection { root, store, app: format!("auditlake-{lake_id}"), partition, loaded: HashMap::new() }
     }
 
@@ -102,7 +103,8 @@ impl Projection {
             return Err(DeltaTableError::NotATable(table.to_string()));
         };
         if transaction(delta, &self.app).await?.is_some_and(|applied| applied >= entry.sequence) {
-            return Ok(());
+            // An attempt that failed, or died, may have written the commit without a sync of its directory.
+            return Ok(self.sync(table).await?);
         }
         let adds = files.iter().map(|file| Action::Add(add(file, self.partition, entry.time_ms))).collect();
         let properties = CommitProperties::default()
@@ -117,6 +119,11 @@ impl Projection {
         let log_store = delta.log_store();
         CommitBuilder::from(properties).with_actions(adds).build(Some(delta.snapshot()?), log_store, operation).await?;
         delta.update_state().await
+    }
+
+    async fn sync(&self, table: &str) -> object_store::Result<()> {
+        let folder = Path::from(self.root.path().trim_matches('/')).join(table);
+        self.store.sync_dirs(vec![folder.clone().join("_delta_log"), folder]).await
     }
 
     async fn create(&mut self, table: &str, schema: &SchemaRef) -> Result<(), DeltaTableError> {

@@ -362,7 +362,10 @@ mod tests {
             error("auth-outcome-summary", &with("by", "country")),
             "parameter `by` cannot be `country` | it is one of all, user, ip, protocol"
         );
-        assert!(error("auth-outcome-summary", &with("tz", "Mars/Phobos")).starts_with("parameter `tz` is a timezone"));
+        assert!(
+            error("auth-outcome-summary", &with("tz", "Mars/Phobos"))
+                .starts_with("parameter `tz` has the type timezone")
+        );
         assert!(error("user-provisioning-log", &with("privileged_pattern", "(")).starts_with("parameter `privileged"));
         assert!(
             error("brute-force-by-user", &[("from", "2026-01-02"), ("to", "2026-01-02")]).contains("period is empty")

@@ -25,6 +25,7 @@ def options(about):
     parser = argparse.ArgumentParser(description=about.strip(), formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path, help="the program to test; default: what `cargo build --locked` makes")
     parser.add_argument("--work", type=Path, help="where lakes are made; default: the system's temporary directory")
+    parser.add_argument("--keep", type=Path, help="a directory that receives a copy of each lake that is not right")
     parser.add_argument("--seed", type=int, default=1, help="for the random moments and the input")
     return parser
 
@@ -64,6 +65,7 @@ class Rig:
         self.binary = Path(shutil.copy(args.binary or build(), self.work / "auditlake"))
         self.config = self.work / "auditlake.toml"
         self.config.write_text(CONFIG)
+        self.keep = args.keep
         self.found = []
 
     def command(self, *words, lake=None):
@@ -96,8 +98,11 @@ class Rig:
             run("gcc", "-O1", "-shared", "-fPIC", "-o", library, HERE / "fault.c", "-ldl")
         return {"LD_PRELOAD": str(library)}
 
-    def failed(self, message):
+    def failed(self, message, lake=None):
+        """Notes a failure; the lake that shows it is kept when that was asked for."""
         self.found.append(message)
+        if self.keep and lake and lake.exists():
+            shutil.copytree(lake, self.keep / f"failure-{len(self.found)}", dirs_exist_ok=True)
         if len(self.found) <= SHOWN:
             print(f"FAILED: {message[:600]}", flush=True)
 
@@ -110,7 +115,8 @@ class Rig:
 
 
 def build():
-    cache = Path(os.environ.get("AUDITLAKE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auditlake")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("AUDITLAKE_CACHE") or base / "auditlake")
     env = os.environ | {"CARGO_TARGET_DIR": str(cache / "target")}
     subprocess.run(["cargo", "build", "--locked", "--bin", "auditlake"], cwd=REPOSITORY, env=env, check=True)
     return cache / "target/debug/auditlake"

@@ -68,7 +68,7 @@ def ledger(lake):
         except ValueError as error:
             raise Broken(f"entry {sequence} is not JSON ({len(raw)} bytes): {error}") from None
         demand(entry["sequence"] == sequence, f"{name} says it is entry {entry['sequence']}")
-        demand(entry.get("previous") == before, f"entry {sequence} does not follow the entry before it: the chain is broken")
+        demand(entry.get("previous") == before, f"the chain is broken before entry {sequence}")
         before = hashlib.sha256(raw).hexdigest()
         if entry["kind"] == "ingest":
             account(entry)
@@ -167,7 +167,8 @@ def acknowledged(lake, sources):
         for _, entry in ranges:
             for file in entry["files"]:
                 where = f"{file['table']}/{file['path']} of entry {entry['sequence']}"
-                demand(is_intact(Path(lake) / file["table"] / file["path"], file), f"acknowledged, but not in place: {where}")
+                place = Path(lake) / file["table"] / file["path"]
+                demand(is_intact(place, file), f"acknowledged, but not in place: {where}")
                 demand((file["table"], file["path"]) in added, f"acknowledged, but not in the Delta log: {where}")
 
 
@@ -187,7 +188,8 @@ def whole(lake):
     demand(not differ, f"the Delta logs and the ledger differ: {differ[:3]}")
     for entry in entries:
         for file in entry.get("files", []):
-            demand(last[file["table"]] >= entry["sequence"], f"{file['table']} has not taken in entry {entry['sequence']}")
+            taken = last[file["table"]]
+            demand(taken >= entry["sequence"], f"{file['table']} has taken in entry {taken}, not {entry['sequence']}")
     staged = list((Path(lake) / "_staging").glob("*"))
     demand(not staged, f"`_staging` is not empty: {[path.name for path in staged][:3]}")
     return entries
