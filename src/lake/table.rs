@@ -79,7 +79,12 @@ impl Projection {
         let mut last = None;
         for _ in 0..ATTEMPTS {
             match self.try_apply(table, schema, entry, files).await {
-                Ok(()) => return Ok(()),
+                Ok(()) if last.is_none() => return Ok(()),
+                // The attempt before may have left a name whose directory was not synced.
+                Ok(()) => match self.sync(table).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => last = Some(error.into()),
+                },
                 Err(error) => last = Some(error),
             }
             self.loaded.remove(table);
