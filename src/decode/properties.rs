@@ -324,7 +324,8 @@ proptest! {
         }
         let pushed = decoder().push(&line, RowOrigin::default());
         let is_json = serde_json::from_slice::<Value>(&line).is_ok();
-        let is_about_json = ["syntax", "invalid-utf8", "lone-surrogate", "number-out-of-range"];
+        // Not `number-out-of-range`: serde_json takes such a number and alters it, which is why we reject it.
+        let is_about_json = ["syntax", "invalid-utf8", "lone-surrogate"];
         match pushed {
             Ok(()) => prop_assert!(is_json),
             Err(reject) if is_about_json.contains(&reject.reason) => prop_assert!(!is_json, "{}", reject.reason),
