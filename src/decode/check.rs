@@ -26,7 +26,7 @@ pub(super) struct Plan {
     /// Places of keys without a column, of the objects that are open right now.
     keys: Vec<usize>,
     /// Counts the typed objects of all lines.
-    visits: u64,
+    pub(super) visits: u64,
 }
 
 pub(super) struct Check<'a, 't> {

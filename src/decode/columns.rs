@@ -84,9 +84,13 @@ impl Name {
 
     #[inline]
     fn is(&self, key: &str) -> bool {
-        self.text.len() == key.len()
-            && self.ends == ends(key.as_bytes())
-            && (key.len() <= 16 || self.text.as_bytes() == key.as_bytes())
+        self.text.len() == key.len() && self.is_bytes(key.as_bytes())
+    }
+
+    /// Compares with a key of the same length.
+    #[inline]
+    fn is_bytes(&self, key: &[u8]) -> bool {
+        self.ends == ends(key) && (key.len() <= 16 || self.text.as_bytes() == key)
     }
 }
 
@@ -119,6 +123,21 @@ impl KeyOrder {
         if self.names.get(usize::from(expected)).is_some_and(|name| name.is(key)) {
             return expected;
         }
+        self.look_up(object, key, previous)
+    }
+
+    /// The attribute that is expected after `previous`, if its name and a quote stand at `at`; and where the quote is.
+    #[inline]
+    pub(super) fn predicted(&self, line: &[u8], at: usize, previous: usize) -> Option<(u16, usize)> {
+        let expected = self.successor[previous];
+        let name = self.names.get(usize::from(expected))?;
+        let end = at + name.text.len();
+        let found = line.get(at..end)?;
+        (line.get(end) == Some(&b'"') && name.is_bytes(found)).then_some((expected, end))
+    }
+
+    /// The attribute called `key`, which will be expected after `previous` from now on.
+    pub(super) fn look_up(&mut self, object: &Object, key: &str, previous: usize) -> u16 {
         let Some(found) = object.index_of(key).and_then(|found| u16::try_from(found).ok()) else { return UNKNOWN };
         self.successor[previous] = found;
         found

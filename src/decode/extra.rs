@@ -51,12 +51,22 @@ pub(super) struct Extras {
 
 impl Extras {
     pub(super) fn put(&mut self, path: &Path<'_>, nodes: &[Node<'_>], at: usize, floats: &Floats<'_>) {
+        self.begin(path);
+        write_value(nodes, at, floats, &mut self.text);
+    }
+
+    /// Puts in a value whose JSON text is at hand.
+    pub(super) fn put_text(&mut self, path: &Path<'_>, json: &str) {
+        self.begin(path);
+        self.text.push_str(json);
+    }
+
+    fn begin(&mut self, path: &Path<'_>) {
         self.pointer.clear();
         path.write(&mut self.pointer);
         self.text.push(if self.text.is_empty() { '{' } else { ',' });
         write_string(&self.pointer, &mut self.text);
         self.text.push(':');
-        write_value(nodes, at, floats, &mut self.text);
     }
 
     /// The finished text, none when nothing was put in since `clear`.

@@ -1,8 +1,12 @@
 //! A line becomes a row of its event class, and a row becomes the line again.
 //!
 //! ```text
-//! line -> parse (simd-json tape) -> route (class, time) -> check (all that can fail) -> fill (columns) -> flush
+//! line -+-> scan (one walk, predicted keys) ------------------------------------------+-> place (columns) -+-> flush
+//!       +-> parse (simd-json tape) -> route (class, time) -> check (all that can fail) +-> fill (columns) --+
 //! ```
+//!
+//! `scan` takes the lines that it can vouch for, which are nearly all; the others go the long way, which alone decides
+//! what is a reject and why.
 //!
 //! Hidden in here: how columns are built, how producers' field order is remembered, and where values go that have no
 //! place in a column: into `_extra`, keyed by their JSON pointer. `check` resolves every key before `fill` writes the
@@ -17,13 +21,16 @@ mod encode;
 mod extra;
 mod json;
 mod number;
+mod place;
 #[cfg(test)]
 mod properties;
 mod reject;
 mod route;
+mod scan;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token;
 mod value;
 
 pub use decoder::{Decoder, Options, RowOrigin};

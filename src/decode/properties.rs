@@ -287,6 +287,45 @@ fn assert_round_trip(lines: &[String]) {
     }
 }
 
+/// Takes a line both ways; whether the fast one took it. Where it did, they must agree in everything.
+fn both_ways(line: &[u8]) -> bool {
+    let (mut fast, mut long) = (decoder(), decoder());
+    for class in classes() {
+        let first = format!(r#"{{"class_uid":{},"time":1}}"#, class.uid.unwrap_or(4001));
+        fast.push(first.as_bytes(), RowOrigin::default()).unwrap();
+    }
+    fast.flush();
+    let origin = RowOrigin { digest: 7, number: 3, offset: 5 };
+    let is_taken = fast.scan(line, origin).is_some();
+    if is_taken {
+        let shown = || String::from_utf8_lossy(line).into_owned();
+        long.parse(line, origin).unwrap_or_else(|reject| panic!("{reject:?} in {}", shown()));
+        let (mine, theirs) = (fast.flush(), long.flush());
+        assert_eq!(mine.len(), 1, "{}", shown());
+        assert_eq!(mine[0].batch, theirs[0].batch, "{}", shown());
+        assert_eq!((&mine[0].class.name, &mine[0].origins), (&theirs[0].class.name, &theirs[0].origins));
+        assert_eq!(fast.drift(), long.drift(), "{}", shown());
+    } else {
+        assert!(fast.flush().is_empty(), "a line that is not taken leaves nothing behind");
+    }
+    is_taken
+}
+
+/// Blanks where JSON allows them.
+fn spread(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let end = if first == '"' { string_end(rest) } else { first.len_utf8() };
+        let token = &rest[..end];
+        out.push_str(if "}]:,".contains(token) { " " } else { "" });
+        out.push_str(token);
+        out.push_str(if "{[:,".contains(token) { "  " } else { "" });
+        rest = &rest[end..];
+    }
+    out
+}
+
 fn classes() -> Vec<Arc<EventClass>> {
     OCSF.classes().iter().chain([OCSF.other()]).map(Arc::clone).collect()
 }
@@ -302,6 +341,24 @@ proptest! {
         let line = |(class, choices): &(usize, Vec<u8>)| event(&classes[class % classes.len()], choices);
         let lines: Vec<String> = seeds.iter().map(line).collect();
         assert_round_trip(&lines);
+    }
+
+    #[test]
+    fn the_fast_way_agrees_with_the_long_one(
+        class in any::<usize>(),
+        choices in prop::collection::vec(any::<u8>(), 0..200),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), "[\\x20-\\x7f]"), 0..3),
+    ) {
+        let classes = classes();
+        let line = event(&classes[class % classes.len()], &choices);
+        both_ways(line.as_bytes());
+        both_ways(spread(&line).as_bytes());
+        let mut damaged = line.into_bytes();
+        for (at, byte) in &damage {
+            let at = at.index(damaged.len());
+            damaged[at] = byte.as_bytes()[0];
+        }
+        both_ways(&damaged);
     }
 
     #[test]
@@ -344,6 +401,42 @@ proptest! {
             prop_assert_eq!(exact(&encode(&batch.class, &batch.batch, 0)), exact(&line));
         }
     }
+}
+
+#[test]
+fn synthetic_events_go_the_fast_way() {
+    let mut ndjson = Vec::new();
+    let options = crate::r#gen::Options { count: 300, ..Default::default() };
+    crate::r#gen::run(&options, &mut ndjson).unwrap();
+    let lines: Vec<&str> = std::str::from_utf8(&ndjson).unwrap().lines().collect();
+    let taken = lines.iter().filter(|line| both_ways(line.as_bytes())).count();
+    assert!(taken * 100 >= lines.len() * 99, "{taken} of {}", lines.len());
+    let taken = lines.iter().filter(|line| both_ways(spread(line).as_bytes())).count();
+    assert!(taken * 100 >= lines.len() * 99, "{taken} of {} with blanks", lines.len());
+}
+
+#[test]
+fn odd_lines_are_the_same_both_ways() {
+    let odd = [
+        r#"{"class_uid":3002,"time":1,"message":"a\"b\u00e9","metadata":{"uid":" x "},"id":"y"}"#,
+        r#"{"class_uid":3002,"class_uid":3002,"time":1}"#,
+        r#"{"class_uid":3002,"time":1,"x":{"a":1,"a":2}}"#,
+        r#"{"class_uid":3002,"time":1,"x":{"a":[1,{"b":2.5}]},"y":null,"status_id":"1"}"#,
+        r#"{"class_uid":3002,"time":1,"actor":7,"metadata":"m","unmapped":[ {"q" : "w w"} , 3 ]}"#,
+        r#"{"class_uid":3002,"time":1,"class_name":"File System Activity"}"#,
+        r#"{"x":{"class_uid":3001},"class_uid":3002,"time":1}"#,
+        r#"{"time":1,"class_uid":3002,"actor":{"user":{"uid":"u","groups":[{"name":"a"},null,{"zz":1}]}}}"#,
+        r#"{"class_uid":3002,"time":999999999999999999}"#,
+        r#"{"class_uid":3002,"time":1} "#,
+        r#"{"class_uid":3002,"time":1,}"#,
+        r#"{"class_uid":3002 "time":1}"#,
+    ];
+    let taken: Vec<bool> = odd.iter().map(|line| both_ways(line.as_bytes())).collect();
+    assert_eq!(
+        taken,
+        [true, false, false, true, true, false, false, true, false, false, false, false],
+        "what is taken may grow; look at it when it does"
+    );
 }
 
 #[test]

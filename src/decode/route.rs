@@ -10,7 +10,7 @@ use super::reject::{BAD_CLASS_UID, BAD_TIME, MISSING_CLASS_UID, MISSING_TIME, NO
 use crate::schema::{EventClass, Ocsf};
 
 /// Seconds since 1970 stay below this for 3,000 years, milliseconds have been above since 1973.
-const SECONDS_BELOW: i64 = 100_000_000_000;
+pub(super) const SECONDS_BELOW: i64 = 100_000_000_000;
 
 /// What must be known of a line before it can be filled in.
 pub(super) struct Route<'t> {
@@ -60,7 +60,7 @@ pub(super) fn route<'t>(nodes: &[Node<'t>], floats: &Floats<'_>, ocsf: &Ocsf) ->
 
 /// Producers write the class's caption, some its name, some nothing (the audit-log API's default); only another name
 /// speaks of another class.
-fn contradicts(class: &EventClass, class_name: Option<&str>, category_uid: Option<i64>) -> bool {
+pub(super) fn contradicts(class: &EventClass, class_name: Option<&str>, category_uid: Option<i64>) -> bool {
     let is_other_name = |name: &str| {
         let name = name.trim();
         !name.is_empty() && !name.eq_ignore_ascii_case(&class.caption) && name != class.name

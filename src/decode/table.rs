@@ -11,12 +11,17 @@ use super::decoder::RowOrigin;
 use super::drift::Drift;
 use super::extra::{Extras, Path};
 use super::number::Floats;
+use super::place::Placing;
 use super::reject::Reject;
+use super::route::{SECONDS_BELOW, contradicts};
+use super::scan::{Item, Piece, Roles, Scan};
 use super::value::Fill;
-use crate::schema::{EventBatch, EventClass, Kind, OWN_COLUMNS};
+use crate::schema::{EventBatch, EventClass, Kind, OWN_COLUMNS, Ocsf};
 
 pub(super) struct Table {
     class: Arc<EventClass>,
+    /// None: its lines go the long way.
+    roles: Option<Roles>,
     root: ObjectColumn,
     event_uid: Column,
     digest: Column,
@@ -37,8 +42,17 @@ const ELEMENT_BYTES: usize = 64;
 #[derive(Default)]
 pub(super) struct Scratch {
     pub(super) plan: Plan,
+    pub(super) items: Vec<Item>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) text: String,
     extras: Extras,
-    text: String,
+}
+
+/// What a line that was scanned turned out to be.
+pub(super) struct Scanned<'l> {
+    /// `time` looks like seconds, not milliseconds.
+    pub(super) is_suspicious: bool,
+    event_uid: Option<&'l str>,
 }
 
 /// A line that was parsed and routed.
@@ -55,6 +69,7 @@ impl Table {
         let typed = fields.len() - OWN_COLUMNS.len();
         let ours = |index: usize, kind: Kind| Column::new(&kind, &fields[typed + index]);
         Table {
+            roles: Roles::of(&class),
             root: ObjectColumn::new(Arc::clone(&class.root), fields.iter().take(typed).cloned().collect::<Fields>()),
             event_uid: ours(0, Kind::Text),
             digest: ours(3, Kind::Long),
@@ -76,21 +91,67 @@ impl Table {
         Check::new(line.nodes, &mut scratch.plan).object(0, &mut self.root)?;
 
         let row = self.origins.len();
-        scratch.extras.clear();
+        let Scratch { plan, extras, text, .. } = scratch;
+        extras.clear();
         let mut fill = Fill {
             nodes: line.nodes,
             floats: line.floats,
-            attributes: scratch.plan.attributes.iter(),
+            attributes: plan.attributes.iter(),
             elements_left: MAX_ELEMENTS,
-            extras: &mut scratch.extras,
-            text: &mut scratch.text,
+            extras,
+            text,
         };
         fill.object(0, &mut self.root, row, &Path::Root);
-        self.bytes += line.bytes + self.row_bytes + ELEMENT_BYTES * (MAX_ELEMENTS - fill.elements_left);
-        if let Some(uid) = line.event_uid {
+        let elements = MAX_ELEMENTS - fill.elements_left;
+        self.finish_row(line.event_uid, line.bytes, elements, origin, &mut scratch.extras);
+        Ok(())
+    }
+
+    /// Reads a line the fast way into `scratch`; none when it has to go the long way. No column is touched.
+    pub(super) fn scan<'l>(&mut self, line: &'l str, ocsf: &Ocsf, scratch: &mut Scratch) -> Option<Scanned<'l>> {
+        let mut scan = Scan::new(line, self.roles?, scratch);
+        scan.line(&mut self.root)?;
+        let said = scan.said;
+        let name = said.class_name.map(|name| name.of(line));
+        // Another class, another era, no time: the long way knows what to do.
+        if said.class_uid != self.class.uid || ocsf.by_uid(said.class_uid?).is_none() {
+            return None;
+        }
+        if contradicts(&self.class, name, said.category_uid) {
+            return None;
+        }
+        let uids = [said.metadata_uid, said.id].into_iter().flatten();
+        Some(Scanned {
+            is_suspicious: said.time? < SECONDS_BELOW * 1000,
+            event_uid: uids.map(|uid| uid.of(line).trim()).find(|uid| !uid.is_empty()),
+        })
+    }
+
+    /// Adds the row that was scanned last.
+    pub(super) fn place(&mut self, line: &str, scanned: &Scanned<'_>, origin: RowOrigin, scratch: &mut Scratch) {
+        let row = self.origins.len();
+        let Scratch { items, extras, text, .. } = scratch;
+        extras.clear();
+        Placing { line, items: items.iter(), extras, text }.object(&mut self.root, row, &Path::Root);
+        let elements = items.iter().map(|item| if let Item::Array(length) = item { *length as usize } else { 0 });
+        self.finish_row(scanned.event_uid, line.len(), elements.sum(), origin, extras);
+    }
+
+    /// Fills in our own columns, and counts the row.
+    fn finish_row(
+        &mut self,
+        event_uid: Option<&str>,
+        bytes: usize,
+        elements: usize,
+        origin: RowOrigin,
+        extras: &mut Extras,
+    ) {
+        let row = self.origins.len();
+        self.bytes += bytes + self.row_bytes + ELEMENT_BYTES * elements;
+        if let Some(uid) = event_uid {
             put_text(&mut self.event_uid, row, uid);
         }
-        if let Some(extra) = scratch.extras.finish() {
+        if let Some(extra) = extras.finish() {
             self.bytes += extra.len();
             put_text(&mut self.extra, row, extra);
         }
@@ -99,7 +160,6 @@ impl Table {
             self.digest.rows = row + 1;
         }
         self.origins.push((origin.number, origin.offset));
-        Ok(())
     }
 
     /// Hands out the rows, if there are any.
