@@ -8,12 +8,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StringBuilder, StructArray,
+    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StructArray,
     TimestampMicrosecondBuilder, new_null_array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
+use super::text::TextColumn;
 use crate::schema::{Kind, Object};
 
 /// No attribute of the object has this name.
@@ -29,13 +30,13 @@ pub(super) struct Column {
 }
 
 pub(super) enum Values {
-    Text(StringBuilder),
+    Text(TextColumn),
     Long(Int64Builder),
     Double(Float64Builder),
     Boolean(BooleanBuilder),
     Time(TimestampMicrosecondBuilder),
     /// JSON text of any value.
-    Json(StringBuilder),
+    Json(TextColumn),
     Object(Box<ObjectColumn>),
     List(Box<ListColumn>),
 }
@@ -151,18 +152,19 @@ impl KeyOrder {
 }
 
 impl Column {
-    /// An empty column for an attribute of `kind`, stored as `field`.
-    pub(super) fn new(kind: &Kind, field: &FieldRef) -> Self {
+    /// An empty column for an attribute of `kind`, stored as `field`; `is_coded`: texts that repeat are held once.
+    pub(super) fn new(kind: &Kind, field: &FieldRef, is_coded: bool) -> Self {
         let values = match (field.data_type(), kind) {
             (DataType::List(item), _) => Values::List(Box::new(ListColumn {
                 item: Arc::clone(item),
                 nulls: NullBufferBuilder::new(0),
                 offsets: vec![0],
-                element: Column::new(kind, item),
+                // Readers of lists look at their elements, which are few, one by one.
+                element: Column::new(kind, item, false),
                 elements: 0,
             })),
             (DataType::Struct(arrow), Kind::Object(object)) => {
-                Values::Object(Box::new(ObjectColumn::new(Arc::clone(object), arrow.clone())))
+                Values::Object(Box::new(ObjectColumn::new(Arc::clone(object), arrow.clone(), is_coded)))
             }
             (data_type, Kind::Time) => {
                 Values::Time(TimestampMicrosecondBuilder::with_capacity(0).with_data_type(data_type.clone()))
@@ -170,9 +172,9 @@ impl Column {
             (_, Kind::Long) => Values::Long(Int64Builder::with_capacity(0)),
             (_, Kind::Double) => Values::Double(Float64Builder::with_capacity(0)),
             (_, Kind::Boolean) => Values::Boolean(BooleanBuilder::with_capacity(0)),
-            (_, Kind::Text) => Values::Text(StringBuilder::with_capacity(0, 0)),
+            (_, Kind::Text) => Values::Text(TextColumn::new(is_coded)),
             // An object whose column is no struct would have been cut; its JSON text is always right.
-            (_, Kind::Json | Kind::Object(_)) => Values::Json(StringBuilder::with_capacity(0, 0)),
+            (_, Kind::Json | Kind::Object(_)) => Values::Json(TextColumn::new(is_coded)),
         };
         Column { field: Arc::clone(field), rows: 0, values, misfits: 0 }
     }
@@ -185,7 +187,7 @@ impl Column {
         self.values.append_nulls(rows - self.rows);
         self.rows = 0;
         match &mut self.values {
-            Values::Text(builder) | Values::Json(builder) => Arc::new(builder.finish()),
+            Values::Text(builder) | Values::Json(builder) => builder.finish(),
             Values::Long(builder) => Arc::new(builder.finish()),
             Values::Double(builder) => Arc::new(builder.finish()),
             Values::Boolean(builder) => Arc::new(builder.finish()),
@@ -193,7 +195,8 @@ impl Column {
             Values::Object(object) => {
                 let nulls = object.nulls.finish();
                 let members = object.finish_members(rows);
-                let array = StructArray::try_new_with_length(object.arrow.clone(), members, nulls, rows);
+                let fields = as_built(&object.arrow, &members);
+                let array = StructArray::try_new_with_length(fields, members, nulls, rows);
                 Arc::new(array.expect("members are built from the struct's own fields"))
             }
             Values::List(list) => {
@@ -226,9 +229,14 @@ impl Values {
 }
 
 impl ObjectColumn {
-    pub(super) fn new(object: Arc<Object>, arrow: Fields) -> Self {
-        let members =
-            object.attributes.iter().zip(&arrow).map(|(attribute, field)| Column::new(&attribute.kind, field));
+    pub(super) fn new(object: Arc<Object>, arrow: Fields, is_coded: bool) -> Self {
+        // What the value of a pair means, its name in the same row says: redaction goes through them row by row.
+        let is_coded = is_coded && !(object.index_of("name").is_some() && object.index_of("value").is_some());
+        let members = object
+            .attributes
+            .iter()
+            .zip(&arrow)
+            .map(|(attribute, field)| Column::new(&attribute.kind, field, is_coded));
         ObjectColumn {
             members: members.collect(),
             order: KeyOrder::new(&object),
@@ -242,6 +250,19 @@ impl ObjectColumn {
     pub(super) fn finish_members(&mut self, rows: usize) -> Vec<ArrayRef> {
         self.members.iter_mut().map(|member| member.finish(rows)).collect()
     }
+}
+
+/// The fields with the types that the columns turned out to have: a text column may be a dictionary.
+pub(super) fn as_built(fields: &Fields, columns: &[ArrayRef]) -> Fields {
+    let same = |(field, column): (&FieldRef, &ArrayRef)| field.data_type() == column.data_type();
+    if fields.iter().zip(columns).all(same) {
+        return fields.clone();
+    }
+    let built = |(field, column): (&FieldRef, &ArrayRef)| match same((field, column)) {
+        true => Arc::clone(field),
+        false => Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())),
+    };
+    fields.iter().zip(columns).map(built).collect()
 }
 
 impl ListColumn {

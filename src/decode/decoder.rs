@@ -23,11 +23,13 @@ pub struct Options {
     pub max_depth: usize,
     /// A class that holds this many bytes is sealed and a new batch begun: text columns end at 2^31 bytes.
     pub seal_bytes: usize,
+    /// Texts that repeat come as a dictionary: `Dictionary(Int32, Utf8)` where the class's schema has `Utf8`.
+    pub is_coded: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_depth: 64, seal_bytes: 1 << 30 }
+        Options { max_depth: 64, seal_bytes: 1 << 30, is_coded: false }
     }
 }
 
@@ -112,7 +114,7 @@ impl Decoder {
             .and_then(|()| Floats::correct(line, self.buffers.structural_indexes(), &mut tape.0))
             .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf)?, floats)));
         let result = parsed.and_then(|(Route { class, is_foreign, is_suspicious, event_uid }, floats)| {
-            let table = table(&mut self.tables, &mut self.by_uid, class);
+            let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
             let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid, bytes: line.len() };
             table.push(&parsed, origin, &mut self.scratch)?;
             self.foreign_era += u64::from(is_foreign);
@@ -170,9 +172,10 @@ fn table<'a>(
     tables: &'a mut Vec<Table>,
     by_uid: &mut HashMap<Option<i64>, usize>,
     class: Arc<EventClass>,
+    is_coded: bool,
 ) -> &'a mut Table {
     let index = *by_uid.entry(class.uid).or_insert_with(|| {
-        tables.push(Table::new(class));
+        tables.push(Table::new(class, is_coded));
         tables.len() - 1
     });
     &mut tables[index]

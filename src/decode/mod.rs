@@ -30,6 +30,7 @@ mod scan;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod token;
 mod value;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::check::{Check, MAX_ELEMENTS, Plan};
-use super::columns::{Column, ObjectColumn, Values};
+use super::columns::{Column, ObjectColumn, Values, as_built};
 use super::decoder::RowOrigin;
 use super::drift::Drift;
 use super::extra::{Extras, Path};
@@ -64,13 +64,17 @@ pub(super) struct Parsed<'a, 't> {
 }
 
 impl Table {
-    pub(super) fn new(class: Arc<EventClass>) -> Self {
+    pub(super) fn new(class: Arc<EventClass>, is_coded: bool) -> Self {
         let fields = class.arrow.fields();
         let typed = fields.len() - OWN_COLUMNS.len();
-        let ours = |index: usize, kind: Kind| Column::new(&kind, &fields[typed + index]);
+        let ours = |index: usize, kind: Kind| Column::new(&kind, &fields[typed + index], false);
         Table {
             roles: Roles::of(&class),
-            root: ObjectColumn::new(Arc::clone(&class.root), fields.iter().take(typed).cloned().collect::<Fields>()),
+            root: ObjectColumn::new(
+                Arc::clone(&class.root),
+                fields.iter().take(typed).cloned().collect::<Fields>(),
+                is_coded,
+            ),
             event_uid: ours(0, Kind::Text),
             digest: ours(3, Kind::Long),
             extra: ours(4, Kind::Text),
@@ -177,7 +181,12 @@ impl Table {
         columns.push(self.digest.finish(rows));
         columns.push(self.extra.finish(rows));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.class.arrow), columns, &options)
+        let fields = as_built(self.class.arrow.fields(), &columns);
+        let schema = match fields.as_ptr() == self.class.arrow.fields().as_ptr() {
+            true => Arc::clone(&self.class.arrow),
+            false => Arc::new(Schema::new_with_metadata(fields, self.class.arrow.metadata().clone())),
+        };
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options)
             .expect("columns are built from the fields of the class");
         Some(EventBatch { class: Arc::clone(&self.class), batch, origins })
     }

@@ -41,7 +41,7 @@ pub struct Worked {
 
 impl Worker {
     pub fn decoder(&self) -> Decoder {
-        Decoder::new(self.ocsf.clone(), decode::Options::default())
+        Decoder::new(self.ocsf.clone(), decode::Options { is_coded: true, ..decode::Options::default() })
     }
 
     pub fn work(&self, decoder: &mut Decoder, chunk: Chunk, raw_bytes: u64) -> Result<Worked> {

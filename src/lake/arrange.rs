@@ -1,11 +1,14 @@
 //! Rows of a batch are sorted by time and split by partition, with as little copying as their order allows.
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
+use arrow::datatypes::{FieldRef, Schema};
+use arrow::error::ArrowError;
 use std::sync::Arc;
 
 use super::encode::{Part, times};
 use super::layout::Partition;
+use super::plain::plain;
 use crate::error::{Context, Kind, Result};
 
 /// Splits one table's rows into parts, one a partition, each sorted by time; ties keep the order of arrival.
@@ -43,16 +46,26 @@ pub fn fill_batch(batch: &RecordBatch, sequence: u64) -> Result<RecordBatch> {
 
 /// Fills in `_source`.
 pub fn fill_source(batch: &RecordBatch, source: &str) -> Result<RecordBatch> {
-    replace(batch, "_source", Arc::new(StringArray::from_iter_values(std::iter::repeat_n(source, batch.num_rows()))))
+    let codes = Int32Array::from_value(0, batch.num_rows());
+    let column = DictionaryArray::try_new(codes, Arc::new(StringArray::from(vec![source])));
+    replace(batch, "_source", Arc::new(column.context(Kind::Internal, || "cannot fill in `_source`")?))
+}
+
+/// The batch with another column at `position`, of whatever type it is.
+fn with_column(batch: &RecordBatch, position: usize, column: ArrayRef) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let mut fields: Vec<FieldRef> = schema.fields().to_vec();
+    fields[position] = Arc::new(fields[position].as_ref().clone().with_data_type(column.data_type().clone()));
+    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
+    columns[position] = column;
+    RecordBatch::try_new(schema, columns)
 }
 
 fn replace(batch: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
     let failed = || format!("cannot fill in `{name}`");
-    let schema = batch.schema();
-    let position = schema.index_of(name).context(Kind::Internal, failed)?;
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[position] = column;
-    RecordBatch::try_new(schema, columns).context(Kind::Internal, failed)
+    let position = batch.schema().index_of(name).context(Kind::Internal, failed)?;
+    with_column(batch, position, column).context(Kind::Internal, failed)
 }
 
 fn is_sorted(batches: &[RecordBatch]) -> Result<bool> {
@@ -69,7 +82,15 @@ fn is_sorted(batches: &[RecordBatch]) -> Result<bool> {
 
 fn sort(batches: &[RecordBatch]) -> Result<RecordBatch> {
     let failed = || "cannot sort a batch by time";
-    let whole = concat_batches(&batches[0].schema(), batches).context(Kind::Internal, failed)?;
+    let whole = match batches.iter().all(|batch| batch.schema() == batches[0].schema()) {
+        true => concat_batches(&batches[0].schema(), batches),
+        // A text repeats in one chunk and not in the next: they meet as strings.
+        false => {
+            let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
+            concat_batches(&plain[0].schema(), &plain)
+        }
+    };
+    let whole = whole.context(Kind::Internal, failed)?;
     let times = times(&whole)?.values();
     let mut order: Vec<u32> = (0..whole.num_rows() as u32).collect();
     order.sort_by_key(|&row| times[row as usize]);

@@ -1,16 +1,23 @@
 //! Rows become one Parquet file: compression, statistics, bloom filters, sort order, and the digests that prove it.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
+use super::chunk::{Chunker, Column};
 use super::entry::FileEntry;
 use super::layout::file_name;
 use super::leaves::{Fill, Leaf, leaves};
+use super::plain::plain_schema;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Columns that needles are looked up by.
@@ -24,10 +31,11 @@ const BLOOM_COLUMNS: [&str; 7] = [
     "device.ip",
 ];
 
-/// Rows in a row group: small enough that a needle reads little, large enough that 256 column chunks pay.
+/// Rows in a row group: small enough that a needle reads little, large enough that 256 column chunks pay. Its bytes are
+/// bounded by those of a batch.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
-/// Bytes in a row group, encoded: bounds memory when `unmapped` is fat.
-const ROW_GROUP_BYTES: usize = 128 * 1024 * 1024;
+/// Of zstd.
+const LEVEL: i32 = 1;
 /// One false answer in a hundred keeps the filters at about 10 bits a distinct value.
 const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 
@@ -43,17 +51,9 @@ pub struct Part {
 
 /// Encodes a part as the file of `sequence`.
 pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, Vec<u8>)> {
-    let schema = part.batches[0].schema();
     let rows: usize = part.batches.iter().map(RecordBatch::num_rows).sum();
-    let options =
-        ArrowWriterOptions::new().with_properties(properties(&part.batches, rows)).with_skip_arrow_metadata(true);
-    let failed = || format!("cannot encode a Parquet file of `{}`", part.table);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).context(Kind::Internal, failed)?;
-    for batch in &part.batches {
-        writer.write(batch).context(Kind::Internal, failed)?;
-    }
-    let bytes = writer.into_inner().context(Kind::Internal, failed)?;
-
+    let bytes =
+        file(&part.batches).context(Kind::Internal, || format!("cannot encode a Parquet file of `{}`", part.table))?;
     let sha256 = super::hex(&Sha256::digest(&bytes));
     let (min_time_us, max_time_us) = time_range(&part.batches)?;
     let file = FileEntry {
@@ -70,46 +70,102 @@ pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, V
     Ok((file, bytes))
 }
 
-fn properties(batches: &[RecordBatch], rows: usize) -> WriterProperties {
-    let level = ZstdLevel::try_new(1).expect("1 is a zstd level");
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_created_by(super::WRITER.to_string())
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES));
-    for (position, leaf) in leaves(batches).iter().enumerate() {
-        let column = column_of(leaf);
-        if leaf.path == "time" {
-            let sorting = SortingColumn { column_idx: position as i32, descending: false, nulls_first: false };
-            builder = builder
-                .set_sorting_columns(Some(vec![sorting]))
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_encoding(column.clone(), Encoding::DELTA_BINARY_PACKED);
-        }
-        builder = match leaf.fill {
-            Fill::Absent => builder
-                .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_statistics_enabled(column, EnabledStatistics::Chunk),
-            fill => {
-                if fill == Fill::Distinct || leaf.path == "_digest" {
-                    builder = builder.set_column_dictionary_enabled(column.clone(), false);
-                }
-                if BLOOM_COLUMNS.contains(&leaf.path.as_str()) {
-                    builder = builder
-                        .set_column_bloom_filter_enabled(column.clone(), true)
-                        .set_column_bloom_filter_fpp(column.clone(), BLOOM_FALSE_POSITIVES)
-                        .set_column_bloom_filter_max_ndv(column, rows.min(ROW_GROUP_ROWS) as u64);
-                }
-                builder
-            }
-        };
+fn file(batches: &[RecordBatch]) -> parquet::errors::Result<Vec<u8>> {
+    let schema = plain_schema(&batches[0].schema());
+    let parquet = ArrowSchemaConverter::new().convert(&schema)?;
+    let mut groups = Vec::new();
+    for rows in groups_of(batches) {
+        let batches = slices(batches, rows);
+        let leaves = leaves(&batches);
+        groups.push((batches, leaves));
     }
-    builder.build()
+    let leaves: Vec<&Leaf> = groups.iter().flat_map(|(_, leaves)| leaves).collect();
+    let mut writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(properties(&leaves)))?;
+    let mut chunker = Chunker::new(compression()?, LEVEL)?;
+    for (number, (_, leaves)) in groups.iter().enumerate() {
+        let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
+        let mut others = factory.create_column_writers(number)?;
+        let mut group = writer.next_row_group()?;
+        for (leaf, other) in leaves.iter().zip(others.drain(..)) {
+            let descriptor = parquet.column(leaf.position);
+            match &leaf.fill {
+                Fill::Absent => {
+                    let chunk = chunker.absent(descriptor, &leaf.parent)?;
+                    group.append_column(&chunk.bytes, chunk.close)?;
+                }
+                Fill::Texts(arrays) | Fill::Longs(arrays) => {
+                    let levels = leaf.parent.below(arrays);
+                    let bloom_filter = BLOOM_COLUMNS.contains(&leaf.path.as_str()).then_some(BLOOM_FALSE_POSITIVES);
+                    let column = Column { descriptor, arrays, levels: &levels, bloom_filter };
+                    let chunk = match &leaf.fill {
+                        Fill::Texts(_) => chunker.texts(&column)?,
+                        _ => chunker.longs(&column)?,
+                    };
+                    group.append_column(&chunk.bytes, chunk.close)?;
+                }
+                Fill::Other(pieces) => {
+                    let mut writer = other;
+                    for (field, array) in pieces.iter() {
+                        // One leaf was left of the column; lists of structs are pruned to it as well.
+                        for levels in compute_leaves(field, array)? {
+                            writer.write(&levels)?;
+                        }
+                    }
+                    writer.close()?.append_to_row_group(&mut group)?;
+                }
+            }
+        }
+        group.close()?;
+    }
+    writer.into_inner()
 }
 
-fn column_of(leaf: &Leaf) -> ColumnPath {
-    ColumnPath::new(leaf.parquet_path.split('.').map(str::to_string).collect())
+/// Row ranges of the row groups.
+fn groups_of(batches: &[RecordBatch]) -> impl Iterator<Item = Range<usize>> + use<> {
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    (0..rows).step_by(ROW_GROUP_ROWS).map(move |from| from..(from + ROW_GROUP_ROWS).min(rows))
+}
+
+/// The parts of the batches that hold the rows `range`.
+fn slices(batches: &[RecordBatch], range: Range<usize>) -> Vec<RecordBatch> {
+    let mut slices = Vec::new();
+    let mut at = 0;
+    for batch in batches {
+        let (from, to) = (range.start.max(at), range.end.min(at + batch.num_rows()));
+        if from < to {
+            slices.push(batch.slice(from - at, to - from));
+        }
+        at += batch.num_rows();
+    }
+    slices
+}
+
+fn compression() -> parquet::errors::Result<Compression> {
+    Ok(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
+}
+
+/// For the columns that Parquet's own writer takes; what we write ourselves asks for as little of it as can be.
+fn properties(leaves: &[&Leaf]) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_dictionary_enabled(false)
+        .set_created_by(super::WRITER.to_string());
+    for leaf in leaves {
+        let column = ColumnPath::new(leaf.parquet_path.split('.').map(str::to_string).collect());
+        if leaf.path == "time" {
+            let sorting = SortingColumn { column_idx: leaf.position as i32, descending: false, nulls_first: false };
+            builder = builder.set_sorting_columns(Some(vec![sorting]));
+        }
+        if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
+            builder = builder.set_column_compression(column.clone(), compression);
+            builder = match leaf.is_time {
+                // Times come close to one another.
+                true => builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
+                false => builder.set_column_dictionary_enabled(column, true),
+            };
+        }
+    }
+    builder.build()
 }
 
 fn time_range(batches: &[RecordBatch]) -> Result<(i64, i64)> {

@@ -9,12 +9,17 @@
 //! entry leaves an entry that is complete: the next process brings its files into place and into the tables.
 
 mod arrange;
+mod bounds;
+mod chunk;
 mod dedupe;
 mod encode;
 mod entry;
+mod hybrid;
 mod layout;
 mod leaves;
 mod ledger;
+mod levels;
+mod plain;
 mod read;
 mod reader;
 mod recover;

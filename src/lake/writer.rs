@@ -19,6 +19,7 @@ use super::encode::{Part, encode, times};
 use super::entry::{Body, Counts, FileEntry, Ingest, SourceRange};
 use super::layout::staging_path;
 use super::ledger::Appended;
+use super::plain::plain;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::table::{EntryRef, Projection};
 use super::{Lake, lock, read};
@@ -239,9 +240,7 @@ impl Writer {
 
     /// Whether two rows are the same event, spelling of the JSON text aside.
     fn is_equal(&self, a: &EventBatch, a_row: usize, b: &EventBatch, b_row: usize) -> Result<bool> {
-        let a = (self.restore)(&a.class, &a.batch, a_row)?;
-        let b = (self.restore)(&b.class, &b.batch, b_row)?;
-        same_json(&a, &b)
+        same_json(&self.line(a, a_row)?, &self.line(b, b_row)?)
     }
 
     async fn is_stored(&self, twin: &Twin, events: &EventBatch, row: usize) -> Result<bool> {
@@ -254,14 +253,18 @@ impl Writer {
         };
         let stored = read::row(&self.lake.store(), &twin.file, twin.row).await?;
         let stored = (self.restore)(class, &stored, 0)?;
-        let new = (self.restore)(&events.class, &events.batch, row)?;
-        same_json(&stored, &new)
+        same_json(&stored, &self.line(events, row)?)
+    }
+
+    /// The JSON text of an event that was decoded.
+    fn line(&self, events: &EventBatch, row: usize) -> Result<Vec<u8>> {
+        (self.restore)(&events.class, &plain(&events.batch.slice(row, 1))?, 0)
     }
 
     /// The reject of an event whose uid is taken by another one; both line hashes are in the detail.
     fn conflict(&self, arrived: &Arrived, row: usize, columns: &Columns, stored: i64) -> Result<RejectRow> {
         let events = &arrived.events;
-        let line = (self.restore)(&events.class, &events.batch, row)?;
+        let line = self.line(events, row)?;
         let (number, offset) = events.origins.get(row).copied().unwrap_or_default();
         Ok(RejectRow {
             source: arrived.source.to_string(),

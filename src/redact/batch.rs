@@ -7,11 +7,11 @@ use super::Counts;
 use super::engine::Engine;
 use crate::error::{Context, Error, Kind, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, GenericStringArray, OffsetSizeTrait, RecordBatch,
-    StructArray,
+    Array, ArrayRef, AsArray, DictionaryArray, FixedSizeListArray, GenericListArray, GenericStringArray,
+    OffsetSizeTrait, RecordBatch, StructArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Fields};
+use arrow::datatypes::{DataType, Fields, Int32Type};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn columns(
     arrays: &[ArrayRef],
     counts: &mut Counts,
 ) -> Result<Option<Vec<ArrayRef>>> {
-    let pair = pair(fields, arrays);
+    let pair = pair(fields, arrays)?;
     let mut changed: Option<Vec<ArrayRef>> = None;
     for (index, (field, array)) in fields.iter().zip(arrays).enumerate() {
         let names = pair.filter(|(_, value)| *value == index).map(|(name, _)| &arrays[name]);
@@ -49,12 +49,17 @@ fn columns(
 }
 
 /// Where `name` and `value` are, if this is a struct of such a pair.
-fn pair(fields: &Fields, arrays: &[ArrayRef]) -> Option<(usize, usize)> {
-    let text = |name: &str| {
-        let (index, _) = fields.find(name)?;
-        matches!(arrays[index].data_type(), DataType::Utf8 | DataType::LargeUtf8).then_some(index)
-    };
-    Some((text("name")?, text("value")?))
+///
+/// Errors for dictionaries: the value alone would be looked at without its name, and a secret be stored.
+fn pair(fields: &Fields, arrays: &[ArrayRef]) -> Result<Option<(usize, usize)>> {
+    let find = |name: &str| fields.find(name).map(|(index, _)| index);
+    let (Some(name), Some(value)) = (find("name"), find("value")) else { return Ok(None) };
+    let types = [name, value].map(|index| arrays[index].data_type());
+    if types.iter().any(|data_type| matches!(data_type, DataType::Dictionary(..))) {
+        return Err(Error::new(Kind::Internal, "cannot redact a pair of name and value that is dictionary-encoded"));
+    }
+    let is_text = |data_type: &&DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8);
+    Ok(types.iter().all(is_text).then_some((name, value)))
 }
 
 fn column(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
@@ -62,6 +67,9 @@ fn column(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) ->
     Ok(match array.data_type() {
         DataType::Utf8 => strings(engine, name, array.as_string::<i32>(), counts)?,
         DataType::LargeUtf8 => strings(engine, name, array.as_string::<i64>(), counts)?,
+        DataType::Dictionary(key, value) if **key == DataType::Int32 && **value == DataType::Utf8 => {
+            dictionary(engine, name, array, counts)?
+        }
         DataType::Struct(fields) => {
             let array = array.as_struct();
             match columns(engine, fields, array.columns(), counts)? {
@@ -112,16 +120,48 @@ fn list<O: OffsetSizeTrait>(
     Ok(Some(Arc::new(redacted.context(Kind::Internal, || format!("cannot put the redacted list `{name}` together"))?)))
 }
 
+/// Each text once; it counts as often as it is used.
+fn dictionary(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
+    let array = array.as_dictionary::<Int32Type>();
+    let values = array.values().as_string::<i32>();
+    let changes = changes(engine, name, values, &mut Counts::default());
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let mut uses = vec![0_u64; values.len()];
+    for code in array.keys().iter().flatten() {
+        uses[code as usize] += 1;
+    }
+    for (row, _) in &changes {
+        let mut once = Counts::default();
+        self::changes(engine, name, &values.slice(*row, 1), &mut once);
+        once.iter().for_each(|(rule, secrets)| counts.add(rule, secrets * uses[*row]));
+    }
+    let Some(values) = rebuilt(values, changes)? else { return Ok(None) };
+    let redacted = DictionaryArray::try_new(array.keys().clone(), values);
+    Ok(Some(Arc::new(redacted.context(Kind::Internal, || format!("cannot put the redacted `{name}` together"))?)))
+}
+
 fn strings<O: OffsetSizeTrait>(
     engine: &Engine,
     name: &str,
     array: &GenericStringArray<O>,
     counts: &mut Counts,
 ) -> Result<Option<ArrayRef>> {
-    if let Some(rule) = engine.rule_of(name) {
-        return rebuilt(array, forced(engine, array, |_| Some(rule), counts));
+    rebuilt(array, changes(engine, name, array, counts))
+}
+
+/// The rows with a secret, for what the column is called or for what they are.
+fn changes<O: OffsetSizeTrait>(
+    engine: &Engine,
+    name: &str,
+    array: &GenericStringArray<O>,
+    counts: &mut Counts,
+) -> Changes {
+    match engine.rule_of(name) {
+        Some(rule) => forced(engine, array, |_| Some(rule), counts),
+        None => examined(engine, array, |_| true, counts),
     }
-    rebuilt(array, examined(engine, array, |_| true, counts))
 }
 
 /// The values of `{name, value}` pairs: by the name in the same row, else by what they are.
