@@ -3,12 +3,12 @@
 //! Parquet's own writer hashes and compares every value again. The decoder has the repeated texts numbered already, so
 //! here a text is looked at once a batch: dictionary, statistics and bloom filter are made from the distinct values,
 //! and the rows are only renumbered. Columns that are null throughout, which most of a class's are, cost one short page.
-//! Lists, times, doubles and booleans go through Parquet's writer (`encode`).
+//! Lists, doubles and booleans go through Parquet's writer (`encode`).
 
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parquet::basic::{BoundaryOrder, Compression, Encoding, Type};
@@ -23,6 +23,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::bounds::{Bound, Texts};
+use super::delta;
 use super::hybrid;
 use super::levels::Levels;
 
@@ -34,14 +35,29 @@ const DICTIONARY_BYTES: usize = 1 << 20;
 
 /// How column chunks are written.
 pub struct Chunker {
-    zstd: zstd::bulk::Compressor<'static>,
+    zstd: Zstd,
     compression: Compression,
+}
+
+/// One context for all columns: making one costs more than a small page.
+struct Zstd {
+    compressor: zstd::bulk::Compressor<'static>,
+    buffer: Vec<u8>,
+}
+
+impl Zstd {
+    fn compress(&mut self, bytes: &[u8]) -> Result<Bytes> {
+        self.buffer.clear();
+        self.buffer.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.compressor.compress_to_buffer(bytes, &mut self.buffer)?;
+        Ok(Bytes::copy_from_slice(&self.buffer))
+    }
 }
 
 /// A column to write.
 pub struct Column<'a> {
     pub descriptor: ColumnDescPtr,
-    /// Its pieces, in the order of the rows: `Utf8`, a dictionary of it, or `Int64`.
+    /// Its pieces, in the order of the rows: `Utf8`, a dictionary of it, `Int64`, or timestamps.
     pub arrays: &'a [ArrayRef],
     pub levels: &'a Levels,
     /// Of false answers; none makes no filter.
@@ -63,7 +79,8 @@ struct Body {
 
 impl Chunker {
     pub fn new(compression: Compression, level: i32) -> Result<Self> {
-        Ok(Chunker { zstd: zstd::bulk::Compressor::new(level)?, compression })
+        let compressor = zstd::bulk::Compressor::new(level)?;
+        Ok(Chunker { zstd: Zstd { compressor, buffer: Vec::new() }, compression })
     }
 
     /// A column that is null in every row; `parent` are the levels of the struct around it.
@@ -76,7 +93,7 @@ impl Chunker {
         }
         parent.encode(0..rows, descriptor.max_def_level() as u8, &mut body);
         let mut pages = Pages::new(None);
-        pages.data(body, rows, rows, Encoding::PLAIN, &mut None)?;
+        pages.data(body, rows, rows, Encoding::PLAIN, None)?;
         pages.index.to_invalid();
         let statistics = no_values(descriptor.physical_type(), rows as u64);
         pages.finish(descriptor, rows, statistics, Compression::UNCOMPRESSED, None)
@@ -108,20 +125,27 @@ impl Chunker {
         let mut pages = Pages::new(Some(Type::BYTE_ARRAY));
         let mut all = Texts::default();
         let mut values = pieces.iter().flat_map(|piece| (0..piece.len()).map(move |row| piece.get(row)));
+        let (mut lengths, mut text): (Vec<i64>, Vec<u8>) = (Vec::new(), Vec::new());
         let mut from = 0;
         while from < rows {
-            let mut body = Vec::with_capacity(PAGE_BYTES + PAGE_BYTES / 8);
+            lengths.clear();
+            text.clear();
             let mut bounds = Texts::default();
-            let (start, mut to) = (body.len(), from);
-            while to < rows && to - from < PAGE_ROWS && body.len() - start < PAGE_BYTES {
+            let mut to = from;
+            while to < rows && to - from < PAGE_ROWS && text.len() < PAGE_BYTES {
                 if let Some(value) = values.next().flatten() {
-                    put_text(value, &mut body);
+                    lengths.push(value.len() as i64);
+                    text.extend_from_slice(value.as_bytes());
                     bounds.add(value);
                 }
                 to += 1;
             }
             all.merge(bounds);
-            self.page(&mut pages, column, from..to, Body { bytes: body, bounds: bounds.cut() }, Encoding::PLAIN)?;
+            let mut bytes = Vec::with_capacity(text.len() + lengths.len() * 2);
+            delta::integers(&lengths, &mut bytes);
+            bytes.extend_from_slice(&text);
+            let body = Body { bytes, bounds: bounds.cut() };
+            self.page(&mut pages, column, from..to, body, Encoding::DELTA_LENGTH_BYTE_ARRAY)?;
             from = to;
         }
         let filter = match column.bloom_filter {
@@ -145,22 +169,35 @@ impl Chunker {
                 let bounds = |codes: &[u32]| long_bounds(numbered.used(codes).copied());
                 self.numbered(column, &numbered, dictionary, bounds, None)
             }
-            None => {
-                let rows = column.levels.len();
-                let mut pages = Pages::new(Some(Type::INT64));
-                let mut at = 0;
-                for range in page_ranges(rows) {
-                    let count = column.levels.count(range.clone());
-                    let page = &values[at..at + count];
-                    at += count;
-                    let bytes = page.iter().flat_map(|value| value.to_le_bytes()).collect();
-                    let body = Body { bytes, bounds: long_bounds(page.iter().copied()) };
-                    self.page(&mut pages, column, range, body, Encoding::PLAIN)?;
-                }
-                let statistics = long_statistics(long_bounds(values.into_iter()), pages.nulls);
-                pages.finish(column.descriptor.clone(), rows, statistics, self.compression, None)
-            }
+            None => self.plain_longs(column, &values, Encoding::PLAIN),
         }
+    }
+
+    /// A column of timestamps, which come close to one another.
+    pub fn times(&mut self, column: &Column<'_>) -> Result<Chunk> {
+        let times = column.arrays.iter().map(|array| array.as_primitive::<TimestampMicrosecondType>());
+        let values: Vec<i64> = times.flat_map(|times| times.iter().flatten()).collect();
+        self.plain_longs(column, &values, Encoding::DELTA_BINARY_PACKED)
+    }
+
+    fn plain_longs(&mut self, column: &Column<'_>, values: &[i64], encoding: Encoding) -> Result<Chunk> {
+        let rows = column.levels.len();
+        let mut pages = Pages::new(Some(Type::INT64));
+        let mut at = 0;
+        for range in page_ranges(rows) {
+            let count = column.levels.count(range.clone());
+            let page = &values[at..at + count];
+            at += count;
+            let mut bytes = Vec::with_capacity(page.len() * 8);
+            match encoding {
+                Encoding::DELTA_BINARY_PACKED => delta::integers(page, &mut bytes),
+                _ => bytes.extend(page.iter().flat_map(|value| value.to_le_bytes())),
+            }
+            let body = Body { bytes, bounds: long_bounds(page.iter().copied()) };
+            self.page(&mut pages, column, range, body, encoding)?;
+        }
+        let statistics = long_statistics(long_bounds(values.iter().copied()), pages.nulls);
+        pages.finish(column.descriptor.clone(), rows, statistics, self.compression, None)
     }
 
     fn numbered<T>(
@@ -207,7 +244,7 @@ impl Chunker {
         column.levels.encode(range, column.descriptor.max_def_level() as u8, &mut bytes);
         bytes.extend_from_slice(&body.bytes);
         pages.bounds(rows, nulls, body.bounds);
-        pages.data(bytes, rows, nulls, encoding, &mut Some(&mut self.zstd))
+        pages.data(bytes, rows, nulls, encoding, Some(&mut self.zstd))
     }
 }
 
@@ -241,9 +278,9 @@ impl Pages {
         }
     }
 
-    fn dictionary(&mut self, bytes: Vec<u8>, values: usize, zstd: &mut zstd::bulk::Compressor<'static>) -> Result<()> {
+    fn dictionary(&mut self, bytes: Vec<u8>, values: usize, zstd: &mut Zstd) -> Result<()> {
         let uncompressed = bytes.len();
-        let buf = Bytes::from(zstd.compress(&bytes)?);
+        let buf = zstd.compress(&bytes)?;
         let page = Page::DictionaryPage { buf, num_values: values as u32, encoding: Encoding::PLAIN, is_sorted: false };
         let (at, _) = self.write(CompressedPage::new(page, uncompressed))?;
         self.dictionary_at = Some(at);
@@ -257,11 +294,11 @@ impl Pages {
         rows: usize,
         nulls: usize,
         encoding: Encoding,
-        zstd: &mut Option<&mut zstd::bulk::Compressor<'static>>,
+        zstd: Option<&mut Zstd>,
     ) -> Result<()> {
         let uncompressed = bytes.len();
         let buf = match zstd {
-            Some(zstd) => Bytes::from(zstd.compress(&bytes)?),
+            Some(zstd) => zstd.compress(&bytes)?,
             None => Bytes::from(bytes),
         };
         let page = Page::DataPage {
@@ -416,7 +453,7 @@ impl<'a> Numbered<&'a str> {
                 return None;
             }
         }
-        let is_worth_it = numbered.values.len() <= 64 || numbered.values.len() * 2 <= numbered.codes.len();
+        let is_worth_it = numbered.values.len() <= 64 || numbered.values.len() * 3 <= numbered.codes.len();
         is_worth_it.then_some(numbered)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -93,12 +93,13 @@ fn file(batches: &[RecordBatch]) -> parquet::errors::Result<Vec<u8>> {
                     let chunk = chunker.absent(descriptor, &leaf.parent)?;
                     group.append_column(&chunk.bytes, chunk.close)?;
                 }
-                Fill::Texts(arrays) | Fill::Longs(arrays) => {
+                Fill::Texts(arrays) | Fill::Longs(arrays) | Fill::Times(arrays) => {
                     let levels = leaf.parent.below(arrays);
                     let bloom_filter = BLOOM_COLUMNS.contains(&leaf.path.as_str()).then_some(BLOOM_FALSE_POSITIVES);
                     let column = Column { descriptor, arrays, levels: &levels, bloom_filter };
                     let chunk = match &leaf.fill {
                         Fill::Texts(_) => chunker.texts(&column)?,
+                        Fill::Times(_) => chunker.times(&column)?,
                         _ => chunker.longs(&column)?,
                     };
                     group.append_column(&chunk.bytes, chunk.close)?;
@@ -157,12 +158,8 @@ fn properties(leaves: &[&Leaf]) -> WriterProperties {
             builder = builder.set_sorting_columns(Some(vec![sorting]));
         }
         if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
-            builder = builder.set_column_compression(column.clone(), compression);
-            builder = match leaf.is_time {
-                // Times come close to one another.
-                true => builder.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED),
-                false => builder.set_column_dictionary_enabled(column, true),
-            };
+            builder =
+                builder.set_column_compression(column.clone(), compression).set_column_dictionary_enabled(column, true);
         }
     }
     builder.build()

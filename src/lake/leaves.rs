@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use super::levels::Levels;
 use super::plain::plain_field;
@@ -20,6 +20,8 @@ pub enum Fill {
     Texts(Vec<ArrayRef>),
     /// 64-bit integers, not in a list.
     Longs(Vec<ArrayRef>),
+    /// Timestamps, not in a list.
+    Times(Vec<ArrayRef>),
     /// Anything else: the column of the table that the leaf is in, pruned to this leaf, piece by piece.
     Other(Vec<(FieldRef, ArrayRef)>),
 }
@@ -33,7 +35,6 @@ pub struct Leaf {
     pub parquet_path: String,
     /// As SQL spells it, `policies.name`.
     pub path: String,
-    pub is_time: bool,
     /// Of the struct around it, or around the list that it is in.
     pub parent: Arc<Levels>,
     pub fill: Fill,
@@ -76,6 +77,9 @@ impl Walk {
             _ if is_absent => self.leaf(parquet_path, path, field, parent, Fill::Absent),
             DataType::Utf8 | DataType::Dictionary(..) => {
                 self.leaf(parquet_path, path, field, parent, Fill::Texts(arrays.to_vec()));
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                self.leaf(parquet_path, path, field, parent, Fill::Times(arrays.to_vec()));
             }
             DataType::Int64 => self.leaf(parquet_path, path, field, parent, Fill::Longs(arrays.to_vec())),
             _ => {
@@ -125,7 +129,6 @@ impl Walk {
             position: self.leaves.len(),
             parquet_path: parquet_path.to_string(),
             path: path.to_string(),
-            is_time: matches!(field.data_type(), DataType::Timestamp(..)),
             parent: Arc::clone(parent),
             fill,
         });

@@ -48,12 +48,6 @@ impl Levels {
         self.rows.len()
     }
 
-    /// Whether the row is there.
-    #[inline]
-    pub fn is_there(&self, row: usize) -> bool {
-        self.rows[row] == self.depth
-    }
-
     /// How many of the rows are there.
     pub fn count(&self, rows: std::ops::Range<usize>) -> usize {
         if self.is_full { rows.len() } else { self.rows[rows].iter().filter(|level| **level == self.depth).count() }

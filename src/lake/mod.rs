@@ -12,6 +12,7 @@ mod arrange;
 mod bounds;
 mod chunk;
 mod dedupe;
+mod delta;
 mod encode;
 mod entry;
 mod hybrid;
