@@ -264,7 +264,7 @@ fn total(inputs: &[Input]) -> Option<u64> {
 impl From<&crate::lake::Mark> for source::Mark {
     fn from(mark: &crate::lake::Mark) -> Self {
         let mut hash = [0; 32];
-        for (byte, digits) in hash.iter_mut().zip(mark.sha256.as_bytes().chunks(2)) {
+        for (byte, digits) in hash.iter_mut().zip(mark.blake3.as_bytes().chunks(2)) {
             *byte = std::str::from_utf8(digits).ok().and_then(|text| u8::from_str_radix(text, 16).ok()).unwrap_or(0);
         }
         source::Mark { offset: mark.offset, number: mark.line, hash }
@@ -273,8 +273,8 @@ impl From<&crate::lake::Mark> for source::Mark {
 
 impl From<&source::Mark> for crate::lake::Mark {
     fn from(mark: &source::Mark) -> Self {
-        let sha256 = mark.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        crate::lake::Mark { offset: mark.offset, line: mark.number, sha256 }
+        let blake3 = mark.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        crate::lake::Mark { offset: mark.offset, line: mark.number, blake3 }
     }
 }
 

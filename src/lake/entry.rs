@@ -90,9 +90,10 @@ pub struct Mark {
     pub offset: u64,
     /// Lines before the position, blank ones included.
     pub line: u64,
-    /// SHA-256 of the stream's bytes before the position, hex; empty at the beginning.
+    /// BLAKE3 of the stream's bytes before the position, hex; empty at the beginning. All of the input goes through it:
+    /// SHA-256 took a twelfth of the time of an ingest.
     #[serde(default)]
-    pub sha256: String,
+    pub blake3: String,
 }
 
 /// Lines, counted independently: `read` where they are split, the others where their fate is decided.

@@ -74,17 +74,17 @@ impl Walk {
                 self.around.pop();
             }
             DataType::List(_) => self.list(parquet_path, path, field, arrays, parent, is_absent),
-            _ if is_absent => self.leaf(parquet_path, path, field, parent, Fill::Absent),
+            _ if is_absent => self.leaf(parquet_path, path, parent, Fill::Absent),
             DataType::Utf8 | DataType::Dictionary(..) => {
-                self.leaf(parquet_path, path, field, parent, Fill::Texts(arrays.to_vec()));
+                self.leaf(parquet_path, path, parent, Fill::Texts(arrays.to_vec()));
             }
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                self.leaf(parquet_path, path, field, parent, Fill::Times(arrays.to_vec()));
+                self.leaf(parquet_path, path, parent, Fill::Times(arrays.to_vec()));
             }
-            DataType::Int64 => self.leaf(parquet_path, path, field, parent, Fill::Longs(arrays.to_vec())),
+            DataType::Int64 => self.leaf(parquet_path, path, parent, Fill::Longs(arrays.to_vec())),
             _ => {
                 let fill = Fill::Other(self.pruned(field, arrays));
-                self.leaf(parquet_path, path, field, parent, fill);
+                self.leaf(parquet_path, path, parent, fill);
             }
         }
     }
@@ -100,7 +100,6 @@ impl Walk {
         is_absent: bool,
     ) {
         for route in routes(field) {
-            let Some(last) = route.fields.last() else { continue };
             let names: String = route.names.iter().map(|name| format!(".{name}")).collect();
             let parquet_path = format!("{parquet_path}{names}");
             // SQL does not name the wrappers of elements.
@@ -120,11 +119,11 @@ impl Walk {
                     Fill::Other(self.pruned(&field, &pieces))
                 }
             };
-            self.leaf(&parquet_path, &path, last, parent, fill);
+            self.leaf(&parquet_path, &path, parent, fill);
         }
     }
 
-    fn leaf(&mut self, parquet_path: &str, path: &str, field: &FieldRef, parent: &Arc<Levels>, fill: Fill) {
+    fn leaf(&mut self, parquet_path: &str, path: &str, parent: &Arc<Levels>, fill: Fill) {
         self.leaves.push(Leaf {
             position: self.leaves.len(),
             parquet_path: parquet_path.to_string(),
@@ -154,7 +153,6 @@ impl Walk {
 /// The way from a list to one of its leaves.
 #[derive(Default, Clone)]
 struct Route {
-    fields: Vec<FieldRef>,
     names: Vec<String>,
     is_shown: Vec<bool>,
     /// The member to take, of each struct on the way.
@@ -169,7 +167,6 @@ fn routes(field: &FieldRef) -> Vec<Route> {
             for route in &mut routes {
                 route.names.splice(0..0, ["list".to_string(), item.name().clone()]);
                 route.is_shown.splice(0..0, [false, false]);
-                route.fields.insert(0, Arc::clone(item));
             }
             routes
         }
@@ -179,7 +176,6 @@ fn routes(field: &FieldRef) -> Vec<Route> {
                 for mut route in routes(member) {
                     route.names.insert(0, member.name().clone());
                     route.is_shown.insert(0, true);
-                    route.fields.insert(0, Arc::clone(member));
                     route.members.insert(0, position);
                     all.push(route);
                 }

@@ -31,7 +31,7 @@ pub struct Source {
     pub(super) buffer: Vec<u8>,
     pub(super) base: u64,
     /// Of the stream up to `base`.
-    pub(super) hasher: Sha256,
+    pub(super) hasher: blake3::Hasher,
     /// Of the last line that was found.
     pub(super) number: u64,
     /// Unknown until the first bytes are there.
@@ -79,7 +79,7 @@ impl Source {
             options,
             buffer: Vec::new(),
             base: 0,
-            hasher: Sha256::new(),
+            hasher: blake3::Hasher::new(),
             number: 0,
             form: None,
             identity: None,
@@ -238,7 +238,7 @@ impl Source {
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { offset: self.base, number: self.number, hash: self.hasher.clone().finalize().into() }
+        Mark { offset: self.base, number: self.number, hash: self.hasher.finalize().into() }
     }
 
     /// Makes a fault of the line at the start of the buffer, whose end is not in sight.

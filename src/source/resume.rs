@@ -55,9 +55,9 @@ impl Source {
         if self.base == offset {
             return Some(self.mark().hash);
         }
-        let hasher = self.hasher.clone();
+        let mut hasher = self.hasher.clone();
         let tail = self.unended(offset)?;
-        Some(hasher.chain_update(tail).finalize().into())
+        Some(hasher.update(tail).finalize().into())
     }
 
     /// The line before `offset`, which had no newline when it was taken in, and has one now or is still the last.
