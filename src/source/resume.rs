@@ -1,7 +1,5 @@
 //! Going on where an earlier run stopped, in the same file or in another one that begins with the same bytes.
 
-use sha2::Digest;
-
 use super::reader::Source;
 use super::sniff::Form;
 use super::{Input, Mark};
