@@ -49,7 +49,7 @@ impl Progress {
 impl Shown {
     fn bar() -> Shown {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_style(style("{spinner} {bytes} {msg}"));
+        bar.set_style(style("{spinner} {bytes}, {msg}"));
         // Time left and rate go on while a slow source is waited for.
         bar.enable_steady_tick(TICK);
         Shown::Bar(bar)
@@ -60,7 +60,7 @@ impl Shown {
             Shown::Nothing => {}
             Shown::Bar(bar) => {
                 if let (Some(total), None) = (progress.total_bytes, bar.length()) {
-                    bar.set_style(style("{bar:30} {bytes}/{total_bytes} {msg}, {eta} left"));
+                    bar.set_style(style("{wide_bar} {bytes}/{total_bytes}, {msg}, {eta} left"));
                     bar.set_length(total);
                 }
                 bar.set_position(progress.raw_bytes);
