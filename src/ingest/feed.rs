@@ -10,7 +10,7 @@ use tokio::sync::mpsc as channel;
 use super::work::{Worked, Worker};
 use super::{Options, stopped};
 use crate::error::Result;
-use crate::lake::Stream;
+use crate::lake::{Head, Stream};
 use crate::source::{Chunk, Identity, Input, Mark, Outcome, Source};
 
 /// What comes out of the threads.
@@ -145,7 +145,9 @@ impl Reader {
             return Ok(false);
         }
         let damage = self.damage(&resumed);
+        let mut last = None;
         while let Some(chunk) = source.next()? {
+            last = Some(chunk.end);
             // The piece that an earlier run found cut off, and that is still cut off: it is a reject already.
             let is_known = chunk.lines.is_empty() && chunk.blank == 0 && chunk.faults.len() == 1 && damage.is_some();
             if is_known && damage == chunk.faults.first().map(|fault| fault.reason) {
@@ -157,6 +159,19 @@ impl Reader {
             }
         }
         self.raw_before += source.raw_bytes_read();
+        if let (Some(identity), Some(last)) = (resumed.identity, last) {
+            // The same stream may come again in this very run, under another name.
+            let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
+            let (mark, state) = ((&last).into(), "complete".to_string());
+            self.streams.push(Stream {
+                name: String::new(),
+                head,
+                mark,
+                before: Default::default(),
+                state,
+                sequence: 0,
+            });
+        }
         Ok(self.send(Ok(Task::End(source.outcome()))))
     }
 

@@ -12,6 +12,7 @@ use super::encode::times;
 use super::read;
 use super::plain::plain;
 use super::reject::RejectRow;
+use super::state::Stream;
 use super::writer::{Arrived, Batch, Writer};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::EventBatch;
@@ -25,6 +26,30 @@ pub(super) struct Sifted {
 }
 
 impl Writer {
+    /// Errors with [`Kind::Locked`] when another run took in a part of the same stream since we began to read it, and
+    /// the batch has what nobody could tell from its double: events without a uid are known by their place alone, and
+    /// rejects are not looked up.
+    pub(super) fn check_sources(&self, batch: &Batch) -> Result<()> {
+        for range in &batch.sources {
+            let Some(head) = &range.head else { continue };
+            let is_theirs = |stream: &&Stream| {
+                stream.sequence > self.known && stream.head == *head && stream.mark.offset > range.from.offset
+            };
+            if !self.lake.state().streams.iter().any(|stream| is_theirs(&stream)) {
+                continue;
+            }
+            let mut of_source = batch.events.iter().filter(|arrived| *arrived.source == *range.name);
+            let is_nameless =
+                |arrived: &Arrived| text(&arrived.events.batch, "_event_uid").is_none_or(|uids| uids.null_count() > 0);
+            if of_source.any(is_nameless) || batch.rejects.iter().any(|reject| reject.source == range.name) {
+                let message = format!("another run takes in `{}` at the same time", range.name);
+                return Err(Error::new(Kind::Locked, message)
+                    .hint("run the command again when the other one has ended: it goes on from there"));
+            }
+        }
+        Ok(())
+    }
+
     /// Separates what is new from what the lake, or the batch itself, holds already.
     pub(super) async fn sift(&mut self, batch: &Batch) -> Result<Sifted> {
         let all = batch.events.iter().map(|arrived| Columns::of(&arrived.events)).collect::<Result<Vec<_>>>()?;

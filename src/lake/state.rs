@@ -54,6 +54,9 @@ pub struct Stream {
     pub before: Mark,
     /// As in [`SourceRange::state`].
     pub state: String,
+    /// The entry that brought it here.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 impl State {
@@ -101,7 +104,7 @@ impl State {
                 }
                 self.totals.add(&ingest.counts);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
-                ingest.sources.iter().for_each(|source| self.advance(source));
+                ingest.sources.iter().for_each(|source| self.advance(source, entry.sequence));
             }
         }
         self.sequence = entry.sequence;
@@ -127,7 +130,7 @@ impl State {
         Ok(())
     }
 
-    fn advance(&mut self, source: &SourceRange) {
+    fn advance(&mut self, source: &SourceRange, sequence: u64) {
         let Some(head) = &source.head else { return };
         let stream = Stream {
             name: source.name.clone(),
@@ -135,6 +138,7 @@ impl State {
             mark: source.to.clone(),
             before: source.before.clone(),
             state: source.state.clone(),
+            sequence,
         };
         // The same stream read further replaces its mark. One that was short when it was first seen had a shorter
         // head then; it is known by the mark it was resumed from.
@@ -142,7 +146,9 @@ impl State {
         // All streams of which nothing was taken in have the same mark: they are known by their heads.
         let is_new = |known: &Stream| known.mark.offset == 0 && source.from.offset == 0 && known.head == *head;
         let is_at = |known: &Stream| source.to.offset > 0 && known.mark == source.to;
-        let same = |known: &Stream| is_from(&known.mark) || is_from(&known.before) || is_at(known) || is_new(known);
+        // Of a file that began as a copy of another one both are kept: the shorter one may come again.
+        let is_grown = |known: &Stream| known.name == source.name && (is_from(&known.mark) || is_from(&known.before));
+        let same = |known: &Stream| is_grown(known) || is_at(known) || is_new(known);
         match self.streams.iter_mut().find(|known| same(known)) {
             Some(known) => *known = stream,
             None => self.streams.push(stream),

@@ -195,6 +195,45 @@ async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
 }
 
 #[tokio::test]
+async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
+    let fixture = Fixture::new();
+    let mark = |offset| Mark { offset, line: offset / 100, sha256: format!("{offset:064}") };
+    let head = Head { bytes: 4096, sha256: "h".into() };
+    let of_file = |mut batch: Batch, from, to| {
+        batch.sources = vec![SourceRange {
+            name: "test".into(),
+            head: Some(head.clone()),
+            from: mark(from),
+            to: mark(to),
+            ..SourceRange::default()
+        }];
+        batch
+    };
+    let nameless = || {
+        let mut batch = batch(&fixture.ocsf, &[("a", JANUARY, 10)]);
+        let events = &mut batch.events[0].events;
+        let at = events.batch.schema().index_of("_event_uid").unwrap();
+        let mut columns = events.batch.columns().to_vec();
+        columns[at] = new_null_array(columns[at].data_type(), 1);
+        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+        batch
+    };
+    let named = || batch(&fixture.ocsf, &[("b", JANUARY, 10)]);
+    let (mut first, mut second, mut third) = (fixture.writer().await, fixture.writer().await, fixture.writer().await);
+    first.commit(of_file(nameless(), 0, 500)).await.unwrap();
+    first.commit(of_file(nameless(), 500, 900)).await.unwrap();
+    for batch in [nameless(), rejects(1)] {
+        let error = second.commit(of_file(batch, 0, 500)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Locked, "{error}");
+    }
+    // Events with uids are looked up: two runs may share the work.
+    third.commit(of_file(named(), 0, 500)).await.unwrap();
+    // Whoever begins now knows of the others, and has another file with the same head.
+    fixture.writer().await.commit(of_file(nameless(), 0, 300)).await.unwrap();
+    assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 4);
+}
+
+#[tokio::test]
 async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
     let fixture = Fixture::new();
     fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();

@@ -79,6 +79,8 @@ pub struct Writer {
     projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
     settled: Option<u64>,
+    /// The entry up to which we know what everybody took in: when we began to read, or our last commit.
+    pub(super) known: u64,
     threads: Arc<tokio::sync::Semaphore>,
 }
 
@@ -87,7 +89,8 @@ impl Writer {
         let index = Index::new(lake.derive_seed("uid"));
         let projection = lake.projection()?;
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
-        Ok(Writer { lake, clock, index, restore, projection, settled: None, threads })
+        let known = lake.state().sequence;
+        Ok(Writer { lake, clock, index, restore, projection, settled: None, known, threads })
     }
 
     pub fn lake(&self) -> &Lake {
@@ -113,8 +116,10 @@ impl Writer {
             if let Some(retry) = &batch.retry {
                 retry.check(self.lake.state())?;
             }
+            self.check_sources(&batch)?;
             if let Some(receipt) = self.attempt(&batch).await? {
                 self.settled = Some(receipt.sequence);
+                self.known = receipt.sequence;
                 self.lake.ledger.checkpoint_if_due().await;
                 failpoint::reached("commit.done");
                 return Ok(receipt);
