@@ -116,14 +116,15 @@ impl Ledger {
         let hint = CheckpointHint { sequence: self.state.sequence, sha256: hash_of(&bytes) };
         let hint = serde_json::to_vec(&hint).context(Kind::Internal, || "cannot encode the checkpoint hint")?;
         failpoint::reached("ledger.checkpoint");
-        let files = [
-            (checkpoint_path(self.state.sequence), bytes, "ledger.checkpoint-written"),
-            (last_checkpoint_path(), hint, "ledger.checkpoint-named"),
-        ];
-        for (path, bytes, point) in files {
-            self.store.put(&path, bytes.into()).await.context(Kind::Unavailable, || format!("cannot write {path}"))?;
-            failpoint::reached(point);
-        }
+        self.put(checkpoint_path(self.state.sequence), bytes).await?;
+        failpoint::reached("ledger.checkpoint-written");
+        self.put(last_checkpoint_path(), hint).await?;
+        failpoint::reached("ledger.checkpoint-named");
+        Ok(())
+    }
+
+    async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<()> {
+        self.store.put(&path, bytes.into()).await.context(Kind::Unavailable, || format!("cannot write {path}"))?;
         Ok(())
     }
 
