@@ -8,7 +8,7 @@
 //! 4  report, repl                             a .sql file becomes evidence; the shell
 //! 3  ingest, sql                              lines into the lake; SQL over one state of it
 //! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
-//! 1  schema, gen                              OCSF becomes Arrow; synthetic entries
+//! 1  schema, gen, failpoint                   OCSF becomes Arrow; synthetic entries; where tests kill us
 //! 0  error, clock
 //! ```
 //!
@@ -30,6 +30,7 @@ pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod error;
+pub mod failpoint;
 pub mod r#gen;
 pub mod ingest;
 pub mod lake;

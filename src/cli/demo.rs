@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::progress::Progress;
 use super::report::{RunArgs, run_report};
 use super::screen::{bytes, count};
 use super::{App, generate, ingest, shell};
@@ -71,7 +72,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         screen.say(format!("  {}: {}", story.name, story.text));
     }
     screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
-    let summary = ingest::ingest(app, vec![Input::File(file)], None)?;
+    let (summary, _) = ingest::ingest(app, vec![Input::File(file)], None, Progress::Auto)?;
     ingest::say(app, &summary);
 
     let lake = app.open_lake()?;

@@ -2,11 +2,11 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::App;
+use super::progress::Progress;
 use super::screen::{bytes, count};
+use super::signal::Signals;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Input};
@@ -25,6 +25,9 @@ pub struct Args {
     /// Decode and count, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// How progress is shown on stderr
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
+    progress: Progress,
 }
 
 fn reject_limit(text: &str) -> Result<RejectLimit, String> {
@@ -47,11 +50,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         names.push("-".to_string());
     }
     let inputs = source::expand(&names)?;
-    let summary = match args.dry_run {
-        true => dry_run(app, inputs)?,
-        false => ingest(app, inputs, args.max_rejects)?,
+    let (summary, cancelled) = match args.dry_run {
+        true => (dry_run(app, inputs)?, 0),
+        false => ingest(app, inputs, args.max_rejects, args.progress)?,
     };
     say(app, &summary);
+    if summary.is_interrupted {
+        app.screen.say("interrupted: what was read is in the lake; the same command goes on from there");
+    }
     if args.dry_run {
         app.screen.say("dry run: nothing was written, and duplicates were not looked up");
     }
@@ -65,7 +71,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     }
     Ok(match () {
-        () if summary.is_interrupted => Kind::Cancelled.exit_code(),
+        () if summary.is_interrupted => cancelled,
         () if summary.has_too_many_rejects => {
             app.screen.say("stopped: more rejects than --max-rejects allows; `select * from reject` shows them");
             Kind::Incomplete.exit_code()
@@ -75,32 +81,28 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     })
 }
 
-/// Takes in the inputs, with a progress bar, and with ^C finishing the batch at hand.
-pub fn ingest(app: &App, inputs: Vec<Input>, max_rejects: Option<RejectLimit>) -> Result<Summary> {
+/// Takes in the inputs, with progress shown, and with ^C finishing the batch at hand; also the exit code for when it did.
+pub fn ingest(
+    app: &App,
+    inputs: Vec<Input>,
+    max_rejects: Option<RejectLimit>,
+    progress: Progress,
+) -> Result<(Summary, u8)> {
     let lake = app.open_or_create_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
-    let stop = Arc::new(AtomicBool::new(false));
     let options = ingest::Options { max_rejects, ..app.config.ingest() };
-    let (clock, screen) = (app.clock, app.screen);
-    let bar = screen.bar();
-    let stopped = stop.clone();
-    let watch = app.runtime.spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if stopped.swap(true, Ordering::Relaxed) {
-                std::process::exit(Kind::Cancelled.exit_code().into());
-            }
-            screen.say("stopping after this batch; ^C again stops at once. The same command resumes.");
-        }
-    });
+    let mut shown = progress.start(&app.screen);
+    let signals =
+        Signals::watch(app, "stopping after this batch; ^C again stops at once. The same command goes on from there.");
+    let (clock, stop) = (app.clock, signals.stop.clone());
     let summary = app.wait(async move {
-        let mut show = |progress: &ingest::Progress| bar.show(progress);
+        let mut show = |progress: &ingest::Progress| shown.show(progress);
         let run = Run { lake, policy, redaction_version, clock, options, stop, progress: &mut show };
         let summary = ingest::run(run, &inputs).await;
-        bar.clear();
+        shown.end();
         summary
-    });
-    watch.abort();
-    summary
+    })?;
+    Ok((summary, signals.exit_code()))
 }
 
 fn dry_run(app: &App, inputs: Vec<Input>) -> Result<Summary> {

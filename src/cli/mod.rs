@@ -5,12 +5,15 @@ mod demo;
 mod export;
 mod generate;
 mod ingest;
+mod progress;
 mod redact;
+mod reject;
 mod report;
 mod rows;
 mod schema;
 mod screen;
 mod shell;
+mod signal;
 mod sql;
 mod status;
 
@@ -23,6 +26,7 @@ use tokio::runtime::Runtime;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Context, Kind, Result};
+use crate::failpoint;
 use crate::lake::Lake;
 use crate::redact::{Policy, Rules};
 use crate::schema::Ocsf;
@@ -75,6 +79,9 @@ enum Command {
     Connect(connect::Args),
     /// Print event classes and their columns
     Schema(schema::Args),
+    /// List rejected lines, and take them in again after a fix
+    #[command(subcommand)]
+    Reject(reject::Command),
     /// Show what would be redacted in a file, and by which rule
     Redact(redact::Args),
     /// Generate synthetic audit-log entries
@@ -103,7 +110,8 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
         }
     };
     let screen = Screen { is_quiet: cli.global.quiet };
-    match App::new(cli.global, screen).and_then(|app| app.dispatch(cli.command)) {
+    let armed = failpoint::arm(|| std::env::var("AUDITLAKE_FAIL_POINT").ok());
+    match armed.and_then(|()| App::new(cli.global, screen)).and_then(|app| app.dispatch(cli.command)) {
         Ok(code) => code,
         Err(error) if crate::render::is_closed_pipe(&error) => 0,
         Err(error) => {
@@ -134,6 +142,7 @@ impl App {
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Schema(args)) => schema::run(self, args),
+            Some(Command::Reject(command)) => reject::run(self, command),
             Some(Command::Redact(args)) => redact::run(self, args),
             Some(Command::Gen(args)) => generate::run(self, args),
             None => sql::run(self, sql::Args::default()),
@@ -229,10 +238,11 @@ fn command_names() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
 }
 
-/// Warnings go to stderr; `AUDITLAKE_LOG` asks for more.
+/// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error, and
+/// what does not, such as a commit that is tried again, would only alarm.
 fn init_logs() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("error,auditlake=warn"));
+    let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("auditlake=warn"));
     // A second call, in tests of one process, keeps the first subscriber.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
 }

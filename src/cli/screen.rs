@@ -4,12 +4,8 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::ingest::Progress;
 
 /// Where the program's words go.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,34 +55,14 @@ impl Screen {
         terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
     }
 
-    /// A progress bar on a terminal, nothing elsewhere.
-    pub fn bar(&self) -> Bar {
-        let is_shown = !self.is_quiet && io::stderr().is_terminal();
-        let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Bar(ProgressBar::with_draw_target(None, target))
-    }
-}
-
-/// How far an ingest is.
-pub struct Bar(ProgressBar);
-
-impl Bar {
-    pub fn show(&self, progress: &Progress) {
-        if let (Some(total), None) = (progress.total_bytes, self.0.length()) {
-            let template = "{bar:30} {bytes}/{total_bytes} {msg} {eta} left";
-            // The template is a constant; if it were wrong, a plain bar would do.
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                self.0.set_style(style);
-            }
-            self.0.set_length(total);
-        }
-        self.0.set_position(progress.raw_bytes);
-        let rate = progress.lines as f64 / self.0.elapsed().max(Duration::from_millis(1)).as_secs_f64();
-        self.0.set_message(format!("{} lines, {rate:.0}/s, {} rejected", progress.lines, progress.rejected));
+    /// Whether somebody watches what is said.
+    pub fn is_watched(&self) -> bool {
+        !self.is_quiet && io::stderr().is_terminal()
     }
 
-    pub fn clear(&self) {
-        self.0.finish_and_clear();
+    /// A line that a program reads on stderr, whether or not we are quiet: it was asked for.
+    pub fn tell(&self, line: impl Display) {
+        let _ = writeln!(io::stderr(), "{line}");
     }
 }
 

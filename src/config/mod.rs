@@ -38,10 +38,10 @@ struct Create {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ingest {
-    batch_mib: u64,
+    batch_mib: f64,
     batch_seconds: u64,
     threads: usize,
-    max_line_mib: usize,
+    max_line_mib: f64,
     max_ratio: u64,
 }
 
@@ -88,13 +88,18 @@ impl Config {
 
     pub fn ingest(&self) -> ingest::Options {
         let defaults = ingest::Options::default();
+        // Fractions will do; a negative number is the smallest.
+        let bytes = |mib: f64| ((mib * f64::from(1 << 20)) as u64).max(1);
+        let batch_bytes = bytes(self.ingest.batch_mib);
         ingest::Options {
-            batch_bytes: self.ingest.batch_mib.max(1) << 20,
+            batch_bytes,
             batch_age: Duration::from_secs(self.ingest.batch_seconds.max(1)),
             threads: if self.ingest.threads == 0 { defaults.threads } else { self.ingest.threads },
             source: source::Options {
-                max_line_bytes: self.ingest.max_line_mib.max(1) << 20,
+                max_line_bytes: bytes(self.ingest.max_line_mib) as usize,
                 max_ratio: self.ingest.max_ratio.max(1),
+                // A batch is as large as its chunks at least.
+                chunk_bytes: defaults.source.chunk_bytes.min(batch_bytes as usize),
                 ..defaults.source
             },
             max_rejects: None,
@@ -185,6 +190,9 @@ mod tests {
         let config = load("[ingest]\nbatch_mib = 8\n").unwrap();
         assert_eq!(config.ingest().batch_bytes, 8 << 20);
         assert_eq!(config.ingest().batch_age, Duration::from_secs(10));
+        assert_eq!(config.ingest().source.chunk_bytes, 4 << 20);
+        let small = load("[ingest]\nbatch_mib = 0.5\n").unwrap().ingest();
+        assert_eq!((small.batch_bytes, small.source.chunk_bytes), (512 << 10, 512 << 10));
     }
 
     #[test]

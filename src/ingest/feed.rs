@@ -10,7 +10,7 @@ use tokio::sync::mpsc as channel;
 use super::work::{Worked, Worker};
 use super::{Options, stopped};
 use crate::error::Result;
-use crate::lake::Stream;
+use crate::lake::{Head, Stream};
 use crate::source::{Chunk, Identity, Input, Mark, Outcome, Source};
 
 /// What comes out of the threads.
@@ -123,6 +123,10 @@ impl Feed {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 struct Reader {
     tasks: mpsc::SyncSender<(u64, Result<Task>)>,
     number: u64,
@@ -141,10 +145,12 @@ impl Reader {
             return Ok(false);
         }
         let damage = self.damage(&resumed);
+        let mut last = None;
         while let Some(chunk) = source.next()? {
+            last = Some(chunk.end);
             // The piece that an earlier run found cut off, and that is still cut off: it is a reject already.
             let is_known = chunk.lines.is_empty() && chunk.blank == 0 && chunk.faults.len() == 1 && damage.is_some();
-            if is_known && damage.as_deref() == chunk.faults.first().map(|fault| fault.reason) {
+            if is_known && damage == chunk.faults.first().map(|fault| fault.reason) {
                 continue;
             }
             let raw_bytes = self.raw_before + source.raw_bytes_read();
@@ -153,6 +159,19 @@ impl Reader {
             }
         }
         self.raw_before += source.raw_bytes_read();
+        if let (Some(identity), Some(last)) = (resumed.identity, last) {
+            // The same stream may come again in this very run, under another name.
+            let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
+            let (mark, state) = ((&last).into(), "complete".to_string());
+            self.streams.push(Stream {
+                name: String::new(),
+                head,
+                mark,
+                before: Default::default(),
+                state,
+                sequence: 0,
+            });
+        }
         Ok(self.send(Ok(Task::End(source.outcome()))))
     }
 
@@ -162,7 +181,7 @@ impl Reader {
             return Ok(Resumed { mark: None, identity: None });
         }
         let identity = source.identity()?;
-        let head: String = identity.head.iter().map(|byte| format!("{byte:02x}")).collect();
+        let head = hex(&identity.head);
         // A stream whose head was shorter than a full one may have grown since; its mark decides.
         let may_be = |stream: &&Stream| stream.head.sha256 == head || stream.head.bytes < identity.head_len;
         let known = self.streams.iter().filter(may_be).flat_map(|stream| [&stream.mark, &stream.before]);
@@ -171,12 +190,20 @@ impl Reader {
         Ok(Resumed { mark, identity: Some(identity) })
     }
 
-    /// Why the stream was incomplete when it was read up to here before.
-    fn damage(&self, resumed: &Resumed) -> Option<String> {
-        let mark = resumed.mark?;
-        let is_here = |stream: &&Stream| Mark::from(&stream.mark) == mark;
-        let stream = self.streams.iter().find(is_here)?;
-        (!matches!(stream.state.as_str(), "open" | "complete")).then(|| stream.state.clone())
+    /// The reason of the piece that the stream ended with when it was read up to here before, if it ended early.
+    fn damage(&self, resumed: &Resumed) -> Option<&'static str> {
+        let head = hex(&resumed.identity?.head);
+        let is_here = |stream: &&Stream| match resumed.mark {
+            Some(mark) => Mark::from(&stream.mark) == mark,
+            // It was cut off within its first line, so that there is no mark.
+            None => stream.mark.offset == 0 && stream.head.sha256 == head,
+        };
+        match self.streams.iter().find(is_here)?.state.as_str() {
+            "truncated" | "corrupt" | "bomb" | "unreadable" => Some("truncated"),
+            "unterminated" => Some("syntax"),
+            "utf-16" => Some("utf-16"),
+            _ => None,
+        }
     }
 
     fn send(&mut self, task: Result<Task>) -> bool {

@@ -10,6 +10,7 @@
 mod dry;
 mod feed;
 mod pending;
+mod retry;
 mod work;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,16 @@ use crate::source::{self, Input};
 pub use dry::dry_run;
 use feed::{Fed, Feed};
 use pending::Pending;
+pub use retry::{RetryRun, RetrySummary, Unread, retry};
+
+/// A batch is committed when it has so many rejects: a short bad line takes a hundred times its own size in memory.
+const BATCH_REJECTS: usize = 100_000;
+
+/// How long a run that waits for its source takes to notice that it is to stop.
+const STOP_LATENCY: Duration = Duration::from_millis(200);
+
+/// A run that is to stop waits so long for chunks that are being decoded.
+const STOP_AFTER: Duration = Duration::from_millis(600);
 
 /// How sources are taken in.
 #[derive(Debug, Clone)]
@@ -170,11 +181,14 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
     let mut pending = Pending::new(redaction_version);
     let mut watched = Progress { total_bytes: total(inputs), ..Progress::default() };
     let mut trouble = None;
+    let mut idle = Duration::ZERO;
     loop {
-        let wait = options.batch_age.saturating_sub(pending.age());
+        // Whoever waits for a slow source looks now and then whether he is to stop.
+        let wait = options.batch_age.saturating_sub(pending.age()).min(STOP_LATENCY);
         match tokio::time::timeout(wait, feed.next()).await {
             Ok(Some(Ok(Fed::Begin { name, resumed }))) => pending.begin(name, resumed),
             Ok(Some(Ok(Fed::Chunk(chunk)))) => {
+                idle = Duration::ZERO;
                 watched.raw_bytes = chunk.raw_bytes;
                 watched.lines += chunk.read;
                 watched.rejected += chunk.rejects.len() as u64;
@@ -193,9 +207,12 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
                 break;
             }
             Ok(None) => break,
-            Err(_) => {}
+            // The reader waits for its source, and what it had read before is here by now.
+            Err(_) if stop.load(Ordering::Relaxed) && idle >= STOP_AFTER => break,
+            Err(_) => idle += STOP_LATENCY,
         }
-        if pending.bytes >= options.batch_bytes || pending.age() >= options.batch_age {
+        let is_full = pending.bytes >= options.batch_bytes || pending.rejects() >= BATCH_REJECTS;
+        if is_full || pending.age() >= options.batch_age {
             writer = writer.commit(&mut pending, &mut summary).await?;
         }
     }

@@ -43,6 +43,10 @@ impl Pending {
         self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
+    pub fn rejects(&self) -> usize {
+        self.batch.rejects.len()
+    }
+
     pub fn source_name(&self) -> &str {
         self.current.as_ref().map_or("", |current| &current.name)
     }

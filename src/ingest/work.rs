@@ -109,7 +109,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Drift as the ledger keeps it: one map of `what path` to count.
-fn flatten(drift: Drift) -> BTreeMap<String, u64> {
+pub(super) fn flatten(drift: Drift) -> BTreeMap<String, u64> {
     let misfits = drift.misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
     let unknown = drift.unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
     let others = [("foreign-era", drift.foreign_era), ("suspicious-time", drift.suspicious_time)];

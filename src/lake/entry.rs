@@ -57,12 +57,30 @@ pub struct Ingest {
     #[serde(default)]
     pub drift: BTreeMap<String, u64>,
     pub files: Vec<FileEntry>,
+    /// Lines that earlier entries rejected and this one took in; they are open no more. Then the counts are of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retried: Vec<Retried>,
+}
+
+/// Lines of one source that entry `batch` rejected, and that a later one took in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    pub batch: u64,
+    pub source: String,
+    /// First and last number of each run of lines.
+    pub lines: Vec<(u64, u64)>,
+}
+
+impl Retried {
+    pub fn count(&self) -> u64 {
+        self.lines.iter().map(|(first, last)| last - first + 1).sum()
+    }
 }
 
 /// Where lines of a batch stood.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceRange {
-    /// `file`, `stdin` or `api`.
+    /// `file`, `stdin` or `api`; `retry`: a file of which only rejected lines were read again.
     pub kind: String,
     pub name: String,
     /// The beginning of the stream, by which a file is known under any name; none for what cannot be read again.

@@ -16,6 +16,7 @@ use super::entry::{Body, Entry};
 use super::layout::{checkpoint_path, entry_path, last_checkpoint_path};
 use super::state::State;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint;
 
 /// A checkpoint costs a write of the size of the state; this many entries cost about as much to read one by one.
 const CHECKPOINT_EVERY: u64 = 32;
@@ -91,7 +92,9 @@ impl Ledger {
             body,
         };
         let bytes = to_bytes(&entry)?;
+        failpoint::reached("ledger.append");
         let appended = put_entry(&self.store, &entry, &bytes).await?;
+        failpoint::reached("ledger.appended");
         if appended == Appended::Committed {
             Arc::make_mut(&mut self.state).apply(&entry, hash_of(&bytes))?;
         }
@@ -112,9 +115,16 @@ impl Ledger {
         let bytes = serde_json::to_vec(self.state.as_ref()).context(Kind::Internal, || "cannot encode the state")?;
         let hint = CheckpointHint { sequence: self.state.sequence, sha256: hash_of(&bytes) };
         let hint = serde_json::to_vec(&hint).context(Kind::Internal, || "cannot encode the checkpoint hint")?;
-        for (path, bytes) in [(checkpoint_path(self.state.sequence), bytes), (last_checkpoint_path(), hint)] {
-            self.store.put(&path, bytes.into()).await.context(Kind::Unavailable, || format!("cannot write {path}"))?;
-        }
+        failpoint::reached("ledger.checkpoint");
+        self.put(checkpoint_path(self.state.sequence), bytes).await?;
+        failpoint::reached("ledger.checkpoint-written");
+        self.put(last_checkpoint_path(), hint).await?;
+        failpoint::reached("ledger.checkpoint-named");
+        Ok(())
+    }
+
+    async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<()> {
+        self.store.put(&path, bytes.into()).await.context(Kind::Unavailable, || format!("cannot write {path}"))?;
         Ok(())
     }
 

@@ -25,6 +25,8 @@ mod read;
 mod reader;
 mod recover;
 mod reject;
+mod retry;
+mod sift;
 mod state;
 mod store;
 mod table;
@@ -44,12 +46,14 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint;
 use crate::schema::Ocsf;
 
-pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, SourceRange};
+pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
 pub use layout::{Partition, data_path};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
+pub use retry::{RejectFilter, Retry, RetryLine};
 pub use state::{State, Stream, TableState};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
@@ -96,7 +100,9 @@ impl Lake {
             Place::Missing | Place::Empty | Place::Begun => {}
         }
         store::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
+        failpoint::reached("create.directory");
         let _lock = lock(root).await?;
+        failpoint::reached("create.locked");
         create_key(root).context(Kind::Unavailable, || format!("cannot create the key of {}", root.display()))?;
         let store = Arc::new(durable(root)?);
         let info = LakeInfo { lake_id: hex(&random::<16>()?), partition, ocsf_version: ocsf.version().to_string() };
@@ -109,6 +115,7 @@ impl Lake {
         };
         // Someone else may have been first: then theirs is the lake.
         Ledger::begin(store, first).await?;
+        failpoint::reached("create.entry");
         Lake::load(root, ocsf).await?.ok_or_else(|| not_a_lake(root))
     }
 
@@ -241,7 +248,10 @@ fn create_key(root: &Path) -> Result<()> {
     let mut file = options.open(&temporary).context(Kind::Unavailable, cannot)?;
     let text = hex(&random::<32>()?);
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).context(Kind::Unavailable, cannot)?;
-    fs::rename(&temporary, &place).and_then(|()| store::sync_dir(root)).context(Kind::Unavailable, cannot)
+    failpoint::reached("create.key-written");
+    fs::rename(&temporary, &place).and_then(|()| store::sync_dir(root)).context(Kind::Unavailable, cannot)?;
+    failpoint::reached("create.key");
+    Ok(())
 }
 
 fn read_key(root: &Path) -> io::Result<[u8; 32]> {

@@ -17,6 +17,7 @@ use super::store::{Durable, TEMPORARY_PREFIX};
 use super::table::{EntryRef, Projection};
 use super::{Lake, REJECT_TABLE, lock, reject_schema};
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint;
 
 impl Lake {
     pub(super) fn projection(&self) -> Result<Projection> {
@@ -43,6 +44,7 @@ impl Lake {
     /// Brings one entry's files into place and into its tables.
     pub(super) async fn apply(&self, projection: &mut Projection, entry: EntryRef, files: &[FileEntry]) -> Result<()> {
         self.place(files).await?;
+        failpoint::reached("commit.placed");
         let mut tables: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
         for file in files {
             tables.entry(&file.table).or_default().push(file);
@@ -65,7 +67,9 @@ impl Lake {
     /// caller holds the lock.
     pub(super) async fn recover(&self, projection: &mut Projection) -> Result<()> {
         let state = self.state();
+        failpoint::reached("recover.begin");
         self.clear_temporary()?;
+        failpoint::reached("recover.cleared");
         let mut first = None;
         for (name, table) in &state.tables {
             let applied = projection.applied(name).await?;
@@ -74,18 +78,25 @@ impl Lake {
                 first = Some(first.map_or(next, |first: u64| first.min(next)));
             }
         }
+        failpoint::reached("recover.compared");
         if let Some(first) = first {
             for sequence in first..=state.sequence {
                 let (entry, _) = self.entry(sequence).await?;
                 if let Body::Ingest(ingest) = &entry.body {
                     let entry = EntryRef { sequence, time_ms: entry.time_ms };
+                    failpoint::reached("recover.entry");
                     self.apply(projection, entry, &ingest.files).await?;
+                    failpoint::reached("recover.finished");
                 }
             }
         }
         self.clear_staging().await?;
+        failpoint::reached("recover.swept");
         self.sync_names().await?;
-        self.note_applied()
+        failpoint::reached("recover.synced");
+        self.note_applied()?;
+        failpoint::reached("recover.noted");
+        Ok(())
     }
 
     /// Syncs every directory in which a process that died may have left a name without a sync.

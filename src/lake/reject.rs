@@ -51,9 +51,9 @@ pub fn reject_schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-pub fn reject_batch(rows: &[RejectRow], time_us: i64) -> Result<RecordBatch> {
+pub fn reject_batch(rows: &[&RejectRow], time_us: i64) -> Result<RecordBatch> {
     let text = |value: fn(&RejectRow) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(value).collect::<StringArray>())
+        Arc::new(rows.iter().map(|row| value(row)).collect::<StringArray>())
     };
     let long = |value: fn(&RejectRow) -> u64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| value(row) as i64)))

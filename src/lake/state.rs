@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, SourceRange};
+use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, Retried, SourceRange};
 use crate::error::{Error, Kind, Result};
 
 /// The lake after one entry.
@@ -19,8 +19,11 @@ pub struct State {
     pub lake: LakeInfo,
     pub tables: BTreeMap<String, TableState>,
     pub streams: Vec<Stream>,
-    /// Over the whole life of the lake.
+    /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
     pub totals: Counts,
+    /// Entries that took rejected lines in.
+    #[serde(default)]
+    pub retries: Vec<u64>,
 }
 
 /// The files of one table.
@@ -51,6 +54,9 @@ pub struct Stream {
     pub before: Mark,
     /// As in [`SourceRange::state`].
     pub state: String,
+    /// The entry that brought it here.
+    #[serde(default)]
+    pub sequence: u64,
 }
 
 impl State {
@@ -67,6 +73,7 @@ impl State {
             tables: BTreeMap::new(),
             streams: Vec::new(),
             totals: Counts::default(),
+            retries: Vec::new(),
         })
     }
 
@@ -96,7 +103,8 @@ impl State {
                     table.files.push(Arc::new(file.clone()));
                 }
                 self.totals.add(&ingest.counts);
-                ingest.sources.iter().for_each(|source| self.advance(source));
+                self.settle_rejects(entry.sequence, &ingest.retried)?;
+                ingest.sources.iter().for_each(|source| self.advance(source, entry.sequence));
             }
         }
         self.sequence = entry.sequence;
@@ -105,7 +113,24 @@ impl State {
         Ok(())
     }
 
-    fn advance(&mut self, source: &SourceRange) {
+    /// Lines that were counted as rejects are counted as what they are by now.
+    fn settle_rejects(&mut self, sequence: u64, retried: &[Retried]) -> Result<()> {
+        if retried.is_empty() {
+            return Ok(());
+        }
+        let lines: u64 = retried.iter().map(Retried::count).sum();
+        let rejected = self.totals.rejected.checked_sub(lines);
+        self.totals.rejected = rejected.ok_or_else(|| {
+            let message = format!("ledger entry {sequence} takes in more rejected lines than there are");
+            Error::new(Kind::Integrity, message)
+        })?;
+        // They were read once.
+        self.totals.read -= lines;
+        self.retries.push(sequence);
+        Ok(())
+    }
+
+    fn advance(&mut self, source: &SourceRange, sequence: u64) {
         let Some(head) = &source.head else { return };
         let stream = Stream {
             name: source.name.clone(),
@@ -113,11 +138,17 @@ impl State {
             mark: source.to.clone(),
             before: source.before.clone(),
             state: source.state.clone(),
+            sequence,
         };
         // The same stream read further replaces its mark. One that was short when it was first seen had a shorter
         // head then; it is known by the mark it was resumed from.
         let is_from = |mark: &Mark| mark.offset > 0 && *mark == source.from;
-        let same = |known: &Stream| is_from(&known.mark) || is_from(&known.before) || known.mark == source.to;
+        // All streams of which nothing was taken in have the same mark: they are known by their heads.
+        let is_new = |known: &Stream| known.mark.offset == 0 && source.from.offset == 0 && known.head == *head;
+        let is_at = |known: &Stream| source.to.offset > 0 && known.mark == source.to;
+        // Of a file that began as a copy of another one both are kept: the shorter one may come again.
+        let is_grown = |known: &Stream| known.name == source.name && (is_from(&known.mark) || is_from(&known.before));
+        let same = |known: &Stream| is_grown(known) || is_at(known) || is_new(known);
         match self.streams.iter_mut().find(|known| same(known)) {
             Some(known) => *known = stream,
             None => self.streams.push(stream),

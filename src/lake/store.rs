@@ -20,6 +20,8 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
 };
 
+use crate::failpoint;
+
 const STORE: &str = "local disk";
 /// Begins the name of a file that is being written. It cannot occur in an object path, so no listing shows the file.
 pub const TEMPORARY_PREFIX: &str = "#";
@@ -60,14 +62,21 @@ impl Durable {
             for (name, place, bytes) in places {
                 let parent = parent_of(&place);
                 ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                failpoint::reached("stage.begin");
                 let mut file =
                     OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
-                file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|e| generic(&name, e))?;
+                failpoint::reached("stage.opened");
+                file.write_all(&bytes).map_err(|e| generic(&name, e))?;
+                failpoint::reached("stage.written");
+                file.sync_all().map_err(|e| generic(&name, e))?;
+                failpoint::reached("stage.synced");
                 if !parents.contains(&parent) {
                     parents.push(parent);
                 }
             }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))
+            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
+            failpoint::reached("stage.named");
+            Ok(())
         })
         .await
     }
@@ -96,18 +105,22 @@ impl Durable {
             for (name, from, to) in places {
                 let parent = parent_of(&to);
                 ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
                     Err(error) => return Err(generic(&name, error)),
                 }
+                failpoint::reached("move.moved");
                 for parent in [parent, parent_of(&from)] {
                     if !parents.contains(&parent) {
                         parents.push(parent);
                     }
                 }
             }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))
+            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
+            failpoint::reached("move.synced");
+            Ok(())
         })
         .await
     }
@@ -160,8 +173,12 @@ impl ObjectStore for Durable {
                     let place = inner.path_to_filesystem(&location)?;
                     let name = location.to_string();
                     blocking(move || {
+                        failpoint::reached("delete.begin");
                         fs::remove_file(&place).map_err(|e| generic(&name, e))?;
-                        sync_dir(place.parent().unwrap_or(&root)).map_err(|e| generic(&name, e))
+                        failpoint::reached("delete.removed");
+                        sync_dir(place.parent().unwrap_or(&root)).map_err(|e| generic(&name, e))?;
+                        failpoint::reached("delete.synced");
+                        Ok(())
                     })
                     .await?;
                     Ok(location)
@@ -236,6 +253,7 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
     ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
+    failpoint::reached("write.begin");
     // A name that is there may be another link of a file that a process with our id wrote: it must not be truncated.
     let (temporary, mut file) = loop {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -246,15 +264,25 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
             Err(error) => return Err(generic(name, error)),
         }
     };
-    let written = (|| {
+    failpoint::reached("write.opened");
+    let written: io::Result<()> = (|| {
         for bytes in payload {
             file.write_all(bytes)?;
         }
+        failpoint::reached("write.written");
         file.sync_all()?;
+        failpoint::reached("write.synced");
         // A link fails when the name is taken, a rename replaces it: both are atomic.
-        if create { fs::hard_link(&temporary, place) } else { fs::rename(&temporary, place) }
+        if create {
+            fs::hard_link(&temporary, place)?
+        } else {
+            fs::rename(&temporary, place)?
+        }
+        failpoint::reached("write.named");
+        Ok(())
     })();
     let cleaned = if create || written.is_err() { fs::remove_file(&temporary) } else { Ok(()) };
+    failpoint::reached("write.cleaned");
     match written {
         // Whoever hears that the name is taken builds on it: it must be on the disk, although another wrote it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -264,7 +292,9 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
         Err(error) => return Err(generic(name, error)),
         Ok(()) => {}
     }
-    cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))
+    cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))?;
+    failpoint::reached("write.done");
+    Ok(())
 }
 
 /// Makes a directory, with missing parents, so that it is there after a power cut.
@@ -279,11 +309,15 @@ fn ensure_dir(root: &FsPath, dir: &FsPath) -> io::Result<()> {
     }
     let parent = parent_of(dir);
     ensure_dir(root, &parent)?;
+    failpoint::reached("directory.begin");
     match fs::create_dir(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    sync_dir(&parent)
+    failpoint::reached("directory.made");
+    sync_dir(&parent)?;
+    failpoint::reached("directory.synced");
+    Ok(())
 }
 
 pub(super) fn sync_dir(dir: &FsPath) -> io::Result<()> {

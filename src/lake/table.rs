@@ -22,6 +22,7 @@ use super::entry::FileEntry;
 use super::layout::Partition;
 use super::store::Durable;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint;
 
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
 const PROPERTIES: [(&str, &str); 4] = [
@@ -101,8 +102,11 @@ impl Projection {
         entry: EntryRef,
         files: &[&FileEntry],
     ) -> Result<(), DeltaTableError> {
+        failpoint::reached("table.apply");
         if self.load(table).await.map_err(|error| DeltaTableError::Generic(error.to_string()))?.is_none() {
+            failpoint::reached("table.create");
             self.create(table, schema).await?;
+            failpoint::reached("table.created");
         }
         let Some(delta) = self.loaded.get_mut(table) else {
             return Err(DeltaTableError::NotATable(table.to_string()));
@@ -122,8 +126,12 @@ impl Projection {
             predicate: None,
         };
         let log_store = delta.log_store();
+        failpoint::reached("table.commit");
         CommitBuilder::from(properties).with_actions(adds).build(Some(delta.snapshot()?), log_store, operation).await?;
-        delta.update_state().await
+        failpoint::reached("table.committed");
+        delta.update_state().await?;
+        failpoint::reached("table.loaded");
+        Ok(())
     }
 
     async fn sync(&self, table: &str) -> object_store::Result<()> {

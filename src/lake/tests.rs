@@ -128,6 +128,111 @@ async fn a_backfill_of_a_disjoint_month_looks_into_no_file() {
     assert_eq!(writer.files_looked_up(), 1);
 }
 
+/// A batch of lines that are no rows, at the offsets that [`events`] gives its rows.
+fn rejects(lines: u64) -> Batch {
+    let reject = |line| RejectRow { source: "test".into(), line, offset: line * 100, ..RejectRow::default() };
+    Batch { rejects: (1..=lines).map(reject).collect(), read: lines, ..Batch::default() }
+}
+
+/// The same lines taken in, by someone who has read the ledger up to `known`.
+fn retry(ocsf: &Ocsf, rows: &[(&str, i64, i64)], known: u64) -> Batch {
+    let line = |line| RetryLine { batch: 1, source: "test".into(), line, offset: line * 100, is_copy: false };
+    let lines = (1..=rows.len() as u64).map(line).collect();
+    Batch { events: vec![events(ocsf, rows)], retry: Some(Retry { known, lines }), ..Batch::default() }
+}
+
+async fn open_lines(lake: &Lake) -> usize {
+    let mut open = 0;
+    let count = |rows: RecordBatch| {
+        open += rows.num_rows();
+        Ok(())
+    };
+    lake.open_rejects(&RejectFilter::default(), count).await.unwrap();
+    open
+}
+
+#[tokio::test]
+async fn a_retry_moves_lines_from_the_rejects_to_the_rows() {
+    let fixture = Fixture::new();
+    fixture.writer().await.commit(rejects(5)).await.unwrap();
+    let rows = [("a", JANUARY, 10), ("b", JANUARY, 20), ("c", JANUARY, 30)];
+    let counts = fixture.writer().await.commit(retry(&fixture.ocsf, &rows, 1)).await.unwrap().counts;
+    assert_eq!((counts.read, counts.accepted, counts.rejected), (3, 3, 0));
+    let lake = fixture.lake().await;
+    let Body::Ingest(ingest) = lake.entry(2).await.unwrap().0.body else { panic!() };
+    assert_eq!(ingest.retried, [Retried { batch: 1, source: "test".into(), lines: vec![(1, 3)] }]);
+    let totals = lake.state().totals;
+    assert_eq!((totals.read, totals.accepted, totals.rejected), (5, 3, 2));
+    totals.check().unwrap();
+    assert_eq!((open_lines(&lake).await, lake.state().tables[REJECT_TABLE].rows()), (2, 5));
+}
+
+#[tokio::test]
+async fn of_two_retries_at_once_one_gives_way() {
+    let fixture = Fixture::new();
+    fixture.writer().await.commit(rejects(2)).await.unwrap();
+    let (mut first, mut second) = (fixture.writer().await, fixture.writer().await);
+    let rows = [("a", JANUARY, 10), ("b", JANUARY, 20)];
+    first.commit(retry(&fixture.ocsf, &rows, 1)).await.unwrap();
+    let error = second.commit(retry(&fixture.ocsf, &rows, 1)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 2);
+}
+
+#[tokio::test]
+async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
+    let fixture = Fixture::new();
+    fixture.writer().await.commit(rejects(2)).await.unwrap();
+    fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
+    let rows = [("a", JANUARY, 99), ("b", JANUARY, 20)];
+    let counts = fixture.writer().await.commit(retry(&fixture.ocsf, &rows, 2)).await.unwrap().counts;
+    assert_eq!((counts.read, counts.accepted, counts.duplicate), (1, 1, 0));
+    assert_eq!(open_lines(&fixture.lake().await).await, 1);
+    // When nothing is left there is nothing to write.
+    let receipt = fixture.writer().await.commit(retry(&fixture.ocsf, &rows[..1], 3)).await.unwrap();
+    assert_eq!((receipt.sequence, receipt.counts.read), (3, 0));
+    assert_eq!(fixture.lake().await.state().sequence, 3);
+}
+
+#[tokio::test]
+async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
+    let fixture = Fixture::new();
+    let mark = |offset| Mark { offset, line: offset / 100, sha256: format!("{offset:064}") };
+    let head = Head { bytes: 4096, sha256: "h".into() };
+    let of_file = |mut batch: Batch, from, to| {
+        batch.sources = vec![SourceRange {
+            name: "test".into(),
+            head: Some(head.clone()),
+            from: mark(from),
+            to: mark(to),
+            ..SourceRange::default()
+        }];
+        batch
+    };
+    let nameless = || {
+        let mut batch = batch(&fixture.ocsf, &[("a", JANUARY, 10)]);
+        let events = &mut batch.events[0].events;
+        let at = events.batch.schema().index_of("_event_uid").unwrap();
+        let mut columns = events.batch.columns().to_vec();
+        columns[at] = new_null_array(columns[at].data_type(), 1);
+        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+        batch
+    };
+    let named = || batch(&fixture.ocsf, &[("b", JANUARY, 10)]);
+    let (mut first, mut second, mut third) = (fixture.writer().await, fixture.writer().await, fixture.writer().await);
+    first.commit(of_file(nameless(), 0, 500)).await.unwrap();
+    first.commit(of_file(nameless(), 500, 900)).await.unwrap();
+    for batch in [nameless(), rejects(1)] {
+        let error = second.commit(of_file(batch, 0, 500)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Locked, "{error}");
+    }
+    // Events with uids are looked up: two runs may share the work.
+    third.commit(of_file(named(), 0, 500)).await.unwrap();
+    // Whoever begins now knows of the others, and has another file with the same head.
+    fixture.writer().await.commit(of_file(nameless(), 0, 300)).await.unwrap();
+    assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 4);
+}
+
 #[tokio::test]
 async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
     let fixture = Fixture::new();

@@ -233,7 +233,8 @@ fn hides(bytes: &[u8], at: usize) -> bool {
         b'2' => matches!(low, b'5' | b'd' | b'D' | b'e' | b'E'),
         b'3' => match low {
             b'0'..=b'9' => true,
-            b'a' | b'A' => bytes.get(at + 3).is_some_and(|byte| matches!(byte, b'%' | b'/')),
+            // A nested URL, or the needle `:AA`.
+            b'a' | b'A' => matches!(&bytes[at + 3..], [b'%' | b'/', ..] | [b'A', b'A', ..]),
             _ => false,
         },
         _ => false,

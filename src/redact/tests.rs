@@ -124,6 +124,7 @@ fn no_shaped_secret_is_left_wherever_it_stands() {
             format!("created {secret}, ok"),
             format!("https://x.io/keys/{secret}/x"),
             format!("https://x.io/?q={}", encode(&secret)),
+            format!("q={}", encode(&secret)),
             json!({"note": format!("see {secret}")}).to_string(),
             json!({"note": json!([secret]).to_string()}).to_string(),
             json!({ secret.clone(): 1 }).to_string(),

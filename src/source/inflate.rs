@@ -61,7 +61,7 @@ enum Codec {
 impl Inflate {
     pub fn new(reader: Box<dyn Read + Send>, options: &Options) -> Inflate {
         Inflate {
-            raw: Raw { reader, buffer: Vec::new(), start: 0, total: 0, is_ended: false, failure: None },
+            raw: Raw { reader, buffer: Vec::new(), start: 0, total: 0, is_ended: false, is_idle: false, failure: None },
             codec: None,
             produced: 0,
             max_ratio: options.max_ratio,
@@ -75,12 +75,17 @@ impl Inflate {
         self.raw.total
     }
 
+    /// Whether the last read gave nothing because nothing came for a while, and not because it is the end.
+    pub fn is_idle(&self) -> bool {
+        self.raw.is_idle
+    }
+
     /// Whether the stream is what the reader gives; known once something was read.
     pub fn is_plain(&self) -> bool {
         matches!(self.codec, Some(Codec::Plain))
     }
 
-    /// Fills a part of `out`, which is not empty; 0 is the end.
+    /// Fills a part of `out`, which is not empty; 0 is the end, or [`Inflate::is_idle`].
     pub fn read(&mut self, out: &mut [u8]) -> Result<usize, Damage> {
         if let Some(damage) = self.damage.clone() {
             return Err(damage);
@@ -135,6 +140,7 @@ pub(super) struct Raw {
     start: usize,
     total: u64,
     is_ended: bool,
+    is_idle: bool,
     /// The reader failed, and is not asked again.
     failure: Option<Damage>,
 }
@@ -160,7 +166,7 @@ impl Raw {
             let kept = self.buffer.len();
             let mut buffer = mem::take(&mut self.buffer);
             buffer.resize(kept + RAW_BYTES, 0);
-            let count = self.fetch(&mut buffer[kept..]);
+            let count = self.fetch(&mut buffer[kept..], false);
             buffer.truncate(kept + *count.as_ref().unwrap_or(&0));
             self.buffer = buffer;
             count?;
@@ -185,11 +191,12 @@ impl Raw {
             self.consume(count);
             return Ok(count);
         }
-        self.fetch(out)
+        self.fetch(out, true)
     }
 
-    /// Asks the reader; 0 is its end.
-    fn fetch(&mut self, out: &mut [u8]) -> Result<usize, Damage> {
+    /// Asks the reader; 0 is its end, or with `yields` that it is idle.
+    fn fetch(&mut self, out: &mut [u8], yields: bool) -> Result<usize, Damage> {
+        self.is_idle = false;
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -201,6 +208,12 @@ impl Raw {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.is_idle = yields;
+                    if yields {
+                        return Ok(0);
+                    }
+                }
                 Err(error) => {
                     let failure = Damage { reason: "unreadable", detail: error.to_string(), is_behind: false };
                     self.failure = Some(failure.clone());

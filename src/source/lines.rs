@@ -7,6 +7,10 @@ use memchr::memchr_iter;
 use super::values::{Step, Values};
 use super::{Fault, Line};
 
+/// So many lines end a chunk: of events it has a few thousand, of short bad lines it would have millions, and each
+/// becomes a reject that is larger than itself.
+const CHUNK_LINES: usize = 1 << 14;
+
 /// What was found in a chunk so far.
 #[derive(Debug, Default)]
 pub(super) struct Items {
@@ -31,6 +35,11 @@ impl Items {
     pub fn fault(&mut self, bytes: &[u8], offset: u64, reason: &'static str) {
         self.number += 1;
         self.faults.push(Fault::of(bytes, self.number, offset, reason));
+    }
+
+    /// Whether the chunk has to be handed out before more is looked for.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() + self.faults.len() >= CHUNK_LINES
     }
 
     pub fn is_empty(&self) -> bool {
@@ -59,6 +68,10 @@ impl Lines {
         for newline in memchr_iter(b'\n', &bytes[from..]) {
             self.line(bytes, start..from + newline, base, items);
             start = from + newline + 1;
+            if items.is_full() {
+                self.seen = base + start as u64;
+                return start;
+            }
         }
         if is_last && start < bytes.len() {
             self.line(bytes, start..bytes.len(), base, items);

@@ -15,6 +15,7 @@ mod gzip;
 mod inflate;
 mod input;
 mod lines;
+mod pump;
 mod reader;
 mod resume;
 mod sniff;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::fault::Passing;
 use super::inflate::{Damage, Inflate};
 use super::lines::{Items, leading_zeros};
+use super::pump::Pump;
 use super::sniff::{Form, MARK, SNIFF_BYTES};
 use super::values::Step;
 use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES};
@@ -57,14 +58,15 @@ impl Source {
     /// Opens a file or standard input.
     pub fn open(input: &Input, options: Options) -> Result<Source> {
         let Input::File(path) = input else {
-            return Ok(Source::from_reader("-", Box::new(std::io::stdin()), None, options));
+            return Ok(Source::from_reader("-", Box::new(Pump::new(std::io::stdin())), None, options));
         };
         let cannot = || format!("cannot open {}", path.display());
         let file = File::open(path).context(Kind::Unavailable, cannot)?;
         let metadata = file.metadata().context(Kind::Unavailable, cannot)?;
         // A pipe has a name too, but neither a size nor a second reading.
         let size = metadata.is_file().then_some(metadata.len());
-        let mut source = Source::from_reader(&path.to_string_lossy(), Box::new(file), size, options);
+        let reader: Box<dyn Read + Send> = if size.is_some() { Box::new(file) } else { Box::new(Pump::new(file)) };
+        let mut source = Source::from_reader(&path.to_string_lossy(), reader, size, options);
         source.path = size.map(|_| path.clone());
         Ok(source)
     }
@@ -192,7 +194,7 @@ impl Source {
         Items { number: self.number, max_line_bytes: self.options.max_line_bytes, ..Items::default() }
     }
 
-    /// Reads until the buffer has `target` bytes, or the stream ends.
+    /// Reads until the buffer has `target` bytes, the stream ends, or nothing comes for a while.
     pub(super) fn fill(&mut self, target: usize) {
         let mut have = self.buffer.len();
         if have >= target || self.is_ended {
@@ -202,6 +204,12 @@ impl Source {
         self.buffer.resize(target, 0);
         while have < target {
             match self.inflate.read(&mut self.buffer[have..]) {
+                // Whole lines do not wait for others that may come in an hour.
+                Ok(0) if self.inflate.is_idle() => {
+                    if memchr(b'\n', &self.buffer[..have]).is_some() {
+                        break;
+                    }
+                }
                 Ok(0) => {
                     self.is_ended = true;
                     break;

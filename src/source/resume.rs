@@ -1,8 +1,9 @@
-//! Going on where an earlier run stopped, in the same file or in another one that begins with the same bytes.
+//! Going on where an earlier run stopped, in the same file or in another one that begins with the same bytes; and
+//! reading once more what an earlier run read.
 
 use super::reader::Source;
 use super::sniff::Form;
-use super::{Input, Mark};
+use super::{Chunk, Input, Mark};
 use crate::error::Result;
 
 impl Source {
@@ -45,6 +46,40 @@ impl Source {
         }
         *self = fresh;
         Ok(arrived)
+    }
+
+    /// Reads again what lies between two marks of an earlier run, and calls `tell` with each chunk.
+    ///
+    /// False when the stream is not what it was: then what was told means nothing. Goes forward only; ranges that
+    /// follow one another can be read from one source.
+    pub fn reread(&mut self, from: &Mark, to: &Mark, mut tell: impl FnMut(Chunk)) -> bool {
+        self.begin();
+        if from.offset > 0 {
+            if self.go_to(from.offset) != Some(from.hash) {
+                return false;
+            }
+            self.settle(from.offset);
+        }
+        while let Some(chunk) = self.advance(to.offset) {
+            tell(chunk);
+        }
+        if self.go_to(to.offset) != Some(to.hash) {
+            return false;
+        }
+        // The last line of the range had no newline at the time.
+        if let Some(tail) = self.unended(to.offset).map(<[u8]>::len).filter(|tail| *tail > 0) {
+            let mut items = self.items();
+            if let Some(Form::Lines(lines)) = &mut self.form {
+                lines.scan(&self.buffer[..tail], self.base, true, &mut items);
+            }
+            tell(self.hand_out(tail, items));
+        }
+        true
+    }
+
+    /// Decompressed bytes that are behind us.
+    pub fn position(&self) -> u64 {
+        self.base
     }
 
     /// Passes over the lines before `offset`; the hash of the stream up to there when a line ends there.

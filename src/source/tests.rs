@@ -6,6 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::pump::Pump;
 use super::*;
 
 /// A reader that gives at most `step` bytes a call, and then perhaps an error.
@@ -557,6 +558,72 @@ fn a_truncated_file_that_arrives_whole_later_loses_nothing() {
     assert_eq!(source.skip_to(&[end]).unwrap(), Some(end));
     let rest = drain(&mut source, Some(&plain));
     assert_eq!(first.lines.len() + rest.lines.len(), 2000);
+}
+
+#[test]
+fn every_range_between_two_marks_can_be_read_again() {
+    let root = tempfile::tempdir().unwrap();
+    let plain = events(40);
+    let unended = plain[..plain.len() - 1].to_vec();
+    let array = [&b"["[..], &plain, b"]"].concat();
+    let forms = [plain.clone(), gzip(&plain), zstd(&plain), unended, array, [b"\xef\xbb\xbf", &plain[..]].concat()];
+    for (form, bytes) in forms.iter().enumerate() {
+        let path = root.path().join(form.to_string());
+        std::fs::write(&path, bytes).unwrap();
+        let (marks, lines) = marks(&path, 700);
+        assert!(marks.len() > 3);
+        let start = Mark { offset: 0, number: 0, hash: [0; 32] };
+        let froms: Vec<Mark> = [start].into_iter().chain(marks.iter().copied()).collect();
+        for (at, to) in marks.iter().enumerate() {
+            // Two ranges that follow one another, from one source; chunks are of another size.
+            for from in &froms[..=at] {
+                let mut source = open(&path, 500);
+                let (mut found, mut first) = (Vec::new(), Vec::new());
+                let tell = |chunk: Chunk, found: &mut Vec<(u64, u64, usize)>| {
+                    found.extend(chunk.lines.iter().map(|line| (line.number, line.offset, line.range.len())));
+                };
+                assert!(from.offset == 0 || source.reread(&start, from, |chunk| tell(chunk, &mut first)), "{form}");
+                assert!(source.reread(from, to, |chunk| tell(chunk, &mut found)), "{form}");
+                first.extend(found);
+                let expected: Vec<_> = lines.iter().filter(|line| line.1 < to.offset).copied().collect();
+                assert_eq!(first, expected, "{form}");
+            }
+        }
+        // One byte in the middle is another one.
+        let (from, to) = (marks[0], marks[marks.len() - 1]);
+        let plain = [&plain[..900], b"#", &plain[901..]].concat();
+        std::fs::write(&path, &plain).unwrap();
+        assert!(!open(&path, 500).reread(&from, &to, |_| {}), "{form}");
+    }
+}
+
+#[test]
+fn a_slow_pipe_gives_its_whole_lines_before_it_ends() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let mut source = Source::from_reader("pipe", Box::new(Pump::new(reader)), None, Options::default());
+    for text in ["{\"a\":1}\n{\"b\":", "2}\n{\"c\":3}\n"] {
+        writer.write_all(text.as_bytes()).unwrap();
+        let chunk = source.next().unwrap().unwrap();
+        assert_eq!(chunk.lines.len(), text.matches('\n').count());
+    }
+    drop(writer);
+    assert!(source.next().unwrap().is_none());
+    assert_eq!(source.outcome(), Outcome::Complete);
+}
+
+#[test]
+fn short_lines_make_small_chunks() {
+    let bytes = b"x\n".repeat(100_000);
+    for bytes in [bytes.clone(), [b"[{}", &b",1".repeat(99_999)[..], b"]"].concat()] {
+        let mut source = pieces(&bytes, usize::MAX, Options::default());
+        let (mut lines, mut most) = (0, 0);
+        while let Some(chunk) = source.next().unwrap() {
+            lines += chunk.lines.len();
+            most = most.max(chunk.lines.len());
+        }
+        assert_eq!((lines, source.outcome()), (100_000, Outcome::Complete));
+        assert!(most < 20_000, "{most}");
+    }
 }
 
 #[test]

@@ -129,7 +129,12 @@ impl Values {
         let here = |range: Range<u64>| (range.start - base) as usize..(range.end - base) as usize;
         loop {
             match self.step(bytes, base) {
-                Step::Item { whole, line } => items.item(bytes, here(whole), here(line), base),
+                Step::Item { whole, line } => {
+                    items.item(bytes, here(whole), here(line), base);
+                    if items.is_full() {
+                        return Scan { cut: (self.seen.max(base) - base) as usize, is_broken: false };
+                    }
+                }
                 Step::Closed { .. } => {}
                 Step::Broken { at } => return Scan { cut: (at.max(base) - base) as usize, is_broken: true },
                 Step::More => break,

@@ -62,7 +62,7 @@ impl IngestLog {
         let columns: Vec<ArrayRef> = vec![
             long(|e| Some(e.sequence)),
             Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
-            text(|e| Some(if matches!(e.body, Body::Create(_)) { "create" } else { "ingest" }.to_string())),
+            text(|e| Some(kind(e).to_string())),
             text(|e| ingest(e).map(|i| names(&i.sources))),
             text(|e| ingest(e).and_then(|i| i.sources.last()).map(|source| source.state.clone())),
             long(|e| single(e).map(|source| source.from.line)),
@@ -83,6 +83,14 @@ impl IngestLog {
             Arc::new(entries.iter().map(|(_, hash)| Some(hash.as_str())).collect::<StringArray>()),
         ];
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+    }
+}
+
+fn kind(entry: &Entry) -> &'static str {
+    match &entry.body {
+        Body::Create(_) => "create",
+        Body::Ingest(ingest) if !ingest.retried.is_empty() => "retry",
+        Body::Ingest(_) => "ingest",
     }
 }
 

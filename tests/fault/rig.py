@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
-# The smallest batches there are, and events stored as they came: the oracle compares values.
+# Small batches, and events stored as they came: the oracle compares values.
 CONFIG = "[ingest]\nbatch_mib = 1\n\n[redact]\nenabled = false\n"
 
 # One cause often fails in a hundred places.

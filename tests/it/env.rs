@@ -114,13 +114,6 @@ impl Env {
         rows[0].as_object().unwrap().values().next().unwrap().as_u64().unwrap()
     }
 
-    /// Every event of a lake as text, sorted.
-    pub fn export(&self, lake: &str) -> Vec<String> {
-        let mut lines: Vec<String> = self.ok(["export", "--lake", lake]).lines().map(str::to_string).collect();
-        lines.sort();
-        lines
-    }
-
     /// One run of `ingest`, and its summary.
     pub fn ingest<A: AsRef<OsStr>>(&self, inputs: impl IntoIterator<Item = A>) -> Value {
         let mut command = self.command(["ingest", "--summary-json", "-", "--quiet"]);

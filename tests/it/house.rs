@@ -11,9 +11,11 @@ const MAX_LINES: usize = 400;
 fn may_use(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "error" | "clock" => &[],
+        "failpoint" => &["error"],
         "schema" | "gen" => &["error", "clock"],
-        "source" | "decode" | "redact" | "lake" | "render" => &["error", "clock", "schema"],
-        "ingest" => &["error", "clock", "schema", "source", "decode", "redact", "lake", "render"],
+        "lake" => &["error", "clock", "failpoint", "schema"],
+        "source" | "decode" | "redact" | "render" => &["error", "clock", "schema"],
+        "ingest" => &["error", "clock", "failpoint", "schema", "source", "decode", "redact", "lake", "render"],
         "sql" => &["error", "clock", "schema", "lake"],
         "jobs" => &["error", "clock"],
         "report" | "repl" => &["error", "clock", "sql", "render"],

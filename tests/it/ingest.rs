@@ -137,6 +137,22 @@ fn overlapping_files_share_their_rows() {
 }
 
 #[test]
+fn a_file_and_its_copy_in_one_run_are_one() {
+    let env = Env::new();
+    let nameless = SMALL.map(|line| line.replace("\"uid\":\"e", "\"correlation_uid\":\"e"));
+    env.write("a.ndjson", lines(&nameless));
+    env.write("b.ndjson", lines(&nameless));
+    env.write("c.ndjson", lines(&nameless) + SMALL[0] + "\n" + SMALL[1] + "\n");
+    // A chunk a line: what is known of a stream is its last two chunks.
+    env.write("auditlake.toml", "[ingest]\nbatch_mib = 0.0001\n");
+    let summary = env.ingest(["a.ndjson", "b.ndjson", "c.ndjson"]);
+    assert_eq!(summary["counts"]["accepted"], 8, "{summary}");
+    let states: Vec<&Value> = (0..3).map(|at| &summary["sources"][at]["state"]).collect();
+    assert_eq!(states, ["complete", "skipped", "complete"]);
+    assert_eq!(env.ingest(["a.ndjson", "b.ndjson", "c.ndjson"])["counts"]["read"], 0);
+}
+
+#[test]
 fn another_event_with_a_known_uid_is_a_reject() {
     let env = Env::with_small();
     env.write("other.ndjson", lines(&[SMALL[1].replace("\"bob\"", "\"eve\"")]));

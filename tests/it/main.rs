@@ -4,16 +4,21 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod bad_input;
 mod connect;
 mod demo;
 mod env;
 mod generate;
 mod house;
 mod ingest;
+mod interrupt;
 mod kill;
 mod lossless;
 mod parallel;
+mod points;
 mod readme;
+mod redact;
+mod reject;
 mod report;
 mod schema;
 mod shell;

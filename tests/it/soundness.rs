@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use auditlake::decode::Encoder;
+use auditlake::lake::{Lake, rows};
+use auditlake::schema::Ocsf;
+use futures::StreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -80,6 +85,62 @@ pub fn assert_sound(lake: &Path) -> Ledger {
     }
     assert!(told.is_empty(), "tables without a folder: {told:?}");
     ledger
+}
+
+/// What must hold at any moment, also right after a kill: each entry's files are whole, in place or still staged.
+pub fn assert_recoverable(lake: &Path) -> Ledger {
+    let ledger = ledger(lake);
+    for file in ledger.files() {
+        let (table, path) = (file["table"].as_str().unwrap(), file["path"].as_str().unwrap());
+        let name = path.rsplit('/').next().unwrap();
+        let places = [lake.join(table).join(path), lake.join("_staging").join(format!("{table}-{name}"))];
+        let is_whole =
+            |place: &PathBuf| fs::read(place).is_ok_and(|bytes| sha256(&bytes) == file["sha256"].as_str().unwrap());
+        assert!(places.iter().any(is_whole), "{table}/{path} is neither in place nor staged");
+    }
+    ledger
+}
+
+/// Every event of a lake as JSON text, sorted; read by the library, since starting the program takes longer.
+pub fn stored(lake: &Path) -> Vec<String> {
+    static OCSF: LazyLock<Arc<Ocsf>> = LazyLock::new(|| Arc::new(Ocsf::load(None).unwrap()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let read = async {
+        let lake = Lake::open(lake, OCSF.clone()).await.unwrap();
+        let mut lines = Vec::new();
+        for class in lake.ocsf().classes() {
+            let encoder = Encoder::new(class);
+            for file in lake.state().tables.get(&class.name).iter().flat_map(|table| &table.files) {
+                let mut batches = rows(&lake.store(), file).await.unwrap();
+                while let Some(batch) = batches.next().await {
+                    let batch = batch.unwrap();
+                    for row in 0..batch.num_rows() {
+                        let mut line = Vec::new();
+                        encoder.write(&batch, row, &mut line).unwrap();
+                        lines.push(String::from_utf8(line).unwrap());
+                    }
+                }
+            }
+        }
+        lines.sort();
+        lines
+    };
+    runtime.block_on(read)
+}
+
+/// Calls `work` for every job, on as many threads as make sense where most of the time is spent waiting for the disk.
+pub fn in_parallel<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
+    let jobs = Mutex::new(jobs.into_iter());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some(job) = jobs.lock().unwrap().next() else { return };
+                    work(job);
+                }
+            });
+        }
+    });
 }
 
 /// Files that were being written when their writer was killed: they are written under such names first.

@@ -1,0 +1,139 @@
+//! `auditlake reject`: lines that are no rows, and what becomes of them after a fix.
+
+use std::sync::mpsc;
+
+use chrono::{DateTime, NaiveDate, NaiveTime};
+
+use super::App;
+use super::screen::count;
+use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::{self, RetryRun, RetrySummary};
+use crate::lake::{RejectFilter, reject_schema};
+use crate::render::{self, Format, Renderer};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Print the rejects that are still open: no retry took them in
+    List(ListArgs),
+    /// Read rejected lines once more, and take in what is a row by now
+    Retry(RetryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    filter: Filter,
+    /// How the rejects are written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    filter: Filter,
+    /// Write the summary as JSON to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Filter {
+    /// Only lines that were rejected for this reason, such as `missing-time`
+    #[arg(long, value_name = "CODE")]
+    reason: Vec<String>,
+    /// Only lines of this source, by the name under which it was ingested
+    #[arg(long, value_name = "NAME")]
+    source: Vec<String>,
+    /// Only lines that were rejected at this time or later: a date, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time_us)]
+    since: Option<i64>,
+    /// Only lines that were rejected before this time
+    #[arg(long, value_name = "TIME", value_parser = time_us)]
+    until: Option<i64>,
+}
+
+fn time_us(text: &str) -> Result<i64, String> {
+    if let Ok(date) = text.parse::<NaiveDate>() {
+        return Ok(date.and_time(NaiveTime::MIN).and_utc().timestamp_micros());
+    }
+    let time =
+        DateTime::parse_from_rfc3339(text).map_err(|_| "write 2026-01-31 or 2026-01-31T12:00:00Z".to_string())?;
+    Ok(time.timestamp_micros())
+}
+
+impl From<Filter> for RejectFilter {
+    fn from(filter: Filter) -> Self {
+        RejectFilter { reasons: filter.reason, sources: filter.source, since_us: filter.since, until_us: filter.until }
+    }
+}
+
+pub fn run(app: &App, command: Command) -> Result<u8> {
+    match command {
+        Command::List(args) => list(app, args),
+        Command::Retry(args) => retry(app, args),
+    }
+}
+
+fn list(app: &App, args: ListArgs) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let options = render::Options {
+        width: app.screen.width(),
+        is_terminal: app.screen.is_terminal(),
+        ..render::Options::default()
+    };
+    let mut renderer = Renderer::new(args.format, reject_schema(), options, app.screen.stdout());
+    // Read there, written here: a renderer stays on its thread.
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let filter = args.filter.into();
+    let reading = app.runtime.spawn(async move {
+        let gone = || Error::new(Kind::Cancelled, "nobody reads the rejects any more");
+        lake.open_rejects(&filter, |rows| sender.send(rows).map_err(|_| gone())).await
+    });
+    for rows in receiver {
+        renderer.write(&rows)?;
+    }
+    app.wait(async move { reading.await.context(Kind::Internal, || "the reader stopped")? })?;
+    renderer.finish()?;
+    Ok(0)
+}
+
+fn retry(app: &App, args: RetryArgs) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let (policy, redaction_version) = app.policy(&lake)?;
+    let (clock, options) = (app.clock, app.config.ingest());
+    let run = RetryRun { lake, policy, redaction_version, clock, options, filter: args.filter.into() };
+    let summary = app.wait(ingest::retry(run))?;
+    say(app, &summary);
+    if args.json {
+        let text = serde_json::to_string(&summary).unwrap_or_default() + "\n";
+        app.screen.print(&text)?;
+    }
+    Ok(if summary.unread.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
+}
+
+fn say(app: &App, summary: &RetrySummary) {
+    let screen = &app.screen;
+    for unread in &summary.unread {
+        screen.say(format!("not read again: {} of {}: {}", lines(unread.lines), unread.source, unread.why));
+    }
+    for (table, rows) in &summary.rows {
+        screen.say(format!("{table:<20} {:>12} rows", count(*rows)));
+    }
+    for (reason, rejects) in &summary.still_rejected {
+        screen.say(format!("still rejected: {} x {reason}", count(*rejects)));
+    }
+    let counts = &summary.counts;
+    screen.say(format!(
+        "open {}: accepted {} + duplicate {} + still rejected {} + not read again {}",
+        count(summary.open),
+        count(counts.accepted),
+        count(counts.duplicate),
+        count(summary.still_rejected.values().sum()),
+        count(summary.unread.iter().map(|unread| unread.lines).sum())
+    ));
+}
+
+fn lines(number: u64) -> String {
+    if number == 1 { "1 line".to_string() } else { format!("{} lines", count(number)) }
+}

@@ -1,0 +1,197 @@
+//! A kill at every step of the commit protocol: at each named point (`src/failpoint`), the first times it is reached.
+//!
+//! `AUDITLAKE_POINT_HITS=10` asks for the first ten hits instead of the first one; `tests/fault/points` does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use auditlake::failpoint::POINTS;
+
+use crate::env::Env;
+use crate::soundness::{assert_recoverable, assert_sound, in_parallel, left_over, stored};
+
+/// A chunk, and so a batch, for every line.
+const SMALL_STEPS: &str = "[ingest]\nbatch_mib = 0.00005\nthreads = 1\n\n[redact]\nenabled = false\n";
+/// The run that repairs commits all at once.
+const ONE_STEP: &str = "[ingest]\nthreads = 1\n\n[redact]\nenabled = false\n";
+/// Lines beyond 200 bytes are rejects.
+const SHORT_LINES: &str =
+    "[ingest]\nbatch_mib = 0.00005\nmax_line_mib = 0.0002\nthreads = 1\n\n[redact]\nenabled = false\n";
+
+/// A command on a lake that stands ready, and what must be in the lake when it has been run to its end.
+struct Scenario {
+    name: &'static str,
+    /// Copied for each run; none is a lake that is not there.
+    template: Option<&'static str>,
+    command: Vec<&'static str>,
+    expected: Vec<String>,
+}
+
+/// An event of one of five classes; every fourth has no uid, so that only its place keeps it from being doubled.
+fn event(number: usize, more: &str) -> String {
+    let class = [3001, 3002, 3004, 3005, 3006][number % 5];
+    let uid = if number % 4 == 3 { String::new() } else { format!(r#""metadata":{{"uid":"u{number}"}},"#) };
+    let time = 1_767_225_600_000 + number * 86_400_000;
+    format!(r#"{{{uid}"class_uid":{class},"time":{time},"message":"{number}{more}"}}"#)
+}
+
+fn scenarios(env: &Env) -> Vec<Scenario> {
+    env.write("small.toml", SMALL_STEPS);
+    env.write("one.toml", ONE_STEP);
+    env.write("short.toml", SHORT_LINES);
+    let told = |events: &[String]| {
+        env.write("expected.ndjson", crate::env::lines(events));
+        env.ok(["ingest", "expected.ndjson", "--lake", "told", "--config", "one.toml", "-q"]);
+        let told = stored(&env.path("told"));
+        fs::remove_dir_all(env.path("told")).unwrap();
+        told
+    };
+    let ingest = |input, lake, config| {
+        env.ok(["ingest", input, "--lake", lake, "--config", config, "-q"]);
+    };
+
+    let events: Vec<String> = (0..12).map(|number| event(number, "")).collect();
+    let expected = told(&events);
+    let with_reject =
+        [&events[..6], &["no event, but a line that is as long as one: it is a reject".to_string()], &events[6..]];
+    env.write("events.ndjson", crate::env::lines(&with_reject.concat()));
+
+    // The tables lag behind, down to one that is gone; attempts that were never committed left files of both kinds.
+    ingest("events.ndjson", "lagging", "small.toml");
+    fs::remove_dir_all(env.path("lagging/authentication/_delta_log")).unwrap();
+    fs::remove_file(env.path("lagging/_ledger/_applied")).unwrap();
+    for number in 0..11 {
+        env.write(&format!("lagging/_staging/left-{number}"), "x");
+        env.write(&format!("lagging/_ledger/#1-{number}"), "x");
+    }
+
+    // The next entry is the 32nd, which brings a checkpoint.
+    let many: Vec<String> = (0..31).map(|number| event(number, "")).collect();
+    env.write("many.ndjson", crate::env::lines(&many));
+    ingest("many.ndjson", "old", "small.toml");
+    let all: Vec<String> = (0..34).map(|number| event(number, "")).collect();
+    env.write("more.ndjson", crate::env::lines(&all));
+
+    // Every line is a reject until the limit is raised.
+    let long: Vec<String> = (0..12).map(|number| event(number, &"x".repeat(200))).collect();
+    env.write("long.ndjson", crate::env::lines(&long));
+    ingest("long.ndjson", "rejected", "short.toml");
+    assert_eq!(assert_sound(&env.path("rejected")).count("rejected"), 12);
+
+    let all = told(&all);
+    let long = told(&long);
+    vec![
+        Scenario { name: "new", template: None, command: vec!["ingest", "events.ndjson"], expected: expected.clone() },
+        Scenario { name: "lagging", template: Some("lagging"), command: vec!["ingest", "events.ndjson"], expected },
+        Scenario { name: "old", template: Some("old"), command: vec!["ingest", "more.ndjson"], expected: all },
+        Scenario { name: "retry", template: Some("rejected"), command: vec!["reject", "retry"], expected: long },
+    ]
+}
+
+#[test]
+fn a_kill_at_any_point_loses_nothing_and_doubles_nothing() {
+    if POINTS.is_empty() {
+        return;
+    }
+    let first: u64 = std::env::var("AUDITLAKE_POINT_HITS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let env = Env::new();
+    let scenarios = scenarios(&env);
+    let mut jobs = Vec::new();
+    let mut never: Vec<&str> = POINTS.to_vec();
+    for scenario in &scenarios {
+        let hits = hits(&env, scenario);
+        never.retain(|point| !hits.contains_key(*point));
+        for (point, times) in hits {
+            jobs.extend((1..=times.min(first)).map(|hit| (scenario, point.clone(), hit)));
+        }
+    }
+    assert!(never.is_empty(), "no scenario reaches {never:?}");
+    eprintln!("{} points, {} kills", POINTS.len(), jobs.len());
+    in_parallel(jobs, |(scenario, point, hit)| kill(&env, scenario, &point, hit));
+}
+
+/// How often the command reaches each point when nobody kills it.
+fn hits(env: &Env, scenario: &Scenario) -> BTreeMap<String, u64> {
+    let log = format!("{}.log", scenario.name);
+    let lake = prepare(env, scenario, "logged");
+    let status = run(env, scenario, "logged", "small.toml", Some(&format!("log:{log}")));
+    assert_eq!(status, Some(0), "{}", scenario.name);
+    check(scenario, &lake, scenario.name);
+    fs::remove_dir_all(lake).unwrap();
+    let mut hits = BTreeMap::new();
+    for point in env.read(&log).lines() {
+        *hits.entry(point.to_string()).or_default() += 1;
+    }
+    hits
+}
+
+fn kill(env: &Env, scenario: &Scenario, point: &str, hit: u64) {
+    let what = format!("{} killed at {point}, hit {hit}", scenario.name);
+    let name = what.replace([' ', ','], "-");
+    let lake = prepare(env, scenario, &name);
+    let status = run(env, scenario, &name, "small.toml", Some(&format!("{point}:{hit}")));
+    assert_eq!(status, Some(137), "{what}: it was not");
+    if lake.join("_ledger/00000000000000000000.json").exists() {
+        assert_recoverable(&lake);
+    }
+    assert_eq!(run(env, scenario, &name, "one.toml", None), Some(0), "{what}: run again");
+    check(scenario, &lake, &what);
+    // Once more: there is nothing left to do.
+    let entries = assert_sound(&lake).entries.len();
+    assert_eq!(run(env, scenario, &name, "one.toml", None), Some(0), "{what}: run a third time");
+    assert_eq!(assert_sound(&lake).entries.len(), entries, "{what}: a run with nothing to do wrote an entry");
+    fs::remove_dir_all(lake).unwrap();
+}
+
+fn check(scenario: &Scenario, lake: &Path, what: &str) {
+    let ledger = assert_sound(lake);
+    assert_eq!(ledger.count("accepted"), scenario.expected.len() as u64, "{what}");
+    assert!(stored(lake) == scenario.expected, "{what}: the events differ");
+    let left = left_over(lake);
+    assert!(left.is_empty(), "{what}: nobody clears away {left:?}");
+}
+
+fn prepare(env: &Env, scenario: &Scenario, name: &str) -> std::path::PathBuf {
+    let lake = env.path(name);
+    if let Some(template) = scenario.template {
+        copy(&env.path(template), &lake);
+    }
+    lake
+}
+
+fn run(env: &Env, scenario: &Scenario, lake: &str, config: &str, point: Option<&str>) -> Option<i32> {
+    let mut command = env.command(&scenario.command);
+    command.args(["--lake", lake, "--config", config, "-q"]);
+    if let Some(point) = point {
+        command.env("AUDITLAKE_FAIL_POINT", point);
+    }
+    let output = command.output().unwrap();
+    if !matches!(output.status.code(), Some(0 | 137)) {
+        eprintln!("{}", env.text(&output));
+    }
+    output.status.code()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+#[test]
+fn a_fail_point_that_is_not_there_is_an_error() {
+    if POINTS.is_empty() {
+        return;
+    }
+    let env = Env::new();
+    let mut command = env.command(["schema"]);
+    let text = env.text(&command.env("AUDITLAKE_FAIL_POINT", "commit.stagd:1").output().unwrap());
+    assert!(text.contains("cannot use the fail point") && text.contains("[exit status: 2]"), "{text}");
+}
