@@ -11,7 +11,7 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StructArray,
     TimestampMicrosecondBuilder, new_null_array,
 };
-use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::text::TextColumn;
@@ -180,9 +180,9 @@ impl Column {
     }
 
     /// Pads with nulls up to `rows`, hands the values out and starts anew.
-    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
+    pub(super) fn finish(&mut self, rows: usize, absent: &mut Absent) -> ArrayRef {
         if self.rows == 0 {
-            return new_null_array(self.field.data_type(), rows);
+            return self.absent(absent);
         }
         self.values.append_nulls(rows - self.rows);
         self.rows = 0;
@@ -194,19 +194,53 @@ impl Column {
             Values::Time(builder) => Arc::new(builder.finish()),
             Values::Object(object) => {
                 let nulls = object.nulls.finish();
-                let members = object.finish_members(rows);
+                let members = object.finish_members(rows, absent);
                 let fields = as_built(&object.arrow, &members);
                 let array = StructArray::try_new_with_length(fields, members, nulls, rows);
                 Arc::new(array.expect("members are built from the struct's own fields"))
             }
             Values::List(list) => {
                 let offsets = std::mem::replace(&mut list.offsets, vec![0]);
-                let element = list.element.finish(std::mem::take(&mut list.elements));
+                let elements = std::mem::take(&mut list.elements);
+                let element = list.element.finish(elements, &mut Absent::new(elements));
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 let array = ListArray::try_new(Arc::clone(&list.item), offsets, element, list.nulls.finish());
                 Arc::new(array.expect("offsets grow, and end where the elements end"))
             }
         }
+    }
+}
+
+impl Column {
+    /// Null in every row.
+    fn absent(&mut self, absent: &mut Absent) -> ArrayRef {
+        let Values::Object(object) = &mut self.values else { return absent.of(self.field.data_type()) };
+        let members = object.members.iter_mut().map(|member| member.absent(absent)).collect();
+        let nulls = Some(absent.nulls.clone());
+        let array = StructArray::try_new_with_length(object.arrow.clone(), members, nulls, absent.rows);
+        Arc::new(array.expect("members are built from the struct's own fields"))
+    }
+}
+
+/// The columns of a batch that never had a value, which are most: all of one type are the same array.
+pub(super) struct Absent {
+    rows: usize,
+    nulls: NullBuffer,
+    arrays: Vec<ArrayRef>,
+}
+
+impl Absent {
+    pub(super) fn new(rows: usize) -> Self {
+        Absent { rows, nulls: NullBuffer::new_null(rows), arrays: Vec::new() }
+    }
+
+    pub(super) fn of(&mut self, data_type: &DataType) -> ArrayRef {
+        if let Some(array) = self.arrays.iter().find(|array| array.data_type() == data_type) {
+            return Arc::clone(array);
+        }
+        let array = new_null_array(data_type, self.rows);
+        self.arrays.push(Arc::clone(&array));
+        array
     }
 }
 
@@ -247,8 +281,8 @@ impl ObjectColumn {
         }
     }
 
-    pub(super) fn finish_members(&mut self, rows: usize) -> Vec<ArrayRef> {
-        self.members.iter_mut().map(|member| member.finish(rows)).collect()
+    pub(super) fn finish_members(&mut self, rows: usize, absent: &mut Absent) -> Vec<ArrayRef> {
+        self.members.iter_mut().map(|member| member.finish(rows, absent)).collect()
     }
 }
 

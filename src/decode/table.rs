@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::check::{Check, MAX_ELEMENTS, Plan};
-use super::columns::{Column, ObjectColumn, Values, as_built};
+use super::columns::{Absent, Column, ObjectColumn, Values, as_built};
 use super::decoder::RowOrigin;
 use super::drift::Drift;
 use super::extra::{Extras, Path};
@@ -174,12 +174,13 @@ impl Table {
             return None;
         }
         self.bytes = 0;
-        let mut columns: Vec<ArrayRef> = self.root.finish_members(rows);
-        columns.push(self.event_uid.finish(rows));
-        columns.push(new_null_array(&DataType::Int64, rows));
-        columns.push(new_null_array(&DataType::Utf8, rows));
-        columns.push(self.digest.finish(rows));
-        columns.push(self.extra.finish(rows));
+        let mut absent = Absent::new(rows);
+        let mut columns: Vec<ArrayRef> = self.root.finish_members(rows, &mut absent);
+        columns.push(self.event_uid.finish(rows, &mut absent));
+        columns.push(absent.of(&DataType::Int64));
+        columns.push(absent.of(&DataType::Utf8));
+        columns.push(self.digest.finish(rows, &mut absent));
+        columns.push(self.extra.finish(rows, &mut absent));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let fields = as_built(self.class.arrow.fields(), &columns);
         let schema = match fields.as_ptr() == self.class.arrow.fields().as_ptr() {

@@ -212,7 +212,9 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
             Err(_) => idle += STOP_LATENCY,
         }
         let is_full = pending.bytes >= options.batch_bytes || pending.rejects() >= BATCH_REJECTS;
-        if is_full || pending.age() >= options.batch_age {
+        // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody waits.
+        let may_grow = pending.bytes < 2 * options.batch_bytes && pending.rejects() < BATCH_REJECTS;
+        if (is_full || pending.age() >= options.batch_age) && !(writer.is_busy() && may_grow) {
             writer = writer.commit(&mut pending, &mut summary).await?;
         }
     }
@@ -237,6 +239,10 @@ enum Committing {
 }
 
 impl Committing {
+    fn is_busy(&self) -> bool {
+        matches!(self, Committing::Busy(handle) if !handle.is_finished())
+    }
+
     /// Waits for the commit before, then starts the next one.
     async fn commit(self, pending: &mut Pending, summary: &mut Summary) -> Result<Committing> {
         let Some(batch) = pending.take(summary) else { return Ok(self) };

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor};
 use sha2::{Digest, Sha256};
 
-use super::chunk::{Chunker, Column};
+use super::chunk::{Chunk, Chunker, Column};
 use super::entry::FileEntry;
 use super::layout::file_name;
 use super::leaves::{Fill, Leaf, leaves};
@@ -34,6 +35,8 @@ const BLOOM_COLUMNS: [&str; 7] = [
 /// Rows in a row group: small enough that a needle reads little, large enough that 256 column chunks pay. Its bytes are
 /// bounded by those of a batch.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
+/// Rows from which on a second thread pays.
+const LARGE_ROWS: usize = 8 * 1024;
 /// Of zstd.
 const LEVEL: i32 = 1;
 /// One false answer in a hundred keeps the filters at about 10 bits a distinct value.
@@ -81,44 +84,90 @@ fn file(batches: &[RecordBatch]) -> parquet::errors::Result<Vec<u8>> {
     }
     let leaves: Vec<&Leaf> = groups.iter().flat_map(|(_, leaves)| leaves).collect();
     let mut writer = SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::new(properties(&leaves)))?;
-    let mut chunker = Chunker::new(compression()?, LEVEL)?;
     for (number, (_, leaves)) in groups.iter().enumerate() {
         let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(&schema));
-        let mut others = factory.create_column_writers(number)?;
+        let others = factory.create_column_writers(number)?;
         let mut group = writer.next_row_group()?;
-        for (leaf, other) in leaves.iter().zip(others.drain(..)) {
-            let descriptor = parquet.column(leaf.position);
-            match &leaf.fill {
-                Fill::Absent => {
-                    let chunk = chunker.absent(descriptor, &leaf.parent)?;
-                    group.append_column(&chunk.bytes, chunk.close)?;
-                }
-                Fill::Texts(arrays) | Fill::Longs(arrays) | Fill::Times(arrays) => {
-                    let levels = leaf.parent.below(arrays);
-                    let bloom_filter = BLOOM_COLUMNS.contains(&leaf.path.as_str()).then_some(BLOOM_FALSE_POSITIVES);
-                    let column = Column { descriptor, arrays, levels: &levels, bloom_filter };
-                    let chunk = match &leaf.fill {
-                        Fill::Texts(_) => chunker.texts(&column)?,
-                        Fill::Times(_) => chunker.times(&column)?,
-                        _ => chunker.longs(&column)?,
-                    };
-                    group.append_column(&chunk.bytes, chunk.close)?;
-                }
-                Fill::Other(pieces) => {
-                    let mut writer = other;
-                    for (field, array) in pieces.iter() {
-                        // One leaf was left of the column; lists of structs are pruned to it as well.
-                        for levels in compute_leaves(field, array)? {
-                            writer.write(&levels)?;
-                        }
-                    }
-                    writer.close()?.append_to_row_group(&mut group)?;
-                }
+        for written in written(leaves, others, &parquet)? {
+            match written {
+                Written::Ours(chunk) => group.append_column(&chunk.bytes, chunk.close)?,
+                Written::Parquets(chunk) => chunk.append_to_row_group(&mut group)?,
             }
         }
         group.close()?;
     }
     writer.into_inner()
+}
+
+/// A column chunk, by whom it was made.
+enum Written {
+    Ours(Chunk),
+    Parquets(ArrowColumnChunk),
+}
+
+/// The column chunks of a row group; of a large one half of the columns are made on a thread of their own, since nobody
+/// can go on before the largest file of a batch is there.
+fn written(
+    leaves: &[Leaf],
+    others: Vec<ArrowColumnWriter>,
+    parquet: &SchemaDescriptor,
+) -> parquet::errors::Result<Vec<Written>> {
+    let work: Vec<(&Leaf, ArrowColumnWriter)> = leaves.iter().zip(others).collect();
+    let some = |work: Vec<(&Leaf, ArrowColumnWriter)>| {
+        let mut chunker = Chunker::new(compression()?, LEVEL)?;
+        let chunks = work.into_iter().map(|(leaf, other)| {
+            let descriptor = parquet.column(leaf.position);
+            Ok((leaf.position, chunk(leaf, descriptor, other, &mut chunker)?))
+        });
+        chunks.collect::<parquet::errors::Result<Vec<_>>>()
+    };
+    if leaves.first().is_none_or(|leaf| leaf.parent.len() < LARGE_ROWS) {
+        return Ok(some(work)?.into_iter().map(|(_, written)| written).collect());
+    }
+    // Neighbours weigh alike, so they are dealt out in turn.
+    let (mut here, mut there) = (Vec::new(), Vec::new());
+    for (number, one) in work.into_iter().enumerate() {
+        if number % 2 == 0 { here.push(one) } else { there.push(one) }
+    }
+    let (here, there) = std::thread::scope(|scope| {
+        let there = scope.spawn(|| some(there));
+        (some(here), there.join())
+    });
+    let there = there.map_err(|_| ParquetError::General("a thread that encodes columns stopped".to_string()))?;
+    let mut all: Vec<(usize, Written)> = here?.into_iter().chain(there?).collect();
+    all.sort_by_key(|(position, _)| *position);
+    Ok(all.into_iter().map(|(_, written)| written).collect())
+}
+
+fn chunk(
+    leaf: &Leaf,
+    descriptor: ColumnDescPtr,
+    other: ArrowColumnWriter,
+    chunker: &mut Chunker,
+) -> parquet::errors::Result<Written> {
+    let arrays = match &leaf.fill {
+        Fill::Absent => return chunker.absent(descriptor, &leaf.parent).map(Written::Ours),
+        Fill::Texts(arrays) | Fill::Longs(arrays) | Fill::Times(arrays) => arrays,
+        Fill::Other(pieces) => {
+            let mut writer = other;
+            for (field, array) in pieces {
+                // One leaf was left of the column.
+                for levels in compute_leaves(field, array)? {
+                    writer.write(&levels)?;
+                }
+            }
+            return writer.close().map(Written::Parquets);
+        }
+    };
+    let levels = leaf.parent.below(arrays);
+    let bloom_filter = BLOOM_COLUMNS.contains(&leaf.path.as_str()).then_some(BLOOM_FALSE_POSITIVES);
+    let column = Column { descriptor, arrays, levels: &levels, bloom_filter };
+    let chunk = match &leaf.fill {
+        Fill::Times(_) => chunker.times(&column),
+        Fill::Longs(_) => chunker.longs(&column),
+        _ => chunker.texts(&column),
+    };
+    chunk.map(Written::Ours)
 }
 
 /// Row ranges of the row groups.

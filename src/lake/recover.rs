@@ -49,10 +49,8 @@ impl Lake {
         for file in files {
             tables.entry(&file.table).or_default().push(file);
         }
-        for (table, files) in tables {
-            projection.apply(table, &self.table_schema(table)?, entry, &files).await?;
-        }
-        Ok(())
+        let tables = tables.into_iter().map(|(table, files)| Ok((table, self.table_schema(table)?, files)));
+        projection.apply_all(tables.collect::<Result<_>>()?, entry).await
     }
 
     async fn place(&self, files: &[FileEntry]) -> Result<()> {

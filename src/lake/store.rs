@@ -59,6 +59,7 @@ impl Durable {
         let root = self.root.clone();
         blocking(move || {
             let mut parents = Vec::new();
+            let mut written = Vec::with_capacity(places.len());
             for (name, place, bytes) in places {
                 let parent = parent_of(&place);
                 ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
@@ -68,11 +69,15 @@ impl Durable {
                 failpoint::reached("stage.opened");
                 file.write_all(&bytes).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.written");
-                file.sync_all().map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.synced");
+                written.push((name, file));
                 if !parents.contains(&parent) {
                     parents.push(parent);
                 }
+            }
+            // All are written before the first is synced: a journal takes the others along.
+            for (name, file) in written {
+                file.sync_all().map_err(|e| generic(&name, e))?;
+                failpoint::reached("stage.synced");
             }
             parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
             failpoint::reached("stage.named");

@@ -15,6 +15,7 @@ use deltalake_core::kernel::{Action, Add, StructType, Transaction};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::future::join_all;
 use object_store::path::Path;
 use url::Url;
 
@@ -66,6 +67,33 @@ impl Projection {
         match self.load(table).await? {
             Some(delta) => transaction(delta, &app).await.context(Kind::Unavailable, || cannot_read(table)),
             None => Ok(None),
+        }
+    }
+
+    /// Brings one entry's files into their tables, each with its schema; the tables at the same time, since a commit is
+    /// mostly waiting for the disk. Every table is tried, also when another one fails.
+    pub async fn apply_all(&mut self, tables: Vec<(&str, SchemaRef, Vec<&FileEntry>)>, entry: EntryRef) -> Result<()> {
+        let commits = tables.into_iter().map(|(table, schema, files)| {
+            let mut alone = self.alone(table);
+            async move { (alone.apply(table, &schema, entry, &files).await, alone.loaded) }
+        });
+        let commits: Vec<_> = commits.collect();
+        let mut outcome = Ok(());
+        for (result, loaded) in join_all(commits).await {
+            self.loaded.extend(loaded);
+            outcome = outcome.and(result);
+        }
+        outcome
+    }
+
+    /// This projection with nothing but `table` loaded, which is taken out of it.
+    fn alone(&mut self, table: &str) -> Projection {
+        Projection {
+            root: self.root.clone(),
+            store: self.store.clone(),
+            app: self.app.clone(),
+            partition: self.partition,
+            loaded: self.loaded.remove_entry(table).into_iter().collect(),
         }
     }
 

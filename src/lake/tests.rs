@@ -197,7 +197,7 @@ async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
 #[tokio::test]
 async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     let fixture = Fixture::new();
-    let mark = |offset| Mark { offset, line: offset / 100, sha256: format!("{offset:064}") };
+    let mark = |offset| Mark { offset, line: offset / 100, blake3: format!("{offset:064}") };
     let head = Head { bytes: 4096, sha256: "h".into() };
     let of_file = |mut batch: Batch, from, to| {
         batch.sources = vec![SourceRange {
