@@ -97,7 +97,7 @@ impl Name {
 
 /// The first and the last eight bytes, which overlap; of shorter texts four, or one.
 #[inline]
-fn ends(bytes: &[u8]) -> (u64, u64) {
+pub(super) fn ends(bytes: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }

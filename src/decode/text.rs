@@ -12,6 +12,8 @@ use arrow::array::{ArrayRef, DictionaryArray, Int32Array, NullBufferBuilder, Str
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::columns::ends;
+
 /// Distinct values from which on it is asked whether they are worth it.
 const FEW: usize = 256;
 
@@ -111,7 +113,7 @@ impl Coded {
     #[inline]
     fn append(&mut self, text: &[u8]) {
         self.nulls.append_non_null();
-        if self.last < 0 || value(&self.bytes, &self.offsets, self.last) != text {
+        if self.last < 0 || !is_same(value(&self.bytes, &self.offsets, self.last), text) {
             self.last = self.number(text);
         }
         self.codes.push(self.last);
@@ -120,7 +122,7 @@ impl Coded {
     fn number(&mut self, text: &[u8]) -> i32 {
         let Coded { bytes, offsets, places, hasher, .. } = self;
         let hash = hasher.hash_one(text);
-        if let Some(&code) = places.find(hash, |&code| value(bytes, offsets, code) == text) {
+        if let Some(&code) = places.find(hash, |&code| is_same(value(bytes, offsets, code), text)) {
             return code;
         }
         let code = (offsets.len() - 1) as i32;
@@ -143,6 +145,12 @@ impl Coded {
         let values = StringArray::try_new(offsets, Buffer::from_vec(self.bytes), None);
         (codes, values.expect("the texts were put together from texts"))
     }
+}
+
+/// Equality without a call to `memcmp` for most texts: short ones are known by their ends.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && ends(a) == ends(b) && (a.len() <= 16 || a == b)
 }
 
 #[inline]

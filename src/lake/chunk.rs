@@ -70,7 +70,16 @@ pub struct Chunk {
     pub close: ColumnCloseResult,
 }
 
-/// The values of the rows of a page, as its statistics and its body know them.
+impl Column<'_> {
+    /// A page that begins with the levels of its rows, and has room for its values.
+    fn begin(&self, rows: Range<usize>, room: usize) -> Vec<u8> {
+        let mut page = Vec::with_capacity(room + 64);
+        self.levels.encode(rows, self.descriptor.max_def_level() as u8, &mut page);
+        page
+    }
+}
+
+/// A page, levels and values, and what its statistics say.
 struct Body {
     bytes: Vec<u8>,
     /// Smallest and largest, none for a page of nulls.
@@ -125,26 +134,27 @@ impl Chunker {
         let mut pages = Pages::new(Some(Type::BYTE_ARRAY));
         let mut all = Texts::default();
         let mut values = pieces.iter().flat_map(|piece| (0..piece.len()).map(move |row| piece.get(row)));
-        let (mut lengths, mut text): (Vec<i64>, Vec<u8>) = (Vec::new(), Vec::new());
+        let (mut lengths, mut texts): (Vec<i64>, Vec<&str>) = (Vec::new(), Vec::new());
         let mut from = 0;
         while from < rows {
             lengths.clear();
-            text.clear();
+            texts.clear();
             let mut bounds = Texts::default();
-            let mut to = from;
-            while to < rows && to - from < PAGE_ROWS && text.len() < PAGE_BYTES {
+            let (mut to, mut size) = (from, 0);
+            while to < rows && to - from < PAGE_ROWS && size < PAGE_BYTES {
                 if let Some(value) = values.next().flatten() {
                     lengths.push(value.len() as i64);
-                    text.extend_from_slice(value.as_bytes());
+                    texts.push(value);
+                    size += value.len();
                     bounds.add(value);
                 }
                 to += 1;
             }
             all.merge(bounds);
-            let mut bytes = Vec::with_capacity(text.len() + lengths.len() * 2);
-            delta::integers(&lengths, &mut bytes);
-            bytes.extend_from_slice(&text);
-            let body = Body { bytes, bounds: bounds.cut() };
+            let mut page = column.begin(from..to, size + lengths.len() * 2);
+            delta::integers(&lengths, &mut page);
+            texts.iter().for_each(|text| page.extend_from_slice(text.as_bytes()));
+            let body = Body { bytes: page, bounds: bounds.cut() };
             self.page(&mut pages, column, from..to, body, Encoding::DELTA_LENGTH_BYTE_ARRAY)?;
             from = to;
         }
@@ -188,7 +198,7 @@ impl Chunker {
             let count = column.levels.count(range.clone());
             let page = &values[at..at + count];
             at += count;
-            let mut bytes = Vec::with_capacity(page.len() * 8);
+            let mut bytes = column.begin(range.clone(), page.len() * 8);
             match encoding {
                 Encoding::DELTA_BINARY_PACKED => delta::integers(page, &mut bytes),
                 _ => bytes.extend(page.iter().flat_map(|value| value.to_le_bytes())),
@@ -218,7 +228,8 @@ impl Chunker {
             let count = column.levels.count(range.clone());
             let codes = &numbered.codes[at..at + count];
             at += count;
-            let mut bytes = vec![width];
+            let mut bytes = column.begin(range.clone(), codes.len() + 1);
+            bytes.push(width);
             hybrid::encode(codes, width, &mut bytes);
             let body = Body { bytes, bounds: bounds(codes) };
             self.page(&mut pages, column, range, body, Encoding::RLE_DICTIONARY)?;
@@ -240,11 +251,8 @@ impl Chunker {
         encoding: Encoding,
     ) -> Result<()> {
         let (rows, nulls) = (range.len(), range.len() - column.levels.count(range.clone()));
-        let mut bytes = Vec::with_capacity(body.bytes.len() + 64);
-        column.levels.encode(range, column.descriptor.max_def_level() as u8, &mut bytes);
-        bytes.extend_from_slice(&body.bytes);
         pages.bounds(rows, nulls, body.bounds);
-        pages.data(bytes, rows, nulls, encoding, Some(&mut self.zstd))
+        pages.data(body.bytes, rows, nulls, encoding, Some(&mut self.zstd))
     }
 }
 

@@ -227,7 +227,9 @@ impl Source {
 
     /// Takes the first `cut` bytes of the buffer, with the lines found in them.
     pub(super) fn hand_out(&mut self, cut: usize, items: Items) -> Chunk {
-        let mut rest = Vec::with_capacity(self.buffer.len() - cut + SPARE_BYTES);
+        // Room for the next chunk at once, so that it need not move when it is read.
+        let room = self.options.chunk_bytes.max(self.buffer.len() - cut);
+        let mut rest = Vec::with_capacity(room + SPARE_BYTES);
         rest.extend_from_slice(&self.buffer[cut..]);
         let mut bytes = mem::replace(&mut self.buffer, rest);
         bytes.truncate(cut);
