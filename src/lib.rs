@@ -12,11 +12,12 @@
 //! 0  error, clock
 //! ```
 //!
-//! Three paths:
+//! Four paths:
 //!
 //! ```text
 //! line -> row:        Source::next -> Decoder::push, flush -> Policy::apply -> Writer::commit
 //!                     rows, rejects and the source's position enter the ledger in one entry
+//! API -> row:         Plan: window -> Client: page -> Decoder -> Policy -> Writer::commit, with window and cursor
 //! SQL -> screen:      Lake at one entry -> Session::query -> Rows -> Renderer
 //! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
 //! ```

@@ -1,11 +1,13 @@
 //! The command line: one file per command.
 
 mod connect;
+mod coverage;
 mod demo;
 mod export;
 mod generate;
 mod ingest;
 mod progress;
+mod pull;
 mod redact;
 mod reject;
 mod report;
@@ -16,6 +18,7 @@ mod shell;
 mod signal;
 mod sql;
 mod status;
+mod time;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +70,8 @@ enum Command {
     Demo(demo::Args),
     /// Load events into the lake from files, directories, globs or stdin
     Ingest(ingest::Args),
+    /// Take in the audit log of a workspace through its API
+    Pull(pull::Args),
     /// Run SQL over the lake; a shell when no statement is given
     Sql(sql::Args),
     /// List, show and run compliance reports
@@ -75,6 +80,8 @@ enum Command {
     Export(export::Args),
     /// Show tables with rows, files, bytes, time range and last batch
     Status(status::Args),
+    /// Show what was collected from API sources, and the holes
+    Coverage(coverage::Args),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
     /// Print event classes and their columns
@@ -136,10 +143,12 @@ impl App {
         match command {
             Some(Command::Demo(args)) => demo::run(self, args),
             Some(Command::Ingest(args)) => ingest::run(self, args),
+            Some(Command::Pull(args)) => pull::run(self, args),
             Some(Command::Sql(args)) => sql::run(self, args),
             Some(Command::Report(args)) => report::run(self, args),
             Some(Command::Export(args)) => export::run(self, args),
             Some(Command::Status(args)) => status::run(self, args),
+            Some(Command::Coverage(args)) => coverage::run(self, args),
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Schema(args)) => schema::run(self, args),
             Some(Command::Reject(command)) => reject::run(self, command),

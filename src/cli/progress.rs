@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::screen::{Screen, count};
+use super::screen::{Screen, count, escape};
 use crate::ingest;
 
 /// How progress is shown.
@@ -84,6 +84,32 @@ impl Shown {
             Shown::Bar(bar) => bar.finish_and_clear(),
             Shown::Json { screen, started, now, .. } => screen.tell(line(now, started.elapsed())),
         }
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere: a share of 0 to 1, and words.
+pub struct Share(ProgressBar);
+
+impl Share {
+    pub fn start(screen: &Screen) -> Share {
+        let target = if screen.is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(1000), target);
+        bar.set_style(style("{wide_bar} {msg}"));
+        Share(bar)
+    }
+
+    pub fn tell(&self, done: f64, text: &str) {
+        self.0.set_position((done.clamp(0.0, 1.0) * 1000.0) as u64);
+        self.0.set_message(text.to_string());
+    }
+
+    /// Talk while the bar is shown; a server's words may be in it.
+    pub fn say(&self, screen: &Screen, text: impl std::fmt::Display) {
+        self.0.suspend(|| screen.say(escape(&text.to_string())));
+    }
+
+    pub fn end(&self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
+mod source;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +12,9 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, source, sql};
+use crate::{ingest, sql};
+
+pub use self::source::ApiSource;
 
 const DEFAULT: &str = include_str!("default.toml");
 /// Read from the working directory when no file is named.
@@ -22,8 +26,10 @@ const LOCAL_FILE: &str = "auditlake.toml";
 pub struct Config {
     pub lake: PathBuf,
     schemas: String,
+    source: Vec<source::Written>,
     create: Create,
     ingest: Ingest,
+    pull: Pull,
     redact: Redact,
     sql: Sql,
     report: Report,
@@ -43,6 +49,19 @@ struct Ingest {
     threads: usize,
     max_line_mib: f64,
     max_ratio: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pull {
+    overlap_hours: u64,
+    settling_seconds: u64,
+    page_size: u32,
+    batch_pages: u64,
+    batch_seconds: u64,
+    max_wait_seconds: u64,
+    timeout_seconds: u64,
+    max_page_mib: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -95,7 +114,7 @@ impl Config {
             batch_bytes,
             batch_age: Duration::from_secs(self.ingest.batch_seconds.max(1)),
             threads: if self.ingest.threads == 0 { defaults.threads } else { self.ingest.threads },
-            source: source::Options {
+            source: crate::source::Options {
                 max_line_bytes: bytes(self.ingest.max_line_mib) as usize,
                 max_ratio: self.ingest.max_ratio.max(1),
                 // A batch is as large as its chunks at least.
@@ -104,6 +123,37 @@ impl Config {
             },
             max_rejects: None,
         }
+    }
+
+    pub fn pull(&self) -> ingest::PullOptions {
+        let pull = &self.pull;
+        ingest::PullOptions {
+            page_size: pull.page_size.max(1),
+            overlap: Duration::from_secs(pull.overlap_hours.saturating_mul(3600)),
+            settling: Duration::from_secs(pull.settling_seconds),
+            batch_pages: pull.batch_pages.max(1),
+            batch_age: Duration::from_secs(pull.batch_seconds.max(1)),
+            max_wait: Duration::from_secs(pull.max_wait_seconds),
+            threads: self.ingest().threads,
+            ..ingest::PullOptions::default()
+        }
+    }
+
+    /// Bounds of one request to an API.
+    pub fn limits(&self) -> crate::source::Limits {
+        let total = Duration::from_secs(self.pull.timeout_seconds.max(1));
+        let defaults = crate::source::Limits::default();
+        crate::source::Limits {
+            connect: defaults.connect.min(total),
+            read: defaults.read.min(total),
+            total,
+            page_bytes: self.pull.max_page_mib.clamp(1, 1 << 20) << 20,
+        }
+    }
+
+    /// The workspaces to pull.
+    pub fn sources(&self) -> Result<Vec<ApiSource>> {
+        source::check(&self.source)
     }
 
     pub fn is_redacting(&self) -> bool {
@@ -193,6 +243,23 @@ mod tests {
         assert_eq!(config.ingest().source.chunk_bytes, 4 << 20);
         let small = load("[ingest]\nbatch_mib = 0.5\n").unwrap().ingest();
         assert_eq!((small.batch_bytes, small.source.chunk_bytes), (512 << 10, 512 << 10));
+    }
+
+    #[test]
+    fn sources_are_checked_together() {
+        let source =
+            |more: &str| format!("[[source]]\nbase_url = \"https://a.example\"\nkey = {{ env = \"K\" }}\n{more}\n");
+        let two =
+            source("name = \"a\"\nuser = \"u\"\nrequests_per_minute = 20") + &source("name = \"b\"\nuser = \"u\"");
+        let sources = load(&two).unwrap().sources().unwrap();
+        let told: Vec<_> = sources.iter().map(|s| (s.name.as_str(), s.user.as_str(), s.requests_per_minute)).collect();
+        assert_eq!(told, [("a", "u", 20), ("b", "u", 20)]);
+        assert!(load("").unwrap().sources().unwrap().is_empty());
+        let same = source("name = \"a\"") + &source("name = \"a\"");
+        for wrong in [&same, &source("name = \"../a\""), &source("name = \"a\"\nuser = \"\"")] {
+            assert_eq!(load(wrong).unwrap().sources().unwrap_err().kind(), Kind::Usage, "{wrong}");
+        }
+        assert!(load(&source("name = \"a\"\nkey_file = \"x\"")).is_err());
     }
 
     #[test]

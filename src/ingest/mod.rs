@@ -10,6 +10,7 @@
 mod dry;
 mod feed;
 mod pending;
+mod pull;
 mod retry;
 mod work;
 
@@ -31,6 +32,9 @@ use crate::source::{self, Input};
 pub use dry::dry_run;
 use feed::{Fed, Feed};
 use pending::Pending;
+pub use pull::{
+    Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, Tell, pull,
+};
 pub use retry::{RetryRun, RetrySummary, Unread, retry};
 
 /// A batch is committed when it has so many rejects: a short bad line takes a hundred times its own size in memory.

@@ -159,6 +159,7 @@ impl Current {
             to: self.to.clone(),
             before: self.before.clone(),
             state: state.to_string(),
+            poll: None,
         })
     }
 }

@@ -62,6 +62,7 @@ impl Worker {
                     event_uid: None,
                     excerpt: self.excerpt(kept, &mut redacted),
                     sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
+                    digest: origin.digest,
                 });
             }
         }
@@ -95,10 +96,11 @@ impl Worker {
             event_uid: None,
             excerpt: self.excerpt(&fault.head, redacted),
             sha256: fault.sha256.clone(),
+            digest: 0,
         }
     }
 
-    fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
+    pub fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
         String::from_utf8_lossy(&self.policy.bytes(bytes, redacted)).into_owned()
     }
 }

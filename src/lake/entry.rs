@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Partition;
+use super::poll::Poll;
 use crate::error::{Error, Kind, Result};
 
 /// One entry of the ledger, as it stands in its file.
@@ -93,6 +94,9 @@ pub struct SourceRange {
     pub before: Mark,
     /// `open`: more may follow; `complete`: read to its end; else why it ended early.
     pub state: String,
+    /// What was asked of an API source, and what came; none for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<Poll>,
 }
 
 /// The first bytes of a stream.

@@ -17,6 +17,8 @@ pub const KEY_FILE: &str = "_key";
 /// The key while it is written.
 pub const NEW_KEY_FILE: &str = "_key.new";
 pub const LOCK_FILE: &str = "_lock";
+/// Locks and budgets of those who pull.
+pub const PULL: &str = "_pull";
 
 /// How the tables of a lake are partitioned; chosen when the lake is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

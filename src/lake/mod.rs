@@ -21,6 +21,7 @@ mod leaves;
 mod ledger;
 mod levels;
 mod plain;
+mod poll;
 mod read;
 mod reader;
 mod recover;
@@ -51,6 +52,7 @@ use crate::schema::Ocsf;
 
 pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
 pub use layout::{Partition, data_path};
+pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};

@@ -27,6 +27,8 @@ pub struct RejectRow {
     pub excerpt: String,
     /// SHA-256 of the whole line, hex, when the excerpt is not the whole.
     pub sha256: Option<String>,
+    /// The keyed hash of the line as it came, by which a source that sends it again is known; no column.
+    pub digest: i64,
 }
 
 /// The columns; `time` is when the line was rejected.

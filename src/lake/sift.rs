@@ -156,6 +156,7 @@ impl Writer {
             event_uid: Some(columns.uids.value(row).to_string()),
             excerpt: String::from_utf8_lossy(&line).into_owned(),
             sha256: None,
+            digest: columns.digests.value(row),
         })
     }
 }

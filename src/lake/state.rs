@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, Retried, SourceRange};
+use super::poll::PullState;
 use crate::error::{Error, Kind, Result};
 
 /// The lake after one entry.
@@ -19,6 +20,9 @@ pub struct State {
     pub lake: LakeInfo,
     pub tables: BTreeMap<String, TableState>,
     pub streams: Vec<Stream>,
+    /// API sources by name. A checkpoint of a version that did not pull has none.
+    #[serde(default)]
+    pub pulls: BTreeMap<String, PullState>,
     /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
     pub totals: Counts,
     /// Entries that took rejected lines in.
@@ -72,6 +76,7 @@ impl State {
             lake: lake.clone(),
             tables: BTreeMap::new(),
             streams: Vec::new(),
+            pulls: BTreeMap::new(),
             totals: Counts::default(),
             retries: Vec::new(),
         })
@@ -104,7 +109,12 @@ impl State {
                 }
                 self.totals.add(&ingest.counts);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
-                ingest.sources.iter().for_each(|source| self.advance(source, entry.sequence));
+                for source in &ingest.sources {
+                    self.advance(source, entry.sequence);
+                    if let Some(poll) = &source.poll {
+                        self.pulls.entry(source.name.clone()).or_default().take(source, poll, entry.time_ms);
+                    }
+                }
             }
         }
         self.sequence = entry.sequence;

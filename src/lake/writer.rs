@@ -18,6 +18,7 @@ use super::encode::{Part, encode};
 use super::entry::{Body, Counts, FileEntry, Ingest, Retried, SourceRange};
 use super::layout::staging_path;
 use super::ledger::Appended;
+use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
 use super::sift::{long, text};
@@ -41,6 +42,8 @@ pub struct Batch {
     /// Lines that were split off, blank ones included.
     pub read: u64,
     pub blank: u64,
+    /// Of the lines read, those that the source's polls told again, known without a look-up.
+    pub repeated: u64,
     pub redaction_version: String,
     pub redacted: BTreeMap<String, u64>,
     pub drift: BTreeMap<String, u64>,
@@ -68,6 +71,10 @@ pub struct Receipt {
     /// Bytes of the files written.
     pub bytes: u64,
     pub files: u64,
+    /// Of an API source: rows of time that had been covered before.
+    pub late: u64,
+    /// Of an API source: keyed hashes of the lines that became rejects.
+    pub reject_digests: Vec<i64>,
 }
 
 /// Writes batches into one lake; one writer a process, any number of processes.
@@ -107,12 +114,7 @@ impl Writer {
         let _lock = lock(self.lake.root()).await?;
         failpoint::reached("commit.locked");
         loop {
-            self.lake.ledger.refresh().await?;
-            failpoint::reached("commit.refreshed");
-            if self.settled != Some(self.lake.state().sequence) {
-                self.lake.recover(&mut self.projection).await?;
-            }
-            failpoint::reached("commit.recovered");
+            self.catch_up().await?;
             if let Some(retry) = &batch.retry {
                 retry.check(self.lake.state())?;
             }
@@ -125,6 +127,28 @@ impl Writer {
                 return Ok(receipt);
             }
         }
+    }
+
+    /// How a batch would be counted if it were committed now; nothing is written.
+    pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
+        let _lock = lock(self.lake.root()).await?;
+        self.catch_up().await?;
+        let sifted = self.sift(batch).await?;
+        let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;
+        let duplicate = sifted.duplicates + batch.repeated;
+        Ok(Counts { read: batch.read, accepted: sifted.accepted, duplicate, rejected, blank: batch.blank })
+    }
+
+    /// Takes in what others wrote, and finishes what they left.
+    async fn catch_up(&mut self) -> Result<()> {
+        self.lake.ledger.refresh().await?;
+        failpoint::reached("commit.refreshed");
+        if self.settled != Some(self.lake.state().sequence) {
+            self.lake.recover(&mut self.projection).await?;
+            self.settled = Some(self.lake.state().sequence);
+        }
+        failpoint::reached("commit.recovered");
+        Ok(())
     }
 
     /// One attempt at the next sequence; `None` when someone else took it.
@@ -141,7 +165,7 @@ impl Writer {
                 Counts {
                     read: batch.read,
                     accepted: sifted.accepted,
-                    duplicate: sifted.duplicates,
+                    duplicate: sifted.duplicates + batch.repeated,
                     rejected: rejects.len() as u64,
                     blank: batch.blank,
                 }
@@ -159,6 +183,8 @@ impl Writer {
         if batch.retry.is_some() && retried.is_empty() {
             return Ok(Some(Receipt { sequence: sequence - 1, ..Receipt::default() }));
         }
+        let mut sources = batch.sources.clone();
+        let late = account(&mut sources, self.lake.state(), &sifted, &rejects)?;
         if !rejects.is_empty() {
             let rows = reject_batch(&rejects, time_ms * 1000)?;
             sifted.tables.insert(REJECT_TABLE.to_string(), vec![rows]);
@@ -170,7 +196,7 @@ impl Writer {
         failpoint::reached("commit.staged");
 
         let ingest = Ingest {
-            sources: batch.sources.clone(),
+            sources,
             counts,
             redaction_version: batch.redaction_version.clone(),
             redacted: batch.redacted.clone(),
@@ -188,8 +214,9 @@ impl Writer {
         self.lake.note_applied()?;
         failpoint::reached("commit.noted");
 
-        let mut receipt = Receipt { sequence, counts, ..Receipt::default() };
+        let mut receipt = Receipt { sequence, counts, late, ..Receipt::default() };
         for reject in &rejects {
+            receipt.reject_digests.push(reject.digest);
             *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
         }
         for encoded in encoded {

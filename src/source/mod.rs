@@ -10,6 +10,7 @@
 //! number of the last line equals lines + faults + blanks. Memory is bounded by the chunk size and the longest line
 //! that is allowed, whatever the input. All of it is synchronous: a source runs on a thread of its own.
 
+mod api;
 mod fault;
 mod gzip;
 mod inflate;
@@ -27,6 +28,10 @@ mod tests;
 
 use std::ops::Range;
 
+pub use api::{
+    Budget, Client, Endpoint, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder, Recording, Refusal,
+    Taped,
+};
 pub use fault::Fault;
 pub use input::{Input, expand};
 pub use reader::Source;

@@ -11,7 +11,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::lake::{Body, Entry, Ingest, Lake, SourceRange};
+use crate::lake::{Body, Entry, Ingest, Lake, Poll, SourceRange};
 
 /// Entries up to the one that the session is bound to.
 #[derive(Debug)]
@@ -25,9 +25,10 @@ impl IngestLog {
     pub fn new(lake: Lake, last: u64) -> Self {
         let text = |name| Field::new(name, DataType::Utf8, true);
         let long = |name| Field::new(name, DataType::Int64, true);
+        let time = |name| Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true);
         let schema = Schema::new(vec![
             long("sequence"),
-            Field::new("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+            time("time"),
             text("kind"),
             text("source"),
             text("state"),
@@ -47,6 +48,12 @@ impl IngestLog {
             text("redaction_version"),
             text("writer"),
             text("hash"),
+            time("window_from"),
+            time("window_to"),
+            long("requests"),
+            long("pages"),
+            long("late"),
+            text("cursor"),
         ]);
         IngestLog { lake, last, schema: Arc::new(schema) }
     }
@@ -58,10 +65,13 @@ impl IngestLog {
         let long = |value: fn(&Entry) -> Option<u64>| -> ArrayRef {
             Arc::new(entries.iter().map(|(entry, _)| value(entry).map(|value| value as i64)).collect::<Int64Array>())
         };
-        let times = entries.iter().map(|(entry, _)| entry.time_ms * 1000);
+        let time = |value: fn(&Entry) -> Option<i64>| -> ArrayRef {
+            let times = entries.iter().map(|(entry, _)| value(entry).and_then(|ms| ms.checked_mul(1000)));
+            Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+        };
         let columns: Vec<ArrayRef> = vec![
             long(|e| Some(e.sequence)),
-            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+            time(|e| Some(e.time_ms)),
             text(|e| Some(kind(e).to_string())),
             text(|e| ingest(e).map(|i| names(&i.sources))),
             text(|e| ingest(e).and_then(|i| i.sources.last()).map(|source| source.state.clone())),
@@ -81,6 +91,12 @@ impl IngestLog {
             text(|e| ingest(e).map(|i| i.redaction_version.clone())),
             text(|e| Some(e.writer.clone())),
             Arc::new(entries.iter().map(|(_, hash)| Some(hash.as_str())).collect::<StringArray>()),
+            time(|e| polls(e).map(|poll| poll.from_ms).min()?),
+            time(|e| polls(e).map(|poll| poll.to_ms).max()),
+            long(|e| sum(e, |poll| poll.requests)),
+            long(|e| sum(e, |poll| poll.pages)),
+            long(|e| sum(e, |poll| poll.late.values().sum())),
+            text(|e| polls(e).last()?.cursor.clone()),
         ];
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
@@ -102,8 +118,20 @@ fn single(entry: &Entry) -> Option<&SourceRange> {
     }
 }
 
+/// What an entry asked of API sources; several polls are told in one entry when they brought nothing new.
+fn polls(entry: &Entry) -> impl Iterator<Item = &Poll> {
+    ingest(entry).into_iter().flat_map(|ingest| &ingest.sources).filter_map(|source| source.poll.as_ref())
+}
+
+fn sum(entry: &Entry, value: fn(&Poll) -> u64) -> Option<u64> {
+    polls(entry).next()?;
+    Some(polls(entry).map(value).sum())
+}
+
 fn names(sources: &[SourceRange]) -> String {
-    sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 fn ingest(entry: &Entry) -> Option<&Ingest> {

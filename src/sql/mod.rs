@@ -7,6 +7,7 @@
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes
 //! through the guard: it is read only and reaches nothing but the lake.
 
+mod coverage_table;
 mod error;
 mod functions;
 mod guard;

@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 
+use super::coverage_table::coverage;
 use super::error::{Names, explain, nearest};
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
@@ -24,6 +25,7 @@ use crate::schema::Ocsf;
 /// The view over all classes.
 const EVENT_VIEW: &str = "event";
 const INGEST_LOG: &str = "ingest_log";
+const COVERAGE: &str = "coverage";
 
 /// How a session runs its queries.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +95,8 @@ impl Session {
         context
             .register_table(INGEST_LOG, Arc::new(IngestLog::new(lake.clone(), state.sequence)))
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
+        let covered = coverage(&state).context(Kind::Internal, || cannot_register(COVERAGE))?;
+        context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
         let view = format!("CREATE VIEW {EVENT_VIEW} AS {}", views::event_view(&ocsf));
         context.sql(&view).await.context(Kind::Internal, || cannot_register(EVENT_VIEW))?;
         Ok(Session { context, ocsf, state })
@@ -128,7 +132,7 @@ impl Session {
 
     fn table_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend([REJECT_TABLE, EVENT_VIEW, INGEST_LOG].map(str::to_string));
+        names.extend([REJECT_TABLE, EVENT_VIEW, INGEST_LOG, COVERAGE].map(str::to_string));
         names
     }
 
@@ -138,7 +142,7 @@ impl Session {
             let table = self.state.tables.get(&name);
             let kind = match name.as_str() {
                 EVENT_VIEW => "view",
-                INGEST_LOG => "ledger",
+                INGEST_LOG | COVERAGE => "ledger",
                 _ => "table",
             };
             let is_stored = kind == "table";

@@ -1,0 +1,290 @@
+//! `auditlake pull`: the audit-log API.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::App;
+use super::progress::Share;
+use super::screen::{Screen, count, span};
+use super::signal::Signals;
+use super::time::{duration, instant};
+use crate::config::ApiSource;
+use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::{
+    Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
+};
+use crate::source::{Budget, Client, Key, KeySource, Recording};
+
+/// Waits from this length on are worth a line.
+const WORTH_A_LINE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Sources of the configuration [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Only what happened from this instant on: 2026-01-31, or 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    since: Option<i64>,
+    /// Only what happened before this instant
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    until: Option<i64>,
+    /// Read so much before the end of what is covered again, for what arrived late: 30d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    deep: Option<Duration>,
+    /// Go on, and look again each time so long: 60s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    watch: Option<Duration>,
+    /// Keep the pages, redacted, in this directory
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Take the pages from such a directory, without network and key
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["since", "until", "deep", "watch", "record"])]
+    replay: Option<PathBuf>,
+    /// Also write the summary as JSON to this file; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    summary_json: Option<PathBuf>,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(Error::usage("the period is empty: --since is not before --until"));
+    }
+    Key::keep_out_of_core_files();
+    let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
+    // Keys first: without one nothing is created.
+    let asked = match &args.replay {
+        Some(folder) => Asked::Replay(recordings(folder, &args.names)?),
+        None => Asked::Servers(servers(app, &args.names)?),
+    };
+    let lake = app.open_or_create_lake()?;
+    let (policy, redaction_version) = app.policy(&lake)?;
+    let sources = match asked {
+        Asked::Replay(sources) => sources,
+        Asked::Servers(servers) => {
+            let folder = lake.pull_folder();
+            let connect = |(source, client): (ApiSource, Client)| connect(&options, &folder, &args, source, client);
+            servers.into_iter().map(connect).collect::<Result<_>>()?
+        }
+    };
+    let signals =
+        Signals::watch(app, "stopping after this page; again stops at once. The same command goes on from there.");
+    let show = Show::new(app.screen);
+    let tell = show.clone();
+    let run = PullRun {
+        lake,
+        policy,
+        redaction_version,
+        clock: app.clock,
+        options,
+        scope: Scope {
+            since_ms: args.since,
+            until_ms: args.until,
+            deep_ms: args.deep.map(|deep| deep.as_millis() as i64),
+        },
+        watch: args.watch,
+        stop: Stop::new(signals.stop.clone()),
+        tell: Arc::new(move |event| tell.show(event)),
+    };
+    let pulled = app.wait(async move { Ok(pull(run, sources).await) });
+    show.bar.end();
+    let (summary, error) = pulled?;
+    if !summary.sources.is_empty() {
+        say(&app.screen, &summary);
+    }
+    if let Some(path) = args.summary_json {
+        write_summary(&app.screen, &path, &summary)?;
+    }
+    match error {
+        Some(error) => Err(error),
+        None if summary.is_interrupted => Ok(signals.exit_code()),
+        None => Ok(0),
+    }
+}
+
+enum Asked {
+    Servers(Vec<(ApiSource, Client)>),
+    Replay(Vec<PullSource>),
+}
+
+/// The sources that are meant, each with a client that has its key.
+fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
+    let mut sources = app.config.sources()?;
+    if sources.is_empty() {
+        return Err(Error::usage("the configuration names no source to pull").hint(
+            "write into auditlake.toml: [[source]] name = \"prod\", base_url = \"https://api.elevenlabs.io\", \
+             key = { env = \"ELEVENLABS_API_KEY\" }",
+        ));
+    }
+    let known: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    if let Some(wrong) = names.iter().find(|name| !known.contains(name)) {
+        let error = Error::usage(format!("the configuration names no source `{wrong}`"));
+        return Err(match super::nearest(wrong, known.iter().map(String::as_str)) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
+            None => error.hint(format!("it has {}", known.join(", "))),
+        });
+    }
+    sources.retain(|source| names.is_empty() || names.contains(&source.name));
+    let (limits, clock) = (app.config.limits(), app.clock);
+    sources
+        .into_iter()
+        .map(|source| {
+            let origin = source.key.clone();
+            let key = match origin {
+                KeySource::Environment(variable) => from_environment(&variable)?,
+                KeySource::File(path) => Key::from_file(&path)?,
+                KeySource::Command(words) => app.wait(async move { Key::from_command(&words).await })?,
+            };
+            let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
+            Ok((source, client))
+        })
+        .collect()
+}
+
+fn from_environment(variable: &str) -> Result<Key> {
+    match std::env::var(variable) {
+        Ok(text) => Key::new(&text, variable),
+        Err(std::env::VarError::NotPresent) => {
+            Err(Error::usage(format!("cannot get the API key: the environment has no {variable}")))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => Key::new("\u{fffd}", variable),
+    }
+}
+
+fn connect(options: &PullOptions, folder: &Path, args: &Args, source: ApiSource, client: Client) -> Result<PullSource> {
+    let since_ms = source
+        .since
+        .as_deref()
+        .map(instant)
+        .transpose()
+        .map_err(|wrong| Error::usage(format!("source `{}`: cannot read `since`", source.name)).hint(wrong))?;
+    let place = folder.join(format!("{}.budget", source.user));
+    let budget = Budget::new(place, source.requests_per_minute, options.max_wait * 2);
+    let origin = Origin::Server { client: Box::new(client), budget };
+    Ok(PullSource { name: source.name, origin, since_ms, record: args.record.clone() })
+}
+
+/// The recorded sources that are meant.
+fn recordings(folder: &Path, names: &[String]) -> Result<Vec<PullSource>> {
+    let cannot = || format!("cannot replay {}", folder.display());
+    let mut names = names.to_vec();
+    if names.is_empty() {
+        for entry in std::fs::read_dir(folder).context(Kind::Usage, cannot)? {
+            let entry = entry.context(Kind::Unavailable, cannot)?;
+            if entry.path().is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+    }
+    if names.is_empty() {
+        return Err(Error::usage(format!("{}: nothing was recorded there", cannot())));
+    }
+    let open = |name: String| {
+        let origin = Origin::Recording(Recording::open(folder, &name)?);
+        Ok(PullSource { name, origin, since_ms: None, record: None })
+    };
+    names.into_iter().map(open).collect()
+}
+
+/// Shows what a run tells.
+#[derive(Clone)]
+struct Show {
+    screen: Screen,
+    bar: Arc<Share>,
+    began: Arc<Mutex<Option<(Instant, f64)>>>,
+}
+
+impl Show {
+    fn new(screen: Screen) -> Show {
+        Show { screen, bar: Arc::new(Share::start(&screen)), began: Arc::default() }
+    }
+
+    fn show(&self, event: &Event<'_>) {
+        match event {
+            Event::Page { source, progress } => {
+                let (done, text) = self.progress(source, progress);
+                self.bar.tell(done, &text);
+            }
+            Event::Waiting { source, wait, why } if *wait >= WORTH_A_LINE => {
+                self.bar.say(&self.screen, format!("{source}: {why}; waiting {} s", wait.as_secs()));
+            }
+            Event::Waiting { .. } => {}
+            Event::Note { source: "", text } => self.bar.say(&self.screen, text),
+            Event::Note { source, text } => self.bar.say(&self.screen, format!("{source}: {text}")),
+            Event::Round { source, summary } => {
+                let until = summary.covered_until.as_deref().unwrap_or("nothing");
+                let accepted = count(summary.counts.accepted);
+                self.bar.tell(1.0, &format!("{source}: {accepted} new so far, covered until {until}"));
+            }
+        }
+    }
+
+    /// The share that is done, and in words entries, pages, rate and time left. Both are told from where the first
+    /// entries came: before, there may be half a century of nothing.
+    fn progress(&self, source: &str, progress: &PullProgress) -> (f64, String) {
+        let PullProgress { pages, received, done, .. } = progress;
+        if *received == 0 {
+            return (0.0, format!("{source}: looking for the first entries, {pages} pages"));
+        }
+        let mut began = self.began.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let (since, before) = *began.get_or_insert((Instant::now(), *done));
+        let seconds = since.elapsed().as_secs_f64().max(0.001);
+        let share = if before < 1.0 { (done - before) / (1.0 - before) } else { 1.0 };
+        let left = if share > 0.0 {
+            let left = (seconds * (1.0 - share) / share).clamp(0.0, 1e9);
+            format!(", about {} left", span(Duration::from_secs_f64(left)))
+        } else {
+            String::new()
+        };
+        let rate = *received as f64 / seconds;
+        (share, format!("{source}: {} entries, {} pages, {rate:.0}/s{left}", count(*received), count(*pages)))
+    }
+}
+
+/// Prints what a run did.
+fn say(screen: &Screen, summary: &PullSummary) {
+    for source in &summary.sources {
+        let SourcePull { name, state, .. } = source;
+        let until = source.covered_until.as_deref().map_or(String::new(), |until| format!(", covered until {until}"));
+        let state = if state == "complete" { String::new() } else { format!(" {state},") };
+        let (pages, requests) = (count(source.pages), count(source.requests));
+        screen.say(format!("{name}:{state} {pages} pages in {requests} requests{until}"));
+        if source.late > 0 {
+            screen.say(format!("{name}: {} entries arrived late", count(source.late)));
+        }
+        if source.outside > 0 {
+            let outside = count(source.outside);
+            screen.say(format!("warning: {name}: {outside} entries are not of the time that was asked for; kept"));
+        }
+    }
+    let counts = &summary.counts;
+    screen.say(format!(
+        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
+        count(counts.read),
+        count(counts.accepted),
+        count(counts.duplicate),
+        count(counts.rejected),
+        count(counts.blank)
+    ));
+}
+
+fn write_summary(screen: &Screen, path: &Path, summary: &PullSummary) -> Result<()> {
+    let text = serde_json::to_string(summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
+    match path.as_os_str() == "-" {
+        true => screen.print(&text),
+        false => std::fs::write(path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display())),
+    }
+}
+
+/// Different in each process; that it is, is all that counts.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => u64::from(std::process::id()),
+    }
+}

@@ -1,0 +1,283 @@
+//! What was pulled and is not in the ledger yet, and when it goes there.
+//!
+//! A part of a walk is written with its rows, its counts and its cursor in one entry. A poll that brings nothing new
+//! is only counted: it waits here, and goes into the next entry together with others like it. An entry of its own it
+//! gets when a quarter of an hour of silence has come together, so that silence is provable and costs four entries an
+//! hour at most. A process that ends before that loses nothing but the knowledge that it looked; the next one looks
+//! again.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::take::{Order, Taken, take};
+use super::{Shared, SourcePull};
+use crate::decode::Decoder;
+use crate::error::Result;
+use crate::lake::{Arrived, Batch, COMPLETE, Counts, Interval, Mark, Poll, PullState, SourceRange, Writer, cover};
+use crate::source::Page;
+
+/// Polls without anything new are told so often, at most.
+const QUIET_MS: i64 = 15 * 60 * 1000;
+/// The state of a walk that goes on.
+pub(super) const OPEN: &str = "open";
+
+/// The pages of one source that wait for the next entry.
+pub(super) struct Gather {
+    name: Arc<str>,
+    url: String,
+    limit: u32,
+    decoder: Decoder,
+    batch: Batch,
+    /// The walk at hand since the last entry.
+    poll: Poll,
+    order: Order,
+    /// Whether the poll at hand has to be told, be it only its failure.
+    is_begun: bool,
+    /// Polls without anything new.
+    held: Vec<SourceRange>,
+    /// Lines of which it is known that they are duplicates, and whose rows are dropped.
+    folded: u64,
+    /// Entries and bytes so far; the places of rows.
+    line: u64,
+    offset: u64,
+    /// Keyed hashes of lines that were rejected before.
+    known: HashSet<i64>,
+    /// Pages that wait for a decision, and when the oldest of them came.
+    waiting: u64,
+    since_ms: Option<i64>,
+}
+
+impl Gather {
+    pub fn new(name: Arc<str>, url: String, limit: u32, decoder: Decoder, state: Option<&PullState>) -> Gather {
+        let rejects = state.map(|state| state.rejects.as_slice()).unwrap_or_default();
+        // Printed as the bits of an i64.
+        let known = rejects.iter().filter_map(|digest| u64::from_str_radix(digest, 16).ok()).map(|bits| bits as i64);
+        Gather {
+            name,
+            url,
+            limit,
+            decoder,
+            batch: Batch::default(),
+            poll: Poll::default(),
+            order: Order::default(),
+            is_begun: false,
+            held: Vec::new(),
+            folded: 0,
+            line: 0,
+            offset: 0,
+            known: known.collect(),
+            waiting: 0,
+            since_ms: None,
+        }
+    }
+
+    /// A walk of a window begins, or is taken up again; `began_ms` is when its first page was asked for.
+    pub fn begin(&mut self, url: Option<&str>, window: &Interval, began_ms: i64) {
+        // Requests that found a window to be too large belong to the piece that is asked for instead.
+        let looks = if self.is_begun && self.poll.pages == 0 { self.poll.requests } else { 0 };
+        self.poll = Poll { requests: looks, ..self.fresh(window, began_ms) };
+        if let Some(url) = url {
+            self.poll.url = url.to_string();
+        }
+        self.order = Order::default();
+        self.is_begun = true;
+    }
+
+    fn fresh(&self, window: &Interval, began_ms: i64) -> Poll {
+        Poll {
+            url: self.url.clone(),
+            from_ms: window.from_ms,
+            to_ms: window.to_ms,
+            started_ms: began_ms,
+            ended_ms: began_ms,
+            limit: self.limit,
+            ..Poll::default()
+        }
+    }
+
+    /// Requests that were made for the poll at hand, whatever came of them.
+    pub fn requested(&mut self, requests: u64) {
+        self.poll.requests += requests;
+    }
+
+    /// Pages that wait for a decision.
+    pub fn pages(&self) -> u64 {
+        self.waiting
+    }
+
+    /// How long the oldest page has waited.
+    pub fn age_ms(&self, now_ms: i64) -> i64 {
+        self.since_ms.map_or(0, |since| now_ms.saturating_sub(since))
+    }
+
+    /// Takes in a page; the keyed hashes of its entries, and how many of them are not of the window.
+    pub fn take(&mut self, shared: &Shared, page: Page, now_ms: i64) -> Result<(Vec<i64>, u64)> {
+        let window = self.poll.window();
+        let place = (self.line, self.offset);
+        let bytes = page.bytes.len() as u64;
+        let Taken { worked, digests, repeated, outside, order } =
+            take(&shared.worker, &mut self.decoder, page, &window, place, &self.known)?;
+        self.line += digests.len() as u64;
+        self.offset += bytes;
+        self.since_ms.get_or_insert(now_ms);
+        self.order.follow(order);
+        let poll = &mut self.poll;
+        poll.ended_ms = now_ms;
+        poll.pages += 1;
+        poll.received += digests.len() as u64;
+        poll.duplicate += repeated;
+        poll.outside += outside;
+        let batch = &mut self.batch;
+        batch.read += worked.read;
+        batch.repeated += repeated;
+        for events in worked.events {
+            batch.events.push(Arrived { source: self.name.clone(), events });
+        }
+        for mut reject in worked.rejects {
+            reject.source = self.name.to_string();
+            self.known.insert(reject.digest);
+            batch.rejects.push(reject);
+        }
+        for (rule, count) in worked.redacted.iter() {
+            *batch.redacted.entry(rule.to_string()).or_default() += count;
+        }
+        add(&mut batch.drift, worked.drift);
+        self.waiting += 1;
+        Ok((digests, outside))
+    }
+
+    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand stands,
+    /// `cursor` where it goes on.
+    pub async fn settle(
+        &mut self,
+        shared: &Shared,
+        summary: &mut SourcePull,
+        state: &str,
+        cursor: Option<String>,
+    ) -> Result<()> {
+        if !self.is_begun || (state == OPEN && self.waiting == 0) {
+            return Ok(());
+        }
+        let window = self.poll.window();
+        self.poll.polls = u64::from(state != OPEN);
+        self.poll.cursor = cursor;
+        self.poll.order = self.order.name().to_string();
+        let range = self.range(state);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.read += self.folded;
+        batch.repeated += self.folded;
+        batch.redaction_version.clone_from(&shared.redaction_version);
+        let now_ms = shared.clock.now_ms();
+        let mut writer = shared.writer.lock().await;
+        let counts = writer.weigh(&batch).await?;
+        let is_silent = counts.accepted == 0 && counts.rejected == 0;
+        if is_silent && !self.is_due(&writer, &range, now_ms, shared.options.batch_pages) {
+            self.hold(state, range);
+            let new = less(counts, self.folded);
+            self.folded += new.read;
+            summary.counts.add(&new);
+        } else {
+            batch.sources = std::mem::take(&mut self.held);
+            push(&mut batch.sources, range, is_silent);
+            let receipt = writer.commit(batch).await?;
+            self.known.extend(receipt.reject_digests);
+            summary.counts.add(&less(receipt.counts, std::mem::take(&mut self.folded)));
+            summary.entries += 1;
+            summary.last_sequence = Some(receipt.sequence);
+            summary.late += receipt.late;
+            self.poll = self.fresh(&window, self.poll.started_ms);
+        }
+        drop(writer);
+        (self.waiting, self.since_ms) = (0, None);
+        self.is_begun = state == OPEN;
+        Ok(())
+    }
+
+    /// Keeps the account of a poll without anything new; its rows are gone.
+    fn hold(&mut self, state: &str, mut range: SourceRange) {
+        // Everything that it received was there before.
+        self.poll.duplicate = self.poll.received;
+        if let Some(poll) = range.poll.as_mut().filter(|_| state != OPEN) {
+            poll.duplicate = poll.received;
+            push(&mut self.held, range, true);
+        }
+    }
+
+    /// Whether silence has lasted long enough to be told.
+    fn is_due(&self, writer: &Writer, range: &SourceRange, now_ms: i64, batch_pages: u64) -> bool {
+        let Some(known) = writer.lake().state().pulls.get(&*self.name) else { return true };
+        let is_quiet = now_ms.saturating_sub(known.last_ms) >= QUIET_MS;
+        let polls = self.held.iter().chain([range]);
+        if range.state != COMPLETE {
+            return is_quiet;
+        }
+        let mut gained_ms = 0_i64;
+        let mut covered = known.clone();
+        for window in polls.clone().filter_map(|range| range.poll.as_ref()).map(Poll::window) {
+            let holes = covered.holes(window);
+            let length = |hole: &Interval| hole.to_ms.saturating_sub(hole.from_ms.unwrap_or(i64::MIN));
+            gained_ms = holes.iter().map(length).fold(gained_ms, i64::saturating_add);
+            cover(&mut covered.covered, window);
+        }
+        let pages: u64 = polls.filter_map(|range| range.poll.as_ref()).map(|poll| poll.pages).sum();
+        gained_ms >= QUIET_MS && (is_quiet || pages >= batch_pages)
+    }
+
+    fn range(&self, state: &str) -> SourceRange {
+        let received = self.poll.received;
+        SourceRange {
+            kind: "api".to_string(),
+            name: self.name.to_string(),
+            from: Mark { line: self.line - received.min(self.line), ..Mark::default() },
+            to: Mark { line: self.line, ..Mark::default() },
+            state: state.to_string(),
+            poll: Some(self.poll.clone()),
+            ..SourceRange::default()
+        }
+    }
+}
+
+/// Adds a poll; one without anything new is told together with those before it.
+fn push(ranges: &mut Vec<SourceRange>, range: SourceRange, is_silent: bool) {
+    if let Some(next) = range.poll.as_ref().filter(|_| is_silent && range.state == COMPLETE)
+        && let Some(last) = ranges.last_mut()
+        && let Some(poll) = last.poll.as_mut().filter(|last| touches(last, next))
+    {
+        join(poll, next);
+        last.to = range.to;
+        return;
+    }
+    ranges.push(range);
+}
+
+fn touches(a: &Poll, b: &Poll) -> bool {
+    let mut both = vec![a.window()];
+    cover(&mut both, b.window());
+    both.len() == 1 && a.url == b.url && a.limit == b.limit
+}
+
+fn join(last: &mut Poll, next: &Poll) {
+    last.from_ms = last.from_ms.and_then(|from| next.from_ms.map(|next| next.min(from)));
+    last.to_ms = last.to_ms.max(next.to_ms);
+    last.ended_ms = next.ended_ms;
+    last.polls += next.polls;
+    last.requests += next.requests;
+    last.pages += next.pages;
+    last.received += next.received;
+    last.duplicate += next.duplicate;
+    last.outside += next.outside;
+    if last.order != next.order {
+        last.order = "mixed".to_string();
+    }
+}
+
+/// Counts without lines that were counted before, as duplicates.
+fn less(counts: Counts, duplicates: u64) -> Counts {
+    Counts { read: counts.read - duplicates, duplicate: counts.duplicate - duplicates, ..counts }
+}
+
+fn add(total: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>) {
+    for (name, count) in more {
+        *total.entry(name).or_default() += count;
+    }
+}

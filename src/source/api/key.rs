@@ -1,0 +1,211 @@
+//! The API key: read from where the configuration says, and shown nowhere.
+//!
+//! It is never an argument, so `ps` does not show it; it has no `Display`, and its `Debug` is a constant; the header
+//! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got. Core files:
+//! `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter`
+//! to dump none of its memory; elsewhere that is left to the system's limits.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use memchr::memmem;
+use reqwest::header::HeaderValue;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use crate::error::{Context, Error, Kind, Result};
+
+/// Longer is no key, but a file or a program that was named by mistake.
+const MAX_BYTES: usize = 4096;
+/// A program that asks somebody for a password has so long; one that hangs must not hang a scheduled job.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+/// Stands where the key stood. Its form is that of all redactions but for the digits: they would tell whose key it is.
+const PLACEHOLDER: &[u8] = b"[REDACTED:api-key]";
+
+/// Where a key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// The name of an environment variable, which the command line reads.
+    Environment(String),
+    /// Readable by its owner only.
+    File(PathBuf),
+    /// A program and its arguments; the first line it prints.
+    Command(Vec<String>),
+}
+
+/// An API key.
+#[derive(Clone)]
+pub struct Key(String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl Key {
+    /// Takes the key out of `text`, which came from `origin`; white space around it is dropped.
+    pub fn new(text: &str, origin: &str) -> Result<Key> {
+        let text = text.trim();
+        // What is wrong with it is told without showing it.
+        let wrong = match () {
+            () if text.is_empty() => "it is empty",
+            () if text.len() > MAX_BYTES => "it is too long for a key",
+            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => "it is not one word of visible ASCII",
+            () => return Ok(Key(text.to_string())),
+        };
+        Err(Error::usage(format!("cannot use the API key from {origin}: {wrong}")))
+    }
+
+    /// Reads a file that nobody but its owner can read.
+    pub fn from_file(path: &Path) -> Result<Key> {
+        let origin = path.display().to_string();
+        let cannot = || format!("cannot read the API key from {origin}");
+        let mut file = File::open(path).context(Kind::Usage, cannot)?;
+        let metadata = file.metadata().context(Kind::Usage, cannot)?;
+        if !metadata.is_file() {
+            return Err(Error::usage(format!("{}: it is not a file", cannot())));
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = metadata.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                return Err(Error::usage(format!("{}: others may read or write it (mode {mode:04o})", cannot()))
+                    .hint(format!("chmod 600 {origin}")));
+            }
+        }
+        let mut bytes = Vec::new();
+        file.by_ref().take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
+        Key::new(&String::from_utf8_lossy(&bytes), &origin)
+    }
+
+    /// Runs a program, without a shell, and takes the first line that it prints.
+    pub async fn from_command(command: &[String]) -> Result<Key> {
+        let [program, arguments @ ..] = command else {
+            return Err(Error::usage("cannot run the command for the API key: it is empty"));
+        };
+        let cannot = || format!("cannot get the API key from `{program}`");
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context(Kind::Usage, cannot)?;
+        let mut output = Vec::new();
+        let run = async {
+            if let Some(stdout) = child.stdout.take() {
+                stdout.take(MAX_BYTES as u64 + 2).read_to_end(&mut output).await?;
+            }
+            child.wait().await
+        };
+        let status = match tokio::time::timeout(COMMAND_LIMIT, run).await {
+            Ok(status) => status.context(Kind::Unavailable, cannot)?,
+            Err(_) => {
+                let seconds = COMMAND_LIMIT.as_secs();
+                return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
+            }
+        };
+        if !status.success() {
+            return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
+        }
+        let text = String::from_utf8_lossy(&output);
+        Key::new(text.lines().next().unwrap_or_default(), &format!("`{program}`"))
+    }
+
+    /// The header's value, which no log shows.
+    pub(super) fn header(&self) -> Result<HeaderValue> {
+        let mut value =
+            HeaderValue::from_str(&self.0).map_err(|_| Error::usage("the API key cannot stand in a header"))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    /// Takes the key out of what somebody sent.
+    pub fn scrub(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let finder = memmem::Finder::new(self.0.as_bytes());
+        if finder.find(&bytes).is_none() {
+            return bytes;
+        }
+        let mut clean = Vec::with_capacity(bytes.len());
+        let mut from = 0;
+        for at in finder.find_iter(&bytes) {
+            clean.extend_from_slice(&bytes[from..at]);
+            clean.extend_from_slice(PLACEHOLDER);
+            from = at + self.0.len();
+        }
+        clean.extend_from_slice(&bytes[from..]);
+        clean
+    }
+
+    /// As [`Key::scrub`], for words of our own and of libraries.
+    pub fn scrub_text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.scrub(text.as_bytes().to_vec())).into_owned()
+    }
+
+    /// Keeps the process's memory out of core files from here on, where that can be had.
+    pub fn keep_out_of_core_files() {
+        if cfg!(target_os = "linux")
+            && let Err(error) = std::fs::write("/proc/self/coredump_filter", "0")
+        {
+            tracing::warn!(%error, "cannot keep the memory out of core files; forbid them with `ulimit -c 0`");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_word_and_never_shows() {
+        let key = Key::new(" k-123 \n", "x").unwrap();
+        assert_eq!(format!("{key:?}"), "Key");
+        assert!(key.header().unwrap().is_sensitive());
+        for wrong in ["", " \n", "two words", "schlüssel", &"k".repeat(5000)] {
+            let error = Key::new(wrong, "VARIABLE").unwrap_err().to_string();
+            assert!(error.contains("VARIABLE"), "{error}");
+            assert!(wrong.trim().is_empty() || !error.contains(wrong.trim()), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_sends_back_is_scrubbed() {
+        let key = Key::new("abcab", "x").unwrap();
+        assert_eq!(key.scrub_text("abcabcab abcab"), "[REDACTED:api-key]cab [REDACTED:api-key]");
+        assert_eq!(key.scrub_text("abca"), "abca");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        std::fs::write(&file, "k-123\n").unwrap();
+        for (mode, is_fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o660, false)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = Key::from_file(&file);
+            assert_eq!(read.is_ok(), is_fine, "{mode:o}");
+            if let Err(error) = read {
+                assert_eq!(error.kind(), Kind::Usage);
+                assert!(error.hint_text().unwrap().contains("chmod 600"));
+            }
+        }
+        assert!(Key::from_file(dir.path()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_command_gives_its_first_line() {
+        let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
+        assert_eq!(Key::from_command(&words("printf|k-1\\nsecond\\n")).await.unwrap().0, "k-1");
+        assert!(Key::from_command(&words("false")).await.is_err());
+        assert!(Key::from_command(&words("no-such-program-here")).await.is_err());
+        assert!(Key::from_command(&[]).await.is_err());
+    }
+}
