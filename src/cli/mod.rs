@@ -9,6 +9,7 @@ mod redact;
 mod report;
 mod rows;
 mod schema;
+mod scope;
 mod screen;
 mod shell;
 mod sql;

@@ -3,6 +3,7 @@
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, source, sql};
+use crate::{ingest, report, source, sql};
 
 const DEFAULT: &str = include_str!("default.toml");
 /// Read from the working directory when no file is named.
@@ -56,6 +57,9 @@ struct Redact {
 #[serde(deny_unknown_fields)]
 struct Sql {
     memory_mib: usize,
+    spill_folder: String,
+    spill_mib: u64,
+    timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -114,7 +118,14 @@ impl Config {
             0 => machine_memory().map(|bytes| bytes / 2),
             mib => Some(mib << 20),
         };
-        sql::Options { memory_limit: memory, as_of: None }
+        sql::Options {
+            memory_limit: memory,
+            spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
+            spill_limit: Some(self.sql.spill_mib << 20),
+            timeout: Some(self.sql.timeout_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            conventions: Some(Arc::new(report::Conventions::default())),
+            ..sql::Options::default()
+        }
     }
 
     pub fn reports(&self) -> Option<&Path> {

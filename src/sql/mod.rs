@@ -7,14 +7,24 @@
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes
 //! through the guard: it is read only and reaches nothing but the lake.
 
+mod bind;
+mod conventions;
+mod engine;
 mod error;
 mod functions;
 mod guard;
 mod labels;
 mod ledger_table;
+mod options;
+mod prune;
 mod registry;
+mod rows;
 mod session;
 mod table;
 mod views;
 
-pub use session::{ColumnInfo, Options, Params, Rows, Session, TableInfo};
+pub use bind::{Params, parse_param};
+pub use conventions::Conventions;
+pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use rows::Rows;
+pub use session::{ColumnInfo, Session, TableInfo};

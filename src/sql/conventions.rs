@@ -1,0 +1,121 @@
+//! Views that another module defines: `report` has the catalogue's conventions, and stands above this module.
+//!
+//! They are made when a statement names them, plainly (`account_state`: with all events the session sees) or as a
+//! function of a time (`account_state('2026-03-01')`: with no event after it). The trait has one implementation; it is
+//! here so that SQL users get the very definitions that reports use without a second copy of them below.
+
+use std::fmt::Debug;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::TableProvider;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, TableAlias, TableFactor, TableFunctionArgs,
+    TypedString, Value, VisitMut, VisitorMut,
+};
+
+use super::options::parse_time;
+use crate::error::{Error, Result};
+
+/// The views of another module.
+#[async_trait]
+pub trait Conventions: Debug + Send + Sync {
+    /// Name and purpose of each view.
+    fn list(&self) -> Vec<(String, String)>;
+
+    /// The view over the tables of `context`, with no event after `as_of_us`.
+    async fn make(&self, name: &str, as_of_us: Option<i64>, context: &SessionContext)
+    -> Result<Arc<dyn TableProvider>>;
+}
+
+/// A convention that a statement names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Named {
+    pub view: String,
+    pub as_of_us: Option<i64>,
+}
+
+impl Named {
+    /// The name under which it is registered: the view's own, or one that nobody types.
+    pub fn table(&self) -> String {
+        match self.as_of_us {
+            Some(time_us) => format!("{}@{time_us}", self.view),
+            None => self.view.clone(),
+        }
+    }
+}
+
+/// Finds the conventions that a statement names, and puts the tables they will be in place of their calls.
+pub fn find<T: VisitMut>(statement: &mut T, is_known: &dyn Fn(&str) -> bool) -> Result<Vec<Named>> {
+    let mut finder = Finder { is_known, found: Vec::new() };
+    match statement.visit(&mut finder) {
+        ControlFlow::Continue(()) => Ok(finder.found),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Finder<'a> {
+    is_known: &'a dyn Fn(&str) -> bool,
+    found: Vec<Named>,
+}
+
+impl VisitorMut for Finder<'_> {
+    type Break = Error;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let TableFactor::Table { name, alias, args, .. } = factor else { return ControlFlow::Continue(()) };
+        let Some(view) = single(name).filter(|view| (self.is_known)(view)) else { return ControlFlow::Continue(()) };
+        let mut named = Named { view, as_of_us: None };
+        if let Some(arguments) = args.take() {
+            match as_of(&named.view, &arguments) {
+                Ok(time_us) => named.as_of_us = time_us,
+                Err(error) => return ControlFlow::Break(error),
+            }
+            *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', named.table()))]);
+            // Columns are named after what was written.
+            alias.get_or_insert_with(|| TableAlias {
+                explicit: true,
+                name: Ident::with_quote('"', named.view.clone()),
+                columns: Vec::new(),
+                at: None,
+            });
+        }
+        if !self.found.contains(&named) {
+            self.found.push(named);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The name, when it is one word.
+fn single(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [ObjectNamePart::Identifier(ident)] if ident.quote_style.is_none() => Some(ident.value.to_lowercase()),
+        [ObjectNamePart::Identifier(ident)] => Some(ident.value.clone()),
+        _ => None,
+    }
+}
+
+fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
+    let wrong = || {
+        Error::input(format!("`{view}()` takes one time, as text"))
+            .hint(format!("{view}('2026-03-01'), or {view} alone for all events"))
+    };
+    let value = match arguments.args.as_slice() {
+        [] => return Ok(None),
+        [
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value))
+            | FunctionArg::Named { arg: FunctionArgExpr::Expr(value), .. },
+        ] => value,
+        _ => return Err(wrong()),
+    };
+    match value {
+        Expr::Value(value) | Expr::TypedString(TypedString { value, .. }) => match &value.value {
+            Value::SingleQuotedString(text) => parse_time(text).map(Some),
+            _ => Err(wrong()),
+        },
+        _ => Err(wrong()),
+    }
+}
