@@ -11,6 +11,7 @@ mod bind;
 mod conventions;
 mod engine;
 mod error;
+mod floor;
 mod functions;
 mod guard;
 mod labels;
@@ -21,6 +22,8 @@ mod registry;
 mod rows;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub use bind::{Params, parse_param};

@@ -20,7 +20,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
@@ -35,6 +35,8 @@ use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+
+use super::floor::implied;
 
 /// Footers asked for at once; a local disk answers in microseconds, an object store in milliseconds.
 const READS_AT_ONCE: usize = 16;
@@ -56,19 +58,21 @@ enum Node {
 }
 
 impl LeafFilter {
-    /// What can be asked of nested leaves; `None` when the engine's own pruning sees all there is.
+    /// What can be asked of nested leaves and rounded times; `None` when the engine's own pruning sees all there is.
     pub fn new(state: &dyn Session, schema: &Schema, filters: &[Expr]) -> Result<Option<LeafFilter>> {
         let mut leaves = Vec::new();
         schema.fields().iter().for_each(|field| collect("", field, &mut leaves));
         let flat = Arc::new(Schema::new(leaves));
         let columns = DFSchema::try_from(flat.as_ref().clone())?;
         let mut nodes = Vec::new();
-        let mut is_nested = false;
+        let mut is_hidden = false;
         for filter in filters {
-            let filter = flatten(filter.clone(), &flat, &mut is_nested)?;
+            let implied = implied(filter);
+            is_hidden |= implied.is_some();
+            let filter = flatten(implied.unwrap_or_else(|| filter.clone()), &flat, &mut is_hidden)?;
             nodes.extend(node(state, &filter, &flat, &columns));
         }
-        Ok((is_nested && !nodes.is_empty()).then_some(LeafFilter { root: Node::And(nodes), flat }))
+        Ok((is_hidden && !nodes.is_empty()).then_some(LeafFilter { root: Node::And(nodes), flat }))
     }
 
     /// Drops files without a row group that may match; the others know which of theirs to read.
@@ -167,16 +171,12 @@ fn collect(prefix: &str, field: &Field, into: &mut Vec<Field>) {
 
 /// Puts the path of a leaf in place of the calls that reach it. What reaches no leaf stays, and cannot be planned over
 /// the flat schema: such a part is asked nothing.
-fn flatten(filter: Expr, flat: &Schema, is_nested: &mut bool) -> Result<Expr> {
+fn flatten(filter: Expr, flat: &Schema, is_hidden: &mut bool) -> Result<Expr> {
     let flattened = filter.transform_down(|expr| {
         Ok(match path_of(&expr) {
             Some(path) if flat.field_with_name(&path).is_ok() => {
-                *is_nested |= path.contains('.');
-                Transformed::new(
-                    Expr::Column(Column::new_unqualified(path)),
-                    true,
-                    datafusion::common::tree_node::TreeNodeRecursion::Jump,
-                )
+                *is_hidden |= path.contains('.');
+                Transformed::new(Expr::Column(Column::new_unqualified(path)), true, TreeNodeRecursion::Jump)
             }
             _ => Transformed::no(expr),
         })

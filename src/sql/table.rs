@@ -27,6 +27,7 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::floor::implied;
 use super::prune::LeafFilter;
 use super::registry::lake_url;
 use crate::lake::{FileEntry, data_path};
@@ -86,7 +87,11 @@ impl LakeTable {
             .iter()
             .map(|file| (file.clone(), Arc::new(self.statistics_of(std::slice::from_ref(file)))))
             .collect();
-        let Some(filter) = filters.iter().cloned().reduce(Expr::and) else { return Ok(all) };
+        let Some(filter) =
+            filters.iter().map(|filter| implied(filter).unwrap_or_else(|| filter.clone())).reduce(Expr::and)
+        else {
+            return Ok(all);
+        };
         let predicate = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
         // What cannot be turned into a question about statistics prunes nothing.
         let Ok(predicate) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).try_build(predicate) else {
