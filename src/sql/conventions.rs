@@ -47,43 +47,41 @@ impl Named {
     }
 }
 
-/// Finds the conventions that a statement names, and puts the tables they will be in place of their calls.
-pub fn find<T: VisitMut>(statement: &mut T, is_known: &dyn Fn(&str) -> bool) -> Result<Vec<Named>> {
-    let mut finder = Finder { is_known, found: Vec::new() };
-    match statement.visit(&mut finder) {
-        ControlFlow::Continue(()) => Ok(finder.found),
+/// Puts other tables in place of those that a statement names; columns stay named after what was written.
+///
+/// `other` gets the name and the arguments, if it is called as a function, and gives the name of the table to take.
+pub fn replace<T: VisitMut>(statement: &mut T, other: &mut Replace<'_>) -> Result<()> {
+    match statement.visit(&mut Replacer { other }) {
+        ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-struct Finder<'a> {
-    is_known: &'a dyn Fn(&str) -> bool,
-    found: Vec<Named>,
+pub type Replace<'a> = dyn FnMut(&str, Option<&TableFunctionArgs>) -> Result<Option<String>> + 'a;
+
+struct Replacer<'a, 'b> {
+    other: &'a mut Replace<'b>,
 }
 
-impl VisitorMut for Finder<'_> {
+impl VisitorMut for Replacer<'_, '_> {
     type Break = Error;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         let TableFactor::Table { name, alias, args, .. } = factor else { return ControlFlow::Continue(()) };
-        let Some(view) = single(name).filter(|view| (self.is_known)(view)) else { return ControlFlow::Continue(()) };
-        let mut named = Named { view, as_of_us: None };
-        if let Some(arguments) = args.take() {
-            match as_of(&named.view, &arguments) {
-                Ok(time_us) => named.as_of_us = time_us,
-                Err(error) => return ControlFlow::Break(error),
+        let Some(written) = single(name) else { return ControlFlow::Continue(()) };
+        match (self.other)(&written, args.as_ref()) {
+            Err(error) => return ControlFlow::Break(error),
+            Ok(None) => {}
+            Ok(Some(table)) => {
+                *args = None;
+                *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', table))]);
+                alias.get_or_insert_with(|| TableAlias {
+                    explicit: true,
+                    name: Ident::with_quote('"', written),
+                    columns: Vec::new(),
+                    at: None,
+                });
             }
-            *name = ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', named.table()))]);
-            // Columns are named after what was written.
-            alias.get_or_insert_with(|| TableAlias {
-                explicit: true,
-                name: Ident::with_quote('"', named.view.clone()),
-                columns: Vec::new(),
-                at: None,
-            });
-        }
-        if !self.found.contains(&named) {
-            self.found.push(named);
         }
         ControlFlow::Continue(())
     }
@@ -98,7 +96,8 @@ fn single(name: &ObjectName) -> Option<String> {
     }
 }
 
-fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
+/// The one argument of a convention, microseconds.
+pub fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
     let wrong = || {
         Error::input(format!("`{view}()` takes one time, as text"))
             .hint(format!("{view}('2026-03-01'), or {view} alone for all events"))

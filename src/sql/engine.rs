@@ -28,6 +28,9 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
     if let Some(bytes) = options.memory_limit {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         footers = footers.min(bytes / 4);
+        // What a sort keeps back to merge its spills with must itself fit, once for each thread.
+        let kept = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *kept = (*kept).min(bytes / 16);
     }
     let mut disk = DiskManagerBuilder::default();
     if let Some(folder) = &options.spill_folder {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::prelude::SessionContext;
 
+use super::functions::{FunctionInfo, catalogue};
 use super::guard::read_only;
 use crate::error::{Error, Kind};
 use crate::schema::Ocsf;
@@ -15,16 +17,26 @@ pub struct Known {
     /// The statement.
     pub sql: String,
     pub memory_limit: Option<usize>,
+    /// For the names of functions, when one is wrong.
+    pub context: SessionContext,
 }
 
 impl Known {
     /// A column path of any table that is close to `wrong`.
     fn nearest_path(&self, wrong: &str) -> Option<String> {
-        // The engine names the last member only; the statement has the path that was meant.
-        let tail = format!(".{wrong}");
+        // The engine names one member only; the statement has the path that was meant.
+        let (tail, within) = (format!(".{wrong}"), format!(".{wrong}."));
         let mut words = self.sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
-        let meant = words.find(|word| word.ends_with(&tail)).unwrap_or(wrong);
-        self.ocsf.classes().iter().find_map(|class| class.nearest_path(meant))
+        let meant = words.find(|word| word.ends_with(&tail) || word.contains(&within)).unwrap_or(wrong);
+        self.ocsf.classes().iter().find_map(|class| {
+            // The name of a table may stand before the path.
+            let path = meant.split_once('.').filter(|(first, _)| class.attribute(first).is_none());
+            class.nearest_path(path.map_or(meant, |(_, path)| path))
+        })
+    }
+
+    fn functions(&self) -> Vec<FunctionInfo> {
+        catalogue(&self.context)
     }
 }
 
@@ -74,10 +86,86 @@ fn plan_error(text: &str, known: &Known) -> Error {
         let nearest = known.nearest_path(wrong);
         return with_nearest(Error::input(format!("no field `{wrong}`")), nearest, "`\\d TABLE` lists the columns");
     }
+    if text.contains("Dot access not supported") {
+        return index_before_dot(known);
+    }
+    if let Some(types) = text.split_once("for comparison operation ").map(|(_, types)| types) {
+        return cannot_compare(types);
+    }
+    if let Some(time) = between(text, "Error parsing timestamp from '", "'") {
+        return Error::input(format!("cannot read the time '{time}'"))
+            .hint("write '2026-01-31' or '2026-01-31T12:00:00Z'");
+    }
+    if let Some(wrong) = between(text, "Invalid function '", "'") {
+        let names: Vec<String> = known.functions().into_iter().map(|function| function.name).collect();
+        return with_nearest(
+            Error::input(format!("no function `{wrong}`")),
+            nearest(wrong, &names),
+            "`\\h` lists the functions",
+        );
+    }
+    if let Some(name) = between(text, "satisfy a call to '", "' function") {
+        let error = Error::input(format!("`{name}` cannot be called like this"));
+        return match known.functions().into_iter().find(|function| function.name == name) {
+            Some(function) => error.hint(format!("it is {}; `\\h {name}` tells more", function.signature)),
+            None => error.hint("`\\h` lists the functions"),
+        };
+    }
     if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|no| text.contains(no)) {
         return read_only();
     }
     Error::input(first_line(text))
+}
+
+/// `a[1].b` has no meaning in this dialect.
+fn index_before_dot(known: &Known) -> Error {
+    let error = Error::input("a member cannot be taken with a dot behind an index");
+    let place = known.sql.find("].").and_then(|at| {
+        let is_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | '"');
+        let begin = known.sql[..at].rfind(|c: char| !is_path(c)).map_or(0, |at| at + 1);
+        let member: String = known.sql[at + 2..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        (!member.is_empty()).then(|| (known.sql[begin..=at].to_string(), member))
+    });
+    match place {
+        Some((list, member)) => error.hint(format!("write {list}['{member}']")),
+        None => error.hint("write list[1]['member']"),
+    }
+}
+
+/// `types` is two types with an operator between them, as the engine writes them.
+fn cannot_compare(types: &str) -> Error {
+    let name = |text: &str| {
+        let known = [
+            ("Struct", "a struct"),
+            ("List", "a list"),
+            ("Timestamp", "a time"),
+            ("Date", "a date"),
+            ("Utf8", "text"),
+            ("Int", "a number"),
+            ("UInt", "a number"),
+            ("Float", "a number"),
+            ("Boolean", "true or false"),
+            ("Duration", "a length of time"),
+            ("Interval", "a length of time"),
+        ];
+        known.iter().find(|(start, _)| text.starts_with(start)).map_or("another type", |(_, name)| name)
+    };
+    let operators = [" = ", " != ", " < ", " <= ", " > ", " >= ", " IS DISTINCT FROM ", " IS NOT DISTINCT FROM "];
+    // A struct's own text has none of them; the last one stands between the two.
+    let place = operators.iter().filter_map(|operator| Some((types.rfind(operator)?, operator.len()))).max();
+    let Some((at, length)) = place else { return Error::input(first_line(types)) };
+    let (left, right) = (name(types[..at].trim()), name(types[at + length..].trim()));
+    let error = Error::input(format!("cannot compare {left} with {right}"));
+    match (left, right) {
+        ("a struct", _) | (_, "a struct") => {
+            error.hint("name one of its members, as in actor.user.uid; `\\d TABLE` lists them")
+        }
+        ("a list", _) | (_, "a list") => error.hint("use array_has(list, value), or one item: list[1]"),
+        ("a time", "a number") | ("a number", "a time") => {
+            error.hint("write a time as text: '2026-01-31', or as ago('7d')")
+        }
+        _ => error.hint("cast one of them: cast(x as varchar)"),
+    }
 }
 
 /// The name most like `wrong`, when it is like enough to be meant.

@@ -135,6 +135,7 @@ mod tests {
 
     use super::*;
     use crate::schema::Ocsf;
+    use datafusion::prelude::SessionContext;
 
     #[test]
     fn a_chain_of_operators_is_refused_and_a_long_list_is_not() {
@@ -151,6 +152,7 @@ mod tests {
             tables: Vec::new(),
             sql: String::new(),
             memory_limit: None,
+            context: SessionContext::new(),
         };
         for sql in [
             "select 1",

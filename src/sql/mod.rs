@@ -16,6 +16,7 @@ mod functions;
 mod guard;
 mod labels;
 mod ledger_table;
+mod narrow;
 mod options;
 mod prune;
 mod registry;
@@ -28,6 +29,7 @@ mod views;
 
 pub use bind::{Params, parse_param};
 pub use conventions::Conventions;
+pub use functions::FunctionInfo;
 pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
 pub use rows::Rows;
 pub use session::{ColumnInfo, Session, TableInfo};

@@ -60,6 +60,9 @@ enum Node {
 impl LeafFilter {
     /// What can be asked of nested leaves and rounded times; `None` when the engine's own pruning sees all there is.
     pub fn new(state: &dyn Session, schema: &Schema, filters: &[Expr]) -> Result<Option<LeafFilter>> {
+        if filters.is_empty() {
+            return Ok(None);
+        }
         let mut leaves = Vec::new();
         schema.fields().iter().for_each(|field| collect("", field, &mut leaves));
         let flat = Arc::new(Schema::new(leaves));

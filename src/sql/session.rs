@@ -13,18 +13,21 @@ use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::Statement;
 use object_store::ObjectStore;
 
 use super::bind::{Params, bind};
 use super::conventions::{self, Conventions, Named};
 use super::engine::context;
 use super::error::{Known, explain, nearest};
+use super::functions::FunctionInfo;
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
+use super::narrow::Narrow;
 use super::options::{AsOf, Options};
 use super::rows::{Limit, Rows, within};
 use super::table::LakeTable;
-use super::views::{View, views};
+use super::views::{View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
@@ -126,12 +129,18 @@ impl Session {
             tables: self.bound.names(),
             sql: sql.to_string(),
             memory_limit: self.bound.memory_limit,
+            context: self.bound.context.clone(),
         });
         let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
         let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names).await });
         let (plan, stream) =
             within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
         Ok(Rows::new(relabel(&stream.schema()), plan, stream, known, limit))
+    }
+
+    /// Every function and operator by name, for help and completion.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        functions::catalogue(&self.bound.context)
     }
 
     /// All tables and views, with what the ledger knows of them.
@@ -190,17 +199,44 @@ impl Bound {
         params: &Params,
         known: &Known,
     ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
-        let explained = |error| explain(error, known);
         let mut statement = guard::admit(sql, known)?;
         if let Some(inner) = guard::inner(&mut statement) {
             bind(inner, params)?;
-            let named = conventions::find(inner, &|name| self.conventions_named(name).is_some())?;
+            let mut named = Vec::new();
+            conventions::replace(inner, &mut |name, arguments| {
+                if self.conventions_named(name).is_none() {
+                    return Ok(None);
+                }
+                let as_of_us = arguments.map_or(Ok(None), |arguments| conventions::as_of(name, arguments))?;
+                let one = Named { view: name.to_string(), as_of_us };
+                let table = arguments.map(|_| one.table());
+                named.push(one);
+                Ok(table)
+            })?;
             for named in &named {
                 if let Some(conventions) = self.conventions_named(&named.view) {
                     self.make(&conventions, named).await?;
                 }
             }
         }
+        // With few columns first. Where that does not do, all of them give the right answer, or the right complaint.
+        if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
+            let view = event(&self.ocsf, &|column| narrow.has(column));
+            self.add(&narrow.table, &view).await?;
+            if let Ok(planned) = self.start(narrow.statement, known).await {
+                return Ok(planned);
+            }
+        }
+        self.start(statement, known).await
+    }
+
+    /// Plans a statement whose own tables may be views that are yet to be made.
+    async fn start(
+        &self,
+        statement: Statement,
+        known: &Known,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+        let explained = |error| explain(error, known);
         let state = self.context.state();
         let references = state.resolve_table_references(&statement).map_err(explained)?;
         let is_about_all = !guard::is_plain(&statement)
@@ -224,15 +260,20 @@ impl Bound {
     /// Registers those of the names that are views of ours and not yet known to the engine.
     async fn require(&self, names: &[String]) -> Result<()> {
         for view in self.views.iter().filter(|view| names.contains(&view.name)) {
-            let cannot = || cannot_register(&view.name);
-            if self.context.table_exist(view.name.as_str()).context(Kind::Internal, cannot)? {
-                continue;
-            }
-            let state = self.context.state();
-            let plan = state.create_logical_plan(&view.sql).await.context(Kind::Internal, cannot)?;
-            self.register(&view.name, DataFrame::new(state, plan).into_view())?;
+            self.add(&view.name, &view.sql).await?;
         }
         Ok(())
+    }
+
+    /// Registers a view, once.
+    async fn add(&self, name: &str, sql: &str) -> Result<()> {
+        let cannot = || cannot_register(name);
+        if self.context.table_exist(quoted(name)).context(Kind::Internal, cannot)? {
+            return Ok(());
+        }
+        let state = self.context.state();
+        let plan = state.create_logical_plan(sql).await.context(Kind::Internal, cannot)?;
+        self.register(name, DataFrame::new(state, plan).into_view())
     }
 
     /// The conventions, when `name` is one of them and nothing of ours.

@@ -4,6 +4,8 @@
 //! The columns follow the report catalogue's conventions C5 to C9 for one event alone: they name what the event itself
 //! carries. Resolution across events is the work of the conventions (`queries/conventions`).
 
+use std::sync::Arc;
+
 use crate::schema::{EventClass, Kind, Object, Ocsf};
 
 /// A view that is planned when a statement first names it.
@@ -16,15 +18,15 @@ pub struct View {
 /// Lists whose items have views of their own: their items are what reviewers count.
 const LISTS: [(&str, &str); 3] = [("privileges", "privilege"), ("resources", "resource"), ("policies", "policy")];
 
+/// The view over all classes.
+pub const EVENT: &str = "event";
+
 /// All views over the classes.
 pub fn views(ocsf: &Ocsf) -> Vec<View> {
-    let union = |select: fn(&EventClass) -> Option<String>| {
-        let parts: Vec<String> = ocsf.classes().iter().filter_map(|class| select(class)).collect();
-        parts.join("\nUNION ALL BY NAME\n")
-    };
+    let observables: Vec<String> = ocsf.classes().iter().filter_map(|class| observables(class)).collect();
     let mut views = vec![
-        View { name: "event".to_string(), sql: union(|class| Some(select(class))) },
-        View { name: "observable".to_string(), sql: union(observables) },
+        View { name: EVENT.to_string(), sql: event(ocsf, &|_| true) },
+        View { name: "observable".to_string(), sql: observables.join(BY_NAME) },
     ];
     for class in ocsf.classes() {
         for (list, item) in LISTS {
@@ -36,6 +38,21 @@ pub fn views(ocsf: &Ocsf) -> Vec<View> {
     views
 }
 
+/// The names of all columns of [`EVENT`].
+pub fn event_columns(ocsf: &Ocsf) -> Vec<&'static str> {
+    columns(ocsf.other()).into_iter().map(|(name, _)| name).collect()
+}
+
+const BY_NAME: &str = "\nUNION ALL BY NAME\n";
+
+/// The view [`EVENT`] with those of its columns that are wanted, and always `time`.
+///
+/// All columns of all classes take longer to plan than most statements to run.
+pub fn event(ocsf: &Ocsf, is_wanted: &dyn Fn(&str) -> bool) -> String {
+    let select = |class: &Arc<EventClass>| select(class, "", is_wanted);
+    ocsf.classes().iter().map(select).collect::<Vec<_>>().join(BY_NAME)
+}
+
 /// A row for each item of a list, with what the event says around it. Blank names do not exist (C10).
 fn items(class: &EventClass, list: &str, item: &str) -> String {
     let is_text = class.attribute(list).is_some_and(|attribute| matches!(attribute.kind, Kind::Text));
@@ -45,7 +62,7 @@ fn items(class: &EventClass, list: &str, item: &str) -> String {
         "SELECT time, class_uid, activity_id, action, status_id, outcome, who_uid, who_label, target_uid, \
          target_label, address, {value}, _event_uid, _batch \
          FROM (SELECT *, unnest(\"{list}\") AS {item} FROM ({event})) WHERE {is_there}",
-        event = select_with(class, &format!(", \"{list}\"")),
+        event = select(class, &format!(", \"{list}\""), &|_| true),
     )
 }
 
@@ -60,13 +77,23 @@ fn observables(class: &EventClass) -> Option<String> {
     })
 }
 
-fn select(class: &EventClass) -> String {
-    select_with(class, "")
+/// `more` are further columns, each after a comma.
+fn select(class: &EventClass, more: &str, is_wanted: &dyn Fn(&str) -> bool) -> String {
+    let columns: Vec<String> = columns(class)
+        .into_iter()
+        .filter(|(name, _)| *name == "time" || is_wanted(name))
+        .map(|(name, expression)| if name == expression { expression } else { format!("{expression} AS {name}") })
+        .collect();
+    format!("SELECT {}{more} FROM \"{}\"", columns.join(", "), class.name)
 }
 
-/// `more` are further columns, each after a comma.
-fn select_with(class: &EventClass, more: &str) -> String {
-    let text = |paths: &[&str]| coalesce(class, paths);
+/// The columns of [`EVENT`] for one class: name and expression.
+fn columns(class: &EventClass) -> Vec<(&'static str, String)> {
+    let text = |path| coalesce(class, &[path]);
+    let number = |path: &str| if has(class, path) { path.to_string() } else { "CAST(NULL AS BIGINT)".to_string() };
+    let status_id = number("status_id");
+    let outcome =
+        format!("CASE {status_id} WHEN 1 THEN 'success' WHEN 2 THEN 'failure' WHEN 99 THEN 'other' ELSE 'unknown' END");
     let target = target(class);
     // C5: a logon that names no user is about who acted.
     let mut targets = target.map_or(Vec::new(), |object| identity(class, object));
@@ -77,29 +104,27 @@ fn select_with(class: &EventClass, more: &str) -> String {
     }
     let mut who_labels = label(class, "actor.user");
     who_labels.extend(["actor.app_name", "actor.app_uid"].iter().filter_map(|path| trimmed(class, path)));
-    let number = |path: &str| if has(class, path) { path.to_string() } else { "CAST(NULL AS BIGINT)".to_string() };
-    format!(
-        "SELECT time, '{table}' AS class, class_uid, {activity_id} AS activity_id, {activity_name} AS activity_name, \
-         {action} AS action, {severity_id} AS severity_id, {status_id} AS status_id, \
-         CASE {status_id} WHEN 1 THEN 'success' WHEN 2 THEN 'failure' WHEN 99 THEN 'other' ELSE 'unknown' END AS outcome, \
-         {who_uid} AS who_uid, {who_label} AS who_label, {target_uid} AS target_uid, {target_label} AS target_label, \
-         {address} AS address, {place} AS place, {message} AS message, {unmapped} AS unmapped, \
-         _event_uid, _batch, _source, _extra{more} FROM \"{table}\"",
-        table = class.name,
-        activity_id = number("activity_id"),
-        activity_name = text(&["activity_name"]),
-        action = action(class),
-        severity_id = number("severity_id"),
-        status_id = number("status_id"),
-        who_uid = first(&who(class)),
-        who_label = first(&who_labels),
-        target_uid = first(&targets),
-        target_label = first(&labels),
-        address = first(&addresses(class)),
-        place = place(class),
-        message = text(&["message"]),
-        unmapped = text(&["unmapped"]),
-    )
+    let mut columns = vec![
+        ("time", "time".to_string()),
+        ("class", format!("'{}'", class.name)),
+        ("class_uid", "class_uid".to_string()),
+        ("activity_id", number("activity_id")),
+        ("activity_name", text("activity_name")),
+        ("action", action(class)),
+        ("severity_id", number("severity_id")),
+        ("status_id", status_id),
+        ("outcome", outcome),
+        ("who_uid", first(&who(class))),
+        ("who_label", first(&who_labels)),
+        ("target_uid", first(&targets)),
+        ("target_label", first(&labels)),
+        ("address", first(&addresses(class))),
+        ("place", place(class)),
+        ("message", text("message")),
+        ("unmapped", text("unmapped")),
+    ];
+    columns.extend(["_event_uid", "_batch", "_source", "_extra"].map(|name| (name, name.to_string())));
+    columns
 }
 
 /// What names an object within its own event (C5): its uid, else its e-mail in lower case, else its name.
