@@ -5,7 +5,8 @@ use std::sync::Arc;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::prelude::SessionContext;
 
-use super::functions::{FunctionInfo, catalogue};
+use super::documentation::FunctionInfo;
+use super::functions::catalogue;
 use super::guard::read_only;
 use crate::error::{Error, Kind};
 use crate::schema::Ocsf;
@@ -97,7 +98,9 @@ fn plan_error(text: &str, known: &Known) -> Error {
             .hint("write '2026-01-31' or '2026-01-31T12:00:00Z'");
     }
     if let Some(wrong) = between(text, "Invalid function '", "'") {
-        let names: Vec<String> = known.functions().into_iter().map(|function| function.name).collect();
+        let functions = known.functions().into_iter();
+        let names: Vec<String> =
+            functions.flat_map(|function| function.aliases.into_iter().chain([function.name])).collect();
         return with_nearest(
             Error::input(format!("no function `{wrong}`")),
             nearest(wrong, &names),
@@ -107,7 +110,7 @@ fn plan_error(text: &str, known: &Known) -> Error {
     if let Some(name) = between(text, "satisfy a call to '", "' function") {
         let error = Error::input(format!("`{name}` cannot be called like this"));
         return match known.functions().into_iter().find(|function| function.name == name) {
-            Some(function) => error.hint(format!("it is {}; `\\h {name}` tells more", function.signature)),
+            Some(function) => error.hint(format!("it is {}; `\\h {name}` tells more", function.syntax)),
             None => error.hint("`\\h` lists the functions"),
         };
     }

@@ -9,6 +9,7 @@
 
 mod bind;
 mod conventions;
+mod documentation;
 mod engine;
 mod error;
 mod floor;
@@ -19,8 +20,10 @@ mod ledger_table;
 mod narrow;
 mod options;
 mod prune;
+mod reading;
 mod registry;
 mod rows;
+mod scope;
 mod session;
 mod table;
 #[cfg(test)]
@@ -29,7 +32,8 @@ mod views;
 
 pub use bind::{Params, parse_param};
 pub use conventions::Conventions;
-pub use functions::FunctionInfo;
+pub use documentation::FunctionInfo;
 pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use reading::{Gauge, Reading};
 pub use rows::Rows;
 pub use session::{ColumnInfo, Session, TableInfo};

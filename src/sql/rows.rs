@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::error::{Known, explain};
+use super::reading::Gauge;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Batches that are made ahead of whoever reads them.
@@ -41,7 +42,7 @@ impl Limit {
 /// A running query.
 pub struct Rows {
     pub schema: SchemaRef,
-    plan: Arc<dyn ExecutionPlan>,
+    gauge: Gauge,
     batches: mpsc::Receiver<Result<RecordBatch, DataFusionError>>,
     /// Aborted when the rows are dropped.
     task: Option<SpawnedTask<()>>,
@@ -52,7 +53,7 @@ pub struct Rows {
 impl Rows {
     pub(super) fn new(
         schema: SchemaRef,
-        plan: Arc<dyn ExecutionPlan>,
+        gauge: Gauge,
         mut stream: SendableRecordBatchStream,
         known: Arc<Known>,
         limit: Option<Limit>,
@@ -66,12 +67,17 @@ impl Rows {
                 }
             }
         });
-        Rows { schema, plan, batches, task: Some(task), known, limit }
+        Rows { schema, gauge, batches, task: Some(task), known, limit }
     }
 
     /// The plan that runs, whose metrics tell what was read.
     pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
-        &self.plan
+        self.gauge.plan()
+    }
+
+    /// Counts what the query reads, also while it runs.
+    pub fn gauge(&self) -> Gauge {
+        self.gauge.clone()
     }
 
     /// The next rows; `None` at the end.

@@ -3,30 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::dataframe::DataFrame;
-use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
-use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement;
 use object_store::ObjectStore;
 
 use super::bind::{Params, bind};
 use super::conventions::{self, Conventions, Named};
+use super::documentation::FunctionInfo;
 use super::engine::context;
 use super::error::{Known, explain, nearest};
-use super::functions::FunctionInfo;
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
 use super::narrow::Narrow;
-use super::options::{AsOf, Options};
+use super::options::Options;
+use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
-use super::table::LakeTable;
+use super::scope::{register, sequence};
 use super::views::{View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
@@ -112,6 +110,11 @@ impl Session {
         (self.bound.state.sequence, &self.bound.state.hash)
     }
 
+    /// The state of the lake that the session sees.
+    pub fn state(&self) -> &Arc<State> {
+        &self.bound.state
+    }
+
     pub fn ocsf(&self) -> &Arc<Ocsf> {
         &self.bound.ocsf
     }
@@ -133,12 +136,12 @@ impl Session {
         });
         let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
         let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names).await });
-        let (plan, stream) =
+        let (gauge, stream) =
             within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
-        Ok(Rows::new(relabel(&stream.schema()), plan, stream, known, limit))
+        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit))
     }
 
-    /// Every function and operator by name, for help and completion.
+    /// The functions that statements may use, by name.
     pub fn functions(&self) -> Vec<FunctionInfo> {
         functions::catalogue(&self.bound.context)
     }
@@ -193,12 +196,7 @@ impl Session {
 
 impl Bound {
     /// From a statement's text to its first row.
-    async fn plan(
-        &self,
-        sql: &str,
-        params: &Params,
-        known: &Known,
-    ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+    async fn plan(&self, sql: &str, params: &Params, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
         let mut statement = guard::admit(sql, known)?;
         if let Some(inner) = guard::inner(&mut statement) {
             bind(inner, params)?;
@@ -231,11 +229,7 @@ impl Bound {
     }
 
     /// Plans a statement whose own tables may be views that are yet to be made.
-    async fn start(
-        &self,
-        statement: Statement,
-        known: &Known,
-    ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream)> {
+    async fn start(&self, statement: Statement, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
         let explained = |error| explain(error, known);
         let state = self.context.state();
         let references = state.resolve_table_references(&statement).map_err(explained)?;
@@ -250,11 +244,12 @@ impl Bound {
         let state = self.context.state();
         let plan = state.statement_to_plan(statement).await.map_err(explained)?;
         guard::options().verify_plan(&plan).map_err(explained)?;
+        let named = reading::named(&plan, &self.state);
         let frame = DataFrame::new(state, plan);
         let task = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(explained)?;
         let stream = execute_stream(plan.clone(), task).map_err(explained)?;
-        Ok((plan, stream))
+        Ok((Gauge::new(named, plan), stream))
     }
 
     /// Registers those of the names that are views of ours and not yet known to the engine.
@@ -322,57 +317,6 @@ impl Bound {
 /// A reference to a table whatever letters its name has.
 fn quoted(name: &str) -> datafusion::common::TableReference {
     datafusion::common::TableReference::bare(name)
-}
-
-/// The last entry that the session may see.
-async fn sequence(lake: &Lake, as_of: AsOf) -> Result<u64> {
-    let time_ms = match as_of {
-        AsOf::Sequence(sequence) => return Ok(sequence),
-        AsOf::Time { time_ms } => time_ms,
-    };
-    let (first, _) = lake.entry(0).await?;
-    if first.time_ms > time_ms {
-        let begun = chrono::DateTime::from_timestamp_millis(first.time_ms).unwrap_or_default().to_rfc3339();
-        return Err(Error::input("the lake did not exist yet at that time").hint(format!("it was made at {begun}")));
-    }
-    // The entry `low` is early enough, `high` is not. Should clocks have gone back, any such boundary is a true one.
-    let (mut low, mut high) = (0, lake.state().sequence + 1);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        let (entry, _) = lake.entry(middle).await?;
-        if entry.time_ms <= time_ms { low = middle } else { high = middle }
-    }
-    Ok(low)
-}
-
-/// Registers a stored table, narrowed to the session's period.
-fn register(context: &SessionContext, state: &State, name: &str, schema: SchemaRef, options: &Options) -> Result<()> {
-    let cannot = || cannot_register(name);
-    let (since, until) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
-    let mut files = state.tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
-    files.retain(|file| file.max_time_us >= since && file.min_time_us < until);
-    // Files at the edges hold rows of both sides.
-    let is_cut = files.iter().any(|file| file.min_time_us < since || file.max_time_us >= until);
-    let table: Arc<dyn TableProvider> = Arc::new(LakeTable::new(schema, state.lake.partition.column(), files));
-    if !is_cut {
-        return context.register_table(name, table).map(|_| ()).context(Kind::Internal, cannot);
-    }
-    let at = |time_us| lit(ScalarValue::TimestampMicrosecond(Some(time_us), Some("UTC".into())));
-    let bounds = [
-        options.since_us.map(|since| col("time").gt_eq(at(since))),
-        options.until_us.map(|until| col("time").lt(at(until))),
-    ];
-    let plan = bounds
-        .into_iter()
-        .flatten()
-        .try_fold(
-            LogicalPlanBuilder::scan(name, provider_as_source(table), None).context(Kind::Internal, cannot)?,
-            |plan, bound| plan.filter(bound).context(Kind::Internal, cannot),
-        )?
-        .build()
-        .context(Kind::Internal, cannot)?;
-    let view = DataFrame::new(context.state(), plan).into_view();
-    context.register_table(name, view).map(|_| ()).context(Kind::Internal, cannot)
 }
 
 fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {

@@ -204,6 +204,27 @@ fn only_queries_are_run() {
         "select * from parquet_metadata('/etc/passwd')",
         "select read_text('/etc/passwd')",
         "select * from glob('*')",
+        "copy (select 1) to 'file:///tmp/auditlake-out.parquet'",
+        "copy authentication from '/etc/passwd'",
+        "explain analyze copy (select 1) to 'out.csv'",
+        "explain copy (select 1) to 'out.csv'",
+        "explain create table x as select 1",
+        "prepare x(int) as insert into authentication select $1",
+        "execute x",
+        "deallocate x",
+        "set time zone 'Europe/Berlin'",
+        "use other",
+        "call x()",
+        "pragma version",
+        "load 'x'",
+        "export database 'out'",
+        "create function f() returns int return 1",
+        "select * from 's3://bucket/x.parquet'",
+        "select * from 'http://127.0.0.1:1/x.csv'",
+        "select * from read_text('/etc/passwd')",
+        "select * from arrow_scan('/etc/passwd')",
+        "table '/etc/passwd'",
+        "with x as (select * from '/etc/passwd') select * from x",
     ] {
         let text = env.run(["sql", "-c", sql]);
         assert!(text.contains("error: ") && text.ends_with("[exit status: 3]\n"), "{sql}: {text}");
@@ -431,8 +452,8 @@ fn a_query_that_does_not_fit_fails_alone() {
     assert!(text.contains("hint: narrow it") && text.contains("--memory-limit"), "{text}");
     // What can spill, spills.
     let sort =
-        "select count(*) as n from (select value from generate_series(1, 1500000) order by -value limit 1400000)";
-    assert_eq!(env.ok(["sql", "--memory-limit", "24MiB", "--format", "csv", "-t", "-c", sort]), "1400000\n");
+        "select max(place) from (select row_number() over (order by -value) as place from generate_series(1, 2000000))";
+    assert_eq!(env.ok(["sql", "--memory-limit", "16MiB", "--format", "csv", "-t", "-c", sort]), "2000000\n");
 }
 
 #[cfg(unix)]
@@ -509,7 +530,6 @@ fn errors_say_how_it_is_spelt_here() {
         ),
         ("select outcom from event", "no column `outcom`", "did you mean `outcome`?"),
         ("select a.actor.usr.uid from authentication a", "no field `usr`", "did you mean `actor.user.uid`?"),
-        ("select actor.user.id from authentication", "no field `id`", "did you mean `actor.user.uid`?"),
         ("select lenght('a')", "no function `lenght`", "did you mean `length`?"),
         ("select zzzzzz('a')", "no function `zzzzzz`", "`\\h` lists the functions"),
         (

@@ -8,23 +8,10 @@ mod redacted;
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::Documentation;
 use datafusion::prelude::SessionContext;
 
+use super::documentation::{FunctionInfo, functions};
 use crate::schema::Ocsf;
-
-/// A function, an operator or a function of tables as `\h` shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionInfo {
-    pub name: String,
-    pub kind: &'static str,
-    pub signature: String,
-    /// One line.
-    pub description: String,
-    pub example: Option<String>,
-    /// Not the engine's own.
-    pub is_ours: bool,
-}
 
 /// What comes without documentation of its own: the JSON functions and their operators.
 const JSON: [(&str, &str, &str, &str); 10] = [
@@ -54,40 +41,19 @@ pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     capped::register(context);
 }
 
-/// Every function of a session by name, each once.
+/// Every function of a session by name, the JSON operators first.
 pub fn catalogue(context: &SessionContext) -> Vec<FunctionInfo> {
-    let ours = ["ago", "cidr_match", "ocsf_caption", "redacted"];
-    let info = |name: &str, kind, documentation: Option<&Documentation>| {
-        let line = |text: &str| text.trim().lines().next().unwrap_or_default().trim().to_string();
-        FunctionInfo {
-            name: name.to_string(),
-            kind,
-            signature: documentation.map_or(format!("{name}(...)"), |known| line(&known.syntax_example)),
-            description: documentation.map(|known| line(&known.description)).unwrap_or_default(),
-            example: documentation.and_then(|known| known.sql_example.clone()).map(|text| text.trim().to_string()),
-            is_ours: ours.contains(&name),
-        }
-    };
-    let state = context.state();
-    let mut all: Vec<FunctionInfo> = JSON
-        .iter()
-        .map(|(name, signature, description, example)| FunctionInfo {
-            name: name.to_string(),
-            kind: if name.starts_with("json") { "scalar" } else { "operator" },
-            signature: signature.to_string(),
-            description: description.to_string(),
-            example: Some(example.to_string()),
-            is_ours: true,
-        })
-        .collect();
-    all.extend(state.scalar_functions().iter().map(|(name, function)| info(name, "scalar", function.documentation())));
-    all.extend(
-        state.aggregate_functions().iter().map(|(name, function)| info(name, "aggregate", function.documentation())),
-    );
-    all.extend(state.window_functions().iter().map(|(name, function)| info(name, "window", function.documentation())));
-    // The first of a name is the one with the most to say.
-    all.sort_by(|a, b| (&a.name, !a.is_ours, a.kind).cmp(&(&b.name, !b.is_ours, b.kind)));
-    all.dedup_by(|a, b| a.name == b.name);
+    let json = JSON.map(|(name, syntax, description, example)| FunctionInfo {
+        name: name.to_string(),
+        kind: if name.starts_with("json") { "scalar" } else { "operator" },
+        syntax: syntax.to_string(),
+        description: description.to_string(),
+        example: Some(format!("select {example} from event")),
+        ..FunctionInfo::default()
+    });
+    let mut all: Vec<FunctionInfo> = json.into();
+    all.extend(functions(context).into_iter().filter(|function| JSON.iter().all(|(name, ..)| *name != function.name)));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
@@ -101,14 +67,14 @@ mod tests {
         datafusion_functions_json::register_all(&mut context).unwrap();
         register(&context, &Arc::new(Ocsf::load(None).unwrap()));
         let all = catalogue(&context);
-        let ours: Vec<&FunctionInfo> = all.iter().filter(|function| function.is_ours).collect();
-        assert_eq!(ours.len(), 4 + JSON.len());
-        for function in &ours {
-            assert!(!function.description.is_empty() && function.signature.contains(&function.name), "{function:?}");
-            let is_there = context.state().scalar_functions().contains_key(&function.name);
-            assert!(is_there || function.kind == "operator", "{}", function.name);
+        let names = JSON.iter().map(|(name, ..)| *name).chain(["ago", "cidr_match", "ocsf_caption", "redacted"]);
+        for name in names {
+            let found: Vec<&FunctionInfo> = all.iter().filter(|function| function.name == name).collect();
+            let [function] = found.as_slice() else { panic!("{name} is there {} times", found.len()) };
+            assert!(!function.description.is_empty() && function.syntax.contains(name), "{function:?}");
+            let is_there = context.state().scalar_functions().contains_key(name);
+            assert!(is_there || function.kind == "operator", "{name}");
+            assert!(function.example.is_some() || function.arguments.len() > 1, "{name} has no example");
         }
-        assert!(all.iter().any(|function| function.name == "count" && function.kind == "aggregate"));
-        assert!(all.windows(2).all(|pair| pair[0].name < pair[1].name));
     }
 }
