@@ -11,7 +11,6 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
-use object_store::ObjectStore;
 
 use super::bind::{Params, bind};
 use super::conventions::{self, Conventions, Named};
@@ -73,16 +72,11 @@ pub struct ColumnInfo {
 impl Session {
     /// Binds a session to the lake's newest entry, or to the one in the options.
     pub async fn new(lake: &Lake, options: &Options) -> Result<Session> {
-        Session::over(lake, lake.store(), options).await
-    }
-
-    /// As [`Session::new`], reading data files through `store`.
-    pub(super) async fn over(lake: &Lake, store: Arc<dyn ObjectStore>, options: &Options) -> Result<Session> {
         let state = match options.as_of {
             Some(as_of) => Arc::new(lake.state_at(sequence(lake, as_of).await?).await?),
             None => lake.state().clone(),
         };
-        let context = context(store, options).context(Kind::Internal, || "cannot set up the query engine")?;
+        let context = context(lake.store(), options).context(Kind::Internal, || "cannot set up the query engine")?;
         let ocsf = lake.ocsf().clone();
         functions::register(&context, &ocsf);
         for class in ocsf.classes() {

@@ -548,3 +548,33 @@ fn errors_say_how_it_is_spelt_here() {
     }
     assert_eq!(env.rows("select resources[1]['name'] as name from user_access")[0]["name"], serde_json::Value::Null);
 }
+
+#[test]
+fn a_needle_that_is_nowhere_reads_no_file() {
+    let env = Env::with_events(3_000);
+    let plan = |sql: &str| env.ok(["sql", "--format", "csv", "-c", &format!("explain {sql}")]);
+    for column in [
+        "metadata.uid",
+        "actor.user.uid",
+        "actor.user.email_addr",
+        "actor.session.uid",
+        "\"user\".uid",
+        "src_endpoint.ip",
+        "device.ip",
+    ] {
+        // Between values that are there, so that smallest and greatest do not exclude it.
+        let sql = format!(
+            "select time from authentication where {column} = (select min({column}) || '~' from authentication)"
+        );
+        let nowhere = env.rows(&sql.replace("select time", "select count(*)"))[0].as_object().unwrap().clone();
+        assert_eq!(nowhere.values().next().unwrap(), 0, "{column}");
+        let value = env.rows(&format!("select min({column}) || '~' as v from authentication"))[0]["v"]
+            .as_str()
+            .unwrap()
+            .to_string();
+        let text = plan(&format!("select time from authentication where {column} = '{value}'"));
+        assert!(text.contains("EmptyExec") && !text.contains("DataSourceExec"), "{column}: {text}");
+    }
+    let text = plan("select time from authentication where actor.user.uid is not null");
+    assert!(text.contains("DataSourceExec"), "{text}");
+}
