@@ -13,6 +13,7 @@ mod reject;
 mod report;
 mod rows;
 mod schema;
+mod scope;
 mod screen;
 mod shell;
 mod signal;

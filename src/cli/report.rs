@@ -70,7 +70,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::Run(args) => {
             let report = catalog.get(&args.id)?.clone();
             let lake = app.open_lake()?;
-            let options = crate::sql::Options { as_of: args.as_of, ..app.config.sql() };
+            let options = crate::sql::Options { as_of: args.as_of.map(crate::sql::AsOf::Sequence), ..app.config.sql() };
             let session = app.wait(async move { Session::new(&lake, &options).await })?;
             run_report(app, &Arc::new(session), &report, &args)?;
         }

@@ -22,23 +22,24 @@ pub struct Shell<'a> {
     lake: Lake,
     session: Arc<Session>,
     options: Options,
+    /// Values of `:name` in statements.
+    params: Params,
     policy: Arc<Policy>,
     /// Tables, columns and dotted paths, for completion.
     words: Vec<String>,
 }
 
 impl<'a> Shell<'a> {
-    pub fn open(app: &'a App, lake: Lake, as_of: Option<u64>) -> Result<Shell<'a>> {
+    pub fn open(app: &'a App, lake: Lake, options: Options, params: Params) -> Result<Shell<'a>> {
         // From here on ^C is ours to answer: it ends a query, not the program.
         let _guard = app.runtime.enter();
         #[cfg(unix)]
         let _listener = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
             .context(Kind::Unavailable, || "cannot listen for ^C")?;
-        let options = Options { as_of, ..app.config.sql() };
         let (policy, _) = app.policy(&lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         let words = words(&session);
-        Ok(Shell { app, lake, session, options, policy, words })
+        Ok(Shell { app, lake, session, options, params, policy, words })
     }
 
     pub fn greeting(&self) -> String {
@@ -53,8 +54,8 @@ impl<'a> Shell<'a> {
 
     /// Plans on a thread of the runtime; ^C gives it up.
     fn start(&self, sql: &str) -> Result<Rows> {
-        let (session, sql) = (self.session.clone(), sql.to_string());
-        let task = self.app.runtime.spawn(async move { session.query(&sql, &Params::new()).await });
+        let (session, sql, params) = (self.session.clone(), sql.to_string(), self.params.clone());
+        let task = self.app.runtime.spawn(async move { session.query(&sql, &params).await });
         let abort = task.abort_handle();
         self.app.runtime.block_on(async {
             tokio::select! {

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 
 use super::App;
+use super::scope::Scope;
 use super::shell::Shell;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
@@ -29,15 +30,14 @@ pub struct Args {
     /// Go on after a statement that failed; the exit code still tells
     #[arg(long)]
     keep_going: bool,
-    /// See the lake as it was after this ledger entry
-    #[arg(long, value_name = "SEQUENCE")]
-    as_of: Option<u64>,
+    #[command(flatten)]
+    scope: Scope,
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let is_interactive = args.commands.is_empty() && args.files.is_empty() && std::io::stdin().is_terminal();
     let lake = app.open_lake()?;
-    let mut shell = Shell::open(app, lake, args.as_of)?;
+    let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?)?;
     let mut settings = Settings { header: !args.no_header, ..Settings::default() };
     if let Some(path) = args.output {
         if args.format.is_none() && Format::from_path(&path).is_none() {

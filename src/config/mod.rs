@@ -5,6 +5,7 @@
 mod source;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, sql};
+use crate::{ingest, report, sql};
 
 pub use self::source::ApiSource;
 
@@ -75,6 +76,9 @@ struct Redact {
 #[serde(deny_unknown_fields)]
 struct Sql {
     memory_mib: usize,
+    spill_folder: String,
+    spill_mib: u64,
+    timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -169,7 +173,14 @@ impl Config {
             0 => machine_memory().map(|bytes| bytes / 2),
             mib => Some(mib << 20),
         };
-        sql::Options { memory_limit: memory, as_of: None }
+        sql::Options {
+            memory_limit: memory,
+            spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
+            spill_limit: Some(self.sql.spill_mib << 20),
+            timeout: Some(self.sql.timeout_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            conventions: Some(Arc::new(report::Conventions::default())),
+            ..sql::Options::default()
+        }
     }
 
     pub fn reports(&self) -> Option<&Path> {

@@ -22,11 +22,12 @@ use super::plain::plain_schema;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Columns that needles are looked up by.
-const BLOOM_COLUMNS: [&str; 7] = [
+const BLOOM_COLUMNS: [&str; 8] = [
     "_event_uid",
     "metadata.uid",
     "actor.user.uid",
     "actor.user.email_addr",
+    "actor.session.uid",
     "user.uid",
     "src_endpoint.ip",
     "device.ip",

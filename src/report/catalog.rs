@@ -33,12 +33,7 @@ impl Catalog {
 
     /// `files`: path below `queries/` and text.
     pub(super) fn parse(files: Vec<(String, String)>, extra: Option<&Path>) -> Result<Catalog> {
-        let defaults = match files.iter().find(|(path, _)| path == DEFAULTS) {
-            Some((path, text)) => {
-                text.parse::<Table>().context(Kind::Internal, || format!("cannot read queries/{path}"))?
-            }
-            None => Table::new(),
-        };
+        let defaults = defaults(&files)?;
         let is_sql = |path: &str| path.ends_with(".sql");
         let (conventions, own): (Vec<_>, Vec<_>) =
             files.into_iter().filter(|(path, _)| is_sql(path)).partition(|(path, _)| path.starts_with(CONVENTIONS));
@@ -80,6 +75,21 @@ impl Catalog {
             None => "`report list` lists them all".to_string(),
         }))
     }
+}
+
+fn defaults(files: &[(String, String)]) -> Result<Table> {
+    match files.iter().find(|(path, _)| path == DEFAULTS) {
+        Some((path, text)) => text.parse().context(Kind::Internal, || format!("cannot read queries/{path}")),
+        None => Ok(Table::new()),
+    }
+}
+
+/// The shared definitions alone.
+pub(super) fn conventions() -> Result<Views> {
+    let mut files = embedded()?;
+    let defaults = defaults(&files)?;
+    files.retain(|(path, _)| path.starts_with(CONVENTIONS) && path.ends_with(".sql"));
+    Views::parse(&files, &defaults)
 }
 
 /// The one of `names` that is most like `name`, if any is like it.

@@ -9,6 +9,7 @@
 //! the horizon. Every run has tables and views of its own, so runs do not disturb each other or the session.
 
 mod catalog;
+mod conventions;
 mod display;
 mod header;
 mod literal;
@@ -20,6 +21,7 @@ mod tests;
 mod views;
 
 pub use catalog::Catalog;
+pub use conventions::Conventions;
 pub use header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
 pub use params::{Params, Period, Value};
 pub use run::{Outcome, run};

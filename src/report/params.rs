@@ -94,6 +94,13 @@ impl Params {
         Ok(params)
     }
 
+    /// No report's: what the conventions alone need.
+    pub(super) fn as_of(as_of_ms: Option<i64>) -> Params {
+        Params {
+            values: as_of_ms.map(|time_ms| ("as_of".to_string(), Value::Timestamp(time_ms))).into_iter().collect(),
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }

@@ -19,7 +19,7 @@ use futures::TryStreamExt;
 use super::header::{ColumnType, Report};
 use super::names;
 use super::params::Params;
-use super::views::{Source, Step};
+use super::views::{Source, Step, Views};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -73,6 +73,22 @@ pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Resu
     let frame = checked(report, frame)?;
     let rows = frame.execute_stream().await.context(Kind::Input, || format!("cannot run report `{id}`"))?;
     Ok(Outcome { schema: rows.schema(), rows, views })
+}
+
+/// One convention view over the tables of `ctx`, for SQL users.
+pub(super) async fn view(
+    views: &Views,
+    name: &str,
+    as_of_ms: Option<i64>,
+    ctx: &SessionContext,
+) -> Result<Arc<dyn TableProvider>> {
+    let horizon = as_of_ms.map_or(Horizon::None, Horizon::UpTo);
+    let own = namespace(ctx);
+    let (statement, steps) = views.plan(&format!("select * from {name}"), &Params::as_of(as_of_ms), &own.state())?;
+    for step in steps {
+        register(step, horizon, ctx, &own).await?;
+    }
+    Ok(frame(&own, statement).await?.into_view())
 }
 
 fn named(error: Error, id: &str) -> Error {

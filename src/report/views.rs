@@ -22,6 +22,8 @@ pub(super) struct Views {
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub name: String,
+    /// What it holds, for people.
+    pub purpose: String,
     /// The whole file.
     pub text: String,
     /// Evaluated once per run and kept in memory: small results of a pass over all events.
@@ -52,7 +54,8 @@ impl Views {
                 match line.split_once(": ") {
                     Some(("view", name)) => view.name = name.trim().to_string(),
                     Some(("evaluate", "once")) => view.is_evaluated_once = true,
-                    Some(("convention" | "purpose", _)) => {}
+                    Some(("purpose", purpose)) => view.purpose = purpose.trim().to_string(),
+                    Some(("convention", _)) => {}
                     _ => {
                         return Err(wrong(&format!(
                             "`{line}` is not `view: `, `convention: `, `purpose: ` or `evaluate: once`"
@@ -77,6 +80,10 @@ impl Views {
             found.defaults.insert(name.clone(), value);
         }
         Ok(found)
+    }
+
+    pub(super) fn list(&self) -> impl Iterator<Item = &View> {
+        self.views.values()
     }
 
     /// The statement of a report with its parameters, and everything it stands on, each before what uses it.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::error::{Known, explain};
 use crate::error::{Error, Result};
 
 /// Bytes of one statement.
@@ -23,20 +24,41 @@ pub fn options() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
-/// Refuses what is no query, before the engine looks at it: its planner would rather complain about column counts.
+/// Lets one statement in: small enough to be planned, one alone, and a query.
 ///
-/// What does not parse passes: the engine explains it.
-pub fn check_read_only(sql: &str) -> Result<()> {
+/// What is no query is refused before the engine looks at it: its planner would rather complain about column counts.
+pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
+    check(sql)?;
     let dialect = DuckDbDialect {};
-    let Ok(statements) =
-        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements())
-    else {
-        return Ok(());
-    };
-    if statements.iter().all(is_query) {
-        return Ok(());
+    let parsed =
+        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements());
+    let mut statements = parsed.map_err(|error| explain(error, known))?;
+    if !statements.iter().all(is_query) {
+        return Err(read_only());
     }
-    Err(read_only())
+    match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => Ok(statement),
+        (Some(_), false) => Err(Error::input("there are several statements; one at a time can be run")),
+        (None, _) => Err(Error::input("there is no statement")),
+    }
+}
+
+/// The statement within an `explain`, or the statement itself.
+pub fn inner(statement: &mut Statement) -> Option<&mut Sql> {
+    match statement {
+        Statement::Statement(statement) => Some(statement),
+        Statement::Explain(explain) => inner(&mut explain.statement),
+        _ => None,
+    }
+}
+
+/// A query or the explanation of one, not a question about tables in general.
+pub fn is_plain(statement: &Statement) -> bool {
+    match statement {
+        Statement::Statement(statement) => matches!(statement.as_ref(), Sql::Query(_) | Sql::Explain { .. }),
+        Statement::Explain(explain) => is_plain(&explain.statement),
+        _ => false,
+    }
 }
 
 /// The answer to everything that would write.
@@ -109,7 +131,11 @@ pub fn check(sql: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::schema::Ocsf;
+    use datafusion::prelude::SessionContext;
 
     #[test]
     fn a_chain_of_operators_is_refused_and_a_long_list_is_not() {
@@ -121,26 +147,40 @@ mod tests {
 
     #[test]
     fn only_queries_pass() {
+        let known = Known {
+            ocsf: Arc::new(Ocsf::load(None).unwrap()),
+            tables: Vec::new(),
+            sql: String::new(),
+            memory_limit: None,
+            context: SessionContext::new(),
+        };
         for sql in [
             "select 1",
             "with x as (select 1) select * from x",
             "explain select 1",
+            "explain analyze select 1",
             "show tables",
             "describe t",
             "values (1)",
         ] {
-            assert!(check_read_only(sql).is_ok(), "{sql}");
+            assert!(admit(sql, &known).is_ok(), "{sql}");
         }
         for sql in [
             "insert into t values (1)",
             "with x as (select 1) insert into t select * from x",
             "begin",
             "explain copy (select 1) to 'x'",
+            "explain analyze copy (select 1) to 'x'",
             "explain insert into t values (1)",
             "set a = 1",
+            "prepare p as select 1",
+            "execute p",
+            "create external table x stored as csv location '/etc/passwd'",
             "select 1; drop table t",
+            "select 1; select 2",
+            "",
         ] {
-            assert!(check_read_only(sql).is_err(), "{sql}");
+            assert!(admit(sql, &known).is_err(), "{sql}");
         }
     }
 }

@@ -7,15 +7,34 @@
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes
 //! through the guard: it is read only and reaches nothing but the lake.
 
+mod bind;
+mod conventions;
 mod coverage_table;
+mod documentation;
+mod engine;
 mod error;
+mod floor;
 mod functions;
 mod guard;
 mod labels;
 mod ledger_table;
+mod narrow;
+mod options;
+mod prune;
+mod reading;
 mod registry;
+mod rows;
+mod scope;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod views;
 
-pub use session::{ColumnInfo, Options, Params, Rows, Session, TableInfo};
+pub use bind::{Params, parse_param};
+pub use conventions::Conventions;
+pub use documentation::FunctionInfo;
+pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use reading::{Gauge, Reading};
+pub use rows::Rows;
+pub use session::{ColumnInfo, Session, TableInfo};

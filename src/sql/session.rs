@@ -1,56 +1,54 @@
 //! A session: one state of the lake, and the statements that are run over it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Field, SchemaRef};
-use datafusion::common::ScalarValue;
+use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::StreamExt;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
 
+use super::bind::{Params, bind};
+use super::conventions::{self, Conventions, Named};
 use super::coverage_table::coverage;
-use super::error::{Names, explain, nearest};
+use super::documentation::FunctionInfo;
+use super::engine::context;
+use super::error::{Known, explain, nearest};
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
-use super::registry::LakeOnly;
-use super::table::LakeTable;
-use super::{functions, guard, views};
+use super::narrow::Narrow;
+use super::options::Options;
+use super::reading::{self, Gauge};
+use super::rows::{Limit, Rows, within};
+use super::scope::{register, sequence};
+use super::views::{View, event, event_columns, views};
+use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
 use crate::schema::Ocsf;
 
-/// The view over all classes.
-const EVENT_VIEW: &str = "event";
 const INGEST_LOG: &str = "ingest_log";
 const COVERAGE: &str = "coverage";
 
-/// How a session runs its queries.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Bytes that all queries of the session may hold before they spill; none is no limit.
-    pub memory_limit: Option<usize>,
-    /// The ledger entry to see; none is the newest.
-    pub as_of: Option<u64>,
-}
-
-/// Values of `$name` placeholders.
-pub type Params = Vec<(String, ScalarValue)>;
-
 /// SQL over one ledger entry.
 pub struct Session {
+    bound: Arc<Bound>,
+}
+
+/// What the tasks of a session share.
+struct Bound {
     context: SessionContext,
     ocsf: Arc<Ocsf>,
     state: Arc<State>,
-}
-
-/// A running query.
-pub struct Rows {
-    pub schema: SchemaRef,
-    stream: SendableRecordBatchStream,
-    names: KnownNames,
+    /// Views of ours, planned when a statement names them: each takes longer to plan than most statements.
+    views: Vec<View>,
+    conventions: Option<Arc<dyn Conventions>>,
+    memory_limit: Option<usize>,
+    timeout: Option<Duration>,
 }
 
 /// A table as `\dt+` shows it.
@@ -77,73 +75,85 @@ impl Session {
     /// Binds a session to the lake's newest entry, or to the one in the options.
     pub async fn new(lake: &Lake, options: &Options) -> Result<Session> {
         let state = match options.as_of {
-            Some(sequence) => Arc::new(lake.state_at(sequence).await?),
+            Some(as_of) => Arc::new(lake.state_at(sequence(lake, as_of).await?).await?),
             None => lake.state().clone(),
         };
-        let context = context(lake, options).context(Kind::Internal, || "cannot set up the query engine")?;
+        let context = context(lake.store(), options).context(Kind::Internal, || "cannot set up the query engine")?;
         let ocsf = lake.ocsf().clone();
         functions::register(&context, &ocsf);
-        let register = |name: &str, schema: SchemaRef| {
-            let files = state.tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
-            let table = LakeTable::new(schema, state.lake.partition.column(), files);
-            context.register_table(name, Arc::new(table)).map(|_| ())
-        };
         for class in ocsf.classes() {
-            register(&class.name, class.arrow.clone()).context(Kind::Internal, || cannot_register(&class.name))?;
+            register(&context, &state, &class.name, class.arrow.clone(), options)?;
         }
-        register(REJECT_TABLE, reject_schema()).context(Kind::Internal, || cannot_register(REJECT_TABLE))?;
+        register(&context, &state, REJECT_TABLE, reject_schema(), options)?;
         context
             .register_table(INGEST_LOG, Arc::new(IngestLog::new(lake.clone(), state.sequence)))
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
         let covered = coverage(&state).context(Kind::Internal, || cannot_register(COVERAGE))?;
         context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
-        let view = format!("CREATE VIEW {EVENT_VIEW} AS {}", views::event_view(&ocsf));
-        context.sql(&view).await.context(Kind::Internal, || cannot_register(EVENT_VIEW))?;
-        Ok(Session { context, ocsf, state })
+        let views = views(&ocsf);
+        let bound = Bound {
+            context,
+            ocsf,
+            state,
+            views,
+            conventions: options.conventions.clone(),
+            memory_limit: options.memory_limit,
+            timeout: options.timeout,
+        };
+        Ok(Session { bound: Arc::new(bound) })
     }
 
     /// The ledger entry that the session sees, and its hash.
     pub fn entry(&self) -> (u64, &str) {
-        (self.state.sequence, &self.state.hash)
+        (self.bound.state.sequence, &self.bound.state.hash)
+    }
+
+    /// The state of the lake that the session sees.
+    pub fn state(&self) -> &Arc<State> {
+        &self.bound.state
     }
 
     pub fn ocsf(&self) -> &Arc<Ocsf> {
-        &self.ocsf
+        &self.bound.ocsf
     }
 
     /// The engine with all tables registered, for reports, which add views of their own.
     pub fn context(&self) -> &SessionContext {
-        &self.context
+        &self.bound.context
     }
 
-    /// Starts one statement; rows come as they are made.
+    /// Starts one statement; rows come as they are made. Dropping the future or the rows stops it.
     pub async fn query(&self, sql: &str, params: &Params) -> Result<Rows> {
-        guard::check(sql)?;
-        guard::check_read_only(sql)?;
-        let names = KnownNames { ocsf: self.ocsf.clone(), tables: self.table_names(), sql: sql.to_string() };
-        let run = async {
-            let frame = self.context.sql_with_options(sql, guard::options()).await?;
-            let frame = if params.is_empty() { frame } else { frame.with_param_values(params.clone())? };
-            frame.execute_stream().await
-        };
-        let stream = run.await.map_err(|error| explain(error, &names))?;
-        Ok(Rows { schema: relabel(&stream.schema()), stream, names })
+        let limit = self.bound.timeout.map(Limit::new);
+        let known = Arc::new(Known {
+            ocsf: self.bound.ocsf.clone(),
+            tables: self.bound.names(),
+            sql: sql.to_string(),
+            memory_limit: self.bound.memory_limit,
+            context: self.bound.context.clone(),
+        });
+        let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
+        let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names).await });
+        let (gauge, stream) =
+            within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
+        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit))
     }
 
-    fn table_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend([REJECT_TABLE, EVENT_VIEW, INGEST_LOG, COVERAGE].map(str::to_string));
-        names
+    /// The functions that statements may use, by name.
+    pub fn functions(&self) -> Vec<FunctionInfo> {
+        functions::catalogue(&self.bound.context)
     }
 
     /// All tables and views, with what the ledger knows of them.
     pub fn tables(&self) -> Vec<TableInfo> {
+        let state = &self.bound.state;
         let info = |name: String| {
-            let table = self.state.tables.get(&name);
+            let table = state.tables.get(&name);
             let kind = match name.as_str() {
-                EVENT_VIEW => "view",
                 INGEST_LOG | COVERAGE => "ledger",
-                _ => "table",
+                name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
+                name if name == self.bound.ocsf.other().name => "table",
+                _ => "view",
             };
             let is_stored = kind == "table";
             let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
@@ -158,14 +168,18 @@ impl Session {
                 name,
             }
         };
-        self.table_names().into_iter().map(info).collect()
+        self.bound.names().into_iter().map(info).collect()
     }
 
     /// The columns of a table, nested ones as dotted paths, depth first.
     pub async fn columns(&self, table: &str) -> Result<Vec<ColumnInfo>> {
-        let Ok(provider) = self.context.table_provider(table).await else {
+        self.bound.require(&[table.to_string()]).await?;
+        if let Some(conventions) = self.bound.conventions_named(table) {
+            self.bound.make(&conventions, &Named { view: table.to_string(), as_of_us: None }).await?;
+        }
+        let Ok(provider) = self.bound.context.table_provider(table).await else {
             let error = Error::input(format!("no table `{table}`"));
-            return Err(match nearest(table, &self.table_names()) {
+            return Err(match nearest(table, &self.bound.names()) {
                 Some(name) => error.hint(format!("did you mean `{name}`?")),
                 None => error.hint("`\\d` lists the tables"),
             });
@@ -178,42 +192,129 @@ impl Session {
     }
 }
 
-impl Rows {
-    /// The next rows; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(batch) = self.stream.next().await else { return Ok(None) };
-        let batch = batch.map_err(|error| explain(error, &self.names))?;
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch = RecordBatch::try_new_with_options(self.schema.clone(), batch.columns().to_vec(), &options);
-        batch.map(Some).context(Kind::Internal, || "cannot name the result's columns")
+impl Bound {
+    /// From a statement's text to its first row.
+    async fn plan(&self, sql: &str, params: &Params, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+        let mut statement = guard::admit(sql, known)?;
+        if let Some(inner) = guard::inner(&mut statement) {
+            bind(inner, params)?;
+            let mut named = Vec::new();
+            conventions::replace(inner, &mut |name, arguments| {
+                if self.conventions_named(name).is_none() {
+                    return Ok(None);
+                }
+                let as_of_us = arguments.map_or(Ok(None), |arguments| conventions::as_of(name, arguments))?;
+                let one = Named { view: name.to_string(), as_of_us };
+                let table = arguments.map(|_| one.table());
+                named.push(one);
+                Ok(table)
+            })?;
+            for named in &named {
+                if let Some(conventions) = self.conventions_named(&named.view) {
+                    self.make(&conventions, named).await?;
+                }
+            }
+        }
+        // With few columns first. Where that does not do, all of them give the right answer, or the right complaint.
+        if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
+            let view = event(&self.ocsf, &|column| narrow.has(column));
+            self.add(&narrow.table, &view).await?;
+            if let Ok(planned) = self.start(narrow.statement, known).await {
+                return Ok(planned);
+            }
+        }
+        self.start(statement, known).await
     }
 
-    /// All rows; for results that are known to be small.
-    pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
-        let mut batches = Vec::new();
-        while let Some(batch) = self.next().await? {
-            batches.push(batch);
+    /// Plans a statement whose own tables may be views that are yet to be made.
+    async fn start(&self, statement: Statement, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+        let explained = |error| explain(error, known);
+        let state = self.context.state();
+        let references = state.resolve_table_references(&statement).map_err(explained)?;
+        let is_about_all = !guard::is_plain(&statement)
+            || references.iter().any(|reference| reference.schema() == Some("information_schema"));
+        match is_about_all {
+            true => self.require(&self.views.iter().map(|view| view.name.clone()).collect::<Vec<_>>()).await?,
+            false => {
+                self.require(&references.iter().map(|name| name.table().to_string()).collect::<Vec<_>>()).await?;
+            }
         }
-        Ok(batches)
+        let state = self.context.state();
+        let plan = state.statement_to_plan(statement).await.map_err(explained)?;
+        guard::options().verify_plan(&plan).map_err(explained)?;
+        let named = reading::named(&plan, &self.state);
+        let frame = DataFrame::new(state, plan);
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(explained)?;
+        let stream = execute_stream(plan.clone(), task).map_err(explained)?;
+        Ok((Gauge::new(named, plan), stream))
+    }
+
+    /// Registers those of the names that are views of ours and not yet known to the engine.
+    async fn require(&self, names: &[String]) -> Result<()> {
+        for view in self.views.iter().filter(|view| names.contains(&view.name)) {
+            self.add(&view.name, &view.sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Registers a view, once.
+    async fn add(&self, name: &str, sql: &str) -> Result<()> {
+        let cannot = || cannot_register(name);
+        if self.context.table_exist(quoted(name)).context(Kind::Internal, cannot)? {
+            return Ok(());
+        }
+        let state = self.context.state();
+        let plan = state.create_logical_plan(sql).await.context(Kind::Internal, cannot)?;
+        self.register(name, DataFrame::new(state, plan).into_view())
+    }
+
+    /// The conventions, when `name` is one of them and nothing of ours.
+    fn conventions_named(&self, name: &str) -> Option<Arc<dyn Conventions>> {
+        let conventions = self.conventions.as_ref()?;
+        let is_ours = self.own_names().iter().any(|own| own == name);
+        (!is_ours && conventions.list().iter().any(|(known, _)| known == name)).then(|| conventions.clone())
+    }
+
+    async fn make(&self, conventions: &Arc<dyn Conventions>, named: &Named) -> Result<()> {
+        let table = named.table();
+        if self.context.table_exist(quoted(&table)).context(Kind::Internal, || cannot_register(&table))? {
+            return Ok(());
+        }
+        let provider = conventions.make(&named.view, named.as_of_us, &self.context).await?;
+        self.register(&table, provider)
+    }
+
+    fn register(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
+        match self.context.register_table(quoted(name), provider) {
+            Ok(_) => Ok(()),
+            // Two statements at once that name the same view.
+            Err(_) if self.context.table_exist(quoted(name)).unwrap_or(false) => Ok(()),
+            Err(error) => Err(error).context(Kind::Internal, || cannot_register(name)),
+        }
+    }
+
+    fn own_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
+        names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE].map(str::to_string));
+        names.extend(self.views.iter().map(|view| view.name.clone()));
+        names
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = self.own_names();
+        for (name, _) in self.conventions.iter().flat_map(|conventions| conventions.list()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
     }
 }
 
-fn context(lake: &Lake, options: &Options) -> datafusion::error::Result<SessionContext> {
-    let mut config = SessionConfig::new()
-        .with_information_schema(true)
-        .set_str("datafusion.sql_parser.dialect", "duckdb")
-        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
-        .set_bool("datafusion.execution.parquet.reorder_filters", true)
-        // Without the Arrow schema in the files, text must not come back as views: tables are declared as Utf8.
-        .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
-    config.options_mut().execution.collect_statistics = true;
-    let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(LakeOnly { store: lake.store() }));
-    if let Some(bytes) = options.memory_limit {
-        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
-    }
-    let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
-    datafusion_functions_json::register_all(&mut context)?;
-    Ok(context)
+/// A reference to a table whatever letters its name has.
+fn quoted(name: &str) -> datafusion::common::TableReference {
+    datafusion::common::TableReference::bare(name)
 }
 
 fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
@@ -243,24 +344,4 @@ fn type_name(data_type: &DataType) -> String {
 
 fn cannot_register(table: &str) -> String {
     format!("cannot register the table `{table}`")
-}
-
-struct KnownNames {
-    ocsf: Arc<Ocsf>,
-    tables: Vec<String>,
-    sql: String,
-}
-
-impl Names for KnownNames {
-    fn tables(&self) -> Vec<String> {
-        self.tables.clone()
-    }
-
-    fn nearest_path(&self, wrong: &str) -> Option<String> {
-        // The engine names the last member only; the statement has the path that was meant.
-        let tail = format!(".{wrong}");
-        let mut words = self.sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
-        let meant = words.find(|word| word.ends_with(&tail)).unwrap_or(wrong);
-        self.ocsf.classes().iter().find_map(|class| class.nearest_path(meant))
-    }
 }

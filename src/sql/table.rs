@@ -1,7 +1,8 @@
 //! One table of the lake as a DataFusion table: the snapshot's files become DataFusion's own Parquet scan.
 //!
-//! Files are pruned by partition and by the time range that the ledger records, before any of them is opened. Row
-//! counts are exact and the order by `time` is declared, so `count(*)`, `min(time)` and merges by time read little.
+//! Files are pruned by partition and by the time range that the ledger records, before any of them is opened; those
+//! that are left by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time` is
+//! declared, so `count(*)`, `min(time)` and merges by time read little.
 
 use std::sync::Arc;
 
@@ -13,10 +14,12 @@ use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
+use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::col;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -24,8 +27,13 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::floor::implied;
+use super::prune::LeafFilter;
 use super::registry::lake_url;
 use crate::lake::{FileEntry, data_path};
+
+/// Bytes at the end of a file that are read at first: the footer of a row group of 256 columns, in one request.
+const FOOTER_BYTES: usize = 64 * 1024;
 
 /// A table at one ledger entry.
 #[derive(Debug)]
@@ -79,7 +87,11 @@ impl LakeTable {
             .iter()
             .map(|file| (file.clone(), Arc::new(self.statistics_of(std::slice::from_ref(file)))))
             .collect();
-        let Some(filter) = filters.iter().cloned().reduce(Expr::and) else { return Ok(all) };
+        let Some(filter) =
+            filters.iter().map(|filter| implied(filter).unwrap_or_else(|| filter.clone())).reduce(Expr::and)
+        else {
+            return Ok(all);
+        };
         let predicate = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
         // What cannot be turned into a question about statistics prunes nothing.
         let Ok(predicate) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).try_build(predicate) else {
@@ -117,20 +129,32 @@ impl TableProvider for LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut kept = self.prune(state, filters)?;
-        if kept.is_empty() {
-            let schema = match projection {
-                Some(columns) => Arc::new(Schema::project(self.columns.table_schema(), columns)?),
-                None => self.schema(),
-            };
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
         kept.sort_by_key(|(file, _)| (file.min_time_us, file.max_time_us));
-        let entries: Vec<Arc<FileEntry>> = kept.iter().map(|(file, _)| file.clone()).collect();
+        let (store, cache) = (state.runtime_env().object_store(lake_url()?)?, footer_cache(state));
+        let mut files: Vec<File> = kept.into_iter().map(|(entry, statistics)| File::new(entry, statistics)).collect();
+        if let Some(filter) = LeafFilter::new(state, self.columns.table_schema(), filters)? {
+            let asked = files.iter().map(|file| file.partitioned.clone()).collect();
+            let mut left = filter.prune(asked, store.clone(), cache.clone()).await?.into_iter().peekable();
+            // Order is kept, so what is missing here was dropped there.
+            files.retain_mut(|file| match left.next_if(|next| next.path() == file.partitioned.path()) {
+                Some(pruned) => {
+                    file.partitioned = pruned;
+                    true
+                }
+                None => false,
+            });
+        }
+        if files.is_empty() {
+            return self.nothing(projection);
+        }
+        let entries: Vec<Arc<FileEntry>> = files.iter().map(|file| file.entry.clone()).collect();
         let statistics = self.statistics_of(&entries);
-        let groups = group(kept, state.config().target_partitions());
+        let groups = group(files, state.config().target_partitions());
 
         let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(self.columns.clone()).with_table_parquet_options(options);
+        let source = ParquetSource::new(self.columns.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, cache)));
         // An ordering is declared only where each group keeps it; DataFusion would otherwise believe us.
         let ordering = groups.iter().all(|group| group.is_ordered).then(|| self.time_order()).transpose()?.flatten();
         let config = FileScanConfigBuilder::new(lake_url()?, Arc::new(source))
@@ -145,10 +169,40 @@ impl TableProvider for LakeTable {
 }
 
 impl LakeTable {
+    /// The scan of no file.
+    fn nothing(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = match projection {
+            Some(columns) => Arc::new(Schema::project(self.columns.table_schema(), columns)?),
+            None => self.schema(),
+        };
+        Ok(Arc::new(EmptyExec::new(schema)))
+    }
+
     fn time_order(&self) -> Result<Option<LexOrdering>> {
         let time = col("time", self.columns.table_schema())?;
         let ascending = SortOptions { descending: false, nulls_first: false };
         Ok(LexOrdering::new([PhysicalSortExpr::new(time, ascending)]))
+    }
+}
+
+fn footer_cache(state: &dyn Session) -> Arc<FileMetadataCache> {
+    state.runtime_env().cache_manager.get_file_metadata_cache()
+}
+
+/// A file that is to be read, as the ledger and as DataFusion knows it.
+struct File {
+    entry: Arc<FileEntry>,
+    partitioned: PartitionedFile,
+}
+
+impl File {
+    fn new(entry: Arc<FileEntry>, statistics: Arc<Statistics>) -> File {
+        let path = data_path(&entry.table, &entry.path).to_string();
+        let partitioned = PartitionedFile::new(path, entry.bytes)
+            .with_partition_values(vec![ScalarValue::Utf8(Some(entry.partition.clone()))])
+            .with_metadata_size_hint(FOOTER_BYTES)
+            .with_statistics(statistics);
+        File { entry, partitioned }
     }
 }
 
@@ -162,22 +216,17 @@ struct Group {
 }
 
 /// Deals files, sorted by time, to `count` groups: each file to the smallest group that it continues in time.
-fn group(files: Vec<(Arc<FileEntry>, Arc<Statistics>)>, count: usize) -> Vec<Group> {
+fn group(files: Vec<File>, count: usize) -> Vec<Group> {
     let mut groups: Vec<Group> =
         (0..count.clamp(1, files.len())).map(|_| Group { is_ordered: true, ..Group::default() }).collect();
-    for (file, statistics) in files {
-        let continues = |group: &Group| group.end_us.is_none_or(|end| end <= file.min_time_us);
+    for File { entry, partitioned } in files {
+        let continues = |group: &Group| group.end_us.is_none_or(|end| end <= entry.min_time_us);
         let best = (0..groups.len()).min_by_key(|&i| (!continues(&groups[i]), groups[i].rows)).unwrap_or(0);
         let group = &mut groups[best];
-        group.is_ordered &= group.end_us.is_none_or(|end| end <= file.min_time_us);
-        group.end_us = Some(group.end_us.map_or(file.max_time_us, |end| end.max(file.max_time_us)));
-        group.rows += file.rows;
-        let path = data_path(&file.table, &file.path).to_string();
-        group.files.push(
-            PartitionedFile::new(path, file.bytes)
-                .with_partition_values(vec![ScalarValue::Utf8(Some(file.partition.clone()))])
-                .with_statistics(statistics),
-        );
+        group.is_ordered &= group.end_us.is_none_or(|end| end <= entry.min_time_us);
+        group.end_us = Some(group.end_us.map_or(entry.max_time_us, |end| end.max(entry.max_time_us)));
+        group.rows += entry.rows;
+        group.files.push(partitioned);
     }
     groups
 }

@@ -204,6 +204,27 @@ fn only_queries_are_run() {
         "select * from parquet_metadata('/etc/passwd')",
         "select read_text('/etc/passwd')",
         "select * from glob('*')",
+        "copy (select 1) to 'file:///tmp/auditlake-out.parquet'",
+        "copy authentication from '/etc/passwd'",
+        "explain analyze copy (select 1) to 'out.csv'",
+        "explain copy (select 1) to 'out.csv'",
+        "explain create table x as select 1",
+        "prepare x(int) as insert into authentication select $1",
+        "execute x",
+        "deallocate x",
+        "set time zone 'Europe/Berlin'",
+        "use other",
+        "call x()",
+        "pragma version",
+        "load 'x'",
+        "export database 'out'",
+        "create function f() returns int return 1",
+        "select * from 's3://bucket/x.parquet'",
+        "select * from 'http://127.0.0.1:1/x.csv'",
+        "select * from read_text('/etc/passwd')",
+        "select * from arrow_scan('/etc/passwd')",
+        "table '/etc/passwd'",
+        "with x as (select * from '/etc/passwd') select * from x",
     ] {
         let text = env.run(["sql", "-c", sql]);
         assert!(text.contains("error: ") && text.ends_with("[exit status: 3]\n"), "{sql}: {text}");
@@ -365,4 +386,195 @@ fn hostile_text_does_not_reach_a_spreadsheet_as_a_formula() {
     a,b,c,d
     '=1+1,'@x,-5,-5
     ");
+}
+
+#[test]
+fn what_would_allocate_without_limit_is_refused() {
+    let env = Env::with_small();
+    for call in [
+        "repeat('x', 2000000000)",
+        "lpad('x', 2000000000, 'y')",
+        "rpad('x', 2000000000, 'y')",
+        "range(0, 9000000000)",
+        "range(9000000000)",
+        "generate_series(timestamp '1900-01-01', timestamp '2100-01-01', interval '1 millisecond')",
+        "array_resize([1], 2000000000)",
+        "array_repeat('abc', 2000000000)",
+        "replace(repeat('a', 1000000), 'a', repeat('b', 1000000))",
+        "repeat(_event_uid, 1000000000)",
+    ] {
+        let text = env.run(["sql", "-c", &format!("select length(cast({call} as varchar)) as n from authentication")]);
+        assert!(text.contains("would make more than 256 MiB in one step"), "{call}: {text}");
+    }
+    let small =
+        "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
+    assert_snapshot!(env.run(["sql", "--format", "csv", "-t", "-c", small]), @r#"abab,yyx,"[0,1,2]","[""a"",""a""]",bcbc"#);
+    // The function of tables makes its rows as they are asked for.
+    assert_eq!(env.number("select count(*) from (select * from generate_series(1, 5000000) limit 10)"), 10);
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_stopped() {
+    let env = Env::with_small();
+    let endless =
+        "select count(*) from generate_series(1, 100000000) a, generate_series(1, 100000000) b where a.value < b.value";
+    assert_snapshot!(env.run(["sql", "--timeout", "200ms", "-c", endless]), @r"
+    ------- stderr -------
+    error: the statement took longer than 200ms
+    hint: narrow it with `--since` and `--until`, or give it more time with `--timeout`
+    [exit status: 130]
+    ");
+    // The next one has all its time again.
+    assert!(
+        env.run(["sql", "--timeout", "200ms", "--keep-going", "-c", "select nothing", "-c", "select 1 as a"])
+            .starts_with("┌")
+    );
+}
+
+#[test]
+fn a_query_that_does_not_fit_fails_alone() {
+    let env = Env::with_events(2_000);
+    let large = "select array_agg(a.value order by a.value) from generate_series(1, 3000000) a";
+    let text = env.run([
+        "sql",
+        "--memory-limit",
+        "8MiB",
+        "--format",
+        "csv",
+        "--keep-going",
+        "-c",
+        large,
+        "-c",
+        "select 1 as a",
+    ]);
+    assert!(text.starts_with("a\n1\n"), "{text}");
+    assert!(text.contains("error: the query needs more than the 8 MiB it may hold"), "{text}");
+    assert!(text.contains("hint: narrow it") && text.contains("--memory-limit"), "{text}");
+    // What can spill, spills.
+    let sort =
+        "select max(place) from (select row_number() over (order by -value) as place from generate_series(1, 2000000))";
+    assert_eq!(env.ok(["sql", "--memory-limit", "16MiB", "--format", "csv", "-t", "-c", sort]), "2000000\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_query_and_the_program() {
+    use std::process::Stdio;
+    let env = Env::with_small();
+    let endless = "select 1 as begun; select count(*) from generate_series(1, 100000000) a, generate_series(1, 100000000) b where a.value < b.value";
+    let mut command = env.command(["sql", "--format", "csv", "-c", endless]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first answer says that the second statement is on its way.
+    let mut begun = *b"........";
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut begun).unwrap();
+    let interrupt = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(env.text(&output), "------- stderr -------\nerror: cancelled\n[exit status: 130]\n");
+}
+
+#[test]
+fn a_period_and_a_past_state_narrow_every_table() {
+    let env = Env::with_small();
+    let count = |flags: &[&str]| {
+        env.ok([&["sql", "--format", "csv", "-t", "-c", "select count(*) from event"], flags].concat())
+    };
+    assert_eq!(count(&["--since", "2026-01-01T00:00:02Z"]), "4\n");
+    assert_eq!(count(&["--until", "2026-01-01T00:00:02Z"]), "2\n");
+    assert_eq!(count(&["--since", "2026-02-01", "--until", "2026-03-01"]), "2\n");
+    assert_eq!(count(&["--as-of", "2100-01-01"]), "6\n");
+    assert_snapshot!(env.run(["sql", "--as-of", "1999-01-01", "-c", "select 1"]), @r"
+    ------- stderr -------
+    error: the lake did not exist yet at that time
+    hint: it was made at [NOW]
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["sql", "--since", "2026-02-01", "--until", "2026-01-01", "-c", "select 1"]), @r"
+    ------- stderr -------
+    error: the period is empty: --since is not before --until
+    hint: --until is the first instant after the period
+    [exit status: 2]
+    ");
+    let text = env.run(["sql", "--since", "soon", "-c", "select 1"]);
+    assert!(text.contains("cannot read the time `soon`") && text.ends_with("[exit status: 2]\n"), "{text}");
+}
+
+#[test]
+fn errors_say_how_it_is_spelt_here() {
+    let env = Env::with_small();
+    for (sql, message, hint) in [
+        (
+            "select resources[1].name from user_access",
+            "a member cannot be taken with a dot behind an index",
+            "write resources[1]['name']",
+        ),
+        (
+            "select time > 5 from authentication",
+            "cannot compare a time with a number",
+            "write a time as text: '2026-01-31', or as ago('7d')",
+        ),
+        (
+            "select actor = 'ann' from authentication",
+            "cannot compare a struct with text",
+            "name one of its members, as in actor.user.uid; `\\d TABLE` lists them",
+        ),
+        (
+            "select privileges = 'admin' from user_access",
+            "cannot compare a list with text",
+            "use array_has(list, value), or one item: list[1]",
+        ),
+        (
+            "select 1 from authentication where time = 'soon'",
+            "cannot read the time 'soon'",
+            "write '2026-01-31' or '2026-01-31T12:00:00Z'",
+        ),
+        ("select outcom from event", "no column `outcom`", "did you mean `outcome`?"),
+        ("select a.actor.usr.uid from authentication a", "no field `usr`", "did you mean `actor.user.uid`?"),
+        ("select lenght('a')", "no function `lenght`", "did you mean `length`?"),
+        ("select zzzzzz('a')", "no function `zzzzzz`", "`\\h` lists the functions"),
+        (
+            "select cidr_match('a')",
+            "`cidr_match` cannot be called like this",
+            "it is cidr_match(address, network); `\\h cidr_match` tells more",
+        ),
+        ("select ago('soon')", "ago(): `soon` is no length of time such as 30s, 2h or 7d", ""),
+        ("select * from account_stat", "no table `account_stat`", "did you mean `account_state`?"),
+        ("select :x", "the statement needs a value for `:x`", "pass --param x=value"),
+        ("select 1; select 2 union", "", ""),
+    ] {
+        let text = env.run(["sql", "-c", sql]);
+        assert!(text.contains(&format!("error: {message}")), "{sql}: {text}");
+        assert!(text.contains(hint), "{sql}: {text}");
+    }
+    assert_eq!(env.rows("select resources[1]['name'] as name from user_access")[0]["name"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_needle_that_is_nowhere_reads_no_file() {
+    let env = Env::with_events(3_000);
+    let plan = |sql: &str| env.ok(["sql", "--format", "csv", "-c", &format!("explain {sql}")]);
+    for column in [
+        "metadata.uid",
+        "actor.user.uid",
+        "actor.user.email_addr",
+        "actor.session.uid",
+        "\"user\".uid",
+        "src_endpoint.ip",
+        "device.ip",
+    ] {
+        // Between values that are there, so that smallest and greatest do not exclude it.
+        let sql = format!(
+            "select time from authentication where {column} = (select min({column}) || '~' from authentication)"
+        );
+        let nowhere = env.rows(&sql.replace("select time", "select count(*)"))[0].as_object().unwrap().clone();
+        assert_eq!(nowhere.values().next().unwrap(), 0, "{column}");
+        let value = env.rows(&format!("select min({column}) || '~' as v from authentication"))[0]["v"]
+            .as_str()
+            .unwrap()
+            .to_string();
+        let text = plan(&format!("select time from authentication where {column} = '{value}'"));
+        assert!(text.contains("EmptyExec") && !text.contains("DataSourceExec"), "{column}: {text}");
+    }
+    let text = plan("select time from authentication where actor.user.uid is not null");
+    assert!(text.contains("DataSourceExec"), "{text}");
 }

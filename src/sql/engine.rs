@@ -1,0 +1,46 @@
+//! The engine behind a session: its settings, and what it may use of the machine.
+
+use std::sync::Arc;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use object_store::ObjectStore;
+
+use super::options::Options;
+use super::registry::LakeOnly;
+
+/// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
+const FOOTERS: usize = 256 << 20;
+
+pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::error::Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .set_str("datafusion.sql_parser.dialect", "duckdb")
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        .set_bool("datafusion.execution.parquet.reorder_filters", true)
+        // Without the Arrow schema in the files, text must not come back as views: tables are declared as Utf8.
+        .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
+    config.options_mut().execution.collect_statistics = true;
+    let mut runtime = RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(LakeOnly { store }));
+    let mut footers = FOOTERS;
+    if let Some(bytes) = options.memory_limit {
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        footers = footers.min(bytes / 4);
+        // What a sort keeps back to merge its spills with must itself fit, once for each thread.
+        let kept = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *kept = (*kept).min(bytes / 16);
+    }
+    let mut disk = DiskManagerBuilder::default();
+    if let Some(folder) = &options.spill_folder {
+        disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
+    }
+    if let Some(bytes) = options.spill_limit {
+        disk = disk.with_max_temp_directory_size(bytes);
+    }
+    let runtime = runtime.with_disk_manager_builder(disk).with_metadata_cache_limit(footers);
+    let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    datafusion_functions_json::register_all(&mut context)?;
+    Ok(context)
+}

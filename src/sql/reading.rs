@@ -1,0 +1,109 @@
+//! What a query reads of the lake, and what it leaves: counted from its plans, while it runs and after it.
+//!
+//! The logical plan names the tables, so the files that it could have read; the physical plan names those that are
+//! left after pruning, and its scans count rows and bytes as they go.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
+use datafusion::physical_plan::{ExecutionPlan, Metric};
+
+use crate::lake::State;
+
+/// Files and bytes of one query.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Files of the tables that the statement names.
+    pub files: u64,
+    pub bytes: u64,
+    /// Files that the plan reads; the rest were pruned.
+    pub files_planned: u64,
+    pub bytes_planned: u64,
+    /// Bytes that were fetched so far; of the planned files, only the columns and row groups that are needed.
+    pub bytes_read: u64,
+    /// How much of the planned bytes is behind the query, by the share of files and rows that were gone through.
+    pub bytes_done: u64,
+}
+
+/// Files and bytes of the tables that a statement names; twice what it names twice.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Named {
+    files: u64,
+    bytes: u64,
+}
+
+/// Looks the tables of a statement up in the state that it is run on.
+pub fn named(statement: &LogicalPlan, state: &State) -> Named {
+    let mut named = Named::default();
+    // The closure never fails, so neither does the walk.
+    let _ = statement.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(table) = state.tables.get(scan.table_name.table())
+        {
+            named.files += table.files.len() as u64;
+            named.bytes += table.bytes();
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    named
+}
+
+/// Counts what a plan has read so far.
+#[derive(Clone)]
+pub struct Gauge {
+    named: Named,
+    plan: Arc<dyn ExecutionPlan>,
+}
+
+impl Gauge {
+    pub(super) fn new(named: Named, plan: Arc<dyn ExecutionPlan>) -> Gauge {
+        Gauge { named, plan }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.plan
+    }
+
+    pub fn read(&self) -> Reading {
+        let mut reading = Reading { files: self.named.files, bytes: self.named.bytes, ..Reading::default() };
+        visit(&self.plan, &mut reading);
+        // The period of the session may name a table where the engine then reads another.
+        reading.files = reading.files.max(reading.files_planned);
+        reading.bytes = reading.bytes.max(reading.bytes_planned);
+        reading
+    }
+}
+
+fn visit(plan: &Arc<dyn ExecutionPlan>, reading: &mut Reading) {
+    for child in plan.children() {
+        visit(child, reading);
+    }
+    let Some(scan) = plan.downcast_ref::<DataSourceExec>() else { return };
+    let Some(config) = scan.data_source().downcast_ref::<FileScanConfig>() else { return };
+    let planned = config.file_groups.iter().flat_map(|group| group.iter());
+    let (mut files, mut bytes, mut rows) = (0, 0, Some(0));
+    for file in planned {
+        files += 1;
+        bytes += file.object_meta.size;
+        let known = file.statistics.as_ref().and_then(|statistics| statistics.num_rows.get_value().copied());
+        rows = rows.zip(known).map(|(rows, known)| rows + known);
+    }
+    reading.files_planned += files;
+    reading.bytes_planned += bytes;
+    let Some(metrics) = plan.metrics() else { return };
+    reading.bytes_read += count(&metrics, "bytes_scanned");
+    let seen = metrics.output_rows().unwrap_or_default() as u64 + count(&metrics, "pushdown_rows_pruned");
+    let share = |done: u64, all: u64| if all == 0 { 0.0 } else { (done as f64 / all as f64).min(1.0) };
+    let by_files = share(count(&metrics, "files_processed"), files);
+    let by_rows = rows.map_or(0.0, |rows| share(seen, rows as u64));
+    reading.bytes_done += (bytes as f64 * by_files.max(by_rows)) as u64;
+}
+
+fn count(metrics: &MetricsSet, name: &str) -> u64 {
+    let is_meant = |metric: &Metric| matches!(metric.value(), MetricValue::Count { name: known, .. } if known == name);
+    metrics.sum(is_meant).map_or(0, |value| value.as_usize() as u64)
+}
