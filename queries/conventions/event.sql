@@ -3,18 +3,30 @@
 -- purpose: every distinct visible event with who (subject_uid, actor_uid), from where (src_ip, country) and outcome
 --
 -- Labels are in `identity`. `is_not_failed` and `is_successful` are the two halves of C7: what opens access counts
--- unless it failed, what closes it counts only when it succeeded.
+-- unless it failed, what closes it counts only when it succeeded. `is_effective` is C7 itself: closing activities when
+-- they succeeded, all others unless they failed. `is_user_actor` tells a person from an application.
 select
   class_uid, activity_id, time, event_uid, status_id,
   case coalesce(status_id, 0) when 0 then 'unknown' when 1 then 'success' when 2 then 'failure' else 'other' end
     as outcome,
   status_id is distinct from 2 as is_not_failed,
   status_id is not distinct from 1 as is_successful,
+  case
+    when class_uid = 3001 and activity_id in (5, 6, 8, 9, 11) or class_uid = 3004 and activity_id in (4, 7, 9, 11, 12)
+      or class_uid = 3005 and activity_id = 2 or class_uid = 3006 and activity_id in (2, 4, 5, 8)
+    then status_id is not distinct from 1
+    else status_id is distinct from 2
+  end as is_effective,
   case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
   coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
+  resolved_actor is not null as is_user_actor,
   src_ip, country, lat, long,
-  is_mfa, session_is_mfa, auth_protocol_id,
-  privileges, policies, resources, group_key, group_name, subgroup_key
+  city, is_mfa, session_is_mfa, auth_protocol_id,
+  is_vpn, session_uid, severity_id, type_uid, time_dt, activity_name, status_detail,
+  http_method, user_agent, product_name, ocsf_version, actor_user_type_id,
+  privileges, policies, resources, group_key, group_name, subgroup_key,
+  entity_uid, entity_result_uid, entity_name, entity_type, owner_uid, owner_email, owner_name,
+  has_mfa, path, message, unmapped
 from (
   select
     e.*,

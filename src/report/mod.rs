@@ -12,6 +12,7 @@ mod catalog;
 mod display;
 mod header;
 mod literal;
+mod month;
 mod names;
 mod params;
 mod run;

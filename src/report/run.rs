@@ -1,10 +1,11 @@
 //! One run of a report: the horizon, the views, the statement, and a check of what comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
-use datafusion::catalog::{MemTable, MemoryCatalogProviderList, TableProvider};
+use datafusion::catalog::{MemTable, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
@@ -19,7 +20,7 @@ use futures::TryStreamExt;
 use super::header::{ColumnType, Report};
 use super::names;
 use super::params::Params;
-use super::views::{Source, Step};
+use super::views::{Scope, Source, Step};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -49,25 +50,46 @@ enum Horizon {
     None,
 }
 
+impl Horizon {
+    fn of(params: &Params, scope: Scope) -> Result<Horizon> {
+        match (scope, params.timestamp("as_of"), params.timestamp("to")) {
+            (Scope::Always, _, _) => Ok(Horizon::None),
+            (Scope::Previous, _, _) => match (params.timestamp("previous_from"), params.timestamp("from")) {
+                (Some(_), Some(from)) => Ok(Horizon::Before(from)),
+                _ => Err(Error::usage("there is no period before").hint("a parameter of the type month makes one")),
+            },
+            (Scope::Run, Some(as_of), _) => Ok(Horizon::UpTo(as_of)),
+            (Scope::Run, None, Some(to)) => Ok(Horizon::Before(to)),
+            (Scope::Run, None, None) => Ok(Horizon::None),
+        }
+    }
+}
+
 /// Runs `report` over the tables of `ctx`, which are neither changed nor added to.
 ///
 /// The tables are the event classes (any table with `time` and `_event_uid`), which the run sees up to its horizon,
 /// and others, which it sees as they are.
 pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Result<Outcome> {
     let id = &report.id;
-    let horizon = match (params.timestamp("as_of"), params.timestamp("to")) {
-        (Some(as_of), _) => Horizon::UpTo(as_of),
-        (None, Some(to)) => Horizon::Before(to),
-        (None, None) => Horizon::None,
-    };
     let own = namespace(ctx);
     let (statement, steps) = report.views.plan(&report.sql, params, &own.state()).map_err(|error| named(error, id))?;
-    let mut views = Vec::new();
+    let mut views: Vec<(String, String)> = Vec::new();
+    let mut scopes = BTreeMap::from([(Scope::Run, own.clone())]);
     for step in steps {
-        if let Source::View(view, _) = &step.source {
+        if let Source::View(view, _) = &step.source
+            && views.iter().all(|(name, _)| *name != view.name)
+        {
             views.push((view.name.clone(), view.text.clone()));
         }
-        register(step, horizon, ctx, &own).await.map_err(|error| named(error, id))?;
+        let horizon = Horizon::of(params, step.scope).map_err(|error| named(error, id))?;
+        let scoped = match scopes.get(&step.scope) {
+            Some(scoped) => scoped,
+            None => {
+                let scoped = scoped(&own, step.scope).map_err(|error| named(error, id))?;
+                scopes.entry(step.scope).or_insert(scoped)
+            }
+        };
+        register(step, horizon, ctx, scoped).await.map_err(|error| named(error, id))?;
     }
     let frame = frame(&own, statement).await.map_err(|error| named(error, id))?;
     let frame = checked(report, frame)?;
@@ -94,6 +116,19 @@ fn namespace(ctx: &SessionContext) -> SessionContext {
     let own = SessionContext::new_with_state(state.with_config(config).with_catalog_list(catalogs).build());
     own.register_udf(names::function());
     own
+}
+
+/// The same tables and views under the names of `scope`: what a view there calls `event` is that scope's.
+fn scoped(own: &SessionContext, scope: Scope) -> Result<SessionContext> {
+    let Some(name) = scope.name() else { return Ok(own.clone()) };
+    let mut config = own.copied_config().with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    let cannot = || format!("cannot make schema `{name}`");
+    let catalog = own.catalog(&options.catalog.default_catalog);
+    let catalog = catalog.ok_or_else(|| Error::new(Kind::Internal, cannot()))?;
+    catalog.register_schema(name, Arc::new(MemorySchemaProvider::new())).context(Kind::Internal, cannot)?;
+    options.catalog.default_schema = name.to_string();
+    Ok(SessionContext::new_with_state(SessionStateBuilder::new_from_existing(own.state()).with_config(config).build()))
 }
 
 async fn register(step: Step<'_>, horizon: Horizon, ctx: &SessionContext, own: &SessionContext) -> Result<()> {
@@ -194,6 +229,7 @@ fn fits(ty: ColumnType, found: &DataType) -> bool {
         ColumnType::Double => matches!(found, DataType::Float32 | DataType::Float64),
         ColumnType::Boolean => *found == DataType::Boolean,
         ColumnType::String => is_text(found),
+        ColumnType::Date => *found == DataType::Date32,
         ColumnType::Strings => match found {
             DataType::List(item) | DataType::LargeList(item) => is_text(item.data_type()),
             _ => false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Field, Fields, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Field, Fields, Float64Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::json::ReaderBuilder;
 use datafusion::catalog::MemTable;
@@ -37,7 +37,19 @@ fn schema(class: i64) -> SchemaRef {
     let text = || DataType::Utf8;
     let number = || DataType::Int64;
     let named = || structure(vec![("name", text()), ("uid", text())]);
-    let user = || structure(vec![("name", text()), ("type_id", number()), ("uid", text()), ("email_addr", text())]);
+    let user = || {
+        structure(vec![
+            ("name", text()),
+            ("type_id", number()),
+            ("uid", text()),
+            ("email_addr", text()),
+            ("has_mfa", DataType::Boolean),
+        ])
+    };
+    let session = || structure(vec![("uid", text()), ("is_mfa", DataType::Boolean), ("is_vpn", DataType::Boolean)]);
+    let url = structure(vec![("path", text())]);
+    let http = vec![("http_method", text()), ("user_agent", text()), ("url", url), ("x_forwarded_for", list(text()))];
+    let metadata = vec![("uid", text()), ("version", text()), ("product", structure(vec![("name", text())]))];
     let place =
         structure(vec![("city", text()), ("country", text()), ("lat", DataType::Float64), ("long", DataType::Float64)]);
     let endpoint = structure(vec![("ip", text()), ("location", place)]);
@@ -45,22 +57,26 @@ fn schema(class: i64) -> SchemaRef {
         ("time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
         ("activity_id", number()),
         ("status_id", number()),
-        ("actor", structure(vec![("user", user()), ("app_name", text()), ("app_uid", text())])),
+        ("severity_id", number()),
+        ("type_uid", number()),
+        ("time_dt", text()),
+        ("activity_name", text()),
+        ("status_detail", text()),
+        ("message", text()),
+        ("unmapped", text()),
+        ("metadata", structure(metadata)),
+        ("actor", structure(vec![("user", user()), ("session", session()), ("app_name", text()), ("app_uid", text())])),
         ("src_endpoint", endpoint.clone()),
         ("device", endpoint),
-        ("http_request", structure(vec![("x_forwarded_for", list(text()))])),
+        ("http_request", structure(http)),
         ("_event_uid", text()),
     ];
     if class != 3004 {
         fields.push(("user", user()));
     }
     match class {
-        3001 => fields.extend([("policy", named()), ("policies", list(named()))]),
-        3002 => fields.extend([
-            ("session", structure(vec![("is_mfa", DataType::Boolean)])),
-            ("is_mfa", DataType::Boolean),
-            ("auth_protocol_id", number()),
-        ]),
+        3001 => fields.extend([("policy", named()), ("policies", list(named())), ("user_result", user())]),
+        3002 => fields.extend([("session", session()), ("is_mfa", DataType::Boolean), ("auth_protocol_id", number())]),
         3005 => {
             fields.extend([("privileges", list(text())), ("resource", named()), ("resources", list(named()))]);
         }
@@ -70,7 +86,10 @@ fn schema(class: i64) -> SchemaRef {
             ("group", named()),
             ("subgroup", named()),
         ]),
-        _ => {}
+        _ => {
+            let entity = || structure(vec![("uid", text()), ("name", text()), ("type", text()), ("user", user())]);
+            fields.extend([("entity", entity()), ("entity_result", entity())]);
+        }
     }
     Arc::new(Schema::new(fields.into_iter().map(|(name, ty)| Field::new(name, ty, true)).collect::<Vec<_>>()))
 }
@@ -127,6 +146,7 @@ fn cell(column: &dyn Array, row: usize) -> Json {
             serde_json::from_str(&format!("{:?}", column.as_primitive::<Float64Type>().value(row))).unwrap()
         }
         DataType::Boolean => json!(column.as_boolean().value(row)),
+        DataType::Date32 => json!(column.as_primitive::<Date32Type>().value_as_date(row).unwrap().to_string()),
         DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
         DataType::List(_) => {
             let items = column.as_list::<i32>().value(row);
