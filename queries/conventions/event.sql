@@ -7,6 +7,13 @@
 -- they succeeded, all others unless they failed. `is_user_actor` tells a person from an application.
 select
   class_uid, activity_id, time, event_uid, status_id,
+  case
+    when class_uid = 3001 and activity_id between 1 and 12 or class_uid = 3002 and activity_id between 1 and 7
+      or class_uid = 3004 and activity_id between 1 and 13 or class_uid = 3005 and activity_id between 1 and 2
+      or class_uid = 3006 and activity_id between 1 and 8
+    then activity_id
+    else case coalesce(activity_id, 0) when 0 then 0 else 99 end
+  end as activity_key,
   case coalesce(status_id, 0) when 0 then 'unknown' when 1 then 'success' when 2 then 'failure' else 'other' end
     as outcome,
   status_id is distinct from 2 as is_not_failed,
