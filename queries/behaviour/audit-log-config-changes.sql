@@ -53,9 +53,9 @@ with found as (
     e.*, c.activity,
     e.category = 'log_access' and coalesce(array_has($approved_readers, e.actor_uid), false) as is_approved,
     coalesce(e.entity_name, e.entity_uid, e.group_name, e.group_key, e.subject_uid, e.path) as target
-  from audit_config_event e
+  from event_category e
   join activity c on c.class_uid = e.class_uid and c.activity_key = e.activity_key
-  where e.time >= $from and e.time < $to
+  where e.category is not null and e.time >= $from and e.time < $to
 ),
 listed as (
   select

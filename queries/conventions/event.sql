@@ -1,5 +1,5 @@
 -- view: event
--- convention: C5 C6 C7
+-- convention: C5 C6 C7 C11 C12
 -- purpose: every distinct visible event with who (subject_uid, actor_uid), from where (src_ip, country) and outcome
 --
 -- Labels are in `identity`. `is_not_failed` and `is_successful` are the two halves of C7: what opens access counts
@@ -27,10 +27,22 @@ select
   case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
   coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
   resolved_actor is not null as is_user_actor,
+  -- C12: not reading, not password and second factor of the own account; an unknown activity counts
+  class_uid in (3001, 3004, 3005, 3006) and not coalesce((class_uid = 3004) and activity_id = 2, false)
+  and not coalesce(
+    (class_uid = 3001) and activity_id in (3, 4, 10, 11)
+    and resolved_user = coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)), false
+  ) as is_admin,
+  -- C11: what an entity is, its type says; only without one the path does. third-party-disabling is a setting.
+  class_uid = 3004 and coalesce(case
+    when entity_type is not null then
+      array_has($api_key_kinds, regexp_replace(lower(entity_type), '[^a-z0-9]+', '_', 'g'))
+    else regexp_like(path, '/api-keys(/|$)') and not regexp_like(path, '/api-keys/third-party-disabling(/|$)')
+  end, false) as is_api_key,
   src_ip, country, lat, long,
   city, is_mfa, session_is_mfa, auth_protocol_id,
   is_vpn, session_uid, severity_id, type_uid, time_dt, activity_name, status_detail,
-  http_method, user_agent, product_name, ocsf_version, actor_user_type_id,
+  http_method, user_agent, product_name, ocsf_version, raw, actor_user_type_id,
   privileges, policies, resources, group_key, group_name, subgroup_key,
   entity_uid, entity_result_uid, entity_name, entity_type, owner_uid, owner_email, owner_name,
   has_mfa, path, message, unmapped

@@ -1,6 +1,7 @@
 -- view: log_gap
 -- convention: C3
 -- purpose: stretches of [from, to) without any event longer than the log may be silent, whole or by class
+-- evaluate: once
 --
 -- The only view that looks beyond the period: a gap that began before it or ends after it has its full length here.
 -- Points are the different times of events in the period, the latest before and the earliest after it, or else the ends
@@ -44,8 +45,8 @@ neighbour as (
 )
 select
   stream, gap_type, gap_start, gap_end,
-  (cast(gap_end as bigint) - cast(gap_start as bigint)) / 1000000.0 as gap_seconds,
-  (cast(overlap_end as bigint) - cast(overlap_start as bigint)) / 1000000.0 as overlap_seconds,
+  (cast(gap_end as bigint) - cast(gap_start as bigint)) / 1000 as gap_ms,
+  (cast(overlap_end as bigint) - cast(overlap_start as bigint)) / 1000 as overlap_ms,
   prev_event_uid, next_event_uid
 from (
   select

@@ -1,6 +1,7 @@
 -- view: privileged_span
 -- convention: C10 C14
 -- purpose: from when until when each subject held any privileged key of the access ledger
+-- evaluate: once
 --
 -- As of t: `since <= t and (until is null or t < until)`; a subject's spans do not meet. Entries of a key are those of
 -- `access_holding`, in its order; a grant is open until the next close of its key.

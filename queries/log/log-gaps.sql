@@ -42,7 +42,8 @@
 -- The view `log_gap` does it, for the monthly summary too. This report alone sees events at and after `to` (C3).
 --
 select
-  stream, gap_type, gap_start, gap_end, gap_seconds, overlap_seconds, prev_event_uid, next_event_uid,
+  stream, gap_type, gap_start, gap_end, gap_ms / 1000.0 as gap_seconds, overlap_ms / 1000.0 as overlap_seconds,
+  prev_event_uid, next_event_uid,
   case
     when gap_type = 'empty' then 5
     when gap_end > gap_start + $max_gap + $max_gap + $max_gap + $max_gap then 4

@@ -10,6 +10,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, cast, col, ident, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -20,7 +21,7 @@ use futures::TryStreamExt;
 use super::header::{ColumnType, Report};
 use super::names;
 use super::params::Params;
-use super::views::{Scope, Source, Step};
+use super::views::{Scope, Source, Step, VISIBLE};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -137,7 +138,7 @@ async fn register(step: Step<'_>, horizon: Horizon, ctx: &SessionContext, own: &
         Source::Table(table) => {
             let known = ctx.table_provider(table.as_str()).await;
             let provider = known.context(Kind::Input, || format!("no table or convention view `{name}`"))?;
-            visible(&table, provider, horizon, own)?
+            visible(&table, name.starts_with(VISIBLE), provider, horizon, own)?
         }
         Source::View(view, statement) => {
             let frame =
@@ -149,9 +150,10 @@ async fn register(step: Step<'_>, horizon: Horizon, ctx: &SessionContext, own: &
     Ok(())
 }
 
-/// A class's table up to the horizon; any other table as it is.
+/// A class's table up to the horizon, for the conventions with the event itself as JSON in `_raw`; any other table as it is.
 fn visible(
     table: &str,
+    with_raw: bool,
     provider: Arc<dyn TableProvider>,
     horizon: Horizon,
     own: &SessionContext,
@@ -172,8 +174,22 @@ fn visible(
         Horizon::UpTo(as_of) => col("time").lt_eq(at(as_of)?),
         Horizon::None => col("time").is_not_null(),
     };
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let mut columns: Vec<Expr> = names.clone().map(ident).collect();
+    if with_raw {
+        // Nothing is made where nobody asks for it: an unused column is removed from the plan. Tables that are not the
+        // lake's have no such function, and no `_extra`.
+        let raw = match own.state().scalar_functions().get("event_json") {
+            Some(json) if schema.column_with_name("_extra").is_some() => {
+                let members = names.flat_map(|name| [lit(name), ident(name)]).collect();
+                json.call(vec![lit(table), named_struct(members)])
+            }
+            _ => lit(ScalarValue::Utf8(None)),
+        };
+        columns.push(raw.alias("_raw"));
+    }
     let plan = LogicalPlanBuilder::scan(table, provider_as_source(provider), None)
-        .and_then(|scan| scan.filter(filter)?.build())
+        .and_then(|scan| scan.filter(filter)?.project(columns)?.build())
         .context(Kind::Internal, || format!("cannot limit table `{table}` to the horizon"))?;
     Ok(DataFrame::new(own.state(), plan).into_view())
 }

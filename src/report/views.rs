@@ -81,7 +81,7 @@ pub(super) enum Source<'a> {
     Table(String),
 }
 
-const VISIBLE: &str = "visible_";
+pub(super) const VISIBLE: &str = "visible_";
 
 impl Views {
     pub(super) fn parse(files: &[(String, String)], defaults: &Table) -> Result<Views> {

@@ -5,7 +5,7 @@ timeline, and the reports on the log itself.
 `reference_events.py [ID ...]` reads <id>.ndjson and <id>.cases.json and writes <id>.expected.json.
 """
 import json, math, re, sys
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
 
 from reference import (HERE, PRIVILEGED, Log, address, c4, duration, get, is_a, ms, not_failed, outcome, successful,
@@ -451,6 +451,209 @@ def completeness(events, p):
     return sorted(rows, key=lambda r: (r["class"], r["element"]))
 
 
+KEY_KINDS = ("api_key,apikey,access_key,service_account_api_key,workspace_api_key,user_api_key,personal_access_token,"
+             "token")
+
+
+def is_api_key(e, kinds):  # C11; third-party-disabling is a setting
+    if e["class_uid"] != 3004:
+        return False
+    kind, path = text(get(e, "entity.type")), path_of(e) or ""
+    if kind:
+        return re.sub(r"[^a-z0-9]+", "_", kind.lower()) in kinds
+    return bool(re.search(r"/api-keys(/|$)", path)) and not re.search(r"/api-keys/third-party-disabling(/|$)", path)
+
+
+def timeline(events, p):
+    start, to, gap = ms(p["from"]), ms(p["to"]), duration(p["burst_gap"])
+    wanted = {k: p[k].strip() for k in ("subject", "ip", "session", "entity")}
+    log, zone = Log(events, to), ZoneInfo(p["tz"])
+    people = {wanted["subject"]}
+    for o in log.objects:
+        if text(o.get("uid")) == wanted["subject"] or (log.email(o) or "").lower() == wanted["subject"].lower():
+            people.add(log.resolve(o))
+
+    def session_of(e):
+        own = text(get(e, "session.uid")) if e["class_uid"] == 3002 else None
+        return own or text(get(e, "actor.session.uid"))
+
+    def matches(e):
+        entity = wanted["entity"]
+        things = [text(get(e, x)) for x in ("entity.uid", "entity_result.uid", "entity.name", "group.name")]
+        things += [group_key(e), text(get(e, "subgroup.uid")) or text(get(e, "subgroup.name"))]
+        return ((not wanted["subject"] or log.actor(e) in people or log.subject(e) in people)
+                and (not wanted["ip"] or address(e) == wanted["ip"])
+                and (not wanted["session"] or session_of(e) == wanted["session"])
+                and (not entity or entity in things or entity in (path_of(e) or "").split("/")))
+
+    rows, seen, last, burst_id = [], set(), None, 1
+    for e in log.events:
+        t, ip = e["time"], address(e)
+        if not start - 90 * DAY <= t < to or not matches(e):
+            continue
+        is_new = ip is not None and ip not in seen
+        seen.add(ip)
+        if t < start:
+            continue
+        if last is not None and t - last > gap:
+            burst_id += 1
+        actor, subject = log.actor(e), log.subject(e)
+        role = None
+        if wanted["subject"]:
+            acts, suffers = actor in people, subject in people
+            role = "both" if acts and suffers else "actor" if acts else "subject"
+        policies = [text(x.get("name")) or text(x.get("uid")) for x in e.get("policies") or [e.get("policy") or {}]]
+        if e["class_uid"] != 3001:
+            policies = []
+        parts = names_in(e.get("privileges")) + [text(get(e, "group.name")) or group_key(e)]
+        parts += [text(get(e, "entity.name")) or text(get(e, "entity.uid")) or text(get(e, "entity_result.uid"))]
+        parts += names_in(policies)
+        local = datetime.fromtimestamp(t / 1000, timezone.utc).astimezone(zone)
+        uid = uid_of(e)
+        rows.append({
+            "seq": len(rows) + 1, "time": t, "local_time": local.isoformat(timespec="milliseconds"),
+            "gap_seconds": None if last is None else (t - last) / 1000, "burst_id": burst_id, "role": role,
+            "class": class_of(e), "activity": activity_of(e), "outcome": outcome(e),
+            "actor_uid": actor, "actor_label": actor and log.label(actor),
+            "subject_uid": subject, "subject_label": subject and log.label(subject),
+            "detail": ", ".join(x for x in parts if x) or None, "src_ip": ip, "country": place(e)[0], "ip_new": is_new,
+            "user_agent": text(get(e, "http_request.user_agent")),
+            "http_method": text(get(e, "http_request.http_method")), "path": path_of(e), "session_uid": session_of(e),
+            "dup_count": 1 if uid is None else sum(uid_of(x) == uid and x.get("time") is not None and x["time"] < to
+                                                   for x in events),
+            "event_uid": uid, "raw": None, "severity_id": e.get("severity_id") or 0,
+        })
+        last = t
+    return rows
+
+
+REQUIREMENTS = [
+    ("10.2.1.1", "individual access to data"), ("10.2.1.2", "actions of administrators"),
+    ("10.2.1.3", "access to audit logs"), ("10.2.1.4", "invalid access attempts"),
+    ("10.2.1.5", "changes to identities and credentials"), ("10.2.1.6", "start, stop and pause of audit logs"),
+    ("10.2.1.7", "creation and deletion of system-level objects"),
+]
+
+
+def pci(events, p):
+    start, to, kinds = ms(p["from"]), ms(p["to"]), p["api_key_kinds"].split(",")
+    log = Log(events, to)
+
+    def requirement(e, number):
+        c, a, kind = e["class_uid"], e.get("activity_id"), category(e, CATEGORIES)
+        if number == "10.2.1.1":
+            return (c, a) == (3004, 2)
+        if number == "10.2.1.2":
+            actor = log.actor(e)
+            return (get(e, "actor.user.type_id") == 2 or is_admin(log, e)
+                    or (actor is not None and holds_privileged(log, actor, e["time"], p["privileged_pattern"])))
+        if number == "10.2.1.3":
+            return kind == "log_access"
+        if number == "10.2.1.4":
+            return e.get("status_id") == 2 and (c != 3002 or a == 1)
+        if number == "10.2.1.5":
+            return (c == 3001 and a in range(1, 13)) or (c == 3005 and a in (1, 2)) or is_api_key(e, kinds)
+        if number == "10.2.1.6":
+            return kind == "log_config"
+        return (c, a) in ((3004, 1), (3004, 4), (3006, 5), (3006, 6))
+
+    def complete(e):
+        found = elements(log, e)
+        return all(found[x] is not False for x in ("who", "what", "when", "outcome", "origin", "object"))
+
+    rows = []
+    for number, topic in REQUIREMENTS + [("10.2.2", "content of the records")]:
+        asked = [number] if number != "10.2.2" else [r for r, _ in REQUIREMENTS]
+        mine = [e for e in log.events if any(requirement(e, r) for r in asked)]
+        old = [e for e in mine if start - 90 * DAY <= e["time"] < start]
+        mine = [e for e in mine if start <= e["time"] < to]
+        times = [e["time"] for e in mine]
+        if number == "10.2.1.6":
+            times += [max(g["gap_start"], start) for g in gaps_of(events, start, to, DAY, "all")]
+        share = sum(map(complete, mine)) / len(mine) if mine else None
+        status = "evidenced" if times else "silent" if old else "not_in_source"
+        lacking = status == "silent" or (share is not None and share < 0.95)
+        severity = 3 if status == "not_in_source" else 2 if lacking else 1
+        rows.append({
+            "requirement": number, "topic": topic, "events": len(times),
+            "actors": len({log.actor(e) for e in mine} - {None}),
+            "failures": sum(e.get("status_id") == 2 for e in mine),
+            "first_time": min(times, default=None), "last_time": max(times, default=None), "complete_share": share,
+            "status": status, "example_event_uids": by_bytes(map(uid_of, mine))[:3], "severity_id": severity,
+        })
+    return rows
+
+
+def state_of(log, subject):  # C13
+    mine = [e for e in log.events if log.subject(e) == subject and e["class_uid"] == 3001 and effective(e)]
+    rank = {6: 0, 5: 1, 1: 2, 2: 2}
+    life = max((e for e in mine if e.get("activity_id") in rank),
+               key=lambda e: (e["time"], rank[e["activity_id"]]), default=None)
+    created = max((e["time"] for e in mine if is_a(e, 3001, 1)), default=0)
+    lock = max((e for e in mine if e.get("activity_id") in (9, 12) and e["time"] >= created),
+               key=lambda e: (e["time"], e["activity_id"] == 12), default=None)
+    if life and life["activity_id"] in (5, 6):
+        return "disabled" if life["activity_id"] == 5 else "deleted"
+    if lock and lock["activity_id"] == 9:
+        return "locked"
+    return "active" if life or lock else "unknown"
+
+
+METRICS = ("events_total active_actors accounts_created accounts_deactivated accounts_active_end privileged_grants "
+           "privileged_revokes privileged_holders_end logon_success logon_failure logon_failure_rate logon_mfa_share "
+           "mfa_factors_disabled password_resets api_keys_created api_keys_deleted destructive_actions "
+           "failed_admin_actions off_hours_admin_actions brute_force_episodes log_gap_seconds unattributed_events").split()
+
+
+def month_of(events, p, begin, end):
+    from reference import brute_force
+    log, kinds, pattern = Log(events, end), p["api_key_kinds"].split(","), p["privileged_pattern"]
+    here = [e for e in log.events if begin <= e["time"] < end]
+    count = lambda test: sum(1 for e in here if test(e))
+    names = lambda test: sum(is_privileged(n, pattern) for e in here if test(e) for n in names_in(e.get("privileges")))
+    subjects = {log.subject(e) for e in log.events} - {None}
+    good = [e for e in here if is_a(e, 3002, 1) and successful(e)]
+    bad = count(lambda e: is_a(e, 3002, 1) and e.get("status_id") == 2)
+    iso = lambda t: datetime.fromtimestamp(t / 1000, timezone.utc).isoformat()
+    off = {**p, "weekend_off": "true", "holidays": ""}
+    period = {"from": iso(begin), "to": iso(end), "threshold": p["bf_threshold"], "window": p["bf_window"],
+              "lookback": "P1D", "success_window": "PT1H"}
+    return [float(v) if v is not None else None for v in (
+        len(here), len({log.actor(e) for e in here} - {None}),
+        count(lambda e: is_a(e, 3001, 1) and not_failed(e)),
+        count(lambda e: (is_a(e, 3001, 5) or is_a(e, 3001, 6)) and successful(e)),
+        sum(state_of(log, s) == "active" for s in subjects),
+        names(lambda e: is_a(e, 3005, 1) and not_failed(e)), names(lambda e: is_a(e, 3005, 2) and successful(e)),
+        sum(holds_privileged(log, s, FOREVER, pattern) and state_of(log, s) != "deleted" for s in subjects),
+        len(good), bad, bad / (bad + len(good)) if bad + len(good) else None,
+        sum(mfa_of(e) is True for e in good) / len(good) if good else None,
+        count(lambda e: is_a(e, 3001, 11) and successful(e)), count(lambda e: is_a(e, 3001, 4) and successful(e)),
+        count(lambda e: is_a(e, 3004, 1) and is_api_key(e, kinds) and not_failed(e)),
+        count(lambda e: is_a(e, 3004, 4) and is_api_key(e, kinds) and successful(e)),
+        count(lambda e: (is_a(e, 3001, 6) or is_a(e, 3004, 4) or is_a(e, 3006, 5)) and successful(e)),
+        count(lambda e: is_admin(log, e) and e.get("status_id") == 2),
+        count(lambda e: is_admin(log, e) and not_failed(e) and off_reason(e["time"], off)[1] is not None),
+        len(brute_force(events, period)),
+        sum(round(g["overlap_seconds"] * 1000) for g in gaps_of(events, begin, end, duration(p["max_gap"]), "all")) / 1000,
+        count(lambda e: log.actor(e) is None and log.subject(e) is None),
+    )]
+
+
+def monthly(events, p):
+    year, month = map(int, p["month"].split("-"))
+    def first(months):
+        y, m = divmod(year * 12 + month - 1 + months, 12)
+        return round(datetime(y, m + 1, 1, tzinfo=ZoneInfo(p["tz"])).timestamp() * 1000)
+    values = month_of(events, p, first(0), first(1))
+    before = month_of(events, p, first(-1), first(0))
+    rows = []
+    for order, (name, value, previous) in enumerate(zip(METRICS, values, before), 1):
+        delta = None if value is None or previous is None else value - previous
+        rows.append({"metric_order": order, "metric": name, "value": value, "previous": previous, "delta": delta,
+                     "delta_pct": None if delta is None or previous == 0 else round1(100 * delta / previous)})
+    return rows
+
+
 REPORTS = {
     "burst-deletion": (burst, {"threshold": "10", "window": "PT10M", "lookback": "P1D", "include_revokes": "false"}),
     "impossible-travel": (travel, {"max_speed_kmh": "900", "min_distance_km": "100", "lookback": "P1D"}),
@@ -461,6 +664,12 @@ REPORTS = {
     "audit-log-config-changes": (audit_config, {"approved_readers": "", "patterns": "{}"}),
     "log-gaps": (gaps, {"max_gap": "PT24H", "stream_by": "all"}),
     "mandatory-field-completeness": (completeness, {"max_share": "0.01"}),
+    "actor-timeline": (timeline, {"subject": "", "ip": "", "session": "", "entity": "", "tz": "UTC",
+                                  "burst_gap": "PT30M", "include_raw": "false"}),
+    "pci-10-2-1-coverage-matrix": (pci, {"privileged_pattern": PRIVILEGED, "api_key_kinds": KEY_KINDS}),
+    "monthly-executive-summary": (monthly, {
+        "tz": "UTC", "business_start": "08:00", "business_end": "18:00", "max_gap": "P1D", "bf_threshold": "5",
+        "bf_window": "PT15M", "privileged_pattern": PRIVILEGED, "api_key_kinds": KEY_KINDS}),
 }
 
 
