@@ -14,6 +14,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::*;
 
+mod events;
+
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
 
 const CLASSES: [(&str, i64); 5] = [
@@ -533,7 +535,7 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
 async fn every_moved_boundary_is_noticed() {
     let files = catalog::embedded().unwrap();
     let mut unnoticed = Vec::new();
-    for &(path, text, other) in MUTATIONS {
+    for &(path, text, other) in MUTATIONS.iter().chain(events::MUTATIONS) {
         let mut files = files.clone();
         let file = files.iter_mut().find(|(name, _)| name == path).unwrap();
         if !file.1.contains(text) {
