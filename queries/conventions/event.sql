@@ -1,5 +1,5 @@
 -- view: event
--- convention: C5 C6 C7 C11 C12
+-- convention: C5 C6 C7 C9 C11 C12
 -- purpose: every distinct visible event with who (subject_uid, actor_uid), from where (src_ip, country) and outcome
 --
 -- Labels are in `identity`. `is_not_failed` and `is_successful` are the two halves of C7: what opens access counts
@@ -7,13 +7,14 @@
 -- they succeeded, all others unless they failed. `is_user_actor` tells a person from an application.
 select
   class_uid, activity_id, time, event_uid, status_id,
-  case
+  -- nullif() only hides from the planner that this is never null: it and the engine come to other conclusions there
+  nullif(case
     when class_uid = 3001 and activity_id between 1 and 12 or class_uid = 3002 and activity_id between 1 and 7
       or class_uid = 3004 and activity_id between 1 and 13 or class_uid = 3005 and activity_id between 1 and 2
       or class_uid = 3006 and activity_id between 1 and 8
     then activity_id
     else case coalesce(activity_id, 0) when 0 then 0 else 99 end
-  end as activity_key,
+  end, -1) as activity_key,
   case coalesce(status_id, 0) when 0 then 'unknown' when 1 then 'success' when 2 then 'failure' else 'other' end
     as outcome,
   status_id is distinct from 2 as is_not_failed,
@@ -39,8 +40,13 @@ select
       array_has($api_key_kinds, regexp_replace(lower(entity_type), '[^a-z0-9]+', '_', 'g'))
     else regexp_like(path, '/api-keys(/|$)') and not regexp_like(path, '/api-keys/third-party-disabling(/|$)')
   end, false) as is_api_key,
-  src_ip, country, lat, long,
-  city, is_mfa, session_is_mfa, auth_protocol_id,
+  src_ip,
+  -- C9: what the event says, else what a table of addresses says
+  case when has_place then country else geo_country end as country,
+  case when has_place then city else geo_city end as city,
+  case when has_place then lat else geo_lat end as lat,
+  case when has_place then long else geo_long end as long,
+  is_mfa, session_is_mfa, auth_protocol_id,
   is_vpn, session_uid, severity_id, type_uid, time_dt, activity_name, status_detail,
   http_method, user_agent, product_name, ocsf_version, raw, actor_user_type_id,
   privileges, policies, resources, group_key, group_name, subgroup_key,
@@ -50,9 +56,11 @@ from (
   select
     e.*,
     coalesce(e.user_uid, u.uid, lower(e.user_email), e.user_name) as resolved_user,
-    coalesce(e.actor_user_uid, a.uid, lower(e.actor_user_email), e.actor_user_name) as resolved_actor
+    coalesce(e.actor_user_uid, a.uid, lower(e.actor_user_email), e.actor_user_name) as resolved_actor,
+    g.country as geo_country, g.city as geo_city, g.lat as geo_lat, g.long as geo_long
   from distinct_event e
   -- A key is made only where it is needed: null joins nothing.
   left join email_uid u on case when e.user_uid is null then lower(e.user_email) end = u.email
   left join email_uid a on case when e.actor_user_uid is null then lower(e.actor_user_email) end = a.email
+  left join ip_place g on case when not e.has_place then e.src_ip end = g.ip
 )

@@ -26,6 +26,8 @@ select
   case when case when endpoint_has_place then endpoint_has_position else device_has_position end
     then case when endpoint_has_place then endpoint_long else device_long end end as long,
   case when endpoint_has_place then endpoint_city else device_city end as city,
+  endpoint_has_place or device_city is not null or device_country is not null or device_lat is not null
+    or device_long is not null as has_place,
   is_mfa, session_is_mfa, auth_protocol_id,
   is_vpn, session_uid, severity_id, type_uid, time_dt, activity_name, status_detail,
   http_method, user_agent, product_name, ocsf_version, raw,

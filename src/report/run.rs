@@ -21,7 +21,7 @@ use futures::TryStreamExt;
 use super::header::{ColumnType, Report};
 use super::names;
 use super::params::Params;
-use super::views::{Scope, Source, Step, VISIBLE};
+use super::views::{Input, Scope, Source, Step, VISIBLE};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -69,7 +69,7 @@ impl Horizon {
 /// Runs `report` over the tables of `ctx`, which are neither changed nor added to.
 ///
 /// The tables are the event classes (any table with `time` and `_event_uid`), which the run sees up to its horizon,
-/// and others, which it sees as they are.
+/// and others, which it sees as they are. A table named like an input among the views (`leavers`) takes that one's place.
 pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Result<Outcome> {
     let id = &report.id;
     let own = namespace(ctx);
@@ -143,7 +143,13 @@ async fn register(step: Step<'_>, horizon: Horizon, ctx: &SessionContext, own: &
         Source::View(view, statement) => {
             let frame =
                 frame(own, *statement).await.context(Kind::Internal, || format!("cannot make view `{name}`"))?;
-            if view.is_evaluated_once { evaluated(&name, frame, own).await? } else { frame.into_view() }
+            match &view.input {
+                Some(input) if ctx.table_exist(name.as_str()).unwrap_or(false) => {
+                    given(&name, input, &frame, horizon, ctx, own).await?
+                }
+                _ if view.is_evaluated_once => evaluated(&name, frame, own).await?,
+                _ => frame.into_view(),
+            }
         }
     };
     own.register_table(name.as_str(), provider).context(Kind::Internal, || format!("cannot register `{name}`"))?;
@@ -164,16 +170,7 @@ fn visible(
     if !is_class {
         return Ok(provider);
     }
-    let at = |time_ms: i64| {
-        let time_us =
-            time_ms.checked_mul(1000).ok_or_else(|| Error::usage(format!("time {time_ms} is out of range")))?;
-        Ok(lit(ScalarValue::TimestampMicrosecond(Some(time_us), Some("UTC".into()))))
-    };
-    let filter = match horizon {
-        Horizon::Before(to) => col("time").lt(at(to)?),
-        Horizon::UpTo(as_of) => col("time").lt_eq(at(as_of)?),
-        Horizon::None => col("time").is_not_null(),
-    };
+    let filter = within(horizon, col("time"))?;
     let names = schema.fields().iter().map(|field| field.name().as_str());
     let mut columns: Vec<Expr> = names.clone().map(ident).collect();
     if with_raw {
@@ -192,6 +189,49 @@ fn visible(
         .and_then(|scan| scan.filter(filter)?.project(columns)?.build())
         .context(Kind::Internal, || format!("cannot limit table `{table}` to the horizon"))?;
     Ok(DataFrame::new(own.state(), plan).into_view())
+}
+
+fn within(horizon: Horizon, time: Expr) -> Result<Expr> {
+    let at = |time_ms: i64| {
+        let time_us =
+            time_ms.checked_mul(1000).ok_or_else(|| Error::usage(format!("time {time_ms} is out of range")))?;
+        Ok(lit(ScalarValue::TimestampMicrosecond(Some(time_us), Some("UTC".into()))))
+    };
+    Ok(match horizon {
+        Horizon::Before(to) => time.lt(at(to)?),
+        Horizon::UpTo(as_of) => time.lt_eq(at(as_of)?),
+        Horizon::None => time.is_not_null(),
+    })
+}
+
+/// The session's table `name` with the columns and types of the view that stands for it.
+async fn given(
+    name: &str,
+    input: &Input,
+    view: &DataFrame,
+    horizon: Horizon,
+    ctx: &SessionContext,
+    own: &SessionContext,
+) -> Result<Arc<dyn TableProvider>> {
+    let cannot = || format!("cannot read table `{name}`");
+    let provider = ctx.table_provider(name).await.context(Kind::Input, cannot)?;
+    let schema = provider.schema();
+    let expected = view.schema().fields();
+    if let Some(missing) = expected.iter().find(|field| schema.column_with_name(field.name()).is_none()) {
+        let names: Vec<&str> = expected.iter().map(|field| field.name().as_str()).collect();
+        return Err(Error::input(format!("table `{name}` has no column `{}`", missing.name()))
+            .hint(format!("it needs {}", names.join(", "))));
+    }
+    let columns: Vec<Expr> =
+        expected.iter().map(|field| cast(ident(field.name()), field.data_type().clone()).alias(field.name())).collect();
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)
+        .and_then(|scan| scan.project(columns))
+        .context(Kind::Input, cannot)?;
+    let plan = match input {
+        Input::All => scan.build(),
+        Input::By(column) => scan.filter(within(horizon, ident(column))?).and_then(LogicalPlanBuilder::build),
+    };
+    Ok(DataFrame::new(own.state(), plan.context(Kind::Input, cannot)?).into_view())
 }
 
 /// The rows of a view in memory. Without rows it becomes a relation that the optimizer knows to be empty and removes.

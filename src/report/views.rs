@@ -27,6 +27,16 @@ pub(super) struct View {
     pub text: String,
     /// Evaluated once per run and kept in memory: small results of a pass over all events.
     pub is_evaluated_once: bool,
+    /// Stands for a table that a run may be given, and says what columns it has.
+    pub input: Option<Input>,
+}
+
+/// How a run sees the rows of a table that it is given.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Input {
+    All,
+    /// Those whose time in this column is within the horizon.
+    By(String),
 }
 
 /// What a run has to register, in this order.
@@ -93,10 +103,12 @@ impl Views {
                 match line.split_once(": ") {
                     Some(("view", name)) => view.name = name.trim().to_string(),
                     Some(("evaluate", "once")) => view.is_evaluated_once = true,
+                    Some(("input", "all")) => view.input = Some(Input::All),
+                    Some(("input", column)) => view.input = Some(Input::By(column.trim().to_string())),
                     Some(("convention" | "purpose", _)) => {}
                     _ => {
                         return Err(wrong(&format!(
-                            "`{line}` is not `view: `, `convention: `, `purpose: ` or `evaluate: once`"
+                            "`{line}` is not `view: `, `convention: `, `purpose: `, `input: ` or `evaluate: once`"
                         )));
                     }
                 }

@@ -94,6 +94,7 @@ fn reports_on_events_and_the_log_give_the_expected_rows() {
         "actor-timeline",
         "audit-log-config-changes",
         "burst-deletion",
+        "failed-admin-actions",
         "impossible-travel",
         "log-gaps",
         "mandatory-field-completeness",
@@ -101,6 +102,7 @@ fn reports_on_events_and_the_log_give_the_expected_rows() {
         "monthly-executive-summary",
         "off-hours-admin-activity",
         "pci-10-2-1-coverage-matrix",
+        "success-after-failures",
     ] {
         check_cases(id, 1);
     }

@@ -137,6 +137,36 @@ async fn captions_are_those_of_ocsf() {
 }
 
 #[tokio::test]
+async fn place_of_an_address_comes_from_a_table_where_the_event_has_none() {
+    let events = [
+        json!({"class_uid": 3002, "activity_id": 1, "time": 1, "device": {"ip": "10.0.0.1"}}),
+        json!({"class_uid": 3002, "activity_id": 1, "time": 2, "src_endpoint": {"ip": "10.0.0.2"}}),
+        json!({"class_uid": 3002, "activity_id": 1, "time": 3, "device": {"ip": "10.0.0.1", "location": {"city": "Bonn"}}}),
+        json!({"class_uid": 3002, "activity_id": 1, "time": 4, "device": {"ip": "10.0.0.3"}}),
+    ];
+    let report = own(
+        "-- country = \"string\"\n-- city = \"string\"\n-- lat = \"double\"\n",
+        "select country, city, lat from logon order by time",
+    );
+    let names = ["country", "city", "lat"];
+    let ctx = session(&events);
+    let nothing = ["null null null", "null null null", "null Bonn null", "null null null"];
+    assert_eq!(lines(&rows_of(&report, &json!({}), &ctx).await, &names), nothing);
+
+    let geo = "select * from (values ('10.0.0.1', 'fr', 'Paris', 48.9, 2.4), (' 10.0.0.1', 'us', null, 1.0, 1.0), \
+               ('10.0.0.2', 'de', 'Ulm', 0.0, 0.0)) as t(ip, country, city, lat, long)";
+    ctx.register_table("ip_geo", ctx.sql(geo).await.unwrap().into_view()).unwrap();
+    let places = ["FR Paris 48.9", "DE Ulm null", "null Bonn null", "null null null"];
+    assert_eq!(lines(&rows_of(&report, &json!({}), &ctx).await, &names), places);
+
+    ctx.deregister_table("ip_geo").unwrap();
+    ctx.register_table("ip_geo", ctx.sql("select 'x' as ip").await.unwrap().into_view()).unwrap();
+    let params = Params::new(&report, &[], None).unwrap();
+    let error = run(&report, &params, &ctx).await.err().unwrap();
+    assert_eq!(error.hint_text(), Some("it needs ip, country, city, lat, long"));
+}
+
+#[tokio::test]
 async fn scopes_see_their_own_horizons() {
     let events = fixture("monthly-executive-summary");
     let ctx = session(&events);
@@ -329,6 +359,21 @@ pub(super) const MUTATIONS: &[(&str, &str, &str)] = &[
     ("summaries/pci-10-2-1-coverage-matrix.sql", "coalesce(e.has_object, true)", "true"),
     ("summaries/pci-10-2-1-coverage-matrix.sql", "greatest(gap_start, $from)", "gap_start"),
     ("summaries/pci-10-2-1-coverage-matrix.sql", "array_slice(uids, 1, 3)", "array_slice(uids, 1, 4)"),
+    // failures
+    ("behaviour/failed-admin-actions.sql", "time >= $from and time < $to", "time > $from and time < $to"),
+    ("behaviour/failed-admin-actions.sql", "and time >= first_failure", "and time > first_failure"),
+    ("behaviour/failed-admin-actions.sql", "is_effective and time", "is_successful and time"),
+    ("behaviour/failed-admin-actions.sql", "f.failures >= 3 *", "f.failures > 3 *"),
+    ("behaviour/failed-admin-actions.sql", "f.failures >= $min_failures or", "f.failures > $min_failures or"),
+    ("behaviour/failed-admin-actions.sql", "or f.later_success is not null\norder", "\norder"),
+    ("behaviour/failed-admin-actions.sql", "in (3005, 3006)", "in (3005)"),
+    ("authentication/success-after-failures.sql", "f.time < s.time", "f.time <= s.time"),
+    ("authentication/success-after-failures.sql", "f.time >= s.time - $window", "f.time > s.time - $window"),
+    ("authentication/success-after-failures.sql", "and f.run = s.run", ""),
+    ("authentication/success-after-failures.sql", "s.time >= $from", "s.time > $from"),
+    ("authentication/success-after-failures.sql", "count(*) >= $threshold", "count(*) > $threshold"),
+    ("authentication/success-after-failures.sql", "last_from_ip < time", "last_from_ip <= time"),
+    ("authentication/success-after-failures.sql", "(j.mfa is distinct from true)", "j.mfa is null"),
     // the month
     ("conventions/month_metric.sql", "where time >= $from and time < $to", "where time > $from and time < $to"),
     (

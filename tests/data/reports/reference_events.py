@@ -451,6 +451,63 @@ def completeness(events, p):
     return sorted(rows, key=lambda r: (r["class"], r["element"]))
 
 
+def failed_admin(events, p):
+    start, to, least = ms(p["from"]), ms(p["to"]), int(p["min_failures"])
+    log, groups, rows = Log(events, to), {}, []
+    for e in log.events:
+        if is_admin(log, e) and start <= e["time"] < to:
+            groups.setdefault((log.actor(e), e["class_uid"], e.get("activity_id")), []).append(e)
+    for (actor, cls, act), group in groups.items():
+        bad = [e for e in group if e.get("status_id") == 2]
+        if not bad:
+            continue
+        first = bad[0]["time"]
+        later = min((e["time"] for e in group if effective(e) and e["time"] >= first), default=None)
+        if len(bad) < least and later is None:
+            continue
+        number = {"Unknown": 0, "Other": 99}.get(activity_of(bad[0]), act)
+        rows.append({
+            "actor_uid": actor, "actor_label": actor and log.label(actor),
+            "action": f"{class_of(bad[0])}: {activity_of(bad[0])}", "failures": len(bad),
+            "targets": len({log.subject(e) or entity_key(e) or group_key(e) for e in bad} - {None}),
+            "first_time": first, "last_time": bad[-1]["time"], "later_success": later,
+            "status_details": by_bytes(text(e.get("status_detail")) for e in bad),
+            "src_ips": by_bytes(map(address, bad)),
+            "severity_id": 4 if cls in (3005, 3006) and later is not None else 3 if len(bad) >= 3 * least else 2,
+            "finding_key": f"failed-admin-actions|{actor or ''}|{cls * 100 + number}|{first}",
+        })
+    rows.sort(key=lambda r: (r["last_time"], uid_order(r["actor_uid"]), r["action"]))
+    return rows
+
+
+def after_failures(events, p):
+    start, to, threshold, window = ms(p["from"]), ms(p["to"]), int(p["threshold"]), duration(p["window"])
+    log = Log(events, to)
+    logons, rows = [(log.subject(e), e) for e in log.events if is_a(e, 3002, 1)], []
+    for subject, s in logons:
+        if not (subject and successful(s) and start <= s["time"] < to):
+            continue
+        mine = [e for other, e in logons if other == subject]
+        before = mine[:next(i for i, e in enumerate(mine) if e is s)]
+        last = max((i for i, e in enumerate(before) if successful(e)), default=-1)
+        bad = [e for e in before[last + 1:] if e.get("status_id") == 2 and s["time"] - window <= e["time"] < s["time"]]
+        if len(bad) < threshold:
+            continue
+        ip, t, mfa = address(s), s["time"], mfa_of(s)
+        ips = by_bytes(map(address, bad))
+        new = ip is not None and not any(successful(e) and address(e) == ip and t - 90 * DAY <= e["time"] < t
+                                         for e in mine)
+        rows.append({
+            "subject_uid": subject, "subject_label": log.label(subject), "success_time": t, "failures": len(bad),
+            "first_failure": bad[0]["time"], "success_ip": ip, "failure_ips": ips, "same_ip": ip in ips,
+            "new_ip": new, "is_mfa": mfa, "event_uid": uid_of(s),
+            "severity_id": 4 if new and mfa is not True else 3 if ip in ips or new else 2,
+            "finding_key": f"success-after-failures|{subject}|{t}",
+        })
+    rows.sort(key=lambda r: (r["success_time"], r["subject_uid"].encode(), uid_order(r["event_uid"])))
+    return rows
+
+
 KEY_KINDS = ("api_key,apikey,access_key,service_account_api_key,workspace_api_key,user_api_key,personal_access_token,"
              "token")
 
@@ -664,6 +721,8 @@ REPORTS = {
     "audit-log-config-changes": (audit_config, {"approved_readers": "", "patterns": "{}"}),
     "log-gaps": (gaps, {"max_gap": "PT24H", "stream_by": "all"}),
     "mandatory-field-completeness": (completeness, {"max_share": "0.01"}),
+    "failed-admin-actions": (failed_admin, {"min_failures": "3"}),
+    "success-after-failures": (after_failures, {"threshold": "5", "window": "PT30M"}),
     "actor-timeline": (timeline, {"subject": "", "ip": "", "session": "", "entity": "", "tz": "UTC",
                                   "burst_gap": "PT30M", "include_raw": "false"}),
     "pci-10-2-1-coverage-matrix": (pci, {"privileged_pattern": PRIVILEGED, "api_key_kinds": KEY_KINDS}),
