@@ -4,7 +4,7 @@
 --
 -- `mfa` falls back to the session's flag; both are null when nobody said.
 select
-  time, event_uid, outcome, subject_uid, actor_uid, src_ip, country, lat, long,
+  time, event_uid, outcome, subject_uid, actor_uid, src_ip, country, city, lat, long, is_vpn, user_agent,
   is_mfa, coalesce(is_mfa, session_is_mfa) as mfa,
   auth_protocol_id,
   case coalesce(auth_protocol_id, 0)

@@ -22,6 +22,7 @@ impl fmt::Display for ColumnType {
             ColumnType::Double => "double",
             ColumnType::Boolean => "boolean",
             ColumnType::String => "string",
+            ColumnType::Date => "date",
             ColumnType::Strings => "list<string>",
         })
     }
@@ -41,6 +42,11 @@ impl fmt::Display for Value {
             Value::Boolean(value) => write!(f, "{value}"),
             Value::Text(value) => f.write_str(value),
             Value::Strings(values) => f.write_str(&values.join(",")),
+            Value::Map(entries) => {
+                let entries: serde_json::Map<_, _> =
+                    entries.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+                f.write_str(&serde_json::Value::Object(entries).to_string())
+            }
         }
     }
 }

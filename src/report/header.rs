@@ -36,6 +36,8 @@ pub struct Report {
     pub severity: String,
     pub chart: String,
     pub expectation: Expectation,
+    /// Text parameters of which at least one must not be empty; none: no such rule.
+    pub any_of: Vec<String>,
     /// The SQL without the head, exactly as in the file.
     pub sql: String,
     /// The whole file, for its hash in the evidence.
@@ -100,6 +102,15 @@ pub enum ParameterType {
     Regex,
     /// An IANA name: `Europe/Berlin`.
     Timezone,
+    /// A wall clock time: `08:00`.
+    Time,
+    #[serde(rename = "list<date>")]
+    Dates,
+    /// Names to patterns.
+    #[serde(rename = "map<string,regex>")]
+    Patterns,
+    /// A calendar month in the zone of the parameter `tz`; it also sets `$from`, `$to` and `$previous_from`.
+    Month,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -111,6 +122,8 @@ pub enum ColumnType {
     Double,
     Boolean,
     String,
+    /// A calendar day, as local time has it.
+    Date,
     #[serde(rename = "list<string>")]
     Strings,
 }
@@ -124,6 +137,7 @@ impl ColumnType {
             ColumnType::Double => DataType::Float64,
             ColumnType::Boolean => DataType::Boolean,
             ColumnType::String => DataType::Utf8,
+            ColumnType::Date => DataType::Date32,
             ColumnType::Strings => DataType::List(Arc::new(Field::new("element", DataType::Utf8, true))),
         }
     }
@@ -158,6 +172,10 @@ impl ParameterType {
             ParameterType::Strings => "list<string>",
             ParameterType::Regex => "regex",
             ParameterType::Timezone => "timezone",
+            ParameterType::Time => "time",
+            ParameterType::Dates => "list<date>",
+            ParameterType::Patterns => "map<string,regex>",
+            ParameterType::Month => "month",
         }
     }
 }
@@ -183,6 +201,8 @@ struct Head {
     chart: String,
     #[serde(default = "any")]
     expectation: Expectation,
+    #[serde(default)]
+    any_of: Vec<String>,
     #[serde(default)]
     controls: InOrder<Vec<String>>,
     #[serde(default)]
@@ -300,6 +320,7 @@ impl Report {
             severity: head.severity,
             chart: head.chart,
             expectation: head.expectation,
+            any_of: head.any_of,
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),
@@ -312,8 +333,9 @@ impl Report {
     }
 }
 
-/// A default in the form of `--param`: text as it is, `@name` from the shared values, lists with commas.
-fn default_text(value: &toml::Value, shared: &Table) -> Option<String> {
+/// A default in the form of `--param`: text as it is, `@name` from the shared values, lists with commas, maps as JSON;
+/// a shared value with a type of its own is a table of `type` and `value`.
+pub(super) fn default_text(value: &toml::Value, shared: &Table) -> Option<String> {
     match value {
         toml::Value::String(text) => match text.strip_prefix('@') {
             Some(name) => default_text(shared.get(name)?, shared),
@@ -326,7 +348,11 @@ fn default_text(value: &toml::Value, shared: &Table) -> Option<String> {
             let parts: Option<Vec<&str>> = values.iter().map(toml::Value::as_str).collect();
             Some(parts?.join(","))
         }
-        toml::Value::Datetime(_) | toml::Value::Table(_) => None,
+        toml::Value::Table(table) => match table.get("value") {
+            Some(value) if table.contains_key("type") => default_text(value, shared),
+            _ => serde_json::to_string(table).ok(),
+        },
+        toml::Value::Datetime(_) => None,
     }
 }
 

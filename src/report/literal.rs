@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Array, Expr, Statement, Value as SqlValue, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Array, Expr, Map, MapEntry, Statement, Value as SqlValue, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -54,6 +54,11 @@ fn literal(value: &Value) -> Result<Expr> {
             Ok(Expr::Array(Array { elem: values.iter().map(|value| text(value)).collect(), named: false }))
         }
         Value::Strings(_) => parse("arrow_cast(make_array(), 'List(Utf8)')".to_string()),
+        Value::Map(entries) => {
+            let entry =
+                |(key, value): &(String, String)| MapEntry { key: Box::new(text(key)), value: Box::new(text(value)) };
+            Ok(Expr::Map(Map { entries: entries.iter().map(entry).collect() }))
+        }
         Value::Timestamp(time_ms) => {
             let time_us = time_ms.checked_mul(1000);
             let time_us = time_us.ok_or_else(|| Error::usage(format!("time {time_ms} ms is out of range")))?;

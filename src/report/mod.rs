@@ -13,6 +13,7 @@ mod conventions;
 mod display;
 mod header;
 mod literal;
+mod month;
 mod names;
 mod params;
 mod run;

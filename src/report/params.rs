@@ -2,12 +2,15 @@
 //!
 //! Nothing here knows SQL; `literal` turns a value into a typed literal of the statement.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use arrow::array::timezone::Tz;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
 use super::catalog::nearest;
 use super::header::{Parameter, ParameterType, Report};
+use super::month;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
@@ -27,6 +30,8 @@ pub enum Value {
     /// Strings, patterns and names of time zones.
     Text(String),
     Strings(Vec<String>),
+    /// Names to patterns, in the order of their names.
+    Map(Vec<(String, String)>),
 }
 
 /// All parameters of one report, in the order of its head: given ones and defaults.
@@ -54,7 +59,7 @@ impl Params {
                 return Err(Error::usage(format!("parameter `{name}` is given twice")));
             }
         }
-        if period.is_some() {
+        if period.is_some() && report.parameter("month").is_none_or(|_| given.iter().any(|(name, _)| name == "month")) {
             if report.parameter("from").is_none() || report.parameter("to").is_none() {
                 return Err(Error::usage(format!("report `{id}` has no period")).hint("it has `as_of`: pass --param"));
             }
@@ -68,6 +73,7 @@ impl Params {
             let text =
                 given.iter().find(|(other, _)| other == name).map(|(_, text)| text).or(parameter.default.as_ref());
             let value = match (period, name.as_str(), text) {
+                (Some(period), "month", None) => Value::Text(month::of(period)?),
                 (Some(period), "from", _) => Value::Timestamp(period.from_ms),
                 (Some(period), "to", _) => Value::Timestamp(period.to_ms),
                 (_, _, Some(text)) => typed(parameter, text)?,
@@ -84,7 +90,19 @@ impl Params {
             };
             values.push((name.clone(), value));
         }
+        if let Some(parameter) = report.parameters.iter().find(|parameter| parameter.ty == ParameterType::Month) {
+            values.extend(month::bounds(&parameter.name, &values)?);
+        }
         let params = Params { values };
+        let is_empty = |name: &String| match params.get(name) {
+            Some(Value::Text(text)) => text.trim().is_empty(),
+            value => value.is_none(),
+        };
+        if !report.any_of.is_empty() && report.any_of.iter().all(is_empty) {
+            let names = report.any_of.join(", ");
+            return Err(Error::usage(format!("report `{id}` needs one of {names}"))
+                .hint(format!("pass --param {}=...", report.any_of[0])));
+        }
         if let (Some(from), Some(to)) = (params.timestamp("from"), params.timestamp("to"))
             && from >= to
         {
@@ -137,9 +155,16 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
             Some(Value::Strings(parts.map(str::to_string).collect()))
         }
         ParameterType::Regex => regex::Regex::new(text).ok().map(|_| Value::Text(text.to_string())),
-        ParameterType::Timezone => {
-            arrow::array::timezone::Tz::from_str(text).ok().map(|_| Value::Text(text.to_string()))
+        ParameterType::Timezone => Tz::from_str(text).ok().map(|_| Value::Text(text.to_string())),
+        ParameterType::Time => parse_time(text).map(|time| Value::Text(time.format("%H:%M:%S").to_string())),
+        ParameterType::Dates => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            let dates: Option<Vec<_>> = parts.map(|part| part.parse::<NaiveDate>().ok()).collect();
+            // Written again, because a report compares them as text.
+            dates.map(|dates| Value::Strings(dates.iter().map(NaiveDate::to_string).collect()))
         }
+        ParameterType::Patterns => parse_patterns(parameter.default.as_deref(), text).map(Value::Map),
+        ParameterType::Month => month::first_day(text).map(|_| Value::Text(text.to_string())),
     };
     value.ok_or_else(|| {
         let hint = match parameter.ty {
@@ -150,10 +175,31 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
             ParameterType::Boolean => "write true or false",
             ParameterType::Regex => "see docs.rs/regex for the syntax; there is no look-around and no back-reference",
             ParameterType::Timezone => "write an IANA name: UTC, Europe/Berlin",
+            ParameterType::Time => "write a time of day: 08:00, 17:30:00",
+            ParameterType::Dates => "write days, separated by commas: 2026-12-25,2026-12-26",
+            ParameterType::Patterns => {
+                "write a JSON object of names to patterns, such as {\"log_config\": \"audit.?log\"}"
+            }
+            ParameterType::Month => "write a month: 2026-01",
             ParameterType::String | ParameterType::Strings => "write text",
         };
         Error::usage(format!("parameter `{name}` has the type {}, not `{text}`", parameter.ty.name())).hint(hint)
     })
+}
+
+fn parse_time(text: &str) -> Option<NaiveTime> {
+    ["%H:%M", "%H:%M:%S"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
+}
+
+/// The entries of `text`, a JSON object, in the place of those of the default, which has all the names that there are.
+fn parse_patterns(default: Option<&str>, text: &str) -> Option<Vec<(String, String)>> {
+    let read = |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).ok();
+    let mut entries = read(default.unwrap_or(text))?;
+    for (name, pattern) in read(text)? {
+        regex::Regex::new(&pattern).ok()?;
+        *entries.get_mut(&name)? = pattern;
+    }
+    Some(entries.into_iter().collect())
 }
 
 /// A half-open period `[from, to)` in UTC milliseconds.

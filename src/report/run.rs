@@ -1,14 +1,16 @@
 //! One run of a report: the horizon, the views, the statement, and a check of what comes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
-use datafusion::catalog::{MemTable, MemoryCatalogProviderList, TableProvider};
+use datafusion::catalog::{MemTable, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, cast, col, ident, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -19,7 +21,7 @@ use futures::TryStreamExt;
 use super::header::{ColumnType, Report};
 use super::names;
 use super::params::Params;
-use super::views::{Source, Step, Views};
+use super::views::{Input, Scope, Source, Step, VISIBLE, Views};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -49,25 +51,46 @@ enum Horizon {
     None,
 }
 
+impl Horizon {
+    fn of(params: &Params, scope: Scope) -> Result<Horizon> {
+        match (scope, params.timestamp("as_of"), params.timestamp("to")) {
+            (Scope::Always, _, _) => Ok(Horizon::None),
+            (Scope::Previous, _, _) => match (params.timestamp("previous_from"), params.timestamp("from")) {
+                (Some(_), Some(from)) => Ok(Horizon::Before(from)),
+                _ => Err(Error::usage("there is no period before").hint("a parameter of the type month makes one")),
+            },
+            (Scope::Run, Some(as_of), _) => Ok(Horizon::UpTo(as_of)),
+            (Scope::Run, None, Some(to)) => Ok(Horizon::Before(to)),
+            (Scope::Run, None, None) => Ok(Horizon::None),
+        }
+    }
+}
+
 /// Runs `report` over the tables of `ctx`, which are neither changed nor added to.
 ///
 /// The tables are the event classes (any table with `time` and `_event_uid`), which the run sees up to its horizon,
-/// and others, which it sees as they are.
+/// and others, which it sees as they are. A table named like an input among the views (`leavers`) takes that one's place.
 pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Result<Outcome> {
     let id = &report.id;
-    let horizon = match (params.timestamp("as_of"), params.timestamp("to")) {
-        (Some(as_of), _) => Horizon::UpTo(as_of),
-        (None, Some(to)) => Horizon::Before(to),
-        (None, None) => Horizon::None,
-    };
     let own = namespace(ctx);
     let (statement, steps) = report.views.plan(&report.sql, params, &own.state()).map_err(|error| named(error, id))?;
-    let mut views = Vec::new();
+    let mut views: Vec<(String, String)> = Vec::new();
+    let mut scopes = BTreeMap::from([(Scope::Run, own.clone())]);
     for step in steps {
-        if let Source::View(view, _) = &step.source {
+        if let Source::View(view, _) = &step.source
+            && views.iter().all(|(name, _)| *name != view.name)
+        {
             views.push((view.name.clone(), view.text.clone()));
         }
-        register(step, horizon, ctx, &own).await.map_err(|error| named(error, id))?;
+        let horizon = Horizon::of(params, step.scope).map_err(|error| named(error, id))?;
+        let scoped = match scopes.get(&step.scope) {
+            Some(scoped) => scoped,
+            None => {
+                let scoped = scoped(&own, step.scope).map_err(|error| named(error, id))?;
+                scopes.entry(step.scope).or_insert(scoped)
+            }
+        };
+        register(step, horizon, ctx, scoped).await.map_err(|error| named(error, id))?;
     }
     let frame = frame(&own, statement).await.map_err(|error| named(error, id))?;
     let frame = checked(report, frame)?;
@@ -112,27 +135,47 @@ fn namespace(ctx: &SessionContext) -> SessionContext {
     own
 }
 
+/// The same tables and views under the names of `scope`: what a view there calls `event` is that scope's.
+fn scoped(own: &SessionContext, scope: Scope) -> Result<SessionContext> {
+    let Some(name) = scope.name() else { return Ok(own.clone()) };
+    let mut config = own.copied_config().with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    let cannot = || format!("cannot make schema `{name}`");
+    let catalog = own.catalog(&options.catalog.default_catalog);
+    let catalog = catalog.ok_or_else(|| Error::new(Kind::Internal, cannot()))?;
+    catalog.register_schema(name, Arc::new(MemorySchemaProvider::new())).context(Kind::Internal, cannot)?;
+    options.catalog.default_schema = name.to_string();
+    Ok(SessionContext::new_with_state(SessionStateBuilder::new_from_existing(own.state()).with_config(config).build()))
+}
+
 async fn register(step: Step<'_>, horizon: Horizon, ctx: &SessionContext, own: &SessionContext) -> Result<()> {
     let name = step.name;
     let provider = match step.source {
         Source::Table(table) => {
             let known = ctx.table_provider(table.as_str()).await;
             let provider = known.context(Kind::Input, || format!("no table or convention view `{name}`"))?;
-            visible(&table, provider, horizon, own)?
+            visible(&table, name.starts_with(VISIBLE), provider, horizon, own)?
         }
         Source::View(view, statement) => {
             let frame =
                 frame(own, *statement).await.context(Kind::Internal, || format!("cannot make view `{name}`"))?;
-            if view.is_evaluated_once { evaluated(&name, frame, own).await? } else { frame.into_view() }
+            match &view.input {
+                Some(input) if ctx.table_exist(name.as_str()).unwrap_or(false) => {
+                    given(&name, input, &frame, horizon, ctx, own).await?
+                }
+                _ if view.is_evaluated_once => evaluated(&name, frame, own).await?,
+                _ => frame.into_view(),
+            }
         }
     };
     own.register_table(name.as_str(), provider).context(Kind::Internal, || format!("cannot register `{name}`"))?;
     Ok(())
 }
 
-/// A class's table up to the horizon; any other table as it is.
+/// A class's table up to the horizon, for the conventions with the event itself as JSON in `_raw`; any other table as it is.
 fn visible(
     table: &str,
+    with_raw: bool,
     provider: Arc<dyn TableProvider>,
     horizon: Horizon,
     own: &SessionContext,
@@ -143,20 +186,68 @@ fn visible(
     if !is_class {
         return Ok(provider);
     }
+    let filter = within(horizon, col("time"))?;
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let mut columns: Vec<Expr> = names.clone().map(ident).collect();
+    if with_raw {
+        // Nothing is made where nobody asks for it: an unused column is removed from the plan. Tables that are not the
+        // lake's have no such function, and no `_extra`.
+        let raw = match own.state().scalar_functions().get("event_json") {
+            Some(json) if schema.column_with_name("_extra").is_some() => {
+                let members = names.flat_map(|name| [lit(name), ident(name)]).collect();
+                json.call(vec![lit(table), named_struct(members)])
+            }
+            _ => lit(ScalarValue::Utf8(None)),
+        };
+        columns.push(raw.alias("_raw"));
+    }
+    let plan = LogicalPlanBuilder::scan(table, provider_as_source(provider), None)
+        .and_then(|scan| scan.filter(filter)?.project(columns)?.build())
+        .context(Kind::Internal, || format!("cannot limit table `{table}` to the horizon"))?;
+    Ok(DataFrame::new(own.state(), plan).into_view())
+}
+
+fn within(horizon: Horizon, time: Expr) -> Result<Expr> {
     let at = |time_ms: i64| {
         let time_us =
             time_ms.checked_mul(1000).ok_or_else(|| Error::usage(format!("time {time_ms} is out of range")))?;
         Ok(lit(ScalarValue::TimestampMicrosecond(Some(time_us), Some("UTC".into()))))
     };
-    let filter = match horizon {
-        Horizon::Before(to) => col("time").lt(at(to)?),
-        Horizon::UpTo(as_of) => col("time").lt_eq(at(as_of)?),
-        Horizon::None => col("time").is_not_null(),
+    Ok(match horizon {
+        Horizon::Before(to) => time.lt(at(to)?),
+        Horizon::UpTo(as_of) => time.lt_eq(at(as_of)?),
+        Horizon::None => time.is_not_null(),
+    })
+}
+
+/// The session's table `name` with the columns and types of the view that stands for it.
+async fn given(
+    name: &str,
+    input: &Input,
+    view: &DataFrame,
+    horizon: Horizon,
+    ctx: &SessionContext,
+    own: &SessionContext,
+) -> Result<Arc<dyn TableProvider>> {
+    let cannot = || format!("cannot read table `{name}`");
+    let provider = ctx.table_provider(name).await.context(Kind::Input, cannot)?;
+    let schema = provider.schema();
+    let expected = view.schema().fields();
+    if let Some(missing) = expected.iter().find(|field| schema.column_with_name(field.name()).is_none()) {
+        let names: Vec<&str> = expected.iter().map(|field| field.name().as_str()).collect();
+        return Err(Error::input(format!("table `{name}` has no column `{}`", missing.name()))
+            .hint(format!("it needs {}", names.join(", "))));
+    }
+    let columns: Vec<Expr> =
+        expected.iter().map(|field| cast(ident(field.name()), field.data_type().clone()).alias(field.name())).collect();
+    let scan = LogicalPlanBuilder::scan(name, provider_as_source(provider), None)
+        .and_then(|scan| scan.project(columns))
+        .context(Kind::Input, cannot)?;
+    let plan = match input {
+        Input::All => scan.build(),
+        Input::By(column) => scan.filter(within(horizon, ident(column))?).and_then(LogicalPlanBuilder::build),
     };
-    let plan = LogicalPlanBuilder::scan(table, provider_as_source(provider), None)
-        .and_then(|scan| scan.filter(filter)?.build())
-        .context(Kind::Internal, || format!("cannot limit table `{table}` to the horizon"))?;
-    Ok(DataFrame::new(own.state(), plan).into_view())
+    Ok(DataFrame::new(own.state(), plan.context(Kind::Input, cannot)?).into_view())
 }
 
 /// The rows of a view in memory. Without rows it becomes a relation that the optimizer knows to be empty and removes.
@@ -210,6 +301,7 @@ fn fits(ty: ColumnType, found: &DataType) -> bool {
         ColumnType::Double => matches!(found, DataType::Float32 | DataType::Float64),
         ColumnType::Boolean => *found == DataType::Boolean,
         ColumnType::String => is_text(found),
+        ColumnType::Date => *found == DataType::Date32,
         ColumnType::Strings => match found {
             DataType::List(item) | DataType::LargeList(item) => is_text(item.data_type()),
             _ => false,

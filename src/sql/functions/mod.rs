@@ -3,6 +3,7 @@
 mod ago;
 mod capped;
 mod cidr_match;
+mod event_json;
 mod ocsf_caption;
 mod redacted;
 
@@ -36,6 +37,7 @@ const JSON: [(&str, &str, &str, &str); 10] = [
 pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(ago::function());
     context.register_udf(cidr_match::function());
+    context.register_udf(event_json::function(ocsf.clone()));
     context.register_udf(ocsf_caption::function(ocsf.clone()));
     context.register_udf(redacted::function());
     capped::register(context);

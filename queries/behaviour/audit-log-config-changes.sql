@@ -1,0 +1,102 @@
+--- report
+-- id = "audit-log-config-changes"
+-- title = "Audit-log access and security settings changes"
+-- question = "Who read or exported the audit log, and who touched logging, log forwarding, single sign-on, network or privacy settings?"
+-- readers = "PCI auditor (10.2.1.3, 10.2.1.6); security owner"
+-- kind = "detection"
+-- tier = 1
+-- grade = "A"
+-- order = "time, event_uid"
+-- severity = "5 effective delete or disable in log_config; 4 effective delete or disable elsewhere, or log_access by a reader not approved; 3 effective update or create; 2 failed; 1 approved reading."
+-- chart = "none"
+-- expectation = "no rows"
+--
+-- [controls]
+-- soc2 = ["CC7.1", "CC7.2", "CC8.1"]
+-- iso = ["A.8.15", "A.8.9", "A.5.33"]
+-- nist = ["AU-9", "AU-9(4)", "AU-12", "CM-5", "CM-6"]
+-- csf = ["PR.PS-04", "PR.PS-01"]
+-- pci = ["10.2.1.3", "10.2.1.6", "10.3.1", "10.3.2"]
+-- hipaa = ["164.312(b)", "164.312(c)(1)"]
+-- gdpr = ["32(1)(b)", "25(2)"]
+-- cis = ["8.1", "8.2", "8.12"]
+--
+-- [parameters]
+-- from = { type = "timestamp" }
+-- to = { type = "timestamp" }
+-- approved_readers = { type = "list<string>", default = [] }
+-- patterns = { type = "map<string,regex>", default = "@patterns" }
+--
+-- [columns]
+-- time = "timestamp"
+-- category = "string"
+-- activity = "string"
+-- outcome = "string"
+-- target = "string"
+-- actor_uid = "string"
+-- actor_label = "string"
+-- src_ip = "string"
+-- http_method = "string"
+-- path = "string"
+-- events = "bigint"
+-- event_uid = "string"
+-- severity_id = "int"
+-- finding_key = "string"
+---
+--
+-- Reading by $approved_readers is one row per actor and day (UTC): time, event and the other columns of its first event.
+-- The target is the entity, else the group, else the account, else the path. Severity 1 is also everything that no rule
+-- names, such as reading a setting.
+--
+with found as (
+  select
+    e.*, c.activity,
+    e.category = 'log_access' and coalesce(array_has($approved_readers, e.actor_uid), false) as is_approved,
+    coalesce(e.entity_name, e.entity_uid, e.group_name, e.group_key, e.subject_uid, e.path) as target
+  from event_category e
+  join activity c on c.class_uid = e.class_uid and c.activity_key = e.activity_key
+  where e.category is not null and e.time >= $from and e.time < $to
+),
+listed as (
+  select
+    time, category, class_uid, activity_id, activity, outcome, is_effective, status_id, target, actor_uid, src_ip,
+    http_method, path, event_uid, false as is_approved, 1 as events
+  from found
+  where not is_approved
+  union all
+  select * exclude (position)
+  from (
+    select
+      time, category, class_uid, activity_id, activity, outcome, is_effective, status_id, target, actor_uid, src_ip,
+      http_method, path, event_uid, is_approved,
+      count(*) over (partition by actor_uid, date_trunc('day', time)) as events,
+      row_number() over (
+        partition by actor_uid, date_trunc('day', time)
+        order by time, coalesce(event_uid, ''), target, path, http_method, src_ip, activity_id, status_id
+      ) as position
+    from found
+    where is_approved
+  )
+  where position = 1
+)
+select
+  l.time, l.category, l.activity, l.outcome, l.target,
+  l.actor_uid, coalesce(i.label, l.actor_uid) as actor_label,
+  l.src_ip, l.http_method, l.path, l.events, l.event_uid,
+  case
+    when l.is_effective and coalesce(
+      (l.class_uid = 3001) and l.activity_id in (5, 6) or l.class_uid = 3004 and l.activity_id in (4, 9, 11, 12)
+      or l.class_uid = 3006 and l.activity_id = 5, false
+    ) then case l.category when 'log_config' then 5 else 4 end
+    when l.category = 'log_access' and not l.is_approved then 4
+    when l.is_effective and coalesce(
+      (l.class_uid = 3001) and l.activity_id = 1 or l.class_uid = 3004 and l.activity_id in (1, 3)
+      or l.class_uid = 3006 and l.activity_id = 6, false
+    ) then 3
+    when l.status_id = 2 then 2
+    else 1
+  end as severity_id,
+  concat('audit-log-config-changes|', l.category, '|', l.actor_uid, '|', cast(l.time as bigint) / 1000) as finding_key
+from listed l
+left join identity i on i.uid = l.actor_uid
+order by l.time, l.event_uid nulls last, l.category, l.actor_uid nulls last, l.target nulls last, l.path nulls last

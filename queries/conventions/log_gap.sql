@@ -1,0 +1,67 @@
+-- view: log_gap
+-- convention: C3
+-- purpose: stretches of [from, to) without any event longer than the log may be silent, whole or by class
+-- evaluate: once
+--
+-- The only view that looks beyond the period: a gap that began before it or ends after it has its full length here.
+-- Points are the different times of events in the period, the latest before and the earliest after it, or else the ends
+-- of the period themselves. At one time an end stands outside of an event.
+with moment as (
+  select case when $stream_by = 'class' then cast(class_uid as varchar) else 'all' end as stream, time, event_uid
+  from always.distinct_event
+),
+stream as (
+  select stream
+  from (values ('all'), ('3001'), ('3002'), ('3004'), ('3005'), ('3006')) as known(stream)
+  where (stream = 'all') = ($stream_by = 'all')
+),
+before as (
+  select stream, max(time) as time, last_value(event_uid order by time, coalesce(event_uid, '')) as largest
+  from moment where time < $from group by stream
+),
+after as (
+  select stream, min(time) as time, first_value(event_uid order by time, event_uid nulls last) as smallest
+  from moment where time >= $to group by stream
+),
+point as (
+  select
+    s.stream, coalesce(b.time, $from) as time, 0 as place, b.time is null as is_edge,
+    cast(null as varchar) as smallest, b.largest
+  from stream s left join before b on b.stream = s.stream
+  union all
+  select stream, time, 1 as place, false as is_edge, min(event_uid) as smallest, max(event_uid) as largest
+  from moment where time >= $from and time < $to group by stream, time
+  union all
+  select s.stream, coalesce(a.time, $to) as time, 2 as place, a.time is null as is_edge, a.smallest, null as largest
+  from stream s left join after a on a.stream = s.stream
+),
+neighbour as (
+  select stream, time, is_edge, smallest,
+    lag(time) over in_time as prev_time, lag(is_edge) over in_time as prev_is_edge,
+    lag(largest) over in_time as largest,
+    count(*) filter (where place = 1) over (partition by stream) as events
+  from point
+  window in_time as (partition by stream order by time, place)
+)
+select
+  stream, gap_type, gap_start, gap_end,
+  (cast(gap_end as bigint) - cast(gap_start as bigint)) / 1000 as gap_ms,
+  (cast(overlap_end as bigint) - cast(overlap_start as bigint)) / 1000 as overlap_ms,
+  prev_event_uid, next_event_uid
+from (
+  select
+    stream, gap_type, gap_start, gap_end,
+    greatest(gap_start, $from) as overlap_start, least(gap_end, $to) as overlap_end,
+    prev_event_uid, next_event_uid
+  from (
+    select
+      stream, prev_time as gap_start, time as gap_end, largest as prev_event_uid, smallest as next_event_uid,
+      case when prev_is_edge then 'leading' when is_edge then 'trailing' else 'inner' end as gap_type
+    from neighbour where events > 0 and time > prev_time + $max_gap
+    union all
+    select
+      stream, $from as gap_start, $to as gap_end, null as prev_event_uid, null as next_event_uid, 'empty' as gap_type
+    from neighbour where events = 0 and prev_time is not null
+  )
+)
+where overlap_start < overlap_end

@@ -1,0 +1,53 @@
+--- report
+-- id = "monthly-executive-summary"
+-- title = "Monthly executive summary"
+-- question = "How did identity and access look last month against the month before, on one page?"
+-- readers = "management; audit committee"
+-- kind = "periodic summary"
+-- tier = 1
+-- grade = "B"
+-- order = "metric_order"
+-- severity = "none."
+-- chart = "bar (value against previous)"
+-- expectation = "any"
+--
+-- [controls]
+-- soc2 = ["CC2.1", "CC4.1", "CC7.2"]
+-- iso = ["A.5.36", "A.8.16"]
+-- nist = ["CA-7", "AU-6"]
+-- csf = ["GV.OV-03", "DE.AE-06"]
+-- pci = ["10.4.1", "12.4.2"]
+-- hipaa = ["164.308(a)(1)(ii)(D)", "164.308(a)(8)"]
+-- gdpr = ["32(1)(d)"]
+-- cis = ["8.11"]
+--
+-- [parameters]
+-- month = { type = "month" }
+-- tz = { type = "timezone", default = "UTC" }
+-- business_start = { type = "time", default = "08:00" }
+-- business_end = { type = "time", default = "18:00" }
+-- max_gap = { type = "duration", default = "PT24H" }
+-- bf_threshold = { type = "int", default = 5 }
+-- bf_window = { type = "duration", default = "PT15M" }
+-- privileged_pattern = { type = "regex", default = "@privileged_pattern" }
+-- api_key_kinds = { type = "list<string>", default = "@api_key_kinds" }
+--
+-- [columns]
+-- metric_order = "int"
+-- metric = "string"
+-- value = "double"
+-- previous = "double"
+-- delta = "double"
+-- delta_pct = "double"
+---
+--
+-- The view `month_metric` has the figures; `previous.` is the same view with the month before as its period and nothing
+-- after it visible. Only the gaps of the log are seen with what came after, in both months (C3).
+--
+select
+  v.metric_order, v.metric, v.value, p.value as previous,
+  v.value - p.value as delta,
+  round(100 * (v.value - p.value) / nullif(p.value, 0), 1) as delta_pct
+from month_metric v
+join previous.month_metric p on p.metric_order = v.metric_order
+order by v.metric_order

@@ -1,0 +1,88 @@
+//! A parameter of the type month: where it begins and ends in its zone, and the month before.
+
+use std::str::FromStr;
+
+use arrow::array::timezone::Tz;
+use chrono::{DateTime, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone};
+
+use super::params::{Period, Value};
+use crate::error::{Error, Result};
+
+/// `$from`, `$to` and `$previous_from` of a month: local midnight of its first day, of the next month's and of the one before.
+pub(super) fn bounds(name: &str, values: &[(String, Value)]) -> Result<[(String, Value); 3]> {
+    let text = |name: &str| match values.iter().find(|(other, _)| other == name) {
+        Some((_, Value::Text(text))) => Some(text.as_str()),
+        _ => None,
+    };
+    let wrong = || Error::usage(format!("parameter `{name}` is no month that a calendar has"));
+    let first = text(name).and_then(first_day).ok_or_else(wrong)?;
+    let zone = Tz::from_str(text("tz").unwrap_or("UTC")).map_err(|_| wrong())?;
+    let at = |date: Option<NaiveDate>| {
+        let midnight = date?.and_time(NaiveTime::MIN);
+        // Where clocks jump at midnight the day begins later, on a whole quarter of an hour.
+        let mut quarters = (0..96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
+        quarters.find_map(|time| Some(zone.from_local_datetime(&time).earliest()?.timestamp_millis()))
+    };
+    let bound = |name: &str, date| Ok((name.to_string(), Value::Timestamp(at(date).ok_or_else(wrong)?)));
+    let month = Months::new(1);
+    Ok([
+        bound("from", Some(first))?,
+        bound("to", first.checked_add_months(month))?,
+        bound("previous_from", first.checked_sub_months(month))?,
+    ])
+}
+
+/// The first day of `2026-01`.
+pub(super) fn first_day(text: &str) -> Option<NaiveDate> {
+    let (year, month) = text.split_once('-')?;
+    let is_digits = |part: &str, digits| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_digits(year, 4) || !is_digits(month, 2) {
+        return None;
+    }
+    NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1)
+}
+
+/// The calendar month (UTC) that a period is: for a run over a period of reports of which some want a month.
+pub(super) fn of(period: Period) -> Result<String> {
+    let month = DateTime::from_timestamp_millis(period.from_ms).map(|from| from.format("%Y-%m").to_string());
+    let is_same = |month: &String| {
+        let bounds = bounds("month", &[("month".to_string(), Value::Text(month.clone()))]);
+        bounds.is_ok_and(|[(_, from), (_, to), _]| {
+            from == Value::Timestamp(period.from_ms) && to == Value::Timestamp(period.to_ms)
+        })
+    };
+    let error = || Error::usage("the period is not one calendar month").hint("pass --param month=2026-01");
+    month.filter(is_same).ok_or_else(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_month(month: &str, zone: &str) -> Vec<String> {
+        let values = [("month", month), ("tz", zone)].map(|(name, text)| (name.to_string(), Value::Text(text.into())));
+        let print = |(name, value)| format!("{name} {value}");
+        bounds("month", &values).unwrap().map(print).to_vec()
+    }
+
+    #[test]
+    fn month_begins_at_local_midnight() {
+        let berlin = ["from 2026-02-28T23:00:00Z", "to 2026-03-31T22:00:00Z", "previous_from 2026-01-31T23:00:00Z"];
+        assert_eq!(of_month("2026-03", "Europe/Berlin"), berlin);
+        assert_eq!(of_month("2026-01", "UTC")[2], "previous_from 2025-12-01T00:00:00Z");
+        // In Paraguay clocks went from 00:00 to 01:00 on 1 October 2017, and back to UTC-4 in March.
+        assert_eq!(of_month("2017-10", "America/Asuncion")[0], "from 2017-10-01T04:00:00Z");
+    }
+
+    #[test]
+    fn only_a_whole_month_is_a_month() {
+        let day = 86_400_000;
+        let from_ms = 1_767_225_600_000; // 2026-01-01
+        assert_eq!(of(Period { from_ms, to_ms: from_ms + 31 * day }).unwrap(), "2026-01");
+        for (from_ms, to_ms) in [(from_ms, from_ms + 30 * day), (from_ms + 1, from_ms + 31 * day)] {
+            assert!(of(Period { from_ms, to_ms }).is_err());
+        }
+        assert_eq!(first_day("2026-1"), None);
+        assert_eq!(first_day("2026-13"), None);
+    }
+}
