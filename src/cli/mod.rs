@@ -5,11 +5,13 @@ mod demo;
 mod export;
 mod generate;
 mod ingest;
+mod key;
 mod redact;
 mod report;
 mod rows;
 mod schema;
 mod screen;
+mod serve;
 mod shell;
 mod sql;
 mod status;
@@ -73,6 +75,10 @@ enum Command {
     Status(status::Args),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
+    /// Serve the audit log to the vendor's SDK
+    Serve(serve::Args),
+    /// Make, list and revoke keys for `auditlake serve`
+    Key(key::Args),
     /// Print event classes and their columns
     Schema(schema::Args),
     /// Show what would be redacted in a file, and by which rule
@@ -133,6 +139,8 @@ impl App {
             Some(Command::Export(args)) => export::run(self, args),
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Connect(args)) => connect::run(self, args),
+            Some(Command::Serve(args)) => serve::run(self, args),
+            Some(Command::Key(args)) => key::run(self, args),
             Some(Command::Schema(args)) => schema::run(self, args),
             Some(Command::Redact(args)) => redact::run(self, args),
             Some(Command::Gen(args)) => generate::run(self, args),

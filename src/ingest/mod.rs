@@ -9,6 +9,7 @@
 
 mod dry;
 mod feed;
+mod own;
 mod pending;
 mod work;
 
@@ -29,6 +30,7 @@ use crate::source::{self, Input};
 
 pub use dry::dry_run;
 use feed::{Fed, Feed};
+pub use own::{Origin, batch_of_own};
 use pending::Pending;
 
 /// How sources are taken in.

@@ -20,7 +20,9 @@ mod layout;
 mod leaves;
 mod ledger;
 mod levels;
+mod piece;
 mod plain;
+mod private;
 mod read;
 mod reader;
 mod recover;
@@ -48,6 +50,8 @@ use crate::schema::Ocsf;
 
 pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, SourceRange};
 pub use layout::{Partition, data_path};
+pub use piece::{DataFile, RowGroup};
+pub use private::{Locked, create_private, remove_private, replace_private};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use state::{State, Stream, TableState};

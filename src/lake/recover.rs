@@ -151,6 +151,17 @@ impl Lake {
         }
     }
 
+    /// Takes in the entries that others wrote since.
+    pub async fn refresh(&mut self) -> Result<()> {
+        self.ledger.refresh().await
+    }
+
+    /// Whether the files of the newest entry are all where readers look. They are not while its writer is at it right
+    /// now, or when it died: then the next writer brings them there.
+    pub async fn is_whole(&self) -> bool {
+        self.state().sequence == 0 || self.is_applied() || self.is_in_place().await
+    }
+
     async fn finish(&mut self) -> Result<()> {
         let _lock = lock(&self.root).await?;
         self.ledger.refresh().await?;

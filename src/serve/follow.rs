@@ -1,0 +1,56 @@
+//! The newest state of the lake that can be read, followed at the cost of one look for the next ledger entry.
+//!
+//! Every request sees what was committed before it came. An entry whose files are not in place yet is passed over for
+//! the moment: its writer is at it, and if it died, the next writer (the commit of our own log of reads at the latest)
+//! brings them there. So a reader never waits for a writer.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::error::Result;
+use crate::lake::{FileEntry, Lake, State};
+
+/// The files that entries are served from.
+#[derive(Debug, Default)]
+pub struct View {
+    pub sequence: u64,
+    /// Of the served tables.
+    pub files: Vec<Arc<FileEntry>>,
+}
+
+/// Follows the ledger of one lake.
+pub struct Follower {
+    tables: HashSet<String>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    lake: Lake,
+    view: Arc<View>,
+}
+
+impl Follower {
+    /// `lake` is settled: its newest entry can be read.
+    pub fn new(lake: Lake, tables: HashSet<String>) -> Follower {
+        let view = Arc::new(View::of(lake.state(), &tables));
+        Follower { tables, inner: Mutex::new(Inner { lake, view }) }
+    }
+
+    pub async fn view(&self) -> Result<Arc<View>> {
+        let mut inner = self.inner.lock().await;
+        inner.lake.refresh().await?;
+        if inner.lake.state().sequence != inner.view.sequence && inner.lake.is_whole().await {
+            inner.view = Arc::new(View::of(inner.lake.state(), &self.tables));
+        }
+        Ok(inner.view.clone())
+    }
+}
+
+impl View {
+    fn of(state: &State, tables: &HashSet<String>) -> View {
+        let served = state.tables.iter().filter(|(name, _)| tables.contains(*name));
+        View { sequence: state.sequence, files: served.flat_map(|(_, table)| table.files.clone()).collect() }
+    }
+}
