@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::entry::{Body, FileEntry};
-use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, staging_path};
+use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, entry_path, staging_path};
 use super::store::{Durable, TEMPORARY_PREFIX};
 use super::table::{EntryRef, Projection};
 use super::{Lake, REJECT_TABLE, lock, reject_schema};
@@ -149,6 +149,11 @@ impl Lake {
             }
             finished => finished,
         }
+    }
+
+    /// Whether there is an entry after `sequence`. One look at the disk, so cheap that it need not be awaited.
+    pub fn has_entry_after(&self, sequence: u64) -> bool {
+        self.root.join(entry_path(sequence + 1).as_ref()).exists()
     }
 
     /// Takes in the entries that others wrote since.

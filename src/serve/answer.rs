@@ -35,8 +35,8 @@ pub const TIER: &str = "enterprise";
 
 const OPENAPI: &str = include_str!("openapi.json");
 const KEY_HEADER: &str = "xi-api-key";
-/// Bytes of a client's name for itself that are logged.
-const AGENT_BYTES: usize = 512;
+/// Bytes of a header that are logged.
+const SAID_BYTES: usize = 512;
 const JSON: &str = "application/json";
 
 type Answer = Response<Full<Bytes>>;
@@ -105,7 +105,10 @@ impl Server {
         }
         let mut reading = blank(request_id.to_string(), peer, self.clock.now_ms(), ENTRIES_PATH);
         reading.query = request.uri().query().map(str::to_string);
-        reading.user_agent = request.headers().get(header::USER_AGENT).map(agent);
+        reading.user_agent = request.headers().get(header::USER_AGENT).map(said);
+        if let Some(forwarded) = request.headers().get("x-forwarded-for").map(said) {
+            reading.forwarded_for = forwarded.split(',').map(|address| address.trim().to_string()).collect();
+        }
         let left = match self.admit(request.headers(), &mut reading) {
             Ok(left) => left,
             Err(refusal) => {
@@ -248,9 +251,10 @@ fn unavailable(error: &Error) -> Refusal {
     Refusal::unavailable()
 }
 
-fn agent(value: &HeaderValue) -> String {
+/// What a client says of itself, as far as it is logged.
+fn said(value: &HeaderValue) -> String {
     let bytes = value.as_bytes();
-    String::from_utf8_lossy(&bytes[..bytes.len().min(AGENT_BYTES)]).into_owned()
+    String::from_utf8_lossy(&bytes[..bytes.len().min(SAID_BYTES)]).into_owned()
 }
 
 fn answer(content_type: &'static str, body: impl Into<Bytes>) -> Answer {

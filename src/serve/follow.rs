@@ -5,7 +5,7 @@
 //! brings them there. So a reader never waits for a writer.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 
@@ -23,28 +23,41 @@ pub struct View {
 /// Follows the ledger of one lake.
 pub struct Follower {
     tables: HashSet<String>,
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
+    /// To look for the next entry without waiting for whoever takes one in.
     lake: Lake,
-    view: Arc<View>,
+    following: Mutex<Lake>,
+    view: RwLock<Arc<View>>,
 }
 
 impl Follower {
     /// `lake` is settled: its newest entry can be read.
     pub fn new(lake: Lake, tables: HashSet<String>) -> Follower {
-        let view = Arc::new(View::of(lake.state(), &tables));
-        Follower { tables, inner: Mutex::new(Inner { lake, view }) }
+        let view = RwLock::new(Arc::new(View::of(lake.state(), &tables)));
+        Follower { tables, following: Mutex::new(lake.clone()), lake, view }
     }
 
     pub async fn view(&self) -> Result<Arc<View>> {
-        let mut inner = self.inner.lock().await;
-        inner.lake.refresh().await?;
-        if inner.lake.state().sequence != inner.view.sequence && inner.lake.is_whole().await {
-            inner.view = Arc::new(View::of(inner.lake.state(), &self.tables));
+        let view = self.known();
+        if !self.lake.has_entry_after(view.sequence) {
+            return Ok(view);
         }
-        Ok(inner.view.clone())
+        let mut lake = self.following.lock().await;
+        // Others may have waited for the same entry.
+        let view = self.known();
+        if !self.lake.has_entry_after(view.sequence) {
+            return Ok(view);
+        }
+        lake.refresh().await?;
+        if !lake.is_whole().await {
+            return Ok(view);
+        }
+        let view = Arc::new(View::of(lake.state(), &self.tables));
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view.clone();
+        Ok(view)
+    }
+
+    fn known(&self) -> Arc<View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -331,6 +331,7 @@ pub fn blank(uid: String, peer: std::net::SocketAddr, time_ms: i64, path: &'stat
         path,
         query: None,
         user_agent: None,
+        forwarded_for: Vec::new(),
         status: 0,
         code: None,
         entries: 0,

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<(&'static str, &'static str)> {
-        let faults = parse(text, &["Account Change"]).map_err(|faults| faults).unwrap_err();
+        let faults = parse(text, &["Account Change"]).unwrap_err();
         faults.into_iter().map(|fault| (fault.name, fault.kind)).collect()
     }
 

@@ -23,6 +23,8 @@ pub struct Reading {
     pub path: &'static str,
     pub query: Option<String>,
     pub user_agent: Option<String>,
+    /// What the request says of the way it came, if anything; anybody can say anything there.
+    pub forwarded_for: Vec<String>,
     pub status: u16,
     /// Why it was refused, in the vendor's words.
     pub code: Option<&'static str>,
@@ -124,6 +126,9 @@ impl Reading {
         let mut request = json!({"http_method": "GET", "url": url});
         if let Some(agent) = &self.user_agent {
             request["user_agent"] = json!(agent);
+        }
+        if !self.forwarded_for.is_empty() {
+            request["x_forwarded_for"] = json!(self.forwarded_for);
         }
         request
     }

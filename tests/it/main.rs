@@ -16,6 +16,7 @@ mod parallel;
 mod readme;
 mod report;
 mod schema;
+mod serve;
 mod shell;
 mod soundness;
 mod sql;
