@@ -32,8 +32,8 @@ impl Served {
     }
 
     fn start_with(env: &Env, options: &str, args: &[&str]) -> Served {
-        env.write("serve.toml", format!("[serve]\n{options}\n"));
-        let mut command = env.command(["serve", "--listen", "127.0.0.1:0", "--config", "serve.toml"]);
+        env.write("serve.toml", format!("[serve]\nlisten = \"127.0.0.1:0\"\n{options}\n"));
+        let mut command = env.command(["serve", "--config", "serve.toml"]);
         let mut child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
