@@ -51,6 +51,7 @@ use crate::schema::Ocsf;
 pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, SourceRange};
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
+pub use plain::plain;
 pub use private::{Locked, create_private, remove_private, replace_private};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};

@@ -50,7 +50,7 @@ pub struct Server {
     pub limiter: Limiter,
     pub cursors: Cursors,
     pub follower: Follower,
-    pub entries: Entries,
+    pub entries: Arc<Entries>,
     pub journal: Journal,
     pub backlog: Arc<AtomicU64>,
     pub metrics: Metrics,

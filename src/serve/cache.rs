@@ -67,6 +67,11 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         Ok(value)
     }
 
+    /// Whether the value is there or being made.
+    pub fn has(&self, key: &K) -> bool {
+        self.lock().by_key.contains_key(key)
+    }
+
     pub fn bytes(&self) -> usize {
         self.lock().bytes
     }

@@ -85,7 +85,10 @@ impl Committer {
 
     async fn commit(&mut self, place: &PathBuf) -> Result<u64> {
         let bytes = fs::read(place).context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
-        let batch = batch_of_own(self.writer.lake(), &self.policy, &self.redaction_version, ORIGIN, bytes)?;
+        let (lake, policy, version) = (self.writer.lake().clone(), self.policy.clone(), self.redaction_version.clone());
+        // Ten thousand lines take long enough to keep requests waiting.
+        let made = tokio::task::spawn_blocking(move || batch_of_own(&lake, &policy, &version, ORIGIN, bytes));
+        let batch = made.await.context(Kind::Internal, || "cannot decode the log of reads")??;
         let lines = batch.read;
         if lines > 0 {
             self.writer.commit(batch).await?;

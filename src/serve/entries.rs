@@ -31,6 +31,12 @@ const PAGE_BYTES: usize = 8 << 20;
 
 /// A row group; files are named by their digest.
 type GroupKey = (String, usize);
+/// A segment of it, by number.
+type SegmentKey = (GroupKey, usize);
+
+fn group_key(file: &DataFile, group: usize) -> GroupKey {
+    (file.entry().sha256.clone(), group)
+}
 
 /// Reads pages out of the lake, and keeps what it read.
 pub struct Entries {
@@ -39,7 +45,7 @@ pub struct Entries {
     files: Cache<String, DataFile>,
     parts: Cache<GroupKey, Part>,
     texts: Cache<(GroupKey, &'static str), StringArray>,
-    segments: Cache<(GroupKey, usize), Segment>,
+    segments: Cache<SegmentKey, Segment>,
     /// Decoding keeps a core busy: more at once would only take turns.
     decoders: Arc<Semaphore>,
 }
@@ -77,9 +83,10 @@ impl Entries {
         }
     }
 
-    pub async fn page(&self, view: &View, search: &Search<'_>) -> Result<Page> {
+    pub async fn page(self: &Arc<Self>, view: &View, search: &Search<'_>) -> Result<Page> {
         let (hits, next) = self.search(view, search).await?;
         let segments = self.segments_of(&hits).await?;
+        self.look_ahead(&hits);
         let mut page = Page { next, ..Page::default() };
         for hit in &hits {
             if page.json.len() > PAGE_BYTES {
@@ -100,22 +107,44 @@ impl Entries {
         Ok(page)
     }
 
-    async fn segments_of(&self, hits: &[Hit]) -> Result<HashMap<(GroupKey, usize), Arc<Segment>>> {
-        let mut wanted: HashMap<(GroupKey, usize), &Hit> = HashMap::new();
+    async fn segments_of(&self, hits: &[Hit]) -> Result<HashMap<SegmentKey, Arc<Segment>>> {
+        let mut wanted: HashMap<SegmentKey, &Arc<Part>> = HashMap::new();
         for hit in hits {
-            wanted.entry(place_of(hit).0).or_insert(hit);
+            wanted.entry(place_of(hit).0).or_insert(&hit.part);
         }
-        let load = async |(at, hit): ((GroupKey, usize), &Hit)| {
-            let (file, group, form) =
-                (hit.part.file.clone(), hit.part.group, self.forms.of(&hit.part.file.entry().table)?);
-            let size = segment_rows(&file, group);
-            let first = at.1 * size;
-            let rows = first..(first + size).min(hit.part.len());
-            let make = || self.decode(async move { Segment::new(form, file.rows(group, rows).await?) });
-            let segment = self.segments.get(&at, Segment::memory_size, make).await?;
+        let load = async |(at, part): (SegmentKey, &Arc<Part>)| {
+            let segment = self.segment(part, at.1).await?;
             Ok::<_, Error>((at, segment))
         };
         Ok(try_join_all(wanted.into_iter().map(load)).await?.into_iter().collect())
+    }
+
+    async fn segment(&self, part: &Arc<Part>, number: usize) -> Result<Arc<Segment>> {
+        let (file, group, form) = (part.file.clone(), part.group, self.forms.of(&part.file.entry().table)?);
+        let size = segment_rows(&file, group);
+        let rows = number * size..((number + 1) * size).min(part.len());
+        let key = (group_key(&file, group), number);
+        let make = || self.decode(async move { Segment::new(form, file.rows(group, rows).await?) });
+        self.segments.get(&key, Segment::memory_size, make).await
+    }
+
+    /// Decodes what a client that walks on will need, while nobody else waits for a decoder.
+    fn look_ahead(self: &Arc<Self>, hits: &[Hit]) {
+        let mut ahead: HashMap<SegmentKey, &Arc<Part>> = HashMap::new();
+        for hit in hits {
+            let ((group, number), row) = place_of(hit);
+            // Halfway through a segment there is time enough for the next one.
+            if number > 0 && row * 2 < segment_rows(&hit.part.file, hit.part.group) {
+                ahead.insert((group, number - 1), &hit.part);
+            }
+        }
+        for (key, part) in ahead {
+            if self.decoders.available_permits() > 0 && !self.segments.has(&key) {
+                let (entries, part) = (self.clone(), part.clone());
+                // Whatever is wrong with it, the page that needs it will say so.
+                tokio::spawn(async move { entries.segment(&part, key.1).await.map(|_| ()) });
+            }
+        }
     }
 
     pub(super) async fn file(&self, entry: Arc<FileEntry>) -> Result<Arc<DataFile>> {
@@ -125,7 +154,7 @@ impl Entries {
 
     pub(super) async fn part(&self, file: &Arc<DataFile>, group: usize) -> Result<Arc<Part>> {
         let make = || self.decode(Part::load(file.clone(), group));
-        self.parts.get(&(file.entry().sha256.clone(), group), Part::memory_size, make).await
+        self.parts.get(&group_key(file, group), Part::memory_size, make).await
     }
 
     /// One text column of a row group; all null where the class has no such column.
@@ -142,7 +171,7 @@ impl Entries {
                 Ok(text_at(&batch, path).unwrap_or_else(|| StringArray::new_null(batch.num_rows())))
             })
         };
-        let key = ((file.entry().sha256.clone(), group), path);
+        let key = (group_key(file, group), path);
         self.texts.get(&key, arrow::array::Array::get_array_memory_size, make).await
     }
 
@@ -172,10 +201,10 @@ impl Entries {
 }
 
 /// The segment that a row is in, and its place there.
-fn place_of(hit: &Hit) -> ((GroupKey, usize), usize) {
+fn place_of(hit: &Hit) -> (SegmentKey, usize) {
     let (file, group, row) = (&hit.part.file, hit.part.group, hit.row());
     let size = segment_rows(file, group);
-    (((file.entry().sha256.clone(), group), row / size), row % size)
+    ((group_key(file, group), row / size), row % size)
 }
 
 fn segment_rows(file: &DataFile, group: usize) -> usize {

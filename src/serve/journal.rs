@@ -29,7 +29,7 @@ use super::keys::{Holder, random_hex};
 use super::reading::Reading;
 use crate::decode::{self, Decoder, Encoder, RowOrigin};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::create_private;
+use crate::lake::{create_private, plain};
 use crate::redact::{Counts, Policy};
 use crate::schema::Ocsf;
 
@@ -38,8 +38,8 @@ pub const FILE_SUFFIX: &str = ".ndjson";
 /// While it is not locked yet.
 pub const NEW_SUFFIX: &str = ".new";
 
-/// A file of this size is committed, whatever its age.
-const FILE_BYTES: u64 = 1 << 20;
+/// A file of this size is committed, whatever its age: some ten thousand reads.
+const FILE_BYTES: u64 = 16 << 20;
 /// Bytes that may wait for the lake before reads are refused.
 const BACKLOG_BYTES: u64 = 64 << 20;
 /// Kinds of refusals that are counted apart; more users than this share one.
@@ -309,7 +309,7 @@ impl Lines {
         let (mut bytes, mut counts) = (Vec::new(), Counts::default());
         for events in self.decoder.flush() {
             let encoder = Encoder::new(&events.class);
-            let batch = self.policy.apply(events.batch, &mut counts)?;
+            let batch = plain(&self.policy.apply(events.batch, &mut counts)?)?;
             for row in 0..batch.num_rows() {
                 encoder.write(&batch, row, &mut bytes)?;
                 bytes.push(b'\n');
@@ -341,5 +341,73 @@ pub fn blank(uid: String, peer: std::net::SocketAddr, time_ms: i64, path: &'stat
         ledger_entry: 0,
         count: 1,
         start_ms: time_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(folder: &Path) -> (Journal, mpsc::UnboundedReceiver<Sealed>) {
+        let ocsf = Arc::new(Ocsf::load(None).unwrap());
+        let (sealed, receiver) = mpsc::unbounded_channel();
+        let (policy, interval) = (Arc::new(Policy::off()), Duration::from_secs(3600));
+        let backlog = Arc::new(AtomicU64::new(0));
+        (Journal::start(folder.to_path_buf(), ocsf, policy, interval, sealed, backlog).unwrap(), receiver)
+    }
+
+    fn reading(uid: &str) -> Reading {
+        blank(uid.to_string(), "192.0.2.1:1".parse().unwrap(), 1_767_225_600_000, "/p")
+    }
+
+    fn lines(sealed: &Sealed) -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(&sealed.place).unwrap();
+        assert_eq!(text.len() as u64, sealed.bytes);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_read_that_cannot_be_logged_is_an_error_and_the_next_one_is_logged() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("later");
+        let (journal, mut sealed) = start(&folder);
+        assert_eq!(journal.record(reading("lost")).await.unwrap_err().kind(), Kind::Unavailable);
+        std::fs::create_dir(&folder).unwrap();
+        let all = (0..20).map(|number| journal.record(reading(&number.to_string())));
+        assert!(futures::future::join_all(all).await.iter().all(Result::is_ok));
+        journal.close().await.unwrap();
+        assert!(journal.record(reading("late")).await.is_err());
+        let file = sealed.recv().await.unwrap();
+        let mut uids: Vec<u64> =
+            lines(&file).iter().map(|line| line["metadata"]["uid"].as_str().unwrap().parse().unwrap()).collect();
+        uids.sort_unstable();
+        assert_eq!(uids, (0..20).collect::<Vec<_>>());
+        assert!(File::open(&file.place).unwrap().try_lock().is_err(), "others would take it for abandoned");
+    }
+
+    #[tokio::test]
+    async fn refusals_of_a_kind_are_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, mut sealed) = start(dir.path());
+        for number in 0..100 {
+            let code = Some(if number % 2 == 0 { "missing_api_key" } else { "invalid_api_key" });
+            journal.refused(Reading { code, status: 401, ..reading(&number.to_string()) });
+        }
+        journal.close().await.unwrap();
+        let mut told: Vec<_> =
+            lines(&sealed.recv().await.unwrap()).iter().map(|line| line["count"].as_u64().unwrap()).collect();
+        told.sort_unstable();
+        assert_eq!(told, [50, 50]);
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_the_lake_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _sealed) = start(dir.path());
+        journal.backlog.store(BACKLOG_BYTES + 1, Ordering::Relaxed);
+        assert_eq!(journal.record(reading("1")).await.unwrap_err().kind(), Kind::Unavailable);
+        journal.backlog.store(0, Ordering::Relaxed);
+        journal.record(reading("1")).await.unwrap();
+        assert!(journal.backlog.load(Ordering::Relaxed) > 0);
     }
 }

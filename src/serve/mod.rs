@@ -130,7 +130,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
         tier: options.tier.clone(),
         limiter: Limiter::new(options.per_minute),
         cursors: Cursors::new(lake.derive_key("serve cursors")),
-        entries: Entries::new(ocsf, lake.store(), options.cache_bytes, options.threads),
+        entries: Arc::new(Entries::new(ocsf, lake.store(), options.cache_bytes, options.threads)),
         follower: Follower::new(lake, tables),
         journal,
         backlog,
