@@ -5,7 +5,7 @@
 //! ```text
 //! 6  main, cli                                parse, run, print
 //! 5  config                                   all options
-//! 4  report, repl                             a .sql file becomes evidence; the shell
+//! 4  report, repl, serve                      a .sql file becomes evidence; the shell; the audit-log endpoint
 //! 3  ingest, sql                              lines into the lake; SQL over one state of it
 //! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
 //! 1  schema, gen, failpoint                   OCSF becomes Arrow; synthetic entries; where tests kill us
@@ -19,6 +19,7 @@
 //!                     rows, rejects and the source's position enter the ledger in one entry
 //! API -> row:         Plan: window -> Client: page -> Decoder -> Policy -> Writer::commit, with window and cursor
 //! SQL -> screen:      Lake at one entry -> Session::query -> Rows -> Renderer
+//! page -> client:     serve::answer (key, gates, rate) -> row groups around a position -> entries -> log of the read
 //! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
 //! ```
 //!
@@ -40,5 +41,6 @@ pub mod render;
 pub mod repl;
 pub mod report;
 pub mod schema;
+pub mod serve;
 pub mod source;
 pub mod sql;

@@ -6,6 +6,7 @@ mod demo;
 mod export;
 mod generate;
 mod ingest;
+mod key;
 mod progress;
 mod pull;
 mod redact;
@@ -15,6 +16,7 @@ mod rows;
 mod schema;
 mod scope;
 mod screen;
+mod serve;
 mod shell;
 mod signal;
 mod sql;
@@ -85,6 +87,10 @@ enum Command {
     Coverage(coverage::Args),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
+    /// Serve the audit log to the vendor's SDK
+    Serve(serve::Args),
+    /// Make, list and revoke keys for `auditlake serve`
+    Key(key::Args),
     /// Print event classes and their columns
     Schema(schema::Args),
     /// List rejected lines, and take them in again after a fix
@@ -151,6 +157,8 @@ impl App {
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Coverage(args)) => coverage::run(self, args),
             Some(Command::Connect(args)) => connect::run(self, args),
+            Some(Command::Serve(args)) => serve::run(self, args),
+            Some(Command::Key(args)) => key::run(self, args),
             Some(Command::Schema(args)) => schema::run(self, args),
             Some(Command::Reject(command)) => reject::run(self, command),
             Some(Command::Redact(args)) => redact::run(self, args),

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, report, sql};
+use crate::{ingest, report, serve, sql};
 
 pub use self::source::ApiSource;
 
@@ -34,6 +34,7 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
+    serve: Serve,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -85,6 +86,22 @@ struct Sql {
 #[serde(deny_unknown_fields)]
 struct Report {
     directory: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Serve {
+    listen: String,
+    tls_cert: String,
+    tls_key: String,
+    tier: String,
+    rate_per_minute: usize,
+    max_connections: usize,
+    header_seconds: u64,
+    page_seconds: u64,
+    stop_seconds: u64,
+    cache_mib: usize,
+    reads_seconds: u64,
 }
 
 impl Config {
@@ -180,6 +197,28 @@ impl Config {
             timeout: Some(self.sql.timeout_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
             conventions: Some(Arc::new(report::Conventions::default())),
             ..sql::Options::default()
+        }
+    }
+
+    /// How the log is served; certificate and key may be named one by one, by the file or by flags.
+    pub fn serve(&self) -> serve::Options {
+        let seconds = |seconds: u64| Duration::from_secs(seconds.max(1));
+        let tls =
+            serve::Tls { certificate: self.serve.tls_cert.clone().into(), key: self.serve.tls_key.clone().into() };
+        let has_tls = path(&self.serve.tls_cert).is_some() || path(&self.serve.tls_key).is_some();
+        serve::Options {
+            listen: self.serve.listen.clone(),
+            tls: has_tls.then_some(tls),
+            is_insecure_allowed: false,
+            tier: self.serve.tier.clone(),
+            per_minute: self.serve.rate_per_minute,
+            connections: self.serve.max_connections,
+            head_time: seconds(self.serve.header_seconds),
+            page_time: seconds(self.serve.page_seconds),
+            stop_time: seconds(self.serve.stop_seconds),
+            cache_bytes: self.serve.cache_mib << 20,
+            reads_interval: seconds(self.serve.reads_seconds),
+            threads: ingest::Options::default().threads,
         }
     }
 

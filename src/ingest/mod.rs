@@ -9,6 +9,7 @@
 
 mod dry;
 mod feed;
+mod own;
 mod pending;
 mod pull;
 mod retry;
@@ -31,6 +32,7 @@ use crate::source::{self, Input};
 
 pub use dry::dry_run;
 use feed::{Fed, Feed};
+pub use own::{Producer, batch_of_own};
 use pending::Pending;
 pub use pull::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, Tell, pull,

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
+/// The files of `auditlake serve`: keys, and reads that are not committed yet.
+pub const SERVE: &str = "_serve";
 /// In the ledger's folder: the last entry that all tables are known to have taken in.
 pub const APPLIED_HINT: &str = "_applied";
 pub const KEY_FILE: &str = "_key";

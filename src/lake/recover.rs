@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::entry::{Body, FileEntry};
-use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, staging_path};
+use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, entry_path, staging_path};
 use super::store::{Durable, TEMPORARY_PREFIX};
 use super::table::{EntryRef, Projection};
 use super::{Lake, REJECT_TABLE, lock, reject_schema};
@@ -158,6 +158,22 @@ impl Lake {
             }
             finished => finished,
         }
+    }
+
+    /// Whether there is an entry after `sequence`. One look at the disk, so cheap that it need not be awaited.
+    pub fn has_entry_after(&self, sequence: u64) -> bool {
+        self.root.join(entry_path(sequence + 1).as_ref()).exists()
+    }
+
+    /// Takes in the entries that others wrote since.
+    pub async fn refresh(&mut self) -> Result<()> {
+        self.ledger.refresh().await
+    }
+
+    /// Whether the files of the newest entry are all where readers look. They are not while its writer is at it right
+    /// now, or when it died: then the next writer brings them there.
+    pub async fn is_whole(&self) -> bool {
+        self.state().sequence == 0 || self.is_applied() || self.is_in_place().await
     }
 
     async fn finish(&mut self) -> Result<()> {

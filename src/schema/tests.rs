@@ -19,8 +19,8 @@ fn shared(file: &str) -> Value {
     serde_json::from_slice(&fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))).unwrap()
 }
 
-fn api_activity() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/schemas/api_activity.json")).unwrap()
+fn datastore_activity() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/schemas/datastore_activity.json")).unwrap()
 }
 
 /// Loads a folder that holds these files.
@@ -55,7 +55,15 @@ fn classes_come_by_uid_and_other_event_is_the_last() {
     let names: Vec<_> = ocsf.classes().iter().map(|class| class.name.as_str()).collect();
     assert_eq!(
         names,
-        ["account_change", "authentication", "entity_management", "user_access", "group_management", "other_event"]
+        [
+            "account_change",
+            "authentication",
+            "entity_management",
+            "user_access",
+            "group_management",
+            "api_activity",
+            "other_event"
+        ]
     );
     assert_eq!(ocsf.version(), "1.6.0");
     assert_eq!(ocsf.by_uid(3005).unwrap().caption, "User Access Management");
@@ -220,7 +228,7 @@ fn compare(facts: &Value, expected: &Value, object: &Object, checked: &mut usize
 
 #[test]
 fn shared_structs_are_the_same_in_every_class() {
-    let ocsf = load_with(&[("api_activity.json", &api_activity())]).unwrap();
+    let ocsf = load_with(&[("datastore_activity.json", &datastore_activity())]).unwrap();
     let first = ocsf.by_uid(3001).unwrap();
     for name in ["actor", "device", "metadata", "cloud", "api", "src_endpoint", "http_request", "observables"] {
         let expected = first.arrow.field_with_name(name).unwrap();
@@ -260,11 +268,11 @@ fn a_wrong_path_finds_its_neighbour() {
 
 #[test]
 fn a_class_file_makes_a_table() {
-    let ocsf = load_with(&[("api_activity.json", &api_activity())]).unwrap();
-    assert_eq!(ocsf.classes().len(), 7);
+    let ocsf = load_with(&[("datastore_activity.json", &datastore_activity())]).unwrap();
+    assert_eq!(ocsf.classes().len(), 8);
     assert_eq!(ocsf.classes().last().unwrap().name, "other_event");
-    let class = ocsf.by_uid(6003).unwrap();
-    assert_eq!((class.name.as_str(), class.category_uid), ("api_activity", Some(6)));
+    let class = ocsf.by_uid(6005).unwrap();
+    assert_eq!((class.name.as_str(), class.category_uid), ("datastore_activity", Some(6)));
     assert!(matches!(class.attribute("api.operation").unwrap().kind, Kind::Text));
     assert!(class.leaves() <= MAX_LEAVES);
 }

@@ -19,9 +19,11 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         "sql" => &["error", "clock", "schema", "lake"],
         "jobs" => &["error", "clock"],
         "report" | "repl" => &["error", "clock", "sql", "render"],
+        // Pages are read without SQL, and the log of reads is taken in like any other lines.
+        "serve" => &["error", "clock", "schema", "decode", "redact", "lake", "ingest"],
         "config" => &[
             "error", "clock", "schema", "gen", "source", "decode", "redact", "lake", "render", "ingest", "sql", "jobs",
-            "report", "repl",
+            "report", "repl", "serve",
         ],
         "main" | "lib" | "cli" => return None,
         other => panic!("`{other}` has no place in the house: name its layer in STYLE, lib.rs and here"),

@@ -491,13 +491,13 @@ fn a_class_of_ones_own_gets_its_table() {
     env.write(
         "in.ndjson",
         lines(&[
-            r#"{"metadata":{"uid":"1"},"class_uid":6003,"class_name":"API Activity","category_uid":6,"time":1767225600000,"api":{"operation":"PutObject"},"actor":{"user":{"uid":"ann"}}}"#,
+            r#"{"metadata":{"uid":"1"},"class_uid":6005,"class_name":"Datastore Activity","category_uid":6,"time":1767225600000,"api":{"operation":"PutObject"},"actor":{"user":{"uid":"ann"}}}"#,
             SMALL[0],
         ]),
     );
     let text = env.run(["ingest", "in.ndjson", "--schemas", schemas]);
-    assert!(text.contains("api_activity") && !text.contains("other_event"), "{text}");
-    let sql = "select api.operation as operation, actor.user.uid as who from api_activity";
+    assert!(text.contains("datastore_activity") && !text.contains("other_event"), "{text}");
+    let sql = "select api.operation as operation, actor.user.uid as who from datastore_activity";
     assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @r"
     operation,who
     PutObject,ann
@@ -505,7 +505,7 @@ fn a_class_of_ones_own_gets_its_table() {
     let sql = "select class, _event_uid from event order by 2";
     assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @r"
     class,_event_uid
-    api_activity,1
+    datastore_activity,1
     authentication,e1
     ");
     assert_same_events(&values(&env.read("in.ndjson")), &values(&env.ok(["export", "--schemas", schemas])));

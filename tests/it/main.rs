@@ -24,6 +24,7 @@ mod redact;
 mod reject;
 mod report;
 mod schema;
+mod serve;
 mod shell;
 mod slt;
 mod soundness;

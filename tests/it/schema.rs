@@ -16,6 +16,7 @@ fn classes_are_listed() {
     │      3004 │ entity_management │ Entity Management      │     244 │
     │      3005 │ user_access       │ User Access Management │     240 │
     │      3006 │ group_management  │ Group Management       │     240 │
+    │      6003 │ api_activity      │ API Activity           │     240 │
     │           │ other_event       │ Other Event            │     138 │
     └───────────┴───────────────────┴────────────────────────┴─────────┘
     ");
@@ -56,5 +57,5 @@ fn a_class_of_ones_own_is_listed() {
     let env = Env::new();
     let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/schemas");
     let text = env.ok(["schema", "--schemas", schemas, "--format", "csv"]);
-    assert!(text.contains("6003,api_activity,API Activity,"), "{text}");
+    assert!(text.contains("6005,datastore_activity,Datastore Activity,"), "{text}");
 }

@@ -24,6 +24,7 @@ fn every_table_is_listed_with_its_rows() {
     entity_management,1,1,2026-01-01T00:00:02Z,2026-01-01T00:00:02Z,1
     user_access,1,1,2026-01-01T00:00:03Z,2026-01-01T00:00:03Z,1
     group_management,1,1,2026-02-01T00:00:00Z,2026-02-01T00:00:00Z,1
+    api_activity,0,0,,,
     other_event,1,1,2026-02-01T00:00:01Z,2026-02-01T00:00:01Z,1
     reject,0,0,,,
     ------- stderr -------

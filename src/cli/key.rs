@@ -1,0 +1,123 @@
+//! `auditlake key`: who may read the audit log through `auditlake serve`.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+
+use super::App;
+use super::rows::{Column, batch, print};
+use crate::error::Result;
+use crate::lake::Lake;
+use crate::render::{self, Format};
+use crate::serve::{Holder, KeyRecord, Keyring, NewKey, PERMISSION};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Make a key and print it, once: only its hash is stored
+    Create(Create),
+    /// List keys, without the keys themselves
+    List(List),
+    /// Revoke a key; a running server refuses it from the next request on
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// The id of the user or service account that the key belongs to; its keys share one rate limit
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    user: String,
+    /// The key belongs to a service account
+    #[arg(long)]
+    service_account: bool,
+    /// What its holder may do; reading the log takes audit_log_read
+    #[arg(long = "permission", value_name = "NAME", value_parser = [PERMISSION])]
+    permissions: Vec<String>,
+    /// When it ends: a day or an instant, UTC
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    expires: Option<i64>,
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// How the table is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// The key's id, as `key list` shows it
+    id: String,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let ring = Keyring::new(&lake);
+    match args.action {
+        Action::Create(create) => make(app, lake, ring, create)?,
+        Action::List(list) => {
+            let records = ring.records()?;
+            print(&app.screen, &table(&records, app.clock.now_ms())?, list.format, render::Options::default())?;
+        }
+        Action::Revoke(revoke) => {
+            let (id, now_ms) = (revoke.id.clone(), app.clock.now_ms());
+            let is_new = app.wait(async move { ring.revoke(&lake, &id, now_ms).await })?;
+            app.screen.say(match is_new {
+                true => format!("revoked {}", revoke.id),
+                false => format!("{} was revoked before", revoke.id),
+            });
+        }
+    }
+    Ok(0)
+}
+
+fn make(app: &App, lake: Lake, ring: Keyring, create: Create) -> Result<()> {
+    let new = NewKey {
+        user: create.user,
+        holder: if create.service_account { Holder::ServiceAccount } else { Holder::User },
+        permissions: create.permissions,
+        expires_ms: create.expires,
+    };
+    let now_ms = app.clock.now_ms();
+    let (key, record) = app.wait(async move { ring.create(&lake, new, now_ms).await })?;
+    app.screen.say(format!("{} for {} {}; it is shown this once:", record.id, record.holder.as_str(), record.user));
+    if !record.may(PERMISSION) {
+        app.screen.say(format!("warning: without --permission {PERMISSION} every request with it is refused"));
+    }
+    if !record.is_live(now_ms) {
+        app.screen.say("warning: its end has passed");
+    }
+    app.screen.print(&format!("{key}\n"))
+}
+
+fn table(records: &[KeyRecord], now_ms: i64) -> Result<arrow::array::RecordBatch> {
+    let text = |of: fn(&KeyRecord) -> String| Column::Text(records.iter().map(|record| Some(of(record))).collect());
+    let time = |of: fn(&KeyRecord) -> Option<i64>| {
+        Column::Time(records.iter().map(|record| of(record).map(|ms| ms.saturating_mul(1000))).collect())
+    };
+    let state = |record: &KeyRecord| match record.is_live(now_ms) {
+        true => "live",
+        false if record.revoked_ms.is_some() => "revoked",
+        false => "expired",
+    };
+    batch(vec![
+        ("id", text(|record| record.id.clone())),
+        ("user", text(|record| record.user.clone())),
+        ("holder", text(|record| record.holder.as_str().to_string())),
+        ("permissions", text(|record| record.permissions.join(", "))),
+        ("state", Column::Text(records.iter().map(|record| Some(state(record).to_string())).collect())),
+        ("created", time(|record| Some(record.created_ms))),
+        ("expires", time(|record| record.expires_ms)),
+        ("revoked", time(|record| record.revoked_ms)),
+    ])
+}
+
+fn instant(text: &str) -> Result<i64, String> {
+    let day = text.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN).and_utc());
+    let time = day.or_else(|_| text.parse::<DateTime<Utc>>());
+    time.map(|time| time.timestamp_millis()).map_err(|_| "write 2027-01-31 or 2027-01-31T12:00:00Z".to_string())
+}

@@ -1,0 +1,102 @@
+//! `auditlake serve`: the audit-log endpoint over the lake.
+
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+
+use super::App;
+use super::screen::count;
+use crate::error::{Context, Error, Kind, Result};
+use crate::serve::{self, Ready, Run, Tls};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Host and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// The certificate and those that vouch for it, PEM
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Listen beyond this machine without TLS: others can read keys and log on the way
+    #[arg(long)]
+    insecure_listen: bool,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let (policy, redaction_version) = app.policy(&lake)?;
+    let mut options = app.config.serve();
+    options.listen = args.listen.unwrap_or(options.listen);
+    options.is_insecure_allowed = args.insecure_listen;
+    options.tls = tls(options.tls, args.tls_cert, args.tls_key)?;
+
+    let (sender, stop) = watch::channel(false);
+    let mut signals = Signals::new(app)?;
+    let (clock, screen) = (app.clock, app.screen);
+    app.runtime.spawn(async move {
+        signals.next().await;
+        screen.say("stopping: responses that are running end first; once more stops at once");
+        // Nobody listens any more when the server failed.
+        let _ = sender.send(true);
+        let code = signals.next().await;
+        std::process::exit(code);
+    });
+    app.wait(async move {
+        let mut ready = |ready: Ready| {
+            if ready.recovered > 0 {
+                screen.say(format!("committed {} reads that an earlier server had logged", count(ready.recovered)));
+            }
+            // For whoever started us on port 0 and waits for it; a closed stdout stops nobody from asking.
+            let _ = screen.print(&format!("{}\n", ready.url));
+        };
+        serve::run(Run { lake, policy, redaction_version, clock, options, stop, ready: &mut ready }).await
+    })?;
+    // Being told to stop is how a server ends.
+    Ok(0)
+}
+
+fn tls(configured: Option<Tls>, certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>> {
+    let empty = Tls { certificate: PathBuf::new(), key: PathBuf::new() };
+    let old = configured.unwrap_or(empty);
+    let tls = Tls { certificate: certificate.unwrap_or(old.certificate), key: key.unwrap_or(old.key) };
+    match (tls.certificate.as_os_str().is_empty(), tls.key.as_os_str().is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(tls)),
+        _ => Err(Error::usage("TLS needs both a certificate and its key").hint("pass --tls-cert and --tls-key")),
+    }
+}
+
+/// ^C, and what a service manager sends.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new(app: &App) -> Result<Signals> {
+        let _inside = app.runtime.enter();
+        Ok(Signals {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .context(Kind::Unavailable, || "cannot watch for signals")?,
+        })
+    }
+
+    /// The exit code that the next signal stands for.
+    async fn next(&mut self) -> i32 {
+        let interrupted = i32::from(Kind::Cancelled.exit_code());
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => interrupted,
+            _ = self.terminate.recv() => interrupted + 13,
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = tokio::signal::ctrl_c().await;
+            interrupted
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! How often a user may ask: so many times in any 60 seconds.
+//!
+//! The window slides: the times of a user's last requests are kept, and a request is refused while as many as are
+//! allowed lie within the last minute. A fixed window would let twice as many through around its edge, a bucket that
+//! refills nearly so; a client that keeps to the vendor's 30 a minute passes any of them. Refused requests do not
+//! count, so a client that hammers is served again when its time has come. Restarting the server forgets.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+const WINDOW_MS: u64 = 60_000;
+
+/// Counts requests of each user.
+pub struct Limiter {
+    /// 0 is no limit.
+    per_minute: usize,
+    users: Mutex<HashMap<String, VecDeque<u64>>>,
+}
+
+impl Limiter {
+    pub fn new(per_minute: usize) -> Limiter {
+        Limiter { per_minute, users: Mutex::default() }
+    }
+
+    /// Counts a request of `user` at `now_ms` of a clock that never goes back.
+    ///
+    /// Gives the requests that are left, none where there is no limit; or the milliseconds until one is allowed again.
+    pub fn take(&self, user: &str, now_ms: u64) -> Result<Option<usize>, u64> {
+        if self.per_minute == 0 {
+            return Ok(None);
+        }
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if !users.contains_key(user) {
+            users.insert(user.to_string(), VecDeque::new());
+        }
+        let Some(times) = users.get_mut(user) else { return Ok(None) };
+        while times.front().is_some_and(|first| first + WINDOW_MS <= now_ms) {
+            times.pop_front();
+        }
+        match times.front() {
+            Some(first) if times.len() >= self.per_minute => Err((first + WINDOW_MS).saturating_sub(now_ms)),
+            _ => {
+                times.push_back(now_ms);
+                Ok(Some(self.per_minute - times.len()))
+            }
+        }
+    }
+
+    pub fn per_minute(&self) -> usize {
+        self.per_minute
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_minute_has_more_than_is_allowed_wherever_it_begins() {
+        let limiter = Limiter::new(3);
+        assert_eq!(limiter.take("ann", 0), Ok(Some(2)));
+        assert_eq!(limiter.take("ann", 50_000), Ok(Some(1)));
+        assert_eq!(limiter.take("ann", 59_000), Ok(Some(0)));
+        assert_eq!(limiter.take("ann", 59_999), Err(1));
+        assert_eq!(limiter.take("ann", 60_000), Ok(Some(0)));
+        assert_eq!(limiter.take("ann", 60_000), Err(50_000));
+        assert_eq!(limiter.take("bob", 60_000), Ok(Some(2)));
+    }
+
+    #[test]
+    fn refused_requests_do_not_count() {
+        let limiter = Limiter::new(1);
+        assert_eq!(limiter.take("ann", 0), Ok(Some(0)));
+        for now in 1..60_000 {
+            assert_eq!(limiter.take("ann", now), Err(60_000 - now));
+        }
+        assert_eq!(limiter.take("ann", 60_000), Ok(Some(0)));
+        assert_eq!(Limiter::new(0).take("ann", 0), Ok(None));
+    }
+}

@@ -1,0 +1,195 @@
+//! Connections: where they come in, with TLS or without, how many, how slow they may be, and how they end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{DEFAULT_VERSIONS, ServerConfig};
+
+use super::answer::Server;
+use super::stall::Impatient;
+use crate::error::{Context, Error, Kind, Result};
+
+/// The most that hyper takes of a request's head; it answers 431 beyond that.
+const HEAD_BYTES: usize = 16 << 10;
+const HEADERS: usize = 64;
+/// After an error of the system, such as no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What connections are allowed.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub connections: usize,
+    /// For a handshake, for a request's head, and for a connection that is idle.
+    pub head_time: Duration,
+    /// For a client to take a response.
+    pub write_time: Duration,
+    /// For what is running when the server stops.
+    pub stop_time: Duration,
+}
+
+/// PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Opens the address. Without TLS only this machine may reach it, unless that is wanted.
+pub async fn bind(address: &str, has_tls: bool, is_insecure_allowed: bool) -> Result<TcpListener> {
+    let cannot = || format!("cannot listen on {address}");
+    let found: Vec<SocketAddr> = match tokio::net::lookup_host(address).await {
+        Ok(found) => found.collect(),
+        Err(error) => {
+            let error = Error::usage(cannot()).caused_by(error);
+            return Err(error.hint("write an address and a port, such as 127.0.0.1:8080"));
+        }
+    };
+    if !has_tls && !is_insecure_allowed && !found.iter().all(|address| address.ip().is_loopback()) {
+        return Err(Error::usage(format!("{}: others could read keys and log on the way", cannot()))
+            .hint("give it a certificate with --tls-cert and --tls-key, or put up with it with --insecure-listen"));
+    }
+    match TcpListener::bind(found.as_slice()).await {
+        Ok(listener) => Ok(listener),
+        Err(error) => Err(Error::new(Kind::Unavailable, cannot()).caused_by(error)),
+    }
+}
+
+/// Reads certificate and key.
+pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor> {
+    let certificates = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .context(Kind::Usage, || cannot_read(&tls.certificate))?;
+    if certificates.is_empty() {
+        return Err(Error::usage(format!("{}: there is no certificate in it", cannot_read(&tls.certificate))));
+    }
+    let key = PrivateKeyDer::from_pem_file(&tls.key).context(Kind::Usage, || cannot_read(&tls.key))?;
+    let cannot = || format!("cannot use the certificate in {}", tls.certificate.display());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(DEFAULT_VERSIONS)
+        .context(Kind::Internal, cannot)?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .context(Kind::Usage, cannot)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn cannot_read(place: &Path) -> String {
+    format!("cannot read {} as PEM", place.display())
+}
+
+/// Accepts until `stop` says so; returns when what was running has ended, or its time is over.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    server: Arc<Server>,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
+    let mut running = JoinSet::new();
+    loop {
+        // Whoever comes when all places are taken waits in the system's queue.
+        let accepted = async {
+            let place = places.clone().acquire_owned().await.ok();
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = accepted => accepted,
+        };
+        while running.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, peer)) => {
+                let one = Connection { server: server.clone(), limits: limits.clone(), stop: stop.clone(), peer };
+                let tls = tls.clone();
+                running.spawn(async move {
+                    let _place = place;
+                    one.run(stream, tls).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let ended = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.stop_time, ended).await.is_err() {
+        tracing::warn!("connections were cut: their clients did not take their responses in time");
+    }
+}
+
+struct Connection {
+    server: Arc<Server>,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+    peer: SocketAddr,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let server = self.server.clone();
+        server.metrics.connections.fetch_add(1, Ordering::Relaxed);
+        server.metrics.open.fetch_add(1, Ordering::Relaxed);
+        // A page is written at once; waiting to fill a packet only adds to its last one.
+        let _ = stream.set_nodelay(true);
+        let is_fine = match tls {
+            None => self.talk(stream).await,
+            Some(tls) => match tokio::time::timeout(self.limits.head_time, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.talk(stream).await,
+                _ => false,
+            },
+        };
+        server.metrics.open.fetch_sub(1, Ordering::Relaxed);
+        if !is_fine {
+            server.metrics.broken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn talk(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> bool {
+        let io = TokioIo::new(Impatient::new(stream, self.limits.write_time));
+        let (server, peer) = (self.server.clone(), self.peer);
+        let service = service_fn(move |request| {
+            let server = server.clone();
+            async move { Ok::<_, Infallible>(server.answer(peer, request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time)
+            .max_buf_size(HEAD_BYTES)
+            .max_headers(HEADERS)
+            .serve_connection(io, service);
+        let mut connection = pin!(connection);
+        let stopped = tokio::select! {
+            done = connection.as_mut() => Some(done),
+            _ = self.stop.wait_for(|stop| *stop) => None,
+        };
+        let done = match stopped {
+            Some(done) => done,
+            None => {
+                // The response that is running ends, and then the connection.
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        done.is_ok()
+    }
+}

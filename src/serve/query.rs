@@ -1,0 +1,138 @@
+//! The query string of a request for entries: what is asked for, or all that is wrong with it.
+//!
+//! The form is that of HTML forms, so `+` is a space: the vendor's SDK sends it. Unknown parameters are ignored, as
+//! the contract says. A known one that comes twice is refused: it is single-valued, and to filter an audit log by one
+//! of two values in silence would be a wrong answer.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+/// Entries in a page when no limit is given, and at most.
+pub const DEFAULT_LIMIT: usize = 50;
+pub const MAX_LIMIT: usize = 100;
+
+/// Which entries are asked for; they are combined with AND and compared exactly.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Filters {
+    /// Inclusive, milliseconds.
+    pub time_from_ms: Option<i64>,
+    pub time_to_ms: Option<i64>,
+    pub actor_uid: Option<String>,
+    pub class_name: Option<String>,
+    pub activity_name: Option<String>,
+}
+
+/// One page that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    pub filters: Filters,
+    pub limit: usize,
+    /// As it came.
+    pub cursor: Option<String>,
+}
+
+/// What is wrong with one parameter, as the contract's array form has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub name: &'static str,
+    pub message: String,
+    pub kind: &'static str,
+}
+
+impl Fault {
+    pub fn to_json(&self) -> Value {
+        json!({"loc": ["query", self.name], "msg": self.message, "type": self.kind})
+    }
+}
+
+const NAMES: [&str; 7] =
+    ["limit", "cursor", "time_from_unix_ms", "time_to_unix_ms", "actor_uid", "class_name", "activity_name"];
+
+/// Reads a query string; `classes` are the names that `class_name` may have.
+pub fn parse(text: &str, classes: &[&str]) -> Result<Query, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut values: [Option<String>; NAMES.len()] = Default::default();
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        let Some(place) = NAMES.iter().position(|known| *known == name) else { continue };
+        if values[place].replace(value.into_owned()).is_some() {
+            let fault = Fault { name: NAMES[place], message: "Give this parameter once".to_string(), kind: "repeated" };
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+    }
+    let [limit, cursor, from, to, actor_uid, class_name, activity_name] = values;
+    let mut integer = |name: &'static str, text: Option<String>| {
+        let text = text?;
+        let is_plain = text.strip_prefix('-').unwrap_or(&text).bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<i64>().ok().filter(|_| is_plain) {
+            Some(value) => Some(value),
+            None => {
+                let message = "Input should be an integer of 64 bits".to_string();
+                faults.push(Fault { name, message, kind: "int_parsing" });
+                None
+            }
+        }
+    };
+    let limit = integer("limit", limit);
+    let time_from_ms = integer("time_from_unix_ms", from);
+    let time_to_ms = integer("time_to_unix_ms", to);
+    let limit = match limit {
+        None => DEFAULT_LIMIT,
+        Some(limit) => match usize::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)) {
+            Some(limit) => limit,
+            None => {
+                let kind = if limit < 1 { "greater_than_equal" } else { "less_than_equal" };
+                let message = format!("Input should be from 1 to {MAX_LIMIT}");
+                faults.push(Fault { name: "limit", message, kind });
+                DEFAULT_LIMIT
+            }
+        },
+    };
+    if class_name.as_deref().is_some_and(|name| !classes.contains(&name)) {
+        let message = format!("Input should be one of {}", classes.join(", "));
+        faults.push(Fault { name: "class_name", message, kind: "enum" });
+    }
+    match faults.is_empty() {
+        true => {
+            let filters = Filters { time_from_ms, time_to_ms, actor_uid, class_name, activity_name };
+            Ok(Query { filters, limit, cursor })
+        }
+        false => Err(faults),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<(&'static str, &'static str)> {
+        let faults = parse(text, &["Account Change"]).unwrap_err();
+        faults.into_iter().map(|fault| (fault.name, fault.kind)).collect()
+    }
+
+    #[test]
+    fn a_plus_is_a_space_and_unknown_names_are_ignored() {
+        let query = parse("class_name=Account+Change&activity_name=a%20b%2Bc&x=1&x=2&limit=7", &["Account Change"]);
+        let query = query.unwrap();
+        assert_eq!(query.filters.class_name.as_deref(), Some("Account Change"));
+        assert_eq!(query.filters.activity_name.as_deref(), Some("a b+c"));
+        assert_eq!((query.limit, query.cursor), (7, None));
+        assert_eq!(parse("", &[]).unwrap().limit, DEFAULT_LIMIT);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once() {
+        assert_eq!(faults("limit=0"), [("limit", "greater_than_equal")]);
+        assert_eq!(faults("limit=101"), [("limit", "less_than_equal")]);
+        for limit in ["", "ten", "1.0", "%2B5", "+5", "5+", "99999999999999999999", "0x1", "-"] {
+            assert_eq!(faults(&format!("limit={limit}")), [("limit", "int_parsing")], "{limit}");
+        }
+        assert_eq!(
+            faults("time_to_unix_ms=x&limit=1&limit=2&class_name=account_change&limit=3"),
+            [("limit", "repeated"), ("time_to_unix_ms", "int_parsing"), ("class_name", "enum")]
+        );
+        assert_eq!(parse("time_from_unix_ms=-5", &[]).unwrap().filters.time_from_ms, Some(-5));
+    }
+}

@@ -1,0 +1,135 @@
+//! A read of the log as an event of the log: who looked, from where, at what, and what they got.
+//!
+//! It is an OCSF API Activity (6003) and goes the way of all events, so the table `api_activity` answers who looked.
+//! Requests that passed key, gates and rate limit are events of their own. Refusals before that, which anybody can
+//! cause as often as they like, are counted: one event for each kind and user, when the log is committed.
+
+use std::net::SocketAddr;
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{Holder, KeyRecord};
+
+/// What is said of one request, or of several equal ones.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub uid: String,
+    pub time_ms: i64,
+    pub duration_ms: i64,
+    pub peer: SocketAddr,
+    /// None when nobody was known.
+    pub user: Option<(String, Holder)>,
+    pub key_id: Option<String>,
+    pub path: &'static str,
+    pub query: Option<String>,
+    pub user_agent: Option<String>,
+    /// What the request says of the way it came, if anything; anybody can say anything there.
+    pub forwarded_for: Vec<String>,
+    pub status: u16,
+    /// Why it was refused, in the vendor's words.
+    pub code: Option<&'static str>,
+    pub entries: usize,
+    pub has_more: bool,
+    pub newest_ms: Option<i64>,
+    pub oldest_ms: Option<i64>,
+    /// The state of the lake that was served.
+    pub ledger_entry: u64,
+    /// Requests that this tells of, and when the first one came.
+    pub count: u64,
+    pub start_ms: i64,
+}
+
+/// The caption and number of the class are facts of OCSF; the class itself is a schema file like any other.
+const CLASS_UID: i64 = 6003;
+const READ: i64 = 2;
+
+impl Reading {
+    pub fn set_key(&mut self, key: &KeyRecord) {
+        self.user = Some((key.user.clone(), key.holder));
+        self.key_id = Some(key.id.clone());
+    }
+
+    pub fn to_event(&self) -> Value {
+        let is_success = self.status == 200;
+        let (status_id, status) = if is_success { (1, "Success") } else { (2, "Failure") };
+        let mut event = Map::new();
+        let mut put = |name: &str, value: Value| event.insert(name.to_string(), value);
+        put("time", json!(self.time_ms));
+        put("class_uid", json!(CLASS_UID));
+        put("class_name", json!("API Activity"));
+        put("category_uid", json!(6));
+        put("category_name", json!("Application Activity"));
+        put("activity_id", json!(READ));
+        put("activity_name", json!("Read"));
+        put("type_uid", json!(CLASS_UID * 100 + READ));
+        put("type_name", json!("API Activity: Read"));
+        put("severity_id", json!(1));
+        put("severity", json!("Informational"));
+        put("status_id", json!(status_id));
+        put("status", json!(status));
+        put("status_code", json!(self.status.to_string()));
+        if let Some(code) = self.code {
+            put("status_detail", json!(code));
+        }
+        put("message", json!(self.message()));
+        put("actor", self.actor());
+        put("src_endpoint", json!({"ip": self.peer.ip().to_string(), "port": self.peer.port()}));
+        put("http_request", self.request());
+        put("http_response", json!({"code": self.status}));
+        put("api", json!({"operation": "ListAuditLogs", "version": "v1", "service": {"name": "auditlake serve"}}));
+        put("duration", json!(self.duration_ms));
+        put("count", json!(self.count));
+        if self.count > 1 {
+            put("start_time", json!(self.start_ms));
+            put("end_time", json!(self.time_ms));
+        }
+        let product = json!({"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")});
+        put(
+            "metadata",
+            json!({"uid": self.uid, "version": "1.6.0", "product": product, "log_name": "audit-log reads"}),
+        );
+        if is_success {
+            let unmapped = json!({
+                "entries": self.entries, "has_more": self.has_more, "newest_time": self.newest_ms,
+                "oldest_time": self.oldest_ms, "ledger_entry": self.ledger_entry,
+            });
+            put("unmapped", unmapped);
+        }
+        Value::Object(event)
+    }
+
+    fn message(&self) -> String {
+        match (self.status, self.count) {
+            (200, _) => format!("read {} entries of the audit log", self.entries),
+            (_, 1) => "was refused the audit log".to_string(),
+            (_, times) => format!("was refused the audit log {times} times"),
+        }
+    }
+
+    fn actor(&self) -> Value {
+        let Some((user, holder)) = &self.user else { return json!({"user": {"type_id": 0, "type": "Unknown"}}) };
+        let (type_id, kind) = match holder {
+            Holder::User => (1, "User"),
+            Holder::ServiceAccount => (4, "Service"),
+        };
+        json!({
+            "user": {"uid": user, "type_id": type_id, "type": kind},
+            "session": {"credential_uid": self.key_id},
+        })
+    }
+
+    fn request(&self) -> Value {
+        let mut url = json!({"path": self.path});
+        if let Some(query) = &self.query {
+            url["query_string"] = json!(query);
+        }
+        let mut request = json!({"http_method": "GET", "url": url});
+        if let Some(agent) = &self.user_agent {
+            request["user_agent"] = json!(agent);
+        }
+        if !self.forwarded_for.is_empty() {
+            request["x_forwarded_for"] = json!(self.forwarded_for);
+        }
+        request
+    }
+}
