@@ -8,10 +8,10 @@ use memchr::memmem;
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use super::drift::Drift;
+use super::item::guess;
 use super::number::Floats;
 use super::reject::Reject;
 use super::route::{Route, route};
-use super::scan::guess;
 use super::table::{Parsed, Scratch, Table};
 use super::token::plain;
 use crate::schema::{EventBatch, EventClass, Ocsf};

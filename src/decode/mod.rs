@@ -19,6 +19,7 @@ mod decoder;
 mod drift;
 mod encode;
 mod extra;
+mod item;
 mod json;
 mod number;
 mod place;

@@ -4,7 +4,7 @@
 
 use super::columns::{Column, ObjectColumn, Values};
 use super::extra::{Extras, Path};
-use super::scan::{Item, Piece};
+use super::item::{Item, Piece};
 use super::token;
 
 pub(super) struct Placing<'a> {

@@ -10,11 +10,12 @@ use super::columns::{Absent, Column, ObjectColumn, Values, as_built};
 use super::decoder::RowOrigin;
 use super::drift::Drift;
 use super::extra::{Extras, Path};
+use super::item::{Item, Piece, Roles};
 use super::number::Floats;
 use super::place::Placing;
 use super::reject::Reject;
 use super::route::{SECONDS_BELOW, contradicts};
-use super::scan::{Item, Piece, Roles, Scan};
+use super::scan::Scan;
 use super::value::Fill;
 use crate::schema::{EventBatch, EventClass, Kind, OWN_COLUMNS, Ocsf};
 

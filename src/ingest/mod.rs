@@ -91,6 +91,9 @@ impl Default for Options {
     }
 }
 
+/// Batches of this size or more may grow while the one before is committed.
+const GROWING_BYTES: u64 = 8 << 20;
+
 /// What a run did, as it is printed and written as JSON.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
@@ -219,7 +222,10 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
         }
         let is_full = pending.bytes >= options.batch_bytes || pending.rejects() >= BATCH_REJECTS;
         // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody waits.
-        let may_grow = pending.bytes < 2 * options.batch_bytes && pending.rejects() < BATCH_REJECTS;
+        // Small batches were asked for, and stay small.
+        let may_grow = options.batch_bytes >= GROWING_BYTES
+            && pending.bytes < 2 * options.batch_bytes
+            && pending.rejects() < BATCH_REJECTS;
         if (is_full || pending.age() >= options.batch_age) && !(writer.is_busy() && may_grow) {
             writer = writer.commit(&mut pending, &mut summary).await?;
         }

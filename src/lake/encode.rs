@@ -14,10 +14,11 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor};
 use sha2::{Digest, Sha256};
 
-use super::chunk::{Chunk, Chunker, Column};
+use super::chunk::{Chunker, Column};
 use super::entry::FileEntry;
 use super::layout::file_name;
 use super::leaves::{Fill, Leaf, leaves};
+use super::page::Chunk;
 use super::plain::plain_schema;
 use crate::error::{Context, Error, Kind, Result};
 

@@ -20,6 +20,8 @@ mod layout;
 mod leaves;
 mod ledger;
 mod levels;
+mod number;
+mod page;
 mod piece;
 mod plain;
 mod poll;
@@ -31,6 +33,7 @@ mod reject;
 mod retry;
 mod sift;
 mod state;
+mod statistics;
 mod store;
 mod table;
 #[cfg(test)]

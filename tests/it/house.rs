@@ -14,9 +14,12 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         "failpoint" => &["error"],
         "schema" | "gen" => &["error", "clock"],
         "lake" => &["error", "clock", "failpoint", "schema"],
-        "source" | "decode" | "redact" | "render" => &["error", "clock", "schema"],
+        "source" | "redact" | "render" => &["error", "clock", "schema"],
+        // Its tests decode synthetic entries.
+        "decode" => &["error", "clock", "schema", "gen"],
         "ingest" => &["error", "clock", "failpoint", "schema", "source", "decode", "redact", "lake", "render"],
-        "sql" => &["error", "clock", "schema", "lake"],
+        // `event_json` writes a row as the line that it was.
+        "sql" => &["error", "clock", "schema", "decode", "lake"],
         "jobs" => &["error", "clock"],
         "report" | "repl" => &["error", "clock", "sql", "render"],
         // Pages are read without SQL, and the log of reads is taken in like any other lines.
