@@ -13,21 +13,15 @@ select
 from (
   select
     time, event_uid, outcome, is_not_failed, is_successful, subject_uid, actor_uid, src_ip,
-    effect, privilege_source, privilege, unnest(resources) as resource_uid
+    effect, privilege_source, privilege, unnest(scope) as resource_uid
   from (
     select
-      time, event_uid, outcome, is_not_failed, is_successful, subject_uid, actor_uid, src_ip, resources,
-      case activity_id when 1 then 'open' else 'close' end as effect,
-      'direct' as privilege_source, unnest(privileges) as privilege
-    from event
-    where class_uid = 3005 and activity_id in (1, 2)
-    union all
-    select
       time, event_uid, outcome, is_not_failed, is_successful, subject_uid, actor_uid, src_ip,
-      make_array('*') as resources,
-      case activity_id when 7 then 'open' else 'close' end as effect,
-      'policy' as privilege_source, unnest(policies) as privilege
+      case when activity_id in (1, 7) then 'open' else 'close' end as effect,
+      case class_uid when 3005 then 'direct' else 'policy' end as privilege_source,
+      case class_uid when 3005 then resources else make_array('*') end as scope,
+      unnest(case class_uid when 3005 then privileges else policies end) as privilege
     from event
-    where class_uid = 3001 and activity_id in (7, 8)
+    where class_uid = 3005 and activity_id in (1, 2) or class_uid = 3001 and activity_id in (7, 8)
   )
 )

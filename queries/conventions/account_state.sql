@@ -3,7 +3,7 @@
 -- purpose: the state of every account at the horizon, since when, and its latest effective creation
 --
 -- Two tracks. Life: at the same ms delete before disable before create / enable, the last wins. Lock: only events at
--- or after the latest effective create; at the same ms unlock wins.
+-- or after the latest effective create; at the same ms unlock wins. An account that was unlocked is active since then.
 with action as (
   select subject_uid, time, event_uid, action, actor_uid
   from account_action
@@ -40,7 +40,7 @@ select
   case
     when life.action in ('delete', 'disable') then life.since
     when lock.action = 'lock' then lock.since
-    else coalesce(life.since, lock.since)
+    else greatest(life.since, lock.since)
   end as state_since,
   life.created_time, life.created_by
 from life full join lock on life.subject_uid = lock.subject_uid

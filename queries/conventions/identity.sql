@@ -6,7 +6,7 @@
 -- The label is the latest e-mail as written, else the latest name, else the uid. Whoever is not here (an application:
 -- `app:...`) has the uid as label and the type `Unknown`: write `coalesce(i.label, e.actor_uid)`.
 select
-  uid,
+  uid, first_value(email order by last_seen desc) filter (where email is not null) as email,
   coalesce(
     first_value(email order by last_seen desc) filter (where email is not null),
     first_value(name order by last_seen desc) filter (where name is not null),

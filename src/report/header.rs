@@ -38,6 +38,8 @@ pub struct Report {
     pub expectation: Expectation,
     /// Text parameters of which at least one must not be empty; none: no such rule.
     pub any_of: Vec<String>,
+    /// A run sees events at `to` itself, as of that time, and not only those before it.
+    pub includes_to: bool,
     /// The SQL without the head, exactly as in the file.
     pub sql: String,
     /// The whole file, for its hash in the evidence.
@@ -52,7 +54,7 @@ pub struct Report {
 pub struct Parameter {
     pub name: String,
     pub ty: ParameterType,
-    /// As text, in the form of `--param`; none: required.
+    /// As text, in the form of `--param`, of times also `as_of - P90D`; none: required.
     pub default: Option<String>,
     /// If not empty, the only values allowed.
     pub values: Vec<String>,
@@ -204,6 +206,8 @@ struct Head {
     #[serde(default)]
     any_of: Vec<String>,
     #[serde(default)]
+    includes_to: bool,
+    #[serde(default)]
     controls: InOrder<Vec<String>>,
     #[serde(default)]
     parameters: InOrder<ParameterHead>,
@@ -321,6 +325,7 @@ impl Report {
             chart: head.chart,
             expectation: head.expectation,
             any_of: head.any_of,
+            includes_to: head.includes_to,
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),

@@ -10,6 +10,8 @@
 
 mod catalog;
 mod conventions;
+#[cfg(test)]
+mod convention_tests;
 mod display;
 mod header;
 mod literal;

@@ -76,7 +76,10 @@ impl Params {
                 (Some(period), "month", None) => Value::Text(month::of(period)?),
                 (Some(period), "from", _) => Value::Timestamp(period.from_ms),
                 (Some(period), "to", _) => Value::Timestamp(period.to_ms),
-                (_, _, Some(text)) => typed(parameter, text)?,
+                (_, _, Some(text)) => match relative(parameter, text, &values) {
+                    Some(value) => value,
+                    None => typed(parameter, text)?,
+                },
                 (_, _, None) => {
                     let error = Error::usage(format!("report `{id}` needs parameter `{name}`"));
                     return Err(error.hint(match parameter.ty {
@@ -133,6 +136,19 @@ impl Params {
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.values.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+/// The value of a default like `as_of - P90D`, from the parameters before it.
+fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Option<Value> {
+    if parameter.default.as_deref() != Some(text) {
+        return None;
+    }
+    let (base, duration) = text.split_once(" - ")?;
+    let (_, base) = values.iter().find(|(name, _)| name == base)?;
+    match base {
+        Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(parse_duration(duration)?)?)),
+        _ => None,
     }
 }
 

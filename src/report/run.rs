@@ -45,14 +45,14 @@ impl Outcome {
 enum Horizon {
     /// A period report: before `to`.
     Before(i64),
-    /// An as-of report: up to and including `as_of`.
+    /// An as-of report: up to and including `as_of`, or `to` if the head says so.
     UpTo(i64),
     /// No such parameter.
     None,
 }
 
 impl Horizon {
-    fn of(params: &Params, scope: Scope) -> Result<Horizon> {
+    fn of(report: &Report, params: &Params, scope: Scope) -> Result<Horizon> {
         match (scope, params.timestamp("as_of"), params.timestamp("to")) {
             (Scope::Always, _, _) => Ok(Horizon::None),
             (Scope::Previous, _, _) => match (params.timestamp("previous_from"), params.timestamp("from")) {
@@ -60,6 +60,7 @@ impl Horizon {
                 _ => Err(Error::usage("there is no period before").hint("a parameter of the type month makes one")),
             },
             (Scope::Run, Some(as_of), _) => Ok(Horizon::UpTo(as_of)),
+            (Scope::Run, None, Some(to)) if report.includes_to => Ok(Horizon::UpTo(to)),
             (Scope::Run, None, Some(to)) => Ok(Horizon::Before(to)),
             (Scope::Run, None, None) => Ok(Horizon::None),
         }
@@ -82,7 +83,7 @@ pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Resu
         {
             views.push((view.name.clone(), view.text.clone()));
         }
-        let horizon = Horizon::of(params, step.scope).map_err(|error| named(error, id))?;
+        let horizon = Horizon::of(report, params, step.scope).map_err(|error| named(error, id))?;
         let scoped = match scopes.get(&step.scope) {
             Some(scoped) => scoped,
             None => {

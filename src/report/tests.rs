@@ -97,7 +97,7 @@ fn schema(class: i64) -> SchemaRef {
 }
 
 /// Events as the lake has them, two partitions a class so that plans have something to merge.
-fn session(events: &[Json]) -> SessionContext {
+pub(super) fn session(events: &[Json]) -> SessionContext {
     let ctx = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(3));
     for (table, class) in CLASSES {
         let schema = schema(class);
@@ -121,6 +121,10 @@ fn as_row(event: &Json) -> Json {
     }
     let uid = event["metadata"]["uid"].as_str().map(str::trim).filter(|uid| !uid.is_empty());
     row["_event_uid"] = uid.map_or(event["id"].clone(), Json::from);
+    // The lake keeps free-form objects as JSON text.
+    if event["unmapped"].is_object() {
+        row["unmapped"] = json!(event["unmapped"].to_string());
+    }
     row
 }
 
@@ -131,6 +135,27 @@ fn read_json(path: String) -> Json {
 fn fixture(id: &str) -> Vec<Json> {
     let text = fs::read_to_string(format!("{DATA}/{id}.ndjson")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Registers the optional tables of a case; their times are milliseconds.
+pub(super) fn add_inputs(ctx: &SessionContext, inputs: &Json) {
+    for (name, rows) in inputs.as_object().into_iter().flatten() {
+        let time = || DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        let columns = match name.as_str() {
+            "leavers" => vec![("email", DataType::Utf8), ("left_time", time())],
+            "snapshot_access" => {
+                let text = ["subject_uid", "item_type", "item", "resource_uid"].map(|name| (name, DataType::Utf8));
+                text.into_iter().chain([("taken_at", time())]).collect()
+            }
+            other => panic!("no input `{other}`"),
+        };
+        let fields: Vec<Field> = columns.into_iter().map(|(name, ty)| Field::new(name, ty, true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let mut decoder = ReaderBuilder::new(Arc::clone(&schema)).build_decoder().unwrap();
+        decoder.serialize(rows.as_array().unwrap()).unwrap();
+        let batches = decoder.flush().unwrap().into_iter().collect();
+        ctx.register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches]).unwrap())).unwrap();
+    }
 }
 
 /// One cell as JSON: times in milliseconds.
@@ -176,7 +201,7 @@ fn given(parameters: &Json) -> Vec<(String, String)> {
     parameters.map(|(name, text)| (name.clone(), text.as_str().unwrap().to_string())).collect()
 }
 
-async fn rows_of(report: &Report, parameters: &Json, ctx: &SessionContext) -> Vec<Json> {
+pub(super) async fn rows_of(report: &Report, parameters: &Json, ctx: &SessionContext) -> Vec<Json> {
     let params = Params::new(report, &given(parameters), None).unwrap();
     rows(&run(report, &params, ctx).await.unwrap().collect().await.unwrap())
 }
@@ -186,9 +211,10 @@ async fn every_report_gives_the_expected_rows() {
     let catalog = Catalog::load(None).unwrap();
     for report in catalog.list() {
         let id = &report.id;
-        let ctx = session(&fixture(id));
         let cases = read_json(format!("{DATA}/{id}.expected.json"));
         for case in cases.as_array().unwrap() {
+            let ctx = session(&fixture(id));
+            add_inputs(&ctx, &case["inputs"]);
             let parameters = &case["parameters"];
             let found = rows_of(report, parameters, &ctx).await;
             let expected = case["rows"].as_array().unwrap();
@@ -206,6 +232,7 @@ async fn a_lake_without_events_gives_no_rows_and_no_error() {
     for report in Catalog::load(None).unwrap().list() {
         let given = json!({
             "from": "2026-01-01", "to": "2026-01-02", "month": "2026-01", "subject": "ann",
+            "as_of": "2026-01-02",
         });
         let mut given = given.as_object().unwrap().clone();
         given.retain(|name, _| report.parameter(name).is_some());
@@ -250,7 +277,7 @@ fn heads_say_what_the_catalogue_says() {
 }
 
 /// A report of a user, with `sql` below a small head.
-fn own(columns: &str, sql: &str) -> Report {
+pub(super) fn own(columns: &str, sql: &str) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let head = format!(
         "--- report\n-- id = \"own\"\n-- title = \"Own\"\n-- question = \"?\"\n-- kind = \"detection\"\n-- order = \"\"\n\
@@ -309,9 +336,9 @@ async fn class_table_in_a_report_ends_at_the_horizon() {
     assert!(ctx.table_exist("visible_authentication").is_ok_and(|exists| !exists), "a run leaves nothing behind");
 }
 
-/// `sql` over hand-made events of (class, activity, time, status, the rest).
-async fn over(events: &[(i64, i64, i64, i64, Json)], columns: &str, sql: &str) -> Vec<Json> {
-    let events: Vec<Json> = events
+/// Events of (class, activity, time, status, the rest).
+pub(super) fn events_of(events: &[(i64, i64, i64, i64, Json)]) -> Vec<Json> {
+    events
         .iter()
         .map(|(class, activity, time, status, rest)| {
             let mut event = rest.clone();
@@ -322,8 +349,12 @@ async fn over(events: &[(i64, i64, i64, i64, Json)], columns: &str, sql: &str) -
             }
             event
         })
-        .collect();
-    rows_of(&own(columns, sql), &json!({}), &session(&events)).await
+        .collect()
+}
+
+/// `sql` over hand-made events.
+pub(super) async fn over(events: &[(i64, i64, i64, i64, Json)], columns: &str, sql: &str) -> Vec<Json> {
+    rows_of(&own(columns, sql), &json!({}), &session(&events_of(events))).await
 }
 
 #[tokio::test]
@@ -427,7 +458,7 @@ async fn account_state_follows_life_then_lock() {
     );
 }
 
-/// Every boundary of the three reports, moved by the least that matters: (file, text, other text).
+/// Boundaries, moved by the least that matters: (file, text, other text); more are in mutations.json.
 const MUTATIONS: &[(&str, &str, &str)] = &[
     // C2, C4, C5, C6, C7, C8, C10
     ("conventions/distinct_event.sql", "order by e.time, ", "order by e.time desc, "),
@@ -535,7 +566,10 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
 async fn every_moved_boundary_is_noticed() {
     let files = catalog::embedded().unwrap();
     let mut unnoticed = Vec::new();
-    for &(path, text, other) in MUTATIONS.iter().chain(events::MUTATIONS) {
+    let more: Vec<(String, String, String)> =
+        serde_json::from_str(&fs::read_to_string(format!("{DATA}/mutations.json")).unwrap()).unwrap();
+    let more = more.iter().map(|(path, text, other)| (path.as_str(), text.as_str(), other.as_str()));
+    for (path, text, other) in MUTATIONS.iter().chain(events::MUTATIONS).copied().chain(more) {
         let mut files = files.clone();
         let file = files.iter_mut().find(|(name, _)| name == path).unwrap();
         if !file.1.contains(text) {
@@ -550,8 +584,9 @@ async fn every_moved_boundary_is_noticed() {
             if !path.starts_with("conventions/") && !path.contains(id.as_str()) {
                 continue;
             }
-            let ctx = session(&fixture(id));
             for case in read_json(format!("{DATA}/{id}.expected.json")).as_array().unwrap() {
+                let ctx = session(&fixture(id));
+                add_inputs(&ctx, &case["inputs"]);
                 let params = Params::new(report, &given(&case["parameters"]), None).unwrap();
                 let found = match run(report, &params, &ctx).await {
                     Ok(outcome) => outcome.collect().await,

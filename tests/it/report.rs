@@ -33,7 +33,8 @@ fn check_cases(id: &str, count: usize) {
     let text = fs::read_to_string(format!("{DATA}/{id}.expected.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(!cases.is_empty());
-    for case in cases.into_iter().take(count) {
+    // Optional input tables are given to the library's tests only.
+    for case in cases.iter().filter(|case| case["inputs"].is_null()).take(count) {
         let parameters = case["parameters"].as_object().unwrap();
         let mut args =
             vec!["report".to_string(), "run".into(), id.into(), "-q".into(), "--format".into(), "json".into()];
@@ -86,6 +87,24 @@ fn brute_force_by_user_gives_the_expected_rows() {
 #[test]
 fn user_provisioning_log_gives_the_expected_rows() {
     check("user-provisioning-log");
+}
+
+#[test]
+fn reports_on_accounts_access_groups_and_keys_give_the_expected_rows() {
+    for id in [
+        "access-review-as-of",
+        "access-review-diff",
+        "account-roster-as-of",
+        "api-key-lifecycle",
+        "dormant-accounts",
+        "group-membership-changes",
+        "leaver-residual-access",
+        "privileged-grants-log",
+        "sod-violations",
+        "user-deprovisioning-log",
+    ] {
+        check_cases(id, 1);
+    }
 }
 
 #[test]

@@ -20,7 +20,8 @@ DEFAULTS = {
 
 
 def ms(text):
-    return round(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+    time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return round((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp() * 1000)
 
 
 def duration(text):
@@ -126,6 +127,10 @@ def successful(e):
 def address(e):  # C8
     forwarded = get(e, "http_request.x_forwarded_for") or [None]
     return text(get(e, "src_endpoint.ip")) or text(get(e, "device.ip")) or text(forwarded[0])
+
+
+def actor_is_user(log, e):
+    return log.resolve(get(e, "actor.user")) is not None
 
 
 def is_a(e, class_uid, activity_id):

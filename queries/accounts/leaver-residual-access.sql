@@ -1,0 +1,82 @@
+--- report
+-- id = "leaver-residual-access"
+-- title = "Access left on inactive accounts"
+-- question = "Which disabled or deleted accounts still hold privileges, group memberships or live API keys at T?"
+-- readers = "security operations; auditor testing revocation"
+-- kind = "detection"
+-- tier = 1
+-- grade = "B"
+-- order = "severity_id desc, subject_uid, residual_type, item"
+-- severity = "5 if opened_after; 4 if api_key or is_privileged; else 3. `days_residual` = whole days since max(state_since, opened_time)."
+-- chart = "bar (residual items by type)"
+-- expectation = "no rows"
+--
+-- [controls]
+-- soc2 = ["CC6.2", "CC6.3"]
+-- iso = ["A.5.18", "A.6.5"]
+-- nist = ["AC-2(3)", "PS-4", "AC-6(7)"]
+-- csf = ["PR.AA-01", "PR.AA-05"]
+-- pci = ["8.2.5", "8.2.6", "7.2.4"]
+-- hipaa = ["164.308(a)(3)(ii)(C)"]
+-- gdpr = ["32(1)(b)", "5(1)(f)"]
+-- cis = ["6.2", "5.3"]
+--
+-- [parameters]
+-- as_of = { type = "timestamp" }
+-- grace = { type = "duration", default = "P1D" }
+-- privileged_pattern = { type = "regex", default = "@privileged_pattern" }
+-- api_key_kinds = { type = "list<string>", default = "@api_key_kinds" }
+--
+-- [columns]
+-- subject_uid = "string"
+-- subject_label = "string"
+-- account_state = "string"
+-- state_since = "timestamp"
+-- residual_type = "string"
+-- item = "string"
+-- resource_uid = "string"
+-- is_privileged = "boolean"
+-- opened_time = "timestamp"
+-- opened_after = "boolean"
+-- days_residual = "bigint"
+-- severity_id = "int"
+-- finding_key = "string"
+---
+with gone as (
+  select subject_uid, account_state, state_since
+  from account_state
+  where account_state in ('disabled', 'deleted') and state_since <= $as_of - $grace
+),
+item as (
+  select
+    subject_uid, 'privilege' as residual_type, privilege as item, resource_uid, is_privileged,
+    granted_time as opened_time
+  from access_holding
+  union all
+  select subject_uid, 'group' as residual_type, group_key as item, null as resource_uid, false as is_privileged, since
+  from group_holding
+  where kind = 'member'
+  union all
+  select owner_uid, 'api_key' as residual_type, key_uid as item, null as resource_uid, false as is_privileged, created_time
+  from api_key
+  where created_time is not null and deleted_time is null
+),
+found as (
+  select
+    g.subject_uid, g.account_state, g.state_since, i.residual_type, i.item, i.resource_uid, i.is_privileged, i.opened_time,
+    i.opened_time > g.state_since as opened_after,
+    greatest(g.state_since, i.opened_time) as residual_since
+  from gone g join item i on i.subject_uid = g.subject_uid
+)
+select
+  f.subject_uid, coalesce(i.label, f.subject_uid) as subject_label, f.account_state, f.state_since,
+  f.residual_type, f.item, f.resource_uid, f.is_privileged, f.opened_time, f.opened_after,
+  (cast($as_of as bigint) - cast(f.residual_since as bigint)) / 86400000000 as days_residual,
+  case when f.opened_after then 5 when f.residual_type = 'api_key' or f.is_privileged then 4 else 3 end as severity_id,
+  concat(
+    'leaver-residual-access|', f.subject_uid, '|', f.residual_type, '|', f.item, '|', coalesce(f.resource_uid, ''), '|',
+    cast(f.residual_since as bigint) / 1000
+  ) as finding_key
+from found f
+left join identity i on i.uid = f.subject_uid
+order by severity_id desc, f.subject_uid, f.residual_type, f.item, f.resource_uid nulls last, f.opened_time
