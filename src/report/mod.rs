@@ -9,9 +9,9 @@
 //! the horizon. Every run has tables and views of its own, so runs do not disturb each other or the session.
 
 mod catalog;
-mod conventions;
 #[cfg(test)]
 mod convention_tests;
+mod conventions;
 mod display;
 mod header;
 mod literal;

@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::*;
 
+mod boundaries;
 mod events;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
@@ -569,7 +570,7 @@ async fn every_moved_boundary_is_noticed() {
     let more: Vec<(String, String, String)> =
         serde_json::from_str(&fs::read_to_string(format!("{DATA}/mutations.json")).unwrap()).unwrap();
     let more = more.iter().map(|(path, text, other)| (path.as_str(), text.as_str(), other.as_str()));
-    for (path, text, other) in MUTATIONS.iter().chain(events::MUTATIONS).copied().chain(more) {
+    for (path, text, other) in MUTATIONS.iter().chain(boundaries::MUTATIONS).copied().chain(more) {
         let mut files = files.clone();
         let file = files.iter_mut().find(|(name, _)| name == path).unwrap();
         if !file.1.contains(text) {
