@@ -53,7 +53,7 @@
 --
 with change as (
   select
-    time, event_uid, outcome, effect, is_effective, subject_uid, null as group_key, privilege, resource_uid,
+    time, event_uid, outcome, effect, is_effective, subject_uid, cast(null as varchar) as group_key, privilege, resource_uid,
     case privilege_source when 'policy' then case effect when 'open' then 'policy_attach' else 'policy_detach' end
       else case effect when 'open' then 'grant' else 'revoke' end end as change,
     'access' as ledger, subject_uid as holder, privilege as item, resource_uid as resource_key,
@@ -62,7 +62,7 @@ with change as (
   where time >= $from and is_privileged
   union all
   select
-    time, event_uid, outcome, effect, is_effective, null as subject_uid, group_key, privilege, resource_uid,
+    time, event_uid, outcome, effect, is_effective, cast(null as varchar) as subject_uid, group_key, privilege, resource_uid,
     case effect when 'open' then 'group_grant' else 'group_revoke' end as change,
     'group_privilege' as ledger, group_key as holder, privilege as item, resource_uid as resource_key,
     '' as source_key, actor_uid, src_ip
@@ -71,7 +71,7 @@ with change as (
   union all
   select
     time, event_uid, outcome, case activity when 'add_user' then 'open' else 'close' end as effect, is_effective,
-    subject_uid, group_key, null as privilege, null as resource_uid,
+    subject_uid, group_key, cast(null as varchar) as privilege, cast(null as varchar) as resource_uid,
     case activity when 'add_user' then 'group_join' else 'group_leave' end as change,
     'member' as ledger, group_key as holder, subject_uid as item, '' as resource_key, '' as source_key, actor_uid, src_ip
   from group_change
