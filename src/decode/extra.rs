@@ -10,11 +10,14 @@ use simd_json::Node;
 use super::json::{write_string, write_value};
 use super::number::Floats;
 use crate::error::{Context, Error, Kind, Result};
+use crate::schema::Object;
 
 /// Where a value stands in its line; built on the way down, written only when a value has no column.
 pub(super) enum Path<'a> {
     Root,
     Member(&'a Path<'a>, &'a str),
+    /// A member by its number in the object: its name is far away in memory, and hardly ever wanted.
+    Attribute(&'a Path<'a>, &'a Object, usize),
     Element(&'a Path<'a>, usize),
 }
 
@@ -22,22 +25,25 @@ impl Path<'_> {
     fn write(&self, out: &mut String) {
         match self {
             Path::Root => {}
-            Path::Member(parent, name) => {
-                parent.write(out);
-                out.push('/');
-                for char in name.chars() {
-                    match char {
-                        '~' => out.push_str("~0"),
-                        '/' => out.push_str("~1"),
-                        _ => out.push(char),
-                    }
-                }
-            }
+            Path::Member(parent, name) => write_member(parent, name, out),
+            Path::Attribute(parent, object, index) => write_member(parent, &object.attributes[*index].name, out),
             Path::Element(parent, index) => {
                 parent.write(out);
                 out.push('/');
                 out.push_str(&index.to_string());
             }
+        }
+    }
+}
+
+fn write_member(parent: &Path<'_>, name: &str, out: &mut String) {
+    parent.write(out);
+    out.push('/');
+    for char in name.chars() {
+        match char {
+            '~' => out.push_str("~0"),
+            '/' => out.push_str("~1"),
+            _ => out.push(char),
         }
     }
 }

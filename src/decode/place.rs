@@ -22,7 +22,7 @@ impl<'a> Placing<'a> {
             match self.next() {
                 Item::Member(attribute) => {
                     let attribute = usize::from(attribute);
-                    let path = Path::Member(path, &column.object.attributes[attribute].name);
+                    let path = Path::Attribute(path, &column.object, attribute);
                     self.value(&mut column.members[attribute], row, &path);
                 }
                 Item::Unknown(name) => {
