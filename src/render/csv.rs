@@ -15,7 +15,9 @@ pub(super) struct Csv {
 }
 
 impl Csv {
+    /// `separator` is the format's own; one character of the options replaces it.
     pub(super) fn new(schema: SchemaRef, options: Options, separator: char) -> Csv {
+        let separator = options.separator.as_ref().and_then(|text| text.chars().next()).unwrap_or(separator);
         Csv { schema, options, separator }
     }
 
