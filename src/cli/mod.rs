@@ -138,12 +138,7 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
         let config = Config::load(global.config.as_deref())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_stack_size(STACK_BYTES)
-            .build()
-            .context(Kind::Unavailable, || "cannot start threads")?;
-        Ok(App { config, clock: Clock::Real, screen, runtime: Arc::new(runtime), global })
+        Ok(App { config, clock: Clock::Real, screen, runtime: Arc::new(threads()?), global })
     }
 
     fn dispatch(&self, command: Option<Command>) -> Result<u8> {
@@ -167,27 +162,28 @@ impl App {
         }
     }
 
-    /// Runs a command line from within the shell: without the program's name, on the same lake.
-    fn run_line(&self, arguments: &[String]) -> Result<u8> {
-        let line = std::iter::once("auditlake").chain(arguments.iter().map(String::as_str));
-        let cli = match Cli::try_parse_from(line) {
-            Ok(cli) => cli,
-            Err(error) => {
-                let _ = error.print();
-                return Ok(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
-            }
-        };
-        let mut global = cli.global;
-        global.lake = global.lake.or_else(|| self.global.lake.clone());
-        global.schemas = global.schemas.or_else(|| self.global.schemas.clone());
-        let app = App {
-            config: self.config.clone(),
-            clock: self.clock,
-            screen: self.screen,
-            runtime: self.runtime.clone(),
-            global,
-        };
-        app.dispatch(cli.command)
+    /// A command line from within the shell: without the program's name, on the same lake.
+    ///
+    /// It is a process of its own, so that ^C ends the command and not the shell, at whatever point the command is.
+    fn line(&self, arguments: &[String]) -> Result<std::process::Command> {
+        let program = std::env::current_exe().context(Kind::Unavailable, || "cannot find the program itself")?;
+        let mut command = std::process::Command::new(program);
+        // Variables rather than flags: the line may hold the flags itself.
+        if let Some(lake) = &self.global.lake {
+            command.env("AUDITLAKE_LAKE", lake);
+        }
+        if let Some(config) = &self.global.config {
+            command.env("AUDITLAKE_CONFIG", config);
+        }
+        command.args(arguments);
+        let has = |names: &[&str]| arguments.iter().any(|word| names.iter().any(|name| word == name));
+        if let Some(schemas) = self.global.schemas.as_ref().filter(|_| !has(&["--schemas"])) {
+            command.arg("--schemas").arg(schemas);
+        }
+        if self.global.quiet && !has(&["-q", "--quiet"]) {
+            command.arg("--quiet");
+        }
+        Ok(command)
     }
 
     fn ocsf(&self) -> Result<Arc<Ocsf>> {
@@ -243,6 +239,15 @@ impl App {
         let version = rules.version();
         Ok((Arc::new(Policy::new(rules, key)?), version))
     }
+}
+
+/// Threads whose stacks are deep enough for DataFusion's planner.
+fn threads() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .context(Kind::Unavailable, || "cannot start threads")
 }
 
 /// The name most like `wrong`, when it is like enough to be meant.

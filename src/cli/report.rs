@@ -126,7 +126,10 @@ pub fn run_report(app: &App, session: &Arc<Session>, report: &Report, args: &Run
         Ok((schema, outcome.collect().await?))
     })?;
     let out: Box<dyn Write> = match &args.output {
-        None => Box::new(app.screen.stdout()),
+        None => {
+            format.check_stdout()?;
+            Box::new(app.screen.stdout())
+        }
         Some(path) => {
             let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
             Box::new(BufWriter::new(file))

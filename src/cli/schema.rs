@@ -1,5 +1,7 @@
 //! `auditlake schema`: event classes, and the columns of one.
 
+use std::collections::BTreeMap;
+
 use super::rows::{Column, batch, print};
 use super::{App, nearest};
 use crate::error::{Error, Result};
@@ -71,16 +73,23 @@ pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
     ])
 }
 
-/// The columns of a class for a terminal of some width: whole paths, and as much of the captions as there is room for.
-pub fn brief_columns(class: &EventClass, width: Option<usize>) -> Result<arrow::array::RecordBatch> {
+/// The columns of a class for a terminal of some width: whole paths, how often each has a value in `rows` rows, and as
+/// much of the captions as there is room for.
+pub fn brief_columns(
+    class: &EventClass,
+    width: Option<usize>,
+    filled: &BTreeMap<String, u64>,
+    rows: u64,
+) -> Result<arrow::array::RecordBatch> {
     let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
     let types: Vec<String> = fields.iter().map(type_name).collect();
     let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
     let used = widest(&mut fields.iter().map(|field| field.path.len()))
         + widest(&mut types.iter().map(String::len))
-        + "recommended".len();
-    // Four columns have five borders and a blank on each side of every cell.
-    let room = width.map(|width| width.saturating_sub(used + 13).max(12));
+        + "recommended".len()
+        + "filled".len();
+    // Five columns have six borders and a blank on each side of every cell.
+    let room = width.map(|width| width.saturating_sub(used + 16).max(12));
     let captions = fields.iter().map(|field| {
         let captions = field.captions.as_ref()?;
         let texts: Vec<String> = captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect();
@@ -91,8 +100,20 @@ pub fn brief_columns(class: &EventClass, width: Option<usize>) -> Result<arrow::
         ("column", Column::Text(fields.iter().map(|field| Some(field.path.clone())).collect())),
         ("type", Column::Text(types.iter().cloned().map(Some).collect())),
         ("requirement", Column::Text(fields.iter().map(requirement).collect())),
+        ("filled", Column::Text(fields.iter().map(|field| share(filled.get(&field.path), rows)).collect())),
         ("captions", Column::Text(captions.collect())),
     ])
+}
+
+/// How many of the rows have a value; nothing where none has.
+pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
+    let filled = *filled.filter(|filled| **filled > 0)?;
+    Some(match 100.0 * filled as f64 / rows.max(1) as f64 {
+        _ if filled >= rows => "100%".to_string(),
+        percent if percent < 1.0 => "<1%".to_string(),
+        // A column that is not always filled does not say so.
+        percent => format!("{}%", percent.floor()),
+    })
 }
 
 /// The type as SQL users name it; what is cut is JSON text.

@@ -56,6 +56,14 @@ impl Screen {
         terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
     }
 
+    /// Columns and rows of the terminal, when stdout and stdin are one: there somebody can turn pages.
+    pub fn size(&self) -> Option<(usize, usize)> {
+        if !self.is_terminal() || !io::stdin().is_terminal() {
+            return None;
+        }
+        terminal_size::terminal_size().map(|(width, height)| (usize::from(width.0), usize::from(height.0)))
+    }
+
     /// Whether somebody watches what is said.
     pub fn is_watched(&self) -> bool {
         !self.is_quiet && io::stderr().is_terminal()

@@ -1,83 +1,222 @@
 //! `auditlake sql`: statements from the command line, a file or stdin; the shell on a terminal.
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, FromArgMatches};
 
 use super::App;
 use super::scope::Scope;
 use super::shell::Shell;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
-use crate::repl::{self, Output, Settings};
+use crate::repl::{self, Expanded, Output, Script, Settings, Variables};
+
+/// Read before the first prompt of an interactive shell, in the home directory.
+const INIT_FILE: &str = ".auditlakerc";
 
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Write results to this file; its suffix names the format
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How results are written [default: table]
+    #[arg(long, value_enum, group = "form")]
+    format: Option<Format>,
+    /// Short for --format csv
+    #[arg(long, group = "form")]
+    csv: bool,
+    /// Short for --format json
+    #[arg(long, group = "form")]
+    json: bool,
+    /// Short for --format ndjson
+    #[arg(long, group = "form")]
+    ndjson: bool,
+    /// Short for --format markdown
+    #[arg(long, group = "form")]
+    md: bool,
+    /// Short for --format list: values with a bar between them
+    #[arg(short = 'A', long, group = "form")]
+    no_align: bool,
+    /// Show one line per value
+    #[arg(short = 'x', long)]
+    expanded: bool,
+    /// Leave out column names and row counts
+    #[arg(short = 't', long, visible_alias = "tuples-only")]
+    no_header: bool,
+    /// Show so many rows of a table; 0 shows all [default: 40 in the shell, else 0]
+    #[arg(long, value_name = "ROWS")]
+    maxrows: Option<usize>,
+    /// Set a variable, which `:NAME` then stands for
+    #[arg(short = 'v', long = "variable", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// Go on after a statement that failed; the exit code still tells
+    #[arg(long)]
+    keep_going: bool,
+    /// Do not read ~/.auditlakerc, which only the interactive shell reads anyway
+    #[arg(short = 'X', long)]
+    no_rc: bool,
+    /// Use no files and start no programs on behalf of what is typed
+    #[arg(long)]
+    safe: bool,
+    #[command(flatten)]
+    scope: Scope,
+}
+
+/// Statements and files in the order in which they were given.
+#[derive(Debug, Default)]
+struct Inputs(Vec<Input>);
+
+#[derive(Debug, Clone)]
+enum Input {
+    Statement(String),
+    File(PathBuf),
+}
+
+/// What the help says of the inputs; their order is in the matches only.
+#[derive(clap::Args)]
+struct InputArgs {
     /// Run this statement; may be given several times
     #[arg(short = 'c', long = "command", value_name = "SQL")]
     commands: Vec<String>,
     /// Run the statements of this file; `-` is stdin
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Write results to this file; its suffix names the format
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// How results are written [default: table]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Leave out the column names
-    #[arg(short = 't', long)]
-    no_header: bool,
-    /// Go on after a statement that failed; the exit code still tells
-    #[arg(long)]
-    keep_going: bool,
-    #[command(flatten)]
-    scope: Scope,
+    /// Files with statements, like -f
+    #[arg(value_name = "FILE")]
+    scripts: Vec<PathBuf>,
+}
+
+impl FromArgMatches for Inputs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Inputs, clap::Error> {
+        let args = InputArgs::from_arg_matches(matches)?;
+        let mut found: Vec<(usize, Input)> = Vec::new();
+        let places = |name| matches.indices_of(name).into_iter().flatten();
+        found.extend(places("commands").zip(args.commands.into_iter().map(Input::Statement)));
+        found.extend(places("files").zip(args.files.into_iter().map(Input::File)));
+        found.extend(places("scripts").zip(args.scripts.into_iter().map(Input::File)));
+        found.sort_by_key(|(place, _)| *place);
+        Ok(Inputs(found.into_iter().map(|(_, input)| input).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Inputs::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Inputs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        InputArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        InputArgs::augment_args_for_update(command)
+    }
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    let is_interactive = args.commands.is_empty() && args.files.is_empty() && std::io::stdin().is_terminal();
+    let is_interactive = args.inputs.0.is_empty() && std::io::stdin().is_terminal();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let mut options =
+        repl::Options { settings: settings(&args)?, variables: variables(&args)?, is_safe: args.safe, home };
+    let mut scripts = Vec::new();
+    if !is_interactive {
+        for input in &args.inputs.0 {
+            scripts.push(script(input)?);
+        }
+        if scripts.is_empty() {
+            scripts.push(Script { text: read("-".as_ref())?, file: None });
+        }
+        options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
+    }
     let lake = app.open_lake()?;
-    let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?)?;
-    let mut settings = Settings { header: !args.no_header, ..Settings::default() };
-    if let Some(path) = args.output {
-        if args.format.is_none() && Format::from_path(&path).is_none() {
+    let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?, args.safe)?;
+    if is_interactive {
+        let terminal = repl::Terminal {
+            history: history(),
+            greeting: Some(shell.greeting()).filter(|_| !app.screen.is_quiet),
+            init: init(&args)?,
+            ..repl::Terminal::default()
+        };
+        return repl::run(&mut shell, options, terminal);
+    }
+    shell.quit_on_second_interrupt()?;
+    let outcome = match repl::run_scripts(&mut shell, options, &scripts, args.keep_going) {
+        // On the command line 2 means its own words; what a script says wrongly is a statement that failed.
+        Err(error) if error.kind() == Kind::Usage => {
+            app.screen.error(&error);
+            return Ok(Kind::Input.exit_code());
+        }
+        outcome => outcome?,
+    };
+    let failed = if outcome.failures > 0 { Kind::Input.exit_code() } else { 0 };
+    Ok(outcome.exit.unwrap_or(failed))
+}
+
+fn settings(args: &Args) -> Result<Settings> {
+    let short = [
+        (args.csv, Format::Csv),
+        (args.json, Format::Json),
+        (args.ndjson, Format::Ndjson),
+        (args.md, Format::Markdown),
+        (args.no_align, Format::List),
+    ];
+    let format = args.format.or_else(|| short.into_iter().find(|(is_given, _)| *is_given).map(|(_, format)| format));
+    let mut settings = Settings { header: !args.no_header, footer: !args.no_header, ..Settings::default() };
+    if let Some(path) = &args.output {
+        if format.is_none() && Format::from_path(path).is_none() {
             return Err(Error::usage(format!("cannot tell a format from {}", path.display()))
                 .hint("use a suffix such as .csv, or say it with --format"));
         }
-        settings.output = Some(Output { path, is_append: false });
+        if args.safe {
+            return Err(Error::usage("`--output` is off in safe mode"));
+        }
+        settings.output = Some(Output { format, ..Output::new(path.clone()) });
     }
-    if let Some(format) = args.format {
+    if let Some(format) = format {
+        if args.output.is_none() {
+            format.check_stdout()?;
+        }
         settings.format = format;
     }
-    if is_interactive {
-        let options = repl::Options {
-            settings,
-            history: history(),
-            greeting: Some(shell.greeting()),
-            ..repl::Options::default()
-        };
-        return repl::run(&mut shell, options);
+    if args.expanded {
+        settings.expanded = Expanded::On;
     }
-    settings.max_rows = None;
-    let mut texts = args.commands;
-    for file in &args.files {
-        texts.push(read(file)?);
+    if let Some(rows) = args.maxrows {
+        settings.max_rows = Some(rows).filter(|rows| *rows > 0);
     }
-    if texts.is_empty() {
-        texts.push(read("-".as_ref())?);
-    }
-    let mut failures = 0;
-    for text in &texts {
-        let outcome = repl::run_script(&mut shell, &mut settings, text, args.keep_going)?;
-        failures += outcome.failures;
-        if let Some(code) = outcome.exit {
-            return Ok(code);
-        }
-    }
-    Ok(if failures > 0 { Kind::Input.exit_code() } else { 0 })
+    Ok(settings)
 }
 
-fn read(file: &std::path::Path) -> Result<String> {
+fn variables(args: &Args) -> Result<Variables> {
+    let mut variables = Variables::default();
+    for text in &args.variables {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Error::usage(format!("`{text}` sets no variable")).hint("write -v name=value"));
+        };
+        variables.set(name, value.to_string())?;
+    }
+    Ok(variables)
+}
+
+fn script(input: &Input) -> Result<Script> {
+    Ok(match input {
+        Input::Statement(text) => Script { text: text.clone(), file: None },
+        Input::File(path) => {
+            let is_sql = !path.exists() && path.to_string_lossy().contains(char::is_whitespace);
+            let text = read(path).map_err(|error| match is_sql {
+                true => error.hint("to run a statement, put `-c` before it"),
+                false => error,
+            })?;
+            Script { text, file: Some(path.clone()) }
+        }
+    })
+}
+
+fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let cannot = || format!("cannot read {}", file.display());
     match file.as_os_str() == "-" {
@@ -86,6 +225,15 @@ fn read(file: &std::path::Path) -> Result<String> {
     }
     .context(Kind::Unavailable, cannot)?;
     Ok(text)
+}
+
+/// The user's own file, if it is there and wanted.
+fn init(args: &Args) -> Result<Option<Script>> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).filter(|_| !args.no_rc);
+    match home.map(|home| home.join(INIT_FILE)).filter(|path| path.exists()) {
+        Some(path) => script(&Input::File(path)).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// `$XDG_STATE_HOME/auditlake/history`, or its default below the home directory.

@@ -15,6 +15,7 @@ mod dedupe;
 mod delta;
 mod encode;
 mod entry;
+mod filled;
 mod hybrid;
 mod layout;
 mod leaves;
@@ -56,6 +57,7 @@ use crate::failpoint;
 use crate::schema::Ocsf;
 
 pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use filled::filled;
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;

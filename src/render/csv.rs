@@ -15,7 +15,9 @@ pub(super) struct Csv {
 }
 
 impl Csv {
+    /// `separator` is the format's own; one character of the options replaces it.
     pub(super) fn new(schema: SchemaRef, options: Options, separator: char) -> Csv {
+        let separator = options.separator.as_ref().and_then(|text| text.chars().next()).unwrap_or(separator);
         Csv { schema, options, separator }
     }
 
@@ -93,7 +95,7 @@ impl Body for Csv {
 }
 
 /// Whether a spreadsheet would run `text`. Signed numbers are left alone: a report of differences must stay numeric.
-fn is_formula(text: &str) -> bool {
+pub(super) fn is_formula(text: &str) -> bool {
     let starts_formula =
         text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     starts_formula && !is_number(text)

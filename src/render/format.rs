@@ -8,11 +8,11 @@ use clap::ValueEnum;
 
 use crate::error::Error;
 
-/// The text formats. Names of psql, DuckDB, sqlite3 and ClickHouse are aliases.
+/// The formats. Names of psql, DuckDB, sqlite3 and ClickHouse are aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A box around aligned columns
-    #[value(aliases = ["box", "column"])]
+    #[value(aliases = ["box", "column", "aligned"])]
     Table,
     /// Comma-separated values (RFC 4180)
     Csv,
@@ -30,6 +30,19 @@ pub enum Format {
     /// One line per value
     #[value(aliases = ["vertical", "expanded"])]
     Line,
+    /// A page with one HTML table
+    Html,
+    /// Values with a bar between them
+    #[value(alias = "unaligned")]
+    List,
+    /// Apache Parquet, to a file only
+    Parquet,
+    /// Arrow IPC (Feather 2), to a file only
+    #[value(aliases = ["feather", "ipc"])]
+    Arrow,
+    /// An Excel workbook, to a file only
+    #[value(alias = "excel")]
+    Xlsx,
 }
 
 impl Format {
@@ -43,6 +56,10 @@ impl Format {
             "json" => Some(Format::Json),
             "ndjson" | "jsonl" => Some(Format::Ndjson),
             "md" => Some(Format::Markdown),
+            "html" | "htm" => Some(Format::Html),
+            "parquet" => Some(Format::Parquet),
+            "arrow" | "feather" => Some(Format::Arrow),
+            "xlsx" => Some(Format::Xlsx),
             _ => None,
         }
     }
@@ -57,7 +74,26 @@ impl Format {
             Format::Ndjson => "ndjson",
             Format::Markdown => "markdown",
             Format::Line => "line",
+            Format::Html => "html",
+            Format::List => "list",
+            Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
+            Format::Xlsx => "xlsx",
         }
+    }
+
+    /// Whether the format is bytes for a file: one result, never on a terminal or in a pipe.
+    pub fn is_file_only(self) -> bool {
+        matches!(self, Format::Parquet | Format::Arrow | Format::Xlsx)
+    }
+
+    /// Refuses a format that only a file can take.
+    pub fn check_stdout(self) -> Result<(), Error> {
+        if !self.is_file_only() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("{self} is written to a file only"))
+            .hint(format!("name one: `-o result.{self}`, or `\\g result.{self}` in the shell")))
     }
 }
 
@@ -85,7 +121,7 @@ impl FromStr for Format {
             .filter(|(mistakes, name)| mistakes * 3 <= name.len());
         Err(match nearest {
             Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
-            None => error.hint("formats are table, csv, tsv, json, ndjson, markdown and line"),
+            None => error.hint("formats are table, csv, tsv, json, ndjson, markdown, line, html and list; parquet, arrow and xlsx to a file"),
         })
     }
 }
@@ -105,6 +141,9 @@ mod tests {
             ("md", Format::Markdown),
             ("vertical", Format::Line),
             ("expanded", Format::Line),
+            ("aligned", Format::Table),
+            ("unaligned", Format::List),
+            ("feather", Format::Arrow),
         ] {
             assert_eq!(name.parse::<Format>().unwrap(), format, "{name}");
         }
@@ -125,7 +164,8 @@ mod tests {
     fn suffix_decides() {
         assert_eq!(Format::from_path(Path::new("out/a.JSONL")), Some(Format::Ndjson));
         assert_eq!(Format::from_path(Path::new("a.csv")), Some(Format::Csv));
-        assert_eq!(Format::from_path(Path::new("a.parquet")), None);
+        assert_eq!(Format::from_path(Path::new("a.parquet")), Some(Format::Parquet));
+        assert_eq!(Format::from_path(Path::new("a.zip")), None);
         assert_eq!(Format::from_path(Path::new("csv")), None);
     }
 }

@@ -1,12 +1,11 @@
 //! JSON: one array of objects, or one object per line. Every key is present, missing values are `null`.
 
-use std::collections::HashSet;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
 use super::Body;
 use super::escape::json_string;
+use super::names::unique;
 use super::value::columns;
 use crate::error::Result;
 
@@ -62,22 +61,12 @@ impl Body for Json {
     }
 }
 
-/// A join may give two columns one name; an object cannot, so the second becomes `name_1`, as DuckDB does.
 fn keys(schema: &Schema) -> Vec<String> {
-    let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let mut seen = HashSet::new();
-    let mut unique = |name: &String| {
-        if seen.insert(name.clone()) {
-            return name.clone();
-        }
-        let free = (1..).map(|n| format!("{name}_{n}")).find(|name| taken.insert(name.clone()));
-        free.expect("the numbers do not end")
-    };
     let key = |name: String| {
         let mut key = String::new();
         json_string(&name, &mut key);
         key.push(':');
         key
     };
-    schema.fields().iter().map(|field| key(unique(field.name()))).collect()
+    unique(schema).into_iter().map(key).collect()
 }

@@ -412,3 +412,101 @@ fn a_closed_pipe_is_recognised() {
     assert!(!is_closed_pipe(&error(io::ErrorKind::StorageFull)));
     assert_eq!(error(io::ErrorKind::BrokenPipe).message(), "cannot write the result");
 }
+
+#[test]
+fn html_escapes_everything_and_loads_nothing() {
+    assert_snapshot!(render(Format::Html, Options::default(), &[events()]), @r##"
+    <!doctype html>
+    <meta charset="utf-8">
+    <table>
+    <tr><th>time</th><th>count</th><th>score</th><th>is_mfa</th><th>user</th><th>tags</th><th>message</th></tr>
+    <tr><td>2026-01-15T10:00:00.123Z</td><td align="right">-5</td><td align="right">0.1</td><td>true</td><td>{&quot;name&quot;:&quot;Ada, \&quot;Countess\&quot;&quot;,&quot;level&quot;:1}</td><td>[&quot;a|b&quot;,null]</td><td>=1+1\nsecond `line` &lt;b&gt; [x](y)</td></tr>
+    <tr><td>2026-01-15T10:00:00Z</td><td align="right">9007199254740993</td><td align="right">NaN</td><td>false</td><td>{&quot;name&quot;:&quot;\u202eevil\u001b[2J&quot;,&quot;level&quot;:null}</td><td>[]</td><td></td></tr>
+    <tr><td></td><td align="right"></td><td align="right"></td><td></td><td></td><td></td><td></td></tr>
+    </table>
+    "##);
+    let bare = render(
+        Format::Html,
+        Options { header: false, null: Some("<null>".into()), ..Options::default() },
+        &[numbers(0, 1)],
+    );
+    assert_eq!(
+        bare,
+        "<!doctype html>\n<meta charset=\"utf-8\">\n<table>\n<tr><td align=\"right\">0</td></tr>\n</table>\n"
+    );
+}
+
+#[test]
+fn a_list_has_a_row_a_line() {
+    assert_snapshot!(render(Format::List, Options::default(), &[events()]), @r##"
+    time|count|score|is_mfa|user|tags|message
+    2026-01-15T10:00:00.123Z|-5|0.1|true|{"name":"Ada, \"Countess\"","level":1}|["a|b",null]|=1+1\nsecond `line` <b> [x](y)
+    2026-01-15T10:00:00Z|9007199254740993|NaN|false|{"name":"\u202eevil\u001b[2J","level":null}|[]|
+    ||||||
+    "##);
+    let options =
+        Options { header: false, separator: Some(" ; ".into()), null: Some("-".into()), ..Options::default() };
+    assert!(render(Format::List, options, &[events()]).ends_with("\n- ; - ; - ; - ; - ; - ; -\n"));
+}
+
+/// A file of a format of bytes.
+fn file(format: Format, options: Options, batches: &[RecordBatch]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut renderer = Renderer::new(format, batches[0].schema(), options, &mut out);
+    for batch in batches {
+        renderer.write(batch).unwrap();
+    }
+    renderer.finish().unwrap();
+    out
+}
+
+#[test]
+fn parquet_and_arrow_files_hold_the_rows() {
+    let twice = RecordBatch::try_new(
+        Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("n", DataType::Utf8, true)])),
+        vec![Arc::new(Int64Array::from(vec![1])), Arc::new(StringArray::from(vec!["x"]))],
+    )
+    .unwrap();
+    for (batches, names) in [
+        (vec![events(), events()], "time,count,score,is_mfa,user,tags,message"),
+        (vec![events().slice(0, 0)], "time,count,score,is_mfa,user,tags,message"),
+        (vec![twice], "n,n_1"),
+    ] {
+        let expected = arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap();
+        let parquet = bytes::Bytes::from(file(Format::Parquet, Options::default(), &batches));
+        let reader = ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(parquet).unwrap();
+        let read: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+        let ipc = file(Format::Arrow, Options::default(), &batches);
+        let reader = arrow::ipc::reader::FileReader::try_new(std::io::Cursor::new(ipc), None).unwrap();
+        let shown: Vec<String> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
+        assert_eq!(shown.join(","), names);
+        let from_ipc: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
+        for read in [read, from_ipc] {
+            let rows: usize = read.iter().map(RecordBatch::num_rows).sum();
+            assert_eq!(rows, expected.num_rows());
+            if rows > 0 {
+                let read = arrow::compute::concat_batches(&read[0].schema(), &read).unwrap();
+                assert_eq!(read.columns(), expected.columns());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_parquet_has_no_type_for_is_an_error() {
+    let interval = IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, 2)]);
+    let months = IntervalMonthDayNanoArray::from(vec![arrow::datatypes::IntervalMonthDayNano::new(1, 2, 3)]);
+    let mut out = Vec::new();
+    let batch = one("i", months);
+    let mut renderer = Renderer::new(Format::Parquet, batch.schema(), Options::default(), &mut out);
+    assert!(renderer.write(&batch).and_then(|()| renderer.finish()).is_err());
+    assert!(!file(Format::Parquet, Options::default(), &[one("i", interval)]).is_empty());
+}
+
+#[test]
+fn a_workbook_is_a_file_of_one_sheet() {
+    let bytes = file(Format::Xlsx, Options::default(), &[events(), events()]);
+    assert!(bytes.starts_with(b"PK"));
+    assert_eq!(bytes, file(Format::Xlsx, Options::default(), &[events(), events()]), "equal results are equal bytes");
+    assert_ne!(bytes, file(Format::Xlsx, Options::default(), &[events()]));
+}

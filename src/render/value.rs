@@ -52,6 +52,15 @@ pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column<'_>>> {
     batch.columns().iter().map(|array| Column::new(array.as_ref())).collect()
 }
 
+/// The values of one row as plain text, NULL as `None`.
+pub fn row_texts(batch: &RecordBatch, row: usize) -> Result<Vec<Option<String>>> {
+    let text = |column: Column<'_>| {
+        let mut text = String::new();
+        column.write_text(row, &mut text).then_some(text)
+    };
+    Ok(columns(batch)?.into_iter().map(text).collect())
+}
+
 /// Whether values of the type are set to the right in tables.
 pub(super) fn is_number(kind: &DataType) -> bool {
     match kind {

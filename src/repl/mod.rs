@@ -4,63 +4,135 @@
 //! terminal -> line (editing) -> split (statements, commands) -> meta (what a command means) -> Backend
 //! ```
 //!
+//! Text passes a few stations: variables are replaced in statements and commands (`variables`), conditions decide which
+//! lines count (`condition`), settings say how results are shown.
+//!
 //! The shell knows no SQL engine and no command of the program: a [`Backend`] does the work. What was asked for goes
 //! to stdout, all talk to stderr. ^C at the prompt drops the line; ^C while a statement runs is the backend's to
 //! notice, and answered with an error of kind `Cancelled`, after which the shell goes on.
 
+mod complete;
+mod condition;
+mod help;
+mod highlight;
 mod line;
 mod meta;
+mod pending;
+mod setting;
 mod settings;
 mod shell;
 mod split;
+mod statement;
+mod variables;
+mod words;
 
 use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
-pub use settings::{Expanded, Output, Settings};
+pub use settings::{Expanded, Output, Pager, Settings};
 pub use split::split_statements;
+pub use variables::{Parameters, Variables};
 
 use crate::error::{Error, Result};
 use line::{Input, LineEditor};
-use shell::{Pending, Shell};
+use pending::Pending;
+use shell::Shell;
 
 /// What the shell needs to be done; `cli` has the real one.
 pub trait Backend {
-    /// Runs one statement and prints its result as `settings` say.
+    /// Runs one statement and shows its result as `settings` say.
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()>;
-    /// Prints the tables whose name is like `pattern`; `is_verbose` adds rows, files, bytes and times.
+    /// Runs a statement that has one row, and gives its columns as text.
+    fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>>;
+    /// Shows the tables whose name is like `pattern`; `is_verbose` adds rows, files, bytes and times.
     fn tables(&mut self, settings: &Settings, pattern: Option<&str>, is_verbose: bool) -> Result<()>;
-    /// Prints the columns of a table.
+    /// Shows the columns of a table.
     fn describe(&mut self, settings: &Settings, name: &str) -> Result<()>;
-    /// Prints the SQL functions, or what one does.
-    fn functions(&mut self, name: Option<&str>) -> Result<()>;
+    /// Shows the SQL functions, or what one does.
+    fn functions(&mut self, settings: &Settings, name: Option<&str>) -> Result<()>;
+    /// Sees the newest state of the lake from now on.
+    fn refresh(&mut self) -> Result<()>;
+    /// Waits; an error of kind `Cancelled` when ^C ends the wait.
+    fn pause(&mut self, time: Duration) -> Result<()>;
     /// Runs a command line of the program: `.ingest x` becomes `["ingest", "x"]`.
     fn command(&mut self, arguments: &[String]) -> Result<()>;
     /// The names that [`Backend::command`] takes first.
     fn commands(&self) -> Vec<String>;
-    /// Words that may stand at `position` of `line`: tables, columns, dotted paths, functions, keywords.
-    ///
-    /// A candidate replaces the word there, which is made of letters, digits, `_` and `.`; those that do not begin
-    /// like it are dropped.
-    fn complete(&self, line: &str, position: usize) -> Vec<String>;
+    /// Runs a command of the system's shell, or that shell.
+    fn system(&mut self, command: Option<&str>) -> Result<()>;
+    /// Lets the user edit `text`, or the file; returns what it is afterwards.
+    fn edit(&mut self, text: &str, file: Option<&Path>) -> Result<String>;
+    /// Prints a text that may be longer than the screen.
+    fn page(&mut self, text: &str, settings: &Settings) -> Result<()>;
+    /// What may stand at the end of `before`, with `after` behind it.
+    fn complete(&self, wanted: Wanted, before: &str, after: &str) -> Vec<Candidate>;
     /// Whether `text` holds a secret, which must not get into the history.
     fn is_secret(&self, text: &str) -> bool;
     /// Prints an error to stderr as the program does.
     fn show_error(&mut self, error: &Error);
 }
 
-/// How the interactive shell starts.
+/// What is being typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A statement, from its beginning.
+    Sql,
+    /// The name of a table.
+    Table,
+    /// The name of a function.
+    Function,
+    /// A command line of the program, without the dot.
+    Program,
+}
+
+/// A way to go on. It replaces the word before the cursor, which is made of letters, digits, `_`, `.` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    pub text: String,
+    /// As it is listed: with a caption, say.
+    pub shown: String,
+}
+
+impl Candidate {
+    /// Listed as it is.
+    pub fn plain(text: impl Into<String>) -> Candidate {
+        let text = text.into();
+        Candidate { shown: text.clone(), text }
+    }
+}
+
+/// How every run starts.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub settings: Settings,
+    pub variables: Variables,
+    /// No files are read or written and no programs started on behalf of what is typed.
+    pub is_safe: bool,
+    /// What `~` stands for in the names of files.
+    pub home: Option<PathBuf>,
+}
+
+/// A text with the file that it came from.
+#[derive(Debug, Clone, Default)]
+pub struct Script {
+    pub text: String,
+    pub file: Option<PathBuf>,
+}
+
+/// What an interactive shell has besides.
+#[derive(Debug, Clone, Default)]
+pub struct Terminal {
     /// Where lines are remembered; folders are created, the file gets mode 0600. `None` remembers them for this run.
     pub history: Option<PathBuf>,
     pub prompt: Prompt,
     /// Printed to stderr before the first prompt.
     pub greeting: Option<String>,
+    /// Run before the first prompt; a failure in it is shown, and the shell starts all the same.
+    pub init: Option<Script>,
 }
 
 /// What stands before the cursor.
@@ -77,10 +149,10 @@ impl Default for Prompt {
     }
 }
 
-/// How a script ended, if it was not stopped by an error.
+/// How scripts ended, if they were not stopped by an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// The script left with `.exit CODE` or `\q`.
+    /// A script left with `.exit CODE` or `\q`.
     pub exit: Option<u8>,
     /// Statements and commands that failed and were shown.
     pub failures: usize,
@@ -89,24 +161,34 @@ pub struct Outcome {
 /// Runs the shell on a terminal until the user leaves; returns the exit code asked for.
 ///
 /// Errors only when the terminal or stdout is lost: what fails inside is shown, and the shell goes on.
-pub fn run(backend: &mut dyn Backend, options: Options) -> Result<u8> {
+pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> Result<u8> {
     let backend = Rc::new(RefCell::new(backend));
-    let mut editor = LineEditor::new(backend.clone(), options.history, options.prompt)?;
-    if let Some(greeting) = &options.greeting {
+    let mut editor = LineEditor::new(backend.clone(), terminal.history, terminal.prompt)?;
+    if let Some(greeting) = &terminal.greeting {
         eprintln!("{greeting}");
     }
     let (mut out, mut talk) = (io::stdout(), io::stderr());
-    let mut settings = options.settings;
-    let mut shell = Shell::interactive(&mut settings, &mut out, &mut talk);
+    let mut shell = Shell::interactive(options, &mut out, &mut talk);
+    if let Some(init) = terminal.init
+        && let ControlFlow::Break(code) = shell.init(&mut **backend.borrow_mut(), &init)?
+    {
+        return Ok(code);
+    }
     let mut pending = Pending::default();
+    let mut edited: Option<String> = None;
     loop {
-        let line = match editor.read(pending.is_begun())? {
-            Input::Line(line) => line,
-            Input::Interrupted => {
-                pending.clear();
-                continue;
-            }
-            Input::End => return Ok(0),
+        let line = match edited.take() {
+            // As the last line of the file has an end, the statement has not.
+            Some(text) => text.trim_end_matches('\n').to_owned(),
+            None => match editor.read(pending.text())? {
+                Input::Line(line) => line,
+                Input::Interrupted => {
+                    pending.clear();
+                    shell.interrupt();
+                    continue;
+                }
+                Input::End => return Ok(0),
+            },
         };
         let Some(text) = pending.push(&line) else { continue };
         if text.trim().is_empty() {
@@ -118,8 +200,15 @@ pub fn run(backend: &mut dyn Backend, options: Options) -> Result<u8> {
             backend.borrow_mut().show_error(&error);
         }
         shell.history = editor.history();
+        shell.begun = pending.text().to_owned();
         if let ControlFlow::Break(code) = shell.run(&mut **backend.borrow_mut(), &text, None)? {
             return Ok(code);
+        }
+        edited = shell.edited.take();
+        if let Some(text) = &edited {
+            pending.clear();
+            // Who comes back from the editor sees what is about to run.
+            eprintln!("{}", text.trim_end());
         }
         if shell.take_reset() {
             pending.clear();
@@ -127,18 +216,24 @@ pub fn run(backend: &mut dyn Backend, options: Options) -> Result<u8> {
     }
 }
 
-/// Runs the statements and commands of a script, `settings` changing as it says.
+/// Runs scripts one after the other; settings and variables of one hold for the next.
 ///
-/// The first failure stops it and is returned. With `keep_going` failures are shown and counted instead; a run that
+/// The first failure stops all and is returned. With `keep_going` failures are shown and counted instead; a run that
 /// was cancelled or whose reader went away ends all the same.
-pub fn run_script(backend: &mut dyn Backend, settings: &mut Settings, text: &str, keep_going: bool) -> Result<Outcome> {
+pub fn run_scripts(
+    backend: &mut dyn Backend,
+    options: Options,
+    scripts: &[Script],
+    keep_going: bool,
+) -> Result<Outcome> {
     let (mut out, mut talk) = (io::stdout(), io::stderr());
-    let mut shell = Shell::script(settings, &mut out, &mut talk, keep_going);
-    let exit = match shell.run(backend, text, None)? {
-        ControlFlow::Break(code) => Some(code),
-        ControlFlow::Continue(()) => None,
-    };
-    Ok(Outcome { exit, failures: shell.failures })
+    let mut shell = Shell::script(options, &mut out, &mut talk, keep_going);
+    for script in scripts {
+        if let ControlFlow::Break(code) = shell.script_of(backend, script)? {
+            return Ok(Outcome { exit: Some(code), failures: shell.failures });
+        }
+    }
+    Ok(Outcome { exit: None, failures: shell.failures })
 }
 
 #[cfg(test)]

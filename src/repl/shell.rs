@@ -4,54 +4,66 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::Backend;
-use super::meta::{self, Command, Go};
-use super::settings::{Expanded, Output, Settings, on_off};
+use super::condition::Conditions;
+use super::help::help;
+use super::meta::{self, Command, Go, Parameter};
+use super::settings::{Output, Settings};
 use super::split::{End, Unit, units};
+use super::variables::{Variables, is_name};
+use super::{Backend, Options, Script};
 use crate::error::{Context, Error, Kind, Result};
-use crate::render::{self, Format};
+use crate::render;
 
 /// Scripts inside scripts: one that reads itself is a mistake, not a loop.
 const DEEPEST: usize = 16;
 
 pub(super) struct Shell<'a> {
-    settings: &'a mut Settings,
+    pub(super) settings: Settings,
+    pub(super) variables: Variables,
+    pub(super) is_safe: bool,
+    home: Option<PathBuf>,
     /// Where the answers of the shell's own commands go.
     out: &'a mut dyn Write,
     /// Where it says what it has done.
-    talk: &'a mut dyn Write,
-    is_interactive: bool,
+    pub(super) talk: &'a mut dyn Write,
+    pub(super) is_interactive: bool,
     /// Failures are shown and do not stop the rest.
     keep_going: bool,
     pub(super) failures: usize,
+    conditions: Conditions,
     /// What was typed so far, for `\s`.
     pub(super) history: Vec<String>,
+    /// The lines of a statement that is not ended, for `\e`.
+    pub(super) begun: String,
+    /// What came back from the editor, to be run as if it was typed.
+    pub(super) edited: Option<String>,
     /// For the next statement only.
-    once: Option<PathBuf>,
+    pub(super) once: Option<PathBuf>,
     last: Option<String>,
-    is_reset: bool,
+    pub(super) is_reset: bool,
     depth: usize,
 }
 
 impl<'a> Shell<'a> {
-    pub(super) fn interactive(settings: &'a mut Settings, out: &'a mut dyn Write, talk: &'a mut dyn Write) -> Self {
-        Shell { is_interactive: true, ..Shell::script(settings, out, talk, true) }
+    pub(super) fn interactive(options: Options, out: &'a mut dyn Write, talk: &'a mut dyn Write) -> Self {
+        Shell { is_interactive: true, ..Shell::script(options, out, talk, true) }
     }
 
-    pub(super) fn script(
-        settings: &'a mut Settings,
-        out: &'a mut dyn Write,
-        talk: &'a mut dyn Write,
-        keep_going: bool,
-    ) -> Self {
+    pub(super) fn script(options: Options, out: &'a mut dyn Write, talk: &'a mut dyn Write, keep_going: bool) -> Self {
         Shell {
-            settings,
+            settings: options.settings,
+            variables: options.variables,
+            is_safe: options.is_safe,
+            home: options.home,
             out,
             talk,
             is_interactive: false,
             keep_going,
             failures: 0,
+            conditions: Conditions::default(),
             history: Vec::new(),
+            begun: String::new(),
+            edited: None,
             once: None,
             last: None,
             is_reset: false,
@@ -62,6 +74,56 @@ impl<'a> Shell<'a> {
     /// Whether `\r` was given since the last call.
     pub(super) fn take_reset(&mut self) -> bool {
         std::mem::take(&mut self.is_reset)
+    }
+
+    /// ^C at the prompt leaves all conditions, as in psql.
+    pub(super) fn interrupt(&mut self) {
+        self.conditions.truncate(0);
+    }
+
+    /// Runs the user's own file before the first prompt, which comes whatever happens in it.
+    pub(super) fn init(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
+        self.depth = 1;
+        let is_interactive = std::mem::replace(&mut self.is_interactive, false);
+        let done = self.run_whole(backend, &script.text, script.file.as_deref());
+        (self.depth, self.is_interactive) = (0, is_interactive);
+        done.or_else(|error| {
+            backend.show_error(&error);
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Runs a script; what is left open at its end is a failure like others.
+    pub(super) fn script_of(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
+        let done = self.run_whole(backend, &script.text, script.file.as_deref());
+        match done {
+            Err(error) if self.keep_going && error.kind() == Kind::Usage => {
+                self.failures += 1;
+                backend.show_error(&error);
+                Ok(ControlFlow::Continue(()))
+            }
+            done => done,
+        }
+    }
+
+    /// Runs a text as a file: all conditions that it begins it must end.
+    pub(super) fn run_whole(
+        &mut self,
+        backend: &mut dyn Backend,
+        text: &str,
+        file: Option<&Path>,
+    ) -> Result<ControlFlow<u8>> {
+        let depth = self.conditions.depth();
+        let done = self.run(backend, text.trim_start_matches('\u{feff}'), file);
+        let is_open = self.conditions.depth() > depth;
+        self.conditions.truncate(depth);
+        match done? {
+            ControlFlow::Continue(()) if is_open => {
+                Err(Error::usage("an `\\if` has no `\\endif`")
+                    .hint("conditions end where the text ends that begins them"))
+            }
+            done => Ok(done),
+        }
     }
 
     /// Runs `text`, which came from `file` or was typed; breaks with an exit code.
@@ -92,10 +154,19 @@ impl<'a> Shell<'a> {
     }
 
     fn unit(&mut self, backend: &mut dyn Backend, unit: Unit<'_>, file: Option<&Path>) -> Result<ControlFlow<u8>> {
+        if let Unit::Command(line) = unit
+            && let Some(done) = self.condition(line)
+        {
+            return done.map(|()| ControlFlow::Continue(()));
+        }
+        if !self.conditions.is_active() {
+            self.notice("not run: a condition is false here; `\\endif` or ^C ends it")?;
+            return Ok(ControlFlow::Continue(()));
+        }
         match unit {
             Unit::Statement(sql, end) => {
                 let go = match end {
-                    End::Go(line) => meta::parse_go(line)?,
+                    End::Go(line) => meta::parse_go(line, &self.variables)?,
                     End::Command => {
                         return Err(Error::usage("a statement is not ended before the next command")
                             .hint("end statements with `;`"));
@@ -103,112 +174,143 @@ impl<'a> Shell<'a> {
                     End::Semicolon | End::Open | End::Quoted => Go::default(),
                 };
                 self.last = Some(sql.to_owned());
-                self.execute(backend, sql, go)?;
+                self.go(backend, sql, go)?;
             }
             Unit::Command(line) => {
-                let command = meta::parse(line, &backend.commands())?;
+                let command = meta::parse(line, &backend.commands(), &self.variables)?;
+                self.check_safe(line, &command)?;
                 return self.command(backend, command, file);
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn execute(&mut self, backend: &mut dyn Backend, sql: &str, go: Go) -> Result<()> {
-        let once = self.once.take();
-        let mut settings = self.settings.clone();
-        if let Some(path) = go.file.or(once) {
-            settings.output = Some(Output { path, is_append: false });
-        } else if let Some(output) = &mut self.settings.output {
-            // Also when it fails: part of a result may be in the file.
-            output.is_append = true;
+    /// Follows `\if` and its kin; nothing for other commands.
+    fn condition(&mut self, line: &str) -> Option<Result<()>> {
+        let (name, rest) = meta::split_name(line);
+        let variables = &self.variables;
+        let value = || super::words::words(rest, variables).map(|words| words.join(" "));
+        Some(match name {
+            "\\if" => self.conditions.begin(value),
+            "\\elif" => self.conditions.otherwise_if(value),
+            "\\else" => self.conditions.otherwise(),
+            "\\endif" => self.conditions.end(),
+            _ => return None,
+        })
+    }
+
+    /// Safe mode reads and writes nothing but the lake and the terminal, and starts no program.
+    fn check_safe(&self, line: &str, command: &Command) -> Result<()> {
+        let is_outside = match command {
+            Command::System(_) | Command::Edit(_) | Command::Program(_) | Command::Read(..) | Command::Once(_) => true,
+            Command::Output(path) => path.is_some(),
+            _ => false,
+        };
+        let (name, _) = meta::split_name(line);
+        if self.is_safe && is_outside {
+            return Err(Error::usage(format!("`{name}` is off in safe mode"))
+                .hint("start the shell without `--safe` to use files and programs"));
         }
-        if go.is_expanded {
-            settings.expanded = Expanded::On;
-        }
-        backend.execute(sql, &settings)
+        Ok(())
     }
 
     fn command(&mut self, backend: &mut dyn Backend, command: Command, file: Option<&Path>) -> Result<ControlFlow<u8>> {
         match command {
             Command::Quit(code) => return Ok(ControlFlow::Break(code)),
-            Command::Help(text) => self.answer(&meta::help(text.as_deref()))?,
-            Command::Functions(name) => backend.functions(name.as_deref())?,
-            Command::Tables { pattern, is_verbose } => backend.tables(self.settings, pattern.as_deref(), is_verbose)?,
-            Command::Describe(name) => backend.describe(self.settings, &name)?,
+            Command::Help(text) => backend.page(&help(text.as_deref()), &self.settings)?,
+            Command::Functions(name) => {
+                self.deliver(None, |settings| backend.functions(settings, name.as_deref()))?;
+            }
+            Command::Tables { pattern, is_verbose } => {
+                self.deliver(None, |settings| backend.tables(settings, pattern.as_deref(), is_verbose))?;
+            }
+            Command::Describe(name) => self.deliver(None, |settings| backend.describe(settings, &name))?,
             Command::Read(path, is_relative) => return self.read(backend, path, file.filter(|_| is_relative)),
             Command::Output(path) => {
                 self.notice(&match &path {
                     Some(path) => format!("results go to {}", path.display()),
                     None => "results go to the terminal".to_owned(),
                 })?;
-                self.settings.output = path.map(|path| Output { path, is_append: false });
+                self.settings.output = path.map(|path| Output::new(self.at_home(path)));
             }
-            Command::Once(path) => self.once = Some(path),
+            Command::Once(path) => self.once = Some(self.at_home(path)),
             Command::Go(go) => {
                 let sql = self.last_statement()?;
-                self.execute(backend, &sql, go)?;
+                self.go(backend, &sql, go)?;
             }
             Command::Last => {
                 let sql = self.last_statement()?;
                 let max_rows = self.settings.max_rows.take();
-                let result = self.execute(backend, &sql, Go::default());
+                let result = self.go(backend, &sql, Go::default());
                 self.settings.max_rows = max_rows;
                 result?;
             }
+            Command::Edit(path) => self.edit(backend, path.as_deref())?,
             Command::Reset => self.is_reset = true,
+            Command::Refresh => backend.refresh()?,
+            Command::Set(None) => {
+                let list: String = self.variables.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect();
+                self.answer(&list)?;
+            }
+            Command::Set(Some((name, value))) => self.variables.set(&name, value)?,
+            Command::Unset(name) => self.variables.unset(&name),
+            Command::Parameter(change) => self.parameter(change)?,
             Command::History => {
-                self.answer(&self.history.iter().map(|entry| format!("{entry}\n")).collect::<String>())?
+                let list: String = self.history.iter().map(|entry| format!("{entry}\n")).collect();
+                backend.page(&render::printable(&list), &self.settings)?;
             }
             Command::Echo(text) => self.answer(&format!("{text}\n"))?,
+            Command::System(command) => backend.system(command.as_deref())?,
             Command::Program(arguments) => backend.command(&arguments)?,
-            setting => self.set(setting)?,
+            Command::Setting(setting) => match setting.apply(&mut self.settings) {
+                super::setting::Told::Answer(text) => self.answer(&text)?,
+                super::setting::Told::Notice(text) => self.notice(&text)?,
+            },
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Changes or shows a setting.
-    fn set(&mut self, command: Command) -> Result<()> {
-        let settings = &mut *self.settings;
-        let notice = match command {
-            Command::Format(None) => return self.answer(&format!("{}\n", self.settings.format)),
-            Command::Format(Some(format)) => {
-                // Who asks for a format wants to see it, whatever `\x` was.
-                settings.expanded = if format == Format::Table { settings.expanded } else { Expanded::Off };
-                settings.format = format;
-                format!("format is {format}")
+    fn parameter(&mut self, change: Parameter) -> Result<()> {
+        let parameters = &mut self.settings.parameters;
+        match change {
+            Parameter::Set(name, _) if !is_name(name.split_once(':').map_or(name.as_str(), |(name, _)| name)) => {
+                return Err(Error::usage(format!("`{name}` cannot be the name of a parameter")));
             }
-            Command::Expanded(expanded) => {
-                let toggled = if settings.expanded == Expanded::Off { Expanded::On } else { Expanded::Off };
-                settings.expanded = expanded.unwrap_or(toggled);
-                match settings.expanded {
-                    Expanded::Off => "expanded is off".to_owned(),
-                    Expanded::On => "expanded is on".to_owned(),
-                    Expanded::Auto => "expanded is auto: on when a table is too wide".to_owned(),
-                }
+            Parameter::Set(name, value) => {
+                let plain = name.split(':').next().unwrap_or_default();
+                parameters.retain(|known, _| known.split(':').next() != Some(plain));
+                parameters.insert(name, value);
             }
-            Command::Timing(is_on) => {
-                settings.is_timing_on = is_on.unwrap_or(!settings.is_timing_on);
-                format!("timing is {}", on_off(settings.is_timing_on))
+            Parameter::Unset(name) => parameters.retain(|known, _| known.split(':').next() != Some(name.as_str())),
+            Parameter::Clear => parameters.clear(),
+            Parameter::List => {
+                let list: String = parameters.iter().map(|(name, value)| format!(":{name} = '{value}'\n")).collect();
+                self.answer(&list)?;
             }
-            Command::Header(is_on) => {
-                settings.header = is_on.unwrap_or(!settings.header);
-                format!("header is {}", on_off(settings.header))
-            }
-            Command::Null(text) => {
-                settings.null = text;
-                format!("null is '{}'", settings.null.as_deref().unwrap_or_default())
-            }
-            Command::MaxRows(None) => {
-                let rows = settings.max_rows.unwrap_or(0);
-                return self.answer(&format!("{rows}\n"));
-            }
-            Command::MaxRows(Some(rows)) => {
-                settings.max_rows = rows;
-                rows.map_or("all rows are shown".to_owned(), |rows| format!("{rows} rows are shown"))
-            }
-            _ => return self.answer(&self.settings.list()),
+        }
+        Ok(())
+    }
+
+    /// What comes back is run as if it was typed, by who called us.
+    fn edit(&mut self, backend: &mut dyn Backend, path: Option<&Path>) -> Result<()> {
+        if !self.is_interactive {
+            return Err(Error::usage("an editor needs a terminal").hint("`\\i FILE` runs a file"));
+        }
+        let text = match (self.begun.trim_end(), &self.last) {
+            ("", Some(last)) => format!("{last};\n"),
+            (begun, _) => format!("{begun}\n"),
         };
-        self.notice(&notice)
+        let path = path.map(|path| self.at_home(path.to_owned()));
+        self.edited = Some(backend.edit(&text, path.as_deref())?);
+        Ok(())
+    }
+
+    /// The path, `~/` being the user's home.
+    pub(super) fn at_home(&self, path: PathBuf) -> PathBuf {
+        match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path,
+        }
     }
 
     fn last_statement(&self) -> Result<String> {
@@ -216,6 +318,7 @@ impl<'a> Shell<'a> {
     }
 
     fn read(&mut self, backend: &mut dyn Backend, path: PathBuf, script: Option<&Path>) -> Result<ControlFlow<u8>> {
+        let path = self.at_home(path);
         let path = script.and_then(Path::parent).map_or(path.clone(), |folder| folder.join(&path));
         let cannot = || format!("cannot read the script {}", path.display());
         if self.depth == DEEPEST {
@@ -226,58 +329,25 @@ impl<'a> Shell<'a> {
         let keep_going = self.keep_going;
         self.keep_going = keep_going && !self.is_interactive;
         self.depth += 1;
-        let result = self.run(backend, text.trim_start_matches('\u{feff}'), Some(&path));
+        let result = self.run_whole(backend, &text, Some(&path));
         self.depth -= 1;
         self.keep_going = keep_going;
         result
     }
 
     fn answer(&mut self, text: &str) -> Result<()> {
+        // A variable may hold what a log held.
         self.out
-            .write_all(text.as_bytes())
+            .write_all(render::printable(text).as_bytes())
             .and_then(|()| self.out.flush())
             .context(Kind::Unavailable, || "cannot write to the terminal")
     }
 
     /// Says what was done, to a person.
     fn notice(&mut self, text: &str) -> Result<()> {
-        if !self.is_interactive {
+        if !self.is_interactive || self.depth > 0 {
             return Ok(());
         }
         writeln!(self.talk, "{text}").context(Kind::Unavailable, || "cannot write to the terminal")
-    }
-}
-
-/// Lines that are not yet a whole statement.
-#[derive(Default)]
-pub(super) struct Pending {
-    text: String,
-}
-
-impl Pending {
-    pub(super) fn is_begun(&self) -> bool {
-        !self.text.is_empty()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.text.clear();
-    }
-
-    /// Adds a line; returns what can be run now.
-    ///
-    /// A backslash command in the middle of a statement (`\x`, `\q`) is run at once and the statement is kept.
-    pub(super) fn push(&mut self, line: &str) -> Option<String> {
-        let begun = self.text.len();
-        self.text.push_str(line);
-        self.text.push('\n');
-        let is_interruption = begun > 0
-            && line.trim_start().starts_with('\\')
-            && units(&self.text).any(|unit| matches!(unit, Unit::Statement(_, End::Command)));
-        if is_interruption {
-            self.text.truncate(begun);
-            return Some(line.to_owned());
-        }
-        let is_open = matches!(units(&self.text).last(), Some(Unit::Statement(_, End::Open | End::Quoted)));
-        if is_open { None } else { Some(std::mem::take(&mut self.text)) }
     }
 }

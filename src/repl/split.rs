@@ -16,7 +16,7 @@ pub(super) enum Unit<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End<'a> {
     Semicolon,
-    /// `\g [file]`, `\gx [file]`, `\G`: the whole rest of the line.
+    /// `\g [file]`, `\gx [file]`, `\G`, `\gset`, `\watch`: the whole rest of the line.
     Go(&'a str),
     /// The text ended between two words.
     Open,
@@ -140,7 +140,8 @@ fn is_command(rest: &str, is_line_start: bool) -> bool {
 
 /// Whether a backslash command runs the statement before it.
 fn is_go(line: &str) -> bool {
-    matches!(line.split_whitespace().next(), Some("\\g" | "\\gx" | "\\G"))
+    let word = line.split_whitespace().next().unwrap_or_default().trim_end_matches(';');
+    matches!(word, "\\g" | "\\gx" | "\\G" | "\\gset" | "\\watch")
 }
 
 fn line(text: &str) -> &str {
@@ -148,7 +149,7 @@ fn line(text: &str) -> &str {
 }
 
 /// The length of the string, quoted name, dollar quote or comment at `at`, and whether it is closed.
-fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
+pub(super) fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
     let rest = &text[at..];
     let found = |end: Option<usize>| Some((end.unwrap_or(rest.len()), end.is_some()));
     match rest.as_bytes()[0] {

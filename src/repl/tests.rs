@@ -12,6 +12,10 @@ struct Fake {
     calls: Vec<String>,
     settings: Vec<Settings>,
     errors: Vec<String>,
+    /// What went to the pager.
+    pages: String,
+    /// What comes out of the editor.
+    edited: String,
 }
 
 impl Backend for Fake {
@@ -35,8 +39,41 @@ impl Backend for Fake {
         Ok(())
     }
 
-    fn functions(&mut self, name: Option<&str>) -> Result<()> {
+    fn functions(&mut self, _: &Settings, name: Option<&str>) -> Result<()> {
         self.calls.push(format!("functions {name:?}"));
+        Ok(())
+    }
+
+    fn row(&mut self, sql: &str, _: &Settings) -> Result<Vec<(String, Option<String>)>> {
+        self.calls.push(format!("row {sql}"));
+        Ok(vec![("n".to_owned(), Some("7".to_owned())), ("gone".to_owned(), None)])
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        self.calls.push("refresh".to_owned());
+        Ok(())
+    }
+
+    fn pause(&mut self, time: Duration) -> Result<()> {
+        self.calls.push(format!("pause {time:?}"));
+        match time.as_secs() {
+            9 => Err(Error::new(Kind::Cancelled, "cancelled")),
+            _ => Ok(()),
+        }
+    }
+
+    fn system(&mut self, command: Option<&str>) -> Result<()> {
+        self.calls.push(format!("system {command:?}"));
+        Ok(())
+    }
+
+    fn edit(&mut self, text: &str, file: Option<&Path>) -> Result<String> {
+        self.calls.push(format!("edit {text:?} {file:?}"));
+        Ok(self.edited.clone())
+    }
+
+    fn page(&mut self, text: &str, _: &Settings) -> Result<()> {
+        self.pages.push_str(text);
         Ok(())
     }
 
@@ -49,7 +86,7 @@ impl Backend for Fake {
         vec!["ingest".to_owned(), "status".to_owned()]
     }
 
-    fn complete(&self, _: &str, _: usize) -> Vec<String> {
+    fn complete(&self, _: Wanted, _: &str, _: &str) -> Vec<Candidate> {
         Vec::new()
     }
 
@@ -62,31 +99,66 @@ impl Backend for Fake {
     }
 }
 
+/// What a script does, the settings at its end, and how it ended.
 fn script(text: &str) -> (Fake, Settings, Result<Outcome>) {
-    let (mut fake, mut settings) = (Fake::default(), Settings::default());
-    let outcome = run_script(&mut fake, &mut settings, text, false);
-    (fake, settings, outcome)
+    scripts(&[text], false)
+}
+
+fn scripts(texts: &[&str], keep_going: bool) -> (Fake, Settings, Result<Outcome>) {
+    let mut fake = Fake::default();
+    let (mut out, mut talk) = (Vec::new(), Vec::new());
+    let mut shell = Shell::script(Options::default(), &mut out, &mut talk, keep_going);
+    let mut exit = None;
+    for text in texts {
+        match shell.script_of(&mut fake, &Script { text: (*text).to_owned(), file: None }) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(code)) => {
+                exit = Some(code);
+                break;
+            }
+            Err(error) => return (fake, shell.settings, Err(error)),
+        }
+    }
+    let (settings, failures) = (shell.settings.clone(), shell.failures);
+    fake.pages.push_str(&String::from_utf8(out).unwrap());
+    (fake, settings, Ok(Outcome { exit, failures }))
 }
 
 /// What a terminal session does with these lines: backend, stdout, stderr, exit code.
 fn session(lines: &[&str]) -> (Fake, String, String, Option<u8>) {
-    let (mut fake, mut settings) = (Fake::default(), Settings::default());
+    session_with(Options::default(), lines)
+}
+
+fn session_with(options: Options, lines: &[&str]) -> (Fake, String, String, Option<u8>) {
+    let mut fake = Fake { edited: "select 'edited';\n".to_owned(), ..Fake::default() };
     let (mut out, mut talk) = (Vec::new(), Vec::new());
-    let mut shell = Shell::interactive(&mut settings, &mut out, &mut talk);
+    let mut shell = Shell::interactive(options, &mut out, &mut talk);
     let mut pending = Pending::default();
     let mut exit = None;
-    for line in lines {
-        let Some(text) = pending.push(line) else { continue };
+    let mut lines: std::collections::VecDeque<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    while let Some(line) = lines.pop_front() {
+        if line == "^C" {
+            pending.clear();
+            shell.interrupt();
+            continue;
+        }
+        let Some(text) = pending.push(&line) else { continue };
         shell.history.push(text.trim().to_owned());
+        shell.begun = pending.text().to_owned();
         if let ControlFlow::Break(code) = shell.run(&mut fake, &text, None).unwrap() {
             exit = Some(code);
             break;
+        }
+        if let Some(text) = shell.edited.take() {
+            pending.clear();
+            lines.push_front(text.trim_end().to_owned());
         }
         if shell.take_reset() {
             pending.clear();
         }
     }
-    (fake, String::from_utf8(out).unwrap(), String::from_utf8(talk).unwrap(), exit)
+    let out = String::from_utf8(out).unwrap() + &fake.pages;
+    (fake, out, String::from_utf8(talk).unwrap(), exit)
 }
 
 #[test]
@@ -113,6 +185,7 @@ fn script_runs_statements_and_commands_in_order() {
         null: Some("(none)".to_owned()),
         max_rows: Some(5),
         header: false,
+        footer: false,
         ..Settings::default()
     };
     assert_eq!((&fake.settings[2], &settings), (&last, &last));
@@ -131,12 +204,11 @@ fn script_stops_at_the_first_failure() {
 
 #[test]
 fn keep_going_counts_but_a_cancelled_run_ends() {
-    let (mut fake, mut settings) = (Fake::default(), Settings::default());
-    let outcome = run_script(&mut fake, &mut settings, "fail a; select 1;\n\\zz\nselect 2; \\q", true);
+    let (fake, _, outcome) = scripts(&["fail a; select 1;\n\\zz\nselect 2; \\q", "select 'never'"], true);
     assert_eq!(outcome.unwrap(), Outcome { exit: Some(0), failures: 2 });
     assert_eq!(fake.calls, ["fail a", "select 1", "select 2"]);
     assert_eq!(fake.errors, ["cannot fail a", "no command `\\zz`"]);
-    let cancelled = run_script(&mut fake, &mut settings, "fail cancelled; select 3;", true);
+    let (_, _, cancelled) = scripts(&["fail cancelled; select 3;"], true);
     assert_eq!(cancelled.unwrap_err().kind(), Kind::Cancelled);
     assert_eq!(script("select 1;\n.exit 7\nselect 2;").2.unwrap().exit, Some(7));
 }
@@ -240,8 +312,8 @@ fn session_survives_mistakes_and_paste() {
         fake.errors,
         ["no command `\\zz`", "no statement was run yet", "cannot fail a", "cancelled", "cancelled",]
     );
-    assert!(out.starts_with("csv\nformat    csv\nexpanded  off\n"), "{out}");
-    assert!(out.contains("how long statements take") && out.contains("leave the shell"));
+    assert!(out.starts_with("csv\nformat        csv\nexpanded      off\n"), "{out}");
+    assert!(out.contains("how long they take") && out.contains("leave the shell"));
     assert_eq!(exit, None);
 }
 
@@ -250,7 +322,163 @@ fn results_for_a_file_are_not_cut() {
     let mut settings = Settings { expanded: Expanded::Auto, ..Settings::default() };
     let shown = settings.render_options(Some(80));
     assert_eq!((shown.width, shown.max_rows, shown.is_terminal, shown.line_if_wide), (Some(80), Some(40), true, true));
-    settings.output = Some(Output { path: "x.txt".into(), is_append: false });
+    settings.output = Some(Output::new("x.txt".into()));
     let written = settings.render_options(Some(80));
     assert_eq!((written.width, written.max_rows, written.is_terminal), (None, None, false));
+}
+
+#[test]
+fn variables_are_replaced_in_statements_and_commands() {
+    let (fake, _, outcome) = scripts(
+        &[
+            "\\set day '2026-01-01'\n\\set file all .csv\nselect * from t where d = :'day' and x::text = ':day';\n\\d :day\n\
+             \\set\n\\unset day\nselect :day",
+            "\\echo :file \\set\n",
+        ],
+        false,
+    );
+    assert_eq!(outcome.unwrap(), Outcome::default());
+    assert_eq!(
+        fake.calls,
+        ["select * from t where d = '2026-01-01' and x::text = ':day'", "describe 2026-01-01", "select :day"]
+    );
+    assert_eq!(fake.pages, "day = '2026-01-01'\nfile = 'all.csv'\nall.csv \\set\n");
+}
+
+#[test]
+fn a_row_becomes_variables_and_conditions_choose() {
+    let text = "select 1 as n \\gset my_\n\\if :{?my_n}\nselect :my_n;\n\\elif nonsense\nselect 'elif';\n\\else\n\
+                fail;\n.nonsense\n\\if true\nselect 'nested';\n\\endif\n\\endif\n\\if 0\nselect 'no';\n\\else\n\
+                select 'yes';\n\\endif\nselect :'my_gone'";
+    let (fake, _, outcome) = script(text);
+    assert_eq!(fake.calls, ["row select 1 as n", "select 7", "select 'yes'"]);
+    assert_eq!(outcome.unwrap_err().message(), "no variable `my_gone`");
+    assert_eq!(script("\\if 1\nselect 1;").2.unwrap_err().message(), "an `\\if` has no `\\endif`");
+    assert_eq!(script("\\if perhaps\n").2.unwrap_err().message(), "`perhaps` is neither true nor false");
+    let (fake, _, talk, _) = session(&["\\if off", "select 1;", "^C", "select 2;"]);
+    assert_eq!(fake.calls, ["select 2"]);
+    assert!(talk.contains("not run"), "{talk}");
+}
+
+#[test]
+fn parameters_are_kept_for_the_backend() {
+    let (fake, settings, _) = script(
+        ".parameter set :who ann\n.param set day:timestamp 2026-01-01\n.param set n:int 5\n.param set n 6\n\
+         .parameter list\n.param unset who\nselect :n",
+    );
+    assert_eq!(fake.pages, ":day:timestamp = '2026-01-01'\n:n = '6'\n:who = 'ann'\n");
+    assert_eq!(settings.parameters.keys().collect::<Vec<_>>(), ["day:timestamp", "n"]);
+    assert_eq!(fake.calls, ["select :n"]);
+    assert!(script(".parameter set a").2.unwrap_err().hint_text().unwrap().contains("set name value"));
+}
+
+#[test]
+fn a_statement_is_watched_on_new_states() {
+    let (fake, _, outcome) = script("select 1 \\watch 0.5 c=3");
+    assert_eq!(outcome.unwrap(), Outcome::default());
+    let round = ["pause 500ms", "refresh", "select 1"];
+    assert_eq!(fake.calls, [&["select 1"][..], &round, &round].concat());
+    let (fake, _, _, _) = session(&["select 1;", "\\watch i=9", "select 2;"]);
+    assert_eq!(fake.calls, ["select 1", "select 1", "pause 9s", "select 2"]);
+    assert_eq!(fake.errors, [""; 0], "^C is how a watch ends");
+    assert!(script("select 1 \\watch soon").2.is_err());
+}
+
+#[test]
+fn what_comes_from_the_editor_is_run() {
+    let (fake, ..) = session(&["select typo", "\\e", "select 2;", ".edit a.sql"]);
+    assert_eq!(
+        fake.calls,
+        [
+            "edit \"select typo\\n\" None",
+            "select 'edited'",
+            "select 2",
+            "edit \"select 2;\\n\" Some(\"a.sql\")",
+            "select 'edited'"
+        ]
+    );
+    assert_eq!(script("\\e").2.unwrap_err().message(), "an editor needs a terminal");
+}
+
+#[test]
+fn safe_mode_uses_no_files_and_starts_no_programs() {
+    let options = || Options { is_safe: true, ..Options::default() };
+    for line in [
+        "\\! ls",
+        ".shell ls",
+        "\\e",
+        ".ingest x",
+        "\\i x.sql",
+        "\\o x.csv",
+        ".once x.csv",
+        "select 1 \\g x.csv",
+        "\\g x",
+    ] {
+        let (fake, ..) = session_with(options(), &["select 0;", line, "select 1 as one;"]);
+        assert_eq!(fake.calls, ["select 0", "select 1 as one"], "{line}");
+        assert_eq!(fake.errors.len(), 1, "{line}");
+    }
+    let (fake, ..) = session_with(options(), &["\\!  ls -l 'a b'", "\\d", "\\o"]);
+    assert_eq!(fake.calls, ["tables None false"]);
+    let (fake, ..) = session(&["\\!  ls -l 'a b' :x; pwd", "\\!ls", ".system"]);
+    assert_eq!(fake.calls, ["system Some(\"ls -l 'a b' :x; pwd\")", "system Some(\"ls\")", "system None"]);
+}
+
+#[test]
+fn habits_are_answered_by_the_shell() {
+    let (fake, ..) = script("show tables; SHOW  TABLES; describe event; desc event; describe select 1; \\d");
+    assert_eq!(
+        fake.calls,
+        [
+            "tables None false",
+            "tables None false",
+            "describe event",
+            "describe event",
+            "describe select 1",
+            "tables None false"
+        ]
+    );
+}
+
+#[test]
+fn formats_and_rows_only_are_switched_as_in_psql() {
+    let formats = |text: &str| {
+        let (_, settings, outcome) = script(text);
+        outcome.unwrap();
+        (settings.format(), settings.header, settings.footer)
+    };
+    assert_eq!(formats("\\a"), (Format::List, true, true));
+    assert_eq!(formats("\\a\n\\a"), (Format::Table, true, true));
+    assert_eq!(formats("\\H\n\\t"), (Format::Html, false, false));
+    assert_eq!(formats("\\t\n\\t"), (Format::Table, true, true));
+    assert_eq!(formats("\\pset tuples_only on\n\\pset format unaligned"), (Format::List, false, false));
+    assert_eq!(formats(".headers off\n\\pset footer off"), (Format::Table, false, false));
+    let (_, settings, _) =
+        script("\\pset fieldsep ;\n\\a\n\\pset columns 60\n\\pset pager always\n\\pset csv_fieldsep '\t'");
+    assert_eq!(settings.render_options(Some(80)).width, Some(60));
+    assert_eq!((settings.pager, settings.separator.as_deref()), (Pager::Always, Some(";")));
+}
+
+#[test]
+fn the_first_file_may_fail_and_the_shell_starts() {
+    let mut fake = Fake::default();
+    let (mut out, mut talk) = (Vec::new(), Vec::new());
+    let mut shell = Shell::interactive(Options::default(), &mut out, &mut talk);
+    let init = Script { text: "\\timing on\n.nonsense\n\\set x 1\n\\if 1\n".to_owned(), file: None };
+    assert_eq!(shell.init(&mut fake, &init).unwrap(), ControlFlow::Continue(()));
+    assert!(shell.settings.is_timing_on);
+    let _ = shell.run(&mut fake, "select :x;\n", None).unwrap();
+    assert_eq!(fake.calls, ["select 1"]);
+    assert_eq!(fake.errors, ["no command `.nonsense`", "an `\\if` has no `\\endif`"]);
+    assert_eq!(talk, b"", "what it sets is not told");
+}
+
+#[test]
+fn a_tilde_is_the_home_and_answers_are_printable() {
+    let options = || Options { home: Some("/home/ann".into()), ..Options::default() };
+    let (fake, ..) = session_with(options(), &["select 1 \\g ~/a.csv", "\\o ~/b.csv", "select 2;", "select 3 \\g x~y"]);
+    let paths: Vec<_> = fake.settings.iter().map(|settings| settings.output.clone().unwrap().path).collect();
+    assert_eq!(paths, [Path::new("/home/ann/a.csv"), Path::new("/home/ann/b.csv"), Path::new("x~y")]);
+    let (_, out, ..) = session(&["\\set x 'a\u{1b}[2Jé'", "\\echo :x", "\\set"]);
+    assert_eq!(out, "a\\u{1b}[2Jé\nx = 'a\\u{1b}[2Jé'\n");
 }

@@ -90,7 +90,7 @@ fn every_format_writes_the_same_rows() {
     assert_snapshot!(env.run(["sql", "--format", "yaml", "-c", sql]), @r"
     ------- stderr -------
     error: invalid value 'yaml' for '--format <FORMAT>'
-      [possible values: table, csv, tsv, json, ndjson, markdown, line]
+      [possible values: table, csv, tsv, json, ndjson, markdown, line, html, list, parquet, arrow, xlsx]
 
     For more information, try '--help'.
     [exit status: 2]

@@ -1,0 +1,104 @@
+//! Programs that the shell starts: commands of ours, the system's shell, an editor.
+//!
+//! They share our terminal and our process group, so ^C is theirs; our own handler lets the shell live on.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use super::super::App;
+use super::{cancelled, pager};
+use crate::error::{Context, Error, Kind, Result};
+
+/// A command line of the program; that a check found something (1) is its result, not a failure.
+pub fn command(app: &App, arguments: &[String]) -> Result<()> {
+    let name = arguments.first().map(String::as_str).unwrap_or_default();
+    let status = app.line(arguments)?.status().context(Kind::Unavailable, || format!("cannot run `.{name}`"))?;
+    let kind = match status.code() {
+        Some(0) => return Ok(()),
+        Some(1) => {
+            app.screen.say("[exit status: 1]");
+            return Ok(());
+        }
+        Some(2) => Kind::Usage,
+        Some(4) => Kind::Incomplete,
+        Some(5) => Kind::Locked,
+        Some(6) => Kind::Integrity,
+        Some(130) => return Err(cancelled()),
+        _ if is_interrupted(status) => return Err(cancelled()),
+        _ => Kind::Unavailable,
+    };
+    Err(Error::new(kind, format!("`.{name}` failed: {status}")))
+}
+
+/// A command of the system's shell, or that shell until it is left.
+pub fn system(app: &App, command: Option<&str>) -> Result<()> {
+    let shell = std::env::var("SHELL").unwrap_or_else(|_| "sh".to_string());
+    let mut process = Command::new(&shell);
+    if let Some(command) = command {
+        process.arg("-c").arg(command);
+    }
+    let status = process.status().context(Kind::Unavailable, || format!("cannot run `{shell}`"))?;
+    if !status.success() {
+        app.screen.say(format!("[{status}]"));
+    }
+    Ok(())
+}
+
+/// What `text`, or the file, is after the user has edited it.
+pub fn edit(text: &str, file: Option<&Path>) -> Result<String> {
+    let Some(file) = file else {
+        let scratch = Scratch::new(text)?;
+        pager::edit(&scratch.path)?;
+        return read(&scratch.path);
+    };
+    pager::edit(file)?;
+    read(file)
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).context(Kind::Input, || format!("cannot read {}", file.display()))
+}
+
+/// A file for the editor, readable by nobody else; it goes with the value.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new(text: &str) -> Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("auditlake-{}-{:x}.sql", std::process::id(), random()?));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let cannot = || format!("cannot write {}", path.display());
+        let mut file = options.open(&path).context(Kind::Unavailable, cannot)?;
+        file.write_all(text.as_bytes()).context(Kind::Unavailable, cannot)?;
+        Ok(Scratch { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+#[cfg(unix)]
+fn is_interrupted(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(2)
+}
+
+#[cfg(not(unix))]
+fn is_interrupted(_: ExitStatus) -> bool {
+    false
+}

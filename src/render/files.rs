@@ -1,0 +1,155 @@
+//! The formats of bytes, as the renderer takes them: Parquet and workbooks have writers of their own, Arrow's is here.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::writer::FileWriter;
+
+use super::FileBody;
+use super::names::with_unique_names;
+use super::parquet::Parquet;
+use super::xlsx::Workbook;
+use crate::error::{Context, Error, Kind, Result};
+
+/// The name of a workbook's sheet.
+const SHEET: &str = "result";
+
+/// Bytes on their way from a writer that keeps its sink to the renderer.
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    fn drain(&self, out: &mut Vec<u8>) {
+        if let Ok(mut bytes) = self.0.lock() {
+            out.append(&mut bytes);
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut held = self.0.lock().map_err(|_| io::ErrorKind::BrokenPipe)?;
+        held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) struct ParquetFile {
+    schema: SchemaRef,
+    sink: Sink,
+    writer: Option<Parquet<Sink>>,
+}
+
+impl ParquetFile {
+    pub(super) fn new(schema: &Schema) -> ParquetFile {
+        ParquetFile { schema: Arc::new(with_unique_names(schema)), sink: Sink::default(), writer: None }
+    }
+
+    fn take(&mut self) -> Result<Parquet<Sink>> {
+        self.writer.take().map_or_else(|| Parquet::new(self.schema.clone(), self.sink.clone()), Ok)
+    }
+}
+
+impl FileBody for ParquetFile {
+    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+        let mut writer = self.take()?;
+        writer.write(&renamed(batch, &self.schema)?)?;
+        self.writer = Some(writer);
+        self.sink.drain(out);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.take()?.finish()?;
+        self.sink.drain(out);
+        Ok(())
+    }
+}
+
+/// Arrow IPC, also known as Feather 2.
+pub(super) struct ArrowFile {
+    schema: SchemaRef,
+    writer: Option<FileWriter<Vec<u8>>>,
+}
+
+impl ArrowFile {
+    pub(super) fn new(schema: &Schema) -> ArrowFile {
+        ArrowFile { schema: Arc::new(with_unique_names(schema)), writer: None }
+    }
+
+    fn writer(&mut self) -> Result<&mut FileWriter<Vec<u8>>> {
+        if self.writer.is_none() {
+            let writer = FileWriter::try_new(Vec::new(), &self.schema).context(Kind::Internal, no_arrow)?;
+            self.writer = Some(writer);
+        }
+        self.writer.as_mut().ok_or_else(|| Error::new(Kind::Internal, no_arrow()))
+    }
+}
+
+impl FileBody for ArrowFile {
+    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
+        let batch = renamed(batch, &self.schema)?;
+        let writer = self.writer()?;
+        writer.write(&batch).context(Kind::Internal, no_arrow)?;
+        // The writer counts its bytes itself; those that are done may leave its buffer.
+        out.append(writer.get_mut());
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        let writer = self.writer()?;
+        writer.finish().context(Kind::Internal, no_arrow)?;
+        out.append(writer.get_mut());
+        Ok(())
+    }
+}
+
+/// A workbook of one sheet, written at the end.
+pub(super) struct Sheet {
+    schema: SchemaRef,
+    book: Option<Workbook>,
+}
+
+impl Sheet {
+    pub(super) fn new(schema: SchemaRef) -> Sheet {
+        Sheet { schema, book: None }
+    }
+
+    fn take(&mut self) -> Result<Workbook> {
+        if let Some(book) = self.book.take() {
+            return Ok(book);
+        }
+        let mut book = Workbook::new()?;
+        book.add_sheet(SHEET, &self.schema)?;
+        Ok(book)
+    }
+}
+
+impl FileBody for Sheet {
+    fn rows(&mut self, batch: &RecordBatch, _: &mut Vec<u8>) -> Result<()> {
+        let mut book = self.take()?;
+        book.write(batch)?;
+        self.book = Some(book);
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        self.take()?.finish(out).map(|_| ())
+    }
+}
+
+fn renamed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)
+        .context(Kind::Internal, || "cannot name the result's columns")
+}
+
+fn no_arrow() -> &'static str {
+    "cannot write the result as an Arrow file"
+}
