@@ -43,7 +43,7 @@ pub fn batch_of_own(
         return Err(Error::new(Kind::Internal, message));
     }
     let source: Arc<str> = origin.name.into();
-    let to = Mark { offset: end.offset, line: number, blake3: String::new() };
+    let to = Mark { offset: end.offset, line: number, ..Mark::default() };
     Ok(Batch {
         events: worked.events.into_iter().map(|events| Arrived { source: source.clone(), events }).collect(),
         sources: vec![SourceRange {
