@@ -49,13 +49,9 @@ pub struct Options {
     pub max_output: Option<u64>,
 }
 
-/// Every chunk makes a piece of each column, so larger ones cost less; jemalloc gives allocations of 8 MiB or more back to
-/// the system at once, and then each chunk would pay for new pages.
-const CHUNK_BYTES: usize = 7 << 20;
-
 impl Default for Options {
     fn default() -> Self {
-        Options { chunk_bytes: CHUNK_BYTES, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
+        Options { chunk_bytes: 4 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
     }
 }
 
