@@ -211,16 +211,30 @@ impl Gather {
         if range.state != COMPLETE {
             return is_quiet;
         }
-        let mut gained_ms = 0_i64;
-        let mut covered = known.clone();
-        for window in polls.clone().filter_map(|range| range.poll.as_ref()).map(Poll::window) {
-            let holes = covered.holes(window);
-            let length = |hole: &Interval| hole.to_ms.saturating_sub(hole.from_ms.unwrap_or(i64::MIN));
-            gained_ms = holes.iter().map(length).fold(gained_ms, i64::saturating_add);
-            cover(&mut covered.covered, window);
+        let pages: u64 = polls.clone().filter_map(|range| range.poll.as_ref()).map(|poll| poll.pages).sum();
+        gained_ms(known, polls) >= QUIET_MS && (is_quiet || pages >= batch_pages)
+    }
+
+    /// A round is over. What it covered without finding anything new is told when it is a quarter of an hour or more:
+    /// nobody knows whether another round follows, and `coverage` must not fall behind what the run says.
+    pub async fn finish(&mut self, shared: &Shared, summary: &mut SourcePull) -> Result<()> {
+        let mut writer = shared.writer.lock().await;
+        let state = writer.lake().state().pulls.get(&*self.name).cloned();
+        if self.held.is_empty() || state.is_some_and(|known| gained_ms(&known, self.held.iter()) < QUIET_MS) {
+            return Ok(());
         }
-        let pages: u64 = polls.filter_map(|range| range.poll.as_ref()).map(|poll| poll.pages).sum();
-        gained_ms >= QUIET_MS && (is_quiet || pages >= batch_pages)
+        let folded = std::mem::take(&mut self.folded);
+        let batch = Batch {
+            read: folded,
+            repeated: folded,
+            sources: std::mem::take(&mut self.held),
+            redaction_version: shared.redaction_version.clone(),
+            ..Batch::default()
+        };
+        let receipt = writer.commit(batch).await?;
+        summary.entries += 1;
+        summary.last_sequence = Some(receipt.sequence);
+        Ok(())
     }
 
     fn range(&self, state: &str) -> SourceRange {
@@ -235,6 +249,19 @@ impl Gather {
             ..SourceRange::default()
         }
     }
+}
+
+/// Milliseconds that some polls cover and nothing before them did.
+fn gained_ms<'a>(known: &PullState, polls: impl Iterator<Item = &'a SourceRange>) -> i64 {
+    let mut gained_ms = 0_i64;
+    let mut covered = known.clone();
+    for window in polls.filter_map(|range| range.poll.as_ref()).map(Poll::window) {
+        let holes = covered.holes(window);
+        let length = |hole: &Interval| hole.to_ms.saturating_sub(hole.from_ms.unwrap_or(i64::MIN));
+        gained_ms = holes.iter().map(length).fold(gained_ms, i64::saturating_add);
+        cover(&mut covered.covered, window);
+    }
+    gained_ms
 }
 
 /// Adds a poll; one without anything new is told together with those before it.

@@ -142,7 +142,7 @@ impl Puller {
         }
         // A deep look is taken once; what follows keeps to the overlap.
         self.scope.deep_ms = None;
-        Ok(())
+        self.gather.finish(&self.shared, &mut self.summary).await.map_err(trouble)
     }
 
     /// Walks a window to its end.
