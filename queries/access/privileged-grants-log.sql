@@ -53,7 +53,8 @@
 --
 with change as (
   select
-    time, event_uid, outcome, effect, is_effective, subject_uid, cast(null as varchar) as group_key, privilege, resource_uid,
+    time, event_uid, outcome, effect, is_effective, subject_uid, cast(null as varchar) as group_key, privilege,
+    resource_uid,
     case privilege_source when 'policy' then case effect when 'open' then 'policy_attach' else 'policy_detach' end
       else case effect when 'open' then 'grant' else 'revoke' end end as change,
     'access' as ledger, subject_uid as holder, privilege as item, resource_uid as resource_key,
