@@ -93,7 +93,7 @@ impl Body for Csv {
 }
 
 /// Whether a spreadsheet would run `text`. Signed numbers are left alone: a report of differences must stay numeric.
-fn is_formula(text: &str) -> bool {
+pub(super) fn is_formula(text: &str) -> bool {
     let starts_formula =
         text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     starts_formula && !is_number(text)

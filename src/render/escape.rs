@@ -24,6 +24,16 @@ pub(super) fn visible(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
+/// As [`visible`], but lines and tabs stay: for cells that may hold several lines.
+pub(super) fn hostile_but_lines(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c => visible_char(c, out),
+        }
+    }
+}
+
 /// Appends one character as [`visible`] does.
 pub(super) fn visible_char(c: char, out: &mut String) {
     match c {

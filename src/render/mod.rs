@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! RecordBatch -> value::Column (one typed view per column) -> csv | json | markdown | line | table -> W
+//!             -> parquet | xlsx: files, not text, with writers of their own
 //! ```
 //!
 //! Everything streams: memory is bounded by a page of rows, whatever the result's size. Log content is hostile, so
@@ -15,8 +16,10 @@ mod format;
 mod json;
 mod line;
 mod markdown;
+mod parquet;
 mod table;
 mod value;
+mod xlsx;
 
 use std::error::Error as _;
 use std::io::{self, Write};
@@ -24,7 +27,9 @@ use std::io::{self, Write};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use self::parquet::Parquet;
 pub use format::Format;
+pub use xlsx::Workbook;
 
 use crate::error::{Context, Error, Kind, Result};
 
