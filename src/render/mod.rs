@@ -28,7 +28,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use self::parquet::Parquet;
+pub use escape::visible;
 pub use format::Format;
+pub use markdown::escaped as markdown_text;
 pub use xlsx::Workbook;
 
 use crate::error::{Context, Error, Kind, Result};
@@ -76,7 +78,7 @@ impl Options {
 }
 
 /// What a format does; text is appended to `out`, which the renderer writes and clears.
-trait Body {
+trait Body: Send {
     /// What stands before the first row, also when there is none.
     fn begin(&mut self, out: &mut String);
     fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()>;
