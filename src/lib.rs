@@ -6,7 +6,7 @@
 //! 6  main, cli                                parse, run, print
 //! 5  config                                   all options
 //! 4  report, repl, serve                      a .sql file becomes evidence; the shell; the audit-log endpoint
-//! 3  ingest, sql                              lines into the lake; SQL over one state of it
+//! 3  ingest, sql, jobs                        lines into the lake; SQL over one state of it; schedules
 //! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
 //! 1  schema, gen, failpoint                   OCSF becomes Arrow; synthetic entries; where tests kill us
 //! 0  error, clock
@@ -35,6 +35,7 @@ pub mod error;
 pub mod failpoint;
 pub mod r#gen;
 pub mod ingest;
+pub mod jobs;
 pub mod lake;
 pub mod redact;
 pub mod render;

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::progress::Progress;
-use super::report::{RunArgs, run_report};
+use super::report::{RunArgs, run_reports};
 use super::screen::{bytes, count};
 use super::{App, generate, ingest, shell};
 use crate::error::{Context, Error, Kind, Result};
 use crate::r#gen;
-use crate::report::Catalog;
 use crate::source::Input;
 use crate::sql::{Params, Session};
 
@@ -82,32 +81,27 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         screen.print(&format!("\n-- {question}\n{sql};\n"))?;
         shell::show(app, &session, sql, Params::new())?;
     }
-    let catalog = Catalog::load(app.config.reports())?;
-    for id in REPORTS {
-        let args = RunArgs {
-            id: id.to_string(),
-            period: Some("2026-01".to_string()),
-            params: Vec::new(),
-            format: None,
-            output: Some(folder.join(format!("{id}.csv"))),
-            as_of: None,
-        };
-        screen.print("\n")?;
-        let report = catalog.get(id)?;
-        run_report(app, &session, report, &args)?;
-        if let Some(path) = &args.output {
-            screen.print(&first_lines(path, 4)?)?;
-            screen.say(format!("  all of it: {}", path.display()));
-        }
-    }
-    let lake = root.display();
+    let reports = folder.join("reports");
+    screen.print("\n-- reports, with their evidence\n")?;
+    let args = RunArgs {
+        ids: REPORTS.map(str::to_string).to_vec(),
+        period: Some("2026-01".to_string()),
+        output: Some(reports.clone()),
+        ..RunArgs::default()
+    };
+    run_reports(app, &args)?;
+    let finding = reports.join("brute-force-by-user/result.csv");
+    screen.print(&format!("\n{}", first_lines(&finding, 4)?))?;
+    let (lake, reports) = (root.display(), reports.display());
     screen.say(format!(
         "\nYour turn:\n  \
          auditlake sql --lake {lake}                       the shell; \\d lists the tables\n  \
+         auditlake report verify {reports} --lake {lake}    is the evidence what was written?\n  \
          auditlake report list                             all reports\n  \
          auditlake connect --for polars --lake {lake}      the lines for a notebook\n  \
          auditlake ingest FILE --lake DIR                  your own events"
     ));
+    screen.say(format!("\nOpen this page in a browser: {reports}/index.html"));
     Ok(0)
 }
 

@@ -13,6 +13,7 @@ mod redact;
 mod reject;
 mod report;
 mod rows;
+mod schedule;
 mod schema;
 mod scope;
 mod screen;
@@ -79,6 +80,8 @@ enum Command {
     Sql(sql::Args),
     /// List, show and run compliance reports
     Report(report::Args),
+    /// List what is scheduled, or run it as it becomes due
+    Schedule(schedule::Args),
     /// Write rows back as the OCSF JSON that came in
     Export(export::Args),
     /// Show tables with rows, files, bytes, time range and last batch
@@ -148,6 +151,7 @@ impl App {
             Some(Command::Pull(args)) => pull::run(self, args),
             Some(Command::Sql(args)) => sql::run(self, args),
             Some(Command::Report(args)) => report::run(self, args),
+            Some(Command::Schedule(args)) => schedule::run(self, args),
             Some(Command::Export(args)) => export::run(self, args),
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Coverage(args)) => coverage::run(self, args),

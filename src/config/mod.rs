@@ -4,6 +4,7 @@
 
 mod source;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub struct Config {
     sql: Sql,
     report: Report,
     serve: Serve,
+    /// What is run again and again; empty without `[[schedule]]`.
+    #[serde(default)]
+    pub schedule: Vec<Schedule>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +90,39 @@ struct Sql {
 #[serde(deny_unknown_fields)]
 struct Report {
     directory: String,
+    suppressions: String,
+}
+
+/// One `[[schedule]]`, as it is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    pub name: String,
+    #[serde(default)]
+    pub reports: Vec<String>,
+    pub tier: Option<u8>,
+    #[serde(default)]
+    pub controls: Vec<String>,
+    #[serde(default)]
+    pub all: bool,
+    pub period: String,
+    pub calendar: String,
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    pub output: PathBuf,
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    pub xlsx: bool,
+    /// An ISO 8601 duration.
+    pub wait: Option<String>,
+    pub since: Option<String>,
+    #[serde(default)]
+    pub afterwards: Vec<String>,
+}
+
+fn utc() -> String {
+    "UTC".to_string()
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -224,6 +261,10 @@ impl Config {
 
     pub fn reports(&self) -> Option<&Path> {
         path(&self.report.directory)
+    }
+
+    pub fn suppressions(&self) -> Option<&Path> {
+        path(&self.report.suppressions)
     }
 }
 

@@ -14,7 +14,7 @@ fn is_hostile(c: char) -> bool {
 /// Appends `text` for a person: hostile characters as `\n`, `\r`, `\t` or `\u{202e}`.
 ///
 /// A backslash stays as it is: `CORP\alice` is far more common than a value that pretends to hold an escape.
-pub(super) fn visible(text: &str, out: &mut String) {
+pub fn visible(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_hostile(*c)) {
         out.push_str(&rest[..at]);

@@ -61,12 +61,15 @@ impl Body for Markdown {
     }
 }
 
-fn escaped(text: &str, out: &mut String) {
+/// Appends `text` so that Markdown takes it for text: also addresses, which GitHub's turns into links unasked.
+pub fn escaped(text: &str, out: &mut String) {
     let mut before = ' ';
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
         let is_special = match c {
             '\\' | '|' | '`' | '<' | '>' | '[' | ']' | '*' | '~' | '&' | '$' => true,
+            ':' => characters.peek() == Some(&'/'),
+            '.' => matches!(before, 'w' | 'W'),
             // Inside a word it means nothing, and `user_access` should stay readable in the source.
             '_' => !(before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric())),
             _ => false,

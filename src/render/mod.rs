@@ -33,7 +33,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use self::parquet::Parquet;
+pub use escape::visible;
 pub use format::Format;
+pub use markdown::escaped as markdown_text;
 pub use value::row_texts;
 pub use xlsx::Workbook;
 
@@ -85,7 +87,7 @@ impl Options {
 }
 
 /// What a format does; text is appended to `out`, which the renderer writes and clears.
-trait Body {
+trait Body: Send {
     /// What stands before the first row, also when there is none.
     fn begin(&mut self, out: &mut String);
     fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()>;
@@ -93,7 +95,7 @@ trait Body {
 }
 
 /// What a format of bytes does; the writer is made with the first batch, because it can fail.
-trait FileBody {
+trait FileBody: Send {
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()>;
     fn end(&mut self, out: &mut Vec<u8>) -> Result<()>;
 }

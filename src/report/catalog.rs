@@ -18,10 +18,12 @@ const CONVENTIONS: &str = "conventions";
 const DEFAULTS: &str = "conventions/defaults.toml";
 
 /// The reports that can be run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Catalog {
     /// By id.
     reports: Vec<Report>,
+    defaults: Table,
+    views: Arc<Views>,
 }
 
 impl Catalog {
@@ -56,7 +58,12 @@ impl Catalog {
             return Err(Error::usage(format!("cannot load reports: `{id}` is in {first} and in {second}"))
                 .hint("give your own report another id"));
         }
-        Ok(Catalog { reports })
+        Ok(Catalog { reports, defaults, views })
+    }
+
+    /// Reads a report that is not in the catalogue: one that is checked, or one that ran once.
+    pub fn read(&self, path: &str, text: &str) -> Result<Report> {
+        Report::parse(path, text, &self.defaults, &self.views)
     }
 
     /// All reports, by id.
@@ -119,7 +126,7 @@ fn collect(dir: &Dir<'_>, files: &mut Vec<(String, String)>) -> Result<()> {
     dir.dirs().try_for_each(|dir| collect(dir, files))
 }
 
-fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {

@@ -333,6 +333,10 @@ impl Report {
         })
     }
 
+    pub(super) fn views(&self) -> &Arc<Views> {
+        &self.views
+    }
+
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
     }

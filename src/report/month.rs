@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use arrow::array::timezone::Tz;
-use chrono::{DateTime, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone};
+use chrono::{Months, NaiveDate, NaiveTime, TimeDelta, TimeZone};
 
-use super::params::{Period, Value};
+use super::params::Value;
 use crate::error::{Error, Result};
 
 /// `$from`, `$to` and `$previous_from` of a month: local midnight of its first day, of the next month's and of the one before.
@@ -42,19 +42,6 @@ pub(super) fn first_day(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1)
 }
 
-/// The calendar month (UTC) that a period is: for a run over a period of reports of which some want a month.
-pub(super) fn of(period: Period) -> Result<String> {
-    let month = DateTime::from_timestamp_millis(period.from_ms).map(|from| from.format("%Y-%m").to_string());
-    let is_same = |month: &String| {
-        let bounds = bounds("month", &[("month".to_string(), Value::Text(month.clone()))]);
-        bounds.is_ok_and(|[(_, from), (_, to), _]| {
-            from == Value::Timestamp(period.from_ms) && to == Value::Timestamp(period.to_ms)
-        })
-    };
-    let error = || Error::usage("the period is not one calendar month").hint("pass --param month=2026-01");
-    month.filter(is_same).ok_or_else(error)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,13 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_month_is_a_month() {
-        let day = 86_400_000;
-        let from_ms = 1_767_225_600_000; // 2026-01-01
-        assert_eq!(of(Period { from_ms, to_ms: from_ms + 31 * day }).unwrap(), "2026-01");
-        for (from_ms, to_ms) in [(from_ms, from_ms + 30 * day), (from_ms + 1, from_ms + 31 * day)] {
-            assert!(of(Period { from_ms, to_ms }).is_err());
-        }
+    fn a_month_is_written_in_full() {
         assert_eq!(first_day("2026-1"), None);
         assert_eq!(first_day("2026-13"), None);
     }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use arrow::array::timezone::Tz;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
 use super::catalog::nearest;
 use super::header::{Parameter, ParameterType, Report};
 use super::month;
-use crate::clock::Clock;
+use super::period::Period;
 use crate::error::{Error, Result};
 
 /// A day of the catalogue (C3), whatever the time zone does.
@@ -59,12 +59,15 @@ impl Params {
                 return Err(Error::usage(format!("parameter `{name}` is given twice")));
             }
         }
-        if period.is_some() && report.parameter("month").is_none_or(|_| given.iter().any(|(name, _)| name == "month")) {
-            if report.parameter("from").is_none() || report.parameter("to").is_none() {
-                return Err(Error::usage(format!("report `{id}` has no period")).hint("it has `as_of`: pass --param"));
+        let filled = period.map_or(Vec::new(), |period| fill(report, period));
+        if period.is_some() {
+            if filled.is_empty() {
+                return Err(Error::usage(format!("report `{id}` has no period"))
+                    .hint("leave out --period, and see `report show` for what it takes"));
             }
-            if given.iter().any(|(name, _)| name == "from" || name == "to") {
-                return Err(Error::usage("a period and `from` or `to` exclude each other"));
+            if let Some((name, _)) = given.iter().find(|(name, _)| filled.iter().any(|(other, _)| other == name)) {
+                let both = if matches!(name.as_str(), "from" | "to") { "`from` or `to`" } else { "`as_of`" };
+                return Err(Error::usage(format!("a period and {both} exclude each other")));
             }
         }
         let mut values = Vec::new();
@@ -72,15 +75,14 @@ impl Params {
             let name = &parameter.name;
             let text =
                 given.iter().find(|(other, _)| other == name).map(|(_, text)| text).or(parameter.default.as_ref());
-            let value = match (period, name.as_str(), text) {
-                (Some(period), "month", None) => Value::Text(month::of(period)?),
-                (Some(period), "from", _) => Value::Timestamp(period.from_ms),
-                (Some(period), "to", _) => Value::Timestamp(period.to_ms),
-                (_, _, Some(text)) => match relative(parameter, text, &values) {
+            let from_period = filled.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
+            let value = match (from_period, text) {
+                (Some(value), _) => value,
+                (None, Some(text)) => match relative(parameter, text, &values) {
                     Some(value) => value,
                     None => typed(parameter, text)?,
                 },
-                (_, _, None) => {
+                (None, None) => {
                     let error = Error::usage(format!("report `{id}` needs parameter `{name}`"));
                     return Err(error.hint(match parameter.ty {
                         ParameterType::Timestamp if name == "from" || name == "to" => {
@@ -122,6 +124,23 @@ impl Params {
         }
     }
 
+    /// Whether a period says anything about the report's parameters.
+    pub fn has_period(report: &Report, period: Period) -> bool {
+        !fill(report, period).is_empty()
+    }
+
+    /// The first parameter that a run with these would miss.
+    pub fn missing<'a>(report: &'a Report, given: &[(String, String)], period: Option<Period>) -> Option<&'a str> {
+        let filled = period.map_or(Vec::new(), |period| fill(report, period));
+        let is_there = |name: &str| {
+            given.iter().any(|(given, _)| given == name) || filled.iter().any(|(filled, _)| *filled == name)
+        };
+        let open = report.parameters.iter().filter(|parameter| parameter.default.is_none());
+        let missing = open.map(|parameter| parameter.name.as_str()).find(|name| !is_there(name));
+        let is_choice_open = || !report.any_of.iter().any(|name| given.iter().any(|(given, _)| given == name));
+        missing.or_else(|| report.any_of.first().filter(|_| is_choice_open()).map(String::as_str))
+    }
+
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.values.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
@@ -150,6 +169,29 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
         Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(parse_duration(duration)?)?)),
         _ => None,
     }
+}
+
+/// What a period says about a report's parameters: `from` and `to`, or, of a report about one instant, the period's
+/// last millisecond: `as_of` is inclusive (C3), so it sees what a report over the period sees.
+fn fill(report: &Report, period: Period) -> Vec<(&'static str, Value)> {
+    let has = |name: &str| report.parameter(name).is_some_and(|found| found.ty == ParameterType::Timestamp);
+    let mut filled = Vec::new();
+    if has("to") && has("from") {
+        filled.push(("to", Value::Timestamp(period.to_ms)));
+    } else if has("as_of") {
+        filled.push(("as_of", Value::Timestamp(period.to_ms - 1)));
+    }
+    if !filled.is_empty() && has("from") {
+        filled.push(("from", Value::Timestamp(period.from_ms)));
+    }
+    // A report about one month takes its name.
+    let wants_month = report.parameters.iter().find(|parameter| parameter.ty == ParameterType::Month);
+    if wants_month.is_some()
+        && let Some(month) = period.month()
+    {
+        filled.push(("month", Value::Text(month)));
+    }
+    filled
 }
 
 /// Types the text of a value; also the way a default takes.
@@ -218,92 +260,8 @@ fn parse_patterns(default: Option<&str>, text: &str) -> Option<Vec<(String, Stri
     Some(entries.into_iter().collect())
 }
 
-/// A half-open period `[from, to)` in UTC milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Period {
-    pub from_ms: i64,
-    pub to_ms: i64,
-}
-
-impl Period {
-    /// Reads `2026`, `2026-Q1`, `2026-01`, `2026-01-15`, `last-year|quarter|month|week|day` (all UTC) or
-    /// `FIRST..END`, whose end is not part of it: `2026-01-15..2026-02-15` has 31 days.
-    pub fn parse(text: &str, clock: &Clock) -> Result<Period> {
-        let wrong = || {
-            Error::usage(format!("`{text}` is no period"))
-                .hint("write 2026-01, 2026-Q1, 2026, 2026-01-15, 2026-01-15..2026-02-15 (end excluded) or last-month")
-        };
-        let period = if let Some((from, to)) = text.split_once("..") {
-            match (parse_timestamp(from), parse_timestamp(to)) {
-                (Some(from_ms), Some(to_ms)) => Some(Period { from_ms, to_ms }),
-                _ => None,
-            }
-        } else if let Some(unit) = text.strip_prefix("last-") {
-            last(unit, clock.now())
-        } else {
-            calendar(text)
-        };
-        period.filter(|period| period.from_ms < period.to_ms).ok_or_else(wrong)
-    }
-}
-
-fn midnight_ms(date: NaiveDate) -> i64 {
-    date.and_time(NaiveTime::MIN).and_utc().timestamp_millis()
-}
-
-/// `count` whole months beginning with month `month` (1 to 12) of `year`.
-fn months(year: i32, month: u32, count: u32) -> Option<Period> {
-    let from = NaiveDate::from_ymd_opt(year, month, 1)?;
-    let to = from.checked_add_months(chrono::Months::new(count))?;
-    Some(Period { from_ms: midnight_ms(from), to_ms: midnight_ms(to) })
-}
-
-fn calendar(text: &str) -> Option<Period> {
-    let parts: Vec<&str> = text.split('-').collect();
-    // Signs and single digits are typing errors more often than meant.
-    let number = |part: &str, digits: usize| {
-        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<u32>().ok())?
-    };
-    let year = i32::try_from(number(parts.first()?, 4)?).ok()?;
-    match parts[1..] {
-        [] => months(year, 1, 12),
-        ["Q1" | "q1"] => months(year, 1, 3),
-        ["Q2" | "q2"] => months(year, 4, 3),
-        ["Q3" | "q3"] => months(year, 7, 3),
-        ["Q4" | "q4"] => months(year, 10, 3),
-        [month] => months(year, number(month, 2)?, 1),
-        [month, day] => {
-            let from_ms = midnight_ms(NaiveDate::from_ymd_opt(year, number(month, 2)?, number(day, 2)?)?);
-            Some(Period { from_ms, to_ms: from_ms + DAY_MS })
-        }
-        _ => None,
-    }
-}
-
-/// The last whole unit before now; a week begins on Monday.
-fn last(unit: &str, now: DateTime<Utc>) -> Option<Period> {
-    let today = now.date_naive();
-    let days = |first: NaiveDate, count: i64| {
-        Some(Period { from_ms: midnight_ms(first), to_ms: midnight_ms(first) + count * DAY_MS })
-    };
-    match unit {
-        "day" => days(today.pred_opt()?, 1),
-        "week" => days(today - chrono::Days::new(u64::from(today.weekday().num_days_from_monday()) + 7), 7),
-        "month" => {
-            let end = today.with_day(1)?.pred_opt()?;
-            months(end.year(), end.month(), 1)
-        }
-        "quarter" => {
-            let end = today.with_day(1)?.with_month(today.month0() / 3 * 3 + 1)?.pred_opt()?;
-            months(end.year(), end.month0() / 3 * 3 + 1, 3)
-        }
-        "year" => months(today.year() - 1, 1, 12),
-        _ => None,
-    }
-}
-
 /// A date (its midnight, UTC), an RFC 3339 time, a time without zone (UTC) or milliseconds since 1970.
-fn parse_timestamp(text: &str) -> Option<i64> {
+pub fn parse_timestamp(text: &str) -> Option<i64> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return whole_ms(time.with_timezone(&Utc));
     }
@@ -314,7 +272,7 @@ fn parse_timestamp(text: &str) -> Option<i64> {
         }
     }
     if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(midnight_ms(date));
+        return Some(date.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
     }
     // A bare year is a period; milliseconds of today have 13 digits.
     if text.len() >= 9 { text.parse().ok() } else { None }
@@ -326,7 +284,7 @@ fn whole_ms(time: DateTime<Utc>) -> Option<i64> {
 }
 
 /// ISO 8601 without years and months, whose length depends on when: `P2W`, `P1DT12H30M`, `PT0.5S`.
-fn parse_duration(text: &str) -> Option<i64> {
+pub fn parse_duration(text: &str) -> Option<i64> {
     let rest = text.strip_prefix('P')?;
     let (date, time) = match rest.split_once('T') {
         Some((_, "")) => return None,
@@ -362,34 +320,6 @@ fn components(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::report::Catalog;
-
-    fn period(text: &str) -> Option<(String, String)> {
-        let clock = Clock::Fixed("2026-05-11T12:00:00Z".parse().unwrap());
-        let print =
-            |ms| DateTime::from_timestamp_millis(ms).unwrap().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        Period::parse(text, &clock).ok().map(|period| (print(period.from_ms), print(period.to_ms)))
-    }
-
-    #[test]
-    fn periods() {
-        let is = |text, from: &str, to: &str| {
-            let midnight = |day: &str| format!("{day}T00:00:00Z");
-            assert_eq!(period(text), Some((midnight(from), midnight(to))), "{text}");
-        };
-        is("2026", "2026-01-01", "2027-01-01");
-        is("2026-Q4", "2026-10-01", "2027-01-01");
-        is("2024-02", "2024-02-01", "2024-03-01");
-        is("2026-01-15", "2026-01-15", "2026-01-16");
-        is("2026-01-15..2026-02-15", "2026-01-15", "2026-02-15");
-        is("last-day", "2026-05-10", "2026-05-11");
-        is("last-week", "2026-05-04", "2026-05-11");
-        is("last-month", "2026-04-01", "2026-05-01");
-        is("last-quarter", "2026-01-01", "2026-04-01");
-        is("last-year", "2025-01-01", "2026-01-01");
-        for wrong in ["", "26", "2026-13", "2026-Q5", "2026-1", "2026-02-30", "2026-02-02..2026-02-02", "last-moon"] {
-            assert_eq!(period(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn durations() {

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{MemTable, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, cast, col, ident, lit};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::parser::Statement as EngineStatement;
-use datafusion::sql::sqlparser::ast::Statement;
-use futures::TryStreamExt;
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, Ident, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Statement,
+};
+use futures::{StreamExt, TryStreamExt};
 
 use super::header::{ColumnType, Report};
 use super::names;
@@ -31,6 +35,8 @@ pub struct Outcome {
     pub rows: SendableRecordBatchStream,
     /// The convention views that were used, name and text, each before what uses it: part of the evidence.
     pub views: Vec<(String, String)>,
+    /// The tables that are read, by name.
+    pub tables: Vec<String>,
 }
 
 impl Outcome {
@@ -74,14 +80,18 @@ impl Horizon {
 pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Result<Outcome> {
     let id = &report.id;
     let own = namespace(ctx);
-    let (statement, steps) = report.views.plan(&report.sql, params, &own.state()).map_err(|error| named(error, id))?;
+    let (mut statement, steps) =
+        report.views.plan(&report.sql, params, &own.state()).map_err(|error| named(error, id))?;
     let mut views: Vec<(String, String)> = Vec::new();
+    let mut tables: Vec<String> = Vec::new();
     let mut scopes = BTreeMap::from([(Scope::Run, own.clone())]);
     for step in steps {
-        if let Source::View(view, _) = &step.source
-            && views.iter().all(|(name, _)| *name != view.name)
-        {
-            views.push((view.name.clone(), view.text.clone()));
+        match &step.source {
+            Source::View(view, _) if views.iter().all(|(name, _)| *name != view.name) => {
+                views.push((view.name.clone(), view.text.clone()));
+            }
+            Source::View(..) => {}
+            Source::Table(table) => tables.push(table.clone()),
         }
         let horizon = Horizon::of(report, params, step.scope).map_err(|error| named(error, id))?;
         let scoped = match scopes.get(&step.scope) {
@@ -93,10 +103,15 @@ pub async fn run(report: &Report, params: &Params, ctx: &SessionContext) -> Resu
         };
         register(step, horizon, ctx, scoped).await.map_err(|error| named(error, id))?;
     }
+    // First as it stands, so that what is wrong with it is said in its own terms.
+    check(report, &frame(&own, statement.clone()).await.map_err(|error| named(error, id))?)?;
+    order_wholly(&mut statement, report);
     let frame = frame(&own, statement).await.map_err(|error| named(error, id))?;
-    let frame = checked(report, frame)?;
     let rows = frame.execute_stream().await.context(Kind::Input, || format!("cannot run report `{id}`"))?;
-    Ok(Outcome { schema: rows.schema(), rows, views })
+    let rows = typed(report, rows);
+    tables.sort();
+    tables.dedup();
+    Ok(Outcome { schema: rows.schema(), rows, views, tables })
 }
 
 /// One convention view over the tables of `ctx`, for SQL users.
@@ -113,6 +128,23 @@ pub(super) async fn view(
         register(step, horizon, ctx, &own).await?;
     }
     Ok(frame(&own, statement).await?.into_view())
+}
+
+/// Appends all columns to the order of the rows. What a report leaves open would come differently from run to run, and
+/// a result that cannot be made again is no evidence.
+fn order_wholly(statement: &mut Statement, report: &Report) {
+    let Statement::Query(query) = statement else { return };
+    let options = OrderByOptions { asc: Some(true), nulls_first: Some(false) };
+    let columns = report.columns.iter().map(|column| OrderByExpr {
+        expr: SqlExpr::Identifier(Ident::with_quote('"', &column.name)),
+        options,
+        with_fill: None,
+    });
+    match &mut query.order_by {
+        Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) => order.extend(columns),
+        Some(_) => {}
+        None => query.order_by = Some(OrderBy { kind: OrderByKind::Expressions(columns.collect()), interpolate: None }),
+    }
 }
 
 fn named(error: Error, id: &str) -> Error {
@@ -271,25 +303,40 @@ async fn frame(own: &SessionContext, statement: Statement) -> Result<DataFrame> 
     Ok(DataFrame::new(state, plan))
 }
 
-/// Compares the result's columns with the head and gives them exactly the head's types.
-fn checked(report: &Report, frame: DataFrame) -> Result<DataFrame> {
+/// Compares the result's columns with the head.
+fn check(report: &Report, frame: &DataFrame) -> Result<()> {
     let id = &report.id;
     let differs =
         |message: String| Error::new(Kind::Internal, format!("report `{id}` is not what its head says: {message}"));
-    let found = Arc::clone(frame.schema().inner());
+    let found = frame.schema().inner();
     let names: Vec<&str> = found.fields().iter().map(|field| field.name().as_str()).collect();
     let expected: Vec<&str> = report.columns.iter().map(|column| column.name.as_str()).collect();
     if names != expected {
         return Err(differs(format!("columns {} instead of {}", names.join(", "), expected.join(", "))));
     }
-    let mut columns: Vec<Expr> = Vec::new();
     for (column, field) in report.columns.iter().zip(found.fields()) {
         if !fits(column.ty, field.data_type()) {
-            return Err(differs(format!("column `{}` is {}, not {:?}", column.name, field.data_type(), column.ty)));
+            return Err(differs(format!("column `{}` is {}, not {}", column.name, field.data_type(), column.ty)));
         }
-        columns.push(cast(ident(&column.name), column.ty.arrow()).alias(&column.name));
     }
-    frame.select(columns).context(Kind::Internal, || format!("cannot type the columns of report `{id}`"))
+    Ok(())
+}
+
+/// Gives the columns exactly the head's types, batch by batch. Not as a projection of the plan: above it the engine no
+/// longer cares for the order of rows, and a report of 100,000 rows came in pieces.
+fn typed(report: &Report, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    let fields: Vec<Field> =
+        report.columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let target = Arc::clone(&schema);
+    let typed = rows.map(move |batch| {
+        let batch = batch?;
+        let columns = batch.columns().iter().zip(target.fields());
+        let columns = columns.map(|(column, field)| Ok(arrow::compute::cast(column, field.data_type())?));
+        let columns = columns.collect::<Result<Vec<_>, DataFusionError>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&target), columns)?)
+    });
+    Box::pin(RecordBatchStreamAdapter::new(schema, typed))
 }
 
 /// Whether a cast from `found` changes how a value is stored, not what it is.

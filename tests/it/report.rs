@@ -225,7 +225,8 @@ fn a_period_fills_from_and_to() {
       by = all
       min_failures = 20
       ledger entry 1, sha256 [SHA256]
-      31 rows
+      coverage 100 %
+      31 rows: evidence
     ");
     assert_eq!(env.read("out.csv").lines().count(), days.len() + 1);
 }
@@ -280,7 +281,7 @@ fn parameters_are_checked_before_anything_runs() {
     assert_snapshot!(run(&["--period", "2026-01", "-o", "rows.what"]), @r"
     ------- stderr -------
     error: cannot tell a format from rows.what
-    hint: use a suffix such as .csv, or say it with --format
+    hint: use a suffix such as .csv, or say it with --format; a directory gets everything
     [exit status: 2]
     ");
     assert_eq!(env.read("rows.what"), "mine", "refused, and yet the file was emptied");

@@ -578,3 +578,17 @@ fn a_needle_that_is_nowhere_reads_no_file() {
     let text = plan("select time from authentication where actor.user.uid is not null");
     assert!(text.contains("DataSourceExec"), "{text}");
 }
+
+/// DataFusion let `min` and `max` of a column skip rows that another aggregate beside them needed.
+#[test]
+fn an_aggregate_of_an_expression_beside_a_minimum_sees_every_row() {
+    let env = Env::with_events(3_000);
+    let limit = "timestamp '2026-01-04T23:00:00Z'";
+    let beside = format!(
+        "select min(time) as a, max(time) as b, max(case when time < {limit} then time end) as latest from event"
+    );
+    let alone = format!("select max(time) as latest from event where time < {limit}");
+    for _ in 0..3 {
+        assert_eq!(env.rows(&beside)[0]["latest"], env.rows(&alone)[0]["latest"]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Reports with what each of them is given: parameters, period, facts; and their run into folders.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono_tz::Tz;
+
+use super::super::App;
+use crate::error::{Context, Error, Kind, Result};
+use crate::lake::Lake;
+use crate::report::{
+    Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
+    Suppressions, begin_summary, counted, index, produce, workbook, write_file, write_manifest,
+};
+use crate::sql::{AsOf, Session};
+
+/// What a run over some reports is given.
+pub struct Batch {
+    pub period: Option<(String, Period)>,
+    pub zone: Tz,
+    /// Whether the zone was asked for: then reports that take one get it.
+    pub has_zone: bool,
+    pub params: Vec<(String, String)>,
+    pub suppressions: Suppressions,
+    pub with_xlsx: bool,
+    pub is_replacing: bool,
+    pub schedule: Option<String>,
+}
+
+/// One report of a batch.
+pub enum Prepared {
+    Ready(Box<Report>, Params),
+    Skipped(Box<Report>, String),
+}
+
+/// A session over the lake, and the key that seals evidence.
+pub struct Ground {
+    pub session: Arc<Session>,
+    pub key: [u8; 32],
+}
+
+impl Ground {
+    pub fn open(app: &App, as_of: Option<AsOf>) -> Result<Ground> {
+        Ground::over(app, app.open_lake()?, as_of)
+    }
+
+    pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
+        let options = crate::sql::Options { as_of, ..app.config.sql() };
+        let key = lake.derive_key("evidence");
+        let session = app.wait(async move { Session::new(&lake, &options).await })?;
+        Ok(Ground { session: Arc::new(session), key })
+    }
+
+    pub fn facts(&self, app: &App, report: &Report, span: Span) -> Result<Arc<Facts>> {
+        let (session, report) = (self.session.clone(), report.clone());
+        app.wait(async move { Facts::gather(&report, span, session.context()).await }).map(Arc::new)
+    }
+}
+
+impl Batch {
+    /// The parameters of one report that was named alone: every mistake is an error.
+    pub fn exactly(&self, report: &Report) -> Result<Params> {
+        Params::new(report, &self.given(report, true), self.period.as_ref().map(|(_, period)| *period))
+    }
+
+    /// The parameters of each of several reports. What one of them does not take is left out for it; one that lacks
+    /// something is skipped, and said so.
+    pub fn prepare(&self, reports: &[&Report]) -> Result<Vec<Prepared>> {
+        if let [report] = reports {
+            return Ok(vec![Prepared::Ready(Box::new((*report).clone()), self.exactly(report)?)]);
+        }
+        for (name, _) in &self.params {
+            if reports.iter().all(|report| report.parameter(name).is_none()) {
+                return Err(Error::usage(format!("none of the reports has a parameter `{name}`"))
+                    .hint("`report show ID` lists a report's parameters"));
+            }
+        }
+        let mut prepared = Vec::new();
+        for report in reports {
+            let given = self.given(report, false);
+            let period = self.period.as_ref().map(|(_, period)| *period);
+            let period = period.filter(|period| Params::has_period(report, *period));
+            prepared.push(match Params::missing(report, &given, period) {
+                Some(name) => Prepared::Skipped(Box::new((*report).clone()), format!("it needs parameter `{name}`")),
+                None => Prepared::Ready(Box::new((*report).clone()), Params::new(report, &given, period)?),
+            });
+        }
+        Ok(prepared)
+    }
+
+    fn given(&self, report: &Report, is_strict: bool) -> Vec<(String, String)> {
+        let mut given = self.params.clone();
+        given.retain(|(name, _)| is_strict || report.parameter(name).is_some());
+        if self.has_zone && report.parameter("tz").is_some() && !given.iter().any(|(name, _)| name == "tz") {
+            given.push(("tz".to_string(), self.zone.name().to_string()));
+        }
+        given
+    }
+
+    pub fn asked(&self) -> Asked {
+        Asked {
+            text: self.period.as_ref().map(|(text, _)| text.clone()),
+            time_zone: self.zone.name().to_string(),
+            from_ms: self.period.as_ref().map(|(_, period)| period.from_ms),
+            to_ms: self.period.as_ref().map(|(_, period)| period.to_ms),
+        }
+    }
+
+    pub fn span(&self, params: &Params) -> Span {
+        Span::of(params, self.period.as_ref().map(|(_, period)| (period.from_ms, period.to_ms)))
+    }
+}
+
+/// Runs each report into its folder below `dir`; of several also the index, the workbook and the summary.
+pub fn into_folders(
+    app: &App,
+    ground: &Ground,
+    batch: &Batch,
+    prepared: Vec<Prepared>,
+    dir: &Path,
+) -> Result<(Summary, BTreeMap<String, Vec<Finding>>)> {
+    let is_many = prepared.len() > 1;
+    let stamp =
+        Stamp { time_ms: app.clock.now_ms(), user: user(), program: PROGRAM.to_string(), with_xlsx: batch.with_xlsx };
+    let asked = batch.asked();
+    let mut summary =
+        begin_summary(stamp.time_ms, &stamp.user, asked.clone(), ground.session.entry(), &dir.display().to_string());
+    summary.schedule = batch.schedule.clone();
+    let (sequence, hash) = ground.session.entry();
+    app.screen.say(format!("ledger entry {sequence}, sha256 {hash}"));
+    let mut named = BTreeMap::new();
+    let mut known: Vec<(Span, Arc<Facts>)> = Vec::new();
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for one in prepared {
+        let (report, params) = match one {
+            Prepared::Ready(report, params) => (report, params),
+            Prepared::Skipped(report, reason) => {
+                app.screen.say(format!("{}: not run: {reason}", report.id));
+                summary.reports.push(ReportSummary::not_done(&report.id, &report.title, State::Skipped, reason));
+                continue;
+            }
+        };
+        let begin = Instant::now();
+        let span = batch.span(&params);
+        let produced = match known.iter().find(|(other, _)| *other == span) {
+            Some((_, facts)) => Ok(facts.clone()),
+            None => ground.facts(app, &report, span).inspect(|facts| known.push((span, facts.clone()))),
+        }
+        .and_then(|facts| {
+            let order = Order {
+                session: ground.session.clone(),
+                report: (*report).clone(),
+                params,
+                asked: asked.clone(),
+                facts,
+                suppressions: batch.suppressions.of_report(&report.id),
+                stamp: stamp.clone(),
+                key: ground.key,
+            };
+            let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
+            app.wait(async move { produce(&order, &dir, is_replacing).await })
+        });
+        match produced {
+            Ok(produced) => {
+                let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
+                say(app, &done);
+                summary.findings += done.findings;
+                summary.reports.push(done);
+                named.insert(report.id.clone(), produced.named);
+                folders.push(produced.folder);
+            }
+            // Alone, a report that fails is an error; among others it must not keep them from running.
+            Err(error) if !is_many => return Err(error),
+            Err(error) => {
+                app.screen.error(&error);
+                let reason = error.to_string();
+                summary.reports.push(ReportSummary::not_done(&report.id, &report.title, State::Failed, reason));
+            }
+        }
+    }
+    if is_many {
+        if !folders.is_empty() {
+            write_file(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
+        }
+        write_file(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
+        write_file(&dir.join("index.html"), index(&summary).as_bytes())?;
+        write_manifest(dir, &named.keys().cloned().collect::<Vec<_>>(), &ground.key)?;
+    }
+    Ok((summary, named))
+}
+
+/// One line a report.
+pub fn say(app: &App, report: &ReportSummary) {
+    let verdict = report.verdict.map_or("", |verdict| verdict.name());
+    let what = match report.verdict {
+        Some(crate::report::Verdict::Findings) => {
+            let worst = report.worst.map_or(String::new(), |worst| format!(", worst {worst}"));
+            format!("{}{worst}", counted(report.findings, "finding"))
+        }
+        Some(crate::report::Verdict::None) => "no finding".to_string(),
+        Some(crate::report::Verdict::Evidence) => counted(report.rows, "row"),
+        _ => format!("no finding, but {verdict}"),
+    };
+    let mut line = format!("{}: {what}", report.id);
+    if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
+        line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
+    }
+    if report.suppressed > 0 {
+        line.push_str(&format!(", {} suppressed", report.suppressed));
+    }
+    if report.idle_suppressions > 0 {
+        line.push_str(&format!(", {} expired or unused", counted(report.idle_suppressions, "suppression")));
+    }
+    app.screen.say(line);
+}
+
+/// Who runs this, as the system says it.
+fn user() -> String {
+    let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_string())
+}
+
+/// Writes a text to a file, or to stdout for `-`.
+pub fn write_or_print(app: &App, path: &Path, text: &str) -> Result<()> {
+    match path.as_os_str() == "-" {
+        true => app.screen.print(text),
+        // A pipe or a device is written as it is: a rename would put a file in its place.
+        false if path.exists() && !path.is_file() => {
+            std::fs::write(path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display()))
+        }
+        false => write_file(path, text.as_bytes()),
+    }
+}

@@ -1,0 +1,274 @@
+//! `auditlake report due`: what the schedules say, once, in order, under a lock.
+
+use std::path::{Path, PathBuf};
+
+use chrono::DateTime;
+
+use super::super::App;
+use super::batch::{Batch, Ground, into_folders, write_or_print};
+use super::hook;
+use crate::clock::Clock;
+use crate::config::Schedule;
+use crate::error::{Error, Kind, Result};
+use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
+use crate::report::{
+    Catalog, Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_duration,
+    parse_timestamp, write_file, zone,
+};
+
+/// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
+pub const RUNS: &str = "_runs";
+
+/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by it.
+const DUE: &str = ".due";
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DueArgs {
+    /// Only this schedule; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub schedule: Vec<String>,
+    /// Decide as if it were this time: 2026-02-01T06:00Z
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    /// Print what is due, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write metrics for Prometheus' textfile collector to this file
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// A shell command that gets the JSON of each run on stdin, beside what the schedule names
+    #[arg(long, value_name = "CMD")]
+    pub hook: Option<String>,
+}
+
+/// What was read of the configuration.
+pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule)>> {
+    let schedules = &app.config.schedule;
+    for name in only {
+        if !schedules.iter().any(|schedule| schedule.name == *name) {
+            return Err(Error::usage(format!("no schedule `{name}`")).hint("`auditlake schedule` lists them"));
+        }
+    }
+    let mut jobs: Vec<(Job, Schedule)> = Vec::new();
+    for schedule in schedules {
+        let name = &schedule.name;
+        let in_schedule = |error: Error| {
+            let hint = error.hint_text().map(str::to_string);
+            let wrapped = Error::usage(format!("schedule `{name}`")).caused_by(error);
+            if let Some(hint) = hint { wrapped.hint(hint) } else { wrapped }
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(is_name) {
+            return Err(Error::usage(format!("`{name}` is no name of a schedule"))
+                .hint("it becomes a folder: letters, digits, `-`, `_` and `.`"));
+        }
+        if jobs.iter().any(|(job, _)| job.name == *name) {
+            return Err(Error::usage(format!("two schedules are called `{name}`")));
+        }
+        let zone = zone(&schedule.time_zone).map_err(in_schedule)?;
+        let calendar = Calendar::parse(&schedule.calendar, zone).map_err(in_schedule)?;
+        let since_ms = match &schedule.since {
+            None => None,
+            Some(text) => Some(Period::parse(&format!("{text}..9999-01-01"), zone, &app.clock).map_err(|_| {
+                in_schedule(
+                    Error::usage(format!("`{text}` is no time to begin at")).hint("write since = \"2026-01-01\""),
+                )
+            })?),
+        };
+        // A period that cannot be read is found now, and not when it is due.
+        Period::parse(&schedule.period, zone, &app.clock).map_err(in_schedule)?;
+        wait_ms(schedule)?;
+        let has_afterwards = hook || !schedule.afterwards.is_empty();
+        // `since` itself may be due.
+        let since_ms = since_ms.map(|period| period.from_ms - 1);
+        jobs.push((Job { name: name.clone(), calendar, since_ms, has_afterwards }, schedule.clone()));
+    }
+    jobs.retain(|(job, _)| only.is_empty() || only.contains(&job.name));
+    Ok(jobs)
+}
+
+fn wait_ms(schedule: &Schedule) -> Result<i64> {
+    let Some(text) = &schedule.wait else { return Ok(0) };
+    parse_duration(text).ok_or_else(|| {
+        Error::usage(format!("schedule `{}`: `{text}` is no duration to wait", schedule.name))
+            .hint("write an ISO 8601 duration without months: PT6H, P2D")
+    })
+}
+
+pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
+    let fixed;
+    let app = match &args.now {
+        None => app,
+        Some(text) => {
+            let now = parse_timestamp(text).and_then(DateTime::from_timestamp_millis);
+            let now = now.ok_or_else(|| {
+                Error::usage(format!("`{text}` is no time")).hint("write 2026-02-01T06:00Z or 2026-02-01")
+            })?;
+            fixed = App {
+                config: app.config.clone(),
+                clock: Clock::Fixed(now),
+                screen: app.screen,
+                runtime: app.runtime.clone(),
+                global: app.global.clone(),
+            };
+            &fixed
+        }
+    };
+    let found = jobs(app, &args.schedule, args.hook.is_some())?;
+    if found.is_empty() {
+        return Err(Error::usage("there is no schedule").hint("add a [[schedule]] to the configuration"));
+    }
+    let runs = app.open_lake()?.root().join(RUNS);
+    if args.dry_run {
+        let log = Log::read(&runs)?;
+        for (job, _) in &found {
+            for due_ms in job.due(&log, app.clock.now_ms()) {
+                app.screen.print(&format!("{} {}\n", instant(due_ms), job.name))?;
+            }
+        }
+        return Ok(0);
+    }
+    let mut log = Log::open(&runs)?;
+    let error = run_all(app, args, &found, &mut log);
+    // Also after trouble: what the metrics are for.
+    if let Some(path) = &args.metrics {
+        write_or_print(app, path, &metrics(&latest(&log)))?;
+    }
+    match error? {
+        None => Ok(0),
+        // It was told when it happened.
+        Some(error) => Ok(error.kind().exit_code()),
+    }
+}
+
+fn run_all(app: &App, args: &DueArgs, found: &[(Job, Schedule)], log: &mut Log) -> Result<Option<Error>> {
+    let jobs: Vec<Job> = found.iter().map(|(job, _)| job.clone()).collect();
+    let schedule_of = |job: &Job| found.iter().find(|(other, _)| other.name == job.name).map(|(_, schedule)| schedule);
+    run_due(
+        &jobs,
+        log,
+        &app.clock,
+        &mut |job, due_ms| match schedule_of(job) {
+            Some(schedule) => act(app, schedule, due_ms),
+            None => Err(Error::new(Kind::Internal, "a job has no schedule")),
+        },
+        &mut |job, summary| {
+            let json = serde_json::to_string_pretty(summary).unwrap_or_default() + "\n";
+            if let Some(schedule) = schedule_of(job) {
+                hook::program(&schedule.afterwards, &json)?;
+            }
+            match &args.hook {
+                Some(command) => hook::shell(command, &json),
+                None => Ok(()),
+            }
+        },
+        &mut |told| match told {
+            Told::Begins { job, due_ms } => app.screen.say(format!("{} of {}:", job.name, instant(due_ms))),
+            Told::Done { entry, .. } => app.screen.say(format!("done, entry {} of the run log", entry.sequence)),
+            Told::Waiting { reason, .. } => app.screen.say(format!("waiting: {reason}")),
+            Told::Failed { error, .. } | Told::AfterwardsFailed { error, .. } => app.screen.error(error),
+        },
+    )
+}
+
+/// Runs one schedule for the time at which it was due.
+fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
+    let catalog = super::catalog(app)?;
+    let selection = Selection {
+        ids: schedule.reports.clone(),
+        tier: schedule.tier,
+        controls: schedule.controls.clone(),
+        is_all: schedule.all,
+    };
+    let reports = selection.pick(&catalog)?;
+    let zone = zone(&schedule.time_zone)?;
+    let due = DateTime::from_timestamp_millis(due_ms)
+        .ok_or_else(|| Error::new(Kind::Internal, format!("{due_ms} is out of the calendar")))?;
+    let period = Period::parse(&schedule.period, zone, &Clock::Fixed(due))?;
+    let suppressions = match app.config.suppressions() {
+        Some(path) => Suppressions::read(path, &app.clock)?,
+        None => Suppressions::default(),
+    };
+    let batch = Batch {
+        period: Some((period.name(), period)),
+        zone,
+        has_zone: true,
+        params: schedule.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        suppressions,
+        with_xlsx: schedule.xlsx,
+        // A run that was cut short begins again.
+        is_replacing: true,
+        schedule: Some(schedule.name.clone()),
+    };
+    let prepared = batch.prepare(&reports)?;
+    let ground = Ground::open(app, None)?;
+    let limit_ms = due_ms.saturating_add(wait_ms(schedule)?);
+    if app.clock.now_ms() < limit_ms
+        && let Some(reason) = hole(app, &ground, &catalog, period, limit_ms)?
+    {
+        return Ok(Acted::Waiting(reason));
+    }
+    let dir = folder(&schedule.output.join(&schedule.name), &period, due_ms);
+    make_dir(&dir)?;
+    write_file(&dir.join(DUE), format!("{due_ms}\n").as_bytes())?;
+    let (summary, _) = into_folders(app, &ground, &batch, prepared, &dir)?;
+    app.screen.say(format!("in {}", dir.display()));
+    let failed: Vec<&str> = summary
+        .reports
+        .iter()
+        .filter(|report| report.state == State::Failed)
+        .map(|report| report.id.as_str())
+        .collect();
+    if !failed.is_empty() {
+        return Err(Error::new(Kind::Input, format!("cannot run {}", failed.join(", ")))
+            .hint("the next `report due` tries again"));
+    }
+    let value = serde_json::to_value(&summary)
+        .map_err(|error| Error::new(Kind::Internal, "cannot encode the summary").caused_by(error))?;
+    Ok(Acted::Done(value))
+}
+
+/// What the log does not cover of the period, in words.
+fn hole(app: &App, ground: &Ground, catalog: &Catalog, period: Period, limit_ms: i64) -> Result<Option<String>> {
+    let Some(any) = catalog.list().first() else { return Ok(None) };
+    let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
+    let facts = ground.facts(app, any, span)?;
+    if facts.coverage.is_whole() {
+        return Ok(None);
+    }
+    let missing = facts.coverage.missing_percent();
+    Ok(Some(format!(
+        "the log does not cover {missing} % of {}; run at {} at the latest",
+        period.name(),
+        instant(limit_ms)
+    )))
+}
+
+/// `<output>/<schedule>/<period>`; a second time due for one period gets a folder of its own.
+fn folder(base: &Path, period: &Period, due_ms: i64) -> PathBuf {
+    let plain = base.join(period.name());
+    let is_ours = std::fs::read_to_string(plain.join(DUE)).is_ok_and(|text| text.trim() == due_ms.to_string());
+    if is_ours || !plain.exists() {
+        return plain;
+    }
+    base.join(format!("{}-due-{}", period.name(), instant(due_ms).replace(':', "")))
+}
+
+fn instant(time_ms: i64) -> String {
+    DateTime::from_timestamp_millis(time_ms).map(|time| time.format("%Y-%m-%dT%H:%MZ").to_string()).unwrap_or_default()
+}
+
+/// The numbers of the last run of each schedule and report.
+fn latest(log: &Log) -> Vec<Metric> {
+    let mut found: Vec<Metric> = Vec::new();
+    for entry in log.entries() {
+        let Body::Done { summary, .. } = &entry.body else { continue };
+        let Ok(summary) = serde_json::from_value::<Summary>(summary.clone()) else { continue };
+        for metric in Metric::of(&summary) {
+            found.retain(|other| (&other.schedule, &other.report) != (&metric.schedule, &metric.report));
+            found.push(metric);
+        }
+    }
+    found.sort_by(|a, b| (&a.schedule, &a.report).cmp(&(&b.schedule, &b.report)));
+    found
+}

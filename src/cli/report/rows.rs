@@ -1,0 +1,164 @@
+//! The rows of one report, on the screen or in one file; the head of the run goes to stderr.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use futures::TryStreamExt;
+
+use super::super::App;
+use super::super::screen::count;
+use super::batch::{Batch, Ground};
+use crate::error::{Context, Error, Kind, Result};
+use crate::render::{self, Format, Parquet, Renderer, Workbook};
+use crate::report::{self, Judge, Params, Report, ReportSummary, State};
+
+/// How rows leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text(Format),
+    Parquet,
+    Xlsx,
+}
+
+impl Form {
+    /// What the suffix of a file's name means.
+    pub fn from_path(path: &Path) -> Option<Form> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "parquet" => Some(Form::Parquet),
+            "xlsx" => Some(Form::Xlsx),
+            _ => Format::from_path(path).map(Form::Text),
+        }
+    }
+}
+
+enum Sink {
+    Text(Renderer<Box<dyn Write + Send>>),
+    Parquet(Box<Parquet<Box<dyn Write + Send>>>),
+    Xlsx(Box<Workbook>, Box<dyn Write + Send>),
+}
+
+/// Runs a report and writes its rows.
+pub fn run(
+    app: &App,
+    ground: &Ground,
+    batch: &Batch,
+    (report, params): (&Report, Params),
+    (form, output): (Form, Option<&Path>),
+) -> Result<(ReportSummary, Vec<report::Finding>)> {
+    let begin = Instant::now();
+    let screen = &app.screen;
+    screen.say(format!("report {}: {}", report.id, report.title));
+    for (name, value) in params.iter() {
+        screen.say(format!("  {name} = {value}"));
+    }
+    let (sequence, hash) = ground.session.entry();
+    screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
+    let facts = ground.facts(app, report, batch.span(&params))?;
+    let coverage = &facts.coverage;
+    match coverage.is_whole() {
+        true => screen.say("  coverage 100 %"),
+        false => screen.say(format!(
+            "  coverage {:.1} %, {} longer than a day",
+            (100.0 - coverage.missing_percent()).max(0.0),
+            report::counted(coverage.gaps.len() as u64, "gap")
+        )),
+    }
+
+    let temporary = output.map(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        path.with_file_name(format!(".{name}.partial"))
+    });
+    // Devices and pipes are written as they are.
+    let temporary = temporary.filter(|_| output.is_some_and(|path| !path.exists() || path.is_file()));
+    let out: Box<dyn Write + Send> = match temporary.as_deref().or(output) {
+        None => Box::new(screen.stdout()),
+        Some(path) => {
+            let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
+            Box::new(BufWriter::new(file))
+        }
+    };
+    let width = if output.is_none() { screen.width() } else { None };
+    let is_terminal = output.is_none() && screen.is_terminal();
+    let options = render::Options { width, is_terminal, ..render::Options::default() };
+    let suppressions = batch.suppressions.of_report(&report.id);
+    let (runner, task) = (ground.session.clone(), report.clone());
+    let written = app.wait(async move {
+        let outcome = report::run(&task, &params, runner.context()).await?;
+        let schema = outcome.schema.clone();
+        let mut sink = match form {
+            Form::Text(format) => Sink::Text(Renderer::new(format, schema, options, out)),
+            Form::Parquet => Sink::Parquet(Box::new(Parquet::new(schema, out)?)),
+            Form::Xlsx => {
+                let mut book = Workbook::new()?;
+                book.add_sheet(&task.id, &schema)?;
+                Sink::Xlsx(Box::new(book), out)
+            }
+        };
+        let mut judge = Judge::new(&task, &suppressions);
+        let mut rows = outcome.rows;
+        while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
+            judge.look(&batch)?;
+            match &mut sink {
+                Sink::Text(sink) => sink.write(&batch)?,
+                Sink::Parquet(sink) => sink.write(&batch)?,
+                Sink::Xlsx(sink, _) => sink.write(&batch)?,
+            }
+        }
+        match sink {
+            Sink::Text(sink) => sink.finish()?,
+            Sink::Parquet(sink) => (*sink).finish()?,
+            Sink::Xlsx(book, out) => book.finish(out)?,
+        };
+        let idle = judge.used.iter().filter(|used| !**used).count() + suppressions.expired.len();
+        let tally = judge.tally.clone();
+        let summary = ReportSummary {
+            id: task.id.clone(),
+            title: task.title.clone(),
+            state: State::Done,
+            verdict: Some(judge.verdict(&facts.coverage)),
+            rows: tally.rows,
+            findings: tally.findings,
+            suppressed: tally.suppressed,
+            worst: tally.worst(),
+            by_severity: tally.by_severity,
+            coverage: Some(facts.coverage.share),
+            idle_suppressions: idle as u64,
+            ..ReportSummary::default()
+        };
+        Ok((summary, judge.named))
+    });
+    let (mut summary, named) = match (written, &temporary) {
+        (Ok(done), _) => done,
+        (Err(error), Some(path)) => {
+            // Nothing of a result that failed may be taken for one.
+            let _ = std::fs::remove_file(path);
+            return Err(error);
+        }
+        (Err(error), None) => return Err(error),
+    };
+    if let (Some(temporary), Some(path)) = (&temporary, output) {
+        let cannot = || format!("cannot write {}", path.display());
+        File::open(temporary).and_then(|file| file.sync_all()).context(Kind::Unavailable, cannot)?;
+        std::fs::rename(temporary, path).context(Kind::Unavailable, cannot)?;
+    }
+    summary.seconds = begin.elapsed().as_secs_f64();
+    let verdict = summary.verdict.map_or("", |verdict| verdict.name());
+    let suppressed =
+        if summary.suppressed > 0 { format!(", {} suppressed", summary.suppressed) } else { String::new() };
+    screen.say(format!("  {} rows: {verdict}{suppressed}", count(summary.rows)));
+    Ok((summary, named))
+}
+
+/// The form that was asked for, or the one of the file's suffix.
+pub fn form(format: Option<Format>, output: Option<&Path>) -> Result<Form> {
+    match (format, output) {
+        (Some(format), _) => Ok(Form::Text(format)),
+        (None, None) => Ok(Form::Text(Format::Table)),
+        (None, Some(path)) => Form::from_path(path).ok_or_else(|| {
+            Error::usage(format!("cannot tell a format from {}", path.display()))
+                .hint("use a suffix such as .csv, or say it with --format; a directory gets everything")
+        }),
+    }
+}

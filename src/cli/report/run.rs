@@ -1,0 +1,165 @@
+//! `auditlake report run`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::App;
+use super::batch::{Batch, Ground, into_folders, write_or_print};
+use super::hook;
+use super::rows;
+use crate::error::{Error, Result};
+use crate::render::Format;
+use crate::report::{
+    Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, make_dir, metrics, zone,
+};
+use crate::sql::AsOf;
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct RunArgs {
+    /// The reports' ids
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// All reports of a tier: 1 is asked in nearly every engagement
+    #[arg(long, value_name = "TIER")]
+    pub tier: Option<u8>,
+    /// All reports that back a control: 'SOC2 CC6.*', 'PCI 10.2.1.4'; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub controls: Vec<String>,
+    /// All reports
+    #[arg(long)]
+    pub all: bool,
+    /// The period: 2026-01, 2026-Q1, 2026-01-15..2026-02-15 (end excluded), last-month
+    #[arg(long)]
+    pub period: Option<String>,
+    /// The time zone of the period, and of reports that take one [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// A parameter; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(String, String)>,
+    /// How rows are written
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Write evidence into this directory, a folder a report; or rows to this file, whose suffix names the format
+    #[arg(short, long, value_name = "DIR|FILE")]
+    pub output: Option<PathBuf>,
+    /// See the lake as it was after this ledger entry, or at this time
+    #[arg(long, value_name = "SEQUENCE|TIME")]
+    pub as_of: Option<AsOf>,
+    /// Also write each result as XLSX
+    #[arg(long)]
+    pub xlsx: bool,
+    /// Write over folders that are there
+    #[arg(long)]
+    pub replace: bool,
+    /// Findings that are explained: a TOML file
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+    /// Exit with 1 for findings at or above this severity, with 4 when a detection could not be assessed
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<Severity>,
+    /// Write JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write SARIF to this file
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+    /// Write what the run did as JSON to this file; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    pub summary_json: Option<PathBuf>,
+    /// Write metrics for Prometheus' textfile collector to this file
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// A shell command that gets the run's JSON on stdin
+    #[arg(long, value_name = "CMD")]
+    pub hook: Option<String>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_string(), value.to_string()))
+}
+
+pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
+    let catalog = super::catalog(app)?;
+    let selection =
+        Selection { ids: args.ids.clone(), tier: args.tier, controls: args.controls.clone(), is_all: args.all };
+    let reports = selection.pick(&catalog)?;
+    let zone = zone(args.tz.as_deref().unwrap_or("UTC"))?;
+    let period = match &args.period {
+        Some(text) => Some((text.clone(), Period::parse(text, zone, &app.clock)?)),
+        None => None,
+    };
+    let suppressions = match args.suppressions.as_deref().or(app.config.suppressions()) {
+        Some(path) => Suppressions::read(path, &app.clock)?,
+        None => Suppressions::default(),
+    };
+    let batch = Batch {
+        period,
+        zone,
+        has_zone: args.tz.is_some(),
+        params: args.params.clone(),
+        suppressions,
+        with_xlsx: args.xlsx,
+        is_replacing: args.replace,
+        schedule: None,
+    };
+    let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
+    let (summary, named) = match (folder, reports.as_slice()) {
+        (Some(dir), _) => {
+            let prepared = batch.prepare(&reports)?;
+            let ground = Ground::open(app, args.as_of)?;
+            make_dir(dir)?;
+            let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
+            let page = match reports.as_slice() {
+                [report] => dir.join(&report.id).join("report.html"),
+                _ => dir.join("index.html"),
+            };
+            app.screen.say(format!("page: {}", page.display()));
+            (summary, named)
+        }
+        (None, [report]) => {
+            // Everything that can be wrong is found before the file is touched.
+            let form = rows::form(args.format, args.output.as_deref())?;
+            let params = batch.exactly(report)?;
+            let ground = Ground::open(app, args.as_of)?;
+            let output = (form, args.output.as_deref());
+            let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
+            let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
+            summary.findings = done.findings;
+            summary.reports.push(done);
+            (summary, BTreeMap::from([(report.id.clone(), found)]))
+        }
+        (None, _) => {
+            return Err(Error::usage(format!("{} reports cannot share one output", reports.len()))
+                .hint("name a directory with `-o DIR`: each gets a folder in it"));
+        }
+    };
+    tell(app, args, &summary, &named)?;
+    Ok(summary.exit_code(args.fail_on))
+}
+
+/// Whether an output is a directory: one that is there, or a name that no format claims.
+fn is_folder(path: &Path, format: Option<Format>) -> bool {
+    path.is_dir() || (!path.exists() && format.is_none() && rows::Form::from_path(path).is_none())
+}
+
+/// Everything that is written beside the results.
+fn tell(app: &App, args: &RunArgs, summary: &Summary, named: &BTreeMap<String, Vec<Finding>>) -> Result<()> {
+    if let Some(path) = &args.junit {
+        write_or_print(app, path, &summary.junit(named))?;
+    }
+    if let Some(path) = &args.sarif {
+        write_or_print(app, path, &summary.sarif(named)?)?;
+    }
+    if let Some(path) = &args.summary_json {
+        write_or_print(app, path, &summary.to_json()?)?;
+    }
+    if let Some(path) = &args.metrics {
+        write_or_print(app, path, &metrics(&Metric::of(summary)))?;
+    }
+    match &args.hook {
+        Some(command) => hook::shell(command, &summary.to_json()?),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,328 @@
+//! `report.html`: one file that opens anywhere, asks nobody, and prints.
+//!
+//! Log content is hostile. It reaches the page only through `html::text`; the policy in the head allows exactly one
+//! style and one script, by their hashes, and no request at all, so that what slipped through could still do nothing.
+
+mod html;
+mod index;
+mod rows;
+
+use std::fmt::Write as _;
+
+use chrono::DateTime;
+
+pub use html::escaped;
+pub use index::index;
+pub use rows::Page;
+
+use super::chart::{Chart, strip};
+use super::evidence::Evidence;
+use super::findings::Verdict;
+use super::header::Report;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// The page of one run.
+pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option<&Chart>) -> String {
+    let mut body = String::with_capacity(page.body.len() + (1 << 16));
+    head(report, evidence, &mut body);
+    facts(evidence, &mut body);
+    coverage(evidence, &mut body);
+    if let Some((chart, drawing)) = chart.and_then(|chart| Some((chart, chart.draw()?))) {
+        let _ = write!(body, "<section><h2>{}</h2>{drawing}</section>", escaped(&chart.heading()));
+    }
+    table(report, evidence, page, &mut body);
+    suppressions(evidence, &mut body);
+    controls(report, &mut body);
+    header(report, evidence, &mut body);
+    frame(&report.title, &body)
+}
+
+/// A whole page around `body`, whose text is escaped already.
+pub fn frame(title: &str, body: &str) -> String {
+    let policy = format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+        html::policy_hash(STYLE),
+        html::policy_hash(SCRIPT)
+    );
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n{body}\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
+        escaped(title)
+    )
+}
+
+fn head(report: &Report, evidence: &Evidence, out: &mut String) {
+    let tier = if report.tier > 0 { format!(" \u{b7} tier {}", report.tier) } else { String::new() };
+    let (class, word, detail) = verdict(evidence);
+    let _ = write!(
+        out,
+        "<header><p class=\"kicker\">{}{tier} \u{b7} {}</p><h1>{}</h1><p class=\"question\">{}</p>\
+         <div class=\"verdict {class}\"><strong>{}</strong><span>{}</span></div></header>",
+        report.kind,
+        escaped(&report.id),
+        escaped(&report.title),
+        escaped(&report.question),
+        escaped(&word),
+        escaped(&detail)
+    );
+}
+
+/// Class, headline and explanation of the verdict.
+pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
+    let tally = &evidence.tally;
+    let coverage = &evidence.facts.coverage;
+    let missing = coverage.missing_percent();
+    let hole = match coverage.is_whole() {
+        true => String::new(),
+        false => format!("the log does not cover {missing} % of the period"),
+    };
+    let suppressed = match tally.suppressed {
+        0 => String::new(),
+        count => format!("{count} suppressed"),
+    };
+    let join = |parts: &[&str]| {
+        let said: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+        said.join("; ")
+    };
+    match evidence.verdict {
+        Verdict::Findings => {
+            ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &suppressed, &hole]))
+        }
+        Verdict::None => {
+            ("none", "No finding".to_string(), join(&["the log covers the whole period", suppressed.as_str()]))
+        }
+        Verdict::NotAssessable => (
+            "open",
+            format!("No finding, but not assessable for {missing} %"),
+            join(&["events may be missing there, so this is no pass", suppressed.as_str()]),
+        ),
+        Verdict::Evidence => {
+            let class = if coverage.is_whole() { "evidence" } else { "open" };
+            (class, counted(tally.rows, "row"), join(&["listed as evidence, not judged", hole.as_str()]))
+        }
+    }
+}
+
+/// `1 finding`, `3,210 rows`.
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
+}
+
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// To the second, or finer where it is: `2026-01-05 09:12:03`.
+pub fn instant(time_ms: i64) -> String {
+    let format = match time_ms.rem_euclid(86_400_000) {
+        0 => "%Y-%m-%d",
+        _ if time_ms % 1000 == 0 => "%Y-%m-%d %H:%M:%S",
+        _ => "%Y-%m-%d %H:%M:%S%.3f",
+    };
+    DateTime::from_timestamp_millis(time_ms).map_or(format!("{time_ms} ms"), |time| time.format(format).to_string())
+}
+
+/// Nobody asks at which millisecond a report was run; `evidence.json` knows.
+fn whole_seconds(time_ms: i64) -> i64 {
+    time_ms - time_ms.rem_euclid(1000)
+}
+
+fn fact(name: &str, value: &str, small: &str, out: &mut String) {
+    let small = if small.is_empty() { String::new() } else { format!("<small>{}</small>", escaped(small)) };
+    let _ = write!(out, "<div><dt>{}</dt><dd>{}{small}</dd></div>", escaped(name), escaped(value));
+}
+
+fn facts(evidence: &Evidence, out: &mut String) {
+    let coverage = &evidence.facts.coverage;
+    out.push_str("<dl class=\"facts\">");
+    let (from, to) = (instant(coverage.from_ms), instant(coverage.to_ms));
+    let zone = &evidence.period.time_zone;
+    let small = match &evidence.period.text {
+        Some(text) => format!("{text}, {zone}; end excluded; shown in UTC"),
+        None => "end excluded; UTC".to_string(),
+    };
+    fact("Period", &format!("{from} \u{2013} {to}"), &small, out);
+    let share = match coverage.is_whole() {
+        true => "100 %".to_string(),
+        false => format!("{:.1} %", (100.0 - coverage.missing_percent()).max(0.0)),
+    };
+    let gaps = match coverage.gaps.len() {
+        0 => "no gap longer than a day".to_string(),
+        count => format!("{} longer than a day", counted(count as u64, "gap")),
+    };
+    fact("Coverage", &share, &gaps, out);
+    fact("Events in the period", &thousands(evidence.facts.events), "after removal of duplicates", out);
+    let ledger = &evidence.ledger;
+    let small = format!("of {} UTC", instant(whole_seconds(ledger.time_ms)));
+    fact("Ledger entry", &thousands(ledger.sequence), &small, out);
+    let small = format!("by {}, {}", evidence.run.user, evidence.run.program);
+    fact("Run", &format!("{} UTC", instant(whole_seconds(evidence.run.time_ms))), &small, out);
+    out.push_str("</dl>");
+}
+
+fn coverage(evidence: &Evidence, out: &mut String) {
+    let coverage = &evidence.facts.coverage;
+    if coverage.to_ms <= coverage.from_ms || coverage.is_whole() {
+        return;
+    }
+    let _ = write!(out, "<section><h2>What the log covers</h2><figure class=\"strip\">{}<figcaption>", strip(coverage));
+    let first = coverage.gaps.iter().take(5).map(|gap| {
+        let hours = (gap.end_ms - gap.start_ms) / 3_600_000;
+        format!("{} \u{2013} {} ({hours} h)", instant(gap.start_ms), instant(gap.end_ms))
+    });
+    let mut text = format!("No event: {}", first.collect::<Vec<_>>().join(", "));
+    if coverage.gaps.len() > 5 {
+        text.push_str(&format!(", and {} more", coverage.gaps.len() - 5));
+    }
+    let _ = write!(out, "{}</figcaption></figure></section>", escaped(&text));
+}
+
+fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
+    let title = if evidence.verdict == Verdict::Evidence { "Rows" } else { "Findings" };
+    let _ = write!(out, "<section><h2>{title}</h2>");
+    if page.rows == 0 {
+        out.push_str("<p class=\"note\">The result has no rows.</p></section>");
+        return;
+    }
+    out.push_str(
+        "<div class=\"tools\" hidden><input id=\"filter\" type=\"search\" placeholder=\"Filter rows\" \
+         aria-label=\"Filter rows\" autocomplete=\"off\" spellcheck=\"false\"><output id=\"shown\"></output></div>",
+    );
+    if page.shown < page.rows {
+        let _ = write!(
+            out,
+            "<p class=\"note\">The first {} of {} rows; all of them are in <code>result.csv</code>, \
+             <code>result.json</code> and <code>result.parquet</code>.</p>",
+            thousands(page.shown),
+            thousands(page.rows)
+        );
+    }
+    out.push_str("<div class=\"scroll\" tabindex=\"0\"><table class=\"result\"><thead><tr>");
+    for column in page.columns() {
+        let class = if column.is_number() { " class=\"n\"" } else { "" };
+        let name = escaped(&column.name);
+        let _ = write!(out, "<th scope=\"col\"{class}><button type=\"button\">{name}</button></th>");
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    out.push_str(&page.body);
+    out.push_str("</tbody></table></div>");
+    let cut = if page.has_cut_cells { " Long values are cut; the CSV has them whole." } else { "" };
+    let _ = write!(out, "<p class=\"note\">Order: {}. Times are UTC.{cut}</p></section>", escaped(&report.order));
+}
+
+fn suppressions(evidence: &Evidence, out: &mut String) {
+    let found = &evidence.suppressions;
+    if found.entries.is_empty() && found.expired.is_empty() {
+        return;
+    }
+    out.push_str("<section><h2>Suppressions</h2><div class=\"plain\"><table><tbody>");
+    let states = found.entries.iter().map(|entry| match found.unused.contains(&entry.finding) {
+        true => (entry, "met no finding"),
+        false => (entry, "in force"),
+    });
+    for (entry, state) in states.chain(found.expired.iter().map(|entry| (entry, "expired"))) {
+        let cells = [&entry.finding, &entry.reason, &entry.owner, &entry.expires].map(|text| escaped(text));
+        let _ = write!(
+            out,
+            "<tr><td>{state}</td><td class=\"m\">{}</td><td>{}</td><td>{}</td><td class=\"c\">until {}</td></tr>",
+            cells[0], cells[1], cells[2], cells[3]
+        );
+    }
+    out.push_str("</tbody></table></div></section>");
+}
+
+fn controls(report: &Report, out: &mut String) {
+    if report.controls.is_empty() {
+        return;
+    }
+    out.push_str("<section><h2>Controls</h2><div class=\"plain\"><table class=\"kv\"><tbody>");
+    for (framework, ids) in &report.controls {
+        let name = super::select::framework_title(framework);
+        let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(&ids.join(", ")));
+    }
+    out.push_str("</tbody></table></div></section>");
+}
+
+fn header(report: &Report, evidence: &Evidence, out: &mut String) {
+    out.push_str("<section><h2>How it was made</h2><div class=\"plain\"><table class=\"kv\"><tbody>");
+    let mut row = |name: &str, value: &str, class: &str| {
+        let _ = write!(out, "<tr><td>{}</td><td class=\"{class}\">{}</td></tr>", escaped(name), escaped(value));
+    };
+    for parameter in &evidence.parameters {
+        row(&format!("parameter {}", parameter.name), &parameter.value, "m");
+    }
+    if !report.severity.is_empty() {
+        row("severity", &report.severity, "");
+    }
+    let unnamed = &evidence.facts.unnamed;
+    let text = format!(
+        "{} without a nameable subject, {} without a nameable actor, {} without both; such subjects cannot be listed",
+        thousands(unnamed.subject),
+        thousands(unnamed.actor),
+        thousands(unnamed.neither)
+    );
+    row("events of the period", &text, "");
+    let log = evidence.facts.log_start_ms.zip(evidence.facts.log_end_ms);
+    let log = log.map_or("no event at all".to_string(), |(first, last)| {
+        format!("first event {}, last event {} UTC", instant(first), instant(last))
+    });
+    row("log", &log, "");
+    let ledger = &evidence.ledger;
+    let lines = format!(
+        "{} lines read = {} accepted + {} duplicate + {} rejected + {} blank, over the life of the lake",
+        thousands(ledger.read),
+        thousands(ledger.accepted),
+        thousands(ledger.duplicate),
+        thousands(ledger.rejected),
+        thousands(ledger.blank)
+    );
+    row("lines", &lines, "");
+    row("ledger entry", &format!("{} {}", ledger.sequence, ledger.sha256), "h m");
+    row("report", &format!("{}, sha256 {}", evidence.report.file, evidence.report.sha256), "h m");
+    row("result.json", &format!("sha256 {}", evidence.result_sha256), "h m");
+    for table in &evidence.tables {
+        let times = table.min_time_ms.zip(table.max_time_ms);
+        let times = times.map_or(String::new(), |(first, last)| format!(", {} to {}", instant(first), instant(last)));
+        let files = counted(table.files.len() as u64, "file");
+        row(&format!("table {}", table.name), &format!("{} in {files}{times}", counted(table.rows, "row")), "");
+    }
+    out.push_str("</tbody></table></div>");
+    out.push_str(
+        "<details><summary>Files of the lake that were there to be read</summary><div class=\"plain\"><table><tbody>",
+    );
+    for table in &evidence.tables {
+        for file in &table.files {
+            let name = escaped(&format!("{}/{}", table.name, file.path));
+            let _ =
+                write!(out, "<tr><td class=\"m h\">{name}</td><td class=\"h m\">{}</td></tr>", escaped(&file.sha256));
+        }
+    }
+    out.push_str("</tbody></table></div></details>");
+    let _ = write!(
+        out,
+        "<details><summary>The report as it ran: head and SQL</summary><pre>{}</pre></details>",
+        lines_of(&report.text)
+    );
+    out.push_str(
+        "</section><footer>Made by auditlake. <code>auditlake report verify</code> on this folder checks every file \
+         against <code>evidence.json</code> and runs the report again on the same ledger entry.</footer>",
+    );
+}
+
+/// Text of several lines.
+fn lines_of(text: &str) -> String {
+    text.lines().map(escaped).collect::<Vec<_>>().join("\n")
+}

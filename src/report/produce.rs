@@ -1,0 +1,222 @@
+//! One run of a report into one folder: rows in three forms, a page, and the evidence.
+//!
+//! ```text
+//! rows -> result.csv, .json, .parquet (.xlsx)
+//!      -> Judge (findings), Chart, the rows that the page and report.md show
+//! then report.html, report.md, and evidence.json over the hashes of them all
+//! ```
+//!
+//! Nothing here reads a clock: the stamp says when and by whom, so that the same entry gives the same bytes again.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures::TryStreamExt;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::chart::Chart;
+use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Stamp, Suppressed, Text, Value};
+use super::facts::Facts;
+use super::findings::{Finding, Judge};
+use super::folder::Draft;
+use super::header::Report;
+use super::markdown;
+use super::page::{self, Page};
+use super::params::Params;
+use super::run::run;
+use super::suppress::Suppressions;
+use crate::error::{Context, Kind, Result};
+use crate::render::{Format, Options, Parquet, Renderer, Workbook};
+use crate::sql::Session;
+
+/// Rows that `report.md` shows.
+const MARKDOWN_ROWS: usize = 1000;
+
+/// Everything that one run depends on.
+#[derive(Clone)]
+pub struct Order {
+    pub session: Arc<Session>,
+    pub report: Report,
+    pub params: Params,
+    pub asked: Asked,
+    pub facts: Arc<Facts>,
+    pub suppressions: Suppressions,
+    pub stamp: Stamp,
+    /// The lake's key for seals.
+    pub key: [u8; 32],
+}
+
+/// What a run left.
+#[derive(Debug, Clone)]
+pub struct Produced {
+    pub folder: PathBuf,
+    pub evidence: Evidence,
+    /// The first findings, for CI.
+    pub named: Vec<Finding>,
+}
+
+/// Runs a report into `parent/<id>`.
+pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
+    let report = &order.report;
+    let draft = Draft::begin(parent, &report.id, is_replacing)?;
+    let outcome = run(report, &order.params, order.session.context()).await?;
+    let conventions =
+        outcome.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
+    let conventions = conventions.collect();
+    let tables = evidence::tables(&order.session, &outcome.tables);
+
+    let mut judge = Judge::new(report, &order.suppressions);
+    let mut sinks = Sinks::new(&draft, order, &outcome.schema)?;
+    let mut rows = outcome.rows;
+    let cannot = || format!("cannot run report `{}`", report.id);
+    while let Some(batch) = rows.try_next().await.context(Kind::Input, cannot)? {
+        let marks = judge.look(&batch)?;
+        sinks.page.rows(&batch, &marks);
+        sinks.write(&batch)?;
+    }
+    let (page, chart, table) = sinks.finish(&draft)?;
+
+    let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);
+    let unused = unused.map(|(_, entry)| entry.finding.clone()).collect();
+    let result_sha256 = super::folder::hash_file(&draft.temporary().join("result.json"))?.0;
+    let evidence = Evidence {
+        format: Evidence::FORMAT,
+        catalogue: Evidence::CATALOGUE,
+        report: ReportText::of(report),
+        conventions,
+        parameters: order
+            .params
+            .iter()
+            .map(|(name, value)| Value { name: name.to_string(), value: value.to_string() })
+            .collect(),
+        period: order.asked.clone(),
+        verdict: judge.verdict(&order.facts.coverage),
+        tally: judge.tally.clone(),
+        result_sha256,
+        facts: (*order.facts).clone(),
+        ledger: Ledger::of(&order.session),
+        tables,
+        suppressions: Suppressed {
+            entries: order.suppressions.entries.clone(),
+            expired: order.suppressions.expired.clone(),
+            unused,
+        },
+        run: order.stamp.clone(),
+        files: Vec::new(),
+        seal: None,
+    };
+    draft.write("report.html", page::document(report, &evidence, &page, chart.as_ref()).as_bytes())?;
+    let text = markdown::document(report, &evidence, &table, MARKDOWN_ROWS as u64);
+    draft.write("report.md", text.as_bytes())?;
+    let (evidence, bytes) = Evidence { files: draft.hashes()?, ..evidence }.sealed(&order.key)?;
+    draft.write(evidence::FILE, &bytes)?;
+    let named = judge.named;
+    Ok(Produced { folder: draft.finish()?, evidence, named })
+}
+
+/// Everything that takes rows.
+struct Sinks {
+    texts: Vec<Renderer<BufWriter<File>>>,
+    parquet: Parquet<BufWriter<File>>,
+    xlsx: Option<Workbook>,
+    /// Rows that a sheet still has room for.
+    room: u64,
+    /// The first rows, for `report.md`.
+    first: Vec<RecordBatch>,
+    first_rows: usize,
+    chart: Option<Chart>,
+    page: Page,
+}
+
+impl Sinks {
+    fn new(draft: &Draft, order: &Order, schema: &SchemaRef) -> Result<Sinks> {
+        let file = |name: &str| draft.file(name).map(|file| BufWriter::with_capacity(1 << 16, file));
+        let text =
+            |format: Format, name: &str| Ok(Renderer::new(format, schema.clone(), Options::default(), file(name)?));
+        let xlsx = match order.stamp.with_xlsx {
+            true => {
+                let mut book = Workbook::new()?;
+                book.add_sheet(&order.report.id, schema)?;
+                Some(book)
+            }
+            false => None,
+        };
+        Ok(Sinks {
+            texts: vec![text(Format::Csv, "result.csv")?, text(Format::Json, "result.json")?],
+            parquet: Parquet::new(schema.clone(), file("result.parquet")?)?,
+            xlsx,
+            room: Workbook::MAX_ROWS,
+            first: vec![RecordBatch::new_empty(schema.clone())],
+            first_rows: 0,
+            chart: Chart::plan(&order.report, &order.params, &order.facts.coverage),
+            page: Page::new(&order.report),
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        for text in &mut self.texts {
+            text.write(batch)?;
+        }
+        self.parquet.write(batch)?;
+        // A sheet holds a million rows; the others stay in the CSV, and the page says how many there are.
+        let fits = batch.slice(0, self.room.min(batch.num_rows() as u64) as usize);
+        self.room -= fits.num_rows() as u64;
+        if let Some(book) = &mut self.xlsx {
+            book.write(&fits)?;
+        }
+        if self.first_rows < MARKDOWN_ROWS {
+            let shown = batch.slice(0, (MARKDOWN_ROWS - self.first_rows).min(batch.num_rows()));
+            self.first_rows += shown.num_rows();
+            self.first.push(shown);
+        }
+        if let Some(chart) = &mut self.chart {
+            chart.push(batch);
+        }
+        Ok(())
+    }
+
+    fn finish(self, draft: &Draft) -> Result<(Page, Option<Chart>, String)> {
+        for text in self.texts {
+            text.finish()?;
+        }
+        self.parquet.finish()?;
+        if let Some(book) = self.xlsx {
+            book.finish(BufWriter::new(draft.file("result.xlsx")?))?;
+        }
+        let mut table = Vec::new();
+        let mut markdown = Renderer::new(Format::Markdown, self.first[0].schema(), Options::default(), &mut table);
+        for batch in &self.first {
+            markdown.write(batch)?;
+        }
+        markdown.finish()?;
+        Ok((self.page, self.chart, String::from_utf8_lossy(&table).into_owned()))
+    }
+}
+
+/// One workbook over the results of a run, a sheet a report, made of the folders so that a report that failed half-way
+/// has no sheet.
+pub fn workbook(folders: &[PathBuf]) -> Result<Vec<u8>> {
+    let mut book = Workbook::new()?;
+    for folder in folders {
+        let path = folder.join("result.parquet");
+        let cannot = || format!("cannot read {}", path.display());
+        let file = File::open(&path).context(Kind::Unavailable, cannot)?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).context(Kind::Unavailable, cannot)?;
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        book.add_sheet(&name, reader.schema())?;
+        let mut room = Workbook::MAX_ROWS;
+        for batch in reader.build().context(Kind::Unavailable, cannot)? {
+            let batch = batch.context(Kind::Unavailable, cannot)?;
+            let fits = batch.slice(0, room.min(batch.num_rows() as u64) as usize);
+            room -= fits.num_rows() as u64;
+            book.write(&fits)?;
+        }
+    }
+    let mut bytes = Vec::new();
+    book.finish(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,298 @@
+//! What a run over one or more reports did, for programs: JSON, JUnit, SARIF and metrics.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::evidence::{Asked, Evidence, PROGRAM};
+use super::findings::{Finding, Severity, Verdict};
+use super::page;
+use crate::error::{Context, Kind, Result};
+
+/// One run of the program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Summary {
+    pub program: String,
+    pub time_ms: i64,
+    pub user: String,
+    /// The schedule that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    pub period: Asked,
+    pub ledger_sequence: u64,
+    pub ledger_sha256: String,
+    /// Where the folders are.
+    pub folder: String,
+    pub findings: u64,
+    pub reports: Vec<ReportSummary>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReportSummary {
+    pub id: String,
+    pub title: String,
+    pub state: State,
+    /// Why it did not run, or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    pub rows: u64,
+    pub findings: u64,
+    pub suppressed: u64,
+    pub by_severity: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst: Option<Severity>,
+    /// Of the period, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// Of `result.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_sha256: Option<String>,
+    pub seconds: f64,
+    /// Suppressions that met no finding or have expired.
+    pub idle_suppressions: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    #[default]
+    Done,
+    /// It needs a parameter that this run does not have.
+    Skipped,
+    Failed,
+}
+
+impl ReportSummary {
+    pub fn done(evidence: &Evidence, seconds: f64) -> ReportSummary {
+        let tally = &evidence.tally;
+        let idle = evidence.suppressions.unused.len() + evidence.suppressions.expired.len();
+        ReportSummary {
+            id: evidence.report.id.clone(),
+            title: evidence.report.title.clone(),
+            state: State::Done,
+            reason: None,
+            verdict: Some(evidence.verdict),
+            rows: tally.rows,
+            findings: tally.findings,
+            suppressed: tally.suppressed,
+            by_severity: tally.by_severity.clone(),
+            worst: tally.worst(),
+            coverage: Some(evidence.facts.coverage.share),
+            result_sha256: Some(evidence.result_sha256.clone()),
+            seconds,
+            idle_suppressions: idle as u64,
+        }
+    }
+
+    pub fn not_done(id: &str, title: &str, state: State, reason: String) -> ReportSummary {
+        ReportSummary {
+            id: id.to_string(),
+            title: title.to_string(),
+            state,
+            reason: Some(reason),
+            ..Default::default()
+        }
+    }
+}
+
+impl Summary {
+    pub fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self).context(Kind::Internal, || "cannot encode the summary")?;
+        Ok(text + "\n")
+    }
+
+    /// The exit code of the run: 3 when a report failed; with a limit, 1 for findings at or above it, else 4 when a
+    /// detection could not be assessed.
+    pub fn exit_code(&self, fail_on: Option<Severity>) -> u8 {
+        let has = |state: State| self.reports.iter().any(|report| report.state == state);
+        let is_open = || self.reports.iter().any(|report| report.verdict == Some(Verdict::NotAssessable));
+        match fail_on {
+            _ if has(State::Failed) => Kind::Input.exit_code(),
+            Some(limit) if self.reports.iter().any(|report| report.worst.is_some_and(|worst| worst >= limit)) => {
+                Kind::Finding.exit_code()
+            }
+            Some(_) if is_open() => Kind::Incomplete.exit_code(),
+            _ => 0,
+        }
+    }
+
+    /// JUnit: a suite a report, a case a finding; a report without findings is one case that passed.
+    pub fn junit(&self, named: &BTreeMap<String, Vec<Finding>>) -> String {
+        let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"auditlake\">\n".to_string();
+        for report in &self.reports {
+            let findings = named.get(&report.id).map_or(&[][..], Vec::as_slice);
+            let is_open = report.verdict == Some(Verdict::NotAssessable);
+            let is_failed = report.state == State::Failed;
+            let is_skipped = report.state == State::Skipped || is_open;
+            let _ = writeln!(
+                out,
+                "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
+                xml(&report.id),
+                findings.len().max(1),
+                findings.len(),
+                u8::from(is_failed),
+                u8::from(is_skipped),
+                report.seconds
+            );
+            for finding in findings {
+                let _ = writeln!(
+                    out,
+                    "    <testcase classname=\"{0}\" name=\"{1}\"><failure type=\"{2}\" message=\"{2}: {3}, row {4}\"/></testcase>",
+                    xml(&report.id),
+                    xml(&finding.key),
+                    finding.severity,
+                    xml(&report.title),
+                    finding.row
+                );
+            }
+            if findings.is_empty() {
+                let inside = match () {
+                    () if is_failed => {
+                        format!("<error message=\"{}\"/>", xml(report.reason.as_deref().unwrap_or_default()))
+                    }
+                    () if is_open => {
+                        "<skipped message=\"no finding, but not assessable: the log has gaps\"/>".to_string()
+                    }
+                    () if is_skipped => {
+                        format!("<skipped message=\"{}\"/>", xml(report.reason.as_deref().unwrap_or_default()))
+                    }
+                    () => String::new(),
+                };
+                let _ =
+                    writeln!(out, "    <testcase classname=\"{0}\" name=\"{0}\">{inside}</testcase>", xml(&report.id));
+            }
+            out.push_str("  </testsuite>\n");
+        }
+        out + "</testsuites>\n"
+    }
+
+    /// SARIF 2.1.0: a rule a report, a result a finding, with its key as fingerprint.
+    pub fn sarif(&self, named: &BTreeMap<String, Vec<Finding>>) -> Result<String> {
+        let rules: Vec<_> = self
+            .reports
+            .iter()
+            .map(|report| json!({ "id": report.id, "shortDescription": { "text": report.title } }))
+            .collect();
+        let mut results = Vec::new();
+        for (index, report) in self.reports.iter().enumerate() {
+            for finding in named.get(&report.id).map_or(&[][..], Vec::as_slice) {
+                let level = match finding.severity {
+                    Severity::Informational | Severity::Low => "note",
+                    Severity::Medium => "warning",
+                    Severity::High | Severity::Critical => "error",
+                };
+                results.push(json!({
+                    "ruleId": report.id,
+                    "ruleIndex": index,
+                    "level": level,
+                    "message": { "text": format!("{} ({}): {}", report.title, finding.severity, finding.key) },
+                    "partialFingerprints": { "findingKey/v1": finding.key },
+                    "locations": [{
+                        "physicalLocation": {
+                            "artifactLocation": { "uri": format!("{}/result.json", report.id) },
+                            "region": { "startLine": finding.row },
+                        },
+                    }],
+                }));
+            }
+        }
+        let is_whole = self.reports.iter().all(|report| report.state != State::Failed);
+        let text = serde_json::to_string_pretty(&json!({
+            "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+            "version": "2.1.0",
+            "runs": [{
+                "tool": { "driver": { "name": "auditlake", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+                "invocations": [{ "executionSuccessful": is_whole }],
+                "results": results,
+            }],
+        }));
+        Ok(text.context(Kind::Internal, || "cannot encode SARIF")? + "\n")
+    }
+}
+
+/// One report's numbers for a metrics textfile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    pub schedule: String,
+    pub report: String,
+    /// When a run was last done, whatever it found.
+    pub last_success_ms: i64,
+    pub by_severity: BTreeMap<String, u64>,
+    pub coverage: f64,
+    pub seconds: f64,
+}
+
+impl Metric {
+    /// Of the reports of a run that were done.
+    pub fn of(summary: &Summary) -> Vec<Metric> {
+        let done = summary.reports.iter().filter(|report| report.state == State::Done);
+        done.map(|report| Metric {
+            schedule: summary.schedule.clone().unwrap_or_default(),
+            report: report.id.clone(),
+            last_success_ms: summary.time_ms,
+            by_severity: report.by_severity.clone(),
+            coverage: report.coverage.unwrap_or_default(),
+            seconds: report.seconds,
+        })
+        .collect()
+    }
+}
+
+/// The text format of Prometheus, for the node exporter's textfile collector.
+pub fn metrics(metrics: &[Metric]) -> String {
+    let mut out = String::new();
+    let mut family = |name: &str, help: &str, line: &dyn Fn(&Metric, &str, &mut String)| {
+        let _ = writeln!(out, "# HELP auditlake_report_{name} {help}\n# TYPE auditlake_report_{name} gauge");
+        for metric in metrics {
+            let labels = format!("schedule=\"{}\",report=\"{}\"", label(&metric.schedule), label(&metric.report));
+            line(metric, &labels, &mut out);
+        }
+    };
+    family("last_success_timestamp_seconds", "When the report was last run to its end.", &|metric, labels, out| {
+        let seconds = metric.last_success_ms as f64 / 1000.0;
+        let _ = writeln!(out, "auditlake_report_last_success_timestamp_seconds{{{labels}}} {seconds}");
+    });
+    family("findings", "Findings of the last run that nobody explained.", &|metric, labels, out| {
+        for id in 1..=5 {
+            let name = Severity::from_id(Some(id)).name();
+            let count = metric.by_severity.get(name).copied().unwrap_or_default();
+            let _ = writeln!(out, "auditlake_report_findings{{{labels},severity=\"{name}\"}} {count}");
+        }
+    });
+    family("coverage_ratio", "Share of the last period that the log covers.", &|metric, labels, out| {
+        let _ = writeln!(out, "auditlake_report_coverage_ratio{{{labels}}} {}", metric.coverage);
+    });
+    family("duration_seconds", "How long the last run took.", &|metric, labels, out| {
+        let _ = writeln!(out, "auditlake_report_duration_seconds{{{labels}}} {:.3}", metric.seconds);
+    });
+    out
+}
+
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Text in an XML attribute: HTML's escapes are XML's, and control characters are shown, so that none is left.
+fn xml(text: &str) -> String {
+    page::escaped(text)
+}
+
+/// A summary for the index of a run that has not begun.
+pub fn begin(time_ms: i64, user: &str, period: Asked, ledger: (u64, &str), folder: &str) -> Summary {
+    Summary {
+        program: PROGRAM.to_string(),
+        time_ms,
+        user: user.to_string(),
+        schedule: None,
+        period,
+        ledger_sequence: ledger.0,
+        ledger_sha256: ledger.1.to_string(),
+        folder: folder.to_string(),
+        findings: 0,
+        reports: Vec::new(),
+    }
+}
