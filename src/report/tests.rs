@@ -305,7 +305,7 @@ async fn result_that_differs_from_the_head_is_an_error() {
     );
     assert_eq!(
         failure("-- a = \"string\"\n-- b = \"string\"\n", sql).await,
-        "Internal: report `own` is not what its head says: column `a` is Int64, not String"
+        "Internal: report `own` is not what its head says: column `a` is Int64, not string"
     );
 }
 
