@@ -331,7 +331,7 @@ mod tests {
         let config = load("[ingest]\nbatch_mib = 8\n").unwrap();
         assert_eq!(config.ingest().batch_bytes, 8 << 20);
         assert_eq!(config.ingest().batch_age, Duration::from_secs(10));
-        assert_eq!(config.ingest().source.chunk_bytes, 4 << 20);
+        assert_eq!(config.ingest().source.chunk_bytes, 8 << 20);
         let small = load("[ingest]\nbatch_mib = 0.5\n").unwrap().ingest();
         assert_eq!((small.batch_bytes, small.source.chunk_bytes), (512 << 10, 512 << 10));
     }

@@ -4,7 +4,7 @@
 //! each of them once and a number a row; redaction, statistics and the Parquet dictionary then cost by the distinct
 //! value. A column that turns out to be of another kind, identifiers say, becomes plain and stays so.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::mem;
 use std::sync::Arc;
 
@@ -121,14 +121,14 @@ impl Coded {
 
     fn number(&mut self, text: &[u8]) -> i32 {
         let Coded { bytes, offsets, places, hasher, .. } = self;
-        let hash = hasher.hash_one(text);
-        if let Some(&code) = places.find(hash, |&code| is_same(value(bytes, offsets, code), text)) {
+        let hashed = hash(hasher, text);
+        if let Some(&code) = places.find(hashed, |&code| is_same(value(bytes, offsets, code), text)) {
             return code;
         }
         let code = (offsets.len() - 1) as i32;
         bytes.extend_from_slice(text);
         offsets.push(i32::try_from(bytes.len()).expect("a batch is sealed long before 2^31 bytes"));
-        places.insert_unique(hash, code, |&code| hasher.hash_one(value(bytes, offsets, code)));
+        places.insert_unique(hashed, code, |&code| hash(hasher, value(bytes, offsets, code)));
         code
     }
 
@@ -147,10 +147,32 @@ impl Coded {
     }
 }
 
-/// Equality without a call to `memcmp` for most texts: short ones are known by their ends.
+/// Equality without a call to `memcmp` for most texts: short ones are known by their ends, longer ones by blocks of 16.
 #[inline]
 fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && ends(a) == ends(b) && (a.len() <= 16 || a == b)
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk::<16>(), b.first_chunk::<16>()) {
+        (Some(first), Some(other)) => {
+            first == other
+                && a.last_chunk::<16>() == b.last_chunk::<16>()
+                && match a.len() {
+                    ..=32 => true,
+                    33..=48 => a[16..32] == b[16..32],
+                    _ => a == b,
+                }
+        }
+        _ => ends(a) == ends(b),
+    }
+}
+
+/// Of the bytes alone, which `Hash` would put their number before.
+#[inline]
+fn hash(hasher: &DefaultHashBuilder, text: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(text);
+    hasher.finish()
 }
 
 #[inline]

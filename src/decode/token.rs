@@ -7,7 +7,7 @@
 pub(super) fn plain(line: &[u8]) -> Option<&str> {
     // Folding without an exit runs many bytes at a time.
     let control = line.iter().fold(false, |found, byte| found | (*byte < 0x20));
-    if control { None } else { std::str::from_utf8(line).ok() }
+    if control { None } else { simdutf8::basic::from_utf8(line).ok() }
 }
 
 /// Where the string that begins behind a quote ends, and whether it holds a backslash.

@@ -11,7 +11,7 @@ use super::work::{Worked, Worker};
 use super::{Options, stopped};
 use crate::error::Result;
 use crate::lake::{Head, Stream};
-use crate::source::{Chunk, Identity, Input, Mark, Outcome, Source};
+use crate::source::{Blocks, Chunk, Identity, Input, Mark, Outcome, Source};
 
 /// What comes out of the threads.
 #[derive(Debug)]
@@ -58,11 +58,12 @@ impl Feed {
         stop: Arc<AtomicBool>,
     ) -> Feed {
         let threads = options.threads.max(1);
-        let (task_sender, tasks) = mpsc::sync_channel::<(u64, Result<Task>)>(threads);
+        let (task_sender, tasks) = mpsc::sync_channel::<(u64, Result<Task>)>(1);
         let (sender, results) = channel::channel(threads * 2);
         let tasks = Arc::new(Mutex::new(tasks));
+        let blocks = Blocks::default();
         for _ in 0..threads {
-            let (tasks, sender, worker) = (tasks.clone(), sender.clone(), worker.clone());
+            let (tasks, sender, worker, blocks) = (tasks.clone(), sender.clone(), worker.clone(), blocks.clone());
             thread::spawn(move || {
                 let mut decoder = worker.decoder();
                 loop {
@@ -75,7 +76,9 @@ impl Feed {
                         Task::Begin { name, resumed } => Ok(Fed::Begin { name, resumed }),
                         Task::End(outcome) => Ok(Fed::End(outcome)),
                         Task::Chunk { chunk, raw_bytes } => {
-                            worker.work(&mut decoder, chunk, raw_bytes).map(|worked| Fed::Chunk(Box::new(worked)))
+                            let worked = worker.work(&mut decoder, &chunk, raw_bytes);
+                            blocks.give(chunk.bytes);
+                            worked.map(|worked| Fed::Chunk(Box::new(worked)))
                         }
                     });
                     if sender.blocking_send((number, fed)).is_err() {
@@ -86,7 +89,7 @@ impl Feed {
         }
         let options = options.source.clone();
         thread::spawn(move || {
-            let mut reader = Reader { tasks: task_sender, number: 0, raw_before: 0, streams, stop };
+            let mut reader = Reader { tasks: task_sender, blocks, number: 0, raw_before: 0, streams, stop };
             for input in &inputs {
                 match reader.read(input, &options) {
                     Ok(true) => {}
@@ -129,6 +132,7 @@ fn hex(bytes: &[u8]) -> String {
 
 struct Reader {
     tasks: mpsc::SyncSender<(u64, Result<Task>)>,
+    blocks: Blocks,
     number: u64,
     raw_before: u64,
     streams: Vec<Stream>,
@@ -139,6 +143,7 @@ impl Reader {
     /// Reads one source to its end; false when nobody listens any more or we were told to stop.
     fn read(&mut self, input: &Input, options: &crate::source::Options) -> Result<bool> {
         let mut source = Source::open(input, options.clone())?;
+        source.read_into(self.blocks.clone());
         let name: Arc<str> = source.name().into();
         let resumed = self.resume(input, &mut source)?;
         if !self.send(Ok(Task::Begin { name, resumed: resumed.clone() })) {

@@ -44,7 +44,7 @@ impl Worker {
         Decoder::new(self.ocsf.clone(), decode::Options { is_coded: true, ..decode::Options::default() })
     }
 
-    pub fn work(&self, decoder: &mut Decoder, chunk: Chunk, raw_bytes: u64) -> Result<Worked> {
+    pub fn work(&self, decoder: &mut Decoder, chunk: &Chunk, raw_bytes: u64) -> Result<Worked> {
         let mut redacted = Counts::default();
         let mut rejects = Vec::new();
         for line in &chunk.lines {

@@ -9,21 +9,23 @@ pub fn width(max: u32) -> u8 {
 }
 
 /// Appends `values`, each of `width` bits.
+///
+/// Looks at eight values at a time, since packing comes in eights: a run that is worth one fills such a group.
 pub fn encode(values: &[u32], width: u8, out: &mut Vec<u8>) {
     let mut at = 0;
-    // Where the values begin that wait to be packed.
+    // Where the values begin that wait to be packed, whole groups of them.
     let mut waiting = 0;
-    while at < values.len() {
-        let value = values[at];
-        let length = values[at..].iter().take_while(|&&other| other == value).count();
-        // Packing comes in eights, so a run may have to lend its first values to the group before it.
-        let lent = (at - waiting).next_multiple_of(8) - (at - waiting);
-        if length >= lent + 8 {
-            pack(&values[waiting..at + lent], width, out);
-            run(value, length - lent, width, out);
-            waiting = at + length;
+    while let Some(group) = values[at..].first_chunk::<8>() {
+        let value = group[0];
+        if group.iter().fold(0, |differs, other| differs | (other ^ value)) != 0 {
+            at += 8;
+            continue;
         }
+        let length = 8 + values[at + 8..].iter().take_while(|&&other| other == value).count();
+        pack(&values[waiting..at], width, out);
+        run(value, length, width, out);
         at += length;
+        waiting = at;
     }
     pack(&values[waiting..], width, out);
 }
@@ -41,17 +43,20 @@ fn pack(values: &[u32], width: u8, out: &mut Vec<u8>) {
     }
     varint((values.len().div_ceil(8) as u64) << 1 | 1, out);
     let width = usize::from(width);
+    out.reserve(values.len().div_ceil(8) * width);
     for group in values.chunks(8) {
-        // Eight values of at most 32 bits.
-        let (mut bits, mut filled, end) = (0_u64, 0, out.len() + width);
-        for value in group {
-            bits |= u64::from(*value) << filled;
-            filled += width;
-            while filled >= 8 {
-                out.push(bits as u8);
-                bits >>= 8;
-                filled -= 8;
+        let end = out.len() + width;
+        // Four values of at most 32 bits at a time; the bits left over are those of the next four.
+        let (mut bits, mut filled) = (0_u128, 0);
+        for half in group.chunks(4) {
+            for value in half {
+                bits |= u128::from(*value) << filled;
+                filled += width;
             }
+            let whole = filled / 8;
+            out.extend_from_slice(&bits.to_le_bytes()[..whole]);
+            bits = if whole < 16 { bits >> (whole * 8) } else { 0 };
+            filled %= 8;
         }
         if filled > 0 {
             out.push(bits as u8);

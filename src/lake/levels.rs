@@ -34,9 +34,14 @@ impl Levels {
         }
         let mut at = 0;
         for array in arrays {
-            for (row, level) in rows[at..at + array.len()].iter_mut().enumerate() {
-                if *level == self.depth && array.is_valid(row) {
-                    *level = depth;
+            let piece = &mut rows[at..at + array.len()];
+            match array.nulls() {
+                None => piece.iter_mut().for_each(|level| *level += u8::from(*level == self.depth)),
+                Some(nulls) => {
+                    let is_there = nulls.inner().iter();
+                    piece.iter_mut().zip(is_there).for_each(|(level, is_there)| {
+                        *level += u8::from(is_there & (*level == self.depth));
+                    });
                 }
             }
             at += array.len();

@@ -74,7 +74,7 @@ impl<'a> Numbered<&'a str> {
             let Piece::Coded { codes, values } = piece else { continue };
             // A piece may be a part of what was decoded together: only values that it has count.
             let mut known = vec![NEW; values.len()];
-            for code in codes.iter().flatten() {
+            let mut number = |code: i32| {
                 let number = &mut known[code as usize];
                 if *number == NEW {
                     let value = values.value(code as usize);
@@ -84,7 +84,11 @@ impl<'a> Numbered<&'a str> {
                         (numbered.values.len() - 1) as u32
                     });
                 }
-                numbered.codes.push(*number);
+                *number
+            };
+            match codes.null_count() {
+                0 => numbered.codes.extend(codes.values().iter().map(|code| number(*code))),
+                _ => numbered.codes.extend(codes.iter().flatten().map(number)),
             }
             if bytes > DICTIONARY_BYTES {
                 return None;

@@ -14,6 +14,9 @@ use super::zstd::Zstd;
 /// Read at once from a compressed source; also how far the decoder reads ahead.
 const RAW_BYTES: usize = 128 << 10;
 
+/// Decompressed at once: more would be cleared for nothing when the decoder stops before.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// Whatever gives less than this is no bomb: short runs of one event compress very well.
 const HARMLESS_BYTES: u64 = 64 << 20;
 
@@ -85,8 +88,8 @@ impl Inflate {
         matches!(self.codec, Some(Codec::Plain))
     }
 
-    /// Fills a part of `out`, which is not empty; 0 is the end, or [`Inflate::is_idle`].
-    pub fn read(&mut self, out: &mut [u8]) -> Result<usize, Damage> {
+    /// Appends at most `room` bytes to `out`, at least one; 0 is the end, or [`Inflate::is_idle`].
+    pub fn read(&mut self, out: &mut Vec<u8>, room: usize) -> Result<usize, Damage> {
         if let Some(damage) = self.damage.clone() {
             return Err(damage);
         }
@@ -94,11 +97,13 @@ impl Inflate {
             Some(codec) => codec,
             none => none.insert(Codec::of(&mut self.raw)?),
         };
+        let have = out.len();
         let (count, damage) = match codec {
-            Codec::Plain => return self.raw.read(out),
-            Codec::Gzip(gzip) => gzip.read(&mut self.raw, out),
-            Codec::Zstd(zstd) => zstd.read(&mut self.raw, out),
+            Codec::Plain => return self.raw.read(out, room),
+            Codec::Gzip(gzip) => gzip.read(&mut self.raw, cleared(out, room)),
+            Codec::Zstd(zstd) => zstd.read(&mut self.raw, cleared(out, room)),
         };
+        out.truncate(have + count);
         self.produced += count as u64;
         self.damage = damage.or_else(|| self.bomb());
         match &self.damage {
@@ -119,6 +124,13 @@ impl Inflate {
         };
         Some(Damage { reason: "bomb", detail, is_behind: false })
     }
+}
+
+/// Room behind the end of `out`, as the decoders want it.
+fn cleared(out: &mut Vec<u8>, room: usize) -> &mut [u8] {
+    let have = out.len();
+    out.resize(have + room.min(PIECE_BYTES), 0);
+    &mut out[have..]
 }
 
 impl Codec {
@@ -163,11 +175,9 @@ impl Raw {
             }
             self.buffer.drain(..self.start);
             self.start = 0;
-            let kept = self.buffer.len();
             let mut buffer = mem::take(&mut self.buffer);
-            buffer.resize(kept + RAW_BYTES, 0);
-            let count = self.fetch(&mut buffer[kept..], false);
-            buffer.truncate(kept + *count.as_ref().unwrap_or(&0));
+            buffer.reserve(RAW_BYTES);
+            let count = self.fetch(&mut buffer, RAW_BYTES, false);
             self.buffer = buffer;
             count?;
         }
@@ -183,43 +193,47 @@ impl Raw {
         Ok(byte)
     }
 
-    fn read(&mut self, out: &mut [u8]) -> Result<usize, Damage> {
+    fn read(&mut self, out: &mut Vec<u8>, room: usize) -> Result<usize, Damage> {
         let here = self.here();
         if !here.is_empty() {
-            let count = here.len().min(out.len());
-            out[..count].copy_from_slice(&here[..count]);
+            let count = here.len().min(room);
+            out.extend_from_slice(&here[..count]);
             self.consume(count);
             return Ok(count);
         }
-        self.fetch(out, true)
+        self.fetch(out, room, true)
     }
 
-    /// Asks the reader; 0 is its end, or with `yields` that it is idle.
-    fn fetch(&mut self, out: &mut [u8], yields: bool) -> Result<usize, Damage> {
+    /// Appends at most `room` bytes of the reader's; 0 is its end, or with `yields` that it is idle.
+    ///
+    /// Bytes are read behind the vector's end, where a file puts them without anybody having cleared the place before.
+    fn fetch(&mut self, out: &mut Vec<u8>, room: usize, yields: bool) -> Result<usize, Damage> {
         self.is_idle = false;
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        let have = out.len();
         while !self.is_ended {
-            match self.reader.read(out) {
-                Ok(count) => {
-                    self.total += count as u64;
-                    self.is_ended = count == 0;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            let read = (&mut self.reader).take(room as u64).read_to_end(out);
+            let count = out.len() - have;
+            self.total += count as u64;
+            match read {
+                Ok(_) => self.is_ended = count < room,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.is_idle = yields;
-                    if yields {
-                        return Ok(0);
+                    self.is_idle = yields && count == 0;
+                    if count == 0 && !yields {
+                        continue;
                     }
                 }
                 Err(error) => {
                     let failure = Damage { reason: "unreadable", detail: error.to_string(), is_behind: false };
                     self.failure = Some(failure.clone());
-                    return Err(failure);
+                    if count == 0 {
+                        return Err(failure);
+                    }
                 }
             }
+            return Ok(count);
         }
         Ok(0)
     }

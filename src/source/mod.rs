@@ -11,6 +11,7 @@
 //! that is allowed, whatever the input. All of it is synchronous: a source runs on a thread of its own.
 
 mod api;
+mod blocks;
 mod fault;
 mod gzip;
 mod inflate;
@@ -32,6 +33,7 @@ pub use api::{
     Budget, Client, Endpoint, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder, Recording, Refusal,
     Taped,
 };
+pub use blocks::Blocks;
 pub use fault::Fault;
 pub use input::{Input, expand};
 pub use reader::Source;
@@ -51,7 +53,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { chunk_bytes: 4 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
+        // Measured: what a chunk costs besides its lines (columns that begin anew, dictionaries that learn the same texts
+        // again) makes chunks of 4 MiB a tenth dearer than these; 32 MiB are no better.
+        Options { chunk_bytes: 16 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
+use super::blocks::Blocks;
 use super::fault::Passing;
 use super::inflate::{Damage, Inflate};
 use super::lines::{Items, leading_zeros};
@@ -28,6 +29,7 @@ pub struct Source {
     size: Option<u64>,
     pub(super) options: Options,
     pub(super) inflate: Inflate,
+    blocks: Blocks,
     /// Read and not handed out; the first byte is at `base` of the stream.
     pub(super) buffer: Vec<u8>,
     pub(super) base: u64,
@@ -79,6 +81,7 @@ impl Source {
             size,
             inflate: Inflate::new(reader, &options),
             options,
+            blocks: Blocks::default(),
             buffer: Vec::new(),
             base: 0,
             hasher: blake3::Hasher::new(),
@@ -90,6 +93,11 @@ impl Source {
             is_finished: false,
             outcome: Outcome::Complete,
         }
+    }
+
+    /// Reads into these blocks, which whoever is done with a chunk gives back.
+    pub fn read_into(&mut self, blocks: Blocks) {
+        self.blocks = blocks;
     }
 
     /// The path as it was given, `-` for standard input.
@@ -201,12 +209,11 @@ impl Source {
             return;
         }
         self.buffer.reserve(target - have + SPARE_BYTES);
-        self.buffer.resize(target, 0);
         while have < target {
-            match self.inflate.read(&mut self.buffer[have..]) {
+            match self.inflate.read(&mut self.buffer, target - have) {
                 // Whole lines do not wait for others that may come in an hour.
                 Ok(0) if self.inflate.is_idle() => {
-                    if memchr(b'\n', &self.buffer[..have]).is_some() {
+                    if memchr(b'\n', &self.buffer).is_some() {
                         break;
                     }
                 }
@@ -222,14 +229,13 @@ impl Source {
                 }
             }
         }
-        self.buffer.truncate(have);
     }
 
     /// Takes the first `cut` bytes of the buffer, with the lines found in them.
     pub(super) fn hand_out(&mut self, cut: usize, items: Items) -> Chunk {
         // Room for the next chunk at once, so that it need not move when it is read.
         let room = self.options.chunk_bytes.max(self.buffer.len() - cut);
-        let mut rest = Vec::with_capacity(room + SPARE_BYTES);
+        let mut rest = self.blocks.take(room + SPARE_BYTES);
         rest.extend_from_slice(&self.buffer[cut..]);
         let mut bytes = mem::replace(&mut self.buffer, rest);
         bytes.truncate(cut);
