@@ -306,3 +306,36 @@ fn a_parameter_is_a_value_and_never_sql() {
     ]);
     assert!(!text.contains("error: "), "{text}");
 }
+
+/// A terminal, or a program that reads a pipe, once got a workbook's bytes.
+#[test]
+fn a_format_of_bytes_goes_to_a_file_only() {
+    let env = Env::with_events(3_000);
+    let run =
+        |args: &[&str]| env.run([&["report", "run", "auth-outcome-summary", "--period", "2026-01"], args].concat());
+    for format in ["parquet", "arrow", "xlsx"] {
+        let text = run(&["--format", format]);
+        assert_eq!(
+            text,
+            format!(
+                "------- stderr -------\nerror: {format} is written to a file only\n\
+                 hint: name one: `-o result.{format}`, or `\\g result.{format}` in the shell\n[exit status: 2]\n"
+            )
+        );
+        let file = format!("rows.{format}");
+        assert!(!run(&["-o", &file]).contains("exit status"));
+        assert!(!run(&["--format", format, "-o", "plain"]).contains("exit status"));
+        let read = |name: &str| fs::read(env.path(name)).unwrap();
+        assert!(read(&file) == read("plain"), "{format}: the suffix and the name mean two things");
+    }
+    // The same files as in a folder of evidence.
+    assert!(!run(&["--xlsx", "-o", "out"]).contains("exit status"));
+    for format in ["parquet", "xlsx"] {
+        let evidence = format!("out/auth-outcome-summary/result.{format}");
+        assert!(fs::read(env.path(&format!("rows.{format}"))).unwrap() == fs::read(env.path(&evidence)).unwrap());
+    }
+    let arrow = fs::File::open(env.path("rows.arrow")).unwrap();
+    let rows: usize =
+        arrow::ipc::reader::FileReader::try_new(arrow, None).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(rows, 31);
+}
