@@ -99,6 +99,62 @@ fn the_same_entry_gives_the_same_bytes_and_events_that_come_later_change_nothing
     harmed("two: brute-force-by-user/evidence.json is missing");
 }
 
+/// A run's index, workbook and manifest once knew nothing of a report that was run again.
+#[test]
+fn a_report_that_is_run_again_stays_one_of_its_run() {
+    let env = month();
+    let ids = ["brute-force-by-user", "auth-outcome-summary"];
+    run(&env, &[&ids[..], &["--period", "2026-01", "-o", "out"]].concat());
+    let old = json_of(&env, "out/summary.json");
+    let evidence = |id: &str| env.read(&format!("out/{id}/evidence.json"));
+    let (changed, stays) = (evidence(ids[0]), evidence(ids[1]));
+    let again = ["--period", "2026-01", "-o", "out", "--replace"];
+    let text = run(&env, &[&ids[..1], &["--param", "threshold=12"], &again[..]].concat());
+    assert!(!text.contains("exit status"), "{text}");
+    assert!(evidence(ids[0]) != changed && evidence(ids[1]) == stays);
+    let new = json_of(&env, "out/summary.json");
+    let report = |summary: &Value, at: usize| summary["reports"][at].clone();
+    assert_eq!(report(&new, 1), report(&old, 1));
+    assert_eq!((&report(&old, 0)["findings"], &report(&new, 0)["findings"]), (&json!(2), &json!(1)));
+    assert_eq!((new["reports"].as_array().unwrap().len(), &new["findings"]), (2, &json!(1)));
+    assert!(env.read("out/index.html").contains("<strong>1 finding</strong>"));
+    env.ok(["report", "verify", "out"]);
+    // Another one joins them.
+    run(&env, &["user-provisioning-log", "--period", "2026-01", "-o", "out"]);
+    let index = env.read("out/index.html");
+    assert!(ids.iter().chain(&["user-provisioning-log"]).all(|id| index.contains(&format!("{id}/report.html"))));
+    env.ok(["report", "verify", "out"]);
+
+    // What was changed gets no seal by it, unless it is what is run again.
+    let intact = env.read("out/auth-outcome-summary/evidence.json");
+    env.write("out/auth-outcome-summary/evidence.json", intact.replacen("unknown", "alice", 1));
+    let before = evidence(ids[0]);
+    let text = run(&env, &[&ids[..1], &again[..]].concat());
+    assert!(text.contains("auth-outcome-summary/evidence.json was changed"), "{text}");
+    assert!(text.contains("[exit status: 6]") && evidence(ids[0]) == before, "{text}");
+    assert!(!run(&env, &[&ids[1..], &again[..]].concat()).contains("exit status"));
+    env.ok(["report", "verify", "out"]);
+
+    // One index over two entries or two periods would say what is not so.
+    env.write("late.ndjson", lines(&crate::env::SMALL));
+    env.ok(["ingest", "late.ndjson"]);
+    assert_snapshot!(run(&env, &[&ids[..1], &again[..]].concat()), @r"
+    ------- stderr -------
+    ledger entry 2, sha256 [SHA256]
+    error: out holds a run over ledger entry 1, period 2026-01, UTC; this would be one over ledger entry 2, period 2026-01, UTC
+    hint: say `--as-of 1` and the same period, or name another directory
+    [exit status: 2]
+    ");
+    let text = run(&env, &[ids[0], "--period", "2026-02", "--as-of", "1", "-o", "out", "--replace"]);
+    assert!(text.contains("this would be one over ledger entry 1, period 2026-02, UTC"), "{text}");
+    assert!(!run(&env, &[&ids[..1], &again[..], &["--as-of", "1"]].concat()).contains("exit status"));
+    env.ok(["report", "verify", "out"]);
+    // All of its reports run again are a new run.
+    run(&env, &[&ids[..], &["user-provisioning-log"], &again[..]].concat());
+    assert_eq!(json_of(&env, "out/summary.json")["ledger_sequence"], 2);
+    env.ok(["report", "verify", "out"]);
+}
+
 #[test]
 fn evidence_holds_wherever_it_is_moved() {
     let env = month();
