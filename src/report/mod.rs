@@ -33,6 +33,7 @@ mod period;
 mod produce;
 mod run;
 mod select;
+mod smallest;
 mod summary;
 mod suppress;
 #[cfg(test)]
