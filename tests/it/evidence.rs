@@ -99,6 +99,58 @@ fn the_same_entry_gives_the_same_bytes_and_events_that_come_later_change_nothing
     harmed("two: brute-force-by-user/evidence.json is missing");
 }
 
+/// Beside the folders and in each of them: what a manifest names, and nothing else.
+#[test]
+fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
+    let env = month();
+    let ids = ["auth-outcome-summary", "brute-force-by-user", "user-provisioning-log"];
+    run(&env, &[&ids[..], &["--period", "2026-01", "-o", "out"]].concat());
+    let manifest = json_of(&env, "out/manifest.json");
+    let mut found: Vec<(String, u64, String)> = Vec::new();
+    for file in manifest["files"].as_array().unwrap() {
+        let text = |key: &str| file[key].as_str().unwrap().to_string();
+        found.push((text("name"), file["bytes"].as_u64().unwrap(), text("sha256")));
+    }
+    found.sort();
+    let mut expected: Vec<String> = ids.iter().map(|id| format!("{id}/evidence.json")).collect();
+    expected.extend(["index.html", "summary.json", "workbook.xlsx"].map(str::to_string));
+    let expected: Vec<(String, u64, String)> = expected
+        .into_iter()
+        .map(|name| {
+            let bytes = fs::read(env.path(&format!("out/{name}"))).unwrap();
+            (name, bytes.len() as u64, sha256(&bytes))
+        })
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(manifest["seal"].as_str().unwrap().len(), 64);
+    let verify = || env.run(["report", "verify", "out"]);
+    let intact = verify();
+    for id in ids {
+        assert!(intact.contains(&format!("out/{id}: 6 files, as ledger entry 1 gives it")), "{intact}");
+    }
+
+    // The last one is looked at like the first, and one that is wrong does not hide the others.
+    let forged = "out/user-provisioning-log/result.csv";
+    let csv = env.read(forged);
+    env.write(forged, csv.replacen("2026", "2025", 1));
+    let text = verify();
+    assert!(text.contains("out/user-provisioning-log: result.csv was changed"), "{text}");
+    assert!(text.contains("out/brute-force-by-user: 6 files") && text.contains("[exit status: 6]"), "{text}");
+    env.write(forged, csv);
+    assert!(!verify().contains("exit status"));
+
+    // Who corrects the hash in the manifest too does not have the lake's key.
+    let (index, list) = (env.read("out/index.html"), env.read("out/manifest.json"));
+    let lie = index.replace("findings", "finding");
+    assert_ne!(lie, index);
+    env.write("out/index.html", &lie);
+    env.write("out/manifest.json", list.replace(&sha256(index.as_bytes()), &sha256(lie.as_bytes())));
+    replace(&env.path("out/manifest.json"), &format!(": {},", index.len()), &format!(": {},", lie.len()));
+    let text = verify();
+    assert!(text.contains("out: manifest.json was changed: its seal is not of this content"), "{text}");
+    assert!(text.contains("[exit status: 6]") && !text.contains("index.html was changed"), "{text}");
+}
+
 /// A run's index, workbook and manifest once knew nothing of a report that was run again.
 #[test]
 fn a_report_that_is_run_again_stays_one_of_its_run() {
