@@ -85,7 +85,7 @@ summed as (
     max(time) filter (where time >= $from) as last_time,
     avg(case when is_complete then 1.0 when not is_complete then 0.0 end) filter (where time >= $from)
       as complete_share,
-    array_agg(event_uid order by event_uid) filter (where time >= $from and event_uid is not null) as uids
+    smallest(event_uid, 3) filter (where time >= $from) as uids
   from counted
   where number is not null
   group by number
@@ -106,7 +106,7 @@ select
   requirement, topic,
   coalesce(events, 0) as events, coalesce(actors, 0) as actors, coalesce(failures, 0) as failures,
   first_time, last_time, complete_share, status,
-  coalesce(array_slice(uids, 1, 3), make_array()) as example_event_uids,
+  coalesce(uids, make_array()) as example_event_uids,
   case
     when status = 'not_in_source' then 3
     when status = 'silent' or complete_share < 0.95 then 2

@@ -45,7 +45,17 @@ const QUESTIONS: [(&str, &str); 3] = [
     ),
 ];
 
-const REPORTS: [&str; 3] = ["auth-outcome-summary", "brute-force-by-user", "user-provisioning-log"];
+/// Those that find the hidden stories, and some that an auditor asks for first.
+const REPORTS: [&str; 8] = [
+    "auth-outcome-summary",
+    "brute-force-by-user",
+    "impossible-travel",
+    "leaver-residual-access",
+    "monthly-executive-summary",
+    "privileged-grants-log",
+    "sod-violations",
+    "user-provisioning-log",
+];
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let screen = &app.screen;
@@ -101,7 +111,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
          auditlake connect --for polars --lake {lake}      the lines for a notebook\n  \
          auditlake ingest FILE --lake DIR                  your own events"
     ));
-    screen.say(format!("\nOpen this page in a browser: {reports}/index.html"));
+    screen.say(format!("\nOpen this page in a browser: {reports}/index.html, and there the burst of failed logons"));
     Ok(0)
 }
 

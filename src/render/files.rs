@@ -7,13 +7,13 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::FileWriter;
 
-use super::FileBody;
 use super::names::with_unique_names;
 use super::parquet::Parquet;
 use super::xlsx::Workbook;
+use super::{FileBody, Options};
 use crate::error::{Context, Error, Kind, Result};
 
-/// The name of a workbook's sheet.
+/// The name of a workbook's sheet when the result has none.
 const SHEET: &str = "result";
 
 /// Bytes on their way from a writer that keeps its sink to the renderer.
@@ -113,12 +113,13 @@ impl FileBody for ArrowFile {
 /// A workbook of one sheet, written at the end.
 pub(super) struct Sheet {
     schema: SchemaRef,
+    name: String,
     book: Option<Workbook>,
 }
 
 impl Sheet {
-    pub(super) fn new(schema: SchemaRef) -> Sheet {
-        Sheet { schema, book: None }
+    pub(super) fn new(schema: SchemaRef, options: Options) -> Sheet {
+        Sheet { schema, name: options.title.unwrap_or_else(|| SHEET.to_string()), book: None }
     }
 
     fn take(&mut self) -> Result<Workbook> {
@@ -126,7 +127,7 @@ impl Sheet {
             return Ok(book);
         }
         let mut book = Workbook::new()?;
-        book.add_sheet(SHEET, &self.schema)?;
+        book.add_sheet(&self.name, &self.schema)?;
         Ok(book)
     }
 }

@@ -63,6 +63,8 @@ pub struct Options {
     pub neutralise_formulas: bool,
     /// Tables that are wider than `width` are printed in line format instead of being cut (`\x auto`).
     pub line_if_wide: bool,
+    /// The result's name, which a workbook shows on its sheet.
+    pub title: Option<String>,
 }
 
 impl Default for Options {
@@ -76,6 +78,7 @@ impl Default for Options {
             separator: None,
             neutralise_formulas: true,
             line_if_wide: false,
+            title: None,
         }
     }
 }
@@ -133,7 +136,7 @@ impl<W: Write> Renderer<W> {
             Format::List => text(Box::new(list::List::new(schema, options))),
             Format::Parquet => Form::File(Box::new(files::ParquetFile::new(&schema)), Vec::new()),
             Format::Arrow => Form::File(Box::new(files::ArrowFile::new(&schema)), Vec::new()),
-            Format::Xlsx => Form::File(Box::new(files::Sheet::new(schema)), Vec::new()),
+            Format::Xlsx => Form::File(Box::new(files::Sheet::new(schema, options)), Vec::new()),
         };
         Renderer { form, rows: 0, out }
     }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::facts::Coverage;
 use super::header::{Expectation, Report};
+use super::page::thousands;
 use super::suppress::Suppressions;
 use crate::error::{Error, Result};
 use crate::render::{Format, Options, Renderer};
@@ -203,10 +204,9 @@ impl Tally {
 
     /// `1 critical, 2 high`.
     pub fn in_words(&self) -> String {
-        let counts = Severity::ALL
-            .into_iter()
-            .rev()
-            .filter_map(|severity| self.by_severity.get(severity.name()).map(|count| format!("{count} {severity}")));
+        let counts = Severity::ALL.into_iter().rev().filter_map(|severity| {
+            self.by_severity.get(severity.name()).map(|count| format!("{} {severity}", thousands(*count)))
+        });
         counts.collect::<Vec<_>>().join(", ")
     }
 }

@@ -33,6 +33,7 @@ mod period;
 mod produce;
 mod run;
 mod select;
+mod smallest;
 mod summary;
 mod suppress;
 #[cfg(test)]
@@ -49,7 +50,7 @@ pub use facts::{Coverage, Facts, Span};
 pub use findings::{Finding, Judge, Severity, Verdict};
 pub use folder::{hash_file, make_dir, write_file};
 pub use header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
-pub use manifest::{check as check_manifest, write as write_manifest};
+pub use manifest::{check as check_manifest, is_run, kept, write as write_manifest};
 pub use page::{counted, index};
 pub use params::{Params, Value, parse_duration, parse_timestamp};
 pub use period::{Period, zone};

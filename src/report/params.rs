@@ -61,12 +61,21 @@ impl Params {
         }
         let filled = period.map_or(Vec::new(), |period| fill(report, period));
         if period.is_some() {
+            let month = report.parameters.iter().find(|parameter| parameter.ty == ParameterType::Month);
+            if let (true, Some(month)) = (filled.is_empty(), month) {
+                return Err(Error::usage(format!("report `{id}` is about one month, and the period is none"))
+                    .hint(format!("pass --period 2026-01, or --param {}=2026-01", month.name)));
+            }
             if filled.is_empty() {
                 return Err(Error::usage(format!("report `{id}` has no period"))
                     .hint("leave out --period, and see `report show` for what it takes"));
             }
             if let Some((name, _)) = given.iter().find(|(name, _)| filled.iter().any(|(other, _)| other == name)) {
-                let both = if matches!(name.as_str(), "from" | "to") { "`from` or `to`" } else { "`as_of`" };
+                let both = if matches!(name.as_str(), "from" | "to") {
+                    "`from` or `to`".to_string()
+                } else {
+                    format!("`{name}`")
+                };
                 return Err(Error::usage(format!("a period and {both} exclude each other")));
             }
         }
@@ -338,6 +347,75 @@ mod tests {
         let error = Params::new(catalog.get(report).unwrap(), &given, None).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Usage);
         format!("{} | {}", error.message(), error.hint_text().unwrap_or_default())
+    }
+
+    #[test]
+    fn one_of_some_parameters_is_enough_and_blank_text_is_none() {
+        let period = [("from", "2026-01-01"), ("to", "2026-02-01")];
+        let needs = "report `actor-timeline` needs one of subject, ip, session, entity | pass --param subject=...";
+        assert_eq!(error("actor-timeline", &period), needs);
+        assert_eq!(error("actor-timeline", &[period[0], period[1], ("ip", " "), ("entity", "")]), needs);
+        let catalog = Catalog::load(None).unwrap();
+        let report = catalog.get("actor-timeline").unwrap();
+        let given = |given: &[(&str, &str)]| -> Vec<(String, String)> {
+            period.iter().chain(given).map(|(name, text)| (name.to_string(), text.to_string())).collect()
+        };
+        for name in ["subject", "ip", "session", "entity"] {
+            let params = Params::new(report, &given(&[(name, "x")]), None).unwrap();
+            assert_eq!(params.get(name), Some(&Value::Text("x".to_string())));
+            assert_eq!(Params::missing(report, &given(&[(name, "x")]), None), None);
+        }
+        assert_eq!(Params::missing(report, &given(&[]), None), Some("subject"));
+    }
+
+    #[test]
+    fn a_month_and_a_period_that_is_one_mean_the_same() {
+        let catalog = Catalog::load(None).unwrap();
+        let report = catalog.get("monthly-executive-summary").unwrap();
+        let zone = |tz: &str| tz.parse::<chrono_tz::Tz>().unwrap();
+        let period = |text: &str, tz: &str| Period::parse(text, zone(tz), &crate::clock::Clock::Real).unwrap();
+        let given = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+            all.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+        };
+        let by_name = Params::new(report, &given(&[("month", "2026-01")]), None).unwrap();
+        let by_period = Params::new(report, &[], Some(period("2026-01", "UTC"))).unwrap();
+        assert_eq!(by_name, by_period);
+        assert_eq!(by_name.timestamp("from"), parse_timestamp("2026-01-01"));
+        assert_eq!(by_name.timestamp("to"), parse_timestamp("2026-02-01"));
+        assert_eq!(by_name.timestamp("previous_from"), parse_timestamp("2025-12-01"));
+        let berlin = Params::new(report, &given(&[("tz", "Europe/Berlin")]), Some(period("2026-07", "Europe/Berlin")));
+        assert_eq!(berlin.unwrap().timestamp("from"), parse_timestamp("2026-06-30T22:00:00Z"));
+        for wrong in ["2026-13", "2026-1", "2026", "January"] {
+            assert_eq!(
+                error("monthly-executive-summary", &[("month", wrong)]),
+                format!("parameter `month` has the type month, not `{wrong}` | write a month: 2026-01")
+            );
+        }
+        let refused = |given: &[(String, String)], text: &str| {
+            let error = Params::new(report, given, Some(period(text, "UTC"))).unwrap_err();
+            error.message().to_string()
+        };
+        assert_eq!(
+            refused(&[], "2026-Q1"),
+            "report `monthly-executive-summary` is about one month, and the period is none"
+        );
+        assert_eq!(refused(&given(&[("month", "2026-02")]), "2026-01"), "a period and `month` exclude each other");
+    }
+
+    #[test]
+    fn dates_are_days_of_the_calendar_and_written_in_one_way() {
+        let catalog = Catalog::load(None).unwrap();
+        let report = catalog.get("off-hours-admin-activity").unwrap();
+        let parameter = report.parameter("holidays").unwrap();
+        assert_eq!(
+            typed(parameter, "2026-12-25, 2026-12-26,").unwrap(),
+            Value::Strings(vec!["2026-12-25".to_string(), "2026-12-26".to_string()])
+        );
+        assert_eq!(typed(parameter, "").unwrap(), Value::Strings(Vec::new()));
+        for wrong in ["2026-02-29", "2026-12-25 2026-12-26", "25.12.2026", "2026-12-25T00:00:00Z"] {
+            let error = typed(parameter, wrong).unwrap_err();
+            assert_eq!(error.message(), format!("parameter `holidays` has the type list<date>, not `{wrong}`"));
+        }
     }
 
     #[test]

@@ -23,9 +23,9 @@ use datafusion::sql::sqlparser::ast::{
 use futures::{StreamExt, TryStreamExt};
 
 use super::header::{ColumnType, Report};
-use super::names;
 use super::params::Params;
 use super::views::{Input, Scope, Source, Step, VISIBLE, Views};
+use super::{names, smallest};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -165,6 +165,7 @@ fn namespace(ctx: &SessionContext) -> SessionContext {
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
     let own = SessionContext::new_with_state(state.with_config(config).with_catalog_list(catalogs).build());
     own.register_udf(names::function());
+    own.register_udaf(smallest::function());
     own
 }
 

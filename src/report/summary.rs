@@ -100,6 +100,19 @@ impl ReportSummary {
 }
 
 impl Summary {
+    /// This run with the reports of an earlier one over the same entry and period that it did not run.
+    pub fn joined(&self, earlier: Summary) -> Summary {
+        let mut reports = earlier.reports;
+        for report in &self.reports {
+            match reports.iter_mut().find(|known| known.id == report.id) {
+                Some(known) => *known = report.clone(),
+                None => reports.push(report.clone()),
+            }
+        }
+        let findings = reports.iter().map(|report| report.findings).sum();
+        Summary { schedule: self.schedule.clone().or(earlier.schedule), findings, reports, ..self.clone() }
+    }
+
     pub fn to_json(&self) -> Result<String> {
         let text = serde_json::to_string_pretty(self).context(Kind::Internal, || "cannot encode the summary")?;
         Ok(text + "\n")

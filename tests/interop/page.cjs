@@ -71,6 +71,15 @@ const sort = (page, name) => page.click(`table.result th button:text-is("${name}
   await narrow.page.screenshot({ path: path.join(out, "hostile-400-dark.png"), fullPage: true });
   const isWide = await narrow.page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
   assert.equal(isWide, false, "the page is wider than a telephone");
+  // Paper does not scroll: no column may stand beside the sheet.
+  await narrow.page.emulateMedia({ media: "print" });
+  await narrow.page.setViewportSize({ width: 1000, height: 700 });
+  const edges = await narrow.page.evaluate(() => {
+    const right = document.querySelector("main").getBoundingClientRect().right;
+    return Array.from(document.querySelectorAll("table.result th, table.result td"), (cell) => cell.getBoundingClientRect().right - right);
+  });
+  assert.ok(Math.max(...edges) <= 1, "a column is not on the paper");
+  await narrow.page.emulateMedia({ media: null });
   await narrow.page.pdf({ path: path.join(out, "hostile.pdf"), preferCSSPageSize: true, format: "A4" });
   assert.deepEqual(narrow.trouble, []);
 

@@ -99,6 +99,114 @@ fn the_same_entry_gives_the_same_bytes_and_events_that_come_later_change_nothing
     harmed("two: brute-force-by-user/evidence.json is missing");
 }
 
+/// Beside the folders and in each of them: what a manifest names, and nothing else.
+#[test]
+fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
+    let env = month();
+    let ids = ["auth-outcome-summary", "brute-force-by-user", "user-provisioning-log"];
+    run(&env, &[&ids[..], &["--period", "2026-01", "-o", "out"]].concat());
+    let manifest = json_of(&env, "out/manifest.json");
+    let mut found: Vec<(String, u64, String)> = Vec::new();
+    for file in manifest["files"].as_array().unwrap() {
+        let text = |key: &str| file[key].as_str().unwrap().to_string();
+        found.push((text("name"), file["bytes"].as_u64().unwrap(), text("sha256")));
+    }
+    found.sort();
+    let mut expected: Vec<String> = ids.iter().map(|id| format!("{id}/evidence.json")).collect();
+    expected.extend(["index.html", "summary.json", "workbook.xlsx"].map(str::to_string));
+    let expected: Vec<(String, u64, String)> = expected
+        .into_iter()
+        .map(|name| {
+            let bytes = fs::read(env.path(&format!("out/{name}"))).unwrap();
+            (name, bytes.len() as u64, sha256(&bytes))
+        })
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(manifest["seal"].as_str().unwrap().len(), 64);
+    let verify = || env.run(["report", "verify", "out"]);
+    let intact = verify();
+    for id in ids {
+        assert!(intact.contains(&format!("out/{id}: 6 files, as ledger entry 1 gives it")), "{intact}");
+    }
+
+    // The last one is looked at like the first, and one that is wrong does not hide the others.
+    let forged = "out/user-provisioning-log/result.csv";
+    let csv = env.read(forged);
+    env.write(forged, csv.replacen("2026", "2025", 1));
+    let text = verify();
+    assert!(text.contains("out/user-provisioning-log: result.csv was changed"), "{text}");
+    assert!(text.contains("out/brute-force-by-user: 6 files") && text.contains("[exit status: 6]"), "{text}");
+    env.write(forged, csv);
+    assert!(!verify().contains("exit status"));
+
+    // Who corrects the hash in the manifest too does not have the lake's key.
+    let (index, list) = (env.read("out/index.html"), env.read("out/manifest.json"));
+    let lie = index.replace("findings", "finding");
+    assert_ne!(lie, index);
+    env.write("out/index.html", &lie);
+    env.write("out/manifest.json", list.replace(&sha256(index.as_bytes()), &sha256(lie.as_bytes())));
+    replace(&env.path("out/manifest.json"), &format!(": {},", index.len()), &format!(": {},", lie.len()));
+    let text = verify();
+    assert!(text.contains("out: manifest.json was changed: its seal is not of this content"), "{text}");
+    assert!(text.contains("[exit status: 6]") && !text.contains("index.html was changed"), "{text}");
+}
+
+/// A run's index, workbook and manifest once knew nothing of a report that was run again.
+#[test]
+fn a_report_that_is_run_again_stays_one_of_its_run() {
+    let env = month();
+    let ids = ["brute-force-by-user", "auth-outcome-summary"];
+    run(&env, &[&ids[..], &["--period", "2026-01", "-o", "out"]].concat());
+    let old = json_of(&env, "out/summary.json");
+    let evidence = |id: &str| env.read(&format!("out/{id}/evidence.json"));
+    let (changed, stays) = (evidence(ids[0]), evidence(ids[1]));
+    let again = ["--period", "2026-01", "-o", "out", "--replace"];
+    let text = run(&env, &[&ids[..1], &["--param", "threshold=12"], &again[..]].concat());
+    assert!(!text.contains("exit status"), "{text}");
+    assert!(evidence(ids[0]) != changed && evidence(ids[1]) == stays);
+    let new = json_of(&env, "out/summary.json");
+    let report = |summary: &Value, at: usize| summary["reports"][at].clone();
+    assert_eq!(report(&new, 1), report(&old, 1));
+    assert_eq!((&report(&old, 0)["findings"], &report(&new, 0)["findings"]), (&json!(2), &json!(1)));
+    assert_eq!((new["reports"].as_array().unwrap().len(), &new["findings"]), (2, &json!(1)));
+    assert!(env.read("out/index.html").contains("<strong>1 finding</strong>"));
+    env.ok(["report", "verify", "out"]);
+    // Another one joins them.
+    run(&env, &["user-provisioning-log", "--period", "2026-01", "-o", "out"]);
+    let index = env.read("out/index.html");
+    assert!(ids.iter().chain(&["user-provisioning-log"]).all(|id| index.contains(&format!("{id}/report.html"))));
+    env.ok(["report", "verify", "out"]);
+
+    // What was changed gets no seal by it, unless it is what is run again.
+    let intact = env.read("out/auth-outcome-summary/evidence.json");
+    env.write("out/auth-outcome-summary/evidence.json", intact.replacen("unknown", "alice", 1));
+    let before = evidence(ids[0]);
+    let text = run(&env, &[&ids[..1], &again[..]].concat());
+    assert!(text.contains("auth-outcome-summary/evidence.json was changed"), "{text}");
+    assert!(text.contains("[exit status: 6]") && evidence(ids[0]) == before, "{text}");
+    assert!(!run(&env, &[&ids[1..], &again[..]].concat()).contains("exit status"));
+    env.ok(["report", "verify", "out"]);
+
+    // One index over two entries or two periods would say what is not so.
+    env.write("late.ndjson", lines(&crate::env::SMALL));
+    env.ok(["ingest", "late.ndjson"]);
+    assert_snapshot!(run(&env, &[&ids[..1], &again[..]].concat()), @r"
+    ------- stderr -------
+    ledger entry 2, sha256 [SHA256]
+    error: out holds a run over ledger entry 1, period 2026-01, UTC; this would be one over ledger entry 2, period 2026-01, UTC
+    hint: say `--as-of 1` and the same period, or name another directory
+    [exit status: 2]
+    ");
+    let text = run(&env, &[ids[0], "--period", "2026-02", "--as-of", "1", "-o", "out", "--replace"]);
+    assert!(text.contains("this would be one over ledger entry 1, period 2026-02, UTC"), "{text}");
+    assert!(!run(&env, &[&ids[..1], &again[..], &["--as-of", "1"]].concat()).contains("exit status"));
+    env.ok(["report", "verify", "out"]);
+    // All of its reports run again are a new run.
+    run(&env, &[&ids[..], &["user-provisioning-log"], &again[..]].concat());
+    assert_eq!(json_of(&env, "out/summary.json")["ledger_sequence"], 2);
+    env.ok(["report", "verify", "out"]);
+}
+
 #[test]
 fn evidence_holds_wherever_it_is_moved() {
     let env = month();

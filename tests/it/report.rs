@@ -306,3 +306,78 @@ fn a_parameter_is_a_value_and_never_sql() {
     ]);
     assert!(!text.contains("error: "), "{text}");
 }
+
+/// A terminal, or a program that reads a pipe, once got a workbook's bytes.
+#[test]
+fn a_format_of_bytes_goes_to_a_file_only() {
+    let env = Env::with_events(3_000);
+    let run =
+        |args: &[&str]| env.run([&["report", "run", "auth-outcome-summary", "--period", "2026-01"], args].concat());
+    for format in ["parquet", "arrow", "xlsx"] {
+        let text = run(&["--format", format]);
+        assert_eq!(
+            text,
+            format!(
+                "------- stderr -------\nerror: {format} is written to a file only\n\
+                 hint: name one: `-o result.{format}`, or `\\g result.{format}` in the shell\n[exit status: 2]\n"
+            )
+        );
+        let file = format!("rows.{format}");
+        assert!(!run(&["-o", &file]).contains("exit status"));
+        assert!(!run(&["--format", format, "-o", "plain"]).contains("exit status"));
+        let read = |name: &str| fs::read(env.path(name)).unwrap();
+        assert!(read(&file) == read("plain"), "{format}: the suffix and the name mean two things");
+    }
+    // The same files as in a folder of evidence.
+    assert!(!run(&["--xlsx", "-o", "out"]).contains("exit status"));
+    for format in ["parquet", "xlsx"] {
+        let evidence = format!("out/auth-outcome-summary/result.{format}");
+        assert!(fs::read(env.path(&format!("rows.{format}"))).unwrap() == fs::read(env.path(&evidence)).unwrap());
+    }
+    let arrow = fs::File::open(env.path("rows.arrow")).unwrap();
+    let rows: usize =
+        arrow::ipc::reader::FileReader::try_new(arrow, None).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(rows, 31);
+}
+
+#[test]
+fn a_month_a_holiday_and_one_of_some_reach_the_rows() {
+    let env = Env::with_events(3_000);
+    let rows = |args: &[&str]| -> Vec<Value> {
+        serde_json::from_str(&env.ok([&["report", "run", "-q", "--format", "json"], args].concat())).unwrap()
+    };
+    let by_month = rows(&["monthly-executive-summary", "--param", "month=2026-01"]);
+    assert_eq!(by_month, rows(&["monthly-executive-summary", "--period", "2026-01"]));
+    let metric = |rows: &[Value], name: &str| rows.iter().find(|row| row["metric"] == name).unwrap().clone();
+    assert_eq!(metric(&by_month, "events_total")["value"].as_f64(), Some(3_000.0));
+    let february = rows(&["monthly-executive-summary", "--param", "month=2026-02"]);
+    assert_eq!(metric(&february, "events_total")["value"].as_f64(), Some(0.0));
+    assert_eq!(metric(&february, "events_total")["previous"].as_f64(), Some(3_000.0));
+
+    // 2026-01-14 is a Wednesday, on which somebody worked from 8 to 18.
+    let day = "2026-01-14";
+    let off_hours = |args: &[&str]| rows(&[&["off-hours-admin-activity", "--period", day], args].concat());
+    let reasons = |rows: &[Value]| -> Vec<String> {
+        let mut found: Vec<String> = rows.iter().map(|row| row["reason"].as_str().unwrap().to_string()).collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    let usual = off_hours(&[]);
+    assert!(!reasons(&usual).contains(&"holiday".to_string()));
+    assert_eq!(reasons(&off_hours(&["--param", "holidays=2026-01-13, 2026-01-14"])), ["holiday"]);
+    assert_eq!(off_hours(&["--param", "holidays=2026-01-13,2026-01-15"]), usual);
+
+    let timeline = ["report", "run", "actor-timeline", "--period", "2026-01"];
+    assert_snapshot!(env.run(timeline), @r"
+    ------- stderr -------
+    error: report `actor-timeline` needs one of subject, ip, session, entity
+    hint: pass --param subject=...
+    [exit status: 2]
+    ");
+    let address = env.rows("select src_endpoint.ip as ip, count(*) as n from authentication where src_endpoint.ip is not null group by 1 order by 2 desc, 1 limit 1");
+    let ip = format!("ip={}", address[0]["ip"].as_str().unwrap());
+    let found = rows(&["actor-timeline", "--period", "2026-01", "--param", &ip]);
+    assert!(found.len() as u64 >= address[0]["n"].as_u64().unwrap());
+    assert!(found.iter().all(|row| format!("ip={}", row["src_ip"].as_str().unwrap()) == ip));
+}

@@ -11,8 +11,8 @@ use super::super::App;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
-    Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
-    Suppressions, begin_summary, counted, index, produce, workbook, write_file, write_manifest,
+    self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
+    Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_file, write_manifest,
 };
 use crate::sql::{AsOf, Session};
 
@@ -33,6 +33,14 @@ pub struct Batch {
 pub enum Prepared {
     Ready(Box<Report>, Params),
     Skipped(Box<Report>, String),
+}
+
+impl Prepared {
+    fn report(&self) -> &Report {
+        match self {
+            Prepared::Ready(report, _) | Prepared::Skipped(report, _) => report,
+        }
+    }
 }
 
 /// A session over the lake, and the key that seals evidence.
@@ -132,7 +140,7 @@ pub fn into_folders(
     app.screen.say(format!("ledger entry {sequence}, sha256 {hash}"));
     let mut named = BTreeMap::new();
     let mut known: Vec<(Span, Arc<Facts>)> = Vec::new();
-    let mut folders: Vec<PathBuf> = Vec::new();
+    let kept = kept(ground, batch, &prepared, dir)?;
     for one in prepared {
         let (report, params) = match one {
             Prepared::Ready(report, params) => (report, params),
@@ -169,7 +177,6 @@ pub fn into_folders(
                 summary.findings += done.findings;
                 summary.reports.push(done);
                 named.insert(report.id.clone(), produced.named);
-                folders.push(produced.folder);
             }
             // Alone, a report that fails is an error; among others it must not keep them from running.
             Err(error) if !is_many => return Err(error),
@@ -180,15 +187,45 @@ pub fn into_folders(
             }
         }
     }
-    if is_many {
-        if !folders.is_empty() {
-            write_file(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
-        }
-        write_file(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
-        write_file(&dir.join("index.html"), index(&summary).as_bytes())?;
-        write_manifest(dir, &named.keys().cloned().collect::<Vec<_>>(), &ground.key)?;
+    if is_many || is_run(dir) {
+        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), &ground.key)?;
     }
     Ok((summary, named))
+}
+
+/// What a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
+fn beside(dir: &Path, summary: &Summary, key: &[u8; 32]) -> Result<()> {
+    let done = summary.reports.iter().filter(|report| report.state == State::Done);
+    let ids: Vec<String> = done.map(|report| report.id.clone()).collect();
+    if !ids.is_empty() {
+        let folders: Vec<PathBuf> = ids.iter().map(|id| dir.join(id)).collect();
+        write_file(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
+    }
+    write_file(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
+    write_file(&dir.join("index.html"), index(summary).as_bytes())?;
+    write_manifest(dir, &ids, key)
+}
+
+/// The run that `dir` holds already, if reports of it stay. All reports of a run see one entry and are of one period:
+/// what would make it two runs under one index is refused before anything is written.
+fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Result<Option<Summary>> {
+    // A schedule's directory is its own: a run that was cut short begins again, whatever the lake has seen since.
+    if batch.schedule.is_some() {
+        return Ok(None);
+    }
+    let ids: Vec<String> = prepared.iter().map(|one| one.report().id.clone()).collect();
+    let Some(kept) = report::kept(dir, &ids, &ground.key)? else { return Ok(None) };
+    let asked = batch.asked();
+    let period = |asked: &Asked| asked.text.clone().unwrap_or_else(|| "none".to_string());
+    let said =
+        |entry: u64, asked: &Asked| format!("ledger entry {entry}, period {}, {}", period(asked), asked.time_zone);
+    let (sequence, hash) = ground.session.entry();
+    if (kept.ledger_sequence, kept.ledger_sha256.as_str(), &kept.period) == (sequence, hash, &asked) {
+        return Ok(Some(kept));
+    }
+    let (there, here) = (said(kept.ledger_sequence, &kept.period), said(sequence, &asked));
+    Err(Error::usage(format!("{} holds a run over {there}; this would be one over {here}", dir.display()))
+        .hint(format!("say `--as-of {}` and the same period, or name another directory", kept.ledger_sequence)))
 }
 
 /// One line a report.

@@ -11,33 +11,8 @@ use super::super::App;
 use super::super::screen::count;
 use super::batch::{Batch, Ground};
 use crate::error::{Context, Error, Kind, Result};
-use crate::render::{self, Format, Parquet, Renderer, Workbook};
+use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
-
-/// How rows leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    Text(Format),
-    Parquet,
-    Xlsx,
-}
-
-impl Form {
-    /// What the suffix of a file's name means.
-    pub fn from_path(path: &Path) -> Option<Form> {
-        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "parquet" => Some(Form::Parquet),
-            "xlsx" => Some(Form::Xlsx),
-            _ => Format::from_path(path).map(Form::Text),
-        }
-    }
-}
-
-enum Sink {
-    Text(Renderer<Box<dyn Write + Send>>),
-    Parquet(Box<Parquet<Box<dyn Write + Send>>>),
-    Xlsx(Box<Workbook>, Box<dyn Write + Send>),
-}
 
 /// Runs a report and writes its rows.
 pub fn run(
@@ -45,7 +20,7 @@ pub fn run(
     ground: &Ground,
     batch: &Batch,
     (report, params): (&Report, Params),
-    (form, output): (Form, Option<&Path>),
+    (format, output): (Format, Option<&Path>),
 ) -> Result<(ReportSummary, Vec<report::Finding>)> {
     let begin = Instant::now();
     let screen = &app.screen;
@@ -81,36 +56,20 @@ pub fn run(
     };
     let width = if output.is_none() { screen.width() } else { None };
     let is_terminal = output.is_none() && screen.is_terminal();
-    let options = render::Options { width, is_terminal, ..render::Options::default() };
+    let title = Some(report.id.clone());
+    let options = render::Options { width, is_terminal, title, ..render::Options::default() };
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
         let outcome = report::run(&task, &params, runner.context()).await?;
-        let schema = outcome.schema.clone();
-        let mut sink = match form {
-            Form::Text(format) => Sink::Text(Renderer::new(format, schema, options, out)),
-            Form::Parquet => Sink::Parquet(Box::new(Parquet::new(schema, out)?)),
-            Form::Xlsx => {
-                let mut book = Workbook::new()?;
-                book.add_sheet(&task.id, &schema)?;
-                Sink::Xlsx(Box::new(book), out)
-            }
-        };
+        let mut sink = Renderer::new(format, outcome.schema.clone(), options, out);
         let mut judge = Judge::new(&task, &suppressions);
         let mut rows = outcome.rows;
         while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
             judge.look(&batch)?;
-            match &mut sink {
-                Sink::Text(sink) => sink.write(&batch)?,
-                Sink::Parquet(sink) => sink.write(&batch)?,
-                Sink::Xlsx(sink, _) => sink.write(&batch)?,
-            }
+            sink.write(&batch)?;
         }
-        match sink {
-            Sink::Text(sink) => sink.finish()?,
-            Sink::Parquet(sink) => (*sink).finish()?,
-            Sink::Xlsx(book, out) => book.finish(out)?,
-        };
+        sink.finish()?;
         let idle = judge.used.iter().filter(|used| !**used).count() + suppressions.expired.len();
         let tally = judge.tally.clone();
         let summary = ReportSummary {
@@ -151,12 +110,13 @@ pub fn run(
     Ok((summary, named))
 }
 
-/// The form that was asked for, or the one of the file's suffix.
-pub fn form(format: Option<Format>, output: Option<&Path>) -> Result<Form> {
+/// The format that was asked for, or the one of the file's suffix.
+pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
-        (Some(format), _) => Ok(Form::Text(format)),
-        (None, None) => Ok(Form::Text(Format::Table)),
-        (None, Some(path)) => Form::from_path(path).ok_or_else(|| {
+        (Some(format), Some(_)) => Ok(format),
+        (Some(format), None) => format.check_stdout().map(|()| format),
+        (None, None) => Ok(Format::Table),
+        (None, Some(path)) => Format::from_path(path).ok_or_else(|| {
             Error::usage(format!("cannot tell a format from {}", path.display()))
                 .hint("use a suffix such as .csv, or say it with --format; a directory gets everything")
         }),

@@ -120,10 +120,10 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         }
         (None, [report]) => {
             // Everything that can be wrong is found before the file is touched.
-            let form = rows::form(args.format, args.output.as_deref())?;
+            let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
             let ground = Ground::open(app, args.as_of)?;
-            let output = (form, args.output.as_deref());
+            let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
             summary.findings = done.findings;
@@ -141,7 +141,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.
 fn is_folder(path: &Path, format: Option<Format>) -> bool {
-    path.is_dir() || (!path.exists() && format.is_none() && rows::Form::from_path(path).is_none())
+    path.is_dir() || (!path.exists() && format.is_none() && Format::from_path(path).is_none())
 }
 
 /// Everything that is written beside the results.

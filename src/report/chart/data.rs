@@ -1,7 +1,7 @@
 //! Values of rows as a chart counts them, and the bins of a time axis.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;
 
@@ -107,8 +107,16 @@ pub fn weekday_and_hour(time_ms: i64, zone: Tz) -> Option<(u8, u8)> {
 }
 
 pub fn time_ms(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
+    if let Some(days) = batch.column(column).as_primitive_opt::<Date32Type>() {
+        return days.is_valid(row).then(|| i64::from(days.value(row)) * 86_400_000);
+    }
     let times = batch.column(column).as_primitive_opt::<TimestampMicrosecondType>()?;
     times.is_valid(row).then(|| times.value(row).div_euclid(1000))
+}
+
+/// What the clock shows at an instant, as if it were one in UTC.
+pub fn local_ms(time_ms: i64, zone: Tz) -> Option<i64> {
+    local(time_ms, zone).map(|local| local.and_utc().timestamp_millis())
 }
 
 pub fn text(batch: &RecordBatch, column: usize, row: usize) -> Option<String> {

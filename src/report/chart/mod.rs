@@ -6,6 +6,8 @@
 
 mod data;
 mod draw;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +38,8 @@ pub struct Chart {
     /// Amount for each place on the axis and each series.
     cells: BTreeMap<(Key, usize), f64>,
     names: Vec<String>,
+    /// Places in the order of the rows; kept only where that order is drawn.
+    order: Vec<Key>,
     is_overfull: bool,
 }
 
@@ -43,6 +47,8 @@ pub struct Chart {
 enum Key {
     /// Local milliseconds at which a bin begins.
     Bin(i64),
+    /// Where a class of numbers begins; none is what has no number.
+    Class(Option<i64>),
     Name(String),
     Pair(String, String),
     /// Weekday (Monday 0) and hour.
@@ -51,10 +57,33 @@ enum Key {
 
 #[derive(Debug)]
 enum Axis {
-    Time { column: usize, unit: Unit, zone: Tz, range: (i64, i64) },
-    Category { column: usize },
-    Grid { row: usize, column: usize },
-    Week { column: usize, zone: Tz },
+    Time {
+        column: usize,
+        unit: Unit,
+        zone: Tz,
+        range: (i64, i64),
+    },
+    Category {
+        column: usize,
+    },
+    /// A category's two numbers beside each other, on a scale of their own: the categories have different units.
+    Pairs {
+        column: usize,
+    },
+    /// Classes of a number, by where they begin; rows of one state only, where the words name it.
+    Classes {
+        column: usize,
+        edges: Vec<i64>,
+        only: Option<(usize, String)>,
+    },
+    Grid {
+        row: usize,
+        column: usize,
+    },
+    Week {
+        column: usize,
+        zone: Tz,
+    },
 }
 
 #[derive(Debug)]
@@ -91,13 +120,28 @@ impl Chart {
                     () if !sums.is_empty() => Series::Sums(sums),
                     () => find.kind().map_or(Series::Count, Series::CountBy),
                 };
-                match unit.zip(find.time()) {
+                match unit.zip(find.time().or_else(|| find.day())) {
                     Some((unit, column)) => {
-                        let range = (coverage.from_ms, coverage.to_ms);
+                        let mut range = (coverage.from_ms, coverage.to_ms);
+                        let mut zone = zone;
+                        if report.columns[column].ty == ColumnType::Date {
+                            // A date is one of the report's zone already, and has no instant: neither may move.
+                            let local = |time_ms| data::local_ms(time_ms, zone);
+                            range = (local(range.0)?, local(range.1)?);
+                            zone = Tz::UTC;
+                        }
                         (Axis::Time { column, unit: unit.fit(range), zone, range }, series)
+                    }
+                    None if find.has_classes() => {
+                        let column = find.measure()?;
+                        (Axis::Classes { column, edges: find.edges(), only: find.only() }, Series::Count)
                     }
                     None => {
                         let column = find.category()?;
+                        if let (Series::Sums(sums), true) = (&series, words.iter().any(|word| word == "against")) {
+                            let [_, _] = sums[..] else { return None };
+                            return Some(Chart::new(report, Axis::Pairs { column }, series, false));
+                        }
                         let series = match series {
                             Series::CountBy(other) if other == column => Series::Count,
                             series => series,
@@ -112,23 +156,35 @@ impl Chart {
             "heatmap" => {
                 let named = find.named(|ty| ty == ColumnType::String);
                 let [row, column] = named[..] else { return None };
-                (Axis::Grid { row, column }, Series::Count)
+                // Where each pair has one row, its share says something and its number nothing.
+                let share =
+                    report.columns.iter().position(|column| column.name == "share" && column.ty == ColumnType::Double);
+                (Axis::Grid { row, column }, share.map_or(Series::Count, |share| Series::Sums(vec![share])))
             }
             _ => return None,
         };
+        Some(Chart::new(report, axis, series, is_line))
+    }
+
+    fn new(report: &Report, axis: Axis, series: Series, is_line: bool) -> Chart {
         let names = match &series {
             Series::Sums(columns) => columns.iter().map(|column| report.columns[*column].name.clone()).collect(),
             _ => Vec::new(),
         };
-        let title = report.chart.clone();
-        Some(Chart { title, axis, series, is_line, cells: BTreeMap::new(), names, is_overfull: false })
+        let (title, cells, order) = (report.chart.clone(), BTreeMap::new(), Vec::new());
+        Chart { title, axis, series, is_line, cells, names, order, is_overfull: false }
     }
 
     /// What is drawn, in words: as the head has it, but for a unit that became coarser.
     pub fn heading(&self) -> String {
         let Axis::Time { unit, .. } = &self.axis else {
             let inner = self.title.split_once('(').map_or(self.title.as_str(), |(_, rest)| rest);
-            return inner.split_once(')').map_or(inner, |(inner, _)| inner).to_string();
+            let inner = inner.split_once(')').map_or(inner, |(inner, _)| inner);
+            let inner = inner.split_once(':').map_or(inner, |(inner, _)| inner);
+            return match (&self.axis, self.names.first()) {
+                (Axis::Grid { .. }, Some(measure)) => format!("{inner}: {measure}"),
+                _ => inner.to_string(),
+            };
         };
         let what = match &self.series {
             Series::Sums(_) => self.names.join(", ").replace('_', " "),
@@ -141,6 +197,12 @@ impl Chart {
     pub fn push(&mut self, batch: &RecordBatch) {
         for row in 0..batch.num_rows() {
             let Some(key) = self.key(batch, row) else { continue };
+            if matches!(self.axis, Axis::Pairs { .. })
+                && self.order.len() < MAX_CATEGORIES
+                && !self.order.contains(&key)
+            {
+                self.order.push(key.clone());
+            }
             match &self.series {
                 Series::Count => self.add(key, 0, 1.0),
                 Series::CountBy(column) => {
@@ -166,7 +228,16 @@ impl Chart {
                 // Rows of a period may begin before it; the axis does not.
                 (range.0..range.1).contains(&time_ms).then(|| unit.bin(time_ms, *zone).map(Key::Bin))?
             }
-            Axis::Category { column } => data::text(batch, *column, row).map(Key::Name),
+            Axis::Category { column } | Axis::Pairs { column } => data::text(batch, *column, row).map(Key::Name),
+            Axis::Classes { column, edges, only } => {
+                let is_other =
+                    |(column, state): &(usize, String)| data::text(batch, *column, row).as_ref() != Some(state);
+                if only.as_ref().is_some_and(is_other) {
+                    return None;
+                }
+                let begins = |number: f64| edges.iter().rev().find(|edge| **edge as f64 <= number).copied();
+                Some(Key::Class(data::number(batch, *column, row).map(|number| begins(number).unwrap_or(i64::MIN))))
+            }
             Axis::Grid { row: down, column } => {
                 Some(Key::Pair(data::text(batch, *down, row)?, data::text(batch, *column, row)?))
             }
@@ -192,7 +263,7 @@ impl Chart {
         if self.names.len() < MAX_SERIES {
             self.names.push(name);
         } else if self.names.len() == MAX_SERIES {
-            self.names.push("other".to_string());
+            self.names.push("all others".to_string());
         }
         self.names.len() - 1
     }
@@ -234,6 +305,54 @@ impl Finder<'_> {
         self.report.columns.iter().position(|column| column.ty == ColumnType::Timestamp)
     }
 
+    /// The day that a row is about, where it has no time.
+    fn day(&self) -> Option<usize> {
+        self.report.columns.iter().position(|column| column.ty == ColumnType::Date)
+    }
+
+    /// The words after `by`.
+    fn later(&self) -> &[String] {
+        let after = self.words.iter().position(|word| matches!(word.as_str(), "by" | "per"));
+        after.map_or(self.words, |place| &self.words[place + 1..])
+    }
+
+    /// `by age class`, `by days inactive: 90, 180, 365+`.
+    fn has_classes(&self) -> bool {
+        self.later().iter().any(|word| word == "class") && self.category_named().is_none() || self.numbers().len() > 1
+    }
+
+    fn numbers(&self) -> Vec<i64> {
+        self.later().iter().filter_map(|word| word.parse().ok()).collect()
+    }
+
+    /// Where classes begin: as the words have it, else those of ages in days.
+    fn edges(&self) -> Vec<i64> {
+        let numbers = self.numbers();
+        if numbers.is_empty() { vec![30, 90, 180, 365] } else { numbers }
+    }
+
+    /// The number that the words after `by` mean: `age_days`, `days_inactive`.
+    fn measure(&self) -> Option<usize> {
+        let is_meant = |name: &str| name.split('_').any(|part| self.later().iter().any(|word| word == part));
+        let is_number = |ty| matches!(ty, ColumnType::Int | ColumnType::Bigint | ColumnType::Double);
+        self.report.columns.iter().position(|column| is_number(column.ty) && is_meant(&column.name))
+    }
+
+    /// `active keys`: only rows in that state.
+    fn only(&self) -> Option<(usize, String)> {
+        let column = self.report.columns.iter().position(|column| column.name == "state")?;
+        self.words.first().filter(|word| *word == "active").map(|word| (column, word.clone()))
+    }
+
+    /// A column whose name ends with a word after `by`, which says what is meant: `account_state`, `residual_type`.
+    fn category_named(&self) -> Option<usize> {
+        let named = Finder { report: self.report, words: self.later() }.named(|ty| ty == ColumnType::String);
+        let is_last =
+            |name: &str| name.split('_').next_back().is_some_and(|part| self.later().iter().any(|word| word == part));
+        let texts = || self.report.columns.iter().enumerate().filter(|(_, column)| column.ty == ColumnType::String);
+        named.first().copied().or_else(|| texts().find(|(_, column)| is_last(&column.name)).map(|(place, _)| place))
+    }
+
     /// A column that says of what kind a row is.
     fn kind(&self) -> Option<usize> {
         let kinds = ["change", "action", "activity", "category", "kind", "pattern", "gap_type", "outcome", "class"];
@@ -248,10 +367,7 @@ impl Finder<'_> {
 
     /// The column that bars stand for: one that is named, else one that is a kind or a state, else none.
     fn category(&self) -> Option<usize> {
-        let after = self.words.iter().position(|word| matches!(word.as_str(), "by" | "per"));
-        let later = after.map_or(self.words, |place| &self.words[place + 1..]);
-        let named = Finder { report: self.report, words: later }.named(|ty| ty == ColumnType::String);
-        named.first().copied().or_else(|| self.kind()).or_else(|| {
+        self.category_named().or_else(|| self.kind()).or_else(|| {
             let is_state = |name: &str| {
                 ["state", "type", "item", "metric", "requirement", "privilege", "check"]
                     .iter()

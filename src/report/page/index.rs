@@ -43,7 +43,9 @@ pub fn index(summary: &Summary) -> String {
             (State::Done, Some(Verdict::Findings)) => {
                 let counts: Vec<String> = ["critical", "high", "medium", "low", "informational"]
                     .iter()
-                    .filter_map(|name| report.by_severity.get(*name).map(|count| format!("{count} {name}")))
+                    .filter_map(|name| {
+                        report.by_severity.get(*name).map(|count| format!("{} {name}", thousands(*count)))
+                    })
                     .collect();
                 counts.join(", ")
             }

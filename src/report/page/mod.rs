@@ -192,7 +192,14 @@ fn coverage(evidence: &Evidence, out: &mut String) {
 
 fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
     let title = if evidence.verdict == Verdict::Evidence { "Rows" } else { "Findings" };
-    let _ = write!(out, "<section><h2>{title}</h2>");
+    // On paper: wide tables lie, and those of very many columns are small.
+    let class = match page.columns().len() {
+        _ if page.rows == 0 => "",
+        0..=8 => "",
+        9..=16 => " class=\"wide\"",
+        _ => " class=\"wide many\"",
+    };
+    let _ = write!(out, "<section{class}><h2>{title}</h2>");
     if page.rows == 0 {
         out.push_str("<p class=\"note\">The result has no rows.</p></section>");
         return;

@@ -20,7 +20,8 @@
       row.hidden = !is;
       if (is) count += 1;
     });
-    shown.textContent = words.length ? count.toLocaleString("en") + " of " + total + " rows" : total + " rows";
+    const of = words.length ? count.toLocaleString("en") + " of " : "";
+    shown.textContent = of + total + (rows.length === 1 ? " row" : " rows");
   };
 
   const heads = Array.from(table.tHead.rows[0].cells);

@@ -135,6 +135,7 @@ pub(super) const MUTATIONS: &[(&str, &str, &str)] = &[
     ("behaviour/actor-timeline.sql", "or e.subgroup_key = trim($entity)", ""),
     // PCI
     ("summaries/pci-10-2-1-coverage-matrix.sql", "interval '90 days'", "interval '91 days'"),
+    ("summaries/pci-10-2-1-coverage-matrix.sql", "smallest(event_uid, 3)", "smallest(event_uid, 2)"),
     ("summaries/pci-10-2-1-coverage-matrix.sql", "e.time >= $from - interval", "e.time > $from - interval"),
     ("summaries/pci-10-2-1-coverage-matrix.sql", "s.since <= e.time", "s.since < e.time"),
     ("summaries/pci-10-2-1-coverage-matrix.sql", "e.time < s.until", "e.time <= s.until"),

@@ -1,0 +1,162 @@
+//! What each report draws, and that classes, dates and pairs are counted where they belong.
+
+use std::sync::Arc;
+
+use arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
+use arrow::datatypes::{Field, Schema};
+use insta::assert_snapshot;
+
+use super::*;
+use crate::clock::Clock;
+use crate::report::{Catalog, Period};
+
+/// 2026-03-01 to 2026-04-01.
+fn march(zone: Tz) -> Coverage {
+    let period = Period::parse("2026-03", zone, &Clock::Real).unwrap();
+    Coverage { from_ms: period.from_ms, to_ms: period.to_ms, max_gap_ms: 0, uncovered_ms: 0, share: 1.0, gaps: vec![] }
+}
+
+fn report(chart: &str, columns: &[(&str, &str)]) -> Report {
+    let columns: String = columns.iter().map(|(name, ty)| format!("-- {name} = \"{ty}\"\n")).collect();
+    let text = format!(
+        "--- report\n-- id = \"x\"\n-- title = \"X\"\n-- question = \"?\"\n-- kind = \"evidence listing\"\n\
+         -- order = \"{}\"\n-- chart = \"{chart}\"\n-- [parameters]\n-- tz = {{ type = \"timezone\", default = \"UTC\" }}\n\
+         -- [columns]\n{columns}---\nselect 1\n",
+        columns.split(' ').nth(1).unwrap()
+    );
+    Catalog::load(None).unwrap().read("x.sql", &text).unwrap()
+}
+
+fn planned(report: &Report, tz: &str) -> Chart {
+    let params = Params::new(report, &[("tz".to_string(), tz.to_string())], None).unwrap();
+    Chart::plan(report, &params, &march(tz.parse().unwrap())).unwrap()
+}
+
+fn batch(columns: Vec<(&str, arrow::array::ArrayRef)>) -> RecordBatch {
+    let fields: Vec<Field> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+}
+
+#[test]
+fn each_report_draws_what_its_head_says() {
+    let catalog = Catalog::load(None).unwrap();
+    let period = Period::parse("2026-03", Tz::UTC, &Clock::Real).unwrap();
+    let mut text = String::new();
+    for report in catalog.list() {
+        let given: Vec<(String, String)> =
+            report.any_of.first().map(|name| (name.clone(), "x".to_string())).into_iter().collect();
+        let period = Params::has_period(report, period).then_some(period);
+        let params = Params::new(report, &given, period).unwrap();
+        let name = |at: usize| report.columns[at].name.as_str();
+        let drawn = Chart::plan(report, &params, &march(Tz::UTC)).map_or("nothing".to_string(), |chart| {
+            let axis = match &chart.axis {
+                Axis::Time { column, unit, .. } => format!("{} by {}", name(*column), unit.word()),
+                Axis::Category { column } => name(*column).to_string(),
+                Axis::Pairs { column } => format!("{} in pairs", name(*column)),
+                Axis::Classes { column, edges, only } => {
+                    let only =
+                        only.as_ref().map_or(String::new(), |(at, state)| format!(" where {} is {state}", name(*at)));
+                    format!("{} by {edges:?}{only}", name(*column))
+                }
+                Axis::Grid { row, column } => format!("{} x {}", name(*row), name(*column)),
+                Axis::Week { column, .. } => format!("{} by weekday and hour", name(*column)),
+            };
+            let series = match &chart.series {
+                Series::Count => "rows".to_string(),
+                Series::CountBy(at) => format!("rows by {}", name(*at)),
+                Series::Sums(all) => all.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", "),
+            };
+            format!("{axis}: {series}")
+        });
+        text.push_str(&format!("{}: {drawn}\n", report.id));
+    }
+    assert_snapshot!(text, @r"
+    access-review-as-of: subject_label x privilege: rows
+    access-review-diff: privilege: rows by change
+    account-roster-as-of: account_state: rows
+    actor-timeline: time by day: rows by class
+    api-key-lifecycle: age_days by [30, 90, 180, 365] where state is active: rows
+    audit-log-config-changes: nothing
+    auth-outcome-summary: bucket_start by day: successes, failures
+    brute-force-by-user: first_time by day: failures
+    burst-deletion: first_time by day: actions
+    dormant-accounts: days_inactive by [90, 180, 365]: rows
+    failed-admin-actions: action: failures
+    group-membership-changes: time by day: rows by activity
+    impossible-travel: nothing
+    leaver-residual-access: residual_type: rows
+    log-gaps: nothing
+    mandatory-field-completeness: class x element: share
+    mfa-factor-changes: time by week: rows by action
+    monthly-executive-summary: metric in pairs: value, previous
+    off-hours-admin-activity: first_time by weekday and hour: rows
+    pci-10-2-1-coverage-matrix: requirement: events
+    privileged-grants-log: time by day: rows by change
+    sod-violations: nothing
+    success-after-failures: nothing
+    user-deprovisioning-log: time by day: rows by action
+    user-provisioning-log: time by day: rows by outcome
+    ");
+}
+
+#[test]
+fn classes_count_what_they_hold_and_nothing_of_another_state() {
+    let report = report("bar (active keys by age class)", &[("state", "string"), ("age_days", "bigint")]);
+    let mut chart = planned(&report, "UTC");
+    let ages = [Some(0), Some(29), Some(30), Some(89), Some(365), Some(4000), None, Some(31)];
+    let states = ["active", "active", "active", "active", "active", "active", "active", "deleted"];
+    chart.push(&batch(vec![
+        ("state", Arc::new(StringArray::from(states.to_vec()))),
+        ("age_days", Arc::new(Int64Array::from(ages.to_vec()))),
+    ]));
+    let found: Vec<(String, f64)> = chart.cells.iter().map(|((key, _), count)| (chart.name(key), *count)).collect();
+    let expected = [("unknown", 1.0), ("under 30", 2.0), ("30 \u{2013} 89", 2.0), ("365 and more", 2.0)];
+    assert_eq!(found, expected.map(|(name, count)| (name.to_string(), count)));
+    let drawing = chart.draw().unwrap();
+    let place = |text: &str| drawing.find(text).unwrap();
+    assert!(place("under 30") < place("30 \u{2013} 89") && place("365 and more") < place("unknown"));
+}
+
+#[test]
+fn a_date_is_a_day_wherever_the_report_is_read() {
+    let report = report("bar (actions per day)", &[("day", "date"), ("actions", "bigint")]);
+    let first = 20_513; // 2026-03-01
+    for tz in ["UTC", "America/New_York", "Asia/Tokyo"] {
+        let mut chart = planned(&report, tz);
+        chart.push(&batch(vec![
+            ("day", Arc::new(Date32Array::from(vec![first - 1, first, first + 30, first + 31]))),
+            ("actions", Arc::new(Int64Array::from(vec![1, 2, 3, 4]))),
+        ]));
+        let found: Vec<(String, f64)> = chart
+            .cells
+            .iter()
+            .map(|((key, _), sum)| if let Key::Bin(bin) = key { (Unit::Day.name(*bin), *sum) } else { panic!() })
+            .collect();
+        assert_eq!(found, [("01 Mar".to_string(), 2.0), ("31 Mar".to_string(), 3.0)], "{tz}");
+        assert!(chart.draw().unwrap().contains("31 Mar: 3 actions"), "{tz}");
+    }
+}
+
+#[test]
+fn pairs_have_their_own_scale_and_the_order_of_the_rows() {
+    let columns = [("metric", "string"), ("value", "double"), ("previous", "double")];
+    let report = report("bar (value against previous)", &columns);
+    let mut chart = planned(&report, "UTC");
+    chart.push(&batch(vec![
+        ("metric", Arc::new(StringArray::from(vec!["small", "large"]))),
+        ("value", Arc::new(Float64Array::from(vec![Some(1.0), Some(1_000_000.0)]))),
+        ("previous", Arc::new(Float64Array::from(vec![Some(2.0), None]))),
+    ]));
+    let drawing = chart.draw().unwrap();
+    let widths: Vec<&str> = drawing
+        .split("width=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .filter(|width| width.contains('.'))
+        .collect();
+    assert_eq!(widths, ["300.0", "600.0", "600.0", "0.0"]);
+    assert!(drawing.find("small").unwrap() < drawing.find("large").unwrap());
+    assert!(drawing.contains(">1 / 2<") && drawing.contains(">1,000,000 / \u{2013}<"), "{drawing}");
+}
