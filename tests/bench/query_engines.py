@@ -165,6 +165,11 @@ POLARS = {
         every(pl, t).filter(pl.col("message").str.contains("locator", literal=True))
         .group_by("class_uid").agg(n=pl.len()).sort("class_uid")
     ),
+    # Its SQL has no operator for JSON.
+    "key-in-unmapped": lambda pl, t, n: (
+        t["entity_management"].group_by(pl.col("unmapped").str.json_path_match("$.region").alias("region"))
+        .agg(n=pl.len()).sort(["n", "region"], descending=[True, False], nulls_last=True).head(10)
+    ),
     "all-events": lambda pl, t, n: (
         every(pl, t).select(n=pl.len(), first=pl.col("time").min(), last=pl.col("time").max())
     ),
