@@ -114,6 +114,7 @@ fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
     found.sort();
     let mut expected: Vec<String> = ids.iter().map(|id| format!("{id}/evidence.json")).collect();
     expected.extend(["index.html", "summary.json", "workbook.xlsx"].map(str::to_string));
+    expected.sort();
     let expected: Vec<(String, u64, String)> = expected
         .into_iter()
         .map(|name| {
