@@ -25,7 +25,6 @@ mod prune;
 mod reading;
 mod registry;
 mod rows;
-mod rules;
 mod scope;
 mod session;
 mod table;
