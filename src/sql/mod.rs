@@ -14,7 +14,6 @@ mod documentation;
 mod engine;
 mod error;
 mod floor;
-mod footers;
 mod functions;
 mod guard;
 mod labels;
