@@ -7,13 +7,11 @@ use super::{Axis, Chart, Key, MAX_CATEGORIES};
 use crate::report::facts::Coverage;
 use crate::report::page::{escaped, instant};
 
-const WIDTH: f64 = 1000.0;
+pub(super) const WIDTH: f64 = 1000.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 52.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 26.0;
-/// Of a bar that lies.
-const BAR: f64 = 24.0;
 /// Characters of a category's name.
 const MAX_NAME: usize = 26;
 
@@ -58,11 +56,11 @@ impl Chart {
         out + "</ul>"
     }
 
-    fn open(&self, height: f64) -> String {
+    pub(super) fn open(&self, height: f64) -> String {
         format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">", escaped(&self.title))
     }
 
-    fn value(&self, key: &Key, series: usize) -> f64 {
+    pub(super) fn value(&self, key: &Key, series: usize) -> f64 {
         self.cells.get(&(key.clone(), series)).copied().unwrap_or_default()
     }
 
@@ -150,121 +148,9 @@ impl Chart {
         out
     }
 
-    fn tip(&self, name: &str, series: usize, value: f64) -> String {
+    pub(super) fn tip(&self, name: &str, series: usize, value: f64) -> String {
         let what = self.names.get(series).map_or(String::new(), |series| format!(" {}", series.replace('_', " ")));
         escaped(&format!("{name}: {}{what}", plain(value)))
-    }
-
-    /// Lying bars, the longest first.
-    fn bars(&self) -> String {
-        let mut totals: BTreeMap<&Key, f64> = BTreeMap::new();
-        for ((key, _), value) in &self.cells {
-            *totals.entry(key).or_default() += value.max(0.0);
-        }
-        let mut keys: Vec<(&Key, f64)> = totals.into_iter().collect();
-        match self.axis {
-            // Classes have an order of their own, which the map gave them; what has no number comes last.
-            Axis::Classes { .. } => keys.sort_by_key(|(key, _)| **key == Key::Class(None)),
-            _ => keys.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0))),
-        }
-        let left_out = keys.len().saturating_sub(MAX_CATEGORIES);
-        keys.truncate(MAX_CATEGORIES);
-        let longest = keys.iter().map(|(_, total)| *total).fold(f64::MIN_POSITIVE, f64::max);
-        let (from, room) = (250.0, WIDTH - 250.0 - 70.0);
-        let mut out = self.open(keys.len() as f64 * BAR + 6.0 + if left_out > 0 { BAR } else { 0.0 });
-        for (place, (key, total)) in keys.iter().enumerate() {
-            let y = place as f64 * BAR + 3.0;
-            let name = self.name(key);
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                from - 10.0,
-                y + 15.0,
-                escaped(&short(&name))
-            );
-            let mut x = from;
-            for series in 0..self.names.len().max(1) {
-                let value = self.value(key, series);
-                if value <= 0.0 {
-                    continue;
-                }
-                let width = (room * value / longest).max(1.0);
-                let _ = write!(
-                    out,
-                    "<rect class=\"f{series}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"16\" rx=\"2\">\
-                     <title>{}</title></rect>",
-                    y + 3.0,
-                    self.tip(&name, series, value)
-                );
-                x += width;
-            }
-            let _ = write!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 8.0, y + 15.0, plain(*total));
-        }
-        if left_out > 0 {
-            let y = keys.len() as f64 * BAR + 18.0;
-            let _ = write!(out, "<text x=\"{from}\" y=\"{y:.1}\">and {left_out} more in the table</text>");
-        }
-        out + "</svg>"
-    }
-
-    /// A category's name, or what its class holds.
-    pub(super) fn name(&self, key: &Key) -> String {
-        let edges = if let Axis::Classes { edges, .. } = &self.axis { &edges[..] } else { &[] };
-        match key {
-            Key::Name(name) => name.clone(),
-            Key::Class(None) => "unknown".to_string(),
-            Key::Class(Some(begin)) => match edges.iter().position(|edge| edge == begin) {
-                None => format!("under {}", edges.first().copied().unwrap_or_default()),
-                Some(place) => match edges.get(place + 1) {
-                    Some(next) => format!("{begin} \u{2013} {}", next - 1),
-                    None => format!("{begin} and more"),
-                },
-            },
-            _ => String::new(),
-        }
-    }
-
-    /// Two bars a category, each category on its own scale, in the order of the rows, with the numbers beside them.
-    fn pairs(&self) -> String {
-        const ROW: f64 = 30.0;
-        let (from, room) = (250.0, WIDTH - 250.0 - 150.0);
-        let mut out = self.open(self.order.len() as f64 * ROW + 6.0);
-        for (place, key) in self.order.iter().enumerate() {
-            let (y, name) = (place as f64 * ROW + 3.0, self.name(key));
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                from - 10.0,
-                y + 16.0,
-                escaped(&short(&name.replace('_', " ")))
-            );
-            let values = [self.value(key, 0), self.value(key, 1)];
-            let most = values.into_iter().fold(f64::MIN_POSITIVE, f64::max);
-            for (series, value) in values.into_iter().enumerate() {
-                let _ = write!(
-                    out,
-                    "<rect class=\"f{series}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\">\
-                     <title>{}</title></rect>",
-                    y + 2.0 + series as f64 * 11.0,
-                    if value > 0.0 { (room * value / most).max(1.0) } else { 0.0 },
-                    self.tip(&name, series, value)
-                );
-            }
-            // A missing number is none, and not nothing.
-            let said = [0, 1].map(|series| {
-                let value = self.cells.get(&(key.clone(), series));
-                value.map_or("\u{2013}".to_string(), |value| plain(*value))
-            });
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\">{} / {}</text>",
-                from + room + 10.0,
-                y + 16.0,
-                said[0],
-                said[1]
-            );
-        }
-        out + "</svg>"
     }
 
     /// How often two values meet.
@@ -392,7 +278,7 @@ fn nice(most: f64) -> (f64, f64) {
     ((most / step).ceil() * step, step)
 }
 
-fn plain(value: f64) -> String {
+pub(super) fn plain(value: f64) -> String {
     if value < 0.0 {
         return format!("\u{2212}{}", plain(-value));
     }
@@ -403,7 +289,7 @@ fn plain(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     match name.chars().count() > MAX_NAME {
         true => name.chars().take(MAX_NAME - 1).chain(['\u{2026}']).collect(),
         false => name.to_string(),

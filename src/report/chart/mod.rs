@@ -4,6 +4,7 @@
 //! The words are matched with the result's columns; where nothing fits there is no chart, which is better than a wrong
 //! one. What is kept is bounded: as many bins as a page shows, and as many categories as a legend.
 
+mod bars;
 mod data;
 mod draw;
 #[cfg(test)]
