@@ -5,14 +5,19 @@ use std::sync::Arc;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 
+use super::footers::Footers;
 use super::options::Options;
 use super::registry::LakeOnly;
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
+
+/// Bytes of bloom filters and of footers that were cut down, the latter about 10 KB a file for each set of columns.
+const CUTS: usize = 128 << 20;
 
 pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::error::Result<SessionContext> {
     let mut config = SessionConfig::new()
@@ -43,7 +48,18 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
         disk = disk.with_max_temp_directory_size(bytes);
     }
     let runtime = runtime.with_disk_manager_builder(disk).with_metadata_cache_limit(footers);
-    let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime.build_arc()?)
+        .with_default_features()
+        .build();
+    let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;
     Ok(context)
+}
+
+/// What is remembered of files beside whole footers.
+pub fn footers(store: Arc<dyn ObjectStore>, context: &SessionContext, options: &Options) -> Footers {
+    let limit = options.memory_limit.map_or(CUTS, |bytes| CUTS.min(bytes / 16));
+    Footers::new(store, context.runtime_env().cache_manager.get_file_metadata_cache(), limit)
 }

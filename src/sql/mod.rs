@@ -14,6 +14,7 @@ mod documentation;
 mod engine;
 mod error;
 mod floor;
+mod footers;
 mod functions;
 mod guard;
 mod labels;

@@ -9,7 +9,7 @@
 //! The engine prunes by top-level columns when it opens a file, and by nothing below them; but nearly everything in an
 //! event stands in a struct. So filters are put in terms of leaf columns, as if the file were flat, and the engine's
 //! own pruning predicate is asked. An `or` is taken apart, because the engine knows no bloom filter for its halves.
-//! Footers go through the session's cache, where the scan finds them again.
+//! Footers and bloom filters are kept for the scan and for the statements to come (`footers`).
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -24,19 +24,17 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::bloom_filter::Sbbf;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::ParquetMetaData;
 
 use super::floor::implied;
+use super::footers::{Filters, Footers, Narrow};
 
 /// Footers asked for at once; a local disk answers in microseconds, an object store in milliseconds.
 const READS_AT_ONCE: usize = 16;
@@ -75,65 +73,86 @@ impl LeafFilter {
             let filter = flatten(implied.unwrap_or_else(|| filter.clone()), &flat, &mut is_hidden)?;
             nodes.extend(node(state, &filter, &flat, &columns));
         }
-        Ok((is_hidden && !nodes.is_empty()).then_some(LeafFilter { root: Node::And(nodes), flat }))
+        let root = Node::And(nodes);
+        // The engine asks bloom filters when it has opened a file, which takes longer than to ask.
+        let mut equal = HashSet::new();
+        root.equal_columns(&mut equal);
+        is_hidden |= equal.iter().any(|column| is_text(&flat, column));
+        Ok((is_hidden && !matches!(&root, Node::And(nodes) if nodes.is_empty())).then_some(LeafFilter { root, flat }))
     }
 
     /// Drops files without a row group that may match; the others know which of theirs to read.
-    pub async fn prune(
-        self,
-        files: Vec<PartitionedFile>,
-        store: Arc<dyn ObjectStore>,
-        cache: Arc<FileMetadataCache>,
-    ) -> Result<Vec<PartitionedFile>> {
-        let filter = Arc::new(self);
-        let asked =
-            files.into_iter().map(|file| {
-                let (filter, store, cache) = (filter.clone(), store.clone(), cache.clone());
-                // Tasks of their own: decoding a footer of 256 columns is work for all cores. Dropped with the query.
-                async move {
-                    SpawnedTask::spawn(async move { filter.prune_file(file, store, cache).await }).join_unwind().await
+    pub async fn prune(self, files: Vec<PartitionedFile>, footers: Narrow) -> Result<Vec<PartitionedFile>> {
+        let mut columns = HashSet::new();
+        self.root.equal_columns(&mut columns);
+        columns.retain(|column| is_text(&self.flat, column));
+        let asking = Arc::new(Asking { filter: self, columns, footers });
+        let asked = files.into_iter().map(|file| {
+            // What was asked before is answered without waiting, and most of it with no.
+            let known = asking.known(&file);
+            let asking = asking.clone();
+            async move {
+                match known? {
+                    Some(kept) => Ok(read_only(file, &kept)),
+                    // Tasks of their own: decoding a footer of 256 columns is work for all cores. Dropped with the query.
+                    None => {
+                        let task = SpawnedTask::spawn(async move {
+                            let kept = asking.find_out(&file).await?;
+                            Ok(read_only(file, &kept))
+                        });
+                        task.join_unwind().await.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?
+                    }
                 }
-            });
+            }
+        });
         let kept = futures::stream::iter(asked).buffered(READS_AT_ONCE);
-        kept.map(|joined| joined.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?)
-            .try_filter_map(|file| async move { Ok(file) })
-            .try_collect()
-            .await
+        kept.try_filter_map(|file| async move { Ok(file) }).try_collect().await
+    }
+}
+
+/// A filter that is asked of files.
+struct Asking {
+    filter: LeafFilter,
+    /// Texts that are compared with known values: bloom filters can answer for them.
+    columns: HashSet<String>,
+    footers: Narrow,
+}
+
+impl Asking {
+    /// For each row group whether it may match, when nothing need be read to know.
+    fn known(&self, file: &PartitionedFile) -> Result<Option<Vec<bool>>> {
+        let Some(footer) = self.footers.known(file.path()) else { return Ok(None) };
+        let cache = self.footers.footers();
+        let known = self.columns.iter().map(|column| Some((column.clone(), cache.filters(file.path(), column)?)));
+        let filters: HashMap<String, Filters> = known.flatten().collect();
+        let is_all = filters.len() == self.columns.len();
+        let kept = self.filter.root.ask(&Groups { flat: &self.filter.flat, footer: &footer, filters })?;
+        Ok((is_all || !kept.contains(&true)).then_some(kept))
     }
 
-    async fn prune_file(
-        &self,
-        file: PartitionedFile,
-        store: Arc<dyn ObjectStore>,
-        cache: Arc<FileMetadataCache>,
-    ) -> Result<Option<PartitionedFile>> {
-        let footer = DFParquetMetadata::new(&store, &file.object_meta)
-            .with_file_metadata_cache(Some(cache))
-            .with_metadata_size_hint(file.metadata_size_hint)
-            .with_page_index_policy(Some(PageIndexPolicy::Skip))
-            .fetch_metadata()
-            .await?;
-        let mut groups = Groups { flat: &self.flat, footer: &footer, filters: HashMap::new() };
-        let mut kept = self.root.ask(&groups)?;
-        if kept.contains(&true) {
-            let mut columns = HashSet::new();
-            self.root.equal_columns(&mut columns);
-            groups.filters = bloom_filters(&groups, &columns, &kept, &store, &file).await?;
-            if !groups.filters.is_empty() {
-                let by_filters = self.root.ask(&groups)?;
-                kept.iter_mut().zip(by_filters).for_each(|(kept, may)| *kept &= may);
-            }
+    async fn find_out(&self, file: &PartitionedFile) -> Result<Vec<bool>> {
+        let footer = self.footers.footer(&file.object_meta).await?;
+        let mut groups = Groups { flat: &self.filter.flat, footer: &footer, filters: HashMap::new() };
+        let kept = self.filter.root.ask(&groups)?;
+        if !kept.contains(&true) || self.columns.is_empty() {
+            return Ok(kept);
         }
-        if !kept.contains(&true) && !kept.is_empty() {
-            return Ok(None);
-        }
-        if kept.iter().all(|kept| *kept) {
-            return Ok(Some(file));
-        }
-        let mut plan = ParquetAccessPlan::new_all(kept.len());
-        kept.iter().enumerate().filter(|(_, kept)| !**kept).for_each(|(group, _)| plan.skip(group));
-        Ok(Some(file.with_extension(plan)))
+        groups.filters = bloom_filters(&groups, &self.columns, self.footers.footers(), file).await?;
+        self.filter.root.ask(&groups)
     }
+}
+
+/// The file with the row groups that are to be read; `None` when there are none.
+fn read_only(file: PartitionedFile, kept: &[bool]) -> Option<PartitionedFile> {
+    if kept.iter().all(|kept| *kept) {
+        return Some(file);
+    }
+    if !kept.contains(&true) {
+        return None;
+    }
+    let mut plan = ParquetAccessPlan::new_all(kept.len());
+    kept.iter().enumerate().filter(|(_, kept)| !**kept).for_each(|(group, _)| plan.skip(group));
+    Some(file.with_extension(plan))
 }
 
 impl Node {
@@ -232,7 +251,7 @@ struct Groups<'a> {
     flat: &'a Schema,
     footer: &'a ParquetMetaData,
     /// By column, one for each row group that has one and was worth reading.
-    filters: HashMap<String, Vec<Option<Sbbf>>>,
+    filters: HashMap<String, Filters>,
 }
 
 impl Groups<'_> {
@@ -291,19 +310,17 @@ impl PruningStatistics for Groups<'_> {
     }
 }
 
-/// Reads the bloom filters of some columns in those row groups that are still in question, with one request.
+/// Reads the bloom filters of some columns with one request, for the next statement as well.
 async fn bloom_filters(
     groups: &Groups<'_>,
     columns: &HashSet<String>,
-    kept: &[bool],
-    store: &Arc<dyn ObjectStore>,
+    cache: &Footers,
     file: &PartitionedFile,
-) -> Result<HashMap<String, Vec<Option<Sbbf>>>> {
+) -> Result<HashMap<String, Filters>> {
     let mut wanted: Vec<(&String, usize, Range<u64>)> = Vec::new();
     for name in columns {
-        let is_text = groups.flat.field_with_name(name).is_ok_and(|field| *field.data_type() == DataType::Utf8);
-        let Some(position) = groups.position(name).filter(|_| is_text) else { continue };
-        for (group, metadata) in groups.footer.row_groups().iter().enumerate().filter(|(group, _)| kept[*group]) {
+        let Some(position) = groups.position(name) else { continue };
+        for (group, metadata) in groups.footer.row_groups().iter().enumerate() {
             let chunk = metadata.column(position);
             if let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) {
                 let start = offset as u64;
@@ -311,15 +328,27 @@ async fn bloom_filters(
             }
         }
     }
-    let mut filters: HashMap<String, Vec<Option<Sbbf>>> = HashMap::new();
-    if wanted.is_empty() {
-        return Ok(filters);
+    let nothing = || vec![None; groups.num_containers()];
+    let mut read: HashMap<String, Vec<Option<Sbbf>>> =
+        columns.iter().map(|column| (column.clone(), nothing())).collect();
+    if !wanted.is_empty() {
+        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, _, range)| range.clone()).collect();
+        let bytes = cache.store().get_ranges(file.path(), &ranges).await?;
+        for ((name, group, _), bytes) in wanted.into_iter().zip(bytes) {
+            if let Some(of_column) = read.get_mut(name) {
+                of_column[group] = Some(Sbbf::from_bytes(&bytes)?);
+            }
+        }
     }
-    let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, _, range)| range.clone()).collect();
-    let bytes = store.get_ranges(&file.object_meta.location, &ranges).await?;
-    for ((name, group, _), bytes) in wanted.into_iter().zip(bytes) {
-        let of_column = filters.entry(name.clone()).or_insert_with(|| vec![None; kept.len()]);
-        of_column[group] = Some(Sbbf::from_bytes(&bytes)?);
+    let mut filters = HashMap::new();
+    for (column, of_column) in read {
+        let of_column = Arc::new(of_column);
+        cache.keep_filters(file.path(), &column, of_column.clone());
+        filters.insert(column, of_column);
     }
     Ok(filters)
+}
+
+fn is_text(flat: &Schema, column: &str) -> bool {
+    flat.field_with_name(column).is_ok_and(|field| *field.data_type() == DataType::Utf8)
 }

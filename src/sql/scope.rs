@@ -10,6 +10,7 @@ use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 
+use super::footers::Footers;
 use super::options::{AsOf, Options};
 use super::table::LakeTable;
 use crate::error::{Context, Error, Kind, Result};
@@ -43,6 +44,7 @@ pub fn register(
     name: &str,
     schema: SchemaRef,
     options: &Options,
+    footers: &Arc<Footers>,
 ) -> Result<()> {
     let cannot = || format!("cannot register the table `{name}`");
     let (since, until) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
@@ -50,7 +52,8 @@ pub fn register(
     files.retain(|file| file.max_time_us >= since && file.min_time_us < until);
     // Files at the edges hold rows of both sides.
     let is_cut = files.iter().any(|file| file.min_time_us < since || file.max_time_us >= until);
-    let table: Arc<dyn TableProvider> = Arc::new(LakeTable::new(schema, state.lake.partition.column(), files));
+    let table: Arc<dyn TableProvider> =
+        Arc::new(LakeTable::new(schema, state.lake.partition.column(), files, footers.clone()));
     if !is_cut {
         return context.register_table(name, table).map(|_| ()).context(Kind::Internal, cannot);
     }

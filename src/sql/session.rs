@@ -16,7 +16,7 @@ use super::bind::{Params, bind};
 use super::conventions::{self, Conventions, Named};
 use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
-use super::engine::context;
+use super::engine::{context, footers};
 use super::error::{Known, explain, nearest};
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
@@ -81,10 +81,11 @@ impl Session {
         let context = context(lake.store(), options).context(Kind::Internal, || "cannot set up the query engine")?;
         let ocsf = lake.ocsf().clone();
         functions::register(&context, &ocsf);
+        let footers = Arc::new(footers(lake.store(), &context, options));
         for class in ocsf.classes() {
-            register(&context, &state, &class.name, class.arrow.clone(), options)?;
+            register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?;
         }
-        register(&context, &state, REJECT_TABLE, reject_schema(), options)?;
+        register(&context, &state, REJECT_TABLE, reject_schema(), options, &footers)?;
         context
             .register_table(INGEST_LOG, Arc::new(IngestLog::new(lake.clone(), state.sequence)))
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;

@@ -4,22 +4,21 @@
 //! that are left by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time` is
 //! declared, so `count(*)`, `min(time)` and merges by time read little.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::col;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
@@ -28,64 +27,62 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::floor::implied;
+use super::footers::{FOOTER_BYTES, Footers, NarrowReaders};
 use super::prune::LeafFilter;
 use super::registry::lake_url;
 use crate::lake::{FileEntry, data_path};
-
-/// Bytes at the end of a file that are read at first: the footer of a row group of 256 columns, in one request.
-const FOOTER_BYTES: usize = 64 * 1024;
 
 /// A table at one ledger entry.
 #[derive(Debug)]
 pub struct LakeTable {
     files: Vec<Arc<FileEntry>>,
     columns: TableSchema,
+    footers: Arc<Footers>,
 }
 
 impl LakeTable {
-    pub fn new(file_schema: SchemaRef, partition: &str, files: Vec<Arc<FileEntry>>) -> Self {
+    pub fn new(file_schema: SchemaRef, partition: &str, files: Vec<Arc<FileEntry>>, footers: Arc<Footers>) -> Self {
         let partition: FieldRef = Arc::new(Field::new(partition, DataType::Utf8, false));
         LakeTable {
             files,
             columns: TableSchema::builder(file_schema).with_table_partition_cols(vec![partition]).build(),
+            footers,
         }
     }
 
-    /// What the ledger knows of a file, as DataFusion's statistics: exact rows, exact range of `time`.
-    fn statistics_of(&self, files: &[Arc<FileEntry>]) -> Statistics {
-        let schema = self.columns.table_schema();
-        let mut statistics = Statistics::new_unknown(schema);
-        statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
-        statistics.total_byte_size = Precision::Absent;
-        if let (Ok(time), false) = (schema.index_of("time"), files.is_empty()) {
-            let min = files.iter().map(|file| file.min_time_us).min();
-            let max = files.iter().map(|file| file.max_time_us).max();
-            let value = |time_us| ScalarValue::TimestampMicrosecond(time_us, Some("UTC".into()));
-            statistics.column_statistics[time] = ColumnStatistics {
-                null_count: Precision::Exact(0),
-                min_value: Precision::Exact(value(min)),
-                max_value: Precision::Exact(value(max)),
-                ..ColumnStatistics::new_unknown()
-            };
-        }
-        if let [file] = files
-            && let Some(partition) = statistics.column_statistics.last_mut()
-        {
-            let value = ScalarValue::Utf8(Some(file.partition.clone()));
-            partition.min_value = Precision::Exact(value.clone());
-            partition.max_value = Precision::Exact(value);
-            partition.null_count = Precision::Exact(0);
-        }
-        statistics
+    /// The columns that a scan reads or filters by, and where its own are among them.
+    ///
+    /// Whatever is done for each file is done for each of its columns as well, and most questions need a handful of 250.
+    fn narrowed(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> (TableSchema, Option<Vec<usize>>) {
+        let Some(projection) = projection else { return (self.columns.clone(), None) };
+        let whole = self.columns.table_schema();
+        let mut wanted: BTreeSet<usize> = projection.iter().copied().collect();
+        let named = filters.iter().flat_map(Expr::column_refs);
+        wanted.extend(named.filter_map(|column| whole.index_of(&column.name).ok()));
+        let of_files = self.columns.file_schema().fields();
+        wanted.retain(|&at| at < of_files.len());
+        let kept: Vec<usize> = wanted.into_iter().collect();
+        // The partition comes after the columns of the files.
+        let place = |at: &usize| kept.binary_search(at).unwrap_or(kept.len() + at.saturating_sub(of_files.len()));
+        let places = projection.iter().map(place).collect();
+        let fields: Fields = kept.iter().map(|&at| of_files[at].clone()).collect();
+        let columns = TableSchema::builder(Arc::new(Schema::new(fields)))
+            .with_table_partition_cols(self.columns.table_partition_cols().to_vec())
+            .build();
+        (columns, Some(places))
     }
 
     /// The files that can hold a row for which every filter is true.
-    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<(Arc<FileEntry>, Arc<Statistics>)>> {
-        let schema = self.columns.table_schema();
+    fn prune(
+        &self,
+        state: &dyn Session,
+        schema: &SchemaRef,
+        filters: &[Expr],
+    ) -> Result<Vec<(Arc<FileEntry>, Arc<Statistics>)>> {
         let all: Vec<_> = self
             .files
             .iter()
-            .map(|file| (file.clone(), Arc::new(self.statistics_of(std::slice::from_ref(file)))))
+            .map(|file| (file.clone(), Arc::new(statistics_of(schema, std::slice::from_ref(file)))))
             .collect();
         let Some(filter) =
             filters.iter().map(|filter| implied(filter).unwrap_or_else(|| filter.clone())).reduce(Expr::and)
@@ -103,6 +100,39 @@ impl LakeTable {
     }
 }
 
+/// What the ledger knows of files, as DataFusion's statistics: exact rows, exact range of `time`.
+fn statistics_of(schema: &SchemaRef, files: &[Arc<FileEntry>]) -> Statistics {
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
+    statistics.total_byte_size = Precision::Absent;
+    if let (Ok(time), false) = (schema.index_of("time"), files.is_empty()) {
+        let min = files.iter().map(|file| file.min_time_us).min();
+        let max = files.iter().map(|file| file.max_time_us).max();
+        let value = |time_us| ScalarValue::TimestampMicrosecond(time_us, Some("UTC".into()));
+        statistics.column_statistics[time] = ColumnStatistics {
+            null_count: Precision::Exact(0),
+            min_value: Precision::Exact(value(min)),
+            max_value: Precision::Exact(value(max)),
+            ..ColumnStatistics::new_unknown()
+        };
+    }
+    if let [file] = files
+        && let Some(partition) = statistics.column_statistics.last_mut()
+    {
+        let value = ScalarValue::Utf8(Some(file.partition.clone()));
+        partition.min_value = Precision::Exact(value.clone());
+        partition.max_value = Precision::Exact(value);
+        partition.null_count = Precision::Exact(0);
+    }
+    statistics
+}
+
+/// Whether the page index may help: it says nothing of what is in structs and lists.
+fn asks_pages(schema: &Schema, filters: &[Expr]) -> bool {
+    let is_flat = |name: &str| schema.field_with_name(name).is_ok_and(|field| !field.data_type().is_nested());
+    filters.iter().flat_map(Expr::column_refs).any(|column| is_flat(&column.name))
+}
+
 #[async_trait]
 impl TableProvider for LakeTable {
     fn schema(&self) -> SchemaRef {
@@ -114,7 +144,7 @@ impl TableProvider for LakeTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(self.statistics_of(&self.files))
+        Some(statistics_of(self.columns.table_schema(), &self.files))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
@@ -128,13 +158,16 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut kept = self.prune(state, filters)?;
+        let (columns, places) = self.narrowed(projection, filters);
+        let schema = columns.table_schema();
+        let mut kept = self.prune(state, schema, filters)?;
         kept.sort_by_key(|(file, _)| (file.min_time_us, file.max_time_us));
-        let (store, cache) = (state.runtime_env().object_store(lake_url()?)?, footer_cache(state));
         let mut files: Vec<File> = kept.into_iter().map(|(entry, statistics)| File::new(entry, statistics)).collect();
-        if let Some(filter) = LeafFilter::new(state, self.columns.table_schema(), filters)? {
+        let names: Arc<[String]> = columns.file_schema().fields().iter().map(|field| field.name().clone()).collect();
+        if let Some(filter) = LeafFilter::new(state, schema, filters)? {
             let asked = files.iter().map(|file| file.partitioned.clone()).collect();
-            let mut left = filter.prune(asked, store.clone(), cache.clone()).await?.into_iter().peekable();
+            let left = filter.prune(asked, self.footers.narrow(names.clone(), false)).await?;
+            let mut left = left.into_iter().peekable();
             // Order is kept, so what is missing here was dropped there.
             files.retain_mut(|file| match left.next_if(|next| next.path() == file.partitioned.path()) {
                 Some(pruned) => {
@@ -148,19 +181,20 @@ impl TableProvider for LakeTable {
             return self.nothing(projection);
         }
         let entries: Vec<Arc<FileEntry>> = files.iter().map(|file| file.entry.clone()).collect();
-        let statistics = self.statistics_of(&entries);
+        let statistics = statistics_of(schema, &entries);
         let groups = group(files, state.config().target_partitions());
 
         let options = state.table_options().parquet.clone();
-        let source = ParquetSource::new(self.columns.clone())
+        let narrow = self.footers.narrow(names, asks_pages(schema, filters));
+        let source = ParquetSource::new(columns.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, cache)));
+            .with_parquet_file_reader_factory(Arc::new(NarrowReaders::new(narrow)));
         // An ordering is declared only where each group keeps it; DataFusion would otherwise believe us.
-        let ordering = groups.iter().all(|group| group.is_ordered).then(|| self.time_order()).transpose()?.flatten();
+        let ordering = groups.iter().all(|group| group.is_ordered).then(|| time_order(schema)).transpose()?.flatten();
         let config = FileScanConfigBuilder::new(lake_url()?, Arc::new(source))
             .with_file_groups(groups.into_iter().map(|group| FileGroup::new(group.files)).collect())
             .with_statistics(statistics)
-            .with_projection_indices(projection.cloned())?
+            .with_projection_indices(places)?
             .with_limit(limit)
             .with_output_ordering(ordering.into_iter().collect())
             .build();
@@ -177,16 +211,14 @@ impl LakeTable {
         };
         Ok(Arc::new(EmptyExec::new(schema)))
     }
-
-    fn time_order(&self) -> Result<Option<LexOrdering>> {
-        let time = col("time", self.columns.table_schema())?;
-        let ascending = SortOptions { descending: false, nulls_first: false };
-        Ok(LexOrdering::new([PhysicalSortExpr::new(time, ascending)]))
-    }
 }
 
-fn footer_cache(state: &dyn Session) -> Arc<FileMetadataCache> {
-    state.runtime_env().cache_manager.get_file_metadata_cache()
+fn time_order(schema: &Schema) -> Result<Option<LexOrdering>> {
+    if schema.index_of("time").is_err() {
+        return Ok(None);
+    }
+    let ascending = SortOptions { descending: false, nulls_first: false };
+    Ok(LexOrdering::new([PhysicalSortExpr::new(col("time", schema)?, ascending)]))
 }
 
 /// A file that is to be read, as the ledger and as DataFusion knows it.
