@@ -12,6 +12,7 @@ use object_store::ObjectStore;
 use super::footers::Footers;
 use super::options::Options;
 use super::registry::LakeOnly;
+use super::rules::rules;
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -52,6 +53,7 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?)
         .with_default_features()
+        .with_optimizer_rules(rules())
         .build();
     let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;

@@ -25,6 +25,7 @@ mod prune;
 mod reading;
 mod registry;
 mod rows;
+mod rules;
 mod scope;
 mod session;
 mod table;
