@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use crate::env::Env;
 use crate::terminal::{CTRL_C, CTRL_D, Terminal, UP, typed};
@@ -38,7 +39,15 @@ const ROWS: &[(&str, &[&str])] = &[
     ("csv/json flags", &["short_flags_name_formats"]),
     ("stop on error", &["an_error_stops_the_script_unless_asked_to_go_on", "a_wrong_command_in_a_script_is_a_failure"]),
     ("safe/read-only", &["only_queries_are_run", "the_system_is_reached_unless_the_shell_is_safe"]),
-    ("^C", &["an_interrupt_ends_a_query_and_not_the_shell", "a_second_interrupt_ends_a_batch_at_once"]),
+    (
+        "^C",
+        &[
+            "an_interrupt_ends_a_query_and_not_the_shell",
+            "an_interrupt_while_planning_is_heard_within_a_second",
+            "an_interrupt_while_spilling_is_heard_within_a_second",
+            "a_second_interrupt_ends_a_batch_at_once",
+        ],
+    ),
     ("multi-line", &["a_statement_over_several_lines_is_answered"]),
     ("prompt continuation", &["a_statement_over_several_lines_is_answered"]),
 ];
@@ -475,6 +484,59 @@ fn an_interrupt_ends_a_query_and_not_the_shell() {
     let (screen, status) = terminal.end();
     assert_eq!(status, 130, "{screen}");
     assert!(!screen.contains("eight │"), "{screen}");
+}
+
+/// How long a running statement takes to end after ^C: the best of three, since others use the machine as well.
+fn interrupted_in(terminal: &mut Terminal, sql: &str, is_at_it: impl Fn(&mut Terminal)) -> Duration {
+    let tries = (0..3).map(|_| {
+        terminal.ready().keys(&format!("{sql}\r"));
+        is_at_it(terminal);
+        let pressed = Instant::now();
+        terminal.keys(CTRL_C).sees("error: cancelled");
+        pressed.elapsed()
+    });
+    tries.min().unwrap_or_default()
+}
+
+#[test]
+fn an_interrupt_while_planning_is_heard_within_a_second() {
+    let env = Env::with_small();
+    let mut terminal = Terminal::run(&env, "auditlake sql");
+    // Each step plans the one before it twice: 4096 times six classes.
+    let steps = (1..=12).map(|step| format!("s{step} as (select * from s{0} union all select * from s{0})", step - 1));
+    let sql =
+        format!("with s0 as (select * from event), {} select count(*) from s12;", steps.collect::<Vec<_>>().join(", "));
+    let waited = interrupted_in(&mut terminal, &sql, |terminal| {
+        terminal.sees("planning");
+    });
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    terminal.types(&["select 7 as seven;"]);
+    assert!(terminal.leave().contains("│     7 │"));
+}
+
+#[test]
+fn an_interrupt_while_spilling_is_heard_within_a_second() {
+    let env = Env::with_small();
+    fs::create_dir(env.path("spill")).unwrap();
+    env.write("auditlake.toml", format!("[sql]\nspill_folder = {:?}\n", env.path("spill")));
+    let mut terminal = Terminal::run(&env, "auditlake sql --memory-limit 64MiB");
+    let sql = "select max(place) from (select row_number() over (order by -value) as place \
+               from generate_series(1, 1000000000));";
+    let spilled = || {
+        let folders = fs::read_dir(env.path("spill")).unwrap().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>()
+    };
+    let waited = interrupted_in(&mut terminal, sql, |terminal| {
+        terminal.sees("computing");
+        while spilled() == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    });
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    terminal.types(&["select 7 as seven;"]);
+    assert!(terminal.leave().contains("│     7 │"));
+    assert_eq!(spilled(), 0, "what was spilled is left behind");
 }
 
 #[test]
