@@ -94,9 +94,11 @@ fn every_plan_is_made_of_the_engines_own_operators() {
         let session = Session::new(&lake, &Options::default()).await.unwrap();
         let mut answered = 0;
         for (name, sql) in queries {
-            let plan =
-                session.query(&sql, &Params::new()).await.unwrap_or_else(|e| panic!("{name}: {e}")).plan().clone();
             let context = session.context();
+            // Planned as the session plans it, but not begun: a running sort writes what it has seen into its filters,
+            // and a plan that is encoded meanwhile carries that along.
+            let frame = context.sql(&sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let plan = frame.create_physical_plan().await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let bytes = physical_plan_to_bytes(plan).unwrap_or_else(|error| panic!("{name}: {error}"));
             let decoded = physical_plan_from_bytes(&bytes, &context.task_ctx());
             let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
