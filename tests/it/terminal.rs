@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
@@ -102,7 +102,9 @@ impl Terminal {
     pub fn insists(&mut self, key: &str, effect: &str) -> &mut Terminal {
         for _ in 0..60 {
             self.keys(key);
-            while let Ok(bytes) = self.receiver.recv_timeout(Duration::from_secs(2)) {
+            // Progress goes on and on: a while is a while, whatever comes.
+            let until = Instant::now() + Duration::from_secs(2);
+            while let Ok(bytes) = self.receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 self.shown.extend(bytes);
                 if self.now().contains(effect) {
                     return self;
