@@ -192,7 +192,7 @@ impl Chunker {
         let rows = column.levels.len();
         let physical = column.descriptor.physical_type();
         let mut pages = Pages::new(Some(physical));
-        pages.dictionary(dictionary, numbered.values.len(), &mut self.zstd)?;
+        pages.dictionary(dictionary, numbered.values.len());
         let width = hybrid::width(numbered.values.len().saturating_sub(1) as u32);
         let mut at = 0;
         for range in page_ranges(rows) {
