@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -13,6 +13,7 @@ use super::footers::Footers;
 use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
+use super::spill::Spills;
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -24,7 +25,8 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.sql_parser.dialect", "duckdb")
-        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        // Scans decide for themselves (`table`); what is set here would hold for all.
+        .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         // DataFusion 55 lets `min(time)` skip rows that cannot change it, and forgets that a `max(case ...)` beside it
         // may need them (apache/datafusion#24816, mended after 55). Wrong answers, and not always the same ones.
@@ -41,13 +43,8 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
         let kept = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *kept = (*kept).min(bytes / 16);
     }
-    let mut disk = DiskManagerBuilder::default();
-    if let Some(folder) = &options.spill_folder {
-        disk = disk.with_mode(DiskManagerMode::Directories(vec![folder.clone()]));
-    }
-    if let Some(bytes) = options.spill_limit {
-        disk = disk.with_max_temp_directory_size(bytes);
-    }
+    let spills = Spills::new(options.spill_folder.clone(), options.spill_limit);
+    let disk = DiskManagerBuilder::default().with_temp_file_factory(Arc::new(spills));
     let runtime = runtime.with_disk_manager_builder(disk).with_metadata_cache_limit(footers);
     let state = SessionStateBuilder::new()
         .with_config(config)

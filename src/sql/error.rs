@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::prelude::SessionContext;
 
 use super::documentation::FunctionInfo;
 use super::functions::catalogue;
 use super::guard::read_only;
+use super::spill::CANNOT_SPILL;
 use crate::error::{Error, Kind};
 use crate::schema::Ocsf;
 
@@ -43,7 +45,7 @@ impl Known {
 
 /// Says what is wrong with a statement.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
-    let root = error.find_root();
+    let root = within(error.find_root());
     match root {
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
@@ -60,12 +62,23 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
     }
 }
 
+/// The engine's error that came through a writer of Arrow data, as those of spilled files do.
+fn within(error: &DataFusionError) -> &DataFusionError {
+    let DataFusionError::ArrowError(arrow, _) = error else { return error };
+    let ArrowError::IoError(_, io) = arrow.as_ref() else { return error };
+    io.get_ref().and_then(|inner| inner.downcast_ref()).unwrap_or(error)
+}
+
 /// A query that does not fit ends alone; what it holds is given back.
 fn exhausted(text: &str, known: &Known) -> Error {
     let error = match (text.contains("disk space"), known.memory_limit) {
         (true, _) => {
             return Error::new(Kind::Unavailable, "the query spills more to the disk than it may")
                 .hint("narrow it, or raise `spill_mib` in the configuration");
+        }
+        _ if text.contains(CANNOT_SPILL) => {
+            return Error::new(Kind::Unavailable, first_line(text))
+                .hint("name a folder that can be written to with `spill_folder` in the configuration");
         }
         (false, Some(limit)) => {
             Error::new(Kind::Unavailable, format!("the query needs more than the {} MiB it may hold", limit >> 20))

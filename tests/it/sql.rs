@@ -454,6 +454,14 @@ fn a_query_that_does_not_fit_fails_alone() {
     let sort =
         "select max(place) from (select row_number() over (order by -value) as place from generate_series(1, 2000000))";
     assert_eq!(env.ok(["sql", "--memory-limit", "16MiB", "--format", "csv", "-t", "-c", sort]), "2000000\n");
+    env.write("auditlake.toml", "[sql]\nspill_mib = 1\n");
+    let text = env.run(["sql", "--memory-limit", "16MiB", "-c", sort]);
+    assert!(text.contains("error: the query spills more to the disk than it may"), "{text}");
+    assert!(text.contains("[exit status: 3]"), "{text}");
+    env.write("no-folder", "");
+    env.write("auditlake.toml", format!("[sql]\nspill_folder = {:?}\n", env.path("no-folder")));
+    let text = env.run(["sql", "--memory-limit", "16MiB", "-c", sort]);
+    assert!(text.contains("error: cannot spill to ") && text.contains("hint: name a folder"), "{text}");
 }
 
 #[cfg(unix)]
