@@ -32,7 +32,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
 };
-use parquet::schema::types::{SchemaDescriptor, Type};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
 /// Bytes at the end of a file that are read at first: the footer of a row group of 256 columns, in one request.
 pub const FOOTER_BYTES: usize = 64 * 1024;
@@ -139,12 +139,17 @@ impl Narrow {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned()
     }
 
+    fn any(&self) -> Option<Arc<ParquetMetaData>> {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
+    }
+
     /// The footer without the page index, whatever the scan wants.
     pub async fn footer(&self, file: &ObjectMeta) -> Result<Arc<ParquetMetaData>> {
         if let Some(known) = self.known(&file.location) {
             return Ok(known);
         }
-        let cut = Arc::new(cut(self.footers.whole(file).await?.as_ref(), &self.columns)?);
+        let like = self.any().map(|footer| footer.file_metadata().schema_descr_ptr());
+        let cut = Arc::new(cut(self.footers.whole(file).await?.as_ref(), &self.columns, like)?);
         Ok(self.keep(file, cut))
     }
 
@@ -175,8 +180,13 @@ impl Narrow {
     }
 }
 
-/// A footer with some of its top-level columns.
-fn cut(footer: &ParquetMetaData, columns: &[String]) -> parquet::errors::Result<ParquetMetaData> {
+/// A footer with some of its top-level columns. It shares the schema `like` if that is its own: files of one schema can
+/// then be asked together.
+fn cut(
+    footer: &ParquetMetaData,
+    columns: &[String],
+    like: Option<SchemaDescPtr>,
+) -> parquet::errors::Result<ParquetMetaData> {
     let file = footer.file_metadata();
     let has_arrow =
         |pairs: &Vec<_>| pairs.iter().any(|pair: &parquet::file::metadata::KeyValue| pair.key == ARROW_SCHEMA_META_KEY);
@@ -194,7 +204,10 @@ fn cut(footer: &ParquetMetaData, columns: &[String]) -> parquet::errors::Result<
     let is_kept = |name: &str| is_wanted(name) || first == Some(name);
     let fields = file.schema().get_fields().iter().filter(|field| is_kept(field.name())).cloned().collect();
     let root = Type::group_type_builder(file.schema().name()).with_fields(fields).build()?;
-    let schema = Arc::new(SchemaDescriptor::new(Arc::new(root)));
+    let schema = match like {
+        Some(like) if *like.root_schema() == root => like,
+        _ => Arc::new(SchemaDescriptor::new(Arc::new(root))),
+    };
     let leaves: Vec<usize> = (0..whole.num_columns()).filter(|&at| is_kept(whole.get_column_root(at).name())).collect();
     let orders = file.column_orders().map(|orders| leaves.iter().map(|&at| orders[at]).collect());
     let cut_file = FileMetaData::new(

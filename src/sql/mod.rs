@@ -16,6 +16,7 @@ mod error;
 mod floor;
 mod footers;
 mod functions;
+mod groups;
 mod guard;
 mod labels;
 mod ledger_table;
@@ -28,6 +29,7 @@ mod rows;
 mod rules;
 mod scope;
 mod session;
+mod spill;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -12,16 +12,14 @@
 //! Footers and bloom filters are kept for the scan and for the statements to come (`footers`).
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::pruning::PruningStatistics;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
 use datafusion::error::{DataFusionError, Result};
@@ -29,12 +27,10 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_optimizer::pruning::{PruningPredicate, PruningPredicateBuilder};
 use futures::{StreamExt, TryStreamExt};
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
-use parquet::bloom_filter::Sbbf;
-use parquet::file::metadata::ParquetMetaData;
 
 use super::floor::implied;
-use super::footers::{Filters, Footers, Narrow};
+use super::footers::Narrow;
+use super::groups::{FileGroups, Groups, bloom_filters};
 
 /// Footers asked for at once; a local disk answers in microseconds, an object store in milliseconds.
 const READS_AT_ONCE: usize = 16;
@@ -87,12 +83,12 @@ impl LeafFilter {
         self.root.equal_columns(&mut columns);
         columns.retain(|column| is_text(&self.flat, column));
         let asking = Arc::new(Asking { filter: self, columns, footers });
-        let asked = files.into_iter().map(|file| {
-            // What was asked before is answered without waiting, and most of it with no.
-            let known = asking.known(&file);
+        // What was asked before is answered without waiting, all files at once, and mostly with no.
+        let known = asking.known(&files)?;
+        let asked = files.into_iter().zip(known).map(|(file, known)| {
             let asking = asking.clone();
             async move {
-                match known? {
+                match known {
                     Some(kept) => Ok(read_only(file, &kept)),
                     // Tasks of their own: decoding a footer of 256 columns is work for all cores. Dropped with the query.
                     None => {
@@ -119,25 +115,41 @@ struct Asking {
 }
 
 impl Asking {
-    /// For each row group whether it may match, when nothing need be read to know.
-    fn known(&self, file: &PartitionedFile) -> Result<Option<Vec<bool>>> {
-        let Some(footer) = self.footers.known(file.path()) else { return Ok(None) };
+    /// For each file and row group whether it may match, when nothing need be read to know.
+    fn known(&self, files: &[PartitionedFile]) -> Result<Vec<Option<Vec<bool>>>> {
         let cache = self.footers.footers();
-        let known = self.columns.iter().map(|column| Some((column.clone(), cache.filters(file.path(), column)?)));
-        let filters: HashMap<String, Filters> = known.flatten().collect();
-        let is_all = filters.len() == self.columns.len();
-        let kept = self.filter.root.ask(&Groups { flat: &self.filter.flat, footer: &footer, filters })?;
-        Ok((is_all || !kept.contains(&true)).then_some(kept))
+        let mut known = vec![None; files.len()];
+        let (mut places, mut asked) = (Vec::new(), Vec::new());
+        for (place, file) in files.iter().enumerate() {
+            if let Some(footer) = self.footers.known(file.path()) {
+                let filters = self.columns.iter();
+                let filters = filters.filter_map(|column| Some((column.clone(), cache.filters(file.path(), column)?)));
+                places.push(place);
+                asked.push(FileGroups { footer, filters: filters.collect() });
+            }
+        }
+        let groups = Groups { flat: &self.filter.flat, files: asked };
+        let kept = self.filter.root.ask(&groups)?;
+        let mut kept = kept.as_slice();
+        for (place, file) in places.into_iter().zip(&groups.files) {
+            let (of_file, rest) = kept.split_at(file.footer.num_row_groups());
+            kept = rest;
+            let is_all = file.filters.len() == self.columns.len();
+            known[place] = (is_all || !of_file.contains(&true)).then(|| of_file.to_vec());
+        }
+        Ok(known)
     }
 
     async fn find_out(&self, file: &PartitionedFile) -> Result<Vec<bool>> {
         let footer = self.footers.footer(&file.object_meta).await?;
-        let mut groups = Groups { flat: &self.filter.flat, footer: &footer, filters: HashMap::new() };
+        let asked = FileGroups { footer: footer.clone(), filters: HashMap::new() };
+        let mut groups = Groups { flat: &self.filter.flat, files: vec![asked] };
         let kept = self.filter.root.ask(&groups)?;
         if !kept.contains(&true) || self.columns.is_empty() {
             return Ok(kept);
         }
-        groups.filters = bloom_filters(&groups, &self.columns, self.footers.footers(), file).await?;
+        let filters = bloom_filters(&footer, &self.columns, self.footers.footers(), file).await?;
+        groups.files = vec![FileGroups { footer, filters }];
         self.filter.root.ask(&groups)
     }
 }
@@ -244,109 +256,6 @@ fn node(state: &dyn Session, filter: &Expr, flat: &SchemaRef, columns: &DFSchema
 
 fn part_if<T>(op: Operator, parts: impl FnOnce() -> T) -> Option<T> {
     matches!(op, Operator::And | Operator::Or).then(parts)
-}
-
-/// The row groups of one file, with what is known of each.
-struct Groups<'a> {
-    flat: &'a Schema,
-    footer: &'a ParquetMetaData,
-    /// By column, one for each row group that has one and was worth reading.
-    filters: HashMap<String, Filters>,
-}
-
-impl Groups<'_> {
-    /// Where a leaf stands in the file; files of an older schema may lack it.
-    fn position(&self, path: &str) -> Option<usize> {
-        let columns = self.footer.file_metadata().schema_descr().columns();
-        columns.iter().position(|column| {
-            column.max_rep_level() == 0 && column.path().parts().iter().map(String::as_str).eq(path.split('.'))
-        })
-    }
-
-    fn with_converter<T>(&self, column: &Column, read: impl FnOnce(StatisticsConverter<'_>) -> Option<T>) -> Option<T> {
-        let field = self.flat.field_with_name(&column.name).ok()?;
-        let schema = self.footer.file_metadata().schema_descr();
-        let converter = StatisticsConverter::from_column_index(self.position(&column.name)?, field, schema).ok()?;
-        // A count that was not written is unknown, not nought.
-        read(converter.with_missing_null_counts_as_zero(false))
-    }
-}
-
-impl PruningStatistics for Groups<'_> {
-    fn min_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.with_converter(column, |converter| converter.row_group_mins(self.footer.row_groups()).ok())
-    }
-
-    fn max_values(&self, column: &Column) -> Option<ArrayRef> {
-        self.with_converter(column, |converter| converter.row_group_maxes(self.footer.row_groups()).ok())
-    }
-
-    fn num_containers(&self) -> usize {
-        self.footer.num_row_groups()
-    }
-
-    fn null_counts(&self, column: &Column) -> Option<ArrayRef> {
-        self.with_converter(column, |converter| {
-            Some(Arc::new(converter.row_group_null_counts(self.footer.row_groups()).ok()?) as ArrayRef)
-        })
-    }
-
-    fn row_counts(&self) -> Option<ArrayRef> {
-        let rows = self.footer.row_groups().iter().map(|group| group.num_rows() as u64);
-        Some(Arc::new(UInt64Array::from_iter_values(rows)))
-    }
-
-    fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        let filters = self.filters.get(&column.name)?;
-        // A bloom filter can deny; it cannot affirm. What is no text was not hashed as we would hash it.
-        let may_hold = |filter: &Sbbf| {
-            values.iter().any(|value| value.try_as_str().flatten().is_none_or(|text| filter.check(text)))
-        };
-        let answers = filters.iter().map(|filter| match filter {
-            Some(filter) if !may_hold(filter) => Some(false),
-            _ => None,
-        });
-        Some(answers.collect())
-    }
-}
-
-/// Reads the bloom filters of some columns with one request, for the next statement as well.
-async fn bloom_filters(
-    groups: &Groups<'_>,
-    columns: &HashSet<String>,
-    cache: &Footers,
-    file: &PartitionedFile,
-) -> Result<HashMap<String, Filters>> {
-    let mut wanted: Vec<(&String, usize, Range<u64>)> = Vec::new();
-    for name in columns {
-        let Some(position) = groups.position(name) else { continue };
-        for (group, metadata) in groups.footer.row_groups().iter().enumerate() {
-            let chunk = metadata.column(position);
-            if let (Some(offset), Some(length)) = (chunk.bloom_filter_offset(), chunk.bloom_filter_length()) {
-                let start = offset as u64;
-                wanted.push((name, group, start..start + length as u64));
-            }
-        }
-    }
-    let nothing = || vec![None; groups.num_containers()];
-    let mut read: HashMap<String, Vec<Option<Sbbf>>> =
-        columns.iter().map(|column| (column.clone(), nothing())).collect();
-    if !wanted.is_empty() {
-        let ranges: Vec<Range<u64>> = wanted.iter().map(|(_, _, range)| range.clone()).collect();
-        let bytes = cache.store().get_ranges(file.path(), &ranges).await?;
-        for ((name, group, _), bytes) in wanted.into_iter().zip(bytes) {
-            if let Some(of_column) = read.get_mut(name) {
-                of_column[group] = Some(Sbbf::from_bytes(&bytes)?);
-            }
-        }
-    }
-    let mut filters = HashMap::new();
-    for (column, of_column) in read {
-        let of_column = Arc::new(of_column);
-        cache.keep_filters(file.path(), &column, of_column.clone());
-        filters.insert(column, of_column);
-    }
-    Ok(filters)
 }
 
 fn is_text(flat: &Schema, column: &str) -> bool {
