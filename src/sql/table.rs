@@ -4,7 +4,7 @@
 //! that are left by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time` is
 //! declared, so `count(*)`, `min(time)` and merges by time read little.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -19,7 +19,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::col;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
@@ -31,6 +31,9 @@ use super::footers::{FOOTER_BYTES, Footers, NarrowReaders};
 use super::prune::LeafFilter;
 use super::registry::lake_url;
 use crate::lake::{FileEntry, data_path};
+
+/// Columns that are read as fast as it is found out which rows of them are wanted.
+const FEW: usize = 3;
 
 /// A table at one ledger entry.
 #[derive(Debug)]
@@ -133,6 +136,32 @@ fn asks_pages(schema: &Schema, filters: &[Expr]) -> bool {
     filters.iter().flat_map(Expr::column_refs).any(|column| is_flat(&column.name))
 }
 
+/// Whether rows are found by their filters before the other columns are read.
+///
+/// A column of a struct that is filtered by and wanted is read twice then, so it must spare more than it costs: where few
+/// rows will be left, or many columns are wanted beside those of the filters. What a sort or a join finds out while it
+/// runs, where there is no filter yet, finds few rows as well.
+fn is_worth_two_passes(schema: &Schema, filters: &[Expr]) -> bool {
+    let asked: HashSet<&str> = filters.iter().flat_map(Expr::column_refs).map(|column| column.name.as_str()).collect();
+    let others = schema.fields().iter().filter(|field| !asked.contains(field.name().as_str())).count();
+    filters.is_empty() || filters.iter().any(is_needle) || others > FEW
+}
+
+/// Whether a filter looks for some texts, of which there are usually many.
+fn is_needle(filter: &Expr) -> bool {
+    let is_text = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.try_as_str().is_some());
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::Eq => is_text(left) || is_text(right),
+            Operator::And => is_needle(left) || is_needle(right),
+            Operator::Or => is_needle(left) && is_needle(right),
+            _ => false,
+        },
+        Expr::InList(list) => !list.negated && list.list.iter().all(is_text),
+        _ => false,
+    }
+}
+
 #[async_trait]
 impl TableProvider for LakeTable {
     fn schema(&self) -> SchemaRef {
@@ -188,6 +217,7 @@ impl TableProvider for LakeTable {
         let narrow = self.footers.narrow(names, asks_pages(schema, filters));
         let source = ParquetSource::new(columns.clone())
             .with_table_parquet_options(options)
+            .with_pushdown_filters(is_worth_two_passes(columns.file_schema(), filters))
             .with_parquet_file_reader_factory(Arc::new(NarrowReaders::new(narrow)));
         // An ordering is declared only where each group keeps it; DataFusion would otherwise believe us.
         let ordering = groups.iter().all(|group| group.is_ordered).then(|| time_order(schema)).transpose()?.flatten();
