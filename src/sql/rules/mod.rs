@@ -5,6 +5,7 @@ mod filter;
 mod interval;
 mod rounded;
 mod window;
+mod within;
 
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         if name == "push_down_filter" {
             rules.push(Arc::new(filter::NamedLeaves));
             rules.push(Arc::new(PushDownFilter::new()));
+            // What joins ask of times stands in them by then.
+            rules.push(Arc::new(within::JoinsWithin));
         }
     }
     rules
@@ -42,7 +45,9 @@ mod tests {
     #[test]
     fn all_rules_are_among_the_engines() {
         let names: Vec<String> = rules().iter().map(|rule| rule.name().to_string()).collect();
-        for name in ["counted_distinct", "window_leaves", "fixed_intervals", "rounded_times", "named_leaves"] {
+        for name in
+            ["counted_distinct", "window_leaves", "fixed_intervals", "rounded_times", "named_leaves", "joins_within"]
+        {
             assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
         }
     }
