@@ -30,7 +30,6 @@ const PAGE_BYTES: usize = 512 << 10;
 /// How column chunks are written.
 pub struct Chunker {
     zstd: Zstd,
-    compression: Compression,
 }
 
 /// A column to write.
@@ -61,7 +60,7 @@ struct Body {
 
 impl Chunker {
     pub fn new(compression: Compression, level: i32) -> Result<Self> {
-        Ok(Chunker { zstd: Zstd::new(level)?, compression })
+        Ok(Chunker { zstd: Zstd::new(compression, level)? })
     }
 
     /// A column that is null in every row; `parent` are the levels of the struct around it.
@@ -77,7 +76,7 @@ impl Chunker {
         pages.data(body, rows, rows, Encoding::PLAIN, None)?;
         pages.index.to_invalid();
         let statistics = no_values(descriptor.physical_type(), rows as u64);
-        pages.finish(descriptor, rows, statistics, Compression::UNCOMPRESSED, None)
+        pages.finish(descriptor, rows, statistics, None, None)
     }
 
     /// A column of texts.
@@ -138,7 +137,7 @@ impl Chunker {
             }
         };
         let statistics = text_statistics(all.cut(), pages.nulls);
-        pages.finish(column.descriptor.clone(), rows, statistics, self.compression, filter)
+        pages.finish(column.descriptor.clone(), rows, statistics, Some(&mut self.zstd), filter)
     }
 
     /// A column of 64-bit integers.
@@ -179,7 +178,7 @@ impl Chunker {
             self.page(&mut pages, column, range, body, encoding)?;
         }
         let statistics = long_statistics(long_bounds(values.iter().copied()), pages.nulls);
-        pages.finish(column.descriptor.clone(), rows, statistics, self.compression, None)
+        pages.finish(column.descriptor.clone(), rows, statistics, Some(&mut self.zstd), None)
     }
 
     fn numbered<T>(
@@ -210,7 +209,7 @@ impl Chunker {
             Type::INT64 => long_statistics(bounds(&numbered.codes), pages.nulls),
             _ => text_statistics(bounds(&numbered.codes), pages.nulls),
         };
-        pages.finish(column.descriptor.clone(), rows, statistics, self.compression, filter)
+        pages.finish(column.descriptor.clone(), rows, statistics, Some(&mut self.zstd), filter)
     }
 
     /// Writes a page of the rows `range`, whose values are `body`.
