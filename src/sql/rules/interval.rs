@@ -11,10 +11,11 @@ use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use super::rewritten;
 
 const DAY_NS: i128 = 86_400_000_000_000;
 
@@ -40,12 +41,7 @@ impl OptimizerRule for FixedIntervals {
             true => plan.schema().as_ref().clone(),
             false => merge_schema(&inputs),
         };
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let changed = expr.transform_up(|part| Ok(fixed(part, &schema)))?;
-            Ok(changed.update_data(|expr| name.restore(expr)))
-        })
+        rewritten(plan, |part| fixed(part, &schema))
     }
 }
 

@@ -9,6 +9,10 @@ mod within;
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
@@ -35,6 +39,21 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
     }
     rules
+}
+
+/// The plan with every part of its expressions changed, under their old names.
+fn rewritten(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&plan);
+    let named = |expr: Expr| {
+        let name = names.save(&expr);
+        let changed = expr.transform_up(|part| Ok(change(part)))?;
+        Ok(changed.update_data(|expr| name.restore(expr)))
+    };
+    plan.map_expressions(|expr| match expr {
+        // Of `rollup (a, b)` the members have names, not the whole: the engine knows no grouping set behind an alias.
+        Expr::GroupingSet(_) => expr.map_children(named),
+        expr => named(expr),
+    })
 }
 
 #[cfg(test)]

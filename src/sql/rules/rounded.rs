@@ -11,10 +11,11 @@ use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+
+use super::rewritten;
 
 #[derive(Debug)]
 pub struct RoundedTimes;
@@ -39,12 +40,7 @@ impl OptimizerRule for RoundedTimes {
             return Ok(Transformed::no(plan));
         }
         let schema = merge_schema(&plan.inputs());
-        let names = NamePreserver::new(&plan);
-        plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let changed = expr.transform_up(|part| Ok(rounded(part, &schema)))?;
-            Ok(changed.update_data(|expr| name.restore(expr)))
-        })
+        rewritten(plan, |part| rounded(part, &schema))
     }
 }
 
