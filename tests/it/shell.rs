@@ -549,8 +549,8 @@ fn a_second_interrupt_ends_a_batch_at_once() {
     let env = Env::with_small();
     env.write("s.sql", "\\! trap 'echo heard' INT; echo waiting; while :; do sleep 0.1; done\n");
     let mut terminal = Terminal::run(&env, "auditlake sql -f s.sql");
-    terminal.sees("waiting").keys(CTRL_C).sees("heard").keys(CTRL_C);
-    let (screen, status) = terminal.end();
+    terminal.sees("waiting").keys(CTRL_C).sees("heard");
+    let (screen, status) = terminal.ends_by(CTRL_C);
     assert_eq!(status, 130, "{screen}");
 }
 

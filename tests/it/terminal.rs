@@ -114,6 +114,23 @@ impl Terminal {
         panic!("{key:?} does not lead to `{effect}`:\n{}", plain(&self.shown));
     }
 
+    /// Presses a key again and again until the program has ended: two signals that come before the first is looked at are one.
+    pub fn ends_by(mut self, key: &str) -> (String, i32) {
+        for _ in 0..30 {
+            // Nobody may be there any more.
+            let _ = self.keyboard.write_all(key.as_bytes()).and_then(|()| self.keyboard.flush());
+            let until = Instant::now() + Duration::from_secs(2);
+            loop {
+                match self.receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(bytes) => self.shown.extend(bytes),
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return self.end(),
+                }
+            }
+        }
+        self.end()
+    }
+
     /// Types lines, each when the prompt waits for it.
     pub fn types(&mut self, lines: &[&str]) -> &mut Terminal {
         for line in lines {
