@@ -45,7 +45,7 @@ impl Known {
 
 /// Says what is wrong with a statement.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
-    let root = within(error.find_root());
+    let root = carried(error.find_root());
     match root {
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => {
@@ -63,7 +63,7 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
 }
 
 /// The engine's error that came through a writer of Arrow data, as those of spilled files do.
-fn within(error: &DataFusionError) -> &DataFusionError {
+fn carried(error: &DataFusionError) -> &DataFusionError {
     let DataFusionError::ArrowError(arrow, _) = error else { return error };
     let ArrowError::IoError(_, io) = arrow.as_ref() else { return error };
     io.get_ref().and_then(|inner| inner.downcast_ref()).unwrap_or(error)

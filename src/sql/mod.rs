@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Lake at one ledger entry -> tables (Parquet scans) + ledger tables -> views -> guard -> DataFusion -> Rows
+//!                             prune, groups, footers: what need not be read          rules: what it does not think of
 //! ```
 //!
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes

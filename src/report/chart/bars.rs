@@ -9,6 +9,8 @@ use crate::report::page::escaped;
 
 /// Of a bar that lies.
 const BAR: f64 = 24.0;
+/// Where bars begin: names stand before.
+const FROM: f64 = 250.0;
 
 impl Chart {
     /// Lying bars, the longest first.
@@ -26,19 +28,13 @@ impl Chart {
         let left_out = keys.len().saturating_sub(MAX_CATEGORIES);
         keys.truncate(MAX_CATEGORIES);
         let longest = keys.iter().map(|(_, total)| *total).fold(f64::MIN_POSITIVE, f64::max);
-        let (from, room) = (250.0, WIDTH - 250.0 - 70.0);
+        let room = WIDTH - FROM - 70.0;
         let mut out = self.open(keys.len() as f64 * BAR + 6.0 + if left_out > 0 { BAR } else { 0.0 });
         for (place, (key, total)) in keys.iter().enumerate() {
             let y = place as f64 * BAR + 3.0;
             let name = self.name(key);
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                from - 10.0,
-                y + 15.0,
-                escaped(&short(&name))
-            );
-            let mut x = from;
+            out += &label(y + 15.0, &name);
+            let mut x = FROM;
             for series in 0..self.names.len().max(1) {
                 let value = self.value(key, series);
                 if value <= 0.0 {
@@ -58,7 +54,7 @@ impl Chart {
         }
         if left_out > 0 {
             let y = keys.len() as f64 * BAR + 18.0;
-            let _ = write!(out, "<text x=\"{from}\" y=\"{y:.1}\">and {left_out} more in the table</text>");
+            let _ = write!(out, "<text x=\"{FROM}\" y=\"{y:.1}\">and {left_out} more in the table</text>");
         }
         out + "</svg>"
     }
@@ -83,23 +79,17 @@ impl Chart {
     /// Two bars a category, each category on its own scale, in the order of the rows, with the numbers beside them.
     pub(super) fn pairs(&self) -> String {
         const ROW: f64 = 30.0;
-        let (from, room) = (250.0, WIDTH - 250.0 - 150.0);
+        let room = WIDTH - FROM - 150.0;
         let mut out = self.open(self.order.len() as f64 * ROW + 6.0);
         for (place, key) in self.order.iter().enumerate() {
             let (y, name) = (place as f64 * ROW + 3.0, self.name(key));
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                from - 10.0,
-                y + 16.0,
-                escaped(&short(&name.replace('_', " ")))
-            );
+            out += &label(y + 16.0, &name.replace('_', " "));
             let values = [self.value(key, 0), self.value(key, 1)];
             let most = values.into_iter().fold(f64::MIN_POSITIVE, f64::max);
             for (series, value) in values.into_iter().enumerate() {
                 let _ = write!(
                     out,
-                    "<rect class=\"f{series}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\">\
+                    "<rect class=\"f{series}\" x=\"{FROM:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\">\
                      <title>{}</title></rect>",
                     y + 2.0 + series as f64 * 11.0,
                     if value > 0.0 { (room * value / most).max(1.0) } else { 0.0 },
@@ -114,7 +104,7 @@ impl Chart {
             let _ = write!(
                 out,
                 "<text x=\"{:.1}\" y=\"{:.1}\">{} / {}</text>",
-                from + room + 10.0,
+                FROM + room + 10.0,
                 y + 16.0,
                 said[0],
                 said[1]
@@ -122,4 +112,9 @@ impl Chart {
         }
         out + "</svg>"
     }
+}
+
+/// The name of a bar, before it.
+fn label(y: f64, name: &str) -> String {
+    format!("<text x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", FROM - 10.0, escaped(&short(name)))
 }

@@ -43,7 +43,8 @@ impl OptimizerRule for CountedDistinct {
 
 /// How an aggregate is made of those of smaller groups.
 enum Part<'a> {
-    Distinct(&'a Expr),
+    /// The count, and what it counts.
+    Distinct(&'a AggregateFunction, &'a Expr),
     Count,
     Same(&'a AggregateFunction),
 }
@@ -55,7 +56,7 @@ fn part(expr: &Expr) -> Option<Part<'_>> {
         return None;
     }
     match (function.func.name(), *distinct) {
-        ("count", true) if filter.is_none() && args.len() == 1 => Some(Part::Distinct(&args[0])),
+        ("count", true) if filter.is_none() && args.len() == 1 => Some(Part::Distinct(function, &args[0])),
         ("count", false) => Some(Part::Count),
         ("sum" | "min" | "max", false) => Some(Part::Same(function)),
         _ => None,
@@ -81,15 +82,15 @@ fn two_steps(aggregate: &Aggregate, config: &dyn OptimizerConfig) -> Result<Opti
     for (part, expr) in parts.iter().zip(aggr_expr) {
         let step = name();
         outer.push(match part {
-            Part::Distinct(_) => count_of(expr, &value_name),
+            // The values that are left.
+            Part::Distinct(function, _) => again(function, &value_name),
             Part::Count => {
                 inner.push(expr.clone().alias(&step));
                 sum(named(&step))
             }
             Part::Same(function) => {
                 inner.push(expr.clone().alias(&step));
-                let func = function.func.clone();
-                Expr::AggregateFunction(AggregateFunction::new_udf(func, vec![named(&step)], false, None, vec![], None))
+                again(function, &step)
             }
         });
     }
@@ -111,20 +112,15 @@ fn two_steps(aggregate: &Aggregate, config: &dyn OptimizerConfig) -> Result<Opti
 
 fn as_distinct<'a>(part: &Part<'a>) -> Option<&'a Expr> {
     match part {
-        Part::Distinct(value) => Some(value),
+        Part::Distinct(_, value) => Some(value),
         _ => None,
     }
 }
 
-/// The count of the values that are left, of what was a count of distinct ones.
-fn count_of(expr: &Expr, value: &str) -> Expr {
-    match expr {
-        Expr::AggregateFunction(function) => {
-            let func = function.func.clone();
-            Expr::AggregateFunction(AggregateFunction::new_udf(func, vec![named(value)], false, None, vec![], None))
-        }
-        other => other.clone(),
-    }
+/// The same aggregate, of a column of the step before.
+fn again(function: &AggregateFunction, column: &str) -> Expr {
+    let func = function.func.clone();
+    Expr::AggregateFunction(AggregateFunction::new_udf(func, vec![named(column)], false, None, vec![], None))
 }
 
 fn named(name: &str) -> Expr {
