@@ -76,7 +76,7 @@ with person as (
 ),
 found as (
   select
-    e.*,
+    e.*, e.raw,
     case
       when a.uid is not null and s.uid is not null then 'both'
       when a.uid is not null then 'actor'
@@ -128,7 +128,8 @@ select
   n.detail, n.src_ip, n.country,
   n.src_ip is not null and n.nth_of_ip = 1 as ip_new,
   n.user_agent, n.http_method, n.path, n.session_uid,
-  coalesce(r.copies, 1) as dup_count,
+  -- the lake keeps one row of an event
+  1 as dup_count,
   n.event_uid,
   case when $include_raw then n.raw end as raw,
   coalesce(n.severity_id, 0) as severity_id
@@ -136,5 +137,4 @@ from numbered n
 join activity c on c.class_uid = n.class_uid and c.activity_key = n.activity_key
 left join identity a on a.uid = n.actor_uid
 left join identity s on s.uid = n.subject_uid
-left join repeated_uid r on r.event_uid = n.event_uid
 order by n.seq

@@ -1,6 +1,7 @@
 -- view: access_fact
 -- convention: C7 C10 C14
 -- purpose: grants and revokes of privileges and policies: one row per event, privilege and resource
+-- evaluate: once
 --
 -- effect is `open` or `close`; is_effective is C7. Sources: `direct` (privileges assigned to a user) and `policy`.
 -- An account's deletion closes all its keys: that is `account_action`, and `access_holding` puts both together.

@@ -1,6 +1,7 @@
 -- view: account_action
 -- convention: C7
 -- purpose: what was done to accounts: one row per account event, with its action and whether it took effect
+-- evaluate: once
 --
 -- is_effective: opening actions unless they failed, closing ones only when they succeeded, the rest null.
 select

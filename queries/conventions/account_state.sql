@@ -1,6 +1,7 @@
 -- view: account_state
 -- convention: C13
 -- purpose: the state of every account at the horizon, since when, and its latest effective creation
+-- evaluate: once
 --
 -- Two tracks. Life: at the same ms delete before disable before create / enable, the last wins. Lock: only events at
 -- or after the latest effective create; at the same ms unlock wins. An account that was unlocked is active since then.

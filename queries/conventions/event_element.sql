@@ -20,4 +20,4 @@ select *,
   event_uid is not null as has_event_id,
   product_name is not null as has_product,
   coalesce((ocsf_version = '1.6.0'), false) as has_version
-from (select *, coalesce(entity_uid, entity_result_uid, entity_name) as entity_key from event)
+from event

@@ -1,6 +1,7 @@
 -- view: group_change
 -- convention: C7 C10 C15
 -- purpose: one row per group event: what, whether it took effect, whether the group was privileged, its size after
+-- evaluate: once
 --
 -- As of an event means: by what stands before it in C4 order. After each entry of a key we know whether it is held (at
 -- one ms an opening wins, whichever came first), so the changes of that add up to how much a group holds. `members_after`

@@ -1,6 +1,7 @@
 -- view: group_fact
 -- convention: C7 C10 C15
 -- purpose: what was done to groups: one row per event, and per privilege and resource for privileges
+-- evaluate: once
 --
 -- kind says what is opened or closed: `member` (subject_uid), `subgroup` (subgroup_key), `privilege` (privilege,
 -- resource_uid), or `group`: its deletion closes everything of the group, also as a subgroup.

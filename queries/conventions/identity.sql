@@ -17,7 +17,12 @@ select
     else 'Other'
   end as user_type
 from (
-  select coalesce(o.uid, m.uid, lower(o.email), o.name) as uid, o.email, o.name, o.type_id, o.last_seen
-  from user_object o left join email_uid m on lower(o.email) = m.email
+  select
+    coalesce(
+      uid, lookup('email_uid', 'uid', lower(email)), lookup('name_uid', 'uid', qualified), lower(email), qualified,
+      name
+    ) as uid,
+    email, name, type_id, last_seen
+  from user_object
 )
 group by uid

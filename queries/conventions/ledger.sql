@@ -1,6 +1,7 @@
 -- view: ledger
 -- convention: C14 C15
 -- purpose: the ledgers of access, group members, subgroups and group privileges: one row per time that a key was held
+-- evaluate: once
 --
 -- The state machine, once for all: entries of a key in the order time, closing before opening, event uid, so that at
 -- the same ms the grant wins. The first opening after a close begins a row, further ones only add to `opens`; the next

@@ -8,11 +8,18 @@
 -- of the period themselves. At one time an end stands outside of an event.
 with moment as (
   select case when $stream_by = 'class' then cast(class_uid as varchar) else 'all' end as stream, time, event_uid
-  from always.distinct_event
+  from always.event_row
 ),
 stream as (
   select stream
-  from (values ('all'), ('3001'), ('3002'), ('3004'), ('3005'), ('3006')) as known(stream)
+  from (
+    select 'all' as stream
+    union
+    select cast(class_uid as varchar) from activity where class_uid between 3000 and 3999
+    union
+    -- other classes are expected from sources that have sent some
+    select cast(class_uid as varchar) from always.event_row
+  )
   where (stream = 'all') = ($stream_by = 'all')
 ),
 before as (

@@ -6,7 +6,6 @@ mod source;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, report, serve, sql};
+use crate::{ingest, serve, sql};
 
 pub use self::source::ApiSource;
 
@@ -232,7 +231,6 @@ impl Config {
             spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
             spill_limit: Some(self.sql.spill_mib << 20),
             timeout: Some(self.sql.timeout_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
-            conventions: Some(Arc::new(report::Conventions::default())),
             ..sql::Options::default()
         }
     }

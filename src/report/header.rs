@@ -12,7 +12,6 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
-use super::views::Views;
 use crate::error::{Error, Result};
 
 /// A report as its file says it: head and SQL.
@@ -46,8 +45,6 @@ pub struct Report {
     pub text: String,
     /// Where it stands: path below `queries/`, or of the user's file.
     pub path: String,
-    /// The conventions it may use; the catalogue gives the same to all.
-    pub(super) views: Arc<Views>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -266,7 +263,7 @@ const CLOSING: &str = "---";
 
 impl Report {
     /// Reads a report's file; `path` is for messages, `shared` resolves defaults like `"@privileged_pattern"`.
-    pub(super) fn parse(path: &str, text: &str, shared: &Table, views: &Arc<Views>) -> Result<Report> {
+    pub(super) fn parse(path: &str, text: &str, shared: &Table) -> Result<Report> {
         let at =
             |line: usize, message: &str| Error::usage(format!("cannot read report {path}, line {line}: {message}"));
         let lines: Vec<&str> = text.lines().collect();
@@ -329,12 +326,7 @@ impl Report {
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),
-            views: Arc::clone(views),
         })
-    }
-
-    pub(super) fn views(&self) -> &Arc<Views> {
-        &self.views
     }
 
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
@@ -375,7 +367,7 @@ mod tests {
 
     #[test]
     fn order_of_columns_and_parameters_is_that_of_the_file() {
-        let report = Report::parse("x.sql", SMALL, &Table::new(), &Arc::default()).unwrap();
+        let report = Report::parse("x.sql", SMALL, &Table::new()).unwrap();
         assert_eq!(report.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
         assert_eq!(report.parameters[0].default.as_deref(), Some("3"));
         assert_eq!(report.parameters[1].name, "a");
@@ -385,12 +377,12 @@ mod tests {
     #[test]
     fn errors_name_file_and_line() {
         let wrong = SMALL.replace("\"int\", default", "\"integer\", default");
-        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", &wrong, &Table::new()).unwrap_err();
         assert!(error.message().starts_with("cannot read report x.sql, line 8: "), "{error}");
         let wrong = SMALL.replace("-- order = \"a\"", "order = \"a\"");
-        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", &wrong, &Table::new()).unwrap_err();
         assert!(error.message().starts_with("cannot read report x.sql, line 6: "), "{error}");
-        let error = Report::parse("x.sql", "select 1", &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", "select 1", &Table::new()).unwrap_err();
         assert_eq!(error.message(), "cannot read report x.sql, line 1: no head");
     }
 }

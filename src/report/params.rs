@@ -1,21 +1,20 @@
 //! Values for a report's parameters: from text, typed, complete.
 //!
-//! Nothing here knows SQL; `literal` turns a value into a typed literal of the statement.
+//! Statements take them as typed scalars (`sql::Params`), never as text.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use datafusion::scalar::ScalarValue;
 
 use super::catalog::nearest;
 use super::header::{Parameter, ParameterType, Report};
 use super::month;
 use super::period::Period;
 use crate::error::{Error, Result};
-
-/// A day of the catalogue (C3), whatever the time zone does.
-const DAY_MS: i64 = 86_400_000;
+use crate::sql::{self, iso_duration};
 
 /// One typed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +31,24 @@ pub enum Value {
     Strings(Vec<String>),
     /// Names to patterns, in the order of their names.
     Map(Vec<(String, String)>),
+}
+
+impl Value {
+    fn scalar(&self) -> ScalarValue {
+        match self {
+            // A time beyond the calendar is as far away as times go.
+            Value::Timestamp(time_ms) => {
+                ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()))
+            }
+            Value::Duration(length_ms) => sql::duration(*length_ms),
+            Value::Int(number) => ScalarValue::Int64(Some(*number)),
+            Value::Double(number) => ScalarValue::Float64(Some(*number)),
+            Value::Boolean(value) => ScalarValue::Boolean(Some(*value)),
+            Value::Text(text) => ScalarValue::Utf8(Some(text.clone())),
+            Value::Strings(texts) => sql::list(texts),
+            Value::Map(entries) => sql::map(entries),
+        }
+    }
 }
 
 /// All parameters of one report, in the order of its head: given ones and defaults.
@@ -126,11 +143,9 @@ impl Params {
         Ok(params)
     }
 
-    /// No report's: what the conventions alone need.
-    pub(super) fn as_of(as_of_ms: Option<i64>) -> Params {
-        Params {
-            values: as_of_ms.map(|time_ms| ("as_of".to_string(), Value::Timestamp(time_ms))).into_iter().collect(),
-        }
+    /// The values as a statement takes them.
+    pub fn scalars(&self) -> sql::Params {
+        self.values.iter().map(|(name, value)| (name.clone(), value.scalar())).collect()
     }
 
     /// Whether a period says anything about the report's parameters.
@@ -175,7 +190,7 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
     let (base, duration) = text.split_once(" - ")?;
     let (_, base) = values.iter().find(|(name, _)| name == base)?;
     match base {
-        Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(parse_duration(duration)?)?)),
+        Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(iso_duration(duration)?)?)),
         _ => None,
     }
 }
@@ -212,7 +227,7 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
     }
     let value = match parameter.ty {
         ParameterType::Timestamp => parse_timestamp(text).map(Value::Timestamp),
-        ParameterType::Duration => parse_duration(text).map(Value::Duration),
+        ParameterType::Duration => iso_duration(text).map(Value::Duration),
         ParameterType::Int => text.parse().ok().map(Value::Int),
         ParameterType::Double => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Double),
         ParameterType::Boolean => text.parse().ok().map(Value::Boolean),
@@ -292,54 +307,10 @@ fn whole_ms(time: DateTime<Utc>) -> Option<i64> {
     time.timestamp_subsec_nanos().is_multiple_of(1_000_000).then(|| time.timestamp_millis())
 }
 
-/// ISO 8601 without years and months, whose length depends on when: `P2W`, `P1DT12H30M`, `PT0.5S`.
-pub fn parse_duration(text: &str) -> Option<i64> {
-    let rest = text.strip_prefix('P')?;
-    let (date, time) = match rest.split_once('T') {
-        Some((_, "")) => return None,
-        Some((date, time)) => (date, time),
-        None => (rest, ""),
-    };
-    if date.is_empty() && time.is_empty() {
-        return None;
-    }
-    let days = components(date, &[('W', 7 * DAY_MS), ('D', DAY_MS)])?;
-    days.checked_add(components(time, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)])?)
-}
-
-fn components(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
-    let mut total = 0i64;
-    for &(unit, unit_ms) in units {
-        let Some((number, rest)) = text.split_once(unit) else { continue };
-        text = rest;
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        // Only seconds have a fraction, of at most three digits: milliseconds are the finest we know.
-        if !digits(whole) || !digits(fraction) || fraction.len() > 3 || (number.contains('.') && unit != 'S') {
-            return None;
-        }
-        let fraction_ms: i64 = format!("{fraction:0<3}").parse().ok()?;
-        let fraction_ms = if unit == 'S' { fraction_ms } else { 0 };
-        total = total.checked_add(whole.parse::<i64>().ok()?.checked_mul(unit_ms)?)?.checked_add(fraction_ms)?;
-    }
-    text.is_empty().then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::Catalog;
-
-    #[test]
-    fn durations() {
-        let half = DAY_MS + 3_600_500;
-        for (text, ms) in [("P1D", DAY_MS), ("PT15M", 900_000), ("P1W", 7 * DAY_MS), ("P1DT1H0.5S", half)] {
-            assert_eq!(parse_duration(text), Some(ms), "{text}");
-        }
-        for wrong in ["", "P", "PT", "P1DT", "P1M", "P1Y", "PT1.5H", "15M", "P-1D", "PT1S1M", "PT0.0001S"] {
-            assert_eq!(parse_duration(wrong), None, "{wrong}");
-        }
-    }
 
     fn error(report: &str, given: &[(&str, &str)]) -> String {
         let catalog = Catalog::load(None).unwrap();

@@ -17,6 +17,8 @@ use crate::schema::Ocsf;
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
+    /// Tables of the lake whose classes are not loaded.
+    pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
     pub memory_limit: Option<usize>,
@@ -92,6 +94,10 @@ fn plan_error(text: &str, known: &Known) -> Error {
     let text = text.strip_prefix("Error during planning: ").unwrap_or(text);
     if let Some(table) = between(text, "table '", "' not found") {
         let wrong = table.rsplit('.').next().unwrap_or(table);
+        if known.unknown.iter().any(|unknown| unknown == wrong) {
+            return Error::input(format!("the lake has a table `{wrong}`, but no schema of that name is loaded"))
+                .hint("name the folder with its class file: --schemas DIR");
+        }
         let error = Error::input(format!("no table `{wrong}`"));
         return with_nearest(error, nearest(wrong, &known.tables), "`\\d` lists the tables");
     }

@@ -3,6 +3,8 @@
 //! Statements are read only, and small: DataFusion plans by recursion, and a chain of ten thousand operators ends the
 //! process with a stack overflow, so such a text is refused before it is parsed.
 
+use std::collections::VecDeque;
+
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
@@ -29,10 +31,7 @@ pub fn options() -> SQLOptions {
 /// What is no query is refused before the engine looks at it: its planner would rather complain about column counts.
 pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     check(sql)?;
-    let dialect = DuckDbDialect {};
-    let parsed =
-        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements());
-    let mut statements = parsed.map_err(|error| explain(error, known))?;
+    let mut statements = parse(sql).map_err(|error| explain(error, known))?;
     if !statements.iter().all(is_query) {
         return Err(read_only());
     }
@@ -41,6 +40,11 @@ pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
         (Some(_), false) => Err(Error::input("there are several statements; one at a time can be run")),
         (None, _) => Err(Error::input("there is no statement")),
     }
+}
+
+/// Parses statements in the dialect of the session.
+pub fn parse(sql: &str) -> datafusion::error::Result<VecDeque<Statement>> {
+    DFParserBuilder::new(sql).with_dialect(&DuckDbDialect {}).build()?.parse_statements()
 }
 
 /// The statement within an `explain`, or the statement itself.
@@ -150,6 +154,7 @@ mod tests {
         let known = Known {
             ocsf: Arc::new(Ocsf::load(None).unwrap()),
             tables: Vec::new(),
+            unknown: Vec::new(),
             sql: String::new(),
             memory_limit: None,
             context: SessionContext::new(),

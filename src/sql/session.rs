@@ -3,36 +3,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field};
-use datafusion::catalog::TableProvider;
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::execute_stream;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, Ident, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, Statement as Sql,
+};
 
-use super::bind::{Params, bind};
-use super::conventions::{self, Conventions, Named};
+use super::bind::Params;
+use super::conventions::{Conventions, Horizon, MADE, Maker, Purpose, Shelf, Sources, Steps, Used, declared};
 use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
 use super::error::{Known, explain, nearest};
+use super::event;
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
-use super::narrow::Narrow;
 use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
-use super::views::{View, event, event_columns, views};
-use super::{functions, guard};
+use super::{activity, functions, guard, late};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
 use crate::schema::Ocsf;
 
 const INGEST_LOG: &str = "ingest_log";
 const COVERAGE: &str = "coverage";
+const ACTIVITY: &str = "activity";
+const EVENT: &str = "event";
+/// The engine's name for the catalog of all tables.
+const CATALOG: &str = "datafusion";
 
 /// SQL over one ledger entry.
 pub struct Session {
@@ -44,11 +49,17 @@ struct Bound {
     context: SessionContext,
     ocsf: Arc<Ocsf>,
     state: Arc<State>,
-    /// Views of ours, planned when a statement names them: each takes longer to plan than most statements.
-    views: Vec<View>,
-    conventions: Option<Arc<dyn Conventions>>,
+    conventions: Arc<Conventions>,
+    maker: Arc<Maker>,
     memory_limit: Option<usize>,
     timeout: Option<Duration>,
+}
+
+/// A statement that is ready to run.
+struct Planned {
+    plan: Arc<dyn ExecutionPlan>,
+    task: Arc<TaskContext>,
+    used: Used,
 }
 
 /// A table as `\dt+` shows it.
@@ -83,7 +94,12 @@ impl Session {
         functions::register(&context, &ocsf);
         let footers = Arc::new(footers(lake.store(), &context, options));
         for class in ocsf.classes() {
-            register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?;
+            match options.given.iter().find(|(name, _)| *name == class.name) {
+                Some((name, table)) => {
+                    context.register_table(quoted(name), table.clone()).context(Kind::Internal, || cannot_register(name))?;
+                }
+                None => register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?,
+            }
         }
         register(&context, &state, REJECT_TABLE, reject_schema(), options, &footers)?;
         context
@@ -91,16 +107,26 @@ impl Session {
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
         let covered = coverage(&state).context(Kind::Internal, || cannot_register(COVERAGE))?;
         context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
-        let views = views(&ocsf);
-        let bound = Bound {
-            context,
-            ocsf,
-            state,
-            views,
-            conventions: options.conventions.clone(),
-            memory_limit: options.memory_limit,
-            timeout: options.timeout,
+        let activities = activity::activities(&ocsf).context(Kind::Internal, || cannot_register(ACTIVITY))?;
+        context.register_batch(ACTIVITY, activities).context(Kind::Internal, || cannot_register(ACTIVITY))?;
+        let shelf = Arc::new(Shelf::default());
+        let catalog = context.catalog(CATALOG).ok_or_else(|| Error::new(Kind::Internal, "the engine has no catalog"))?;
+        catalog.register_schema(MADE, shelf.clone()).context(Kind::Internal, || cannot_register(MADE))?;
+        let conventions = match &options.conventions {
+            Some(conventions) => conventions.clone(),
+            None => Arc::new(Conventions::load()?),
         };
+        let maker = Arc::new(Maker {
+            context: context.clone(),
+            shelf,
+            ocsf: ocsf.clone(),
+            state: state.clone(),
+            given: options.given.clone(),
+            memory_limit: options.memory_limit,
+        });
+        let (memory_limit, timeout) = (options.memory_limit, options.timeout);
+        let bound = Bound { context, ocsf, state, conventions, maker, memory_limit, timeout };
+        bound.check_names()?;
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -118,27 +144,39 @@ impl Session {
         &self.bound.ocsf
     }
 
-    /// The engine with all tables registered, for reports, which add views of their own.
+    /// The engine, for whoever decodes a plan of this session.
     pub fn context(&self) -> &SessionContext {
         &self.bound.context
     }
 
-    /// Starts one statement; rows come as they are made. Dropping the future or the rows stops it.
-    pub async fn query(&self, sql: &str, params: &Params) -> Result<Rows> {
-        let limit = self.bound.timeout.map(Limit::new);
-        let known = Arc::new(Known {
-            ocsf: self.bound.ocsf.clone(),
-            tables: self.bound.names(),
-            sql: sql.to_string(),
-            memory_limit: self.bound.memory_limit,
-            context: self.bound.context.clone(),
-        });
-        let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
-        let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names).await });
-        let (gauge, stream) =
-            within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
-        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit))
+    /// Starts one statement over the events before the horizon; rows come as they are made. Dropping the future or the
+    /// rows stops it.
+    pub async fn query(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Rows> {
+        self.ordered(sql, params, horizon, &[]).await
     }
+
+    /// The same with the rows in one order: what the statement leaves open is ordered by these columns of its result.
+    pub async fn ordered(&self, sql: &str, params: &Params, horizon: Horizon, columns: &[String]) -> Result<Rows> {
+        let limit = self.bound.timeout.map(Limit::new);
+        let known = Arc::new(self.bound.known(sql));
+        let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
+        let order = columns.to_vec();
+        let planning = SpawnedTask::spawn(async move {
+            let planned = bound.plan(&text, &params, horizon, &order, &names).await?;
+            let stream = execute_stream(planned.plan.clone(), planned.task.clone());
+            Ok((stream.map_err(|error| explain(error, &names))?, planned))
+        });
+        let (stream, planned) =
+            within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
+        let gauge = Gauge::new(reading::named(&planned.used.tables, &self.bound.state), planned.plan);
+        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit, planned.used))
+    }
+
+    /// The plan of a statement, not begun.
+    pub async fn plan(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self.bound.plan(sql, params, horizon, &[], &Arc::new(self.bound.known(sql))).await?.plan)
+    }
+
 
     /// The functions that statements may use, by name.
     pub fn functions(&self) -> Vec<FunctionInfo> {
@@ -174,11 +212,7 @@ impl Session {
 
     /// The columns of a table, nested ones as dotted paths, depth first.
     pub async fn columns(&self, table: &str) -> Result<Vec<ColumnInfo>> {
-        self.bound.require(&[table.to_string()]).await?;
-        if let Some(conventions) = self.bound.conventions_named(table) {
-            self.bound.make(&conventions, &Named { view: table.to_string(), as_of_us: None }).await?;
-        }
-        let Ok(provider) = self.bound.context.table_provider(table).await else {
+        let Some(schema) = self.bound.columns(table).await? else {
             let error = Error::input(format!("no table `{table}`"));
             return Err(match nearest(table, &self.bound.names()) {
                 Some(name) => error.hint(format!("did you mean `{name}`?")),
@@ -186,7 +220,7 @@ impl Session {
             });
         };
         let mut columns = Vec::new();
-        for field in provider.schema().fields() {
+        for field in schema.fields() {
             walk("", field, &mut columns);
         }
         Ok(columns)
@@ -194,122 +228,162 @@ impl Session {
 }
 
 impl Bound {
-    /// From a statement's text to its first row.
-    async fn plan(&self, sql: &str, params: &Params, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+    /// From a statement's text to its plan.
+    async fn plan(
+        &self,
+        sql: &str,
+        params: &Params,
+        horizon: Horizon,
+        order: &[String],
+        known: &Known,
+    ) -> Result<Planned> {
+        let explained = |error| explain(error, known);
         let mut statement = guard::admit(sql, known)?;
+        let mut used = Used::default();
+        let is_plain = guard::is_plain(&statement);
         if let Some(inner) = guard::inner(&mut statement) {
-            bind(inner, params)?;
-            let mut named = Vec::new();
-            conventions::replace(inner, &mut |name, arguments| {
-                if self.conventions_named(name).is_none() {
-                    return Ok(None);
-                }
-                let as_of_us = arguments.map_or(Ok(None), |arguments| conventions::as_of(name, arguments))?;
-                let one = Named { view: name.to_string(), as_of_us };
-                let table = arguments.map(|_| one.table());
-                named.push(one);
-                Ok(table)
-            })?;
-            for named in &named {
-                if let Some(conventions) = self.conventions_named(&named.view) {
-                    self.make(&conventions, named).await?;
-                }
-            }
+            let mut steps = Steps::new(self.sources(false), params, horizon);
+            steps.settle(inner)?;
+            let (steps, found) = steps.finish();
+            used = found;
+            self.maker.make(steps, Purpose::Rows).await.map_err(explained)?;
         }
-        // With few columns first. Where that does not do, all of them give the right answer, or the right complaint.
-        if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
-            let view = event(&self.ocsf, &|column| narrow.has(column));
-            self.add(&narrow.table, &view).await?;
-            if let Ok(planned) = self.start(narrow.statement, known).await {
-                return Ok(planned);
-            }
+        self.declare(&statement, is_plain, known).await?;
+        if order.is_empty() {
+            return self.physical(statement, used, known).await;
         }
-        self.start(statement, known).await
+        let mut ordered = statement.clone();
+        order_by(&mut ordered, order);
+        match self.physical(ordered, used.clone(), known).await {
+            Ok(planned) => Ok(planned),
+            // Without the order what is wrong is said in the statement's own terms; or nothing is, and then the caller
+            // finds that the columns are not what they should be.
+            Err(_) => self.physical(statement, used, known).await,
+        }
     }
 
-    /// Plans a statement whose own tables may be views that are yet to be made.
-    async fn start(&self, statement: Statement, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+    async fn physical(&self, statement: Statement, used: Used, known: &Known) -> Result<Planned> {
         let explained = |error| explain(error, known);
-        let state = self.context.state();
-        let references = state.resolve_table_references(&statement).map_err(explained)?;
-        let is_about_all = !guard::is_plain(&statement)
-            || references.iter().any(|reference| reference.schema() == Some("information_schema"));
-        match is_about_all {
-            true => self.require(&self.views.iter().map(|view| view.name.clone()).collect::<Vec<_>>()).await?,
-            false => {
-                self.require(&references.iter().map(|name| name.table().to_string()).collect::<Vec<_>>()).await?;
-            }
-        }
         let state = self.context.state();
         let plan = state.statement_to_plan(statement).await.map_err(explained)?;
         guard::options().verify_plan(&plan).map_err(explained)?;
-        let named = reading::named(&plan, &self.state);
-        let frame = DataFrame::new(state, plan);
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(explained)?;
-        let stream = execute_stream(plan.clone(), task).map_err(explained)?;
-        Ok((Gauge::new(named, plan), stream))
+        let task = Arc::new(DataFrame::new(state.clone(), plan.clone()).task_ctx());
+        let plan = match late::planned(&state, &plan).await {
+            Ok(plan) => plan,
+            // The rule that takes members out of structs early names columns twice above some unions and joins
+            // (apache/datafusion#25446, #25459). Without it the plan is right, and reads more than it must.
+            Err(first) => {
+                let mut state = self.context.state();
+                state.config_mut().options_mut().optimizer.enable_leaf_expression_pushdown = false;
+                late::planned(&state, &plan).await.map_err(|_| explain(first, known))?
+            }
+        };
+        Ok(Planned { plan, task, used })
     }
 
-    /// Registers those of the names that are views of ours and not yet known to the engine.
-    async fn require(&self, names: &[String]) -> Result<()> {
-        for view in self.views.iter().filter(|view| names.contains(&view.name)) {
-            self.add(&view.name, &view.sql).await?;
+    /// Gives the engine the columns of views that a question about tables may ask for.
+    async fn declare(&self, statement: &Statement, is_plain: bool, known: &Known) -> Result<()> {
+        let references =
+            self.context.state().resolve_table_references(statement).map_err(|error| explain(error, known))?;
+        let is_about_all =
+            !is_plain || references.iter().any(|reference| reference.schema() == Some("information_schema"));
+        if !is_about_all {
+            return Ok(());
+        }
+        let mut names = self.own_views();
+        names.extend(references.iter().map(|reference| reference.table().to_string()));
+        for name in names {
+            let is_there = self.context.table_exist(quoted(&name)).context(Kind::Internal, || cannot_register(&name))?;
+            if !is_there && let Some(schema) = self.columns(&name).await? {
+                // Another statement may have been faster.
+                let _ = self.context.register_table(quoted(&name), declared(schema));
+            }
         }
         Ok(())
     }
 
-    /// Registers a view, once.
-    async fn add(&self, name: &str, sql: &str) -> Result<()> {
-        let cannot = || cannot_register(name);
-        if self.context.table_exist(quoted(name)).context(Kind::Internal, cannot)? {
-            return Ok(());
+    /// The columns of a table or a view; `None` when there is none of that name.
+    async fn columns(&self, name: &str) -> Result<Option<SchemaRef>> {
+        if let Ok(table) = self.context.table_provider(quoted(name)).await {
+            return Ok(Some(table.schema()));
         }
-        let state = self.context.state();
-        let plan = state.create_logical_plan(sql).await.context(Kind::Internal, cannot)?;
-        self.register(name, DataFrame::new(state, plan).into_view())
-    }
-
-    /// The conventions, when `name` is one of them and nothing of ours.
-    fn conventions_named(&self, name: &str) -> Option<Arc<dyn Conventions>> {
-        let conventions = self.conventions.as_ref()?;
-        let is_ours = self.own_names().iter().any(|own| own == name);
-        (!is_ours && conventions.list().iter().any(|(known, _)| known == name)).then(|| conventions.clone())
-    }
-
-    async fn make(&self, conventions: &Arc<dyn Conventions>, named: &Named) -> Result<()> {
-        let table = named.table();
-        if self.context.table_exist(quoted(&table)).context(Kind::Internal, || cannot_register(&table))? {
-            return Ok(());
+        if !self.names().iter().any(|known| known == name) {
+            return Ok(None);
         }
-        let provider = conventions.make(&named.view, named.as_of_us, &self.context).await?;
-        self.register(&table, provider)
+        let sql = format!("select * from \"{name}\"");
+        let known = self.known(&sql);
+        let explained = |error| explain(error, &known);
+        let mut statement = guard::admit(&sql, &known)?;
+        let Some(inner) = guard::inner(&mut statement) else { return Ok(None) };
+        // The columns of a view are the same whatever its parameters are; those that have no default are anything.
+        let params = Params::new();
+        let mut steps = Steps::new(self.sources(true), &params, Horizon::All);
+        steps.settle(inner)?;
+        let table = steps.table(name);
+        self.maker.make(steps.finish().0, Purpose::Columns).await.map_err(explained)?;
+        Ok(table.and_then(|table| self.maker.shelf.get(&table)).map(|table| table.schema()))
     }
 
-    fn register(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
-        match self.context.register_table(quoted(name), provider) {
-            Ok(_) => Ok(()),
-            // Two statements at once that name the same view.
-            Err(_) if self.context.table_exist(quoted(name)).unwrap_or(false) => Ok(()),
-            Err(error) => Err(error).context(Kind::Internal, || cannot_register(name)),
+    fn known(&self, sql: &str) -> Known {
+        Known {
+            ocsf: self.ocsf.clone(),
+            tables: self.names(),
+            unknown: self.unknown_tables(),
+            sql: sql.to_string(),
+            memory_limit: self.memory_limit,
+            context: self.context.clone(),
         }
     }
 
-    fn own_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE].map(str::to_string));
-        names.extend(self.views.iter().map(|view| view.name.clone()));
+    /// Tables of the lake whose classes are not loaded: their rows are in no view.
+    fn unknown_tables(&self) -> Vec<String> {
+        let is_known = |name: &str| name == REJECT_TABLE || self.ocsf.by_name(name).is_some();
+        self.state.tables.keys().filter(|name| !is_known(name)).cloned().collect()
+    }
+
+    fn sources(&self, is_for_columns: bool) -> Sources<'_> {
+        Sources { conventions: &self.conventions, ocsf: &self.ocsf, given: &self.maker.given, is_for_columns }
+    }
+
+    /// A class that is called like something of ours would hide it, or be hidden.
+    fn check_names(&self) -> Result<()> {
+        let names = self.names();
+        match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+            None => Ok(()),
+            Some((_, name)) => Err(Error::usage(format!("the event class `{name}` is called like a table of ours"))
+                .hint("give its file in the schema folder another name")),
+        }
+    }
+
+    /// The views that are there without a convention's name.
+    fn own_views(&self) -> Vec<String> {
+        let mut names = vec![EVENT.to_string()];
+        names.extend(event::names(&self.ocsf));
         names
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names = self.own_names();
-        for (name, _) in self.conventions.iter().flat_map(|conventions| conventions.list()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
+        names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE, ACTIVITY].map(str::to_string));
+        names.extend(event::names(&self.ocsf));
+        names.extend(self.conventions.list().map(|view| view.name.clone()));
         names
+    }
+}
+
+/// Appends columns to the order of a query's rows. What a statement leaves open would come differently from run to run.
+fn order_by(statement: &mut Statement, columns: &[String]) {
+    let Some(Sql::Query(query)) = guard::inner(statement) else { return };
+    let options = OrderByOptions { asc: Some(true), nulls_first: Some(false) };
+    let columns = columns.iter().map(|column| OrderByExpr {
+        expr: SqlExpr::Identifier(Ident::with_quote('"', column)),
+        options,
+        with_fill: None,
+    });
+    match &mut query.order_by {
+        Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) => order.extend(columns),
+        Some(_) => {}
+        None => query.order_by = Some(OrderBy { kind: OrderByKind::Expressions(columns.collect()), interpolate: None }),
     }
 }
 

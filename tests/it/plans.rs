@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use auditlake::lake::Lake;
 use auditlake::schema::Ocsf;
-use auditlake::sql::{Options, Params, Session};
+use auditlake::sql::{Horizon, Options, Params, Session};
 use datafusion_proto::bytes::{physical_plan_from_bytes, physical_plan_to_bytes};
 
 use crate::env::Env;
@@ -27,7 +27,7 @@ fn queries(needles: &HashMap<&str, String>) -> Vec<(String, String)> {
         } else if let Some(name) = line.strip_prefix("-- query: ") {
             queries.push((name.to_string(), String::new()));
             current = queries.last_mut().map(|(_, sql)| sql);
-        } else if line == "-- chdb:" {
+        } else if line == "-- chdb:" || line == "-- peers:" {
             current = None;
         } else if let (Some(text), false) = (&mut current, line.starts_with("-- ")) {
             text.push_str(line);
@@ -95,16 +95,16 @@ fn every_plan_is_made_of_the_engines_own_operators() {
         let mut answered = 0;
         for (name, sql) in queries {
             let context = session.context();
-            // Planned as the session plans it, but not begun: a running sort writes what it has seen into its filters,
-            // and a plan that is encoded meanwhile carries that along.
-            let frame = context.sql(&sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let plan = frame.create_physical_plan().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            // Not begun: a running sort writes what it has seen into its filters, and a plan that is encoded meanwhile
+            // carries that along.
+            let plan = session.plan(&sql, &Params::new(), Horizon::All).await;
+            let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
             let bytes = physical_plan_to_bytes(plan).unwrap_or_else(|error| panic!("{name}: {error}"));
             let decoded = physical_plan_from_bytes(&bytes, &context.task_ctx());
             let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
             let again = datafusion::physical_plan::collect(decoded, context.task_ctx()).await;
             let again = again.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let rows = session.query(&sql, &Params::new()).await.unwrap().collect().await.unwrap();
+            let rows = session.query(&sql, &Params::new(), Horizon::All).await.unwrap().collect().await.unwrap();
             let columns = |batches: &[RecordBatch]| -> Vec<RecordBatch> {
                 // The session gives columns the names that were asked for.
                 let renamed = |(at, field): (usize, &Arc<arrow::datatypes::Field>)| {

@@ -22,7 +22,7 @@ fn a_nested_path_needs_no_quotes() {
 #[test]
 fn the_event_view_holds_every_class() {
     let env = Env::with_small();
-    let sql = "select time, class, who_uid, action, target_uid, outcome from event order by time";
+    let sql = "select time, class, actor_uid, action, target_uid, outcome from event order by time";
     assert_snapshot!(env.run(["sql", "-c", sql]), @r"
     ┌──────────────────────┬───────────────────┬─────────┬───────────────────┬────────────┬─────────┐
     │ time                 │ class             │ who_uid │ action            │ target_uid │ outcome │

@@ -61,9 +61,9 @@ impl Ground {
         Ok(Ground { session: Arc::new(session), key })
     }
 
-    pub fn facts(&self, app: &App, report: &Report, span: Span) -> Result<Arc<Facts>> {
-        let (session, report) = (self.session.clone(), report.clone());
-        app.wait(async move { Facts::gather(&report, span, session.context()).await }).map(Arc::new)
+    pub fn facts(&self, app: &App, span: Span) -> Result<Arc<Facts>> {
+        let session = self.session.clone();
+        app.wait(async move { Facts::gather(span, &session).await }).map(Arc::new)
     }
 }
 
@@ -154,7 +154,7 @@ pub fn into_folders(
         let span = batch.span(&params);
         let produced = match known.iter().find(|(other, _)| *other == span) {
             Some((_, facts)) => Ok(facts.clone()),
-            None => ground.facts(app, &report, span).inspect(|facts| known.push((span, facts.clone()))),
+            None => ground.facts(app, span).inspect(|facts| known.push((span, facts.clone()))),
         }
         .and_then(|facts| {
             let order = Order {

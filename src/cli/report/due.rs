@@ -12,9 +12,10 @@ use crate::config::Schedule;
 use crate::error::{Error, Kind, Result};
 use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
 use crate::report::{
-    Catalog, Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_duration,
-    parse_timestamp, write_file, zone,
+    Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_timestamp, write_file,
+    zone,
 };
+use crate::sql::iso_duration;
 
 /// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
 pub const RUNS: &str = "_runs";
@@ -89,7 +90,7 @@ pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule
 
 fn wait_ms(schedule: &Schedule) -> Result<i64> {
     let Some(text) = &schedule.wait else { return Ok(0) };
-    parse_duration(text).ok_or_else(|| {
+    iso_duration(text).ok_or_else(|| {
         Error::usage(format!("schedule `{}`: `{text}` is no duration to wait", schedule.name))
             .hint("write an ISO 8601 duration without months: PT6H, P2D")
     })
@@ -204,7 +205,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     let ground = Ground::open(app, None)?;
     let limit_ms = due_ms.saturating_add(wait_ms(schedule)?);
     if app.clock.now_ms() < limit_ms
-        && let Some(reason) = hole(app, &ground, &catalog, period, limit_ms)?
+        && let Some(reason) = hole(app, &ground, period, limit_ms)?
     {
         return Ok(Acted::Waiting(reason));
     }
@@ -229,10 +230,9 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
 }
 
 /// What the log does not cover of the period, in words.
-fn hole(app: &App, ground: &Ground, catalog: &Catalog, period: Period, limit_ms: i64) -> Result<Option<String>> {
-    let Some(any) = catalog.list().first() else { return Ok(None) };
+fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Option<String>> {
     let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
-    let facts = ground.facts(app, any, span)?;
+    let facts = ground.facts(app, span)?;
     if facts.coverage.is_whole() {
         return Ok(None);
     }

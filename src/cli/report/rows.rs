@@ -5,8 +5,6 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use futures::TryStreamExt;
-
 use super::super::App;
 use super::super::screen::count;
 use super::batch::{Batch, Ground};
@@ -30,7 +28,7 @@ pub fn run(
     }
     let (sequence, hash) = ground.session.entry();
     screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
-    let facts = ground.facts(app, report, batch.span(&params))?;
+    let facts = ground.facts(app, batch.span(&params))?;
     let coverage = &facts.coverage;
     match coverage.is_whole() {
         true => screen.say("  coverage 100 %"),
@@ -61,11 +59,10 @@ pub fn run(
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
-        let outcome = report::run(&task, &params, runner.context()).await?;
+        let mut outcome = report::run(&task, &params, &runner).await?;
         let mut sink = Renderer::new(format, outcome.schema.clone(), options, out);
         let mut judge = Judge::new(&task, &suppressions);
-        let mut rows = outcome.rows;
-        while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
+        while let Some(batch) = outcome.next().await? {
             judge.look(&batch)?;
             sink.write(&batch)?;
         }

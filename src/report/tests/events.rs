@@ -1,5 +1,6 @@
 //! Conventions of single events and of the log alone, and the boundaries of the reports over them.
 
+use datafusion::prelude::SessionContext;
 use serde_json::json;
 
 use super::*;
@@ -155,14 +156,14 @@ async fn place_of_an_address_comes_from_a_table_where_the_event_has_none() {
 
     let geo = "select * from (values ('10.0.0.1', 'fr', 'Paris', 48.9, 2.4), (' 10.0.0.1', 'us', null, 1.0, 1.0), \
                ('10.0.0.2', 'de', 'Ulm', 0.0, 0.0)) as t(ip, country, city, lat, long)";
-    ctx.register_table("ip_geo", ctx.sql(geo).await.unwrap().into_view()).unwrap();
+    let view = async |sql: &str| SessionContext::new().sql(sql).await.unwrap().into_view();
+    ctx.give("ip_geo", view(geo).await);
     let places = ["FR Paris 48.9", "DE Ulm null", "null Bonn null", "null null null"];
     assert_eq!(lines(&rows_of(&report, &json!({}), &ctx).await, &names), places);
 
-    ctx.deregister_table("ip_geo").unwrap();
-    ctx.register_table("ip_geo", ctx.sql("select 'x' as ip").await.unwrap().into_view()).unwrap();
+    ctx.give("ip_geo", view("select 'x' as ip").await);
     let params = Params::new(&report, &[], None).unwrap();
-    let error = run(&report, &params, &ctx).await.err().unwrap();
+    let error = run(&report, &params, &ctx.session().await).await.err().unwrap();
     assert_eq!(error.hint_text(), Some("it needs ip, country, city, lat, long"));
 }
 
@@ -178,10 +179,10 @@ async fn scopes_see_their_own_horizons() {
 
     let report = count("select count(*) as n from previous.event");
     let params = Params::new(&report, &[], None).unwrap();
-    let error = run(&report, &params, &ctx).await.err().unwrap();
+    let error = run(&report, &params, &ctx.session().await).await.err().unwrap();
     assert_eq!(error.hint_text(), Some("a parameter of the type month makes one"));
     let report = count("select count(*) as n from nowhere.event");
-    let error = run(&report, &params, &ctx).await.err().unwrap();
+    let error = run(&report, &params, &ctx.session().await).await.err().unwrap();
     assert_eq!(error.hint_text(), Some("a view is named alone, or as always.name or previous.name"));
 }
 

@@ -10,16 +10,27 @@ use arrow::array::{Array, ArrayRef, AsArray, ListBuilder, StringArray, StringBui
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, exec_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::scalar::ScalarValue;
 
-pub(super) fn function() -> ScalarUDF {
-    ScalarUDF::new_from_impl(Names { signature: Signature::variadic_any(Volatility::Immutable) })
+pub fn function() -> ScalarUDF {
+    let documentation = Documentation::builder(
+        Default::default(),
+        "The names in a list, trimmed, each once; of structs the first of the members that is not blank.",
+        "names(list, member, ...)",
+    )
+    .with_argument("list", "a list of text or of structs")
+    .with_argument("member", "names of members, literals: names(policies, 'name', 'uid')")
+    .build();
+    ScalarUDF::new_from_impl(Names { signature: Signature::variadic_any(Volatility::Immutable), documentation })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Names {
     signature: Signature,
+    documentation: Documentation,
 }
 
 fn item() -> Field {
@@ -33,6 +44,10 @@ impl ScalarUDFImpl for Names {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
