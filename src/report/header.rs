@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
+use super::verdict::{VerdictHead, VerdictRule};
 use super::views::Views;
 use crate::error::{Error, Result};
 
@@ -36,6 +37,8 @@ pub struct Report {
     pub severity: String,
     pub chart: String,
     pub expectation: Expectation,
+    /// The data that its verdict rests on.
+    pub verdict: VerdictRule,
     /// Text parameters of which at least one must not be empty; none: no such rule.
     pub any_of: Vec<String>,
     /// A run sees events at `to` itself, as of that time, and not only those before it.
@@ -201,8 +204,9 @@ struct Head {
     severity: String,
     #[serde(default)]
     chart: String,
-    #[serde(default = "any")]
-    expectation: Expectation,
+    expectation: Option<Expectation>,
+    #[serde(default)]
+    verdict: Option<Spanned<VerdictHead>>,
     #[serde(default)]
     any_of: Vec<String>,
     #[serde(default)]
@@ -212,10 +216,6 @@ struct Head {
     #[serde(default)]
     parameters: InOrder<ParameterHead>,
     columns: InOrder<ColumnType>,
-}
-
-fn any() -> Expectation {
-    Expectation::Any
 }
 
 #[derive(Deserialize)]
@@ -229,7 +229,7 @@ struct ParameterHead {
 }
 
 /// A TOML table whose entries keep the order of the file: for result columns it is part of the contract.
-struct InOrder<T>(Vec<(Spanned<String>, T)>);
+pub(super) struct InOrder<T>(pub(super) Vec<(Spanned<String>, T)>);
 
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
@@ -309,6 +309,19 @@ impl Report {
             let name = name.into_inner();
             parameters.push(Parameter { name, ty: parameter.ty, default, values: parameter.values });
         }
+        let (expectation, verdict) = match head.verdict {
+            None => (head.expectation.unwrap_or(Expectation::Any), VerdictRule::default()),
+            Some(verdict) => {
+                let line = line_of(verdict.span().start);
+                let verdict = verdict.into_inner();
+                let judges = if verdict.judges { Expectation::NoRows } else { Expectation::Any };
+                if head.expectation.is_some_and(|expectation| expectation != judges) {
+                    return Err(at(line, "`expectation` and `judges` of the verdict contradict each other")
+                        .hint("a report that judges expects no rows; leave out one of the two"));
+                }
+                (judges, verdict.rule(&parameters, views).map_err(|message| at(line, &message))?)
+            }
+        };
         Ok(Report {
             id: head.id.into_inner(),
             title: head.title,
@@ -323,7 +336,8 @@ impl Report {
             order: head.order,
             severity: head.severity,
             chart: head.chart,
-            expectation: head.expectation,
+            expectation,
+            verdict,
             any_of: head.any_of,
             includes_to: head.includes_to,
             sql: lines[first + 2 + length..].join("\n"),

@@ -1,9 +1,9 @@
 //! One run of a report: the horizon, the views, the statement, and a check of what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{MemTable, MemoryCatalogProviderList, MemorySchemaProvider, TableProvider};
 use datafusion::dataframe::DataFrame;
@@ -22,10 +22,11 @@ use datafusion::sql::sqlparser::ast::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::findings::KEY;
 use super::header::{ColumnType, Report};
 use super::params::Params;
 use super::views::{Input, Scope, Source, Step, VISIBLE, Views};
-use super::{names, smallest};
+use super::{finding_key, names, smallest, somebody};
 use crate::error::{Context, Error, Kind, Result};
 
 /// The rows of a report as they come, and what they stand on.
@@ -164,7 +165,9 @@ fn namespace(ctx: &SessionContext) -> SessionContext {
     config.options_mut().sql_parser.default_null_ordering = "nulls_max".to_string();
     let catalogs = Arc::new(MemoryCatalogProviderList::new());
     let own = SessionContext::new_with_state(state.with_config(config).with_catalog_list(catalogs).build());
-    own.register_udf(names::function());
+    for function in [names::function(), names::function_or(), somebody::function(), finding_key::function()] {
+        own.register_udf(function);
+    }
     own.register_udaf(smallest::function());
     own
 }
@@ -323,18 +326,23 @@ fn check(report: &Report, frame: &DataFrame) -> Result<()> {
     Ok(())
 }
 
-/// Gives the columns exactly the head's types, batch by batch. Not as a projection of the plan: above it the engine no
+/// Gives the columns exactly the head's types, batch by batch, and findings different keys. Not as a projection of the plan: above it the engine no
 /// longer cares for the order of rows, and a report of 100,000 rows came in pieces.
 fn typed(report: &Report, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let fields: Vec<Field> =
         report.columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     let target = Arc::clone(&schema);
+    let key = report.columns.iter().position(|column| column.name == KEY && column.ty == ColumnType::String);
+    let mut seen = HashMap::new();
     let typed = rows.map(move |batch| {
         let batch = batch?;
         let columns = batch.columns().iter().zip(target.fields());
         let columns = columns.map(|(column, field)| Ok(arrow::compute::cast(column, field.data_type())?));
-        let columns = columns.collect::<Result<Vec<_>, DataFusionError>>()?;
+        let mut columns = columns.collect::<Result<Vec<_>, DataFusionError>>()?;
+        if let Some(key) = key {
+            columns[key] = Arc::new(finding_key::numbered(columns[key].as_string(), &mut seen));
+        }
         Ok(RecordBatch::try_new(Arc::clone(&target), columns)?)
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, typed))

@@ -137,6 +137,11 @@ impl Views {
         Ok(found)
     }
 
+    /// Whether a run may be given a table of this name.
+    pub(super) fn is_input(&self, name: &str) -> bool {
+        self.views.get(name).is_some_and(|view| view.input.is_some())
+    }
+
     pub(super) fn list(&self) -> impl Iterator<Item = &View> {
         self.views.values()
     }
