@@ -1,5 +1,5 @@
 -- view: event
--- convention: C5 C7 C9 C12 C16
+-- convention: C5 C7 C9 C16
 -- purpose: every visible event with who (actor), whom (subject), what (action, target), from where (src_ip) and outcome
 -- plan: apart
 --
@@ -26,14 +26,7 @@ select
   case when has_place then lat else lookup_double('ip_place', 'lat', src_ip) end as lat,
   case when has_place then long else lookup_double('ip_place', 'long', src_ip) end as long,
   severity_id, status_id, status_detail, message, event_uid, activity_key, activity_name, type_uid, time_dt,
-  is_refused, is_not_failed, is_successful, is_effective, is_user_actor,
-  -- C12: what changes access or people, and every change by an administrator; never the care of the own account. Who is
-  -- an administrator by the privileges held then, `admin_event` knows.
-  is_change and (
-    class_uid in (3005, 3006) or class_uid = 3001 and not coalesce((subject_uid = actor_uid), false) or is_administrator
-  ) as is_admin,
-  is_change, is_administrator, is_api_key,
-  is_mfa, session_is_mfa, mfa, auth_protocol_id, is_vpn, session_uid,
+  is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid,
   http_method, user_agent, path, product_name, ocsf_version, actor_user_type_id,
   privileges, policies, resources, group_key, group_name, subgroup_key,
   entity_uid, entity_result_uid, entity_name, entity_type, entity_kind, entity_key,
@@ -45,8 +38,7 @@ select
   e.* exclude (
     time, class, class_uid, activity_id, action, outcome, actor_uid, subject_uid, src_ip, country, city, lat, long,
     severity_id, status_id, status_detail, message, event_uid, activity_key, activity_name, type_uid, time_dt,
-    is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_change, is_administrator, is_api_key,
-    is_mfa, session_is_mfa, mfa, auth_protocol_id, is_vpn, session_uid, http_method, user_agent, path, product_name,
+    is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid, http_method, user_agent, path, product_name,
     ocsf_version, actor_user_type_id, privileges, policies, resources, group_key, group_name, subgroup_key, entity_uid,
     entity_result_uid, entity_name, entity_type, entity_kind, entity_key, owner_uid, has_mfa, unmapped,
     has_place, has_position, resolved_user, resolved_actor
@@ -54,30 +46,20 @@ select
 from (
   select
     *,
-    -- not reading, and not password and second factor of the own account; an unknown activity is a change
-    class_uid in (3001, 3004, 3005, 3006) and not coalesce((class_uid = 3004) and activity_id = 2, false)
-      and not coalesce((class_uid = 3001) and activity_id in (3, 4, 10, 11) and subject_uid = actor_uid, false)
-      as is_change,
-    coalesce((actor_user_type_id = 2), lookup('identity', 'user_type', actor_uid) = 'Admin', false) as is_administrator
+    case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
+    coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
+    resolved_actor is not null as is_user_actor
   from (
     select
       *,
-      case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
-      coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
-      resolved_actor is not null as is_user_actor
-    from (
-      select
-        *,
-        coalesce(
-          user_uid, lookup('email_uid', 'uid', lower(user_email)), lookup('name_uid', 'uid', user_qualified),
-          lower(user_email), user_qualified, user_name
-        ) as resolved_user,
-        coalesce(
-          actor_user_uid, lookup('email_uid', 'uid', lower(actor_user_email)),
-          lookup('name_uid', 'uid', actor_user_qualified), lower(actor_user_email), actor_user_qualified,
-          actor_user_name
-        ) as resolved_actor
-      from event_row
-    )
+      coalesce(
+        user_uid, lookup('email_uid', 'uid', lower(user_email)), lookup('name_uid', 'uid', user_qualified),
+        lower(user_email), user_qualified, user_name
+      ) as resolved_user,
+      coalesce(
+        actor_user_uid, lookup('email_uid', 'uid', lower(actor_user_email)),
+        lookup('name_uid', 'uid', actor_user_qualified), lower(actor_user_email), actor_user_qualified, actor_user_name
+      ) as resolved_actor
+    from event_row
   )
 ) e

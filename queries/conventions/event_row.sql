@@ -19,7 +19,7 @@ from (
     select
       * exclude (
         actor_email, actor_name, actor_domain, subject_email, subject_name, subject_domain, owner_email_addr,
-        owner_domain,
+        owner_domain, http_code, is_mfa, session_is_mfa,
         endpoint_ip, device_ip, forwarded_ip, endpoint_has_place, device_has_place, endpoint_city, endpoint_country,
         endpoint_lat, endpoint_long, device_city, device_country, device_lat, device_long, group_uid, subgroup_uid,
         subgroup_name
@@ -85,7 +85,7 @@ from (
           when array_has($failure_words, lower(trim(status))) then 2
         end) as status_id,
         coalesce(
-          regexp_match(trim(status_code), '^[1-5][0-9]{2}$')[1], cast(json_get_int(http_response, 'code') as varchar)
+          regexp_match(trim(status_code), '^[1-5][0-9]{2}$')[1], json_as_text(http_response, 'code')
         ) as http_code,
         somebody(actor.user.uid, $nobody) as actor_user_uid, somebody(actor.user.email_addr, $nobody) as actor_email,
         somebody(actor.user.name, $nobody) as actor_name, somebody(actor.user.domain, $nobody) as actor_domain,
@@ -136,8 +136,14 @@ from (
         end as policies,
         case
           when not class_has(resources, resource) then null
-          when cardinality(names(resources, 'uid', 'name')) > 0 then names(resources, 'uid', 'name')
-          else make_array(coalesce(nullif(trim(resource.uid), ''), nullif(trim(resource.name), ''), '*'))
+          when not class_has(resources)
+            then make_array(coalesce(nullif(trim(resource.uid), ''), nullif(trim(resource.name), ''), '*'))
+          when coalesce(cardinality(resources), 0) = 0 and resource is null then make_array('*')
+          when coalesce(cardinality(resources), 0) = 0 and activity_id = 1
+            then names_or('*', make_array(resource), 'uid', 'name')
+          when coalesce(cardinality(resources), 0) = 0 then names(make_array(resource), 'uid', 'name')
+          when activity_id = 1 then names_or('*', resources, 'uid', 'name')
+          else names(resources, 'uid', 'name')
         end as resources,
         nullif(trim("group".uid), '') as group_uid, nullif(trim("group".name), '') as group_name,
         nullif(trim(subgroup.uid), '') as subgroup_uid, nullif(trim(subgroup.name), '') as subgroup_name,

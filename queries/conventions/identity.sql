@@ -16,13 +16,5 @@ select
     when 0 then 'Unknown' when 1 then 'User' when 2 then 'Admin' when 3 then 'System' when 4 then 'Service'
     else 'Other'
   end as user_type
-from (
-  select
-    coalesce(
-      uid, lookup('email_uid', 'uid', lower(email)), lookup('name_uid', 'uid', qualified), lower(email), qualified,
-      name
-    ) as uid,
-    email, name, type_id, last_seen
-  from user_object
-)
+from person
 group by uid

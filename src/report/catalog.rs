@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
-use toml::Table;
 
 use super::header::Report;
 use crate::error::{Context, Error, Kind, Result};
@@ -20,8 +20,7 @@ const CONVENTIONS: &str = "conventions";
 pub struct Catalog {
     /// By id.
     reports: Vec<Report>,
-    /// What the default `"@name"` of a parameter means.
-    defaults: Table,
+    conventions: Arc<Conventions>,
 }
 
 impl Catalog {
@@ -33,19 +32,19 @@ impl Catalog {
 
     /// `files`: path below `queries/` and text.
     pub(super) fn parse(files: Vec<(String, String)>, extra: Option<&Path>) -> Result<Catalog> {
-        let defaults = Conventions::load()?.shared().clone();
+        let conventions = Arc::new(Conventions::load()?);
         let is_report = |path: &str| path.ends_with(".sql") && !path.starts_with(CONVENTIONS);
         let own: Vec<_> = files.into_iter().filter(|(path, _)| is_report(path)).collect();
 
         let mut reports = Vec::new();
         for (path, text) in &own {
-            reports.push(Report::parse(&format!("queries/{path}"), text, &defaults)?);
+            reports.push(Report::parse(&format!("queries/{path}"), text, &conventions)?);
         }
         if let Some(folder) = extra {
             for path in sql_files(folder)? {
                 let text = fs::read_to_string(&path)
                     .context(Kind::Usage, || format!("cannot read report {}", path.display()))?;
-                reports.push(Report::parse(&path.display().to_string(), &text, &defaults)?);
+                reports.push(Report::parse(&path.display().to_string(), &text, &conventions)?);
             }
         }
         reports.sort_by(|a, b| a.id.cmp(&b.id));
@@ -54,12 +53,12 @@ impl Catalog {
             return Err(Error::usage(format!("cannot load reports: `{id}` is in {first} and in {second}"))
                 .hint("give your own report another id"));
         }
-        Ok(Catalog { reports, defaults })
+        Ok(Catalog { reports, conventions })
     }
 
     /// Reads a report that is not in the catalogue: one that is checked, or one that ran once.
     pub fn read(&self, path: &str, text: &str) -> Result<Report> {
-        Report::parse(path, text, &self.defaults)
+        Report::parse(path, text, &self.conventions)
     }
 
     /// All reports, by id.

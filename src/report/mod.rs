@@ -33,6 +33,7 @@ mod summary;
 mod suppress;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod verify;
 
 pub use catalog::Catalog;
@@ -44,7 +45,7 @@ pub use findings::{Finding, Judge, Severity, Verdict};
 pub use folder::{hash_file, make_dir, write_file};
 pub use header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
 pub use manifest::{check as check_manifest, is_run, kept, write as write_manifest};
-pub use page::{counted, index};
+pub use page::{counted, index, thousands};
 pub use params::{Params, Value, parse_timestamp};
 pub use period::{Period, zone};
 pub use produce::{Order, Produced, produce, workbook};
@@ -52,4 +53,5 @@ pub use run::{Outcome, run};
 pub use select::Selection;
 pub use summary::{Metric, ReportSummary, State, Summary, begin as begin_summary, metrics};
 pub use suppress::Suppressions;
+pub use verdict::{Element, Need, VerdictRule};
 pub use verify::{Findings, folder_alone, is_evidence, run_again};

@@ -106,6 +106,7 @@ impl Params {
                 (Some(value), _) => value,
                 (None, Some(text)) => match relative(parameter, text, &values) {
                     Some(value) => value,
+                    None if name == "as_of" => end_of_day(report, given, parameter, text)?,
                     None => typed(parameter, text)?,
                 },
                 (None, None) => {
@@ -192,6 +193,26 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
     match base {
         Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(iso_duration(duration)?)?)),
         _ => None,
+    }
+}
+
+/// The value of `as_of`, which is inclusive: of a date the last millisecond of that day, in the zone of the parameter `tz`,
+/// UTC without one (C3).
+fn end_of_day(report: &Report, given: &[(String, String)], parameter: &Parameter, text: &str) -> Result<Value> {
+    let value = typed(parameter, text)?;
+    let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") else { return Ok(value) };
+    let zone = match report.parameter("tz").filter(|tz| tz.ty == ParameterType::Timezone) {
+        Some(tz) => match given.iter().find(|(name, _)| *name == tz.name).map(|(_, zone)| zone).or(tz.default.as_ref())
+        {
+            Some(zone) => Tz::from_str(zone).ok(),
+            None => None,
+        },
+        None => Tz::from_str("UTC").ok(),
+    };
+    let end_ms = zone.zip(date.succ_opt()).and_then(|(zone, next)| month::first_instant(zone, next));
+    match (parameter.ty, end_ms) {
+        (ParameterType::Timestamp, Some(end_ms)) => Ok(Value::Timestamp(end_ms - 1)),
+        _ => Ok(value),
     }
 }
 

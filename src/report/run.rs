@@ -1,14 +1,16 @@
 //! One run of a report: up to where it sees events, the statement, and a check of what comes out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::findings::KEY;
 use super::header::{ColumnType, Report};
 use super::params::Params;
 use crate::error::{Context, Error, Kind, Result};
-use crate::sql::{Horizon, Rows, Session, Used};
+use crate::sql::{Horizon, Rows, Session, Used, numbered};
 
 /// The rows of a report as they come, and what they stand on.
 pub struct Outcome {
@@ -16,6 +18,9 @@ pub struct Outcome {
     pub schema: SchemaRef,
     rows: Rows,
     id: String,
+    /// Where the keys of findings are, and how often each was there.
+    key: Option<usize>,
+    seen: HashMap<String, u64>,
 }
 
 impl Outcome {
@@ -33,7 +38,10 @@ impl Outcome {
         let columns = batch.columns().iter().zip(self.schema.fields());
         let columns = columns.map(|(column, field)| arrow::compute::cast(column, field.data_type()));
         let cannot = || format!("cannot run report `{}`", self.id);
-        let columns = columns.collect::<std::result::Result<Vec<_>, _>>().context(Kind::Internal, cannot)?;
+        let mut columns = columns.collect::<std::result::Result<Vec<_>, _>>().context(Kind::Internal, cannot)?;
+        if let Some(key) = self.key {
+            columns[key] = Arc::new(numbered(columns[key].as_string(), &mut self.seen));
+        }
         RecordBatch::try_new(self.schema.clone(), columns).map(Some).context(Kind::Internal, cannot)
     }
 
@@ -67,7 +75,8 @@ pub async fn run(report: &Report, params: &Params, session: &Session) -> Result<
     check(report, &rows.schema)?;
     let fields: Vec<Field> =
         report.columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
-    Ok(Outcome { schema: Arc::new(Schema::new(fields)), rows, id: id.clone() })
+    let key = report.columns.iter().position(|column| column.name == KEY && column.ty == ColumnType::String);
+    Ok(Outcome { schema: Arc::new(Schema::new(fields)), rows, id: id.clone(), key, seen: HashMap::new() })
 }
 
 fn named(error: Error, id: &str) -> Error {

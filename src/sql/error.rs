@@ -60,6 +60,17 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         },
         DataFusionError::SQL(parser, _) => Error::input(format!("cannot parse the statement: {parser}")),
         DataFusionError::ResourcesExhausted(text) => exhausted(text, known),
+        // What we said ourselves, through the engine.
+        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+            Some(ours) => {
+                let error = Error::new(ours.kind(), ours.message());
+                match ours.hint_text() {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
+            None => plan_error(&root.to_string(), known),
+        },
         _ => plan_error(&root.to_string(), known),
     }
 }

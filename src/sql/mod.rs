@@ -43,6 +43,7 @@ mod tests;
 pub use bind::{Params, duration, list, map, parse_param};
 pub use conventions::{Conventions, Horizon, Used, iso_duration};
 pub use documentation::FunctionInfo;
+pub use functions::numbered;
 pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;

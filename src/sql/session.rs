@@ -94,12 +94,7 @@ impl Session {
         functions::register(&context, &ocsf);
         let footers = Arc::new(footers(lake.store(), &context, options));
         for class in ocsf.classes() {
-            match options.given.iter().find(|(name, _)| *name == class.name) {
-                Some((name, table)) => {
-                    context.register_table(quoted(name), table.clone()).context(Kind::Internal, || cannot_register(name))?;
-                }
-                None => register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?,
-            }
+            register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?;
         }
         register(&context, &state, REJECT_TABLE, reject_schema(), options, &footers)?;
         context
@@ -109,6 +104,13 @@ impl Session {
         context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
         let activities = activity::activities(&ocsf).context(Kind::Internal, || cannot_register(ACTIVITY))?;
         context.register_batch(ACTIVITY, activities).context(Kind::Internal, || cannot_register(ACTIVITY))?;
+        for (name, table) in &options.given {
+            let cannot = || cannot_register(name);
+            // One that stands for a convention is found when the convention is named.
+            if context.deregister_table(quoted(name)).context(Kind::Internal, cannot)?.is_some() {
+                context.register_table(quoted(name), table.clone()).context(Kind::Internal, cannot)?;
+            }
+        }
         let shelf = Arc::new(Shelf::default());
         let catalog = context.catalog(CATALOG).ok_or_else(|| Error::new(Kind::Internal, "the engine has no catalog"))?;
         catalog.register_schema(MADE, shelf.clone()).context(Kind::Internal, || cannot_register(MADE))?;

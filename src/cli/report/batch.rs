@@ -12,7 +12,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
     self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
-    Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_file, write_manifest,
+    Suppressions, begin_summary, counted, index, is_run, produce, thousands, workbook, write_file, write_manifest,
 };
 use crate::sql::{AsOf, Session};
 
@@ -175,6 +175,7 @@ pub fn into_folders(
                 let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
                 say(app, &done);
                 summary.findings += done.findings;
+                summary.attention += done.attention;
                 summary.reports.push(done);
                 named.insert(report.id.clone(), produced.named);
             }
@@ -243,6 +244,12 @@ pub fn say(app: &App, report: &ReportSummary) {
     let mut line = format!("{}: {what}", report.id);
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
+    }
+    if report.attention > 0 {
+        line.push_str(&format!(", {} to look at", thousands(report.attention)));
+    }
+    if report.context > 0 {
+        line.push_str(&format!(", {} as context", thousands(report.context)));
     }
     if report.suppressed > 0 {
         line.push_str(&format!(", {} suppressed", report.suppressed));

@@ -77,6 +77,8 @@ pub fn run(
             rows: tally.rows,
             findings: tally.findings,
             suppressed: tally.suppressed,
+            attention: tally.attention,
+            context: tally.context,
             worst: tally.worst(),
             by_severity: tally.by_severity,
             coverage: Some(facts.coverage.share),

@@ -101,6 +101,11 @@ impl Conventions {
         self.views.get(name)
     }
 
+    /// Whether a session may be given a table of this name.
+    pub fn is_input(&self, name: &str) -> bool {
+        self.view(name).is_some_and(|view| view.input.is_some())
+    }
+
     /// The value of a parameter that nobody sets.
     pub fn value(&self, name: &str) -> Option<&ScalarValue> {
         self.defaults.get(name)

@@ -1,4 +1,5 @@
-//! One query becomes that of a class: `from event_class` is its table, and paths that it does not have are null.
+//! One query becomes that of a class: `from event_class` is its table, and paths that it does not have are null. A member
+//! that has no column because the class leaves it out is read from `_extra`.
 //!
 //! Within that `select` these are not functions of the engine:
 //! * `class_name()` and `class_number()`: the table's name, and the class's uid (`class_uid` where events of several are);
@@ -17,8 +18,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::columns::written;
 use super::members::{attribute, arrow_type, members, null_type};
-use crate::error::{Context, Kind, Result};
-use crate::schema::{EventClass, OWN_COLUMNS, Ocsf};
+use crate::error::{self, Context, Result};
+use crate::schema::{EventClass, Kind, OWN_COLUMNS, Ocsf};
 
 /// The table of the template.
 pub const CLASS: &str = "event_class";
@@ -50,7 +51,7 @@ struct Instance<'a> {
 }
 
 impl VisitorMut for Instance<'_> {
-    type Break = crate::error::Error;
+    type Break = error::Error;
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         match self.select(select) {
@@ -113,7 +114,14 @@ impl Instance<'_> {
             _ => return Ok(()),
         };
         if !OWN_COLUMNS.contains(&path.as_str()) && attribute(self.class, &path).is_none() {
-            *expr = parse(&format!("arrow_cast(null, '{}')", null_type(self.ocsf, &path)))?;
+            let parent = path.rsplit_once('.').and_then(|(parent, _)| attribute(self.class, parent));
+            *expr = match null_type(self.ocsf, &path) {
+                // Members without a column of their own are in `_extra`, by their JSON pointer.
+                "Utf8" if parent.is_some_and(|parent| matches!(parent.kind, Kind::Object(_)) && !parent.is_list) => {
+                    parse(&format!("json_as_text(_extra, '/{}')", path.replace('.', "/")))?
+                }
+                null => parse(&format!("arrow_cast(null, '{null}')"))?,
+            };
         }
         Ok(())
     }
@@ -183,5 +191,5 @@ fn parse(sql: &str) -> Result<Expr> {
     Parser::new(&DuckDbDialect {})
         .try_with_sql(sql)
         .and_then(|mut parser| parser.parse_expr())
-        .context(Kind::Internal, || format!("cannot make an expression of {sql}"))
+        .context(error::Kind::Internal, || format!("cannot make an expression of {sql}"))
 }

@@ -5,6 +5,7 @@ mod bare_address;
 mod capped;
 mod cidr_match;
 mod event_json;
+mod finding_key;
 pub mod lookup;
 mod names;
 mod ocsf_caption;
@@ -15,6 +16,8 @@ mod somebody;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
+
+pub use finding_key::numbered;
 
 use super::documentation::{FunctionInfo, functions};
 use crate::schema::Ocsf;
@@ -44,7 +47,9 @@ pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(bare_address::function());
     context.register_udf(cidr_match::function());
     context.register_udf(event_json::function(ocsf.clone()));
+    context.register_udf(finding_key::function());
     context.register_udf(names::function());
+    context.register_udf(names::function_or());
     context.register_udf(ocsf_caption::function(ocsf.clone()));
     context.register_udf(redacted::function());
     context.register_udf(somebody::function());
@@ -85,7 +90,9 @@ mod tests {
             "ago",
             "bare_address",
             "cidr_match",
+            "finding_key",
             "names",
+            "names_or",
             "ocsf_caption",
             "redacted",
             "smallest",
