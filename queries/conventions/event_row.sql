@@ -212,7 +212,8 @@ from (
           entity.uid as entity_uid, entity_result.uid as entity_result_uid,
           entity.name as entity_name, entity.type as entity_type,
           entity."user".uid as owner_uid, entity."user".email_addr as owner_email, entity."user".name as owner_name,
-          entity."user".domain as owner_domain,
+          -- no column of its own, as with coordinates
+          regexp_match(_extra, '"/entity/user/domain" *: *"([^"]*)"')[1] as owner_domain,
           cast(null as boolean) as has_mfa, http_request.url.path as path, message, unmapped
         from visible_entity_management
         union all
