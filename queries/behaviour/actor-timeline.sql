@@ -76,7 +76,7 @@ with alias as (
   union
   select uid
   from person
-  where sent_uid = trim($subject) or lower(email) = lower(trim($subject)) or qualified = lower(trim($subject))
+  where lower(email) = lower(trim($subject)) or qualified = lower(trim($subject))
 ),
 found as (
   select

@@ -73,7 +73,7 @@ found as (
 -- What of a gap lies before each window, and after the last.
 piece as (
   select
-    g.stream, g.gap_start, g.overlap_end, greatest(w.since, g.overlap_start) as since, least(w.until, g.overlap_end) as until,
+    g.stream, g.gap_start, g.overlap_end, w.since, least(w.until, g.overlap_end) as until,
     coalesce(
       lag(w.until) over (partition by g.stream, g.gap_start order by w.since), g.overlap_start
     ) as before

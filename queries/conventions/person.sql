@@ -6,5 +6,5 @@ select
   coalesce(
     uid, lookup('email_uid', 'uid', lower(email)), lookup('name_uid', 'uid', qualified), lower(email), qualified, name
   ) as uid,
-  uid as sent_uid, email, qualified, name, type_id, last_seen
+  email, qualified, name, type_id, last_seen
 from user_object

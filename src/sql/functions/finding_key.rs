@@ -64,7 +64,8 @@ impl ScalarUDFImpl for FindingKey {
                 if index > 0 {
                     key.push('|');
                 }
-                for c in part.is_valid(row).then(|| part.value(row)).unwrap_or_default().chars() {
+                let value = if part.is_valid(row) { part.value(row) } else { "" };
+                for c in value.chars() {
                     if matches!(c, '\\' | '|') {
                         key.push('\\');
                     }

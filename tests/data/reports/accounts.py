@@ -103,7 +103,7 @@ def deprovisioning(events, p, inputs):
                 "lag_hours": (to - left) / 3_600_000, "event_uid": None, "severity_id": 4,
             })
     return ordered(rows, lambda r: (r["time"] is None, r["time"] or 0, last(r["subject_uid"]), last(r["event_uid"]),
-                             r["left_time"] or 0))
+                                    r["left_time"] is None, r["left_time"] or 0))
 
 
 def population(log, is_seen):
