@@ -162,7 +162,8 @@ fn everything_the_api_declares_is_typed() {
 }
 
 /// Rarely sent, so they have no column of their own: the conventions read them in `_extra` and in the JSON of what is cut.
-const READ_AS_JSON: [&str; 3] = ["src_endpoint.location.coordinates", "device.location.coordinates", "http_response.code"];
+const READ_AS_JSON: [&str; 3] =
+    ["src_endpoint.location.coordinates", "device.location.coordinates", "http_response.code"];
 
 #[test]
 fn everything_the_reports_use_is_typed() {

@@ -178,3 +178,49 @@ impl PartitionStream for Spilled {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    use super::*;
+
+    async fn kept(limit: usize) -> (SessionContext, Kept) {
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(limit)));
+        let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.build_arc().unwrap());
+        let frame = context.sql("select value, value::varchar as text from generate_series(1, 50000)").await.unwrap();
+        let rows = frame.execute_stream().await.unwrap();
+        let kept = Kept::new("v", rows, &context.runtime_env(), Some(limit)).await.unwrap();
+        (context, kept)
+    }
+
+    async fn sum(context: &SessionContext, kept: Arc<Kept>) -> String {
+        let table = context.read_table(kept).unwrap();
+        context.deregister_table("kept").unwrap();
+        context.register_table("kept", table.into_view()).unwrap();
+        let rows = context.sql("select sum(value), count(text) from kept").await.unwrap().collect().await.unwrap();
+        arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn rows_beyond_their_share_of_the_limit_are_read_from_a_file_as_often_as_they_are_needed() {
+        for (limit, is_spilled) in [(1 << 30, false), (4 << 20, true)] {
+            let (context, kept) = kept(limit).await;
+            assert_eq!(matches!(kept.rows, Place::File(_)), is_spilled, "{kept:?}");
+            assert!(!kept.is_empty());
+            let reserved = context.runtime_env().memory_pool.reserved();
+            assert_eq!(reserved == 0, is_spilled, "{reserved} bytes");
+            let kept = Arc::new(kept);
+            let first = sum(&context, kept.clone()).await;
+            assert!(first.contains("1250025000") && first.contains("50000"), "{first}");
+            assert_eq!(sum(&context, kept.clone()).await, first);
+            let batches: Vec<RecordBatch> = kept.read(&context.runtime_env()).unwrap().try_collect().await.unwrap();
+            assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 50_000);
+            drop(kept);
+            context.deregister_table("kept").unwrap();
+            assert_eq!(context.runtime_env().memory_pool.reserved(), 0);
+        }
+    }
+}

@@ -5,7 +5,8 @@
 //! hidden from the statement around it, which sees a table. When that table is scanned, what is asked of it is put on the
 //! hidden plan, what is not needed is taken away first, and only the rest is optimized.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -20,19 +21,53 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::functions::lookup;
 
+/// Optimized plans that are remembered for each view.
+const REMEMBERED: usize = 256;
+
 /// A view whose plan is hidden until it is scanned.
 #[derive(Debug)]
 pub struct Late {
     /// Analyzed, not optimized.
     plan: LogicalPlan,
     schema: SchemaRef,
+    asked_before: Memory,
+}
+
+/// Plans by what was asked for: reports ask for the same columns again and again.
+#[derive(Debug, Default)]
+pub struct Memory {
+    plans: Mutex<HashMap<String, LogicalPlan>>,
+}
+
+impl Memory {
+    pub fn get(&self, key: &str) -> Option<LogicalPlan> {
+        self.lock().get(key).cloned()
+    }
+
+    pub fn put(&self, key: String, plan: &LogicalPlan) {
+        let mut plans = self.lock();
+        if plans.len() >= REMEMBERED {
+            plans.clear();
+        }
+        plans.insert(key, plan.clone());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, LogicalPlan>> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a scan asks for, as a key. Members of structs are pushed down or not, as the session is set.
+pub fn key(state: &SessionState, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> String {
+    let pushes = state.config_options().optimizer.enable_leaf_expression_pushdown;
+    format!("{pushes}|{projection:?}|{limit:?}|{filters:?}")
 }
 
 impl Late {
     pub fn new(state: &SessionState, plan: LogicalPlan) -> Result<Late> {
         let plan = analyzed(state, plan)?;
         let schema = loose(plan.schema().inner());
-        Ok(Late { plan, schema })
+        Ok(Late { plan, schema, asked_before: Memory::default() })
     }
 }
 
@@ -58,10 +93,18 @@ impl TableProvider for Late {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let state = of_engine(state)?;
-        let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit)?)?;
-        if lookup::fill(&plan).await? {
-            plan = state.optimizer().optimize(plan, state, |_, _| {})?;
-        }
+        let key = key(state, projection, filters, limit);
+        let plan = match self.asked_before.get(&key) {
+            Some(plan) => plan,
+            None => {
+                let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit)?)?;
+                if lookup::fill(&plan).await? {
+                    plan = state.optimizer().optimize(plan, state, |_, _| {})?;
+                }
+                self.asked_before.put(key, &plan);
+                plan
+            }
+        };
         physical(state, &plan).await
     }
 }
@@ -104,6 +147,20 @@ pub fn optimized(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan>
 
 /// The plan of a statement, lookups read: what `SessionState::create_physical_plan` makes otherwise.
 pub async fn planned(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    match planned_at_once(state, plan).await {
+        Ok(planned) => Ok(planned),
+        Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => Err(error),
+        // The rule that takes members out of structs early names columns twice above some unions and joins
+        // (apache/datafusion#25446, #25459). Without it the plan is right, and reads more than it must.
+        Err(first) => {
+            let mut state = state.clone();
+            state.config_mut().options_mut().optimizer.enable_leaf_expression_pushdown = false;
+            planned_at_once(&state, plan).await.map_err(|_| first)
+        }
+    }
+}
+
+async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let mut plan = state.optimize(plan)?;
     if lookup::fill(&plan).await? {
         plan = state.optimizer().optimize(plan, state, |_, _| {})?;

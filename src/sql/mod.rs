@@ -10,6 +10,7 @@
 
 mod activity;
 mod bind;
+mod bound;
 mod conventions;
 mod coverage_table;
 mod documentation;

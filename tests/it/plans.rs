@@ -177,7 +177,8 @@ fn plans_stay_small() {
             "select outcome, count(*) from event where class_uid = 3002 group by outcome",
             "select * from event where subject_uid is null",
         ] {
-            let plan = session.plan(sql, &Params::new(), Horizon::All).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let plan =
+                session.plan(sql, &Params::new(), Horizon::All).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
             sizes.push((sql.to_string(), lines(&plan), EVENT_LINES));
         }
         sizes

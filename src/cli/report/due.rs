@@ -12,8 +12,7 @@ use crate::config::Schedule;
 use crate::error::{Error, Kind, Result};
 use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
 use crate::report::{
-    Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_timestamp, write_file,
-    zone,
+    Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_timestamp, write_file, zone,
 };
 use crate::sql::iso_duration;
 

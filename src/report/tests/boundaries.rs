@@ -4,13 +4,8 @@
 pub(super) const MUTATIONS: &[(&str, &str, &str)] = &[
     // C10, C11, C12, C14 as of an event
     ("conventions/event_authority.sql", "coalesce(e.subject_uid = e.actor_uid, false)", "false"),
-    ("conventions/event.sql", "'[^a-z0-9]+', '_', 'g')", "'x', '_', 'g')"),
-    ("conventions/event.sql", "else regexp_like(path, '/api-keys(/|$)')", "else regexp_like(path, '/api-keys/.')"),
-    (
-        "conventions/event.sql",
-        "class_uid = 3006 and activity_id between 1 and 8",
-        "class_uid = 3006 and activity_id = 3",
-    ),
+    ("conventions/event_row.sql", "'[^a-z0-9]+', '_', 'g')", "'x', '_', 'g')"),
+    ("conventions/event_row.sql", "else regexp_like(path, '/api-keys(/|$)')", "else regexp_like(path, '/api-keys/.')"),
     ("conventions/admin_event.sql", "at time zone $tz", "at time zone 'UTC'"),
     ("conventions/off_hours_event.sql", ">= 6", ">= 7"),
     ("conventions/off_hours_event.sql", "< cast($business_start", "<= cast($business_start"),

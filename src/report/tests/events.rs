@@ -337,7 +337,7 @@ async fn tally(judges: bool, rows: &str, suppressed: &str) -> (Verdict, Vec<(Str
     let suppressions = Suppressions::parse(&suppression, "test", &crate::clock::Clock::Real).unwrap();
     let params = Params::new(&report, &[], None).unwrap();
     let mut judge = Judge::new(&report, &suppressions);
-    for batch in run(&report, &params, &session(&[])).await.unwrap().collect().await.unwrap() {
+    for batch in run(&report, &params, &session(&[]).session().await).await.unwrap().collect().await.unwrap() {
         judge.look(&batch).unwrap();
     }
     let counts = judge.tally.clone();

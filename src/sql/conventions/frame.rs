@@ -84,8 +84,9 @@ impl Frame {
             Scope::Previous => match (time_ms(params, "previous_from"), time_ms(params, "from")) {
                 (Some(_), Some(time_ms)) => Horizon::Before { time_ms },
                 _ => {
-                    return Err(Error::usage("there is no period before")
-                        .hint("a parameter of the type month makes one"));
+                    return Err(
+                        Error::usage("there is no period before").hint("a parameter of the type month makes one")
+                    );
                 }
             },
         };

@@ -102,13 +102,7 @@ impl Maker {
     }
 
     /// A table that the session was given, with the columns and types of the view that stands for it.
-    async fn given(
-        &self,
-        name: &str,
-        view: Sql,
-        input: &Input,
-        end_us: Option<i64>,
-    ) -> Result<Arc<dyn TableProvider>> {
+    async fn given(&self, name: &str, view: Sql, input: &Input, end_us: Option<i64>) -> Result<Arc<dyn TableProvider>> {
         let Some((_, provider)) = self.given.iter().find(|(given, _)| given == name) else {
             return Err(DataFusionError::Internal(format!("the table `{name}` is not there any more")));
         };

@@ -19,8 +19,12 @@ use crate::error::{Error, Result};
 /// Decides what becomes of the names in a statement.
 pub trait Naming {
     /// The table to read in place of the one that is written; `None` leaves it as it is.
-    fn table(&mut self, schema: Option<&str>, name: &str, arguments: Option<&TableFunctionArgs>)
-    -> Result<Option<Other>>;
+    fn table(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        arguments: Option<&TableFunctionArgs>,
+    ) -> Result<Option<Other>>;
 
     /// The function to call in place of `lookup('view', 'column', key)`, and what it gives.
     fn lookup(&mut self, view: &str, column: &str, result: DataType) -> Result<String>;
@@ -128,14 +132,16 @@ impl Replacer<'_> {
                     _ if is_merged => items.push(SelectItem::Wildcard(options)),
                     all => items.extend(all.iter().map(|alias| star(alias, options.clone(), &short))),
                 },
-                (SelectItem::Wildcard(options), _) => match (all.as_ref().map(Vec::len), options.opt_exclude.as_ref()) {
-                    (Some(1), Some(exclude)) => {
-                        let mut unlisted = short[0].1.clone();
-                        unlisted.retain(|column| !names(exclude).contains(column));
-                        items.push(SelectItem::Wildcard(without(options, &unlisted)));
+                (SelectItem::Wildcard(options), _) => {
+                    match (all.as_ref().map(Vec::len), options.opt_exclude.as_ref()) {
+                        (Some(1), Some(exclude)) => {
+                            let mut unlisted = short[0].1.clone();
+                            unlisted.retain(|column| !names(exclude).contains(column));
+                            items.push(SelectItem::Wildcard(without(options, &unlisted)));
+                        }
+                        _ => items.push(SelectItem::Wildcard(options)),
                     }
-                    _ => items.push(SelectItem::Wildcard(options)),
-                },
+                }
                 (SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), options), _) => {
                     let known = parts(&name).and_then(|(schema, table)| schema.is_none().then_some(table));
                     match known.filter(|_| options.opt_exclude.is_none()) {
@@ -195,7 +201,8 @@ impl VisitorMut for Replacer<'_> {
             "lookup_double" => DataType::Float64,
             _ => return ControlFlow::Continue(()),
         };
-        let wrong = || Error::input("lookup() takes a view, a column of it and a key: lookup('identity', 'label', uid)");
+        let wrong =
+            || Error::input("lookup() takes a view, a column of it and a key: lookup('identity', 'label', uid)");
         let FunctionArguments::List(list) = &mut function.args else { return ControlFlow::Break(wrong()) };
         let text = |argument: &FunctionArg| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value))) => match &value.value {

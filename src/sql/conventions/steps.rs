@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Statement as Sql, TableFunctionArgs};
 
 use super::super::bind::{Params, bind};
@@ -35,14 +36,34 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A class's table up to a time, microseconds.
-    Visible { table: String, end_us: i64 },
+    Visible {
+        table: String,
+        end_us: i64,
+    },
     /// A table that the session was given, in the form of the view that stands for it.
-    Given { view: String, statement: Box<Sql>, input: Input, end_us: Option<i64> },
-    View { view: String, planning: Planning, statement: Box<Sql> },
+    Given {
+        view: String,
+        statement: Box<Sql>,
+        input: Input,
+        end_us: Option<i64>,
+    },
+    View {
+        view: String,
+        planning: Planning,
+        statement: Box<Sql>,
+    },
     /// The events of all classes in one shape.
-    Rows { template: Box<Template>, end_us: Option<i64> },
+    Rows {
+        template: Box<Template>,
+        end_us: Option<i64>,
+    },
     /// A function from the first column of a kept table to another one; the table is made when the function is needed.
-    Lookup { steps: Vec<Step>, table: String, column: String, result: DataType },
+    Lookup {
+        steps: Vec<Step>,
+        table: String,
+        column: String,
+        result: DataType,
+    },
 }
 
 /// What a statement was made of: part of the evidence of a report.
@@ -97,8 +118,12 @@ impl<'a> Steps<'a> {
     }
 
     fn bind(&self, statement: &mut Sql) -> Result<()> {
-        let (frame, params, conventions) = (self.frame(), self.params, self.sources.conventions);
-        bind(statement, &|name| frame.value(name, params).or_else(|| conventions.value(name).cloned()))
+        let (frame, params, sources) = (self.frame(), self.params, self.sources);
+        // For its columns alone a view needs no values.
+        let nothing = || sources.is_for_columns.then_some(ScalarValue::Null);
+        bind(statement, &|name| {
+            frame.value(name, params).or_else(|| sources.conventions.value(name).cloned()).or_else(nothing)
+        })
     }
 
     /// The table that the statement reads as `view`.

@@ -5,8 +5,8 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, WildcardAdditionalOptions,
 };
 
-use super::members::members;
 use super::super::conventions::Conventions;
+use super::members::members;
 use super::template::is_called;
 use crate::schema::Ocsf;
 

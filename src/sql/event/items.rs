@@ -1,7 +1,7 @@
 //! A row for each item of a list, with what `event` says around it.
 
-use datafusion::sql::sqlparser::ast::Statement as Sql;
 use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as Sql;
 
 use super::super::guard;
 use super::members::attribute;

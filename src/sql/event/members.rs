@@ -28,7 +28,9 @@ pub fn members(ocsf: &Ocsf) -> Vec<Member> {
             }
         }
     }
-    found.extend(OWN_COLUMNS.iter().map(|name| Member { name: name.to_string(), arrow_type: arrow_type(ocsf.other(), name) }));
+    found.extend(
+        OWN_COLUMNS.iter().map(|name| Member { name: name.to_string(), arrow_type: arrow_type(ocsf.other(), name) }),
+    );
     found
 }
 

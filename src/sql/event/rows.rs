@@ -1,25 +1,24 @@
 //! The template over all classes as one table.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, ScalarValue, ToDFSchema};
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType, col, lit};
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::parser::Statement;
 
-use super::super::late::{analyzed, asked, loose, of_engine, optimized, physical};
+use super::super::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::template::Template;
 use crate::schema::{EventClass, Ocsf};
 
@@ -32,7 +31,8 @@ pub struct Rows {
     end_us: Option<i64>,
     schema: SchemaRef,
     /// The plans of classes, analyzed; made when a scan first needs one.
-    plans: Mutex<HashMap<String, LogicalPlan>>,
+    plans: Memory,
+    asked_before: Memory,
 }
 
 impl fmt::Debug for Rows {
@@ -57,8 +57,15 @@ impl Rows {
         if classes.is_empty() {
             classes.extend(all.first().cloned());
         }
-        let mut rows =
-            Rows { template, ocsf, classes, end_us, schema: Arc::new(Schema::empty()), plans: Mutex::default() };
+        let mut rows = Rows {
+            template,
+            ocsf,
+            classes,
+            end_us,
+            schema: Arc::new(Schema::empty()),
+            plans: Memory::default(),
+            asked_before: Memory::default(),
+        };
         let Some(first) = rows.classes.first().cloned() else {
             return Err(DataFusionError::Internal("there is no event class".to_string()));
         };
@@ -68,14 +75,13 @@ impl Rows {
 
     /// What the template makes of one class.
     async fn plan(&self, state: &SessionState, class: &EventClass) -> Result<LogicalPlan> {
-        let plans = || self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans().get(&class.name) {
-            return Ok(plan.clone());
+        if let Some(plan) = self.plans.get(&class.name) {
+            return Ok(plan);
         }
         let statement = self.template.instance(class, &self.ocsf);
         let statement = statement.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let plan = analyzed(state, state.statement_to_plan(Statement::Statement(Box::new(statement))).await?)?;
-        plans().insert(class.name.clone(), plan.clone());
+        self.plans.put(class.name.clone(), &plan);
         Ok(plan)
     }
 
@@ -129,11 +135,21 @@ impl TableProvider for Rows {
         let state = of_engine(state)?;
         let end = self.end_us.map(|time_us| ScalarValue::TimestampMicrosecond(Some(time_us), Some("UTC".into())));
         let filters: Vec<Expr> = end.map(|end| col("time").lt(lit(end))).into_iter().chain(filters.to_vec()).collect();
+        let asked_for = key(state, projection, &filters, limit);
         let mut parts = Vec::new();
         for class in &self.classes {
             if self.may_match(class, &filters)? {
-                let plan = asked(self.plan(state, class).await?, projection, &filters, limit)?;
-                parts.push(physical(state, &optimized(state, plan)?).await?);
+                let key = format!("{}|{asked_for}", class.name);
+                let plan = match self.asked_before.get(&key) {
+                    Some(plan) => plan,
+                    None => {
+                        let plan = asked(self.plan(state, class).await?, projection, &filters, limit)?;
+                        let plan = optimized(state, plan)?;
+                        self.asked_before.put(key, &plan);
+                        plan
+                    }
+                };
+                parts.push(physical(state, &plan).await?);
             }
         }
         match parts.len() {

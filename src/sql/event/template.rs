@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::columns::written;
-use super::members::{attribute, arrow_type, members, null_type};
+use super::members::{arrow_type, attribute, members, null_type};
 use crate::error::{self, Context, Result};
 use crate::schema::{EventClass, Kind, OWN_COLUMNS, Ocsf};
 
@@ -156,8 +156,10 @@ impl Instance<'_> {
     /// The shared attributes but for those that the template names itself.
     fn members(&self, named: &[SelectItem]) -> Result<Vec<SelectItem>> {
         let is_named = |name: &str| {
-            named.iter().any(|item| matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name)
-                || matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(ident)) if ident.value == name))
+            named.iter().any(|item| {
+                matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.value == name)
+                    || matches!(item, SelectItem::UnnamedExpr(Expr::Identifier(ident)) if ident.value == name)
+            })
         };
         let mut items = Vec::new();
         for member in members(self.ocsf).into_iter().filter(|member| !is_named(&member.name)) {

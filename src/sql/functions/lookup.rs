@@ -59,13 +59,6 @@ impl Table {
         let keys: usize = self.rows.keys().map(|key| key.len() + 48).sum();
         keys + self.values.get_array_memory_size()
     }
-
-    /// The keys whose value is this text.
-    fn keys_of(&self, value: &str) -> Vec<&str> {
-        let Some(values) = self.values.as_string_opt::<i32>() else { return Vec::new() };
-        let is_it = |row: &u32| values.is_valid(*row as usize) && values.value(*row as usize) == value;
-        self.rows.iter().filter(|(_, row)| is_it(row)).map(|(key, _)| key.as_str()).collect()
-    }
 }
 
 impl fmt::Debug for Table {
@@ -121,13 +114,6 @@ pub struct Lookup {
     result: DataType,
     rows: Arc<Rows>,
     signature: Signature,
-}
-
-impl Lookup {
-    /// The keys whose value is this text, of rows that were read.
-    pub fn keys_of(&self, value: &str) -> Option<Vec<&str>> {
-        self.rows.table.get().map(|table| table.keys_of(value))
-    }
 }
 
 impl fmt::Debug for Lookup {
