@@ -4,6 +4,7 @@
 //! that compiling a policy later cannot surprise anybody.
 
 use crate::error::{Error, Kind, Result};
+use crate::typed::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -168,7 +169,7 @@ impl Rules {
         let enabled: Vec<&Rule> = self.rules.iter().filter(|rule| rule.is_enabled).collect();
         let text = serde_json::to_string(&(FORMAT, enabled, &self.words)).expect("strings and numbers become JSON");
         let hash = Sha256::digest(text.as_bytes());
-        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash[..6])
     }
 
     /// The rules that are on, each with what it looks for.

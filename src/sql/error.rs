@@ -34,7 +34,7 @@ impl Known {
         self.ocsf.classes().iter().find_map(|class| {
             // The name of a table may stand before the path.
             let path = meant.split_once('.').filter(|(first, _)| class.attribute(first).is_none());
-            class.nearest_path(path.map_or(meant, |(_, path)| path))
+            class.nearest_path(path.map_or(meant, |(_, path)| path)).filter(|path| path != meant)
         })
     }
 
@@ -58,6 +58,11 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         },
         DataFusionError::SQL(parser, _) => Error::input(format!("cannot parse the statement: {parser}")),
         DataFusionError::ResourcesExhausted(text) => exhausted(text, known),
+        DataFusionError::External(external) => match external.downcast_ref::<Error>() {
+            // Of a rule of ours.
+            Some(ours) => Error::input(ours.message()).hint(ours.hint_text().unwrap_or_default()),
+            None => plan_error(&root.to_string(), known),
+        },
         _ => plan_error(&root.to_string(), known),
     }
 }
@@ -74,7 +79,7 @@ fn exhausted(text: &str, known: &Known) -> Error {
     let error = match (text.contains("disk space"), known.memory_limit) {
         (true, _) => {
             return Error::new(Kind::Unavailable, "the query spills more to the disk than it may")
-                .hint("narrow it, or raise `spill_mib` in the configuration");
+                .hint("narrow it, or raise `[sql] spill` in the configuration");
         }
         _ if text.contains(CANNOT_SPILL) => {
             return Error::new(Kind::Unavailable, first_line(text))
@@ -184,15 +189,9 @@ fn cannot_compare(types: &str) -> Error {
     }
 }
 
-/// The name most like `wrong`, when it is like enough to be meant.
+/// The one of `names` that was meant.
 pub fn nearest(wrong: &str, names: &[String]) -> Option<String> {
-    let lower = wrong.to_lowercase();
-    names
-        .iter()
-        .map(|name| (strsim::jaro_winkler(&lower, &name.to_lowercase()), name))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.clone())
+    crate::typed::nearest(wrong, names.iter().map(String::as_str)).map(str::to_string)
 }
 
 fn with_nearest(error: Error, nearest: Option<String>, otherwise: &str) -> Error {

@@ -34,6 +34,20 @@ use crate::schema::Ocsf;
 const INGEST_LOG: &str = "ingest_log";
 const COVERAGE: &str = "coverage";
 
+/// Checks that no class has the name of a table or a view that every session has.
+pub fn check_names(ocsf: &Ocsf, conventions: &dyn Conventions) -> Result<()> {
+    let mut taken = vec![INGEST_LOG.to_string(), COVERAGE.to_string()];
+    taken.extend(views(ocsf).into_iter().map(|view| view.name));
+    taken.extend(conventions.list().into_iter().map(|(name, _)| name));
+    match ocsf.classes().iter().find(|class| taken.contains(&class.name)) {
+        Some(class) => {
+            Err(Error::usage(format!("cannot use {0}.json: `{0}` is a table that every lake has", class.name))
+                .hint("give the class file another name: it becomes the table's"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// SQL over one ledger entry.
 pub struct Session {
     bound: Arc<Bound>,

@@ -34,3 +34,5 @@ mod soundness;
 mod sql;
 mod status;
 mod terminal;
+mod typed;
+mod whole;
