@@ -123,11 +123,10 @@ impl Params {
         Ok(params)
     }
 
-    /// No report's: what the conventions alone need.
-    pub(super) fn as_of(as_of_ms: Option<i64>) -> Params {
-        Params {
-            values: as_of_ms.map(|time_ms| ("as_of".to_string(), Value::Timestamp(time_ms))).into_iter().collect(),
-        }
+    /// Times that nobody wrote, milliseconds: for questions of our own, and for what the conventions alone need.
+    pub(super) fn times<'a>(times: impl IntoIterator<Item = (&'a str, i64)>) -> Params {
+        let value = |(name, time_ms): (&str, i64)| (name.to_string(), Value::Timestamp(time_ms));
+        Params { values: times.into_iter().map(value).collect() }
     }
 
     /// Whether a period says anything about the report's parameters.
