@@ -228,7 +228,8 @@ fn real_events_keep_all_but_their_secrets() {
     }
     findings.sort();
     findings.dedup();
-    assert_eq!(findings, ["token <encoded session token blob>"]);
+    // `<encoded session token blob>` of a sample is the description of a token.
+    assert_eq!(findings, Vec::<String>::new());
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn off_switched_and_own_rules() {
     assert_eq!(off.text(text, &mut counts), None);
     assert_eq!(off.bytes(b"\xff", &mut counts), b"\xff");
     assert!(off.explain(text).is_empty() && counts.is_empty());
-    let extra = "[[rule]]\nname='password'\nenabled=false\n[[rule]]\nname='badge'\nkind='badge'\nhow='shape'\npattern='B-[0-9]{6}'\nneedles=['B-']";
+    let extra = "[[rule]]\nname='password'\nenabled=false\n[[rule]]\nname='badge'\nkind='badge'\nshape='B-[0-9]{6}'\nneedles=['B-']";
     assert!(Rules::parse(extra, "x").is_err());
     let extra = Rules::parse(&extra.replace("['B-']", "['B-0', 'B-1']"), "x").unwrap();
     let policy = Policy::new(Rules::embedded().merge(extra), b"k").unwrap();
@@ -529,7 +530,8 @@ proptest! {
     fn the_prefilter_misses_nothing(text in jumble(), value in tree()) {
         let engine = POLICY.engine.as_ref().unwrap();
         for text in [text, value.to_string()] {
-            prop_assert!(engine.prefilter.may_hold_secret(text.as_bytes()) || engine.secrets(&text).is_empty());
+            let spans = engine.secrets(&text, Scope::Text);
+            prop_assert!(engine.may_hold_secret(&text, Scope::Text) || spans.is_empty(), "{} {:?}", text, spans);
         }
     }
 
