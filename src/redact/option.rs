@@ -4,9 +4,11 @@ use super::names::{Known, Meaning};
 use super::rules::Worth;
 use super::scan::{Manner, Right, Scan, quoted, word_end};
 use super::value::{Look, look};
+use hashbrown::HashSet;
+use std::sync::Arc;
 
 /// How far before an option its program is looked for.
-const LINE: usize = 512;
+const LINE: usize = 256;
 
 /// Options that take a secret, beside those whose name says so.
 #[derive(Default)]
@@ -18,12 +20,13 @@ struct Flag {
     name: String,
     rule: usize,
     is_pair: bool,
-    tools: Vec<String>,
+    tools: Arc<HashSet<String>>,
 }
 
 impl Options {
     pub fn add(&mut self, rule: usize, flags: &[String], tools: &[String], is_pair: bool) {
-        let flag = |name: &String| Flag { name: name.clone(), rule, is_pair, tools: tools.to_vec() };
+        let tools: Arc<HashSet<String>> = Arc::new(tools.iter().cloned().collect());
+        let flag = |name: &String| Flag { name: name.clone(), rule, is_pair, tools: tools.clone() };
         self.flags.extend(flags.iter().map(flag));
     }
 
@@ -150,11 +153,9 @@ impl Scan<'_, '_> {
     fn has_tool(&self, at: usize, rule: usize) -> bool {
         let line = self.line_before(at);
         let words = line.split(|byte| !(byte.is_ascii_alphanumeric() || b"-_.".contains(byte)));
-        let flags: Vec<&Flag> = self.engine.options.flags.iter().filter(|flag| flag.rule == rule).take(1).collect();
-        words.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| {
-            let word = word.strip_suffix(".exe").unwrap_or(word);
-            flags.iter().any(|flag| flag.tools.iter().any(|tool| tool == word))
-        })
+        let Some(flag) = self.engine.options.flags.iter().find(|flag| flag.rule == rule) else { return false };
+        let words = words.filter(|word| word.len() > 1).filter_map(|word| std::str::from_utf8(word).ok());
+        words.map(|word| word.strip_suffix(".exe").unwrap_or(word)).any(|word| flag.tools.contains(word))
     }
 
     fn has_glued_tool(&self, at: usize) -> bool {

@@ -95,7 +95,7 @@ impl Scan<'_, '_> {
             let candidate = if is_from {
                 // Only `from x to y` tells two values; `from` alone tells where somebody was.
                 let after = self.text[at + word.len()..end + reach].trim_start();
-                ["to ", "auf ", "a ", "para ", "nach ", "zu ", "en ", "vers "].iter().any(|link| after.starts_with(link))
+                ["to ", "auf ", "a ", "à ", "para ", "nach ", "zu ", "en ", "vers "].iter().any(|link| after.starts_with(link))
             } else {
                 is_linked || is_direct && count == 0
             };

@@ -13,6 +13,9 @@ use super::rules::Worth;
 use super::span::Span;
 use super::value::{Look, look};
 
+/// A longer line is no phrase that people choose.
+const PHRASE: usize = 128;
+
 /// How a value was met, which decides what it may look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -193,11 +196,10 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// The end of `correct horse battery staple`: three or more words to the end of the line, and no sentence.
     fn phrase_end(&self, start: usize) -> Option<usize> {
-        let line = &self.text[start..];
-        let line = line.split(['\n', '\r', ',', ';', '"', '\'', '.', '<', '\\']).next().unwrap_or("").trim_end();
-        if line.len() > 128 {
-            return None;
-        }
+        let rest = &self.bytes[start..];
+        let is_end = |byte: &u8| b"\n\r,;\"'.<\\".contains(byte);
+        let length = rest.iter().take(PHRASE + 1).position(is_end).unwrap_or(rest.len());
+        let line = self.text.get(start..start + length).filter(|line| line.len() <= PHRASE)?.trim_end();
         let words: Vec<&str> = line.split(' ').collect();
         let is_part = |word: &&str| {
             (2..=16).contains(&word.len())

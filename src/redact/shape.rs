@@ -11,7 +11,10 @@ use aho_corasick::{AhoCorasick, Input, MatchKind};
 use regex::Regex;
 
 /// The bytes of a token that say whether it is mixed: those of any vendor, and not more, however long the text is.
-const LOOK: usize = 512;
+const LOOK: usize = 160;
+
+/// An expression that does not match within so many bytes does not match: else each needle would be a pass over the text.
+const WINDOW: usize = 4096;
 
 pub(super) struct Shapes {
     automaton: AhoCorasick,
@@ -108,7 +111,11 @@ impl Scan<'_, '_> {
                 let starts = [at - before, at];
                 let starts = if *back == 0 { &starts[1..] } else { &starts[..] };
                 let captures = starts.iter().filter(|start| self.is_start(**start, *back)).find_map(|start| {
-                    regex.captures(&self.text[*start..]).map(|captures| (*start, captures))
+                    let near = self.near(*start);
+                    let captures = regex.captures(near)?;
+                    // What goes on beyond the window is taken to its end.
+                    let is_cut = captures.get_match().end() == near.len();
+                    if is_cut { regex.captures(&self.text[*start..]) } else { Some(captures) }.map(|captures| (*start, captures))
                 });
                 let (start, captures) = captures?;
                 let secret = captures.get(1).or_else(|| captures.get(0))?;
@@ -122,6 +129,15 @@ impl Scan<'_, '_> {
                 Some(end.max(at + 1))
             }
         }
+    }
+
+    /// The text from `start` on, as far as an expression is tried.
+    fn near(&self, start: usize) -> &str {
+        let mut end = self.text.len().min(start + WINDOW);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        &self.text[start..end]
     }
 
     /// Whether a token may begin at `start`, not in the middle of another one.
@@ -154,7 +170,7 @@ impl Scan<'_, '_> {
     /// Takes what begins like a secret and goes on to the end, too short to be recognised: the rest may be elsewhere.
     pub(super) fn cut_off(&mut self) {
         let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(byte);
-        let length = self.bytes.iter().rev().take_while(|byte| is_token(byte)).count();
+        let length = self.bytes.iter().rev().take(LOOK).take_while(|byte| is_token(byte)).count();
         let tail = self.text.len() - length;
         let shapes = &self.engine.shapes;
         let mut from = tail;
@@ -183,6 +199,7 @@ impl Scan<'_, '_> {
             {
                 let rule = shapes.shapes[tried.shape].rule;
                 self.push(rule, start, self.text.len());
+                break;
             }
         }
         self.cut_userinfo();
