@@ -13,6 +13,7 @@
 //! Redacting twice changes nothing. JSON text that was valid stays valid, with the same structure.
 
 mod batch;
+mod counts;
 mod engine;
 mod fold;
 mod header;
@@ -31,6 +32,7 @@ mod rules;
 mod scan;
 mod shape;
 mod span;
+mod starts;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,40 @@ pub(super) struct Names {
     without: HashSet<String>,
     hashes: HashSet<String>,
     people: HashSet<String>,
+    /// How the entries end: most words of most names end otherwise, which spares looking them up.
+    tails: Ends,
+    /// How those entries begin that compounds may begin with.
+    heads: Ends,
+}
+
+/// A set of three letters each, as bits: it may say yes too often.
+struct Ends(Vec<u64>);
+
+impl Default for Ends {
+    fn default() -> Ends {
+        Ends(vec![0; 512])
+    }
+}
+
+impl Ends {
+    fn place(letters: &[u8]) -> usize {
+        letters.iter().fold(0, |place, byte| place << 5 | usize::from(byte & 0x1f)) & 0x7fff
+    }
+
+    fn add(&mut self, letters: &[u8]) {
+        let place = Ends::place(letters);
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    fn may_have(&self, letters: &[u8]) -> bool {
+        let place = Ends::place(letters);
+        self.0[place / 64] >> (place % 64) & 1 == 1
+    }
+}
+
+/// The last letters of a text, as `Ends` takes them.
+fn tail(text: &str) -> &[u8] {
+    &text.as_bytes()[text.len().saturating_sub(3)..]
 }
 
 struct Entry {
@@ -80,6 +114,14 @@ impl Names {
         let folded = Folded::new(name);
         let starts: Vec<usize> = folded.words.iter().map(|word| word.start).collect();
         let is_ending = named.is_ending && folded.joined.len() >= SHORTEST;
+        self.tails.add(tail(&folded.joined));
+        // Of two letters, whatever stands before them in a name.
+        if folded.joined.len() < 3 {
+            (0..32).for_each(|before| self.tails.add(&[&[before], folded.joined.as_bytes()].concat()));
+        }
+        if is_ending {
+            self.heads.add(&folded.joined.as_bytes()[..3]);
+        }
         let entry = Entry { rule, is_ending, has_hash: named.has_hash, starts };
         match self.entries.get_mut(&folded.joined) {
             // Another spelling: `password` and `pass_word`. Of two rules the first one has a name.
@@ -114,6 +156,10 @@ impl Names {
     fn meaning_of(&self, folded: &Folded) -> Meaning {
         let count = folded.words.len();
         for end in (1..=count).rev() {
+            let is_tail = self.tails.may_have(tail(&folded.joined[..folded.words[end - 1].end]));
+            if !is_tail && !self.heads.may_have(&folded.word(end - 1).as_bytes()[..folded.word(end - 1).len().min(3)]) {
+                continue;
+            }
             for first in end.saturating_sub(TOGETHER)..end {
                 let Some(entry) = self.entry(folded, first, end) else { continue };
                 return self.judged(entry, folded, first, end);

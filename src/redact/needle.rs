@@ -1,40 +1,39 @@
 //! The prefilter: which rows of a column may hold a secret.
 //!
-//! Clean data is nearly all of the data, so it is looked at once and fast. A column's bytes are folded to one case,
-//! a block at a time, and searched for a few hundred needles with vector instructions; a needle counts when what is
-//! around it could make it a secret (`token=`, not `token_count=`). Rows with a needle that counts go to the exact
-//! rules. It may say yes too often, never too seldom.
+//! Clean data is nearly all of the data, so it is looked at once and fast. A column's bytes are folded to one case, a
+//! block at a time, and searched for the stems of names with vector instructions; where a token begins, a table of
+//! three letters says whether a needle may begin there too (`starts.rs`). A needle counts when what is around it could
+//! make it a secret (`token=`, not `token_count=`). Rows with a needle that counts go to the exact rules. It may say
+//! yes too often, never too seldom.
 
 use super::engine::{Engine, Scope};
-use super::fold::Folded;
-use super::needles::{self, Needle};
-use super::option::GLUED;
-use super::place::random_parts;
-use super::prose::REACH;
-use super::rules::Rules;
+use super::needles::{self, Needle, Place};
+use super::rules::{How, Rules};
+use super::scan::is_name;
+use super::starts::Starts;
 use crate::error::{Error, Kind, Result};
 use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, Span};
 
 /// Small enough to stay in the first-level cache between folding and searching.
 const BLOCK: usize = 8 * 1024;
+/// A block for strings of JSON, most of which are shorter.
+const SMALL: usize = 256;
 /// Needles per searcher: with more of them the vector search stops for too many false candidates.
 const GROUP: usize = 48;
-/// A name that is looked at around a needle, to either side.
-const NAME: usize = 64;
-/// The shortest part of a URL that may be random.
-const LONG: usize = 32;
 
 /// What must be around a needle for it to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     /// A name that is secret, and what separates it from a value.
     Name,
+    /// The same, by a short word of the name.
+    Word,
     /// The name of a parameter of a URL, with `=` after it.
     Parameter,
     /// So many characters of a token after it.
     Shape(usize),
-    /// A segment of a path that announces a secret.
+    /// A segment of a path that announces a secret, and something like one after it.
     Segment,
     /// An escaped ASCII character, `\u0070`.
     Escape,
@@ -44,6 +43,8 @@ pub(super) enum Test {
     Tool,
     /// Text behind a mark.
     Behind,
+    /// A letter that is not ASCII, in a name.
+    Alike,
     Always,
 }
 
@@ -61,34 +62,51 @@ enum Search {
 
 pub(super) struct Prefilter {
     groups: Vec<Group>,
+    starts: Starts,
     /// Bytes that two blocks share, so that no key falls between them.
     overlap: usize,
 }
 
 /// A place that may count: the bytes of the needle there, and what must be around it.
-struct Candidate {
-    at: usize,
-    end: usize,
-    test: Test,
+pub(super) struct Candidate {
+    pub at: usize,
+    pub end: usize,
+    pub test: Test,
 }
 
 impl Prefilter {
     pub fn new(rules: &Rules) -> Result<Prefilter> {
+        let (starts, anywhere): (Vec<_>, Vec<_>) =
+            needles::of(rules)?.into_iter().partition(|needle| needle.place == Place::Start);
+        let effective = rules.effective()?;
+        let flags = effective.iter().filter_map(|(_, how)| match how {
+            How::Flag { flags, .. } => Some(flags),
+            _ => None,
+        });
+        let flags: Vec<&str> = flags.flatten().map(String::as_str).collect();
         // The vector search looks at as many bytes as the shortest key of its group has, up to four.
-        let keys = needles::keys(needles::of(rules)?);
+        let keys = needles::keys(anywhere);
         let (short, long): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.0.len() < needles::KEY);
         let overlap = short.iter().chain(&long).map(|(key, _)| key.len()).max().unwrap_or(needles::KEY);
         let groups = short.chunks(GROUP).chain(long.chunks(GROUP)).map(Group::new).collect::<Result<_>>()?;
-        Ok(Prefilter { groups, overlap })
+        Ok(Prefilter { groups, starts: Starts::new(starts, &flags), overlap })
     }
 
     /// Tells `hit` each place that may count; it answers where to go on.
     fn scan(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
-        let mut folded = [0u8; BLOCK];
-        let mut resume = vec![0usize; self.groups.len() + 1];
+        match bytes.len() {
+            0 => {}
+            1..=SMALL => self.scan_blocks::<SMALL>(bytes, hit),
+            _ => self.scan_blocks::<BLOCK>(bytes, hit),
+        }
+    }
+
+    fn scan_blocks<const N: usize>(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+        let mut folded = [0u8; N];
+        let mut resume = vec![0usize; self.groups.len() + 3];
         let mut start = 0;
         while start < bytes.len() {
-            let end = bytes.len().min(start + BLOCK);
+            let end = bytes.len().min(start + N);
             let block = &bytes[start..end];
             for (to, from) in folded.iter_mut().zip(block) {
                 *to = from | 0x20;
@@ -97,25 +115,23 @@ impl Prefilter {
                 while let Some((at, key)) = group.find(&folded[..block.len()], resume.saturating_sub(start)) {
                     let at = start + at;
                     *resume = at + 1;
-                    let candidates = group.keys[key].iter().filter(|(needle, test)| is_here(bytes, at, needle) && test.may_pass(bytes, at + needle.len()));
-                    for (needle, test) in candidates {
-                        if let Some(next) = hit(Candidate { at, end: at + needle.len(), test: *test }) {
+                    for needle in &group.keys[key] {
+                        if let Some(next) = needle.candidate(bytes, at).and_then(&mut *hit) {
                             *resume = next;
                             break;
                         }
                     }
                 }
             }
-            let resume = &mut resume[self.groups.len()];
-            for at in memchr::memchr3_iter(b'%', b'=', b'&', block).map(|at| start + at) {
-                if at >= *resume && hides(bytes, at) {
-                    *resume = hit(Candidate { at, end: at + 1, test: Test::Always }).unwrap_or(at + 1);
-                }
-            }
+            let resume = &mut resume[self.groups.len()..];
+            self.starts.scan(bytes, start..end, &mut resume[0], hit);
+            self.encoded(bytes, start, end, &mut resume[1], hit);
             if !block.is_ascii() {
                 for at in (start..end).filter(|at| !bytes[*at].is_ascii()) {
-                    if at >= *resume {
-                        *resume = hit(Candidate { at, end: at + 1, test: Test::Always }).unwrap_or(at + 1);
+                    if at >= resume[2] {
+                        // The rest of the name says nothing else.
+                        let name = bytes[at..].iter().take_while(|byte| is_name(byte)).count();
+                        resume[2] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
                     }
                 }
             }
@@ -123,6 +139,34 @@ impl Prefilter {
                 return;
             }
             start = end - self.overlap;
+        }
+    }
+
+    /// What is encoded, and what begins behind it.
+    fn encoded(&self, bytes: &[u8], start: usize, end: usize, resume: &mut usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+        let block = &bytes[start..end];
+        for at in memchr::memchr3_iter(b'%', b'=', b'&', block).map(|at| start + at) {
+            if at < *resume {
+                continue;
+            }
+            if hides(bytes, at) {
+                *resume = hit(Candidate { at, end: at + 1, test: Test::Always }).unwrap_or(at + 1);
+            } else if bytes[at] == b'%'
+                && let Some(next) = self.starts.at(bytes, at + 3, hit)
+            {
+                *resume = next;
+            }
+        }
+        let [first, second, third] = needles::SIGNS;
+        for at in memchr::memchr3_iter(first, second, third, block).map(|at| start + at) {
+            if at < *resume {
+                continue;
+            }
+            // What is escaped begins behind the backslash and its letter.
+            let escaped = if bytes[at] == b'\\' { self.starts.at(bytes, at + 2, hit) } else { None };
+            if let Some(next) = escaped.or_else(|| self.starts.at(bytes, at, hit)) {
+                *resume = next;
+            }
         }
     }
 }
@@ -154,13 +198,9 @@ impl Group {
     }
 }
 
-fn is_here(bytes: &[u8], at: usize, needle: &[u8]) -> bool {
-    bytes.get(at..at + needle.len()).is_some_and(|found| found.iter().zip(needle).all(|(a, b)| a | 0x20 == *b))
-}
-
 impl Test {
     /// The cheap part of a test, which need not know where the row ends: bytes of the next row only add candidates.
-    fn may_pass(self, bytes: &[u8], at: usize) -> bool {
+    pub(super) fn may_pass(self, bytes: &[u8], at: usize) -> bool {
         let rest = &bytes[at.min(bytes.len())..];
         match self {
             Test::Parameter => matches!(rest.first(), Some(b'=' | b'%' | b'\\' | b'&')),
@@ -175,7 +215,7 @@ impl Test {
             }
             Test::Escape => matches!(rest.first(), Some(b'2'..=b'7')),
             Test::Tool => memchr::memmem::find(&rest[..rest.len().min(512)], b"-p").is_some(),
-            Test::Name | Test::Url | Test::Behind | Test::Always => true,
+            Test::Name | Test::Word | Test::Url | Test::Behind | Test::Alike | Test::Always => true,
         }
     }
 }
@@ -208,7 +248,7 @@ fn hides(bytes: &[u8], at: usize) -> bool {
                     _ => false,
                 },
                 // What is not ASCII may be a letter that looks like one.
-                b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F' => true,
+                b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F' => low.is_ascii_hexdigit(),
                 _ => false,
             }
         }
@@ -230,10 +270,20 @@ impl Engine {
     /// The rows that may hold a secret, in order; row n is the bytes from `offset(n)` to `offset(n + 1)`.
     pub fn suspects(&self, bytes: &[u8], rows: usize, offset: impl Fn(usize) -> usize, scope: Scope) -> Vec<usize> {
         let mut found = Vec::new();
-        self.prefilter.scan(&bytes[..offset(rows)], &mut |candidate| {
-            if scope == Scope::Person && !matches!(candidate.test, Test::Shape(_)) {
-                return None;
+        let counts = |candidate: &Candidate, start: usize, end: usize| {
+            let is_looked_for = scope != Scope::Person || matches!(candidate.test, Test::Shape(_));
+            is_looked_for && candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
+        };
+        // Where a row begins a token does, whatever ends the row before.
+        for row in 0..rows {
+            let (start, end) = (offset(row), offset(row + 1));
+            let mut check = |candidate: Candidate| counts(&candidate, start, end).then_some(end);
+            if self.prefilter.starts.at(bytes, start, &mut check).is_some() || scope == Scope::Url && has_random_part(&bytes[start..end], 0) {
+                found.push(row);
             }
+        }
+        let first = found.len();
+        self.prefilter.scan(&bytes[..offset(rows)], &mut |candidate| {
             // The last row that begins at or before the candidate.
             let (mut low, mut high) = (0, rows);
             while low < high {
@@ -241,99 +291,33 @@ impl Engine {
                 if offset(middle + 1) <= candidate.at { low = middle + 1 } else { high = middle }
             }
             let (start, end) = (offset(low), offset(low + 1));
-            if found.last() == Some(&low) {
+            if found[first..].last() == Some(&low) {
                 return Some(end);
             }
-            if candidate.end > end || !self.counts(&bytes[start..end], &candidate, start) {
-                return None;
-            }
-            found.push(low);
-            Some(end)
+            counts(&candidate, start, end).then(|| {
+                found.push(low);
+                end
+            })
         });
-        if scope == Scope::Url {
-            found.extend((0..rows).filter(|&row| {
-                let row = &bytes[offset(row)..offset(row + 1)];
-                row.len() >= LONG && std::str::from_utf8(row).is_ok_and(|text| !random_parts(text, 0).is_empty())
-            }));
-        }
         found.sort_unstable();
         found.dedup();
         found
     }
+}
 
-    /// Whether a candidate counts in its row, which began at `base`.
-    fn counts(&self, row: &[u8], candidate: &Candidate, base: usize) -> bool {
-        let (at, end) = (candidate.at - base, candidate.end - base);
-        match candidate.test {
-            Test::Name => self.counts_as_name(row, at, end),
-            Test::Shape(_) => candidate.test.may_pass(row, end),
-            Test::Segment => {
-                let is_word = |byte: &&u8| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_');
-                let from = at - row[..at].iter().rev().take(32).take_while(is_word).count();
-                let to = end + row[end..].iter().take(32).take_while(is_word).count();
-                let word = std::str::from_utf8(&row[from..to]).unwrap_or("");
-                to < row.len() && self.segments.contains_key(&super::place::fold(word))
-            }
-            Test::Url => {
-                let rest = row[end..].strip_prefix(b"\\/").unwrap_or(&row[end..]);
-                let is_end = |byte: &&u8| {
-                    matches!(byte, b'@' | b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b' ' | b'\n' | b'\\')
-                };
-                let is_escaped = row[at..].starts_with(b":\\/");
-                rest.iter().find(is_end) == Some(&b'@')
-                    || is_escaped
-                    || rest.len() >= LONG && std::str::from_utf8(row).is_ok_and(|row| !random_parts(row, end).is_empty())
-            }
-            Test::Tool => GLUED.iter().any(|tool| row[at..end].eq_ignore_ascii_case(tool.as_bytes())),
-            Test::Behind => {
-                let close = row[end..].iter().take(48).position(|byte| matches!(byte, b']' | b'>' | b')' | b'}'));
-                close.is_some_and(|close| row.get(end + close + 1).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'\\' | b'%' | b'&')))
-            }
-            // Without an `=`, `:` or blank, letters of other alphabets are no names of anything.
-            Test::Always if !row[at].is_ascii() => memchr::memchr3(b'=', b':', b' ', row).is_some() || memchr::memchr2(b'"', b'>', row).is_some(),
-            Test::Parameter | Test::Escape | Test::Always => true,
+/// Whether a URL has a part that is long and random.
+pub(super) fn has_random_part(row: &[u8], from: usize) -> bool {
+    /// The shortest such part.
+    const LONG: usize = 32;
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    // From the end of where a part may be back to what parts it: most bytes are not looked at.
+    let mut end = from + LONG;
+    while end <= row.len() {
+        let length = row[end - LONG..end].iter().rev().take_while(|byte| is_inner(byte)).count();
+        if length == LONG {
+            return std::str::from_utf8(row).is_ok_and(|row| !super::place::random_parts(row, from).is_empty());
         }
+        end += LONG - length;
     }
-
-    /// Whether the name around a needle is secret and has something after it that separates it from a value.
-    fn counts_as_name(&self, row: &[u8], at: usize, end: usize) -> bool {
-        let is_tight = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
-        let is_wide = |byte: &&u8| is_tight(byte) || matches!(byte, b' ' | b'\t' | b'/' | b'[' | b']' | b'(' | b')');
-        let left = |test: &dyn Fn(&&u8) -> bool| at - row[..at].iter().rev().take(NAME).take_while(|byte| test(byte)).count();
-        let right = |test: &dyn Fn(&&u8) -> bool| end + row[end..].iter().take(NAME).take_while(|byte| test(byte)).count();
-        let (lefts, rights) = ([left(&is_tight), left(&is_wide)], [right(&is_tight), right(&is_wide)]);
-        let is_secret = |from: usize, to: usize| {
-            // ASCII as it is: other letters make the row a suspect anyway.
-            std::str::from_utf8(&row[from..to]).is_ok_and(|name| self.rule_of(name).is_some())
-        };
-        let mut last = None;
-        for to in rights.into_iter().filter(|to| last.replace(*to) != Some(*to)) {
-            match row.get(to) {
-                // The text ends with the name.
-                None => {}
-                Some(b' ' | b'\t') if row[lefts[0]] == b'-' => return is_secret(lefts[0], to),
-                Some(b' ' | b'\t' | b'(') => {
-                    // A sentence tells a secret that is long, or has a digit, a sign or quotes.
-                    let rest = &row[to..row.len().min(to + REACH)];
-                    let is_told = rest.iter().any(|byte| byte.is_ascii_digit() || b"'\"`!@#$%^&*+=\\".contains(byte))
-                        || rest.split(u8::is_ascii_whitespace).any(|word| word.len() >= 12);
-                    if is_told && (is_secret(lefts[0], to) || is_secret(lefts[1], to)) {
-                        return true;
-                    }
-                }
-                Some(b'/') => {}
-                Some(_) => {
-                    if is_secret(lefts[0], to) || is_secret(lefts[1], to) {
-                        return true;
-                    }
-                }
-            }
-        }
-        false
-    }
-
-    /// Whether a string of a list may say what the next one is.
-    pub fn may_announce(&self, item: &str) -> bool {
-        item.starts_with('-') || item.len() <= 48 && !Folded::new(item).words.is_empty() && self.rule_of(item).is_some()
-    }
+    false
 }
