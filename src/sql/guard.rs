@@ -1,20 +1,20 @@
 //! The choke point: what may be run at all.
 //!
-//! Statements are read only, and small: DataFusion plans by recursion, and a chain of ten thousand operators ends the
-//! process with a stack overflow, so such a text is refused before it is parsed.
+//! Statements are read only and of a size that can be planned. What the engine would read and drop is refused, and what it
+//! reads otherwise than people mean it is rewritten (`dialect`).
 
 use datafusion::prelude::SQLOptions;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
-use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::error::{Known, explain};
+use super::dialect::{self, AuditDialect, Role};
+use super::error::Known;
 use crate::error::{Error, Result};
 
 /// Bytes of one statement.
 const MAX_BYTES: usize = 256 * 1024;
-/// Operators, parentheses and commas deep or long: each may become a level of recursion.
+/// Operators: each may become a level of recursion.
 const MAX_OPERATORS: usize = 2_000;
 /// Parentheses within one another.
 const MAX_DEPTH: usize = 100;
@@ -24,23 +24,32 @@ pub fn options() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
-/// Lets one statement in: small enough to be planned, one alone, and a query.
+/// Lets one statement in: small enough to be planned, one alone, a query, and in the engine's own words.
 ///
-/// What is no query is refused before the engine looks at it: its planner would rather complain about column counts.
+/// What is not a query is refused before the engine looks at it: its planner would rather complain about column counts.
 pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     check(sql)?;
-    let dialect = DuckDbDialect {};
-    let parsed =
-        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements());
-    let mut statements = parsed.map_err(|error| explain(error, known))?;
+    let mut statements = dialect::parse(sql)?;
     if !statements.iter().all(is_query) {
         return Err(read_only());
     }
-    match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) => Ok(statement),
-        (Some(_), false) => Err(Error::input("there are several statements; one at a time can be run")),
-        (None, _) => Err(Error::input("there is no statement")),
+    let mut statement = match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => statement,
+        (Some(_), false) => return Err(Error::input("there are several statements; one at a time can be run")),
+        (None, _) => return Err(Error::input("there is no statement")),
+    };
+    if let Some(inner) = inner(&mut statement) {
+        let state = known.context.state();
+        let role = |name: &str| match name {
+            _ if state.aggregate_functions().contains_key(name) => Role::Other,
+            _ if state.window_functions().contains_key(name) => Role::Window,
+            _ if state.scalar_functions().contains_key(name) => Role::Scalar,
+            _ => Role::Other,
+        };
+        dialect::check(inner, &role)?;
+        dialect::rewrite(sql, inner)?;
     }
+    Ok(statement)
 }
 
 /// The statement within an `explain`, or the statement itself.
@@ -101,7 +110,7 @@ pub fn check(sql: &str) -> Result<()> {
         return Err(Error::input(format!("the statement has {} bytes; the limit is {MAX_BYTES}", sql.len())));
     }
     // A text that cannot be split in tokens is the parser's to explain.
-    let Ok(tokens) = Tokenizer::new(&DuckDbDialect {}, sql).tokenize() else { return Ok(()) };
+    let Ok(tokens) = Tokenizer::new(&AuditDialect, sql).tokenize() else { return Ok(()) };
     let (mut operators, mut depth, mut deepest) = (0_usize, 0_usize, 0_usize);
     for token in &tokens {
         match token {

@@ -25,6 +25,7 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
+use super::types::type_name;
 use super::views::{View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
@@ -329,17 +330,6 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
             other => columns.push(ColumnInfo { path: format!("{path}[]"), data_type: type_name(other) }),
         },
         other => columns.push(ColumnInfo { path, data_type: type_name(other) }),
-    }
-}
-
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_string(),
-        DataType::Int64 => "bigint".to_string(),
-        DataType::Float64 => "double".to_string(),
-        DataType::Boolean => "boolean".to_string(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
-        other => other.to_string().to_lowercase(),
     }
 }
 
