@@ -9,11 +9,14 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 
+use super::dialect::Relations;
 use super::footers::Footers;
+use super::functions::frequent;
 use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;
+use super::upstream::{PatientPlanner, Types, analyzer};
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -50,7 +53,11 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?)
         .with_default_features()
+        .with_analyzer_rules(analyzer())
         .with_optimizer_rules(rules())
+        .with_physical_optimizer_rule(Arc::new(PatientPlanner))
+        .with_relation_planners(vec![Arc::new(Relations { frequent: Arc::new(frequent()) })])
+        .with_type_planner(Arc::new(Types))
         .build();
     let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;

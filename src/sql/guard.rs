@@ -120,7 +120,7 @@ pub fn check(sql: &str) -> Result<()> {
             }
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
             Token::Word(word) if word.quote_style.is_none() => {
-                let joins = ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "CASE", "JOIN"];
+                let joins = ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "CASE", "JOIN", "DISTINCT"];
                 operators += usize::from(joins.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
             }
             Token::Whitespace(_) | Token::Comma | Token::Period | Token::Number(..) | Token::Word(_) => {}

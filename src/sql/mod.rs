@@ -36,6 +36,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upstream;
 mod views;
 
 pub use bind::{Params, parse_param};

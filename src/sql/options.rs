@@ -51,21 +51,32 @@ impl FromStr for AsOf {
 
 /// An instant, microseconds: `2026-01-31`, `2026-01-31T12:00`, `2026-01-31 12:00:00Z`, with an offset; else UTC.
 pub fn parse_time(text: &str) -> Result<i64> {
-    let text = text.trim();
-    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros());
+    if let Some(clock) = parse_local_time(text) {
+        return Ok(clock.and_utc().timestamp_micros());
     }
-    let spelling = text.replacen(' ', "T", 1);
-    if let Ok(time) = DateTime::parse_from_rfc3339(&spelling) {
-        return Ok(time.timestamp_micros());
-    }
-    let plain = spelling.strip_suffix('Z').unwrap_or(&spelling);
-    for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(plain, form) {
-            return Ok(time.and_utc().timestamp_micros());
+    let spelling = text.trim().replacen(' ', "T", 1);
+    for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"] {
+        if let Ok(time) = DateTime::parse_from_str(&spelling, form) {
+            return Ok(time.timestamp_micros());
         }
     }
-    Err(Error::usage(format!("cannot read the time `{text}`")).hint("write 2026-01-31, or 2026-01-31T12:00:00Z"))
+    if let Some(Ok(time)) = spelling.strip_suffix(['Z', 'z']).map(|plain| parse_local_time(plain).ok_or(())) {
+        return Ok(time.and_utc().timestamp_micros());
+    }
+    Err(Error::usage(format!("cannot read the time `{}`", text.trim()))
+        .hint("write 2026-01-31, or 2026-01-31T12:00:00Z"))
+}
+
+/// What a clock shows: a time without an offset; `None` for anything else.
+pub fn parse_local_time(text: &str) -> Option<NaiveDateTime> {
+    let text = text.trim();
+    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        return Some(day.and_time(chrono::NaiveTime::MIN));
+    }
+    let spelling = text.replacen(' ', "T", 1);
+    ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(&spelling, form).ok())
 }
 
 /// A length of time: `30s`, `5m`, `2h`, `7d`, `1w`, `250ms`; a bare number is seconds.
@@ -115,13 +126,21 @@ mod tests {
     #[test]
     fn times_lengths_and_sizes_as_people_write_them() {
         let noon = 1_767_268_800_000_000;
-        for text in
-            ["2026-01-01T12:00:00Z", "2026-01-01 12:00", "2026-01-01T13:00:00+01:00", "2026-01-01T12:00:00.000Z"]
-        {
+        for text in [
+            "2026-01-01T12:00:00Z",
+            "2026-01-01 12:00",
+            "2026-01-01T13:00:00+01:00",
+            "2026-01-01T12:00:00.000Z",
+            "2026-01-01 14:00:00+02",
+            "2026-01-01 14:00+0200",
+            "2026-01-01T12:00",
+        ] {
             assert_eq!(parse_time(text).unwrap(), noon, "{text}");
         }
         assert_eq!(parse_time("2026-01-01").unwrap(), noon - 43_200_000_000);
-        assert!(parse_time("yesterday").is_err());
+        for wrong in ["yesterday", "2026-01-01 24:00", "2026-02-30", "04/24/2026", "2026-01-01T12:00:60Z+1", ""] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
         assert_eq!("17".parse::<AsOf>().unwrap(), AsOf::Sequence(17));
         assert_eq!("2026-01-01T12:00Z".parse::<AsOf>().unwrap(), AsOf::Time { time_ms: noon / 1000 });
         assert_eq!(parse_duration("250ms").unwrap(), Duration::from_millis(250));

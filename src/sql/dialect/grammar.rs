@@ -1,20 +1,19 @@
 //! The grammar: DuckDB's, with the operators ranked as PostgreSQL ranks them.
 //!
 //! The parser's own DuckDB dialect binds `->>`, `->` and `||` the wrong way round (`unmapped->>'k' = 'v'` compares first),
-//! reads `name -> ...` as a lambda wherever it stands, takes everything behind `is distinct from` for its right side,
-//! and reads `^` as a bitwise operation, which is a power in DuckDB and PostgreSQL alike.
+//! reads `name -> ...` as a lambda wherever it stands, and takes everything behind `is distinct from` for its right side.
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    LambdaFunction, LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
+    LambdaFunctionParameter, LambdaSyntax, ObjectName, OneOrManyWithParens,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 /// Functions whose argument may be a lambda; elsewhere `x -> y` is the JSON operator.
-pub const TAKE_LAMBDAS: [&str; 18] = [
+pub const TAKE_LAMBDAS: [&str; 16] = [
     "all_match",
     "any_match",
     "apply",
@@ -28,10 +27,8 @@ pub const TAKE_LAMBDAS: [&str; 18] = [
     "list_apply",
     "list_filter",
     "list_first",
-    "list_reduce",
     "list_transform",
     "none_match",
-    "reduce",
     "transform",
 ];
 
@@ -151,12 +148,9 @@ impl Dialect for AuditDialect {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
-        let other = || Some(Ok(self.prec_value(Precedence::PgOther)));
         match &parser.peek_token_ref().token {
-            // A subscript is part of the expression before it, and a colon ends a key of a struct.
+            // A subscript is part of the expression before it.
             Token::LBracket => None,
-            Token::Placeholder(text) if text == "?" => other(),
-            Token::Mul if is_power(parser) => Some(Ok(self.prec_value(Precedence::Caret))),
             _ => RANKS.get_next_precedence(parser),
         }
     }
@@ -167,19 +161,6 @@ impl Dialect for AuditDialect {
 
     fn parse_infix(&self, parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         match &parser.peek_token_ref().token {
-            Token::Placeholder(text) if text == "?" => {
-                parser.advance_token();
-                Some(parser.parse_subexpr(precedence).map(|right| binary(left, BinaryOperator::Question, right)))
-            }
-            Token::Mul if is_power(parser) => {
-                parser.advance_token();
-                parser.advance_token();
-                Some(parser.parse_subexpr(precedence).map(|right| power(left, right)))
-            }
-            Token::Caret => {
-                parser.advance_token();
-                Some(parser.parse_subexpr(precedence).map(|right| power(left, right)))
-            }
             Token::Word(word) if word.keyword == Keyword::IS => distinct(parser, left, precedence),
             _ => None,
         }
@@ -204,17 +185,31 @@ fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<E
     }))
 }
 
-fn binary(left: &Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left.clone()), op, right: Box::new(right) }
-}
-
-/// `**`, without a blank between.
-fn is_power(parser: &Parser) -> bool {
-    parser.peek_nth_token_no_skip(0).token == Token::Mul && parser.peek_nth_token_no_skip(1).token == Token::Mul
-}
-
-fn power(left: &Expr, right: Expr) -> Expr {
-    call("power", vec![left.clone(), right])
+/// Gives operators the tokens that the parser knows them by: `?` behind an expression is no parameter, `**` is `^`.
+pub fn respelled(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut is_behind_expression = false;
+    for at in 0..tokens.len() {
+        let is_next_mul = tokens.get(at + 1).is_some_and(|next| next.token == Token::Mul);
+        let token = &mut tokens[at].token;
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::Placeholder(text) if text == "?" && is_behind_expression => *token = Token::Question,
+            Token::Mul if is_next_mul && is_behind_expression => {
+                *token = Token::Caret;
+                tokens[at + 1].token = Token::Whitespace(Whitespace::Space);
+                is_behind_expression = false;
+                continue;
+            }
+            _ => {}
+        }
+        is_behind_expression = match token {
+            Token::Word(word) => word.keyword == Keyword::NoKeyword || word.keyword == Keyword::END,
+            Token::RParen | Token::RBracket | Token::RBrace | Token::Number(..) | Token::SingleQuotedString(_) => true,
+            Token::Placeholder(_) => true,
+            _ => false,
+        };
+    }
+    tokens
 }
 
 /// The call of a function with plain arguments.
@@ -306,11 +301,18 @@ fn lambda(parser: &mut Parser) -> Result<Expr, ParserError> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> String {
-        let mut parser = Parser::new(&AuditDialect).try_with_sql(text).unwrap();
+    use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+    fn parsed(text: &str) -> Expr {
+        let tokens = Tokenizer::new(&AuditDialect, text).tokenize_with_location().unwrap();
+        let mut parser = Parser::new(&AuditDialect).with_tokens_with_locations(respelled(tokens));
         let expr = parser.parse_expr().unwrap();
         assert_eq!(parser.peek_token_ref().token, Token::EOF, "{text}");
-        shape(&expr)
+        expr
+    }
+
+    fn read(text: &str) -> String {
+        shape(&parsed(text))
     }
 
     /// The expression with every operation in parentheses.
@@ -367,7 +369,7 @@ mod tests {
     #[test]
     fn a_lambda_is_an_argument_of_a_function_that_takes_one() {
         assert_eq!(read("list_filter([1, 2], x -> x > 1 and x < 3)"), "list_filter([1, 2], x -> x > 1 AND x < 3)");
-        let argument = |text: &str| match Parser::new(&AuditDialect).try_with_sql(text).unwrap().parse_expr().unwrap() {
+        let argument = |text: &str| match parsed(text) {
             Expr::Function(Function { args: FunctionArguments::List(list), .. }) => match list.args.last().unwrap() {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => shape(expr),
                 other => other.to_string(),
@@ -385,8 +387,9 @@ mod tests {
 
     #[test]
     fn powers_are_powers() {
-        assert_eq!(read("2 ** 3 * 4"), "(power(2, 3) * 4)");
-        assert_eq!(read("2 ^ 3 + 1"), "(power(2, 3) + 1)");
+        assert_eq!(read("2 ** 3 * 4"), "((2 ^ 3) * 4)");
+        assert_eq!(read("2 ^ 3 + 1"), "((2 ^ 3) + 1)");
         assert_eq!(read("2 * x"), "(2 * x)");
+        assert_eq!(read("count(*)"), "count(*)");
     }
 }

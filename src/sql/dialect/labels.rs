@@ -36,6 +36,8 @@ pub fn outermost(sql: &str, query: &mut Query) {
 fn of_body(sql: &str, body: &mut SetExpr, is_first: bool) {
     match body {
         SetExpr::Select(select) if is_first => name(select, &texts(sql, select)),
+        // Its names are not seen, and must differ all the same.
+        SetExpr::Select(select) => within(select),
         SetExpr::Query(query) if is_first => of_body(sql, query.body.as_mut(), true),
         SetExpr::SetOperation { left, right, set_quantifier, .. } => {
             use SetQuantifier::{AllByName, ByName, DistinctByName};
@@ -62,8 +64,8 @@ fn name(select: &mut Select, texts: &[String]) {
                 // A wildcard may have a column of that name too.
                 let (label, is_taken) = match (&own, texts.get(place)) {
                     (Some(name), _) => (name.clone(), is_wild),
-                    (None, Some(text)) => (text.clone(), false),
-                    (None, None) => (path(expr, &tables).unwrap_or_else(|| expr.to_string()), false),
+                    (None, Some(text)) if !text.is_empty() => (text.clone(), false),
+                    (None, _) => (path(expr, &tables).unwrap_or_else(|| expr.to_string()), false),
                 };
                 let label = match path(expr, &tables) {
                     Some(path) if own.is_none() => path,
@@ -226,8 +228,7 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
         return Vec::new();
     }
     let Ok(tokens) = Tokenizer::new(&AuditDialect, sql).tokenize_with_location() else { return Vec::new() };
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(sql.match_indices('\n').map(|(place, _)| place + 1)).collect();
+    let lines: Vec<usize> = std::iter::once(0).chain(sql.match_indices('\n').map(|(place, _)| place + 1)).collect();
     let place = |location: Location| -> Option<usize> {
         let line = *lines.get(usize::try_from(location.line.checked_sub(1)?).ok()?)?;
         let column = usize::try_from(location.column.checked_sub(1)?).ok()?;
@@ -293,9 +294,7 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
 }
 
 fn drop_distinct(item: &mut Vec<&TokenWithSpan>) {
-    let is = |token: Option<&&TokenWithSpan>, keyword: Keyword| {
-        matches!(token, Some(TokenWithSpan { token: Token::Word(word), .. }) if word.keyword == keyword)
-    };
+    let is = |token: Option<&&TokenWithSpan>, keyword: Keyword| matches!(token, Some(TokenWithSpan { token: Token::Word(word), .. }) if word.keyword == keyword);
     if is(item.first(), Keyword::ALL) {
         item.remove(0);
     }

@@ -17,9 +17,9 @@ mod rewrite;
 mod summary;
 mod unread;
 
-pub use grammar::{AuditDialect, TAKE_LAMBDAS, call};
+pub use grammar::AuditDialect;
 pub use labels::unmarked;
 pub use parse::{Place, parse, place};
 pub use relations::Relations;
-pub use rewrite::{REWRITTEN, Rewritten, rewrite};
+pub use rewrite::{REWRITTEN, rewrite};
 pub use unread::{Role, check};

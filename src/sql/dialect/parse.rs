@@ -8,12 +8,15 @@ use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
 
-use super::grammar::AuditDialect;
+use super::grammar::{AuditDialect, respelled};
 use super::{measure, summary};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Stack for parsing and for what walks over a tree that nobody has measured yet. It is taken as it is used.
 const STACK: usize = 256 << 20;
+
+/// Levels that the parser goes down, which is more than the parentheses that are let in.
+const RECURSION: usize = 150;
 
 /// Reads the statements of a text, each of a size that can be planned.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>> {
@@ -38,10 +41,11 @@ fn read(sql: &str) -> Result<VecDeque<Statement>> {
     let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location();
     let tokens = tokens.map_err(|error| at(sql, Some(error.location), &error.message))?;
     unknown_shapes(sql, &tokens)?;
-    let (tokens, asks) = summary::taken_off(without_hints(tokens));
+    let (tokens, asks) = summary::taken_off(without_hints(respelled(tokens)));
     let wrong = |error| from_parser(sql, error);
     let mut parser = DFParserBuilder::new("").with_dialect(&AuditDialect).build().map_err(wrong)?;
-    parser.parser = Parser::new(&AuditDialect).with_tokens_with_locations(tokens);
+    let inner = Parser::new(&AuditDialect).with_recursion_limit(RECURSION);
+    parser.parser = inner.with_tokens_with_locations(tokens);
     let mut statements = parser.parse_statements().map_err(wrong)?;
     if asks {
         statements.iter_mut().for_each(summary::wrap);
@@ -115,7 +119,8 @@ fn unknown_shapes(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
             }
             _ => {}
         }
-        if let Some(TokenWithSpan { token: Token::Char(quote @ ('‘' | '’' | '“' | '”')), .. }) = words.get(place) {
+        if let Some(TokenWithSpan { token: Token::Char(quote @ ('‘' | '’' | '“' | '”')), .. }) = words.get(place)
+        {
             let message = format!("{quote} is not a quote of SQL");
             return refuse(place, &message, "text stands in straight single quotes: 'text'");
         }
@@ -129,7 +134,7 @@ fn from_parser(sql: &str, error: DataFusionError) -> Error {
         DataFusionError::SQL(parser, _) => match parser.as_ref() {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
             ParserError::RecursionLimitExceeded => {
-                return Error::input("the statement nests more than 50 levels deep")
+                return Error::input(format!("the statement nests more than {RECURSION} levels deep"))
                     .hint("take parts out of it into a `with`");
             }
         },
@@ -139,6 +144,7 @@ fn from_parser(sql: &str, error: DataFusionError) -> Error {
         Some((text, place)) => (text.to_string(), location(place)),
         None => (text, None),
     };
+    let location = location.or_else(|| text.ends_with("found: EOF").then(|| end(sql)));
     let message = match text.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
         Some((expected, found)) => match found.trim() {
             "EOF" => format!("the statement ends where {} is expected", named(expected)),
@@ -161,6 +167,13 @@ fn named(expected: &str) -> &str {
     }
 }
 
+/// Behind the last letter.
+fn end(sql: &str) -> Location {
+    let text = sql.trim_end();
+    let (line, last) = text.split('\n').enumerate().last().unwrap_or((0, ""));
+    Location { line: line as u64 + 1, column: last.chars().count() as u64 + 1 }
+}
+
 fn location(place: &str) -> Option<Location> {
     let (line, column) = place.split_once(", Column: ")?;
     Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
@@ -169,8 +182,28 @@ fn location(place: &str) -> Option<Location> {
 /// What was probably meant at a place: a keyword with letters swapped, here or just before.
 fn advice(sql: &str, location: Location) -> Option<String> {
     const KEYWORDS: [&str; 22] = [
-        "select", "from", "where", "group", "order", "having", "limit", "join", "union", "with", "distinct", "between",
-        "inner", "left", "using", "values", "offset", "explain", "describe", "qualify", "intersect", "except",
+        "select",
+        "from",
+        "where",
+        "group",
+        "order",
+        "having",
+        "limit",
+        "join",
+        "union",
+        "with",
+        "distinct",
+        "between",
+        "inner",
+        "left",
+        "using",
+        "values",
+        "offset",
+        "explain",
+        "describe",
+        "qualify",
+        "intersect",
+        "except",
     ];
     let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location().ok()?;
     let words = tokens.iter().filter_map(|token| match &token.token {
@@ -183,9 +216,9 @@ fn advice(sql: &str, location: Location) -> Option<String> {
         if KEYWORDS.contains(&word.as_str()) || word.len() < 4 {
             return None;
         }
-        let close = KEYWORDS.iter().find(|keyword| {
-            keyword.len().abs_diff(word.len()) <= 1 && strsim::damerau_levenshtein(word, keyword) == 1
-        });
+        let close = KEYWORDS
+            .iter()
+            .find(|keyword| keyword.len().abs_diff(word.len()) <= 1 && strsim::damerau_levenshtein(word, keyword) == 1);
         close.map(|keyword| format!("did you mean `{keyword}`?"))
     })
 }

@@ -14,9 +14,7 @@ use datafusion::functions_aggregate::approx_distinct::approx_distinct_udaf;
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::functions_nested::make_array::make_array;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::planner::{
-    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
-};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, ExprWithAlias, Ident, JoinConstraint, JoinOperator, PivotValueSource, TableAlias, TableFactor,
@@ -109,10 +107,8 @@ fn opened(mut table: TableWithJoins, context: &mut dyn RelationPlannerContext) -
     let null_handling = if keeps_empty { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
     let options = UnnestOptions::new().with_null_handling(null_handling);
     let mut above: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
-    let open = LogicalPlanBuilder::from(left)
-        .project(below)?
-        .unnest_columns_with_options(lists.clone(), options)?
-        .build()?;
+    let open =
+        LogicalPlanBuilder::from(left).project(below)?.unnest_columns_with_options(lists.clone(), options)?.build()?;
     above.extend(items(&lists, alias.as_ref(), open.schema(), context)?);
     let plan = LogicalPlanBuilder::from(open).project(above)?.build()?;
     match condition {
@@ -145,9 +141,10 @@ fn items(
         if names.len() != members.len() {
             return Err(plain(format!("the items have {} members and {} names", members.len(), names.len())));
         }
-        let members = members.iter().zip(&names).map(|(member, name)| {
-            item(get_field(Expr::Column(list.clone()), member.name().as_str()), name)
-        });
+        let members = members
+            .iter()
+            .zip(&names)
+            .map(|(member, name)| item(get_field(Expr::Column(list.clone()), member.name().as_str()), name));
         return Ok(members.collect());
     }
     if names.len() > lists.len() {

@@ -16,10 +16,13 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use super::upstream::PatientOptimizer;
+
 /// The engine's rules, ours among them where each can still be followed by those that finish its work.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
+        rules.push(Arc::new(PatientOptimizer));
         match rule.name() {
             // Before constants are worked out: the engine would compare them its own way.
             "simplify_expressions" => rules.push(Arc::new(interval::FixedIntervals)),

@@ -5,12 +5,13 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentClause, FunctionArguments, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByOptions,
-    Subscript, TimezoneInfo, Value, ValueWithSpan, VisitorMut,
+    FunctionArgumentClause, FunctionArguments, GroupByExpr, Ident, LimitClause, ObjectName, ObjectNamePart,
+    OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Subscript, TimezoneInfo, UnaryOperator,
+    Value, ValueWithSpan, VisitorMut,
 };
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 
 use super::super::grammar::call;
 use crate::error::{Error, Result};
@@ -38,7 +39,14 @@ const fn entry(
 
 /// Every function that [`Calls`] rewrites, for help.
 pub const REWRITTEN: &[Rewritten] = &[
-    entry("any_value", &["arbitrary"], "aggregate", "any_value(x)", "Any value that is not null.", "any_value(message)"),
+    entry(
+        "any_value",
+        &["arbitrary"],
+        "aggregate",
+        "any_value(x)",
+        "Any value that is not null.",
+        "any_value(message)",
+    ),
     entry(
         "arg_max",
         &["max_by"],
@@ -63,8 +71,22 @@ pub const REWRITTEN: &[Rewritten] = &[
         "How many rows meet a condition.",
         "count_if(severity_id > 3)",
     ),
-    entry("first", &[], "aggregate", "first(x order by y)", "The first value, null or not.", "first(message order by time)"),
-    entry("last", &[], "aggregate", "last(x order by y)", "The last value, null or not.", "last(message order by time)"),
+    entry(
+        "first",
+        &[],
+        "aggregate",
+        "first(x order by y)",
+        "The first value, null or not.",
+        "first(message order by time)",
+    ),
+    entry(
+        "last",
+        &[],
+        "aggregate",
+        "last(x order by y)",
+        "The last value, null or not.",
+        "last(message order by time)",
+    ),
     entry(
         "quantile",
         &["quantile_disc", "percentile_disc"],
@@ -141,6 +163,7 @@ pub const REWRITTEN: &[Rewritten] = &[
         "The time as clocks in a zone show it: `time at time zone zone`.",
         "timezone('Europe/Berlin', time)",
     ),
+    entry("last_day", &[], "scalar", "last_day(time)", "The last day of the month.", "last_day(time)"),
     entry("age", &[], "scalar", "age(later, earlier)", "The difference of two times.", "age(now(), time)"),
     entry(
         "regexp_extract",
@@ -201,12 +224,17 @@ impl VisitorMut for Calls {
                     *expr = call(function, arguments);
                 }
             }
+            // A power in DuckDB and PostgreSQL; the parser takes it for a bitwise operation.
+            Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
+                *expr = call("power", vec![left.as_ref().clone(), right.as_ref().clone()]);
+            }
             Expr::BinaryOp { op: BinaryOperator::DuckIntegerDivide, .. } => {
                 return ControlFlow::Break(
                     Error::input("`//` is not supported")
                         .hint("a / b of whole numbers is a whole number; else write floor(a / b)"),
                 );
             }
+            Expr::Subquery(query) => first_of(query),
             Expr::Function(function) => {
                 let Some(name) = name_of(function) else { return ControlFlow::Continue(()) };
                 match rewritten(&name, function) {
@@ -219,6 +247,44 @@ impl VisitorMut for Calls {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `(select x from t order by y limit 1)` is `(select first_value(x order by y) from t)`, which the engine makes a join of
+/// also where it names columns of the query around it.
+fn first_of(query: &mut Query) {
+    let Query { with: None, body, order_by: Some(order_by), limit_clause: Some(limit), .. } = query else { return };
+    let LimitClause::LimitOffset { limit: Some(Expr::Value(one)), offset: None, .. } = limit else { return };
+    let OrderByKind::Expressions(order) = &order_by.kind else { return };
+    let (SetExpr::Select(select), Value::Number(digits, _)) = (body.as_mut(), &one.value) else { return };
+    let is_plain = select.distinct.is_none() && select.having.is_none() && select.qualify.is_none();
+    let is_ungrouped = matches!(&select.group_by, GroupByExpr::Expressions(groups, _) if groups.is_empty());
+    if digits != "1" || !is_plain || !is_ungrouped {
+        return;
+    }
+    let (value, name) = match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(value)] => (value.clone(), None),
+        [SelectItem::ExprWithAlias { expr, alias }] => (expr.clone(), Some(alias.clone())),
+        _ => return,
+    };
+    let order = order.iter().map(|by| {
+        let is_value = match &by.expr {
+            Expr::Value(ValueWithSpan { value: Value::Number(place, _), .. }) => place == "1",
+            Expr::Identifier(ident) => Some(ident) == name.as_ref(),
+            _ => false,
+        };
+        OrderByExpr { expr: if is_value { value.clone() } else { by.expr.clone() }, ..by.clone() }
+    });
+    let order: Vec<OrderByExpr> = order.collect();
+    let mut first = call("first_value", vec![value]);
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut first {
+        list.clauses.push(FunctionArgumentClause::OrderBy(order));
+    }
+    select.projection = vec![match name {
+        Some(alias) => SelectItem::ExprWithAlias { expr: first, alias },
+        None => SelectItem::UnnamedExpr(first),
+    }];
+    query.order_by = None;
+    query.limit_clause = None;
 }
 
 /// The function behind an operator of JSON text.
@@ -305,9 +371,9 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
         ("quantile_cont", [value, share]) => {
             Some(each(share, |share| with_arguments(function, "percentile_cont", vec![value.clone(), share.clone()])))
         }
-        ("approx_quantile" | "approx_percentile", [value, share]) => {
-            Some(each(share, |share| with_arguments(function, "approx_percentile_cont", vec![value.clone(), share.clone()])))
-        }
+        ("approx_quantile" | "approx_percentile", [value, share]) => Some(each(share, |share| {
+            with_arguments(function, "approx_percentile_cont", vec![value.clone(), share.clone()])
+        })),
         ("if" | "iff" | "iif", [condition, then, rest @ ..]) if rest.len() < 2 => Some(Expr::Case {
             case_token: AttachedToken::empty(),
             end_token: AttachedToken::empty(),
@@ -350,6 +416,26 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
         ("json_extract" | "json_query" | "json_extract_path", [json, path]) => {
             Some(call("json_get_json", steps(name, json, path)?))
         }
+        ("filter", [_, Expr::Lambda(_)]) => Some(renamed(function, "array_filter")),
+        ("transform" | "apply" | "array_apply" | "list_apply", [_, Expr::Lambda(_)]) => {
+            Some(renamed(function, "array_transform"))
+        }
+        ("none_match", [_, Expr::Lambda(_)]) => Some(not(renamed(function, "array_any_match"))),
+        ("all_match", [list, Expr::Lambda(lambda)]) => {
+            let mut opposite = lambda.clone();
+            opposite.body = Box::new(not(Expr::Nested(opposite.body)));
+            Some(not(with_arguments(function, "array_any_match", vec![list.clone(), Expr::Lambda(opposite)])))
+        }
+        // Of a map by a key, of a list by a place.
+        ("element_at", [_, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. })]) => None,
+        ("element_at", [_, _]) => Some(renamed(function, "array_element")),
+        ("last_day", [time]) => {
+            let month = call("date_trunc", vec![text("month"), time.clone()]);
+            let next = call("date_add", vec![text("month"), number("1"), month]);
+            Some(cast(call("date_add", vec![text("day"), number("-1"), next]), DataType::Date))
+        }
+        ("date_add", [time, by]) => Some(plus(time.clone(), by.clone())),
+        ("date_sub", [time, by]) => Some(minus(time.clone(), by.clone())),
         ("json_get", [_, _, ..]) => Some(renamed(function, "json_get_json")),
         ("json_exists", [json, path]) => Some(call("json_contains", steps(name, json, path)?)),
         _ => None,
@@ -511,6 +597,10 @@ fn minus(left: Expr, right: Expr) -> Expr {
 
 fn plus(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Plus, right: Box::new(right) }
+}
+
+fn not(expr: Expr) -> Expr {
+    Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
 }
 
 fn cast(expr: Expr, data_type: DataType) -> Expr {

@@ -5,9 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, Query, Select, SetExpr, Subscript, Value, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Select, SetExpr, Subscript, Value, VisitorMut};
 
 use super::super::labels::{folded, tables};
 use crate::error::Error;
@@ -16,8 +14,10 @@ use crate::error::Error;
 pub struct Members {
     /// Queries within one another.
     depth: usize,
-    /// Of these, expressions: `exists`, `in` and scalar subqueries.
+    /// `exists`, `in` and scalar subqueries around what is visited.
     subqueries: usize,
+    /// Of each query, whether it is within one of them.
+    is_within: Vec<bool>,
     /// Names of tables, and the depth at which they are known.
     known: Vec<(usize, Vec<String>)>,
 }
@@ -33,11 +33,13 @@ impl VisitorMut for Members {
             _ => Vec::new(),
         };
         self.known.push((self.depth, names));
+        self.is_within.push(self.subqueries > 0);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
         self.depth -= 1;
+        self.is_within.pop();
         self.known.pop();
         ControlFlow::Continue(())
     }
@@ -64,7 +66,7 @@ impl VisitorMut for Members {
                 let is_column = matches!(root.as_ref(), Expr::Identifier(_));
                 subscripts(access_chain, is_column);
             }
-            Expr::CompoundIdentifier(idents) if self.subqueries > 0 => {
+            Expr::CompoundIdentifier(idents) if self.is_within.last() == Some(&true) => {
                 if let Some(made) = self.outer(idents) {
                     *expr = made;
                 }

@@ -74,8 +74,9 @@ struct Column {
 /// Writes the joins of a table with `on` where one of them has two sides that may miss.
 fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
     let misses = |operator: &JoinOperator| {
-        let (JoinOperator::FullOuter(constraint) | JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint)) =
-            operator
+        let (JoinOperator::FullOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)) = operator
         else {
             return false;
         };
@@ -84,7 +85,8 @@ fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
     if !table.joins.iter().any(|join| misses(&join.join_operator)) {
         return Ok(Vec::new());
     }
-    let mut left = tables(std::slice::from_ref(&TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }));
+    let mut left =
+        tables(std::slice::from_ref(&TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }));
     let mut columns: Vec<Column> = Vec::new();
     for Join { relation, join_operator, .. } in &mut table.joins {
         let right = alias(relation);
@@ -215,8 +217,10 @@ fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -
         match item {
             SelectItem::Wildcard(options) => {
                 if options != WildcardAdditionalOptions::default() {
-                    return Err(Error::input("`* exclude` and `* replace` are not supported over a full join with `using`")
-                        .hint("name the columns, or write on a.x = b.x"));
+                    return Err(Error::input(
+                        "`* exclude` and `* replace` are not supported over a full join with `using`",
+                    )
+                    .hint("name the columns, or write on a.x = b.x"));
                 }
                 given.extend(columns.iter().map(|column| column.name.clone()));
                 items.extend(wildcard(&names, columns));

@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::ast::{Query, Select, Statement, VisitMut, Visito
 use super::labels;
 use crate::error::{Error, Result};
 
-pub use calls::{REWRITTEN, Rewritten};
+pub use calls::REWRITTEN;
 
 /// Rewrites a statement; `sql` is its text, after which columns are named.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {

@@ -35,7 +35,8 @@ impl VisitorMut for Order {
             OrderByKind::All(_) if has_wildcard(select) => {}
             OrderByKind::All(options) => {
                 let options = *options;
-                let order = (1..=select.projection.len()).map(|at| OrderByExpr { expr: place(at), options, with_fill: None });
+                let order =
+                    (1..=select.projection.len()).map(|at| OrderByExpr { expr: place(at), options, with_fill: None });
                 *kind = OrderByKind::Expressions(order.collect());
             }
             OrderByKind::Expressions(order) => {

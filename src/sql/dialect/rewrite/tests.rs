@@ -25,7 +25,10 @@ fn columns_are_named_after_the_text_that_was_typed() {
         ("select actor.user.uid from t", "SELECT actor.user.uid AS \"actor.user.uid\" FROM t"),
         ("select a.actor.user.uid from t a", "SELECT a.actor.user.uid AS \"actor.user.uid\" FROM t a"),
         ("select time::date\n from t order by time", "SELECT time::DATE AS \"time::date\" FROM t ORDER BY time"),
-        ("select a is distinct from b, 1 from t", "SELECT a IS DISTINCT FROM b AS \"a is distinct from b\", 1 AS \"1\" FROM t"),
+        (
+            "select a is distinct from b, 1 from t",
+            "SELECT a IS DISTINCT FROM b AS \"a is distinct from b\", 1 AS \"1\" FROM t",
+        ),
         ("select distinct on (a) b+1 from t", "SELECT DISTINCT ON (a) b + 1 AS \"b+1\" FROM t"),
         ("select x -- no\n + 1 from t", "SELECT x + 1 AS \"x + 1\" FROM t"),
         ("select 1, 1", "SELECT 1 AS \"1\", 1 AS \"1\u{e000}1\""),
@@ -34,7 +37,10 @@ fn columns_are_named_after_the_text_that_was_typed() {
         ("select x from t union select lower(x) from t", "SELECT x FROM t UNION SELECT lower(x) FROM t"),
         ("from t select count(*)", "FROM t SELECT count(*) AS \"count(*)\""),
         ("from t limit 1", "FROM t SELECT * LIMIT 1"),
-        ("with a as (select x.y.z, x.y.z, time::date from t) select 'ü'||z from a", "WITH a AS (SELECT x.y.z AS \"z\", x.y.z AS \"z_1\", time::DATE AS \"time\" FROM t) SELECT 'ü' || z AS \"'ü'||z\" FROM a"),
+        (
+            "with a as (select x.y.z, x.y.z, time::date from t) select 'ü'||z from a",
+            "WITH a AS (SELECT x.y.z AS \"z\", x.y.z AS \"z_1\", time::DATE AS \"time\" FROM t) SELECT 'ü' || z AS \"'ü'||z\" FROM a",
+        ),
     ] {
         assert_eq!(rewritten(sql), made, "{sql}");
     }
@@ -120,12 +126,15 @@ fn other_words_for_what_the_engine_has() {
             "select max_by(a, b) as n",
             "SELECT first_value(a ORDER BY b DESC NULLS LAST) FILTER (WHERE a IS NOT NULL AND b IS NOT NULL) AS n",
         ),
-        ("select hour(t at time zone 'Europe/Berlin') as n", "SELECT date_part('hour', at_time_zone(t, 'Europe/Berlin')) AS n"),
         (
-            "select json_extract_scalar(u, '$.a[\"b\"][0].c') as n",
-            "SELECT json_as_text(u, 'a', 'b', 0, 'c') AS n",
+            "select hour(t at time zone 'Europe/Berlin') as n",
+            "SELECT date_part('hour', at_time_zone(t, 'Europe/Berlin')) AS n",
         ),
-        ("select regexp_extract(a, 'x(y)', 1) as n", "SELECT array_element(regexp_match(a, concat('(', 'x(y)', ')')), 2) AS n"),
+        ("select json_extract_scalar(u, '$.a[\"b\"][0].c') as n", "SELECT json_as_text(u, 'a', 'b', 0, 'c') AS n"),
+        (
+            "select regexp_extract(a, 'x(y)', 1) as n",
+            "SELECT array_element(regexp_match(a, concat('(', 'x(y)', ')')), 2) AS n",
+        ),
         ("select u->'a'->>'b' as n", "SELECT json_as_text(u, 'a', 'b') AS n"),
         ("select u->'a'->0 as n", "SELECT json_get_json(u, 'a', 0) AS n"),
         ("select u ? 'k' as n", "SELECT json_contains(u, 'k') AS n"),
