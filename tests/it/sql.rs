@@ -404,7 +404,7 @@ fn what_would_allocate_without_limit_is_refused() {
         "repeat(_event_uid, 1000000000)",
     ] {
         let text = env.run(["sql", "-c", &format!("select length(cast({call} as varchar)) as n from authentication")]);
-        assert!(text.contains("would make more than 256 MiB in one step"), "{call}: {text}");
+        assert!(text.contains("would make more than"), "{call}: {text}");
     }
     let small =
         "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
@@ -512,11 +512,6 @@ fn errors_say_how_it_is_spelt_here() {
     let env = Env::with_small();
     for (sql, message, hint) in [
         (
-            "select resources[1].name from user_access",
-            "a member cannot be taken with a dot behind an index",
-            "write resources[1]['name']",
-        ),
-        (
             "select time > 5 from authentication",
             "cannot compare a time with a number",
             "write a time as text: '2026-01-31', or as ago('7d')",
@@ -554,7 +549,9 @@ fn errors_say_how_it_is_spelt_here() {
         assert!(text.contains(&format!("error: {message}")), "{sql}: {text}");
         assert!(text.contains(hint), "{sql}: {text}");
     }
-    assert_eq!(env.rows("select resources[1]['name'] as name from user_access")[0]["name"], serde_json::Value::Null);
+    for item in ["resources[1]['name']", "resources[1].name"] {
+        assert_eq!(env.rows(&format!("select {item} as name from user_access"))[0]["name"], serde_json::Value::Null);
+    }
 }
 
 #[test]

@@ -309,14 +309,13 @@ impl Relations {
     fn figures(&self, place: usize, leaf: &Leaf) -> Vec<Expr> {
         let mut figures = vec![count(leaf.expr.clone()).alias(format!("filled{place}"))];
         if leaf.is_ordered {
-            let of = |function: Arc<AggregateUDF>| {
-                let args = vec![leaf.expr.clone()];
-                Expr::AggregateFunction(AggregateFunction::new_udf(function, args, false, None, vec![], None))
+            let of = |function: Arc<AggregateUDF>, expr: Expr| {
+                Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![expr], false, None, vec![], None))
             };
-            figures.push(of(approx_distinct_udaf()).alias(format!("distinct{place}")));
+            figures.push(of(approx_distinct_udaf(), leaf.counted.clone()).alias(format!("distinct{place}")));
             figures.push(min(leaf.expr.clone()).alias(format!("min{place}")));
             figures.push(max(leaf.expr.clone()).alias(format!("max{place}")));
-            figures.push(of(self.frequent.clone()).alias(format!("top{place}")));
+            figures.push(of(self.frequent.clone(), leaf.expr.clone()).alias(format!("top{place}")));
         }
         figures
     }
@@ -331,6 +330,8 @@ struct Leaf {
     path: String,
     kind: String,
     expr: Expr,
+    /// The same in a form whose values the engine counts.
+    counted: Expr,
     is_ordered: bool,
 }
 
@@ -344,7 +345,10 @@ fn walk(path: &str, expr: Expr, data_type: &DataType, leaves: &mut Vec<Leaf>) {
                 DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean | DataType::Date32
             ) || data_type.is_numeric()
                 || matches!(data_type, DataType::Timestamp(..));
-            leaves.push(Leaf { path: path.to_string(), kind, expr, is_ordered });
+            let is_countable =
+                data_type.is_string() || data_type.is_integer() || matches!(data_type, DataType::Timestamp(..));
+            let counted = if is_countable { expr.clone() } else { cast(expr.clone(), DataType::Utf8) };
+            leaves.push(Leaf { path: path.to_string(), kind, expr, counted, is_ordered });
             return;
         }
     };

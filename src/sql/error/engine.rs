@@ -189,10 +189,8 @@ fn spoken(text: &str) -> String {
             .expect("the pattern is constant")
     });
     static TYPE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(
-            r#"\b(?:Timestamp\([^()]*(?:\("[^"]*"\))?\)|Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean)\b\)?"#,
-        )
-        .expect("the pattern is constant")
+        Regex::new(r"\bTimestamp\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean)\b")
+            .expect("the pattern is constant")
     });
     let line = first_line(text);
     let line = LITERAL.replace_all(&line, "'$1'");

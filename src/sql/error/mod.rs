@@ -52,6 +52,8 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         DataFusionError::SQL(parser, _) => Error::input(format!("cannot parse the statement: {parser}")),
         DataFusionError::ResourcesExhausted(text) => exhausted(text, known),
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+            // A text of the statement, whose place is known here alone.
+            Some(error) if error.message().starts_with("cannot read the time") => engine::said(error.message(), known),
             Some(error) => error.copy(),
             None => engine::said(&root.to_string(), known),
         },

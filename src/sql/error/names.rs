@@ -58,6 +58,11 @@ pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
     if known.is_quoted(&field.name) {
         return error.hint("double quotes are for names; text stands in single quotes: 'text'");
     }
+    if known.is_given(&field.name) {
+        let hint =
+            "a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it";
+        return error.hint(hint);
+    }
     let near = nearest(&field.name, &near);
     let others = known.tables_with(&wrong);
     match (near, others.as_slice()) {

@@ -31,10 +31,28 @@ impl Known {
                 here && dot
             })
         };
-        let at = (0..tokens.len()).find(|at| starts(*at, &words));
+        let neighbour = |at: usize, step: isize| {
+            let mut at = at as isize + step;
+            while let Some(token) = usize::try_from(at).ok().and_then(|at| tokens.get(at)) {
+                if !matches!(token.token, Token::Whitespace(_)) {
+                    return Some(&token.token);
+                }
+                at += step;
+            }
+            None
+        };
+        // A name that stands alone rather than as a member, a function or a name that is given.
+        let oddness = |at: &usize| {
+            let (before, behind) = (neighbour(*at, -1), neighbour(*at, 1));
+            let is_given = matches!(before, Some(Token::Word(word)) if word.value.eq_ignore_ascii_case("as"));
+            usize::from(before == Some(&Token::Period))
+                + usize::from(behind == Some(&Token::LParen))
+                + usize::from(is_given)
+        };
+        let first = |words: &[String]| (0..tokens.len()).filter(|at| starts(*at, words)).min_by_key(oddness);
         // The engine names a table that the statement did not, or says a path by its last word alone.
         let last = words.last().filter(|_| words.len() > 1).map(|last| vec![last.clone()]);
-        let at = at.or_else(|| last.and_then(|last| (0..tokens.len()).find(|at| starts(*at, &last))))?;
+        let at = first(&words).or_else(|| last.and_then(|last| first(&last)))?;
         let start = tokens.get(at)?.span.start;
         Some(Place { line: start.line, column: start.column })
     }
@@ -58,6 +76,12 @@ impl Known {
         }
         path.reverse();
         (!path.is_empty()).then(|| path.join("."))
+    }
+
+    /// Whether the statement gives the name to a column.
+    pub fn is_given(&self, name: &str) -> bool {
+        let words: Vec<String> = self.sql.to_lowercase().split_whitespace().map(str::to_string).collect();
+        words.windows(2).any(|pair| pair[0] == "as" && pair[1].trim_end_matches([',', ')', ';']) == name.to_lowercase())
     }
 
     /// Whether the statement has the name in double quotes.

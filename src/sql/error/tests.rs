@@ -59,8 +59,10 @@ fn ids_that_are_compared_with_text_say_what_captions_there_are() {
         "{text}"
     );
     assert!(text.ends_with("4 is High: write severity_id = 4"), "{text}");
-    let text =
-        said("select 1 where a.activity_id in ('x', 'y')", "Cast error: Cannot cast string 'y' to value of Int64 type");
+    let text = said(
+        "select 1 from authentication a where a.activity_id in ('x', 'y')",
+        "Cast error: Cannot cast string 'y' to value of Int64 type",
+    );
     assert!(text.contains("`a.activity_id` is a number") && text.contains("1 Logon"), "{text}");
     let text = said("select 1 where class = 3001", "Cannot cast string 'authentication' to value of Int64 type");
     assert!(text.contains("write the number in quotes"), "{text}");

@@ -10,7 +10,10 @@ pub fn not_a_number(text: &str, known: &Known) -> Error {
             .hint("a column of texts is compared with texts: write the number in quotes, or cast the column");
     };
     let error = known.at(text, &format!("`{path}` is a number, and '{text}' is not"));
-    let captions = known.ocsf.classes().iter().find_map(|class| {
+    // Of the class that the statement reads, if it names one: ids mean something else in each.
+    let (named, others): (Vec<_>, Vec<_>) =
+        known.ocsf.classes().iter().partition(|class| known.sql.to_lowercase().contains(&class.name));
+    let captions = named.into_iter().chain(others).find_map(|class| {
         let attribute = class.attribute(&path).or_else(|| class.attribute(path.split_once('.')?.1))?;
         attribute.captions.as_ref()
     });

@@ -28,7 +28,7 @@ pub fn mode() -> AggregateUDF {
         "mode(x)",
     )
     .with_argument("x", "any value")
-    .with_sql_example("select class, mode(severity_id) from event group by class order by class")
+    .with_sql_example("select class_uid, mode(severity_id) from event group by 1 order by 1")
     .build();
     function("mode", Outcome::Mode, Some(documentation))
 }

@@ -24,6 +24,7 @@ use crate::schema::Ocsf;
 pub use checked::{arithmetic, concatenation};
 pub use frequent::frequent;
 pub use times::Zone;
+pub use wrapped::behind_door;
 
 /// What comes without documentation of its own: the JSON functions and their operators.
 const JSON: [(&str, &str, &str, &str); 11] = [

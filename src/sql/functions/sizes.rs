@@ -6,10 +6,14 @@ use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUn
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
+use crate::sql::upstream::Patience;
+
 /// Bytes of one value. A line of the log has 16 MiB at most.
 const MAX_VALUE: i128 = 64 << 20;
 /// Bytes that one call may make for all rows of a batch: enough for every honest use, and for two threads at once.
 const MAX_BYTES: i128 = 256 << 20;
+/// Constants that count: smaller ones are computed by the thousand.
+const LARGE_CONSTANT: i128 = 1 << 20;
 /// With fewer bytes than this going in, nothing but the functions below makes much.
 const SMALL: usize = 16 << 20;
 
@@ -54,7 +58,14 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
         bytes += value;
         too_much(name, value, bytes)?;
     }
-    Ok(())
+    match is_constant(arguments) && bytes > LARGE_CONSTANT {
+        true => Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX)),
+        false => Ok(()),
+    }
+}
+
+fn is_constant(arguments: &ScalarFunctionArgs) -> bool {
+    arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)))
 }
 
 /// Refuses what a call has made, when it is too much all the same.
@@ -88,8 +99,7 @@ fn too_much(name: &str, value: i128, all: i128) -> Result<()> {
 
 /// Bytes that go into a call, at most; constants count for each row, since many functions spread them.
 fn given(arguments: &ScalarFunctionArgs) -> usize {
-    let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-    let rows = if is_constant { 1 } else { arguments.number_rows };
+    let rows = if is_constant(arguments) { 1 } else { arguments.number_rows };
     let sizes = arguments.args.iter().map(|value| match value {
         ColumnarValue::Array(array) => array.get_array_memory_size(),
         ColumnarValue::Scalar(value) => value.size().saturating_mul(rows),
@@ -136,9 +146,8 @@ enum Known {
 
 impl Arguments {
     fn new(arguments: &ScalarFunctionArgs) -> Result<Arguments> {
-        let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         // Constants are computed once, whatever the rows.
-        let rows = if is_constant { 1 } else { arguments.number_rows };
+        let rows = if is_constant(arguments) { 1 } else { arguments.number_rows };
         let known = arguments.args.iter().map(|value| match value {
             ColumnarValue::Scalar(scalar) if scalar.size() > 4096 => Ok(Known::Constant(scalar.to_array()?)),
             value => Known::new(value.to_array(rows)?),

@@ -158,7 +158,7 @@ fn printf() -> ScalarUDF {
     )
     .with_argument("pattern", "a text with a place for each value")
     .with_argument("x", "values")
-    .with_sql_example("select printf('%s: %d', class, count(*)) from event group by class order by 1")
+    .with_sql_example("select printf('%d: %d', class_uid, count(*)) from event group by class_uid order by 1")
     .build();
     ScalarUDF::new_from_impl(Printf { signature: own(), documentation, aliases: vec!["format".to_string()] })
 }

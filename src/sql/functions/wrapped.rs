@@ -35,14 +35,23 @@ const PLAIN: [&str; 7] = ["get_field", "named_struct", "struct", "power", "log",
 pub fn register(context: &SessionContext, own: &[(&str, Own)]) {
     let functions: Vec<Arc<ScalarUDF>> = context.state().scalar_functions().values().cloned().collect();
     for function in functions {
-        let name = function.name().to_string();
-        // The engine's JSON functions know each other, and give back parts of what they are given.
-        if PLAIN.contains(&name.as_str()) || name.starts_with("json_") || function.inner().is::<Wrapped>() {
-            continue;
+        let own = own.iter().find(|(known, _)| *known == function.name()).map(|(_, own)| *own);
+        if let Some(function) = door(&function, own) {
+            context.register_udf(function);
         }
-        let own = own.iter().find(|(known, _)| *known == name).map(|(_, own)| *own);
-        context.register_udf(ScalarUDF::new_from_impl(Wrapped { inner: function.inner().clone(), own }));
     }
+}
+
+/// A function that the engine's planner took without asking the session, behind the door; `None` for one that is there.
+pub fn behind_door(function: &ScalarUDF) -> Option<ScalarUDF> {
+    door(function, None)
+}
+
+fn door(function: &ScalarUDF, own: Option<Own>) -> Option<ScalarUDF> {
+    let name = function.name();
+    // The engine's JSON functions know each other, and give back parts of what they are given.
+    let is_plain = PLAIN.contains(&name) || name.starts_with("json_") || function.inner().is::<Wrapped>();
+    (!is_plain).then(|| ScalarUDF::new_from_impl(Wrapped { inner: function.inner().clone(), own }))
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@
 //! and between any two of the optimizer's rules it is asked whether somebody still wants the plan.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
@@ -20,16 +20,30 @@ use crate::error::{Error, Kind};
 /// Nodes of a plan with all views and names in place of which it stands. The largest report has some thousands.
 const MAX_NODES: usize = 30_000;
 
-/// Whether somebody still waits for a plan.
+/// Bytes of large constants that a statement may compute while it is planned: each is copied with the plan.
+const MAX_CONSTANTS: u64 = 128 << 20;
+
+/// Whether somebody still waits for a plan, and what has been made of constants for it.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
     is_over: Arc<AtomicBool>,
+    constants: Arc<AtomicU64>,
 }
 
 impl Patience {
     /// Ends the planning at its next step.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts a constant that a function makes; an error when all of them come to too much.
+    pub fn spend(options: &ConfigOptions, bytes: u64) -> Result<()> {
+        let Some(patience) = options.extensions.get::<Patience>() else { return Ok(()) };
+        let spent = patience.constants.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        match spent > MAX_CONSTANTS {
+            true => datafusion::common::exec_err!("the constants would make more than {} MiB", MAX_CONSTANTS >> 20),
+            false => Ok(()),
+        }
     }
 
     fn check(options: &ConfigOptions) -> Result<()> {

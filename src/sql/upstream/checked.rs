@@ -1,7 +1,8 @@
 //! Arithmetic of whole numbers that is an error when it leaves their range, and texts put together within bounds.
 //!
 //! The engine's operators wrap around (apache/datafusion#12140). When types are known, operators of whole numbers become
-//! functions that check (`functions::checked`); so does `||` of texts, which could make texts of any size.
+//! functions that check (`functions::checked`); so does `||` of texts, which could make texts of any size, and so do functions
+//! that the planner took without asking the session.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Ope
 use datafusion::optimizer::AnalyzerRule;
 
 use super::everywhere;
-use crate::sql::functions::{arithmetic, concatenation};
+use crate::sql::functions::{arithmetic, behind_door, concatenation};
 
 #[derive(Debug)]
 pub struct CheckedArithmetic;
@@ -29,7 +30,8 @@ impl AnalyzerRule for CheckedArithmetic {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         everywhere(plan, |plan| {
-            let may = |expr: &Expr| expr.exists(|part| Ok(operation(part).is_some())).unwrap_or(false);
+            let is_one = |part: &Expr| operation(part).is_some() || matches!(part, Expr::ScalarFunction(_));
+            let may = |expr: &Expr| expr.exists(|part| Ok(is_one(part))).unwrap_or(false);
             if !plan.expressions().iter().any(may) {
                 return Ok(Transformed::no(plan));
             }
@@ -67,6 +69,15 @@ fn operation(expr: &Expr) -> Option<(&Expr, Operator, &Expr)> {
 }
 
 fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    // Literals of lists, `position` and others are functions that the planner knows by itself.
+    if let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr {
+        return match behind_door(func) {
+            Some(func) => {
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: Arc::new(func), args: args.clone() }))
+            }
+            None => Transformed::no(expr),
+        };
+    }
     let Some((left, op, right)) = operation(&expr) else { return Transformed::no(expr) };
     let (Ok(left_type), Ok(right_type)) = (left.get_type(schema), right.get_type(schema)) else {
         return Transformed::no(expr);

@@ -27,6 +27,7 @@
 mod again;
 mod bounds;
 mod checked;
+mod dependent;
 mod grouping;
 mod literals;
 mod sets;
