@@ -9,7 +9,7 @@
 //! | the merged column of a full or right join `using` is the left side's | #22881 | `dialect::rewrite::merged` |
 //! | correlated `not in`, `in` below `or`, null among the values | #25480, #25347 | `subqueries` |
 //! | `exists` and `in` over an aggregate without groups, which always has a row | #24960 | `subqueries` |
-//! | a window, `offset` or `distinct on` in a correlated subquery sees all rows | not reported | `subqueries`: refused |
+//! | a window, `offset` or `distinct on` in a correlated subquery sees all rows | not reported | `dependent`, or refused by `subqueries` |
 //! | `order by all` behind a set operation is dropped | #25243 | `dialect::rewrite::order` |
 //! | clauses that are read and dropped: `tablesample`, `for update`, ... | #16533, #12449 | `dialect::unread`: refused |
 //! | an order is lost above grouping sets when a filter makes a column constant | not reported | `grouping` |

@@ -3,9 +3,7 @@
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::logical_plan::{Filter, Projection, SubqueryAlias};
-use datafusion::logical_expr::{
-    Expr, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, lit, when,
-};
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, LogicalPlanBuilder, SkipType, Subquery, lit, when};
 
 use super::{Names, is_correlated, scalar, subquery};
 
@@ -16,7 +14,7 @@ struct Single {
 }
 
 /// The aggregate at the top of a plan, below names and projections.
-pub fn single(plan: &LogicalPlan) -> Option<Single> {
+fn single(plan: &LogicalPlan) -> Option<Single> {
     match plan {
         LogicalPlan::Projection(Projection { input, .. }) | LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => {
             single(input)
@@ -35,7 +33,7 @@ pub fn single(plan: &LogicalPlan) -> Option<Single> {
 }
 
 /// Whether the row of an aggregate meets its condition.
-pub fn holds(single: &Single, having: &Expr, names: &Names) -> Result<Expr> {
+fn holds(single: &Single, having: &Expr, names: &Names) -> Result<Expr> {
     let plan = LogicalPlanBuilder::from(single.aggregate.clone()).project(vec![having.clone().alias(names.next())])?;
     Ok(Expr::IsTrue(Box::new(scalar(plan.build()?))))
 }
@@ -63,7 +61,7 @@ pub fn exists(found: &Subquery, negated: bool, names: &Names) -> Result<Option<E
 }
 
 /// The plan below a limit and an order at its top; `None` when there is neither, nothing at all for a limit of no row.
-pub fn without_limit(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+fn without_limit(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Limit(limit) => {
             let is_from_start = matches!(limit.get_skip_type()?, SkipType::Literal(0));
@@ -105,7 +103,7 @@ pub fn in_single(found: &InSubquery, names: &Names) -> Result<Option<Expr>> {
 }
 
 /// The plan of [`single`] without its condition.
-pub fn without_having(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+fn without_having(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     Ok(match plan {
         LogicalPlan::Filter(filter) => Some(filter.input.as_ref().clone()),
         LogicalPlan::Aggregate(_) => Some(plan.clone()),
@@ -120,4 +118,3 @@ pub fn without_having(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
         _ => None,
     })
 }
-

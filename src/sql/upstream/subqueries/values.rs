@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when}
 use super::{Names, rows, subquery};
 
 /// The one column of a subquery.
-pub fn only(plan: &LogicalPlan) -> Result<Expr> {
+fn only(plan: &LogicalPlan) -> Result<Expr> {
     let mut columns = plan.schema().columns();
     match (columns.pop(), columns.is_empty()) {
         (Some(column), true) => Ok(Expr::Column(column)),
@@ -18,7 +18,7 @@ pub fn only(plan: &LogicalPlan) -> Result<Expr> {
 }
 
 /// An expression of the query around, as a subquery names it.
-pub fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
+fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
     let changed = expr.clone().transform_up(|part| match part {
         Expr::Column(column) => {
             let field = schema.field_from_column(&column)?.clone();
@@ -60,7 +60,7 @@ pub fn in_as_value(found: InSubquery, schema: &DFSchema, names: &Names) -> Resul
 }
 
 /// The subquery, and its column under a name that nothing else has.
-pub fn named(plan: LogicalPlan, names: &Names) -> Result<(LogicalPlan, Expr)> {
+fn named(plan: LogicalPlan, names: &Names) -> Result<(LogicalPlan, Expr)> {
     let (column, name) = (only(&plan)?, names.next());
     let plan = LogicalPlanBuilder::from(plan).project(vec![column.alias(&name)])?.build()?;
     Ok((plan, Expr::Column(Column::new_unqualified(name))))
