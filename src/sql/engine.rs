@@ -17,7 +17,7 @@ use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;
-use super::upstream::{PatientPlanner, Types, analyzer};
+use super::upstream::{Types, analyzer, physical_rules};
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -68,7 +68,7 @@ pub fn context_by(
         .with_default_features()
         .with_analyzer_rules(analyzer())
         .with_optimizer_rules(rules)
-        .with_physical_optimizer_rule(Arc::new(PatientPlanner))
+        .with_physical_optimizer_rules(physical_rules())
         .with_relation_planners(vec![Arc::new(Relations { frequent: Arc::new(frequent()) })])
         .with_type_planner(Arc::new(Types))
         .build();

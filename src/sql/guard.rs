@@ -30,8 +30,8 @@ pub fn options() -> SQLOptions {
 pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     check(sql)?;
     let mut statements = dialect::parse(sql)?;
-    if !statements.iter().all(is_query) {
-        return Err(read_only());
+    if let Some(other) = statements.iter().find(|statement| !is_query(statement)) {
+        return Err(not_a_query(other));
     }
     let mut statement = match (statements.pop_front(), statements.is_empty()) {
         (Some(statement), true) => statement,
@@ -74,6 +74,24 @@ pub fn is_plain(statement: &Statement) -> bool {
 pub fn read_only() -> Error {
     Error::input("the lake is read only: only queries can be run")
         .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
+}
+
+/// What is said about a statement that is not a query: some would write, others set something.
+fn not_a_query(statement: &Statement) -> Error {
+    let Statement::Statement(sql) = statement else { return read_only() };
+    let settings = || Error::input("only queries can be run here");
+    match sql.as_ref() {
+        Sql::Set(_) | Sql::Reset(_) => settings()
+            .hint("times of a zone are written `time at time zone 'Europe/Berlin'`; the shell's `\\pset` sets how results look"),
+        Sql::ShowViews { .. } | Sql::ShowSchemas { .. } | Sql::ShowDatabases { .. } => settings().hint("`\\d` lists the tables and views"),
+        Sql::Pragma { .. } | Sql::Use(_) | Sql::Call(_) | Sql::Load { .. } => {
+            settings().hint("`\\d` lists the tables and views, `\\h` the functions")
+        }
+        Sql::Prepare { .. } | Sql::Execute { .. } | Sql::Deallocate { .. } => {
+            settings().hint("values are put in with :name, and --param name=value")
+        }
+        _ => read_only(),
+    }
 }
 
 fn is_query(statement: &Statement) -> bool {

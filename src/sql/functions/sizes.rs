@@ -4,7 +4,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, IntervalMonthDayNanoArr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs};
 
 use crate::sql::upstream::Patience;
 
@@ -62,6 +62,15 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
         true => Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX)),
         false => Ok(()),
     }
+}
+
+/// Whether literal arguments are so large that nothing is to be made of them but by a call that is counted.
+pub fn is_large(arguments: &[Expr]) -> bool {
+    let sizes = arguments.iter().map(|argument| match argument {
+        Expr::Literal(value, _) => value.size(),
+        _ => 0,
+    });
+    sizes.fold(0, usize::saturating_add).saturating_mul(arguments.len()) > SMALL
 }
 
 fn is_constant(arguments: &ScalarFunctionArgs) -> bool {

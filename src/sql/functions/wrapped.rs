@@ -121,6 +121,10 @@ impl ScalarUDFImpl for Wrapped {
     }
 
     fn simplify(&self, arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+        // Some put constants together here already.
+        if sizes::is_large(&arguments) {
+            return Ok(ExprSimplifyResult::Original(arguments));
+        }
         Ok(match self.inner.simplify(arguments, info)? {
             // The function made simpler is still this function.
             ExprSimplifyResult::Simplified(Expr::ScalarFunction(ScalarFunction { func, args }))

@@ -22,6 +22,8 @@
 //! | `at time zone` fails on a time that clocks skip | | `functions::times::zone` |
 //! | `interval '1 day' = interval '24 hours'` is false | | `rules::interval` |
 //! | plans over unions and self joins with members of structs end in "ambiguous" | #25446, #24241, #25459 | `again` |
+//! | a filter over columns of one name is handed to the wrong one | not reported | `pushdown` |
+//! | two aggregates of other orders, a column and its cast as groups | not reported | `dialect::rewrite::aggregates` |
 //! | a filter of a window aggregate is lost when a physical plan is serialised | #17417 | nothing here serialises plans |
 
 mod again;
@@ -30,6 +32,7 @@ mod checked;
 mod dependent;
 mod grouping;
 mod literals;
+mod pushdown;
 mod sets;
 mod subqueries;
 #[cfg(test)]
@@ -46,7 +49,8 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use crate::error::Error;
 
 pub use again::physical;
-pub use bounds::{Patience, PatientOptimizer, PatientPlanner};
+pub use bounds::{Patience, PatientOptimizer};
+pub use pushdown::physical_rules;
 pub use types::Types;
 
 /// The engine's analyzer with what mends it: before types are known what is said in other words, behind what types decide.

@@ -8,6 +8,7 @@
 //! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
 //! ```
 
+mod aggregates;
 mod calls;
 mod members;
 mod merged;
@@ -32,6 +33,7 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     }
     walk(statement, &mut order::Order)?;
     walk(statement, &mut members::Members::default())?;
+    walk(statement, &mut aggregates::Aggregates)?;
     walk(statement, &mut calls::Calls)?;
     walk(statement, &mut merged::Merged)
 }
