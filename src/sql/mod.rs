@@ -11,6 +11,7 @@
 mod bind;
 mod conventions;
 mod coverage_table;
+mod dialect;
 mod documentation;
 mod engine;
 mod error;
@@ -34,6 +35,8 @@ mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
+mod types;
+mod upstream;
 mod views;
 
 pub use bind::{Params, parse_param};

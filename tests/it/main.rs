@@ -7,6 +7,7 @@
 mod bad_input;
 mod connect;
 mod demo;
+mod dialect;
 mod env;
 mod evidence;
 mod generate;

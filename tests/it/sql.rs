@@ -246,30 +246,41 @@ fn a_misspelt_name_is_answered_with_the_nearest() {
     assert_snapshot!(env.run(["sql", "-c", "select * from authentification"]), @r"
     ------- stderr -------
     error: no table `authentification`
+    line 1: select * from authentification
+                          ^
     hint: did you mean `authentication`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select tme from authentication"]), @r"
     ------- stderr -------
     error: no column `tme`
+    line 1: select tme from authentication
+                   ^
     hint: did you mean `time`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select actor.user.emial_addr from authentication"]), @r"
     ------- stderr -------
     error: no field `emial_addr`
+    line 1: select actor.user.emial_addr from authentication
+                              ^
     hint: did you mean `actor.user.email_addr`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select whatever from authentication"]), @r"
     ------- stderr -------
     error: no column `whatever`
+    line 1: select whatever from authentication
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "selekt 1"]), @r"
     ------- stderr -------
-    error: cannot parse the statement: sql parser error: Expected: an SQL statement, found: selekt at Line: 1, Column: 1
+    error: cannot parse the statement: expected an SQL statement, found `selekt`
+    line 1: selekt 1
+            ^
+    hint: did you mean `select`?
     [exit status: 3]
     ");
 }
@@ -322,6 +333,8 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     1
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -332,12 +345,16 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     2
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select nothing", "-c", "select 2"]), @r"
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -346,6 +363,8 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     2
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -404,7 +423,7 @@ fn what_would_allocate_without_limit_is_refused() {
         "repeat(_event_uid, 1000000000)",
     ] {
         let text = env.run(["sql", "-c", &format!("select length(cast({call} as varchar)) as n from authentication")]);
-        assert!(text.contains("would make more than 256 MiB in one step"), "{call}: {text}");
+        assert!(text.contains("would make more than"), "{call}: {text}");
     }
     let small =
         "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
@@ -515,11 +534,6 @@ fn errors_say_how_it_is_spelt_here() {
     let env = Env::with_small();
     for (sql, message, hint) in [
         (
-            "select resources[1].name from user_access",
-            "a member cannot be taken with a dot behind an index",
-            "write resources[1]['name']",
-        ),
-        (
             "select time > 5 from authentication",
             "cannot compare a time with a number",
             "write a time as text: '2026-01-31', or as ago('7d')",
@@ -557,7 +571,9 @@ fn errors_say_how_it_is_spelt_here() {
         assert!(text.contains(&format!("error: {message}")), "{sql}: {text}");
         assert!(text.contains(hint), "{sql}: {text}");
     }
-    assert_eq!(env.rows("select resources[1]['name'] as name from user_access")[0]["name"], serde_json::Value::Null);
+    for item in ["resources[1]['name']", "resources[1].name"] {
+        assert_eq!(env.rows(&format!("select {item} as name from user_access"))[0]["name"], serde_json::Value::Null);
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ mod distinct;
 mod filter;
 mod interval;
 mod rounded;
-mod times;
 mod window;
 mod within;
 
@@ -17,15 +16,17 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use super::upstream::PatientOptimizer;
+
 /// The engine's rules, ours among them where each can still be followed by those that finish its work.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
+        rules.push(Arc::new(PatientOptimizer));
         match rule.name() {
             // Before constants are worked out: the engine would compare them its own way.
             "simplify_expressions" => {
                 rules.push(Arc::new(interval::FixedIntervals));
-                rules.push(Arc::new(times::WrittenTimes));
             }
             "single_distinct_aggregation_to_group_by" => rules.push(Arc::new(distinct::CountedDistinct)),
             // The filters have found their places by then.
