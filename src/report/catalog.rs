@@ -9,6 +9,7 @@ use include_dir::{Dir, include_dir};
 use super::header::Report;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::Conventions;
+use crate::typed::nearest;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
@@ -77,15 +78,6 @@ impl Catalog {
             None => "`report list` lists them all".to_string(),
         }))
     }
-}
-
-/// The one of `names` that is most like `name`, if any is like it.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 /// The files of `queries/`.

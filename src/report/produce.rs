@@ -21,13 +21,14 @@ use super::chart::Chart;
 use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Stamp, Suppressed, Text, Value};
 use super::facts::Facts;
 use super::findings::{Finding, Judge};
-use super::folder::Draft;
+use super::hashes::{hash_file, hashes};
 use super::header::Report;
 use super::markdown;
 use super::page::{self, Page};
 use super::params::Params;
 use super::run::run;
 use super::suppress::Suppressions;
+use crate::disk::{Draft, Unfinished};
 use crate::error::{Context, Kind, Result};
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
@@ -47,6 +48,8 @@ pub struct Order {
     pub stamp: Stamp,
     /// The lake's key for seals.
     pub key: [u8; 32],
+    /// Hears of the folder while it is written.
+    pub unfinished: Unfinished,
 }
 
 /// What a run left.
@@ -61,7 +64,7 @@ pub struct Produced {
 /// Runs a report into `parent/<id>`.
 pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
     let report = &order.report;
-    let draft = Draft::begin(parent, &report.id, is_replacing)?;
+    let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
     let mut outcome = run(report, &order.params, &order.session).await?;
     let used = outcome.used();
     let conventions =
@@ -80,7 +83,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
 
     let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);
     let unused = unused.map(|(_, entry)| entry.finding.clone()).collect();
-    let result_sha256 = super::folder::hash_file(&draft.temporary().join("result.json"))?.0;
+    let result_sha256 = hash_file(&draft.temporary().join("result.json"))?.0;
     let evidence = Evidence {
         format: Evidence::FORMAT,
         catalogue: Evidence::CATALOGUE,
@@ -110,7 +113,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
     draft.write("report.html", page::document(report, &evidence, &page, chart.as_ref()).as_bytes())?;
     let text = markdown::document(report, &evidence, &table, MARKDOWN_ROWS as u64);
     draft.write("report.md", text.as_bytes())?;
-    let (evidence, bytes) = Evidence { files: draft.hashes()?, ..evidence }.sealed(&order.key)?;
+    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(&order.key)?;
     draft.write(evidence::FILE, &bytes)?;
     let named = judge.named;
     Ok(Produced { folder: draft.finish()?, evidence, named })

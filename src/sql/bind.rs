@@ -11,11 +11,10 @@ use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
     Array, CastKind, DataType, Expr, Map, MapEntry, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::DuckDbDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
-use super::options::parse_time;
+use super::dialect::expression;
 use crate::error::{Error, Result};
+use crate::typed::parse_time;
 
 /// Values of `:name` and `$name` placeholders.
 pub type Params = Vec<(String, ScalarValue)>;
@@ -39,7 +38,7 @@ pub fn parse_param(text: &str) -> Result<(String, ScalarValue)> {
         "double" | "float" => ScalarValue::Float64(Some(value.trim().parse().map_err(|_| bad())?)),
         "bool" | "boolean" => ScalarValue::Boolean(Some(value.trim().parse().map_err(|_| bad())?)),
         "timestamp" | "time" | "date" => {
-            ScalarValue::TimestampMicrosecond(Some(parse_time(value)?), Some("UTC".into()))
+            ScalarValue::TimestampMicrosecond(Some(parse_time(value)?.micros()), Some("UTC".into()))
         }
         other => {
             return Err(Error::usage(format!("no type `{other}` for the parameter `{name}`"))
@@ -159,7 +158,7 @@ fn literal(value: &ScalarValue) -> Option<Expr> {
 
 /// An expression whose text we made of numbers alone.
 fn parsed(sql: &str) -> Option<Expr> {
-    Parser::new(&DuckDbDialect {}).try_with_sql(sql).and_then(|mut parser| parser.parse_expr()).ok()
+    expression(sql).ok()
 }
 
 #[cfg(test)]

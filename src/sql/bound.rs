@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
@@ -17,8 +16,9 @@ use super::bind::Params;
 use super::conventions::{Conventions, Horizon, Maker, Purpose, Sources, Steps, Used, declared};
 use super::error::{Known, explain};
 use super::session::{ACTIVITY, COVERAGE, INGEST_LOG, cannot_register, quoted};
+use super::upstream::Patience;
 use super::{event, guard, late};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::lake::{REJECT_TABLE, State};
 use crate::schema::Ocsf;
 
@@ -52,6 +52,7 @@ impl Bound {
         horizon: Horizon,
         order: &[String],
         known: &Known,
+        patience: &Patience,
     ) -> Result<Planned> {
         let explained = |error| explain(error, known);
         let mut statement = guard::admit(sql, known)?;
@@ -62,28 +63,34 @@ impl Bound {
             steps.settle(inner)?;
             let (steps, found) = steps.finish();
             used = found;
-            self.maker.make(steps, Purpose::Rows).await.map_err(explained)?;
+            self.maker.make(steps, Purpose::Rows, patience).await.map_err(explained)?;
         }
         self.declare(&statement, is_plain, known).await?;
         if order.is_empty() {
-            return self.physical(statement, used, known).await;
+            return self.physical(statement, used, known, patience).await;
         }
         let mut ordered = statement.clone();
         order_by(&mut ordered, order);
-        match self.physical(ordered, used.clone(), known).await {
+        match self.physical(ordered, used.clone(), known, patience).await {
             Ok(planned) => Ok(planned),
             // Without the order what is wrong is said in the statement's own terms; or nothing is, and then the caller
             // finds that the columns are not what they should be.
-            Err(_) => self.physical(statement, used, known).await,
+            Err(_) => self.physical(statement, used, known, patience).await,
         }
     }
 
-    async fn physical(&self, statement: Statement, used: Used, known: &Known) -> Result<Planned> {
+    async fn physical(
+        &self,
+        statement: Statement,
+        used: Used,
+        known: &Known,
+        patience: &Patience,
+    ) -> Result<Planned> {
         let explained = |error| explain(error, known);
-        let state = self.context.state();
+        let state = patience.within(self.context.state());
         let plan = state.statement_to_plan(statement).await.map_err(explained)?;
         guard::options().verify_plan(&plan).map_err(explained)?;
-        let task = Arc::new(DataFrame::new(state.clone(), plan.clone()).task_ctx());
+        let task = state.task_ctx();
         let plan = late::planned(&state, &plan).await.map_err(explained)?;
         Ok(Planned { plan, task, used })
     }
@@ -128,7 +135,7 @@ impl Bound {
         let mut steps = Steps::new(self.sources(true), &params, Horizon::All);
         steps.settle(inner)?;
         let table = steps.table(name);
-        self.maker.make(steps.finish().0, Purpose::Columns).await.map_err(explained)?;
+        self.maker.make(steps.finish().0, Purpose::Columns, &Patience::default()).await.map_err(explained)?;
         Ok(table.and_then(|table| self.maker.shelf.get(&table)).map(|table| table.schema()))
     }
 
@@ -153,16 +160,6 @@ impl Bound {
         Sources { conventions: &self.conventions, ocsf: &self.ocsf, given: &self.maker.given, is_for_columns }
     }
 
-    /// A class that is called like something of ours would hide it, or be hidden.
-    pub fn check_names(&self) -> Result<()> {
-        let names = self.names();
-        match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-            None => Ok(()),
-            Some((_, name)) => Err(Error::usage(format!("the event class `{name}` is called like a table of ours"))
-                .hint("give its file in the schema folder another name")),
-        }
-    }
-
     /// The views that questions about all tables list: those of events.
     fn own_views(&self) -> Vec<String> {
         let mut names = [EVENT, OBSERVABLE].map(str::to_string).to_vec();
@@ -171,12 +168,17 @@ impl Bound {
     }
 
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE, ACTIVITY].map(str::to_string));
-        names.extend(event::names(&self.ocsf));
-        names.extend(self.conventions.list().map(|view| view.name.clone()));
-        names
+        names(&self.ocsf, &self.conventions)
     }
+}
+
+/// All tables and views of a session.
+pub fn names(ocsf: &Ocsf, conventions: &Conventions) -> Vec<String> {
+    let mut names: Vec<String> = ocsf.classes().iter().map(|class| class.name.clone()).collect();
+    names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE, ACTIVITY].map(str::to_string));
+    names.extend(event::names(ocsf));
+    names.extend(conventions.list().map(|view| view.name.clone()));
+    names
 }
 
 /// Appends columns to the order of a query's rows. What a statement leaves open would come differently from run to run.

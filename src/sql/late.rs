@@ -20,6 +20,7 @@ use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::functions::lookup;
+use super::upstream::{Patience, calmer, is_theirs};
 
 /// Optimized plans that are remembered for each view.
 const REMEMBERED: usize = 256;
@@ -98,7 +99,7 @@ impl TableProvider for Late {
             Some(plan) => plan,
             None => {
                 let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit)?)?;
-                if lookup::fill(&plan).await? {
+                if filled(state, &plan).await? {
                     plan = state.optimizer().optimize(plan, state, |_, _| {})?;
                 }
                 self.asked_before.put(key, &plan);
@@ -148,24 +149,22 @@ pub fn optimized(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan>
 /// The plan of a statement, lookups read: what `SessionState::create_physical_plan` makes otherwise.
 pub async fn planned(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     match planned_at_once(state, plan).await {
-        Ok(planned) => Ok(planned),
-        Err(error) if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) => Err(error),
-        // The rule that takes members out of structs early names columns twice above some unions and joins
-        // (apache/datafusion#25446, #25459). Without it the plan is right, and reads more than it must.
-        Err(first) => {
-            let mut state = state.clone();
-            state.config_mut().options_mut().optimizer.enable_leaf_expression_pushdown = false;
-            planned_at_once(&state, plan).await.map_err(|_| first)
-        }
+        Err(error) if is_theirs(&error) => planned_at_once(&calmer(state), plan).await.map_err(|_| error),
+        planned => planned,
     }
 }
 
 async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let mut plan = state.optimize(plan)?;
-    if lookup::fill(&plan).await? {
+    if filled(state, &plan).await? {
         plan = state.optimizer().optimize(plan, state, |_, _| {})?;
     }
     state.query_planner().create_physical_plan(&plan, state).await
+}
+
+/// Reads the lookups of a plan; `true` when it may do without some of them.
+async fn filled(state: &SessionState, plan: &LogicalPlan) -> Result<bool> {
+    lookup::fill(plan, &Patience::of(state.config_options())).await
 }
 
 /// The operators of the plan, not yet arranged: the rules for that are run once, over the whole statement.

@@ -13,6 +13,7 @@ mod bind;
 mod bound;
 mod conventions;
 mod coverage_table;
+mod dialect;
 mod documentation;
 mod engine;
 mod error;
@@ -40,14 +41,16 @@ mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
+mod types;
+mod upstream;
 
 pub use bind::{Params, duration, list, map, parse_param};
-pub use conventions::{Conventions, Horizon, Used, iso_duration};
+pub use conventions::{Conventions, Horizon, Used};
 pub use documentation::FunctionInfo;
 pub use functions::numbered;
-pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use options::{AsOf, Options};
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
 #[cfg(test)]
 pub use sample::Sample;
-pub use session::{ColumnInfo, Session, TableInfo};
+pub use session::{ColumnInfo, Session, TableInfo, check_names};

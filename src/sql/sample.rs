@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{Conventions, Options, Session};
 use crate::clock::Clock;
 use crate::decode::{Decoder, Options as Decoding, RowOrigin};
-use crate::lake::{Lake, Partition};
+use crate::lake::{self, Lake};
 use crate::schema::Ocsf;
 
 /// Tables that sessions are given.
@@ -54,7 +54,7 @@ impl Sample {
     pub async fn session(&self) -> Session {
         let folder = tempfile::tempdir().unwrap();
         let ocsf = Arc::new(Ocsf::load(None).unwrap());
-        let lake = Lake::open_or_create(folder.path(), Partition::Month, ocsf, Clock::Real).await.unwrap();
+        let lake = Lake::open_or_create(folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
         let options = Options {
             given: self.given.lock().unwrap().clone(),
             conventions: self.conventions.clone(),

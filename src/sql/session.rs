@@ -8,7 +8,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 
 use super::bind::Params;
-use super::bound::Bound;
+use super::bound::{Bound, names};
 use super::conventions::{Conventions, Horizon, MADE, Maker, Shelf};
 use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
@@ -20,6 +20,8 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
+use super::types::type_name;
+use super::upstream::Patience;
 use super::{activity, functions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
@@ -30,6 +32,18 @@ pub const COVERAGE: &str = "coverage";
 pub const ACTIVITY: &str = "activity";
 /// The engine's name for the catalog of all tables.
 const CATALOG: &str = "datafusion";
+
+/// Checks that no class has the name of a table or a view that every session has.
+pub fn check_names(ocsf: &Ocsf, conventions: &Conventions) -> Result<()> {
+    let names = names(ocsf, conventions);
+    match ocsf.classes().iter().find(|class| names.iter().filter(|name| **name == class.name).count() > 1) {
+        Some(class) => {
+            Err(Error::usage(format!("cannot use {0}.json: `{0}` is a table that every lake has", class.name))
+                .hint("give the class file another name: it becomes the table's"))
+        }
+        None => Ok(()),
+    }
+}
 
 /// SQL over one ledger entry.
 pub struct Session {
@@ -102,8 +116,8 @@ impl Session {
             memory_limit: options.memory_limit,
         });
         let (memory_limit, timeout) = (options.memory_limit, options.timeout);
+        check_names(&ocsf, &conventions)?;
         let bound = Bound { context, ocsf, state, conventions, maker, memory_limit, timeout };
-        bound.check_names()?;
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -138,8 +152,11 @@ impl Session {
         let known = Arc::new(self.bound.known(sql));
         let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
         let order = columns.to_vec();
+        // When this is dropped, by a time limit or ^C, planning ends at its next step.
+        let waiting = Waiting(Patience::default());
+        let patience = waiting.0.clone();
         let planning = SpawnedTask::spawn(async move {
-            let planned = bound.plan(&text, &params, horizon, &order, &names).await?;
+            let planned = bound.plan(&text, &params, horizon, &order, &names, &patience).await?;
             let stream = execute_stream(planned.plan.clone(), planned.task.clone());
             Ok((stream.map_err(|error| explain(error, &names))?, planned))
         });
@@ -151,7 +168,7 @@ impl Session {
 
     /// The plan of a statement, not begun.
     pub async fn plan(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.bound.plan(sql, params, horizon, &[], &Arc::new(self.bound.known(sql))).await?.plan)
+        Ok(self.bound.plan(sql, params, horizon, &[], &self.bound.known(sql), &Patience::default()).await?.plan)
     }
 
     /// The functions that statements may use, by name.
@@ -203,6 +220,15 @@ impl Session {
     }
 }
 
+/// Somebody who waits for a plan.
+struct Waiting(Patience);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// A reference to a table whatever letters its name has.
 pub fn quoted(name: &str) -> datafusion::common::TableReference {
     datafusion::common::TableReference::bare(name)
@@ -219,17 +245,6 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
             other => columns.push(ColumnInfo { path: format!("{path}[]"), data_type: type_name(other) }),
         },
         other => columns.push(ColumnInfo { path, data_type: type_name(other) }),
-    }
-}
-
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_string(),
-        DataType::Int64 => "bigint".to_string(),
-        DataType::Float64 => "double".to_string(),
-        DataType::Boolean => "boolean".to_string(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
-        other => other.to_string().to_lowercase(),
     }
 }
 

@@ -200,6 +200,10 @@ async fn keys_of_findings_are_different_and_can_be_read_back() {
     assert_eq!(lines(&found, &["finding_key"]), expected);
 }
 
+fn millis(text: &str) -> i64 {
+    crate::typed::parse_time(text).unwrap().millis().unwrap()
+}
+
 #[test]
 fn as_of_a_day_is_its_end() {
     let catalog = Catalog::load(None).unwrap();
@@ -208,8 +212,8 @@ fn as_of_a_day_is_its_end() {
         Params::new(report, &given, None).unwrap().timestamp("as_of").unwrap()
     };
     let roster = catalog.get("account-roster-as-of").unwrap();
-    let noon = parse_timestamp("2026-03-10T12:00:00Z").unwrap();
-    let end = parse_timestamp("2026-03-10T23:59:59.999Z").unwrap();
+    let noon = millis("2026-03-10T12:00:00Z");
+    let end = millis("2026-03-10T23:59:59.999Z");
     assert_eq!(as_of(roster, &[("as_of", "2026-03-10T12:00:00Z")]), noon);
     assert_eq!(as_of(roster, &[("as_of", "2026-03-10")]), end);
     assert_eq!(as_of(roster, &[("as_of", "2026-03-10T00:00Z")]), end - 86_399_999);

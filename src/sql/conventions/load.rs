@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use datafusion::common::ScalarValue;
-use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 use include_dir::{Dir, include_dir};
 use toml::Table;
 
 use super::super::bind::{duration, list, map};
-use super::super::guard;
+use super::super::dialect;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::parse_duration;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries/conventions");
 
@@ -119,15 +119,12 @@ impl Conventions {
 
 impl View {
     fn parse(stem: &str, text: &str) -> std::result::Result<View, String> {
-        let mut parsed = guard::parse(text).map_err(|error| error.to_string())?;
-        let (Some(Statement::Statement(statement)), None) = (parsed.pop_front(), parsed.pop_front()) else {
-            return Err("it is not one query".to_string());
-        };
+        let statement = dialect::view(text).map_err(|error| error.to_string())?;
         let mut view = View {
             name: String::new(),
             purpose: String::new(),
             text: text.to_string(),
-            statement: *statement,
+            statement,
             planning: Planning::Inlined,
             input: None,
             is_over_classes: false,
@@ -150,10 +147,14 @@ impl View {
                 }
             }
         }
-        match view.name == stem {
-            true => Ok(view),
-            false => Err("the file's name is not the view's".to_string()),
+        if view.name != stem {
+            return Err("the file's name is not the view's".to_string());
         }
+        // A template is rewritten when it is made into the query of a class.
+        if !view.is_over_classes {
+            dialect::rewrite_view(&mut view.statement).map_err(|error| error.to_string())?;
+        }
+        Ok(view)
     }
 }
 
@@ -169,7 +170,7 @@ fn scalar(value: &toml::Value) -> Option<ScalarValue> {
         toml::Value::String(text) => ScalarValue::Utf8(Some(text.clone())),
         toml::Value::Array(values) => list(&strings(values)?),
         toml::Value::Table(table) => match (table.get("type")?.as_str()?, table.get("value")?) {
-            ("duration", toml::Value::String(text)) => duration(iso_duration(text)?),
+            ("duration", toml::Value::String(text)) => duration(parse_duration(text).ok()?.as_millis().try_into().ok()?),
             ("map<string,regex>", toml::Value::Table(entries)) => {
                 let text = |(name, value): (&String, &toml::Value)| Some((name.clone(), value.as_str()?.to_string()));
                 map(&entries.iter().map(text).collect::<Option<Vec<_>>>()?)
@@ -180,56 +181,9 @@ fn scalar(value: &toml::Value) -> Option<ScalarValue> {
     })
 }
 
-const DAY_MS: i64 = 86_400_000;
-
-/// Milliseconds of an ISO 8601 duration without years and months, whose length depends on when: `P2W`, `P1DT12H30M`,
-/// `PT0.5S`.
-pub fn iso_duration(text: &str) -> Option<i64> {
-    let rest = text.strip_prefix('P')?;
-    let (date, time) = match rest.split_once('T') {
-        Some((_, "")) => return None,
-        Some((date, time)) => (date, time),
-        None => (rest, ""),
-    };
-    if date.is_empty() && time.is_empty() {
-        return None;
-    }
-    let days = components(date, &[('W', 7 * DAY_MS), ('D', DAY_MS)])?;
-    days.checked_add(components(time, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)])?)
-}
-
-fn components(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
-    let mut total = 0i64;
-    for &(unit, unit_ms) in units {
-        let Some((number, rest)) = text.split_once(unit) else { continue };
-        text = rest;
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        // Only seconds have a fraction, of at most three digits: milliseconds are the finest we know.
-        if !digits(whole) || !digits(fraction) || fraction.len() > 3 || (number.contains('.') && unit != 'S') {
-            return None;
-        }
-        let fraction_ms: i64 = format!("{fraction:0<3}").parse().ok()?;
-        let fraction_ms = if unit == 'S' { fraction_ms } else { 0 };
-        total = total.checked_add(whole.parse::<i64>().ok()?.checked_mul(unit_ms)?)?.checked_add(fraction_ms)?;
-    }
-    text.is_empty().then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations() {
-        let half = DAY_MS + 3_600_500;
-        for (text, ms) in [("P1D", DAY_MS), ("PT15M", 900_000), ("P1W", 7 * DAY_MS), ("P1DT1H0.5S", half)] {
-            assert_eq!(iso_duration(text), Some(ms), "{text}");
-        }
-        for wrong in ["", "P", "PT", "P1DT", "P1M", "P1Y", "PT1.5H", "15M", "P-1D", "PT1S1M", "PT0.0001S"] {
-            assert_eq!(iso_duration(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn a_file_that_is_not_a_view_is_an_error_that_names_it() {

@@ -9,6 +9,7 @@ use datafusion::common::DataFusionError;
 use datafusion::dataframe::DataFrame;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, ident, lit};
 use datafusion::physical_plan::execute_stream;
@@ -22,6 +23,7 @@ use super::super::event::{Rows, Template};
 use super::super::functions::lookup;
 use super::super::kept::Kept;
 use super::super::late::{self, Late};
+use super::super::upstream::Patience;
 use super::load::{Input, Planning};
 use super::shelf::Shelf;
 use super::steps::{Source, Step};
@@ -49,15 +51,16 @@ pub enum Purpose {
 
 impl Maker {
     /// Makes the steps in order, each once in a session.
-    pub async fn make(self: &Arc<Self>, steps: Vec<Step>, purpose: Purpose) -> Result<()> {
+    pub async fn make(self: &Arc<Self>, steps: Vec<Step>, purpose: Purpose, patience: &Patience) -> Result<()> {
         for step in steps {
             let cell = self.shelf.making(&step.name);
-            cell.get_or_try_init(|| self.step(step, purpose)).await?;
+            cell.get_or_try_init(|| self.step(step, purpose, patience)).await?;
         }
         Ok(())
     }
 
-    async fn step(self: &Arc<Self>, step: Step, purpose: Purpose) -> Result<()> {
+    async fn step(self: &Arc<Self>, step: Step, purpose: Purpose, patience: &Patience) -> Result<()> {
+        let state = patience.within(self.context.state());
         let name = step.name;
         let table: Arc<dyn TableProvider> = match step.source {
             Source::Lookup { steps, table, column, result } => {
@@ -66,14 +69,14 @@ impl Maker {
                 return Ok(());
             }
             Source::Visible { table, end_us } => self.visible(&table, end_us).await?,
-            Source::Given { view, statement, input, end_us } => self.given(&view, *statement, &input, end_us).await?,
-            Source::Rows { template, end_us } => Arc::new(self.rows(*template, end_us).await?),
+            Source::Given { view, statement, input, end_us } => self.given(&state, &view, *statement, &input, end_us).await?,
+            Source::Rows { template, end_us } => Arc::new(self.rows(&state, *template, end_us).await?),
             Source::View { view, planning, statement } => {
-                let plan = self.plan(*statement).await?;
+                let plan = plan(&state, *statement).await?;
                 match planning {
-                    Planning::Once if purpose == Purpose::Rows => self.kept(&view, &name, plan).await?,
-                    Planning::Once | Planning::Inlined => DataFrame::new(self.context.state(), plan).into_view(),
-                    Planning::Apart => Arc::new(Late::new(&self.context.state(), plan)?),
+                    Planning::Once if purpose == Purpose::Rows => self.kept(state, &view, &name, plan).await?,
+                    Planning::Once | Planning::Inlined => DataFrame::new(state, plan).into_view(),
+                    Planning::Apart => Arc::new(Late::new(&state, plan)?),
                 }
             }
         };
@@ -81,16 +84,12 @@ impl Maker {
         Ok(())
     }
 
-    async fn plan(&self, statement: Sql) -> Result<LogicalPlan> {
-        self.context.state().statement_to_plan(Statement::Statement(Box::new(statement))).await
-    }
-
-    async fn rows(&self, template: Template, end_us: Option<i64>) -> Result<Rows> {
+    async fn rows(&self, state: &SessionState, template: Template, end_us: Option<i64>) -> Result<Rows> {
         let is_filled = |class: &str| {
             self.given.iter().any(|(given, _)| given == class)
                 || self.state.tables.get(class).is_some_and(|table| !table.files.is_empty())
         };
-        Rows::new(&self.context.state(), template, self.ocsf.clone(), &is_filled, end_us).await
+        Rows::new(state, template, self.ocsf.clone(), &is_filled, end_us).await
     }
 
     /// A class's table up to a time.
@@ -102,11 +101,18 @@ impl Maker {
     }
 
     /// A table that the session was given, with the columns and types of the view that stands for it.
-    async fn given(&self, name: &str, view: Sql, input: &Input, end_us: Option<i64>) -> Result<Arc<dyn TableProvider>> {
+    async fn given(
+        &self,
+        state: &SessionState,
+        name: &str,
+        view: Sql,
+        input: &Input,
+        end_us: Option<i64>,
+    ) -> Result<Arc<dyn TableProvider>> {
         let Some((_, provider)) = self.given.iter().find(|(given, _)| given == name) else {
             return Err(DataFusionError::Internal(format!("the table `{name}` is not there any more")));
         };
-        let plan = self.plan(view).await?;
+        let plan = plan(state, view).await?;
         let (schema, expected) = (provider.schema(), plan.schema().fields());
         if let Some(missing) = expected.iter().find(|field| schema.column_with_name(field.name()).is_none()) {
             let names: Vec<&str> = expected.iter().map(|field| field.name().as_str()).collect();
@@ -123,14 +129,18 @@ impl Maker {
             (Input::By(column), Some(end_us)) => scan.filter(before(ident(column), end_us))?.build()?,
             _ => scan.build()?,
         };
-        Ok(DataFrame::new(self.context.state(), plan).into_view())
+        Ok(DataFrame::new(state.clone(), plan).into_view())
     }
 
     /// The rows of a view. Without rows it becomes a relation that the optimizer knows to be empty.
-    async fn kept(&self, view: &str, name: &str, plan: LogicalPlan) -> Result<Arc<dyn TableProvider>> {
-        let state = self.context.state();
-        let task = Arc::new(DataFrame::new(state.clone(), plan.clone()).task_ctx());
-        let rows = execute_stream(late::planned(&state, &plan).await?, task)?;
+    async fn kept(
+        &self,
+        state: SessionState,
+        view: &str,
+        name: &str,
+        plan: LogicalPlan,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let rows = execute_stream(late::planned(&state, &plan).await?, state.task_ctx())?;
         let kept = Kept::new(view, rows, &self.context.runtime_env(), self.memory_limit).await?;
         if kept.is_empty() {
             return Ok(DataFrame::new(state, Kept::nothing(&plan)).into_view());
@@ -152,11 +162,11 @@ struct Filling {
 
 #[async_trait]
 impl lookup::Source for Filling {
-    async fn read(&self) -> Result<lookup::Table> {
+    async fn read(&self, patience: &Patience) -> Result<lookup::Table> {
         let Some(maker) = self.maker.upgrade() else {
             return Err(DataFusionError::Internal("the session is gone".to_string()));
         };
-        maker.make(self.steps.clone(), Purpose::Rows).await?;
+        maker.make(self.steps.clone(), Purpose::Rows, patience).await?;
         let schema = maker.shelf.get(&self.table).map(|table| table.schema());
         let Some(at) = schema.and_then(|schema| schema.index_of(&self.column).ok()) else {
             let view = self.table.split('@').next().unwrap_or(&self.table);
@@ -170,6 +180,10 @@ impl lookup::Source for Filling {
         let reservation = MemoryConsumer::new(format!("keys of {}", self.table)).register(&runtime.memory_pool);
         lookup::Table::new(&batches, at, Some(reservation))
     }
+}
+
+async fn plan(state: &SessionState, statement: Sql) -> Result<LogicalPlan> {
+    state.statement_to_plan(Statement::Statement(Box::new(statement))).await
 }
 
 fn before(time: Expr, end_us: i64) -> Expr {

@@ -13,8 +13,8 @@ use datafusion::sql::sqlparser::ast::{
     TableFunctionArgs, TypedString, Value, VisitMut, VisitorMut, WildcardAdditionalOptions, With,
 };
 
-use super::super::options::parse_time;
 use crate::error::{Error, Result};
+use crate::typed::parse_time;
 
 /// Decides what becomes of the names in a statement.
 pub trait Naming {
@@ -317,7 +317,7 @@ pub fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
     };
     match value {
         Expr::Value(value) | Expr::TypedString(TypedString { value, .. }) => match &value.value {
-            Value::SingleQuotedString(text) => parse_time(text).map(Some),
+            Value::SingleQuotedString(text) => parse_time(text).map(|time| Some(time.micros())),
             _ => Err(wrong()),
         },
         _ => Err(wrong()),

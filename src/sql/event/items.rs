@@ -1,9 +1,8 @@
 //! A row for each item of a list, with what `event` says around it.
 
-use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 
-use super::super::guard;
+use super::super::dialect;
 use super::members::attribute;
 use crate::schema::{EventClass, Kind, Ocsf};
 
@@ -29,10 +28,9 @@ pub fn items<'a>(ocsf: &'a Ocsf, name: &str) -> Option<(&'a str, &'static str, S
         "select {around}, {value}, _event_uid, _batch \
          from (select {around}, unnest(\"@{list}\") as {item}, _event_uid, _batch from event) where {is_there}"
     );
-    match guard::parse(&sql).ok()?.pop_front()? {
-        Statement::Statement(statement) => Some((&class.name, list, *statement)),
-        _ => None,
-    }
+    let mut statement = dialect::view(&sql).ok()?;
+    dialect::rewrite_view(&mut statement).ok()?;
+    Some((&class.name, list, statement))
 }
 
 fn views(class: &EventClass) -> impl Iterator<Item = (&'static str, &'static str)> {

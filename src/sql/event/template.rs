@@ -13,12 +13,11 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Select,
     SelectItem, Statement as Sql, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
-use datafusion::sql::sqlparser::dialect::DuckDbDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
+use super::super::dialect::{expression, rewrite_view};
 use super::columns::written;
 use super::members::{arrow_type, attribute, members, null_type};
-use crate::error::{self, Context, Result};
+use crate::error::{self, Result};
 use crate::schema::{EventClass, Kind, OWN_COLUMNS, Ocsf};
 
 /// The table of the template.
@@ -38,7 +37,7 @@ impl Template {
         let mut statement = self.statement.clone();
         let list = self.list.as_ref().map(|(_, list)| list.as_str());
         match statement.visit(&mut Instance { class, ocsf, list }) {
-            ControlFlow::Continue(()) => Ok(statement),
+            ControlFlow::Continue(()) => rewrite_view(&mut statement).map(|()| statement),
             ControlFlow::Break(error) => Err(error),
         }
     }
@@ -83,7 +82,7 @@ impl Instance<'_> {
             {
                 item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             }
-            if let ControlFlow::Break(error) = visit_expressions_mut(&mut item, |expr| match self.expression(expr) {
+            if let ControlFlow::Break(error) = visit_expressions_mut(&mut item, |expr| match self.replace(expr) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => ControlFlow::Break(error),
             }) {
@@ -94,14 +93,14 @@ impl Instance<'_> {
         if let Some(list) = self.list {
             // Under a name of its own: the template may have made something else of the list.
             let alias = Ident::with_quote('"', format!("@{list}"));
-            items.push(SelectItem::ExprWithAlias { expr: parse(&quoted(list))?, alias });
+            items.push(SelectItem::ExprWithAlias { expr: expression(&quoted(list))?, alias });
         }
         select.projection = items;
         Ok(())
     }
 
     /// Puts what the class has in place of what the template asks for. Called from the inside out.
-    fn expression(&self, expr: &mut Expr) -> Result<()> {
+    fn replace(&self, expr: &mut Expr) -> Result<()> {
         let path = match expr {
             Expr::Identifier(ident) => written(ident),
             Expr::CompoundIdentifier(idents) => idents.iter().map(written).collect::<Vec<_>>().join("."),
@@ -118,9 +117,9 @@ impl Instance<'_> {
             *expr = match null_type(self.ocsf, &path) {
                 // Members without a column of their own are in `_extra`, by their JSON pointer.
                 "Utf8" if parent.is_some_and(|parent| matches!(parent.kind, Kind::Object(_)) && !parent.is_list) => {
-                    parse(&format!("json_as_text(_extra, '/{}')", path.replace('.', "/")))?
+                    expression(&format!("json_as_text(_extra, '/{}')", path.replace('.', "/")))?
                 }
-                null => parse(&format!("arrow_cast(null, '{null}')"))?,
+                null => expression(&format!("arrow_cast(null, '{null}')"))?,
             };
         }
         Ok(())
@@ -132,7 +131,7 @@ impl Instance<'_> {
             "class_name" => text(&self.class.name),
             "class_number" => match self.class.uid {
                 Some(uid) => Expr::Value(Value::Number(uid.to_string(), false).into()),
-                None => parse("class_uid")?,
+                None => expression("class_uid")?,
             },
             // Arguments are visited before the function: what the class does not have is null by now.
             "class_has" => {
@@ -147,7 +146,7 @@ impl Instance<'_> {
                 let columns = self.class.arrow.fields().iter();
                 let members: Vec<String> =
                     columns.map(|field| format!("'{0}', {1}", field.name(), quoted(field.name()))).collect();
-                parse(&format!("event_json('{}', named_struct({}))", self.class.name, members.join(", ")))?
+                expression(&format!("event_json('{}', named_struct({}))", self.class.name, members.join(", ")))?
             }
             _ => return Ok(None),
         }))
@@ -164,8 +163,8 @@ impl Instance<'_> {
         let mut items = Vec::new();
         for member in members(self.ocsf).into_iter().filter(|member| !is_named(&member.name)) {
             let expr = match arrow_type(self.class, &member.name) {
-                found if found == member.arrow_type => parse(&quoted(&member.name))?,
-                _ => parse(&format!("arrow_cast(null, '{}')", member.arrow_type.replace('\'', "''")))?,
+                found if found == member.arrow_type => expression(&quoted(&member.name))?,
+                _ => expression(&format!("arrow_cast(null, '{}')", member.arrow_type.replace('\'', "''")))?,
             };
             items.push(SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', member.name) });
         }
@@ -187,11 +186,4 @@ pub fn is_called(function: &Function, name: &str) -> bool {
 
 fn quoted(name: &str) -> String {
     format!("\"{name}\"")
-}
-
-fn parse(sql: &str) -> Result<Expr> {
-    Parser::new(&DuckDbDialect {})
-        .try_with_sql(sql)
-        .and_then(|mut parser| parser.parse_expr())
-        .context(error::Kind::Internal, || format!("cannot make an expression of {sql}"))
 }

@@ -24,6 +24,8 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use tokio::sync::OnceCell;
 
+use super::super::upstream::Patience;
+
 /// The rows of a view by their first column.
 pub struct Table {
     rows: HashMap<String, u32>,
@@ -70,7 +72,7 @@ impl fmt::Debug for Table {
 /// Where the rows of a table come from.
 #[async_trait]
 pub trait Source: Send + Sync {
-    async fn read(&self) -> Result<Table>;
+    async fn read(&self, patience: &Patience) -> Result<Table>;
 }
 
 /// The function of this name, whose rows are read when a plan needs them ([`fill`]).
@@ -86,7 +88,7 @@ struct Rows {
 }
 
 /// Reads the rows of every lookup in a plan. `true` when one of them turned out to be empty: then the plan may do without.
-pub async fn fill(plan: &LogicalPlan) -> Result<bool> {
+pub async fn fill(plan: &LogicalPlan, patience: &Patience) -> Result<bool> {
     let mut found: Vec<Arc<Rows>> = Vec::new();
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -103,7 +105,7 @@ pub async fn fill(plan: &LogicalPlan) -> Result<bool> {
     })?;
     let mut is_empty = false;
     for rows in found {
-        let table = rows.table.get_or_try_init(|| rows.source.read()).await?;
+        let table = rows.table.get_or_try_init(|| rows.source.read(patience)).await?;
         is_empty |= table.rows.is_empty();
     }
     Ok(is_empty)
@@ -190,14 +192,14 @@ mod tests {
         struct Two([RecordBatch; 2]);
         #[async_trait]
         impl Source for Two {
-            async fn read(&self) -> Result<Table> {
+            async fn read(&self, _: &Patience) -> Result<Table> {
                 Table::new(&self.0, 1, None)
             }
         }
         let function = function("f", DataType::Float64, Arc::new(Two(batches)));
         let called = function.call(vec![lit("a")]);
         let plan = LogicalPlanBuilder::empty(true).project(vec![called]).unwrap().build().unwrap();
-        assert!(!fill(&plan).await.unwrap());
+        assert!(!fill(&plan, &Patience::default()).await.unwrap());
         let keys: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("a"), Some("c"), None]));
         let found = function.call(vec![lit("a")]);
         assert!(found.to_string().starts_with("f("));
