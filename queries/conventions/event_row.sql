@@ -105,19 +105,27 @@ from (
           as device_has_place,
         nullif(trim(src_endpoint.location.city), '') as endpoint_city,
         nullif(upper(trim(src_endpoint.location.country)), '') as endpoint_country,
-        -- `coordinates` is deprecated: [long, lat]
+        -- `coordinates` is deprecated: two numbers, [long, lat]
         case when src_endpoint.location.lat is not null and src_endpoint.location.long is not null
-          then src_endpoint.location.lat else json_get_float(_extra, '/src_endpoint/location/coordinates', 1) end
+          then src_endpoint.location.lat
+          when json_length(_extra, '/src_endpoint/location/coordinates') = 2
+          then json_get_float(_extra, '/src_endpoint/location/coordinates', 1) end
           as endpoint_lat,
         case when src_endpoint.location.lat is not null and src_endpoint.location.long is not null
-          then src_endpoint.location.long else json_get_float(_extra, '/src_endpoint/location/coordinates', 0) end
+          then src_endpoint.location.long
+          when json_length(_extra, '/src_endpoint/location/coordinates') = 2
+          then json_get_float(_extra, '/src_endpoint/location/coordinates', 0) end
           as endpoint_long,
         nullif(trim(device.location.city), '') as device_city,
         nullif(upper(trim(device.location.country)), '') as device_country,
         case when device.location.lat is not null and device.location.long is not null
-          then device.location.lat else json_get_float(_extra, '/device/location/coordinates', 1) end as device_lat,
+          then device.location.lat
+          when json_length(_extra, '/device/location/coordinates') = 2
+          then json_get_float(_extra, '/device/location/coordinates', 1) end as device_lat,
         case when device.location.lat is not null and device.location.long is not null
-          then device.location.long else json_get_float(_extra, '/device/location/coordinates', 0) end as device_long,
+          then device.location.long
+          when json_length(_extra, '/device/location/coordinates') = 2
+          then json_get_float(_extra, '/device/location/coordinates', 0) end as device_long,
         is_mfa, session.is_mfa as session_is_mfa, auth_protocol_id, session.is_vpn as is_vpn,
         coalesce(nullif(trim(session.uid), ''), nullif(trim(actor.session.uid), '')) as session_uid,
         nullif(trim(time_dt), '') as time_dt, nullif(trim(activity_name), '') as activity_name,

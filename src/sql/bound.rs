@@ -79,13 +79,7 @@ impl Bound {
         }
     }
 
-    async fn physical(
-        &self,
-        statement: Statement,
-        used: Used,
-        known: &Known,
-        patience: &Patience,
-    ) -> Result<Planned> {
+    async fn physical(&self, statement: Statement, used: Used, known: &Known, patience: &Patience) -> Result<Planned> {
         let explained = |error| explain(error, known);
         let state = patience.within(self.context.state());
         let plan = state.statement_to_plan(statement).await.map_err(explained)?;

@@ -19,7 +19,7 @@ use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::functions::lookup;
+use super::functions::fill_lookups;
 use super::upstream::{Patience, calmer, is_theirs};
 
 /// Optimized plans that are remembered for each view.
@@ -164,7 +164,7 @@ async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc
 
 /// Reads the lookups of a plan; `true` when it may do without some of them.
 async fn filled(state: &SessionState, plan: &LogicalPlan) -> Result<bool> {
-    lookup::fill(plan, &Patience::of(state.config_options())).await
+    fill_lookups(plan, &Patience::of(state.config_options())).await
 }
 
 /// The operators of the plan, not yet arranged: the rules for that are run once, over the whole statement.

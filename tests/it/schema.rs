@@ -94,6 +94,8 @@ fn an_added_class_and_one_without_a_schema_are_in_the_shell_in_reports_and_in_ga
     assert_snapshot!(env.run(["sql", "-c", "select count(*) from datastore_activity"]), @r"
     ------- stderr -------
     error: the lake has a table `datastore_activity`, but no schema of that name is loaded
+    line 1: select count(*) from datastore_activity
+                                 ^
     hint: name the folder with its class file: --schemas DIR
     [exit status: 3]
     ");

@@ -170,7 +170,9 @@ fn scalar(value: &toml::Value) -> Option<ScalarValue> {
         toml::Value::String(text) => ScalarValue::Utf8(Some(text.clone())),
         toml::Value::Array(values) => list(&strings(values)?),
         toml::Value::Table(table) => match (table.get("type")?.as_str()?, table.get("value")?) {
-            ("duration", toml::Value::String(text)) => duration(parse_duration(text).ok()?.as_millis().try_into().ok()?),
+            ("duration", toml::Value::String(text)) => {
+                duration(parse_duration(text).ok()?.as_millis().try_into().ok()?)
+            }
             ("map<string,regex>", toml::Value::Table(entries)) => {
                 let text = |(name, value): (&String, &toml::Value)| Some((name.clone(), value.as_str()?.to_string()));
                 map(&entries.iter().map(text).collect::<Option<Vec<_>>>()?)

@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::ast::Statement as Sql;
 use futures::TryStreamExt;
 
 use super::super::event::{Rows, Template};
-use super::super::functions::lookup;
+use super::super::functions::{LookupRows, LookupSource, lookup};
 use super::super::kept::Kept;
 use super::super::late::{self, Late};
 use super::super::upstream::Patience;
@@ -65,11 +65,13 @@ impl Maker {
         let table: Arc<dyn TableProvider> = match step.source {
             Source::Lookup { steps, table, column, result } => {
                 let filling = Filling { maker: Arc::downgrade(self), steps, table, column };
-                self.context.register_udf(lookup::function(&name, result, Arc::new(filling)));
+                self.context.register_udf(lookup(&name, result, Arc::new(filling)));
                 return Ok(());
             }
             Source::Visible { table, end_us } => self.visible(&table, end_us).await?,
-            Source::Given { view, statement, input, end_us } => self.given(&state, &view, *statement, &input, end_us).await?,
+            Source::Given { view, statement, input, end_us } => {
+                self.given(&state, &view, *statement, &input, end_us).await?
+            }
             Source::Rows { template, end_us } => Arc::new(self.rows(&state, *template, end_us).await?),
             Source::View { view, planning, statement } => {
                 let plan = plan(&state, *statement).await?;
@@ -161,8 +163,8 @@ struct Filling {
 }
 
 #[async_trait]
-impl lookup::Source for Filling {
-    async fn read(&self, patience: &Patience) -> Result<lookup::Table> {
+impl LookupSource for Filling {
+    async fn read(&self, patience: &Patience) -> Result<LookupRows> {
         let Some(maker) = self.maker.upgrade() else {
             return Err(DataFusionError::Internal("the session is gone".to_string()));
         };
@@ -178,7 +180,7 @@ impl lookup::Source for Filling {
             None => Vec::new(),
         };
         let reservation = MemoryConsumer::new(format!("keys of {}", self.table)).register(&runtime.memory_pool);
-        lookup::Table::new(&batches, at, Some(reservation))
+        LookupRows::new(&batches, at, Some(reservation))
     }
 }
 

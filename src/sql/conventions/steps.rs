@@ -119,11 +119,11 @@ impl<'a> Steps<'a> {
 
     fn bind(&self, statement: &mut Sql) -> Result<()> {
         let (frame, params, sources) = (self.frame(), self.params, self.sources);
+        let is_in_a_view = self.frames.len() > 1;
         // For its columns alone a view needs no values.
         let nothing = || sources.is_for_columns.then_some(ScalarValue::Null);
-        bind(statement, &|name| {
-            frame.value(name, params).or_else(|| sources.conventions.value(name).cloned()).or_else(nothing)
-        })
+        let shared = |name: &str| sources.conventions.value(name).filter(|_| is_in_a_view).cloned();
+        bind(statement, &|name| frame.value(name, params).or_else(|| shared(name)).or_else(nothing))
     }
 
     /// The table that the statement reads as `view`.

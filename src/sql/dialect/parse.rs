@@ -41,7 +41,9 @@ pub fn view(sql: &str) -> Result<Sql> {
 /// Reads one expression whose text is ours.
 pub fn expression(sql: &str) -> Result<Expr> {
     let parser = Parser::new(&AuditDialect).try_with_sql(sql);
-    parser.and_then(|mut parser| parser.parse_expr()).context(Kind::Internal, || format!("cannot make an expression of {sql}"))
+    parser
+        .and_then(|mut parser| parser.parse_expr())
+        .context(Kind::Internal, || format!("cannot make an expression of {sql}"))
 }
 
 /// Does something that may need a deep stack.

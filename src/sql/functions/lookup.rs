@@ -27,16 +27,16 @@ use tokio::sync::OnceCell;
 use super::super::upstream::Patience;
 
 /// The rows of a view by their first column.
-pub struct Table {
+pub struct LookupRows {
     rows: HashMap<String, u32>,
     values: ArrayRef,
     /// Given back with the table.
     _reservation: Option<MemoryReservation>,
 }
 
-impl Table {
+impl LookupRows {
     /// Reads the key and the values of column `at` from all rows of a view. Of rows with one key the first counts.
-    pub fn new(batches: &[RecordBatch], at: usize, reservation: Option<MemoryReservation>) -> Result<Table> {
+    pub fn new(batches: &[RecordBatch], at: usize, reservation: Option<MemoryReservation>) -> Result<LookupRows> {
         let mut rows = HashMap::new();
         let mut begin = 0;
         for batch in batches {
@@ -50,7 +50,7 @@ impl Table {
         }
         let columns: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
         let values = if columns.is_empty() { new_null_array(&DataType::Null, 0) } else { concat(&columns)? };
-        let table = Table { rows, values, _reservation: reservation };
+        let table = LookupRows { rows, values, _reservation: reservation };
         if let Some(reservation) = &table._reservation {
             reservation.try_grow(table.bytes())?;
         }
@@ -63,7 +63,7 @@ impl Table {
     }
 }
 
-impl fmt::Debug for Table {
+impl fmt::Debug for LookupRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} keys", self.rows.len())
     }
@@ -71,24 +71,24 @@ impl fmt::Debug for Table {
 
 /// Where the rows of a table come from.
 #[async_trait]
-pub trait Source: Send + Sync {
-    async fn read(&self, patience: &Patience) -> Result<Table>;
+pub trait LookupSource: Send + Sync {
+    async fn read(&self, patience: &Patience) -> Result<LookupRows>;
 }
 
-/// The function of this name, whose rows are read when a plan needs them ([`fill`]).
-pub fn function(name: &str, result: DataType, source: Arc<dyn Source>) -> ScalarUDF {
+/// The function of this name, whose rows are read when a plan needs them ([`fill_lookups`]).
+pub fn lookup(name: &str, result: DataType, source: Arc<dyn LookupSource>) -> ScalarUDF {
     let signature = Signature::exact(vec![DataType::Utf8], Volatility::Immutable);
     let rows = Arc::new(Rows { source, table: OnceCell::new() });
     ScalarUDF::new_from_impl(Lookup { name: name.to_string(), result, rows, signature })
 }
 
 struct Rows {
-    source: Arc<dyn Source>,
-    table: OnceCell<Table>,
+    source: Arc<dyn LookupSource>,
+    table: OnceCell<LookupRows>,
 }
 
 /// Reads the rows of every lookup in a plan. `true` when one of them turned out to be empty: then the plan may do without.
-pub async fn fill(plan: &LogicalPlan, patience: &Patience) -> Result<bool> {
+pub async fn fill_lookups(plan: &LogicalPlan, patience: &Patience) -> Result<bool> {
     let mut found: Vec<Arc<Rows>> = Vec::new();
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
@@ -191,15 +191,15 @@ mod tests {
         let batches = [batch(vec![Some("a"), None], vec![Some(1.0), Some(2.0)]), batch(vec![Some("b")], vec![None])];
         struct Two([RecordBatch; 2]);
         #[async_trait]
-        impl Source for Two {
-            async fn read(&self, _: &Patience) -> Result<Table> {
-                Table::new(&self.0, 1, None)
+        impl LookupSource for Two {
+            async fn read(&self, _: &Patience) -> Result<LookupRows> {
+                LookupRows::new(&self.0, 1, None)
             }
         }
-        let function = function("f", DataType::Float64, Arc::new(Two(batches)));
+        let function = lookup("f", DataType::Float64, Arc::new(Two(batches)));
         let called = function.call(vec![lit("a")]);
         let plan = LogicalPlanBuilder::empty(true).project(vec![called]).unwrap().build().unwrap();
-        assert!(!fill(&plan, &Patience::default()).await.unwrap());
+        assert!(!fill_lookups(&plan, &Patience::default()).await.unwrap());
         let keys: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), Some("a"), Some("c"), None]));
         let found = function.call(vec![lit("a")]);
         assert!(found.to_string().starts_with("f("));

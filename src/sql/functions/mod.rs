@@ -7,7 +7,7 @@ mod cidr_match;
 mod event_json;
 mod finding_key;
 mod frequent;
-pub mod lookup;
+mod lookup;
 mod names;
 mod ocsf_caption;
 mod redacted;
@@ -30,6 +30,7 @@ use crate::schema::Ocsf;
 pub use checked::{arithmetic, concatenation};
 pub use finding_key::numbered;
 pub use frequent::frequent;
+pub use lookup::{LookupRows, LookupSource, fill_lookups, lookup};
 pub use times::Zone;
 pub use wrapped::behind_door;
 

@@ -28,7 +28,14 @@ pub fn here(sql: &str) -> String {
     let ocsf = Arc::new(Ocsf::load(None).unwrap());
     let context = engine::context(Arc::new(InMemory::new()), &Options::default()).unwrap();
     functions::register(&context, &ocsf);
-    let known = Known { ocsf, tables: Vec::new(), unknown: Vec::new(), sql: sql.to_string(), memory_limit: None, context: context.clone() };
+    let known = Known {
+        ocsf,
+        tables: Vec::new(),
+        unknown: Vec::new(),
+        sql: sql.to_string(),
+        memory_limit: None,
+        context: context.clone(),
+    };
     let statement = match guard::admit(sql, &known) {
         Ok(statement) => statement,
         Err(error) => return format!("error: {error}"),
@@ -50,7 +57,7 @@ fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {
             let known = Known {
                 ocsf: Arc::new(Ocsf::load(None).unwrap()),
                 tables: Vec::new(),
-            unknown: Vec::new(),
+                unknown: Vec::new(),
                 sql: String::new(),
                 memory_limit: None,
                 context: SessionContext::new(),
