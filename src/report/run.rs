@@ -10,7 +10,7 @@ use super::findings::KEY;
 use super::header::{ColumnType, Report};
 use super::params::Params;
 use crate::error::{Context, Error, Kind, Result};
-use crate::sql::{Horizon, Rows, Session, Used, numbered};
+use crate::sql::{self, Horizon, Rows, Session, Used, numbered};
 
 /// The rows of a report as they come, and what they stand on.
 pub struct Outcome {
@@ -70,13 +70,25 @@ fn horizon(report: &Report, params: &Params) -> Horizon {
 pub async fn run(report: &Report, params: &Params, session: &Session) -> Result<Outcome> {
     let id = &report.id;
     let columns: Vec<String> = report.columns.iter().map(|column| column.name.clone()).collect();
-    let rows = session.ordered(&report.sql, &params.scalars(), horizon(report, params), &columns).await;
-    let rows = rows.map_err(|error| named(error, id))?;
+    let values = params.scalars();
+    let rows = session.ordered(&report.sql, &values, horizon(report, params), &columns).await;
+    let rows = rows.map_err(|error| match error.kind() {
+        Kind::Usage => undeclared(report, &values).unwrap_or_else(|| named(error, id)),
+        _ => named(error, id),
+    })?;
     check(report, &rows.schema)?;
     let fields: Vec<Field> =
         report.columns.iter().map(|column| Field::new(&column.name, column.ty.arrow(), true)).collect();
     let key = report.columns.iter().position(|column| column.name == KEY && column.ty == ColumnType::String);
     Ok(Outcome { schema: Arc::new(Schema::new(fields)), rows, id: id.clone(), key, seen: HashMap::new() })
+}
+
+/// What is wrong with a report that names a parameter which its head does not have.
+fn undeclared(report: &Report, values: &sql::Params) -> Option<Error> {
+    let is_known = |name: &String| values.iter().any(|(known, _)| known == name);
+    let name = sql::placeholders(&report.sql).ok()?.into_iter().find(|name| !is_known(name))?;
+    let error = Error::input(format!("`${name}` is no parameter of report `{}`", report.id));
+    Some(error.hint("declare it under `[parameters]` in the report's head"))
 }
 
 fn named(error: Error, id: &str) -> Error {

@@ -2,6 +2,7 @@
 //!
 //! They are put in before planning, because `limit :n`, `interval :w` and `at time zone :tz` want their values then.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     Array, CastKind, DataType, Expr, Map, MapEntry, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::dialect::expression;
+use super::dialect::{self, expression};
 use crate::error::{Error, Result};
 use crate::typed::parse_time;
 
@@ -77,6 +78,17 @@ pub fn bind<T: VisitMut>(statement: &mut T, value_of: &dyn Fn(&str) -> Option<Sc
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
+}
+
+/// The names of a query's placeholders.
+pub fn placeholders(sql: &str) -> Result<Vec<String>> {
+    let found = RefCell::new(Vec::new());
+    let mut statement = dialect::view(sql)?;
+    bind(&mut statement, &|name| {
+        found.borrow_mut().push(name.to_string());
+        Some(ScalarValue::Null)
+    })?;
+    Ok(found.into_inner())
 }
 
 struct Binder<'a> {

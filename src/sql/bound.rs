@@ -22,8 +22,8 @@ use crate::error::{Context, Kind, Result};
 use crate::lake::{REJECT_TABLE, State};
 use crate::schema::Ocsf;
 
-const EVENT: &str = "event";
-const OBSERVABLE: &str = "observable";
+/// The conventions that are about events and not about what reports make of them.
+const OWN_VIEWS: [&str; 2] = ["event", "observable"];
 
 /// What the tasks of a session share.
 pub struct Bound {
@@ -156,7 +156,7 @@ impl Bound {
 
     /// The views that questions about all tables list: those of events.
     fn own_views(&self) -> Vec<String> {
-        let mut names = [EVENT, OBSERVABLE].map(str::to_string).to_vec();
+        let mut names = OWN_VIEWS.map(str::to_string).to_vec();
         names.extend(event::names(&self.ocsf));
         names
     }
@@ -169,9 +169,13 @@ impl Bound {
 /// All tables and views of a session.
 pub fn names(ocsf: &Ocsf, conventions: &Conventions) -> Vec<String> {
     let mut names: Vec<String> = ocsf.classes().iter().map(|class| class.name.clone()).collect();
-    names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE, ACTIVITY].map(str::to_string));
+    names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE].map(str::to_string));
+    // What most people look for stands before what most reports are made of.
+    let views = || conventions.list().map(|view| view.name.clone());
+    names.extend(views().filter(|name| OWN_VIEWS.contains(&name.as_str())));
+    names.push(ACTIVITY.to_string());
     names.extend(event::names(ocsf));
-    names.extend(conventions.list().map(|view| view.name.clone()));
+    names.extend(views().filter(|name| !OWN_VIEWS.contains(&name.as_str())));
     names
 }
 

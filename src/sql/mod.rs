@@ -44,7 +44,7 @@ mod tests;
 mod types;
 mod upstream;
 
-pub use bind::{Params, duration, list, map, parse_param};
+pub use bind::{Params, duration, list, map, parse_param, placeholders};
 pub use conventions::{Conventions, Horizon, Used};
 pub use documentation::FunctionInfo;
 pub use functions::numbered;

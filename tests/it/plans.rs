@@ -19,7 +19,7 @@ use crate::env::Env;
 
 /// What the plan of a report may have at most, and that of a statement over `event` alone: of each class some lines.
 const REPORT_LINES: usize = 400;
-const EVENT_LINES: usize = 40;
+const EVENT_LINES: usize = 60;
 
 const QUERIES: &str = include_str!("../bench/queries.sql");
 

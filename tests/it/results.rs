@@ -47,7 +47,7 @@ fn results_go_to_files_in_the_format_of_their_suffix() {
 #[test]
 fn several_results_follow_each_other_in_a_text_file() {
     let env = Env::with_small();
-    let script = b"\\o all.csv\nselect 1 as a;\nselect nothing;\nselect 2 as b;\n\\dt auth\n\\o one.parquet\nselect nothing;\nselect 3 as c;\nselect 4 as d;\n";
+    let script = b"\\o all.csv\nselect 1 as a;\nselect nothing;\nselect 2 as b;\n\\dt authent\n\\o one.parquet\nselect nothing;\nselect 3 as c;\nselect 4 as d;\n";
     let text = env.run_with_stdin(["sql", "--keep-going"], script);
     assert_eq!(env.read("all.csv"), "a\n1\nb\n2\ntable,kind\nauthentication,table\n");
     assert!(text.contains("one.parquet holds a result, and parquet holds only one"), "{text}");

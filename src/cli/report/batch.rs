@@ -248,19 +248,18 @@ pub fn say(app: &App, report: &ReportSummary) {
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
     }
-    if report.attention > 0 {
-        line.push_str(&format!(", {} to look at", count(report.attention)));
-    }
-    if report.context > 0 {
-        line.push_str(&format!(", {} as context", count(report.context)));
-    }
-    if report.suppressed > 0 {
-        line.push_str(&format!(", {} suppressed", report.suppressed));
-    }
+    line.push_str(&notes(report));
     if report.idle_suppressions > 0 {
         line.push_str(&format!(", {} expired or unused", counted(report.idle_suppressions, "suppression")));
     }
     app.screen.say(line);
+}
+
+/// Which rows are not findings, and yet more than rows.
+pub fn notes(report: &ReportSummary) -> String {
+    let notes = [(report.attention, "to look at"), (report.context, "as context"), (report.suppressed, "suppressed")];
+    let there = notes.iter().filter(|(rows, _)| *rows > 0);
+    there.map(|(rows, what)| format!(", {} {what}", count(*rows))).collect()
 }
 
 /// Who runs this, as the system says it.

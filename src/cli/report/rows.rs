@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::App;
 use super::super::output::Output;
-use super::batch::{Batch, Ground};
+use super::batch::{Batch, Ground, notes};
 use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
@@ -78,9 +78,7 @@ pub fn run(
     let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
-    let suppressed =
-        if summary.suppressed > 0 { format!(", {} suppressed", summary.suppressed) } else { String::new() };
-    screen.say(format!("  {} rows: {verdict}{suppressed}", count(summary.rows)));
+    screen.say(format!("  {} rows: {verdict}{}", count(summary.rows), notes(&summary)));
     Ok((summary, named))
 }
 
