@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod connect;
+mod corpus;
 mod demo;
 mod dialect;
 mod env;
@@ -28,6 +29,7 @@ mod report;
 mod results;
 mod schedule;
 mod schema;
+mod secrets;
 mod serve;
 mod shell;
 mod slt;
