@@ -26,6 +26,8 @@ pub use names::nearest;
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
+    /// Tables of the lake whose classes are not loaded.
+    pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
     pub memory_limit: Option<usize>,

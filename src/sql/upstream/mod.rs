@@ -48,7 +48,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use crate::error::Error;
 
-pub use again::physical;
+pub use again::{calmer, is_theirs};
 pub use bounds::{Patience, PatientOptimizer};
 pub use pushdown::physical_rules;
 pub use types::Types;
