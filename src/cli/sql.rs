@@ -128,13 +128,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             scripts.push(script(input)?);
         }
         if scripts.is_empty() {
-            scripts.push(Script { text: read("-".as_ref())?, file: None });
+            scripts.push(Script { text: read("-".as_ref())?, file: Some("-".into()) });
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
     let lake = app.open_lake()?;
     let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?, args.safe)?;
     if is_interactive {
+        shell = shell.interactive();
         let terminal = repl::Terminal {
             history: history(),
             greeting: Some(shell.greeting()).filter(|_| !app.screen.is_quiet),
@@ -174,11 +175,11 @@ fn settings(args: &Args) -> Result<Settings> {
         if args.safe {
             return Err(Error::usage("`--output` is off in safe mode"));
         }
-        settings.output = Some(Output { format, ..Output::new(path.clone()) });
+        settings.output = Some(Output { format, ..Output::file(path.clone()) });
     }
     if let Some(format) = format {
         if args.output.is_none() {
-            format.check_stdout()?;
+            format.check_stdout(std::io::stdout().is_terminal())?;
         }
         settings.format = format;
     }

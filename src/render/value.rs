@@ -1,8 +1,9 @@
 //! One cell: a column is looked at once per batch, then gives any row as text or as JSON.
 //!
-//! Numbers are plain (floats the shortest text that reads back the same), timestamps RFC 3339, binary lower-case hex,
-//! decimals text that keeps all digits, structs, lists and maps JSON. What is left (durations, intervals, unions ...)
-//! is Arrow's own text.
+//! Numbers are plain (floats the shortest text that reads back the same), timestamps RFC 3339 in the zone that they were
+//! asked in, lengths of time `89 days 23:27:20`, binary lower-case hex, decimals text that keeps all digits, structs,
+//! lists and maps JSON. A union, such as a JSON value of any type, is the value that it holds. The remaining types are
+//! Arrow's own text.
 
 use std::ops::Range;
 
@@ -11,9 +12,11 @@ use arrow::array::{Array, RecordBatch};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::*;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use chrono::{DateTime, SecondsFormat};
+use chrono::DateTime;
 
 use super::escape::{json_string, write_to};
+use super::span;
+use super::zone::Zone;
 use crate::error::{Context, Kind as ErrorKind, Result};
 
 /// A typed view of an array.
@@ -41,10 +44,32 @@ enum Value<'a> {
     Formatted(ArrayFormatter<'a>),
     /// The row is looked up in another column.
     Indirect(Box<dyn Fn(usize) -> usize + 'a>, Box<Column<'a>>),
-    /// Keys are `"name":`.
-    Struct(Vec<(String, Column<'a>)>),
+    /// Text that is JSON already.
+    Json(Box<dyn Fn(usize) -> &'a str + 'a>),
+    /// Each row holds the value of one of the columns, in its own row of that column.
+    Union(Box<dyn Fn(usize) -> (usize, usize) + 'a>, Vec<Column<'a>>),
+    Struct(Vec<Member<'a>>),
     List(Box<dyn Fn(usize) -> Range<usize> + 'a>, Box<Column<'a>>),
     Map(Box<dyn Fn(usize) -> Range<usize> + 'a>, Box<Column<'a>>, Box<Column<'a>>),
+}
+
+/// A member of a struct.
+pub(super) struct Member<'a> {
+    pub name: String,
+    /// `"name":`, ready to be copied.
+    key: String,
+    /// Whether it may be the id of an enumeration.
+    pub is_whole_number: bool,
+    pub column: Column<'a>,
+}
+
+/// What a column consists of, for those who show its parts on lines of their own.
+pub(super) enum Parts<'c, 'a> {
+    /// One value.
+    Whole,
+    Members(&'c [Member<'a>]),
+    /// Items of the row, when they are structs.
+    Items(Range<usize>, &'c Column<'a>),
 }
 
 /// The columns of a batch.
@@ -69,6 +94,14 @@ pub(super) fn is_number(kind: &DataType) -> bool {
     }
 }
 
+/// Whether values of the type are numbers without a fraction, as the ids of an enumeration are.
+pub(super) fn is_whole_number(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => is_whole_number(value),
+        kind => kind.is_integer(),
+    }
+}
+
 impl<'a> Column<'a> {
     pub(super) fn new(array: &'a dyn Array) -> Result<Column<'a>> {
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
@@ -77,6 +110,24 @@ impl<'a> Column<'a> {
 
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+
+    /// The parts of the value of `row`, which is not null.
+    pub(super) fn parts(&self, row: usize) -> Parts<'_, 'a> {
+        match &self.value {
+            Value::Struct(members) => Parts::Members(members),
+            Value::List(range, items) if matches!(items.value, Value::Struct(_)) => Parts::Items(range(row), items),
+            Value::Indirect(index, column) => column.parts(index(row)),
+            _ => Parts::Whole,
+        }
+    }
+
+    /// The members of a struct; none for other columns.
+    pub(super) fn members(&self) -> &[Member<'a>] {
+        match &self.value {
+            Value::Struct(members) => members,
+            _ => &[],
+        }
     }
 
     /// Appends the value of `row` as plain text, unescaped; false and nothing for NULL.
@@ -92,6 +143,11 @@ impl<'a> Column<'a> {
             }
             Value::Formatted(formatter) => write_to(out, format_args!("{}", formatter.value(row))),
             Value::Indirect(index, column) => return column.write_text(index(row), out),
+            Value::Json(text) => out.push_str(text(row)),
+            Value::Union(place, columns) => {
+                let (column, row) = place(row);
+                return columns.get(column).is_some_and(|column| column.write_text(row, out));
+            }
             Value::Struct(_) | Value::List(..) | Value::Map(..) => self.write_json(row, out),
         }
         true
@@ -120,10 +176,18 @@ impl<'a> Column<'a> {
             }
             Value::Formatted(formatter) => json_string(&formatter.value(row).to_string(), out),
             Value::Indirect(index, column) => column.write_json(index(row), out),
+            Value::Json(text) => out.push_str(text(row)),
+            Value::Union(place, columns) => {
+                let (column, row) = place(row);
+                match columns.get(column) {
+                    Some(column) => column.write_json(row, out),
+                    None => out.push_str("null"),
+                }
+            }
             Value::Struct(members) => {
-                enclosed(out, ['{', '}'], members.iter(), |(key, column), out| {
-                    out.push_str(key);
-                    column.write_json(row, out);
+                enclosed(out, ['{', '}'], members.iter(), |member, out| {
+                    out.push_str(&member.key);
+                    member.column.write_json(row, out);
                 });
             }
             Value::List(range, items) => {
@@ -222,7 +286,7 @@ fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
         DataType::Float32 => float!(array, Float32Type, f32::from),
         DataType::Float64 => float!(array, Float64Type, f64::from),
         DataType::Timestamp(unit, zone) => {
-            let has_zone = zone.is_some();
+            let zone = zone.as_deref().map(Zone::read);
             let (ticks, instant): (Ticks<'a>, Instant) = match unit {
                 TimeUnit::Second => {
                     let array = array.as_primitive::<TimestampSecondType>();
@@ -241,7 +305,7 @@ fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
                     (Box::new(move |row| array.value(row)), |ticks| Some(DateTime::from_timestamp_nanos(ticks)))
                 }
             };
-            Value::Quoted(Box::new(move |row, out| write_time(ticks(row), instant, has_zone, out)))
+            Value::Quoted(Box::new(move |row, out| write_time(ticks(row), instant, zone, out)))
         }
         DataType::Binary => hex!(array.as_binary::<i32>()),
         DataType::LargeBinary => hex!(array.as_binary::<i64>()),
@@ -261,7 +325,12 @@ fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
                 let mut key = String::new();
                 json_string(field.name(), &mut key);
                 key.push(':');
-                Ok((key, Column::new(column.as_ref())?))
+                Ok(Member {
+                    name: field.name().clone(),
+                    key,
+                    is_whole_number: is_whole_number(field.data_type()),
+                    column: Column::new(column.as_ref())?,
+                })
             });
             Value::Struct(members.collect::<Result<_>>()?)
         }
@@ -283,6 +352,65 @@ fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
             let keys = Column::new(array.keys().as_ref())?;
             Value::Map(Box::new(range), Box::new(keys), Box::new(Column::new(array.values().as_ref())?))
         }
+        DataType::Duration(unit) => {
+            let ticks: Ticks<'a> = match unit {
+                TimeUnit::Second => {
+                    let array = array.as_primitive::<DurationSecondType>();
+                    Box::new(move |row| array.value(row))
+                }
+                TimeUnit::Millisecond => {
+                    let array = array.as_primitive::<DurationMillisecondType>();
+                    Box::new(move |row| array.value(row))
+                }
+                TimeUnit::Microsecond => {
+                    let array = array.as_primitive::<DurationMicrosecondType>();
+                    Box::new(move |row| array.value(row))
+                }
+                TimeUnit::Nanosecond => {
+                    let array = array.as_primitive::<DurationNanosecondType>();
+                    Box::new(move |row| array.value(row))
+                }
+            };
+            let unit = *unit;
+            Value::Quoted(Box::new(move |row, out| span::write_duration(ticks(row), unit, out)))
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            let array = array.as_primitive::<IntervalYearMonthType>();
+            Value::Quoted(Box::new(move |row, out| span::write_interval(array.value(row), 0, 0, out)))
+        }
+        DataType::Interval(IntervalUnit::DayTime) => {
+            let array = array.as_primitive::<IntervalDayTimeType>();
+            Value::Quoted(Box::new(move |row, out| {
+                let value = array.value(row);
+                span::write_interval(0, value.days, i64::from(value.milliseconds) * 1_000_000, out);
+            }))
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let array = array.as_primitive::<IntervalMonthDayNanoType>();
+            Value::Quoted(Box::new(move |row, out| {
+                let value = array.value(row);
+                span::write_interval(value.months, value.days, value.nanoseconds, out);
+            }))
+        }
+        DataType::Union(fields, _) => {
+            let array = array.as_union();
+            let ids: Vec<i8> = fields.iter().map(|(id, _)| id).collect();
+            let columns = fields.iter().map(|(id, field)| {
+                let child: &'a dyn Array = array.child(id).as_ref();
+                let mut column = Column::new(child)?;
+                let is_json = field.metadata().get("ARROW:extension:name").is_some_and(|name| name == "arrow.json");
+                if is_json && let Value::Text(text) = column.value {
+                    column.value = Value::Json(text);
+                }
+                Ok(column)
+            });
+            let columns = columns.collect::<Result<_>>()?;
+            let place = move |row: usize| {
+                let id = array.type_id(row);
+                (ids.iter().position(|known| *known == id).unwrap_or(ids.len()), array.value_offset(row))
+            };
+            Value::Union(Box::new(place), columns)
+        }
         kind => {
             let formatter = ArrayFormatter::try_new(array, &FormatOptions::new());
             Value::Formatted(formatter.context(ErrorKind::Internal, || format!("cannot print values of type {kind}"))?)
@@ -295,12 +423,12 @@ fn text<O: arrow::array::OffsetSizeTrait>(array: &arrow::array::GenericStringArr
 }
 
 /// As many digits as there are: none, three, six or nine. A time without a zone is no instant and gets no `Z`.
-fn write_time(ticks: i64, instant: fn(i64) -> Option<DateTime<chrono::Utc>>, has_zone: bool, out: &mut String) {
+fn write_time(ticks: i64, instant: fn(i64) -> Option<DateTime<chrono::Utc>>, zone: Option<Zone>, out: &mut String) {
     match instant(ticks) {
-        Some(time) => {
-            let text = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-            out.push_str(if has_zone { &text } else { text.trim_end_matches('Z') });
-        }
+        Some(time) => match zone {
+            Some(zone) => zone.write(time, out),
+            None => Zone::write_naive(time, out),
+        },
         // Seconds that were sent as something finer end up beyond the calendar; the number at least is a fact.
         None => write_to(out, format_args!("{ticks}")),
     }

@@ -1,88 +1,129 @@
-//! Every command of the shell in one table: its spellings, what follows, what it does.
+//! The list of commands, and the answer to one that does not exist.
 
+use super::commands::{COMMANDS, PROGRAM, names};
 use crate::error::Error;
 
-/// The first word of a spelling is the name.
-pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
-    ("\\q .quit .exit quit exit", "[code]", "leave the shell (also ^D)"),
-    ("\\? .help help", "[text]", "list these commands, or those that say the text"),
-    ("\\h \\df .functions", "[name]", "list the SQL functions, or explain one"),
-    ("\\d \\dt .tables", "[pattern]", "list the tables; \\dt+ with rows, files, bytes and times"),
-    ("\\d .schema .inspect .describe", "name", "list the columns of a table, nested ones as dotted paths"),
-    ("\\i .read", "file", "run the statements of a file"),
-    ("\\ir", "file", "the same, relative to the file that is running"),
-    ("\\o .output", "[file]", "send results to a file (format from its suffix), or back to the terminal"),
-    (".once", "file", "send the next result to a file"),
-    ("\\g", "[file]", "run the statement, or the last one again; into a file"),
-    ("\\gx \\G", "[file]", "the same, one line per value"),
-    ("\\gset", "[prefix]", "run the statement and set a variable for each column of its one row"),
-    ("\\watch", "[seconds] [c=times]", "run the statement again and again on the newest state of the lake, until ^C"),
-    (".last", "", "run the last statement again and show all its rows"),
-    ("\\e .edit", "[file]", "edit the statement, or a file, in $EDITOR and run it"),
-    ("\\r .clear", "", "drop the statement that is being typed"),
-    ("\\c .refresh", "", "see the newest state of the lake"),
-    ("\\pset", "[name [value]]", "show or change a setting: \\pset lists them"),
-    (".mode", "[format]", "table, csv, tsv, json, ndjson, markdown, line, html, list; to files parquet, arrow, xlsx"),
-    ("\\a", "", "switch between table and list"),
-    ("\\H", "", "switch between table and HTML"),
-    ("\\x", "[on|off|auto]", "show one line per value; auto when the table is too wide"),
-    ("\\t", "[on|off]", "show rows only, without column names and row count"),
-    (".headers", "[on|off]", "show column names"),
-    ("\\timing .timer", "[on|off]", "show what statements read and how long they take"),
-    (".nullvalue", "text", "show NULL as this text"),
-    ("\\f .separator", "text", "put this text between the values of a list"),
-    (".maxrows", "[rows]", "show so many rows of a table; 0 shows all"),
-    (".pager", "[on|off|always]", "show what is longer than the screen in $PAGER"),
-    ("\\set", "[name [value...]]", "set a variable, or list them: :name, :'text' and :\"column\" stand for it"),
-    ("\\unset", "name", "forget a variable"),
-    (".parameter .param", "[set name value|unset name|clear|list]", "the values of $name and :name, with types"),
-    ("\\if \\elif", "condition", "run what follows only if the condition is true"),
-    ("\\else \\endif", "", "otherwise; the end of it"),
-    ("\\s .history", "", "list what was typed"),
-    ("\\echo .print", "text", "print the text"),
-    ("\\! .shell .system", "[command]", "run a command of the system's shell"),
-    (".COMMAND", "[argument]...", "run a command of the program, such as .status or .report list"),
+/// Columns of the names and arguments; longer ones have a line of their own.
+const NAMES: usize = 40;
+/// Columns of a line: what a terminal of 100 columns shows without wrapping.
+const LINE: usize = 100;
+
+/// Commands of other shells, and what does their work here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("\\copy", "`\\g FILE` writes a result to a file, `.ingest FILE` adds events"),
+    (".import", "`.ingest FILE` adds events"),
+    (".open", "another lake is opened with `--lake`; `\\conninfo` shows this one"),
+    (".attach", "another lake is opened with `--lake`; `\\conninfo` shows this one"),
+    (".dump", "`.export` writes events as they came in"),
+    (".save", "`\\g FILE` writes a result to a file"),
+    ("\\l", "`\\conninfo` shows which lake is open, `\\d` its tables"),
+    (".log", "`\\s` lists what was typed"),
+    ("\\gdesc", "`describe select ...` shows the columns of a result"),
 ];
 
-/// Commands of other shells that users try; better told than guessed at.
-const ABSENT: &[&str] = &["\\copy", ".open", ".import", ".attach", ".excel", ".dump", ".save", "\\l", "\\w", "\\p"];
-
-/// The spellings of all commands, for completion.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let spelt = COMMANDS.iter().flat_map(|(names, ..)| names.split(' ')).filter(|name| *name != ".COMMAND");
-    spelt.chain(["\\dt+", "\\d+"])
-}
-
-/// The help text: all commands, or those whose line contains `text`.
+/// The help text: all commands, or those that contain `text`.
 pub(super) fn help(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default().to_lowercase();
-    let lines = COMMANDS.iter().map(|(names, arguments, purpose)| (format!("{names} {arguments}"), purpose));
-    let matching = lines.filter(|(names, purpose)| format!("{names} {purpose}").to_lowercase().contains(&text));
-    let mut help: String = matching
-        .map(|(names, purpose)| match names.trim_end() {
-            names if names.len() > 42 => format!("  {names}\n  {:<42} {purpose}\n", ""),
-            names => format!("  {names:<42} {purpose}\n"),
-        })
-        .collect();
-    if help.is_empty() {
-        help = format!("no command says `{text}`\n");
+    let wanted = text.unwrap_or_default().to_lowercase();
+    let rows = COMMANDS.iter().map(|spec| {
+        let usage = if spec.usage.is_empty() { String::new() } else { format!(" {}", spec.usage) };
+        (format!("{}{usage}", spec.names.join(" ")), spec.purpose, spec.example)
+    });
+    let rows = rows.chain([(PROGRAM.0.to_owned(), PROGRAM.1, ".status")]);
+    let is_wanted =
+        |(names, purpose, _): &(String, &str, &str)| format!("{names} {purpose}").to_lowercase().contains(&wanted);
+    let matching: Vec<_> = rows.filter(is_wanted).collect();
+    if matching.is_empty() {
+        return format!("no command matches `{wanted}`\n");
+    }
+    // Few commands were asked for by name: then an example helps more than brevity.
+    let has_examples = text.is_some() && matching.len() <= 3;
+    let mut help = String::new();
+    for (names, purpose, example) in matching {
+        let lines = broken(purpose, LINE - NAMES - 3);
+        let (head, rest) = if names.chars().count() > NAMES {
+            (None, lines.as_slice())
+        } else {
+            lines.split_first().map_or((None, [].as_slice()), |(head, rest)| (Some(head), rest))
+        };
+        match head {
+            Some(head) => help.push_str(&format!("  {names:<NAMES$} {head}\n")),
+            None => help.push_str(&format!("  {names}\n")),
+        }
+        for line in rest {
+            help.push_str(&format!("  {:<NAMES$} {line}\n", ""));
+        }
+        if has_examples {
+            help.push_str(&format!("  {:<NAMES$} example: {example}\n", ""));
+        }
     }
     help
 }
 
-/// The answer to a command that there is not.
+/// The text in lines of at most `room` characters.
+fn broken(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let is_full = lines.last().is_some_and(|line| !line.is_empty() && line.len() + 1 + word.len() > room);
+        if is_full {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// The answer to a command that does not exist.
 pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     let error = Error::usage(format!("no command `{name}`"));
-    if ABSENT.contains(&name) {
-        return error.hint("psql or DuckDB has it, this shell does not; `\\?` lists the commands");
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
+        return error.hint(*instead);
     }
     let dotted = programs.iter().map(|program| format!(".{program}"));
     let known = names().map(str::to_owned).chain(dotted);
-    // The sigil counts for the likeness of short names only if it differs, so compare what follows it first.
-    let likeness =
-        |known: &str| strsim::jaro_winkler(name.trim_start_matches(['\\', '.']), known.trim_start_matches(['\\', '.']));
-    match known.map(|known| (likeness(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((likeness, known)) if likeness > 0.75 => error.hint(format!("did you mean `{known}`?")),
-        _ => error.hint("`\\?` lists the commands"),
+    let plain = |name: &str| name.trim_start_matches(['\\', '.']).to_lowercase();
+    // Short names are alike by chance: `.width` and `\watch`. What is meant differs in a letter or two.
+    let mistakes = |known: &str| strsim::osa_distance(&plain(name), &plain(known));
+    let is_like = |(mistakes, known): &(usize, String)| mistakes * 3 <= plain(known).len();
+    let best = known.map(|known| (mistakes(&known), known)).filter(is_like).min_by_key(|(mistakes, known)| {
+        // Of two spellings of a name the one that begins as the wrong one does.
+        (*mistakes, known.chars().next() != name.chars().next())
+    });
+    match best {
+        Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
+        None => error.hint("`\\?` lists the commands"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_a_terminal_of_100_columns() {
+        for text in [None, Some("watch")] {
+            let help = help(text);
+            let widest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= LINE, "{widest}:\n{help}");
+        }
+        assert!(help(Some("TIMING")).contains("example: \\timing on"));
+        assert!(help(None).lines().count() >= COMMANDS.len());
+        assert_eq!(help(Some("zzz")), "no command matches `zzz`\n");
+    }
+
+    #[test]
+    fn what_is_named_instead_exists() {
+        for (name, instead) in ELSEWHERE {
+            assert!(!names().any(|known| known == *name), "{name} exists");
+            for command in instead.split('`').skip(1).step_by(2).filter(|word| word.starts_with(['\\', '.'])) {
+                let command = command.split(' ').next().unwrap();
+                let is_program = [".ingest", ".export"].contains(&command);
+                assert!(is_program || names().any(|known| known == command), "{command} does not exist");
+            }
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use super::command::{self, Branch, Command, Go, Parameter};
 use super::condition::Conditions;
 use super::help::help;
-use super::meta::{self, Command, Go, Parameter};
-use super::settings::{Output, Settings};
+use super::settings::{Output, Settings, Target};
 use super::split::{End, Unit, units};
 use super::variables::{Variables, is_name};
 use super::{Backend, Options, Script};
@@ -38,7 +38,7 @@ pub(super) struct Shell<'a> {
     /// What came back from the editor, to be run as if it was typed.
     pub(super) edited: Option<String>,
     /// For the next statement only.
-    pub(super) once: Option<PathBuf>,
+    pub(super) once: Option<Target>,
     last: Option<String>,
     pub(super) is_reset: bool,
     depth: usize,
@@ -133,11 +133,15 @@ impl<'a> Shell<'a> {
         text: &str,
         file: Option<&Path>,
     ) -> Result<ControlFlow<u8>> {
-        for unit in units(text) {
+        let mut units = units(text);
+        while let Some(unit) = units.next() {
             let error = match self.unit(backend, unit, file) {
                 Ok(ControlFlow::Continue(())) => continue,
                 Ok(done) => return Ok(done),
-                Err(error) => error,
+                Err(error) => match file {
+                    Some(file) => error.at(format!("{}:{}", script_name(file), units.line())),
+                    None => error,
+                },
             };
             let is_cancelled = error.kind() == Kind::Cancelled;
             if !self.keep_going || render::is_closed_pipe(&error) || is_cancelled && !self.is_interactive {
@@ -166,7 +170,7 @@ impl<'a> Shell<'a> {
         match unit {
             Unit::Statement(sql, end) => {
                 let go = match end {
-                    End::Go(line) => meta::parse_go(line, &self.variables)?,
+                    End::Go(line) => command::parse_go(line, &self.variables)?,
                     End::Command => {
                         return Err(Error::usage("a statement is not ended before the next command")
                             .hint("end statements with `;`"));
@@ -177,7 +181,7 @@ impl<'a> Shell<'a> {
                 self.go(backend, sql, go)?;
             }
             Unit::Command(line) => {
-                let command = meta::parse(line, &backend.commands(), &self.variables)?;
+                let command = command::parse(line, &backend.commands(), &self.variables)?;
                 self.check_safe(line, &command)?;
                 return self.command(backend, command, file);
             }
@@ -187,26 +191,26 @@ impl<'a> Shell<'a> {
 
     /// Follows `\if` and its kin; nothing for other commands.
     fn condition(&mut self, line: &str) -> Option<Result<()>> {
-        let (name, rest) = meta::split_name(line);
+        let (_, rest) = command::split_name(line);
         let variables = &self.variables;
         let value = || super::words::words(rest, variables).map(|words| words.join(" "));
-        Some(match name {
-            "\\if" => self.conditions.begin(value),
-            "\\elif" => self.conditions.otherwise_if(value),
-            "\\else" => self.conditions.otherwise(),
-            "\\endif" => self.conditions.end(),
-            _ => return None,
+        Some(match command::branch(line)? {
+            Branch::If => self.conditions.begin(value),
+            Branch::ElseIf => self.conditions.otherwise_if(value),
+            Branch::Else => self.conditions.otherwise(),
+            Branch::End => self.conditions.end(),
         })
     }
 
     /// Safe mode reads and writes nothing but the lake and the terminal, and starts no program.
     fn check_safe(&self, line: &str, command: &Command) -> Result<()> {
         let is_outside = match command {
-            Command::System(_) | Command::Edit(_) | Command::Program(_) | Command::Read(..) | Command::Once(_) => true,
-            Command::Output(path) => path.is_some(),
+            Command::System(_) | Command::Edit(_) | Command::Program(_) => true,
+            Command::Read(..) | Command::Once(_) | Command::Write(_) => true,
+            Command::Output(target) => target.is_some(),
             _ => false,
         };
-        let (name, _) = meta::split_name(line);
+        let (name, _) = command::split_name(line);
         if self.is_safe && is_outside {
             return Err(Error::usage(format!("`{name}` is off in safe mode"))
                 .hint("start the shell without `--safe` to use files and programs"));
@@ -221,19 +225,24 @@ impl<'a> Shell<'a> {
             Command::Functions(name) => {
                 self.deliver(None, |settings| backend.functions(settings, name.as_deref()))?;
             }
-            Command::Tables { pattern, is_verbose } => {
-                self.deliver(None, |settings| backend.tables(settings, pattern.as_deref(), is_verbose))?;
+            Command::Tables(listing) => self.deliver(None, |settings| backend.tables(settings, &listing))?,
+            Command::Describe { name, is_verbose } => {
+                self.deliver(None, |settings| backend.describe(settings, &name, is_verbose))?;
             }
-            Command::Describe(name) => self.deliver(None, |settings| backend.describe(settings, &name))?,
+            Command::Definition(name) => self.deliver(None, |settings| backend.define(settings, &name))?,
+            Command::Connection => {
+                let text = backend.connection();
+                self.answer(&text)?;
+            }
             Command::Read(path, is_relative) => return self.read(backend, path, file.filter(|_| is_relative)),
-            Command::Output(path) => {
-                self.notice(&match &path {
-                    Some(path) => format!("results go to {}", path.display()),
+            Command::Output(target) => {
+                self.notice(&match &target {
+                    Some(target) => format!("results go to {target}"),
                     None => "results go to the terminal".to_owned(),
                 })?;
-                self.settings.output = path.map(|path| Output::new(self.at_home(path)));
+                self.settings.output = target.map(|target| Output::new(self.target_at_home(target)));
             }
-            Command::Once(path) => self.once = Some(self.at_home(path)),
+            Command::Once(target) => self.once = Some(target),
             Command::Go(go) => {
                 let sql = self.last_statement()?;
                 self.go(backend, &sql, go)?;
@@ -246,7 +255,16 @@ impl<'a> Shell<'a> {
                 result?;
             }
             Command::Edit(path) => self.edit(backend, path.as_deref())?,
+            Command::Print => {
+                let text = self.statement()?;
+                self.answer(&format!("{text}\n"))?;
+            }
+            Command::Write(path) => {
+                let text = self.statement()?;
+                backend.write(&self.at_home(path), &format!("{text};\n"))?;
+            }
             Command::Reset => self.is_reset = true,
+            Command::Clear => self.clear()?,
             Command::Refresh => backend.refresh()?,
             Command::Set(None) => {
                 let list: String = self.variables.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect();
@@ -305,6 +323,22 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
+    /// The statement that is being typed, or the last one.
+    fn statement(&self) -> Result<String> {
+        match self.begun.trim_end() {
+            "" => self.last_statement(),
+            begun => Ok(begun.to_owned()),
+        }
+    }
+
+    /// The target, `~/` being the user's home.
+    pub(super) fn target_at_home(&self, target: Target) -> Target {
+        match target {
+            Target::File(path) => Target::File(self.at_home(path)),
+            other => other,
+        }
+    }
+
     /// The path, `~/` being the user's home.
     pub(super) fn at_home(&self, path: PathBuf) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {
@@ -335,7 +369,16 @@ impl<'a> Shell<'a> {
         result
     }
 
-    fn answer(&mut self, text: &str) -> Result<()> {
+    /// Empties the screen of a terminal.
+    fn clear(&mut self) -> Result<()> {
+        if !self.is_interactive {
+            return Ok(());
+        }
+        let cleared = self.talk.write_all(b"\x1b[H\x1b[2J").and_then(|()| self.talk.flush());
+        cleared.context(Kind::Unavailable, || "cannot write to the terminal")
+    }
+
+    pub(super) fn answer(&mut self, text: &str) -> Result<()> {
         // A variable may hold what a log held.
         self.out
             .write_all(render::printable(text).as_bytes())
@@ -350,4 +393,9 @@ impl<'a> Shell<'a> {
         }
         writeln!(self.talk, "{text}").context(Kind::Unavailable, || "cannot write to the terminal")
     }
+}
+
+/// The script's name as an error gives it.
+fn script_name(file: &Path) -> String {
+    if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() }
 }

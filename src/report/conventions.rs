@@ -32,6 +32,12 @@ impl sql::Conventions for Conventions {
         views.map(|view| (view.name.clone(), view.purpose.clone())).collect()
     }
 
+    fn definition(&self, name: &str) -> Option<String> {
+        self.views()
+            .and_then(|views| views.list().find(|view| view.name == name))
+            .map(|view| view.text.trim().to_string())
+    }
+
     async fn make(
         &self,
         name: &str,

@@ -25,6 +25,9 @@ pub trait Conventions: Debug + Send + Sync {
     /// Name and purpose of each view.
     fn list(&self) -> Vec<(String, String)>;
 
+    /// The SQL that defines a view.
+    fn definition(&self, name: &str) -> Option<String>;
+
     /// The view over the tables of `context`, with no event after `as_of_us`.
     async fn make(&self, name: &str, as_of_us: Option<i64>, context: &SessionContext)
     -> Result<Arc<dyn TableProvider>>;

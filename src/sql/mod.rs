@@ -23,7 +23,9 @@ mod labels;
 mod ledger_table;
 mod narrow;
 mod options;
+mod plan_tree;
 mod prune;
+mod purpose;
 mod reading;
 mod registry;
 mod rows;
@@ -34,12 +36,16 @@ mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
+mod type_name;
 mod views;
 
 pub use bind::{Params, parse_param};
 pub use conventions::Conventions;
 pub use documentation::FunctionInfo;
 pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use plan_tree::{PlanNode, Scan};
+pub use purpose::of_column as column_purpose;
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
 pub use session::{ColumnInfo, Session, TableInfo};
+pub use type_name::type_name;

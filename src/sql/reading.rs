@@ -12,6 +12,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use datafusion::physical_plan::{ExecutionPlan, Metric};
 
+use super::plan_tree::{PlanNode, tree};
 use crate::lake::State;
 
 /// Files and bytes of one query.
@@ -66,6 +67,11 @@ impl Gauge {
 
     pub(super) fn plan(&self) -> &Arc<dyn ExecutionPlan> {
         &self.plan
+    }
+
+    /// The plan for people; with what was read and how long it took once the statement was run.
+    pub fn tree(&self) -> PlanNode {
+        tree(&self.plan)
     }
 
     pub fn read(&self) -> Reading {

@@ -1,5 +1,6 @@
 //! A session: one state of the lake, and the statements that are run over it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,9 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
+use super::type_name::type_name;
 use super::views::{View, event, event_columns, views};
-use super::{functions, guard};
+use super::{functions, guard, purpose};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
 use crate::schema::Ocsf;
@@ -55,7 +57,10 @@ struct Bound {
 #[derive(Debug, Clone)]
 pub struct TableInfo {
     pub name: String,
+    /// `class`, `view`, `report view` or `ledger`.
     pub kind: &'static str,
+    /// What it is for, in one line.
+    pub purpose: String,
     pub rows: Option<u64>,
     pub files: Option<u64>,
     pub bytes: Option<u64>,
@@ -148,18 +153,24 @@ impl Session {
     /// All tables and views, with what the ledger knows of them.
     pub fn tables(&self) -> Vec<TableInfo> {
         let state = &self.bound.state;
+        let conventions = self.bound.conventions.iter().flat_map(|conventions| conventions.list());
+        let conventions: BTreeMap<String, String> = conventions.collect();
         let info = |name: String| {
             let table = state.tables.get(&name);
+            let is_class = self.bound.ocsf.by_name(&name).is_some();
+            let is_stored = is_class || name == REJECT_TABLE;
             let kind = match name.as_str() {
-                INGEST_LOG | COVERAGE => "ledger",
-                name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
-                name if name == self.bound.ocsf.other().name => "table",
-                _ => "view",
+                INGEST_LOG | COVERAGE | REJECT_TABLE => "ledger",
+                _ if is_class => "class",
+                _ if self.bound.views.iter().any(|view| view.name == name) => "view",
+                _ => "report view",
             };
-            let is_stored = kind == "table";
+            let purpose = purpose::of_table(&name, &self.bound.ocsf);
+            let purpose = purpose.or_else(|| conventions.get(&name).cloned()).unwrap_or_default();
             let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
             TableInfo {
                 kind,
+                purpose,
                 rows: is_stored.then(|| files.iter().map(|file| file.rows).sum()),
                 files: is_stored.then_some(files.len() as u64),
                 bytes: is_stored.then(|| files.iter().map(|file| file.bytes).sum()),
@@ -170,6 +181,12 @@ impl Session {
             }
         };
         self.bound.names().into_iter().map(info).collect()
+    }
+
+    /// The SQL that defines a view; `None` for tables, and for names that do not exist.
+    pub fn definition(&self, name: &str) -> Option<String> {
+        let ours = self.bound.views.iter().find(|view| view.name == name).map(|view| view.sql.clone());
+        ours.or_else(|| self.bound.conventions.as_ref()?.definition(name))
     }
 
     /// The columns of a table, nested ones as dotted paths, depth first.
@@ -329,17 +346,6 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
             other => columns.push(ColumnInfo { path: format!("{path}[]"), data_type: type_name(other) }),
         },
         other => columns.push(ColumnInfo { path, data_type: type_name(other) }),
-    }
-}
-
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_string(),
-        DataType::Int64 => "bigint".to_string(),
-        DataType::Float64 => "double".to_string(),
-        DataType::Boolean => "boolean".to_string(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
-        other => other.to_string().to_lowercase(),
     }
 }
 

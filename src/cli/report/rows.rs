@@ -1,14 +1,13 @@
 //! The rows of one report, on the screen or in one file; the head of the run goes to stderr.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::time::Instant;
 
 use futures::TryStreamExt;
 
 use super::super::App;
-use super::super::screen::count;
 use super::batch::{Batch, Ground};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::{self, Format, Renderer};
@@ -57,7 +56,8 @@ pub fn run(
     let width = if output.is_none() { screen.width() } else { None };
     let is_terminal = output.is_none() && screen.is_terminal();
     let title = Some(report.id.clone());
-    let options = render::Options { width, is_terminal, title, ..render::Options::default() };
+    let is_stream = output.is_none();
+    let options = render::Options { width, is_terminal, is_stream, title, ..render::Options::default() };
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
@@ -106,7 +106,7 @@ pub fn run(
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
     let suppressed =
         if summary.suppressed > 0 { format!(", {} suppressed", summary.suppressed) } else { String::new() };
-    screen.say(format!("  {} rows: {verdict}{suppressed}", count(summary.rows)));
+    screen.say(format!("  {}: {verdict}{suppressed}", report::counted(summary.rows, "row")));
     Ok((summary, named))
 }
 
@@ -114,7 +114,7 @@ pub fn run(
 pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
         (Some(format), Some(_)) => Ok(format),
-        (Some(format), None) => format.check_stdout().map(|()| format),
+        (Some(format), None) => format.check_stdout(std::io::stdout().is_terminal()).map(|()| format),
         (None, None) => Ok(Format::Table),
         (None, Some(path)) => Format::from_path(path).ok_or_else(|| {
             Error::usage(format!("cannot tell a format from {}", path.display()))

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::repl::Output;
 
 /// The temporary file of the result that is being written, for whoever ends the process meanwhile.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +41,7 @@ pub struct ResultFile {
 
 impl ResultFile {
     /// Begins a result, with what is already in the file when it is appended to.
-    pub fn create(output: &Output, unfinished: &Unfinished) -> Result<ResultFile> {
-        let path = &output.path;
+    pub fn create(path: &Path, is_append: bool, unfinished: &Unfinished) -> Result<ResultFile> {
         let cannot = || format!("cannot write {}", path.display());
         let begin = || -> io::Result<ResultFile> {
             let known = match fs::metadata(path) {
@@ -53,17 +51,17 @@ impl ResultFile {
             };
             if known.as_ref().is_some_and(|known| !known.is_file()) {
                 let file = OpenOptions::new().write(true).open(path)?;
-                let target = path.clone();
+                let target = path.to_path_buf();
                 return Ok(ResultFile { target, temporary: None, file, unfinished: unfinished.clone() });
             }
-            let target = if known.is_some() { path.canonicalize()? } else { path.clone() };
+            let target = if known.is_some() { path.canonicalize()? } else { path.to_path_buf() };
             let (temporary, mut file) = beside(&target)?;
             unfinished.set(Some(temporary.clone()));
             let result = |file| ResultFile { target, temporary: Some(temporary), file, unfinished: unfinished.clone() };
             if let Some(known) = &known {
                 file.set_permissions(known.permissions())?;
             }
-            if output.is_append && known.is_some() {
+            if is_append && known.is_some() {
                 io::copy(&mut File::open(path)?, &mut file)?;
             }
             Ok(result(file))
@@ -121,8 +119,8 @@ fn beside(target: &Path) -> io::Result<(PathBuf, File)> {
 mod tests {
     use super::*;
 
-    fn write(output: &Output, text: &str, is_committed: bool) {
-        let file = ResultFile::create(output, &Unfinished::default()).unwrap();
+    fn write(path: &Path, is_append: bool, text: &str, is_committed: bool) {
+        let file = ResultFile::create(path, is_append, &Unfinished::default()).unwrap();
         file.writer().unwrap().write_all(text.as_bytes()).unwrap();
         if is_committed {
             file.commit().unwrap();
@@ -132,14 +130,13 @@ mod tests {
     #[test]
     fn a_file_changes_only_when_its_result_is_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = Output::new(folder.path().join("a.csv"));
-        write(&output, "one\n", false);
-        assert!(!output.path.exists());
-        write(&output, "one\n", true);
-        write(&output, "broken", false);
-        output.is_append = true;
-        write(&output, "two\n", true);
-        assert_eq!(fs::read_to_string(&output.path).unwrap(), "one\ntwo\n");
+        let path = folder.path().join("a.csv");
+        write(&path, false, "one\n", false);
+        assert!(!path.exists());
+        write(&path, false, "one\n", true);
+        write(&path, false, "broken", false);
+        write(&path, true, "two\n", true);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file is left");
     }
 
@@ -152,14 +149,14 @@ mod tests {
         fs::write(&real, "old").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        write(&Output::new(link.clone()), "new", true);
+        write(&link, false, "new", true);
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&real).unwrap(), "new");
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
-        write(&Output::new("/dev/null".into()), "gone", true);
+        write(Path::new("/dev/null"), false, "gone", true);
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
-        let missing = Output::new(folder.path().join("no/such.csv"));
-        let error = ResultFile::create(&missing, &Unfinished::default()).err().unwrap();
+        let missing = folder.path().join("no/such.csv");
+        let error = ResultFile::create(&missing, false, &Unfinished::default()).err().unwrap();
         assert_eq!(error.hint_text(), Some("the folder must be there"));
     }
 }
