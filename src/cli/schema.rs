@@ -120,7 +120,7 @@ pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
 fn type_name(field: &crate::schema::FieldInfo) -> String {
     match (field.storage, field.arrow_type.as_str()) {
         (crate::schema::Storage::Cut, _) => "json".to_string(),
-        (_, text) if text.starts_with("Timestamp") => "timestamp".to_string(),
+        (_, text) if text.starts_with("Timestamp") => "timestamptz".to_string(),
         (_, text) => {
             text.replace("Utf8", "text").replace("Int64", "bigint").replace("Float64", "double").to_lowercase()
         }

@@ -20,6 +20,8 @@ const LONGEST_ID: usize = 48;
 const NARROWEST: usize = 12;
 /// JSON that is shorter tells nothing.
 const NARROWEST_JSON: usize = 24;
+/// A column that is no answer gets so much, or what it needs if that is less.
+const COMFORT: usize = 20;
 /// Lines that a table has besides its rows, the prompt and the line below the table included.
 const TABLE_FRAME: usize = 6;
 
@@ -27,11 +29,11 @@ const TABLE_FRAME: usize = 6;
 const ANSWERS: &[&str] = &[
     "time",
     "actor_label",
-    "subject_label",
     "action",
-    "activity_name",
     "target_label",
     "outcome",
+    "subject_label",
+    "activity_name",
     "status",
     "actor.user.email_addr",
     "user.email_addr",
@@ -46,6 +48,9 @@ const ANSWERS: &[&str] = &[
     "severity",
     "class",
 ];
+
+/// Names that say the same in every row of a class, or what another column says in words.
+const CODES: &[&str] = &["class_uid", "class_name", "category_uid", "category_name", "type_uid", "type_name"];
 
 /// A column that can be shown: one of the result, or a member of a struct in it.
 #[derive(Debug, Clone)]
@@ -114,10 +119,19 @@ pub(super) struct Layout {
     pub fit: Fit,
     /// Times are shown without fractions of a second.
     pub is_brief: bool,
-    /// Columns that there is no room for.
-    pub left_out: usize,
+    /// Columns of the result, when there is no room for some of them or of their members.
+    pub left_out: Option<usize>,
     /// Nothing with a value is left out, and no text is broken within a word.
     pub is_whole: bool,
+}
+
+impl Layout {
+    /// How many columns of the result there are and how many are shown, be it in part, when some are not.
+    pub(super) fn left_out(&self) -> Option<(usize, usize)> {
+        let mut shown: Vec<usize> = self.leaves.iter().map(|leaf| leaf.place[0]).collect();
+        shown.dedup();
+        self.left_out.map(|all| (all, shown.len()))
+    }
 }
 
 /// The screen that a table is laid out for.
@@ -155,11 +169,12 @@ pub(super) fn lay_out(schema: &Schema, screen: Option<Screen>, has_header: bool,
         let natural = |leaf: &Leaf| widest(&(page.texts)(leaf, is_brief)).max(header_width(leaf, has_header));
         let widths: Vec<usize> = columns.iter().map(natural).collect();
         if screen.is_none_or(|screen| total(&widths) <= screen.width) {
-            return Layout { leaves: columns, widths, fit: Fit::Natural, is_brief, left_out: 0, is_whole: true };
+            return Layout { leaves: columns, widths, fit: Fit::Natural, is_brief, left_out: None, is_whole: true };
         }
     }
     let screen = screen.unwrap_or(Screen { width: usize::MAX, height: None });
-    choose(ranked(Leaf::of_members(schema), page), screen, has_header, page)
+    let layout = choose(ranked(Leaf::of_members(schema), page), screen, has_header, page);
+    Layout { left_out: layout.left_out.map(|_| schema.fields().len()), ..layout }
 }
 
 /// The width of the widest text.
@@ -185,10 +200,8 @@ enum Rank {
 
 fn rank(leaf: &Leaf, first: Option<&str>) -> Rank {
     let name = leaf.name.as_str();
-    let is_code = ["class_uid", "category_uid", "type_uid"].contains(&name)
-        || name.ends_with("_id")
-        || name.ends_with("_dt")
-        || name.starts_with("metadata.");
+    let is_code =
+        CODES.contains(&name) || name.ends_with("_id") || name.ends_with("_dt") || name.starts_with("metadata.");
     let is_json = leaf.is_nested || first.is_some_and(|text| text.starts_with(['{', '[']));
     if name.starts_with('_') {
         Rank::Ours
@@ -237,18 +250,20 @@ fn choose(ranked: Vec<(Rank, usize, Leaf)>, screen: Screen, has_header: bool, pa
             continue;
         }
         let one = measure(&leaf, at, rank);
-        if used + one.least + FRAME > room && !chosen.is_empty() {
+        // An answer may be squeezed; another column is shown only where it can be read.
+        let wanted = if rank < Rank::Plain { one.least } else { one.least.max(one.natural.min(COMFORT)) };
+        if used + wanted + FRAME > room && !chosen.is_empty() {
             is_full = true;
             left_out_values |= rank < Rank::Empty;
             continue;
         }
-        used += one.least + FRAME;
+        used += wanted + FRAME;
         chosen.push(one);
     }
     chosen.sort_by_key(|one| one.at);
-    let left_out = count - chosen.len();
+    let left_out = Some(count).filter(|count| *count > chosen.len());
     let mut widths: Vec<usize> = chosen.iter().map(|one| one.least).collect();
-    let all = if left_out > 0 { room } else { screen.width };
+    let all = if left_out.is_some() { room } else { screen.width };
     let spare = all.saturating_sub(total(&widths));
     widen(&mut widths, &chosen, spare);
     // A single column that does not fit: a text is cut, a number is not.

@@ -194,7 +194,7 @@ impl Table {
         let mut widths = layout.widths.clone();
         let mut is_right: Vec<bool> = layout.leaves.iter().map(|leaf| leaf.is_number).collect();
         let mut names: Vec<String> = layout.leaves.iter().map(|leaf| leaf.name.clone()).collect();
-        if layout.left_out > 0 {
+        if layout.left_out.is_some() {
             // The column that says that others are missing.
             widths.push(1);
             is_right.push(false);
@@ -318,9 +318,7 @@ impl Body for Table {
 
     fn left_out(&self) -> Option<(usize, usize)> {
         match &self.state {
-            State::Started(layout) if layout.left_out > 0 => {
-                Some((layout.leaves.len() + layout.left_out, layout.leaves.len()))
-            }
+            State::Started(layout) => layout.left_out(),
             _ => None,
         }
     }

@@ -118,14 +118,11 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
     row(
         &["\\?", ".help", "help", "?"],
-        "[text]",
+        "[text|-all]",
         &[Kind::Command],
-        "list these commands, or those that match",
+        "list these commands, or those that match; -all with examples",
         "\\? timing",
-        |a| {
-            // sqlite3 and DuckDB list all their commands with `-all`; here they always are.
-            a.text().map(|text| Command::Help(text.filter(|text| text != "-all")))
-        },
+        |a| a.text().map(Command::Help),
     ),
     row(
         &["\\h", "\\df", ".functions"],

@@ -5,8 +5,10 @@ use crate::error::Error;
 
 /// Columns of the names and arguments; longer ones have a line of their own.
 const NAMES: usize = 40;
-/// Columns of a line: what a terminal of 100 columns shows without wrapping.
+/// Columns of a line: what most terminals have.
 const LINE: usize = 100;
+/// On narrower terminals purposes stand on lines of their own, this far in.
+const INDENTATION: usize = 6;
 
 /// Commands of other shells, and what does their work here.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -21,8 +23,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("\\gdesc", "`describe select ...` shows the columns of a result"),
 ];
 
-/// The help text: all commands, or those that contain `text`.
-pub(super) fn help(text: Option<&str>) -> String {
+/// The help text for a terminal of so many columns: all commands, or those that contain `text`.
+pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
+    let line = columns.unwrap_or(LINE).min(LINE);
+    let at = if line < LINE { INDENTATION } else { NAMES };
     let wanted = text.unwrap_or_default().to_lowercase();
     let rows = COMMANDS.iter().map(|spec| {
         let usage = if spec.usage.is_empty() { String::new() } else { format!(" {}", spec.usage) };
@@ -39,21 +43,14 @@ pub(super) fn help(text: Option<&str>) -> String {
     let has_examples = text.is_some() && matching.len() <= 3;
     let mut help = String::new();
     for (names, purpose, example) in matching {
-        let lines = broken(purpose, LINE - NAMES - 3);
-        let (head, rest) = if names.chars().count() > NAMES {
-            (None, lines.as_slice())
-        } else {
-            lines.split_first().map_or((None, [].as_slice()), |(head, rest)| (Some(head), rest))
-        };
-        match head {
-            Some(head) => help.push_str(&format!("  {names:<NAMES$} {head}\n")),
-            None => help.push_str(&format!("  {names}\n")),
-        }
-        for line in rest {
-            help.push_str(&format!("  {:<NAMES$} {line}\n", ""));
-        }
-        if has_examples {
-            help.push_str(&format!("  {:<NAMES$} example: {example}\n", ""));
+        let mut lines = broken(purpose, line.saturating_sub(at + 3).max(20));
+        lines.extend(has_examples.then(|| format!("example: {example}")));
+        let is_beside = at == NAMES && names.chars().count() <= at;
+        let head = if is_beside { lines.remove(0) } else { String::new() };
+        help.push_str(format!("  {names:<at$} {head}").trim_end());
+        help.push('\n');
+        for line in lines {
+            help.push_str(&format!("  {:at$} {line}\n", ""));
         }
     }
     help
@@ -104,15 +101,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_fits_a_terminal_of_100_columns() {
-        for text in [None, Some("watch")] {
-            let help = help(text);
+    fn help_fits_the_terminal() {
+        for columns in [None, Some(100), Some(200), Some(60)] {
+            let help = help(None, columns);
             let widest = help.lines().map(|line| line.chars().count()).max().unwrap();
-            assert!(widest <= LINE, "{widest}:\n{help}");
+            assert!(widest <= columns.unwrap_or(100), "{columns:?} {widest}:\n{help}");
+            assert!(help.lines().count() >= COMMANDS.len());
         }
-        assert!(help(Some("TIMING")).contains("example: \\timing on"));
-        assert!(help(None).lines().count() >= COMMANDS.len());
-        assert_eq!(help(Some("zzz")), "no command matches `zzz`\n");
+        assert!(help(Some("TIMING"), None).contains("example: \\timing on"));
+        assert_eq!(help(Some("zzz"), None), "no command matches `zzz`\n");
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub trait Backend {
     fn system(&mut self, command: Option<&str>) -> Result<()>;
     /// Lets the user edit `text`, or the file; returns what it is afterwards.
     fn edit(&mut self, text: &str, file: Option<&Path>) -> Result<String>;
+    /// Columns of the terminal, when there is one.
+    fn columns(&self) -> Option<usize>;
     /// Prints a text that may be longer than the screen.
     fn page(&mut self, text: &str, settings: &Settings) -> Result<()>;
     /// Writes a text into a file, which is there whole or not at all.

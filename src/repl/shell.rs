@@ -221,7 +221,10 @@ impl<'a> Shell<'a> {
     fn command(&mut self, backend: &mut dyn Backend, command: Command, file: Option<&Path>) -> Result<ControlFlow<u8>> {
         match command {
             Command::Quit(code) => return Ok(ControlFlow::Break(code)),
-            Command::Help(text) => backend.page(&help(text.as_deref()), &self.settings)?,
+            Command::Help(text) => {
+                let text = help(text.as_deref(), backend.columns());
+                backend.page(&text, &self.settings)?;
+            }
             Command::Functions(name) => {
                 self.deliver(None, |settings| backend.functions(settings, name.as_deref()))?;
             }

@@ -64,6 +64,10 @@ impl Backend for Fake {
 
     fn prepare(&self, _: &str) {}
 
+    fn columns(&self) -> Option<usize> {
+        None
+    }
+
     fn functions(&mut self, _: &Settings, name: Option<&str>) -> Result<()> {
         self.calls.push(format!("functions {name:?}"));
         Ok(())

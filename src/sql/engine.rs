@@ -25,6 +25,8 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.sql_parser.dialect", "duckdb")
+        // `now()` and `'...'::timestamptz` are instants like those of the columns, not times without a zone.
+        .set_str("datafusion.execution.time_zone", "UTC")
         // Scans decide for themselves (`table`); what is set here would hold for all.
         .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)

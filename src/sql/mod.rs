@@ -23,6 +23,7 @@ mod labels;
 mod ledger_table;
 mod narrow;
 mod options;
+mod plan_text;
 mod plan_tree;
 mod prune;
 mod purpose;

@@ -29,7 +29,8 @@ fn items(name: &str, ocsf: &Ocsf) -> Option<String> {
         let item = name.strip_prefix(&class.name)?.strip_prefix('_')?;
         let lists = class.root.attributes.iter().filter(|attribute| attribute.is_list);
         // `policies` has `policy`.
-        let is_of = |list: &str| list == format!("{item}s") || list.strip_suffix("ies") == item.strip_suffix('y');
+        let many = item.strip_suffix('y').map_or_else(|| format!("{item}s"), |stem| format!("{stem}ies"));
+        let is_of = |list: &str| list == many;
         let list = lists.map(|attribute| attribute.name.as_str()).find(|list| is_of(list))?;
         Some(format!("one row for each item of {}.{list}", class.name))
     })
@@ -118,6 +119,8 @@ mod tests {
             purpose("user_access_privilege").as_deref(),
             Some("one row for each item of user_access.privileges")
         );
+        assert!(purpose("user_access_resource").unwrap().ends_with("user_access.resources"));
+        assert!(purpose("account_change_policy").unwrap().ends_with("account_change.policies"));
         assert!(purpose("authentication").unwrap().contains("3002"));
         assert_eq!(purpose("no_such"), None);
     }

@@ -15,7 +15,7 @@ pub fn type_name(data_type: &DataType) -> String {
         | DataType::Decimal128(precision, scale)
         | DataType::Decimal256(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Boolean => "boolean".to_string(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
+        DataType::Timestamp(_, Some(_)) => "timestamptz".to_string(),
         DataType::Timestamp(_, None) => "timestamp".to_string(),
         DataType::Date32 | DataType::Date64 => "date".to_string(),
         DataType::Time32(_) | DataType::Time64(_) => "time".to_string(),
@@ -65,10 +65,7 @@ mod tests {
         assert_eq!(type_name(&DataType::List(item(DataType::Utf8View))), "text[]");
         let members: Fields = vec![Field::new("uid", DataType::Utf8View, true)].into();
         assert_eq!(type_name(&DataType::List(item(DataType::Struct(members)))), "struct(uid text)[]");
-        assert_eq!(
-            type_name(&DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))),
-            "timestamp with time zone"
-        );
+        assert_eq!(type_name(&DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))), "timestamptz");
         assert_eq!(type_name(&DataType::Duration(TimeUnit::Microsecond)), "interval");
     }
 }

@@ -27,6 +27,7 @@ mod report;
 mod results;
 mod schedule;
 mod schema;
+mod screen;
 mod serve;
 mod shell;
 mod slt;

@@ -112,6 +112,7 @@ fn help_lists_the_commands() {
     let screen = typed(&env, &["\\?", ".help watch", "help"]);
     assert!(screen.contains("leave the shell") && screen.contains("list the tables"), "{screen}");
     assert_eq!(screen.matches("again and again").count(), 3, "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 100), "{screen}");
 }
 
 #[test]
@@ -262,7 +263,8 @@ fn rows_are_expanded_on_demand_and_when_too_wide() {
         ],
     );
     assert!(screen.contains("│ short │") && screen.contains("expanded is auto"), "{screen}");
-    assert_eq!(screen.matches(&"w".repeat(120)).count(), 1, "whole when expanded, cut in a table:\n{screen}");
+    // Expanded a value is broken at the edge, in a table it may be cut.
+    assert!(screen.contains(&format!("b | {}", "w".repeat(96))), "{screen}");
     for line in ["five | 5", "six | 6", "seven | 7"] {
         assert!(screen.contains(line), "{screen}");
     }
@@ -566,7 +568,7 @@ fn progress_counts_the_bytes_of_the_plan() {
     let mut terminal = Terminal::run(&env, "auditlake sql");
     terminal.ready().keys(&format!("{slow}\r")).sees("computing").keys(CTRL_C).sees("error: cancelled");
     let raw = terminal.raw();
-    assert!(raw.contains("KiB/"), "{raw:?}");
+    assert!(raw.contains(" kB of "), "{raw:?}");
     terminal.leave();
 }
 

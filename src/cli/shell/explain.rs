@@ -90,7 +90,9 @@ impl Drawing<'_> {
             Some(read) => format!("{} of {} fetched", bytes(read), bytes(size.max(scan.bytes))),
             None => format!("{} of {}", bytes(scan.bytes), bytes(size.max(scan.bytes))),
         });
-        facts.extend(scan.pruned.iter().map(|(what, number)| format!("pruned {what}: {number}")));
+        if !scan.pruned.is_empty() {
+            facts.push(format!("pruned {}", scan.pruned.join(" and ")));
+        }
         facts
     }
 

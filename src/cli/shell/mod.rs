@@ -151,7 +151,8 @@ impl<'a> Shell<'a> {
             run.inspect_err(|error| self.engine.leave_behind(error))?;
         }
         let width = settings.render_options(self.app.screen.terminal()).width;
-        let text = explain::draw(&gauge.tree(), gauge.read(), self.session.state(), width);
+        let tree = if asked.is_analyzed { gauge.tree() } else { gauge.tree().unmeasured() };
+        let text = explain::draw(&tree, gauge.read(), self.session.state(), width);
         self.page(&text, settings)
     }
 
@@ -170,6 +171,16 @@ impl<'a> Shell<'a> {
             }
         }
         self.page(&text, settings)
+    }
+
+    /// A text whose lines fit the terminal.
+    fn folded(&self, text: &str) -> String {
+        let width = self.app.screen.width();
+        let lines = text.lines().flat_map(|line| match width {
+            Some(width) => render::wrapped(line, width),
+            None => vec![line.to_string()],
+        });
+        lines.map(|line| format!("{line}\n")).collect()
     }
 
     /// Says why a statement may have found nothing.
@@ -259,7 +270,7 @@ impl Backend for Shell<'_> {
         renderer.write(columns)?;
         renderer.finish()?;
         let columns = String::from_utf8_lossy(&text);
-        self.page(&format!("{columns}\n{}\n", definition.trim_end()), settings)
+        self.page(&format!("{columns}\n{}", self.folded(definition.trim_end())), settings)
     }
 
     fn describe_query(&mut self, settings: &Settings, sql: &str) -> Result<()> {
@@ -270,7 +281,7 @@ impl Backend for Shell<'_> {
     fn define(&mut self, settings: &Settings, name: &str) -> Result<()> {
         let definition = describe::definition(&self.session, name)?;
         if settings.output.is_none() && settings.format().is_for_people() {
-            return self.page(&format!("{}\n", definition.trim_end()), settings);
+            return self.page(&self.folded(definition.trim_end()), settings);
         }
         let column = super::rows::Column::Text(vec![Some(definition)]);
         self.show_batch(&super::rows::batch(vec![("definition", column)])?, settings)
@@ -297,7 +308,7 @@ impl Backend for Shell<'_> {
 
     fn functions(&mut self, settings: &Settings, name: Option<&str>) -> Result<()> {
         match describe::functions(&self.session, name)? {
-            describe::Functions::One(text) => self.page(&text, settings),
+            describe::Functions::One(text) => self.page(&self.folded(&text), settings),
             describe::Functions::Many(batch) => self.show_batch(&batch, &show::for_list(settings)),
         }
     }
@@ -359,6 +370,10 @@ impl Backend for Shell<'_> {
             Wanted::Function => words::functions(names, typed.word),
             Wanted::Program => program::complete(names, typed.before, typed.word),
         }
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.app.screen.width()
     }
 
     fn prepare(&self, statement: &str) {

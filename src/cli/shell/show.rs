@@ -188,7 +188,10 @@ pub(super) fn footer(shown: Shown, elapsed: Duration, reading: Reading, settings
         text.push_str(&format!(" ({} shown, `.last` shows all)", count(limit as u64)));
     }
     if let Some((all, some)) = shown.columns {
-        text.push_str(&format!("; {} columns, {some} shown; `\\gx` shows rows whole", count(all as u64)));
+        text.push_str(&format!("; {} columns, {some} shown", count(all as u64)));
+        if rows > 0 {
+            text.push_str("; `\\gx` shows rows whole");
+        }
     }
     match settings.output.as_ref().map(|output| &output.target) {
         Some(Target::File(path)) => text.push_str(&format!(" written to {}", path.display())),

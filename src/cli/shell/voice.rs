@@ -7,7 +7,7 @@ use regex::Regex;
 /// What the command line says, and what the shell says instead.
 static SPOKEN: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let patterns = [
-        (r"`?--param (\S+?)=([^\s,`;]+)`?", "`.parameter set $1 $2`"),
+        (r"(?:pass )?`?--param (\S+?)=([^\s,`;]+)`?", "`.parameter set $1 $2`"),
         (r"`?(?:--output|-o) (\S+?)`", "`\\g $1`"),
         (r"`auditlake sql`", "the shell"),
         (r"`auditlake (\w[^`]*)`", "`.$1`"),
@@ -38,7 +38,7 @@ mod tests {
     fn hints_name_what_can_be_typed_at_the_prompt() {
         assert_eq!(SPOKEN.len(), 6, "a pattern does not compile");
         for (hint, said) in [
-            ("pass --param day=value", "pass `.parameter set day value`"),
+            ("pass --param day=value", "`.parameter set day value`"),
             (
                 "write --param name=text, or --param name:int=5",
                 "write `.parameter set name text`, or `.parameter set name:int 5`",
