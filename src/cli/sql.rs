@@ -12,7 +12,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::repl::{self, Expanded, Output, Script, Settings, Variables};
 
-/// Read before the first prompt of an interactive shell, in the home directory.
+/// The file in the home directory that an interactive shell reads before its first prompt.
 const INIT_FILE: &str = ".auditlakerc";
 
 #[derive(Debug, Default, clap::Args)]
@@ -46,19 +46,19 @@ pub struct Args {
     /// Leave out column names and row counts
     #[arg(short = 't', long, visible_alias = "tuples-only")]
     no_header: bool,
-    /// Show so many rows of a table; 0 shows all [default: 40 in the shell, else 0]
+    /// Show at most this many rows of a table; 0 for all [default: 40 in the shell, else 0]
     #[arg(long, value_name = "ROWS")]
     maxrows: Option<usize>,
-    /// Set a variable, which `:NAME` then stands for
+    /// Set a variable, used as `:NAME`
     #[arg(short = 'v', long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// Go on after a statement that failed; the exit code still tells
+    /// Continue after a failed statement; the exit code still reports it
     #[arg(long)]
     keep_going: bool,
-    /// Do not read ~/.auditlakerc, which only the interactive shell reads anyway
+    /// Do not read ~/.auditlakerc (only the interactive shell reads it)
     #[arg(short = 'X', long)]
     no_rc: bool,
-    /// Use no files and start no programs on behalf of what is typed
+    /// Disable file access and external programs
     #[arg(long)]
     safe: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ enum Input {
     File(PathBuf),
 }
 
-/// What the help says of the inputs; their order is in the matches only.
+/// The inputs as the help describes them; only the matches know their order.
 #[derive(clap::Args)]
 struct InputArgs {
     /// Run this statement; may be given several times
@@ -196,7 +196,7 @@ fn variables(args: &Args) -> Result<Variables> {
     let mut variables = Variables::default();
     for text in &args.variables {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Error::usage(format!("`{text}` sets no variable")).hint("write -v name=value"));
+            return Err(Error::usage(format!("`{text}` does not set a variable")).hint("write -v name=value"));
         };
         variables.set(name, value.to_string())?;
     }
@@ -228,7 +228,7 @@ fn read(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// The user's own file, if it is there and wanted.
+/// The user's own file, if it exists and is wanted.
 fn init(args: &Args) -> Result<Option<Script>> {
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|_| !args.no_rc);
     match home.map(|home| home.join(INIT_FILE)).filter(|path| path.exists()) {

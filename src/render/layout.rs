@@ -299,7 +299,7 @@ fn measure(leaf: Leaf, at: usize, is_json: bool, has_header: bool, page: &Page<'
     let cells = (page.texts)(&leaf, true);
     let widest = widest(&cells);
     let natural = widest.max(header_width(&leaf, has_header));
-    let word = cells.iter().map(|text| widest_word(text)).max().unwrap_or_default();
+    let word = cells.iter().map(|text| unbroken(text)).max().unwrap_or_default();
     let is_breakable = is_json || word > LONGEST_ID;
     let least = if leaf.is_number || leaf.is_time {
         widest
@@ -312,6 +312,12 @@ fn measure(leaf: Leaf, at: usize, is_json: bool, has_header: bool, page: &Page<'
     };
     let pieces = if has_header { header_pieces(&leaf.name).map(width).max().unwrap_or_default() } else { 0 };
     Measured { leaf, at, natural, least: least.max(pieces).max(1), is_breakable, cells }
+}
+
+/// The widest piece of a text that its column should not break. A text of one word is an id, an address or a name; in a
+/// sentence a long word may be broken.
+fn unbroken(text: &str) -> usize {
+    if text.contains(' ') { widest_word(text).min(COMFORT) } else { width(text) }
 }
 
 /// Gives the room that is left to columns that need more, first to those that need least.

@@ -24,6 +24,7 @@ mod list;
 mod markdown;
 mod names;
 mod parquet;
+mod read;
 mod span;
 mod table;
 mod value;
@@ -137,7 +138,7 @@ trait FileBody: Send {
 }
 
 /// What was shown of a result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
     /// Rows that were given to the renderer.
     pub rows: u64,

@@ -6,10 +6,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::commands::{Line, Make, find};
+use super::commands::find;
 use super::help::unknown;
 use super::setting::Setting;
 use super::settings::Target;
+use super::spec::{Line, Make};
 use super::variables::Variables;
 use super::words::{Arguments, words};
 use crate::error::{Error, Result};
@@ -169,8 +170,9 @@ pub(super) fn parse_go(line: &str, variables: &Variables) -> Result<Go> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::commands::{COMMANDS, PAUSE, names};
+    use super::super::commands::{COMMANDS, names};
     use super::super::settings::Expanded;
+    use super::super::spec::PAUSE;
     use super::*;
     use crate::render::Format;
 

@@ -11,9 +11,10 @@ use rustyline::line_buffer::LineBuffer;
 use rustyline::validate::Validator;
 use rustyline::{Changeset, Context as Cursor, Helper};
 
-use super::commands::{self, Kind};
+use super::commands;
 use super::highlight::highlight;
 use super::setting::SETTINGS;
+use super::spec::Kind;
 use super::split::skip;
 use super::{Backend, Candidate, Typed, Wanted};
 use crate::render::Format;

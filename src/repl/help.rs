@@ -1,6 +1,6 @@
 //! The list of commands, and the answer to one that does not exist.
 
-use super::commands::{COMMANDS, PROGRAM, names};
+use super::commands::{COMMANDS, PROGRAM, find, names};
 use crate::error::Error;
 
 /// Columns of the names and arguments; longer ones have a line of their own.
@@ -27,20 +27,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
 pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
     let line = columns.unwrap_or(LINE).min(LINE);
     let at = if line < LINE { INDENTATION } else { NAMES };
-    let wanted = text.unwrap_or_default().to_lowercase();
-    let rows = COMMANDS.iter().map(|spec| {
+    let is_all = text == Some("-all");
+    let wanted = text.filter(|_| !is_all).unwrap_or_default().to_lowercase();
+    // The name of a command means that command alone.
+    let named = text.and_then(find);
+    let specs = COMMANDS.iter().filter(|spec| named.is_none_or(|named| std::ptr::eq(*spec, named)));
+    let rows = specs.map(|spec| {
         let usage = if spec.usage.is_empty() { String::new() } else { format!(" {}", spec.usage) };
         (format!("{}{usage}", spec.names.join(" ")), spec.purpose, spec.example)
     });
-    let rows = rows.chain([(PROGRAM.0.to_owned(), PROGRAM.1, ".status")]);
-    let is_wanted =
-        |(names, purpose, _): &(String, &str, &str)| format!("{names} {purpose}").to_lowercase().contains(&wanted);
+    let program = (PROGRAM.0.to_owned(), PROGRAM.1, ".status");
+    let rows = rows.chain(named.is_none().then_some(program));
+    let is_wanted = |(names, purpose, _): &(String, &str, &str)| {
+        named.is_some() || format!("{names} {purpose}").to_lowercase().contains(&wanted)
+    };
     let matching: Vec<_> = rows.filter(is_wanted).collect();
     if matching.is_empty() {
         return format!("no command matches `{wanted}`\n");
     }
     // Few commands were asked for by name: then an example helps more than brevity.
-    let has_examples = text.is_some() && matching.len() <= 3;
+    let has_examples = is_all || text.is_some() && matching.len() <= 3;
     let mut help = String::new();
     for (names, purpose, example) in matching {
         let mut lines = broken(purpose, line.saturating_sub(at + 3).max(20));
@@ -109,6 +115,8 @@ mod tests {
             assert!(help.lines().count() >= COMMANDS.len());
         }
         assert!(help(Some("TIMING"), None).contains("example: \\timing on"));
+        assert!(help(Some("\\d"), None).lines().count() <= 3);
+        assert_eq!(help(Some("-all"), None).matches("example: ").count(), COMMANDS.len() + 1);
         assert_eq!(help(Some("zzz"), None), "no command matches `zzz`\n");
     }
 

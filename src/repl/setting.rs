@@ -1,7 +1,7 @@
 //! Every setting in one table: its names, what values it takes, how it is changed and shown; and what a change does.
 
-use super::commands::{EXPANDED, Kind, PAGER, SWITCH, max_rows};
 use super::settings::{Expanded, Pager, Settings, on_off, switch};
+use super::spec::{EXPANDED, Kind, PAGER, SWITCH, max_rows};
 use super::words::{Arguments, number};
 use crate::error::{Error, Result};
 use crate::render::Format;

@@ -10,12 +10,9 @@ use super::help::help;
 use super::settings::{Output, Settings, Target};
 use super::split::{End, Unit, units};
 use super::variables::{Variables, is_name};
-use super::{Backend, Options, Script};
+use super::{Backend, Options};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render;
-
-/// Scripts inside scripts: one that reads itself is a mistake, not a loop.
-const DEEPEST: usize = 16;
 
 pub(super) struct Shell<'a> {
     pub(super) settings: Settings,
@@ -28,9 +25,9 @@ pub(super) struct Shell<'a> {
     pub(super) talk: &'a mut dyn Write,
     pub(super) is_interactive: bool,
     /// Failures are shown and do not stop the rest.
-    keep_going: bool,
+    pub(super) keep_going: bool,
     pub(super) failures: usize,
-    conditions: Conditions,
+    pub(super) conditions: Conditions,
     /// What was typed so far, for `\s`.
     pub(super) history: Vec<String>,
     /// The lines of a statement that is not ended, for `\e`.
@@ -41,7 +38,7 @@ pub(super) struct Shell<'a> {
     pub(super) once: Option<Target>,
     last: Option<String>,
     pub(super) is_reset: bool,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl<'a> Shell<'a> {
@@ -81,51 +78,6 @@ impl<'a> Shell<'a> {
         self.conditions.truncate(0);
     }
 
-    /// Runs the user's own file before the first prompt, which comes whatever happens in it.
-    pub(super) fn init(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
-        self.depth = 1;
-        let is_interactive = std::mem::replace(&mut self.is_interactive, false);
-        let done = self.run_whole(backend, &script.text, script.file.as_deref());
-        (self.depth, self.is_interactive) = (0, is_interactive);
-        done.or_else(|error| {
-            backend.show_error(&error);
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
-    /// Runs a script; what is left open at its end is a failure like others.
-    pub(super) fn script_of(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
-        let done = self.run_whole(backend, &script.text, script.file.as_deref());
-        match done {
-            Err(error) if self.keep_going && error.kind() == Kind::Usage => {
-                self.failures += 1;
-                backend.show_error(&error);
-                Ok(ControlFlow::Continue(()))
-            }
-            done => done,
-        }
-    }
-
-    /// Runs a text as a file: all conditions that it begins it must end.
-    pub(super) fn run_whole(
-        &mut self,
-        backend: &mut dyn Backend,
-        text: &str,
-        file: Option<&Path>,
-    ) -> Result<ControlFlow<u8>> {
-        let depth = self.conditions.depth();
-        let done = self.run(backend, text.trim_start_matches('\u{feff}'), file);
-        let is_open = self.conditions.depth() > depth;
-        self.conditions.truncate(depth);
-        match done? {
-            ControlFlow::Continue(()) if is_open => {
-                Err(Error::usage("an `\\if` has no `\\endif`")
-                    .hint("conditions end where the text ends that begins them"))
-            }
-            done => Ok(done),
-        }
-    }
-
     /// Runs `text`, which came from `file` or was typed; breaks with an exit code.
     pub(super) fn run(
         &mut self,
@@ -139,7 +91,7 @@ impl<'a> Shell<'a> {
                 Ok(ControlFlow::Continue(())) => continue,
                 Ok(done) => return Ok(done),
                 Err(error) => match file {
-                    Some(file) => error.at(format!("{}:{}", script_name(file), units.line())),
+                    Some(file) => error.at(format!("{}:{}", super::script::name(file), units.line())),
                     None => error,
                 },
             };
@@ -354,24 +306,6 @@ impl<'a> Shell<'a> {
         self.last.clone().ok_or_else(|| Error::usage("no statement was run yet"))
     }
 
-    fn read(&mut self, backend: &mut dyn Backend, path: PathBuf, script: Option<&Path>) -> Result<ControlFlow<u8>> {
-        let path = self.at_home(path);
-        let path = script.and_then(Path::parent).map_or(path.clone(), |folder| folder.join(&path));
-        let cannot = || format!("cannot read the script {}", path.display());
-        if self.depth == DEEPEST {
-            return Err(Error::input(cannot()).hint("scripts read each other more than 16 deep: one reads itself"));
-        }
-        let text = std::fs::read_to_string(&path).context(Kind::Input, cannot)?;
-        // A script stops at its first failure, also one that was called from the prompt.
-        let keep_going = self.keep_going;
-        self.keep_going = keep_going && !self.is_interactive;
-        self.depth += 1;
-        let result = self.run_whole(backend, &text, Some(&path));
-        self.depth -= 1;
-        self.keep_going = keep_going;
-        result
-    }
-
     /// Empties the screen of a terminal.
     fn clear(&mut self) -> Result<()> {
         if !self.is_interactive {
@@ -396,9 +330,4 @@ impl<'a> Shell<'a> {
         }
         writeln!(self.talk, "{text}").context(Kind::Unavailable, || "cannot write to the terminal")
     }
-}
-
-/// The script's name as an error gives it.
-fn script_name(file: &Path) -> String {
-    if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() }
 }

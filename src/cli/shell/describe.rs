@@ -104,9 +104,10 @@ pub fn columns(
         false => app.wait(async move { lake::filled(&store, &files).await })?,
     };
     if let Some(class) = lake.ocsf().by_name(name) {
-        let columns = match is_verbose {
-            true => schema::columns(class)?,
-            false => schema::brief_columns(class, width, &filled, count)?,
+        let columns = if is_verbose {
+            schema::whole_columns(class, &filled, count)?
+        } else {
+            schema::brief_columns(class, width, &filled, count)?
         };
         return Ok(Described { columns, is_cut: !is_verbose, definition: None });
     }

@@ -1,9 +1,14 @@
 //! EXPLAIN as a tree that people read: what is done to the rows, and beside each scan what it reads and what it need not.
 
+use crate::error::Result;
 use crate::lake::State;
-use crate::sql::{PlanNode, Reading, Scan};
+use crate::render;
+use crate::repl::{Backend, Settings};
+use crate::sql::{PlanNode, Reading, Rows, Scan};
 
 use super::super::screen::{bytes, count};
+use super::Shell;
+use super::bar::QueryBar;
 use super::token::{is_one_of, tokens};
 
 /// A statement that is to be explained.
@@ -30,8 +35,49 @@ pub fn asked(sql: &str) -> Option<Asked<'_>> {
     is_query.then(|| Asked { sql: &sql[at..], is_analyzed })
 }
 
+impl Shell<'_> {
+    /// Explains a statement as a tree; `explain analyze` runs it first.
+    pub(super) fn explain(&mut self, asked: Asked<'_>, settings: &Settings) -> Result<()> {
+        let mut rows = self.start(asked.sql, settings)?;
+        let gauge = rows.gauge();
+        if asked.is_analyzed {
+            let mut bar = QueryBar::new(&self.app.screen);
+            let run = loop {
+                match self.engine.next(&mut rows, || bar.show(Some(gauge.read()))) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            drop(bar);
+            run.inspect_err(|error| self.engine.leave_behind(error))?;
+        }
+        let width = settings.render_options(self.app.screen.terminal()).width;
+        let tree = if asked.is_analyzed { gauge.tree() } else { gauge.tree().unmeasured() };
+        let text = draw(&tree, gauge.read(), self.session.state(), width);
+        self.page(&text, settings)
+    }
+
+    /// The engine's own explanation, which has lines in its cells.
+    pub(super) fn show_plans(&mut self, mut rows: Rows, settings: &Settings) -> Result<()> {
+        let mut text = String::new();
+        while let Some(batch) =
+            self.engine.next(&mut rows, || {}).inspect_err(|error| self.engine.leave_behind(error))?
+        {
+            for row in 0..batch.num_rows() {
+                let cells = render::row_texts(&batch, row)?;
+                for cell in cells.into_iter().flatten() {
+                    text.push_str(render::printable(cell.trim_end()).as_str());
+                    text.push('\n');
+                }
+            }
+        }
+        self.page(&text, settings)
+    }
+}
+
 /// The tree as text, in lines of at most `width` columns.
-pub fn draw(tree: &PlanNode, reading: Reading, state: &State, width: Option<usize>) -> String {
+fn draw(tree: &PlanNode, reading: Reading, state: &State, width: Option<usize>) -> String {
     let mut text = String::new();
     let mut drawing = Drawing { state, width, out: &mut text };
     drawing.node(tree, "", "");
@@ -98,9 +144,9 @@ impl Drawing<'_> {
 
     fn lines(&mut self, text: &str, head: &str, rest: &str) {
         let room = self.width.map(|width| width.saturating_sub(rest.chars().count() + 1).max(20));
-        let shown = crate::render::printable(text);
+        let shown = render::printable(text);
         let lines = match room {
-            Some(room) => crate::render::wrapped(&shown, room),
+            Some(room) => render::wrapped(&shown, room),
             None => vec![shown],
         };
         for (index, line) in lines.iter().enumerate() {

@@ -38,7 +38,6 @@ use crate::report::Catalog;
 use crate::sql::{Options, Params, Rows, Session, parse_param};
 use bar::QueryBar;
 use engine::{Engine, cancelled};
-use explain::Asked;
 use file::{ResultFile, Unfinished};
 use names::{Names, Shelf};
 use pager::Pager;
@@ -132,64 +131,6 @@ impl<'a> Shell<'a> {
             let handle = self.app.runtime.handle().clone();
             Names::new(&self.session, handle, self.shelf.clone(), reports.unwrap_or_default())
         })
-    }
-
-    /// Explains a statement as a tree; `explain analyze` runs it first.
-    fn explain(&mut self, asked: Asked<'_>, settings: &Settings) -> Result<()> {
-        let mut rows = self.start(asked.sql, settings)?;
-        let gauge = rows.gauge();
-        if asked.is_analyzed {
-            let mut bar = QueryBar::new(&self.app.screen);
-            let run = loop {
-                match self.engine.next(&mut rows, || bar.show(Some(gauge.read()))) {
-                    Ok(Some(_)) => {}
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-            };
-            drop(bar);
-            run.inspect_err(|error| self.engine.leave_behind(error))?;
-        }
-        let width = settings.render_options(self.app.screen.terminal()).width;
-        let tree = if asked.is_analyzed { gauge.tree() } else { gauge.tree().unmeasured() };
-        let text = explain::draw(&tree, gauge.read(), self.session.state(), width);
-        self.page(&text, settings)
-    }
-
-    /// The engine's own explanation, which has lines in its cells.
-    fn show_plans(&mut self, mut rows: Rows, settings: &Settings) -> Result<()> {
-        let mut text = String::new();
-        while let Some(batch) =
-            self.engine.next(&mut rows, || {}).inspect_err(|error| self.engine.leave_behind(error))?
-        {
-            for row in 0..batch.num_rows() {
-                let cells = render::row_texts(&batch, row)?;
-                for cell in cells.into_iter().flatten() {
-                    text.push_str(render::printable(cell.trim_end()).as_str());
-                    text.push('\n');
-                }
-            }
-        }
-        self.page(&text, settings)
-    }
-
-    /// A text whose lines fit the terminal.
-    fn folded(&self, text: &str) -> String {
-        let width = self.app.screen.width();
-        let lines = text.lines().flat_map(|line| match width {
-            Some(width) => render::wrapped(line, width),
-            None => vec![line.to_string()],
-        });
-        lines.map(|line| format!("{line}\n")).collect()
-    }
-
-    /// Says why a statement may have found nothing.
-    fn doubt(&self, sql: &str) {
-        let tables: Vec<String> = self.session.tables().into_iter().map(|table| table.name).collect();
-        let is_table = |name: &str| tables.iter().any(|table| table == name);
-        for note in meaning::doubts(self.session.ocsf(), is_table, sql) {
-            self.app.screen.say(format!("note: {}", render::printable(&note)));
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::screen::{bytes, count};
 use super::bar::QueryBar;
 use super::file::ResultFile;
 use super::pager::{self, Paged};
-use super::{LONG, Shell, outside, token};
+use super::{LONG, Shell, meaning, outside, token};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::{self, Captions, Format, Renderer, Shown};
 use crate::repl::{self, Expanded, Output, Settings, Target};
@@ -30,7 +30,7 @@ impl Shell<'_> {
     }
 
     /// Renders a result to where the settings send it; a file changes only when all of it is there. Returns what was
-    /// shown, unless the user left the pager before the last row.
+    /// shown, unless the user left the pager, or the program ended, before the last row.
     pub(super) fn emit(
         &self,
         settings: &Settings,
@@ -40,7 +40,7 @@ impl Shell<'_> {
     ) -> Result<Option<Shown>> {
         match &settings.output {
             None => self.emit_to_screen(settings, schema, options, feed),
-            Some(output) => self.emit_to(output, settings.format(), schema, options, feed).map(Some),
+            Some(output) => self.emit_to(output, settings.format(), schema, options, feed),
         }
     }
 
@@ -74,7 +74,7 @@ impl Shell<'_> {
         schema: SchemaRef,
         mut options: render::Options,
         feed: impl FnOnce(&mut Out<'_>) -> Result<()>,
-    ) -> Result<Shown> {
+    ) -> Result<Option<Shown>> {
         match &output.target {
             Target::File(path) => {
                 if output.is_append && format.is_bytes() {
@@ -87,7 +87,7 @@ impl Shell<'_> {
                 let file = ResultFile::create(path, output.is_append, &self.unfinished)?;
                 let shown = render_to(file.writer()?, format, schema, options, feed)?;
                 file.commit()?;
-                Ok(shown)
+                Ok(Some(shown))
             }
             Target::Program(line) => {
                 options.is_stream = true;
@@ -100,8 +100,8 @@ impl Shell<'_> {
                 }
                 match shown {
                     // The program has read enough.
-                    Err(error) if render::is_closed_pipe(&error) => Ok(Shown::default()),
-                    shown => shown,
+                    Err(error) if render::is_closed_pipe(&error) => Ok(None),
+                    shown => shown.map(Some),
                 }
             }
             Target::Spreadsheet | Target::Editor => {
@@ -119,7 +119,7 @@ impl Shell<'_> {
                     outside::spreadsheet(&path)?;
                     self.opened.borrow_mut().push(path);
                 }
-                Ok(shown)
+                Ok(Some(shown))
             }
         }
     }
@@ -157,6 +157,25 @@ impl Shell<'_> {
                 bar.end();
             }
             out.write(&batch)?;
+        }
+    }
+
+    /// A text whose lines fit the terminal.
+    pub(super) fn folded(&self, text: &str) -> String {
+        let width = self.app.screen.width();
+        let lines = text.lines().flat_map(|line| match width {
+            Some(width) => render::wrapped(line, width),
+            None => vec![line.to_string()],
+        });
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Says why a statement may have found nothing.
+    pub(super) fn doubt(&self, sql: &str) {
+        let tables: Vec<String> = self.session.tables().into_iter().map(|table| table.name).collect();
+        let is_table = |name: &str| tables.iter().any(|table| table == name);
+        for note in meaning::doubts(self.session.ocsf(), is_table, sql) {
+            self.app.screen.say(format!("note: {}", render::printable(&note)));
         }
     }
 }
