@@ -19,7 +19,7 @@ mod token;
 mod voice;
 mod words;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,14 +151,20 @@ impl Backend for Shell<'_> {
         }
         let options = self.render_options(settings, sql);
         let gauge = rows.gauge();
-        let emitted = self.emit(settings, rows.schema.clone(), options, |out| self.feed(&mut rows, out, settings));
+        // The time in a pager is the reader's, not the statement's.
+        let took = Cell::new(Duration::ZERO);
+        let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
+            let fed = self.feed(&mut rows, out, settings);
+            took.set(started.elapsed());
+            fed
+        });
         drop(rows);
         let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
         let is_table = settings.output.is_some() || settings.format().is_for_people();
         let is_told = settings.is_timing_on || (is_table && settings.footer && self.app.screen.is_terminal());
         if let Some(shown) = shown {
             if is_told {
-                self.app.screen.say(show::footer(shown, started.elapsed(), gauge.read(), settings));
+                self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
             }
             if shown.rows == 0 {
                 self.doubt(sql);
