@@ -1,8 +1,9 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 
-use super::{App, nearest};
+use super::App;
 use crate::error::{Error, Result};
 use crate::lake::REJECT_TABLE;
+use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

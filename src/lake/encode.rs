@@ -21,6 +21,7 @@ use super::leaves::{Fill, Leaf, leaves};
 use super::page::Chunk;
 use super::plain::plain_schema;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::hex;
 
 /// Columns that needles are looked up by.
 const BLOOM_COLUMNS: [&str; 8] = [
@@ -59,7 +60,7 @@ pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, V
     let rows: usize = part.batches.iter().map(RecordBatch::num_rows).sum();
     let bytes =
         file(&part.batches).context(Kind::Internal, || format!("cannot encode a Parquet file of `{}`", part.table))?;
-    let sha256 = super::hex(&Sha256::digest(&bytes));
+    let sha256 = hex(&Sha256::digest(&bytes));
     let (min_time_us, max_time_us) = time_range(&part.batches)?;
     let file = FileEntry {
         table: part.table.clone(),

@@ -16,8 +16,6 @@ pub const SERVE: &str = "_serve";
 /// In the ledger's folder: the last entry that all tables are known to have taken in.
 pub const APPLIED_HINT: &str = "_applied";
 pub const KEY_FILE: &str = "_key";
-/// The key while it is written.
-pub const NEW_KEY_FILE: &str = "_key.new";
 pub const LOCK_FILE: &str = "_lock";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";

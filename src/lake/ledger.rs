@@ -10,13 +10,13 @@ use std::sync::Arc;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::entry::{Body, Entry};
 use super::layout::{checkpoint_path, entry_path, last_checkpoint_path};
 use super::state::State;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
+use crate::typed::Hash32;
 
 /// A checkpoint costs a write of the size of the state; this many entries cost about as much to read one by one.
 const CHECKPOINT_EVERY: u64 = 32;
@@ -228,5 +228,5 @@ fn to_bytes(entry: &Entry) -> Result<Vec<u8>> {
 }
 
 pub(super) fn hash_of(bytes: &[u8]) -> String {
-    super::hex(&Sha256::digest(bytes))
+    Hash32::sha256(bytes).to_string()
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::{fs, io};
 
 use arrow::datatypes::SchemaRef;
 use futures::TryStreamExt;
@@ -13,9 +12,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::entry::{Body, FileEntry};
 use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, entry_path, staging_path};
-use super::store::{Durable, TEMPORARY_PREFIX};
+use super::store::{Durable, is_temporary};
 use super::table::{EntryRef, Projection};
-use super::{Lake, REJECT_TABLE, lock, reject_schema};
+use super::{Lake, REJECT_TABLE, reject_schema};
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 
@@ -128,12 +128,13 @@ impl Lake {
         Ok(())
     }
 
-    /// Removes temporary files of writers that died. Everyone who writes holds the lock, so none is in use.
+    /// Removes temporary files of writers that died.
     fn clear_temporary(&self) -> Result<()> {
         let tables = self.state().tables.keys().map(|table| format!("{table}/_delta_log"));
         for folder in tables.chain([LEDGER.to_string(), STAGING.to_string()]) {
             let folder = self.root.join(folder);
-            clear_temporary(&folder).context(Kind::Unavailable, || format!("cannot clear {}", folder.display()))?;
+            disk::sweep(&folder, is_temporary)
+                .context(Kind::Unavailable, || format!("cannot clear {}", folder.display()))?;
         }
         Ok(())
     }
@@ -177,7 +178,7 @@ impl Lake {
     }
 
     async fn finish(&mut self) -> Result<()> {
-        let _lock = lock(&self.root).await?;
+        let _lock = self.lock().await?;
         self.ledger.refresh().await?;
         let mut projection = self.projection()?;
         self.recover(&mut projection).await
@@ -193,18 +194,4 @@ impl Lake {
         }
         true
     }
-}
-
-fn clear_temporary(folder: &std::path::Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }

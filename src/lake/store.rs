@@ -10,7 +10,6 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::{BoxStream, StreamExt};
@@ -21,13 +20,15 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
 };
 
+use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove, sync_dir};
 use crate::failpoint;
 
 const STORE: &str = "local disk";
 /// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
 const SMALL_READ: u64 = 256 * 1024;
-/// Begins the name of a file that is being written. It cannot occur in an object path, so no listing shows the file.
-pub const TEMPORARY_PREFIX: &str = "#";
+/// Begins the name of a file that is being written; digits follow. It cannot occur in an object path, so no listing shows
+/// the file.
+const TEMPORARY_PREFIX: &str = "#";
 
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl Durable {
             let mut written = Vec::with_capacity(places.len());
             for (name, place, bytes) in places {
                 let parent = parent_of(&place);
-                ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.begin");
                 let mut file =
                     OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
@@ -112,7 +113,7 @@ impl Durable {
             let mut parents = Vec::new();
             for (name, from, to) in places {
                 let parent = parent_of(&to);
-                ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
                 failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}
@@ -177,23 +178,15 @@ impl ObjectStore for Durable {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let (root, inner) = (self.root.clone(), self.inner.clone());
+        let inner = self.inner.clone();
         locations
             .then(move |location| {
-                let (root, inner) = (root.clone(), inner.clone());
+                let inner = inner.clone();
                 async move {
                     let location = location?;
                     let place = inner.path_to_filesystem(&location)?;
                     let name = location.to_string();
-                    blocking(move || {
-                        failpoint::reached("delete.begin");
-                        fs::remove_file(&place).map_err(|e| generic(&name, e))?;
-                        failpoint::reached("delete.removed");
-                        sync_dir(place.parent().unwrap_or(&root)).map_err(|e| generic(&name, e))?;
-                        failpoint::reached("delete.synced");
-                        Ok(())
-                    })
-                    .await?;
+                    blocking(move || remove(&place).map_err(|e| generic(&name, e))).await?;
                     Ok(location)
                 }
             })
@@ -261,53 +254,23 @@ impl MultipartUpload for Upload {
     }
 }
 
+/// Whether a name is that of a file that is being written.
+pub fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(TEMPORARY_PREFIX).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Writes one file so that it is on the disk, whole, under its name, or not there at all.
 fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
-    ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
-    failpoint::reached("write.begin");
-    // A name that is there may be another link of a file that a process with our id wrote: it must not be truncated.
-    let (temporary, mut file) = loop {
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id()));
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => break (temporary, file),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(generic(name, error)),
-        }
-    };
-    failpoint::reached("write.opened");
-    let written: io::Result<()> = (|| {
+    let put = || {
+        make_dir_below(root, &parent)?;
+        let mut file = Temporary::create(&parent, 0o666, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
         for bytes in payload {
             file.write_all(bytes)?;
         }
-        failpoint::reached("write.written");
-        file.sync_all()?;
-        failpoint::reached("write.synced");
-        // A link fails when the name is taken, a rename replaces it: both are atomic.
-        if create {
-            fs::hard_link(&temporary, place)?
-        } else {
-            fs::rename(&temporary, place)?
-        }
-        failpoint::reached("write.named");
-        Ok(())
-    })();
-    let cleaned = if create || written.is_err() { fs::remove_file(&temporary) } else { Ok(()) };
-    failpoint::reached("write.cleaned");
-    match written {
-        // Whoever hears that the name is taken builds on it: it must be on the disk, although another wrote it.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            sync_dir(&parent).map_err(|e| generic(name, e))?;
-            return Err(exists(name));
-        }
-        Err(error) => return Err(generic(name, error)),
-        Ok(()) => {}
-    }
-    cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))?;
-    failpoint::reached("write.done");
-    Ok(())
+        file.name(place, if create { Naming::Create } else { Naming::Replace })
+    };
+    put().map(drop).map_err(|error| generic(name, error))
 }
 
 fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> {
@@ -325,37 +288,6 @@ fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> 
         all.push(bytes.into());
     }
     Ok(all)
-}
-
-/// Makes a directory, with missing parents, so that it is there after a power cut.
-pub fn make_dir(dir: &FsPath) -> io::Result<()> {
-    ensure_dir(FsPath::new("/"), &std::path::absolute(dir)?)
-}
-
-/// Makes a directory and its missing parents below `root`, and syncs the parent of each one it made.
-fn ensure_dir(root: &FsPath, dir: &FsPath) -> io::Result<()> {
-    if dir == root || dir.is_dir() {
-        return Ok(());
-    }
-    let parent = parent_of(dir);
-    ensure_dir(root, &parent)?;
-    failpoint::reached("directory.begin");
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    failpoint::reached("directory.made");
-    sync_dir(&parent)?;
-    failpoint::reached("directory.synced");
-    Ok(())
-}
-
-pub(super) fn sync_dir(dir: &FsPath) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-fn parent_of(place: &FsPath) -> PathBuf {
-    place.parent().map(FsPath::to_path_buf).unwrap_or_default()
 }
 
 fn generic(name: &str, error: io::Error) -> Error {

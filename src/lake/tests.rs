@@ -17,6 +17,7 @@ use super::ledger::{Appended, Ledger};
 use super::table::{EntryRef, Projection};
 use super::*;
 use crate::schema::EventBatch;
+use crate::typed::Hash32;
 
 const JANUARY: i64 = 1_767_225_600_000_000;
 const DAY: i64 = 86_400_000_000;
@@ -70,7 +71,7 @@ impl Fixture {
     }
 
     async fn writer(&self) -> Writer {
-        let lake = Lake::open_or_create(&self.root, Partition::Month, self.ocsf.clone(), Clock::Real).await.unwrap();
+        let lake = Lake::open_or_create(&self.root, &Options::default(), self.ocsf.clone(), Clock::Real).await.unwrap();
         Writer::new(lake, Clock::Real, 2, restore()).unwrap()
     }
 
@@ -197,7 +198,7 @@ async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
 #[tokio::test]
 async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     let fixture = Fixture::new();
-    let mark = |offset| Mark { offset, line: offset / 100, blake3: format!("{offset:064}") };
+    let mark = |offset| Mark { offset, line: offset / 100, blake3: Hash32::sha256(&u64::to_le_bytes(offset)) };
     let head = Head { bytes: 4096, sha256: "h".into() };
     let of_file = |mut batch: Batch, from, to| {
         batch.sources = vec![SourceRange {
@@ -347,7 +348,7 @@ async fn a_foreign_directory_is_refused_and_left_alone() {
     let fixture = Fixture::new();
     fs::create_dir_all(&fixture.root).unwrap();
     fs::write(fixture.root.join("thesis.tex"), "x").unwrap();
-    let made = Lake::open_or_create(&fixture.root, Partition::Month, fixture.ocsf.clone(), Clock::Real).await;
+    let made = Lake::open_or_create(&fixture.root, &Options::default(), fixture.ocsf.clone(), Clock::Real).await;
     assert_eq!(made.unwrap_err().kind(), Kind::Usage);
     assert_eq!(fs::read_dir(&fixture.root).unwrap().count(), 1);
 }

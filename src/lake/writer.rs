@@ -12,6 +12,7 @@ use hashbrown::HashMap as FastMap;
 use object_store::ObjectStoreExt;
 use tokio::task::JoinSet;
 
+use super::Lake;
 use super::arrange::{arrange, fill_batch};
 use super::dedupe::Index;
 use super::encode::{Part, encode};
@@ -23,7 +24,6 @@ use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
 use super::sift::{long, text};
 use super::table::{EntryRef, Projection};
-use super::{Lake, lock};
 use crate::clock::Clock;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
@@ -111,7 +111,7 @@ impl Writer {
 
     /// Commits a batch. When this returns, the batch is on the disk and visible in every table.
     pub async fn commit(&mut self, batch: Batch) -> Result<Receipt> {
-        let _lock = lock(self.lake.root()).await?;
+        let _lock = self.lake.lock().await?;
         failpoint::reached("commit.locked");
         loop {
             self.catch_up().await?;
@@ -131,7 +131,7 @@ impl Writer {
 
     /// How a batch would be counted if it were committed now; nothing is written.
     pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
-        let _lock = lock(self.lake.root()).await?;
+        let _lock = self.lake.lock().await?;
         self.catch_up().await?;
         let sifted = self.sift(batch).await?;
         let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;

@@ -8,9 +8,9 @@
 
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::escape::visible;
 use super::value::is_number;
 use super::wrap::{widest_word, width, wrapped};
+use crate::typed::visible;
 
 /// What a cell has around it: two blanks and a border.
 const FRAME: usize = 3;

@@ -17,11 +17,12 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::{visible, write_to};
+use super::escape::write_to;
 use super::value::{Column, Parts, columns, is_whole_number};
 use super::wrap::{width, wrapped};
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 /// Values get at least this many columns, however long the names are.
 const NARROWEST: usize = 20;

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::visible;
 use super::layout::{self, Fit, Layout, Leaf, Screen, header_lines, widest};
 use super::line::Line;
 use super::value::{Column, columns};
 use super::wrap::{cut, width, wrapped};
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 /// Rows that are held to find the widths when there is no limit.
 const PAGE: usize = 10_000;

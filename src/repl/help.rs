@@ -2,6 +2,7 @@
 
 use super::commands::{COMMANDS, PROGRAM, find, names};
 use crate::error::Error;
+use crate::typed::nearest;
 
 /// Columns of the names and arguments; longer ones have a line of their own.
 const NAMES: usize = 40;
@@ -88,16 +89,17 @@ pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     }
     let dotted = programs.iter().map(|program| format!(".{program}"));
     let known = names().map(str::to_owned).chain(dotted);
-    let plain = |name: &str| name.trim_start_matches(['\\', '.']).to_lowercase();
-    // Short names are alike by chance: `.width` and `\watch`. What is meant differs in a letter or two.
-    let mistakes = |known: &str| strsim::osa_distance(&plain(name), &plain(known));
-    let is_like = |(mistakes, known): &(usize, String)| mistakes * 3 <= plain(known).len();
-    let best = known.map(|known| (mistakes(&known), known)).filter(is_like).min_by_key(|(mistakes, known)| {
-        // Of two spellings of a name the one that begins as the wrong one does.
-        (*mistakes, known.chars().next() != name.chars().next())
-    });
-    match best {
-        Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
+    let known: Vec<String> = known.collect();
+    let plain = |name: &str| name.trim_start_matches(['\\', '.']).to_owned();
+    let wanted = plain(name);
+    let bare: Vec<String> = known.iter().map(|known| plain(known)).collect();
+    // The sigil says little: in short names it would count for too much.
+    let is_known = bare.contains(&wanted);
+    let meant = if is_known { Some(wanted.as_str()) } else { nearest(&wanted, bare.iter().map(String::as_str)) };
+    // Of two spellings of a name the one that begins as the wrong one does.
+    let spellings = known.iter().filter(|known| meant == Some(plain(known).as_str()));
+    match spellings.min_by_key(|known| known.chars().next() != name.chars().next()) {
+        Some(known) => error.hint(format!("did you mean `{known}`?")),
         None => error.hint("`\\?` lists the commands"),
     }
 }

@@ -11,6 +11,7 @@
 mod bind;
 mod conventions;
 mod coverage_table;
+mod dialect;
 mod documentation;
 mod engine;
 mod error;
@@ -38,15 +39,16 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod type_name;
+mod upstream;
 mod views;
 
 pub use bind::{Params, parse_param};
 pub use conventions::Conventions;
 pub use documentation::FunctionInfo;
-pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use options::{AsOf, Options};
 pub use plan_tree::{PlanNode, Scan};
 pub use purpose::of_column as column_purpose;
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
-pub use session::{ColumnInfo, Session, TableInfo};
+pub use session::{ColumnInfo, Session, TableInfo, check_names};
 pub use type_name::type_name;

@@ -6,8 +6,9 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::super::screen::{Screen, bytes, span};
+use super::super::screen::Screen;
 use crate::sql::Reading;
+use crate::typed::{bytes, span};
 
 /// Time that a query may take before its progress is worth a look.
 const PATIENCE: Duration = Duration::from_millis(500);

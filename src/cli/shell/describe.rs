@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::super::{App, nearest, rows, schema, status};
+use super::super::{App, rows, schema, status};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
 use crate::repl::Listing;
 use crate::sql::{FunctionInfo, Session, TableInfo, column_purpose, type_name};
+use crate::typed::nearest;
 
 /// The order in which tables are listed.
 const GROUPS: [&str; 4] = ["view", "class", "report view", "ledger"];

@@ -5,8 +5,8 @@ use crate::lake::State;
 use crate::render;
 use crate::repl::{Backend, Settings};
 use crate::sql::{PlanNode, Reading, Rows, Scan};
+use crate::typed::{bytes, count, visible_lines};
 
-use super::super::screen::{bytes, count};
 use super::Shell;
 use super::bar::QueryBar;
 use super::token::{is_one_of, tokens};
@@ -67,7 +67,7 @@ impl Shell<'_> {
             for row in 0..batch.num_rows() {
                 let cells = render::row_texts(&batch, row)?;
                 for cell in cells.into_iter().flatten() {
-                    text.push_str(render::printable(cell.trim_end()).as_str());
+                    text.push_str(&visible_lines(cell.trim_end()));
                     text.push('\n');
                 }
             }
@@ -144,7 +144,7 @@ impl Drawing<'_> {
 
     fn lines(&mut self, text: &str, head: &str, rest: &str) {
         let room = self.width.map(|width| width.saturating_sub(rest.chars().count() + 1).max(20));
-        let shown = render::printable(text);
+        let shown = visible_lines(text);
         let lines = match room {
             Some(room) => render::wrapped(&shown, room),
             None => vec![shown],

@@ -2,6 +2,7 @@
 //! nothing because it looked for a text that no row has.
 
 use crate::schema::{EventClass, Ocsf};
+use crate::typed::nearest;
 
 use super::token::{comparisons, named, tokens};
 
@@ -86,8 +87,8 @@ fn wrong(path: &str, value: &str, texts: &Texts) -> Option<String> {
         return None;
     }
     let like = texts.known.iter().find(|known| known.to_lowercase() == value.to_lowercase());
-    let nearest = || super::super::nearest(value, texts.known.iter().map(String::as_str));
-    let meant = like.map(String::as_str).or_else(nearest);
+    let near = || nearest(value, texts.known.iter().map(String::as_str));
+    let meant = like.map(String::as_str).or_else(near);
     match (meant, texts.is_all) {
         (Some(meant), true) => Some(format!("`{path}` is never '{value}'; did you mean '{meant}'?")),
         (Some(meant), false) => Some(format!("`{path}` may never be '{value}'; did you mean '{meant}'?")),

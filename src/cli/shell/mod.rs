@@ -8,7 +8,6 @@ mod bar;
 mod describe;
 mod engine;
 mod explain;
-mod file;
 mod meaning;
 mod names;
 mod outside;
@@ -28,7 +27,9 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use tempfile::TempPath;
 
+use super::signal::{Interrupts, Which};
 use super::{App, command_names};
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::redact::{Counts, Policy};
@@ -38,7 +39,6 @@ use crate::report::Catalog;
 use crate::sql::{Options, Params, Rows, Session, parse_param};
 use bar::QueryBar;
 use engine::{Engine, cancelled};
-use file::{ResultFile, Unfinished};
 use names::{Names, Shelf};
 use pager::Pager;
 
@@ -58,7 +58,6 @@ pub struct Shell<'a> {
     names: OnceCell<Names>,
     shelf: Arc<Shelf>,
     pager: Option<Pager>,
-    unfinished: Unfinished,
     /// Workbooks that a spreadsheet may still read; they go with the shell.
     opened: RefCell<Vec<TempPath>>,
     /// Somebody sits at a prompt.
@@ -67,9 +66,17 @@ pub struct Shell<'a> {
 }
 
 impl<'a> Shell<'a> {
-    pub fn open(app: &'a App, lake: Lake, options: Options, params: Params, is_safe: bool) -> Result<Shell<'a>> {
-        // From here on ^C is ours to answer: it ends a query, not the program.
-        let engine = Engine::new()?;
+    /// `interrupts` says which ^C gives up the statement that runs. On a terminal each does that and no more; in a batch
+    /// run the second one ends the process, since the first asks the statement to stop, which may take its time.
+    pub fn open(
+        app: &'a App,
+        lake: Lake,
+        options: Options,
+        params: Params,
+        is_safe: bool,
+        interrupts: Which,
+    ) -> Result<Shell<'a>> {
+        let engine = Engine::new(Interrupts::of(&app.signals, interrupts))?;
         let (policy, _) = app.policy(&lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
@@ -84,7 +91,6 @@ impl<'a> Shell<'a> {
             names: OnceCell::new(),
             shelf: Arc::default(),
             pager,
-            unfinished: Unfinished::default(),
             opened: RefCell::default(),
             is_interactive: false,
             engine,
@@ -94,11 +100,6 @@ impl<'a> Shell<'a> {
     /// The shell of somebody at a prompt, to whom hints name commands instead of flags.
     pub fn interactive(self) -> Shell<'a> {
         Shell { is_interactive: true, ..self }
-    }
-
-    /// Lets a second ^C end the process at once.
-    pub fn quit_on_second_interrupt(&self) -> Result<()> {
-        engine::quit_on_second_interrupt(self.unfinished.clone())
     }
 
     pub fn greeting(&self) -> String {
@@ -301,10 +302,7 @@ impl Backend for Shell<'_> {
     }
 
     fn write(&mut self, path: &Path, text: &str) -> Result<()> {
-        let file = ResultFile::create(path, false, &self.unfinished)?;
-        let cannot = || format!("cannot write {}", path.display());
-        file.writer()?.write_all(text.as_bytes()).context(Kind::Unavailable, cannot)?;
-        file.commit()
+        disk::write(path, text.as_bytes())
     }
 
     fn complete(&self, wanted: Wanted, typed: &Typed<'_>) -> Vec<Candidate> {

@@ -6,15 +6,15 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::super::screen::{bytes, count};
 use super::bar::QueryBar;
-use super::file::ResultFile;
 use super::pager::{self, Paged};
 use super::{LONG, Shell, meaning, outside, token};
+use crate::disk::Whole;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::{self, Captions, Format, Renderer, Shown};
 use crate::repl::{self, Expanded, Output, Settings, Target};
 use crate::sql::{Reading, Rows};
+use crate::typed::{bytes, count};
 
 /// A renderer whose output goes wherever the result goes.
 pub(super) type Out<'a> = Renderer<Box<dyn Write + 'a>>;
@@ -84,9 +84,10 @@ impl Shell<'_> {
                     ))
                     .hint("name another file: `\\g FILE` or `\\o FILE`"));
                 }
-                let file = ResultFile::create(path, output.is_append, &self.unfinished)?;
-                let shown = render_to(file.writer()?, format, schema, options, feed)?;
-                file.commit()?;
+                let file = if output.is_append { Whole::append(path) } else { Whole::begin(path) };
+                let mut file = file?.known_to(&self.app.unfinished);
+                let shown = render_to(Box::new(&mut file), format, schema, options, feed)?;
+                file.finish()?;
                 Ok(Some(shown))
             }
             Target::Program(line) => {
@@ -175,7 +176,7 @@ impl Shell<'_> {
         let tables: Vec<String> = self.session.tables().into_iter().map(|table| table.name).collect();
         let is_table = |name: &str| tables.iter().any(|table| table == name);
         for note in meaning::doubts(self.session.ocsf(), is_table, sql) {
-            self.app.screen.say(format!("note: {}", render::printable(&note)));
+            self.app.screen.say(format!("note: {note}"));
         }
     }
 }
