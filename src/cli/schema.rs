@@ -7,6 +7,7 @@ use super::rows::{Column, batch, print};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};
+use crate::sql;
 use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
@@ -135,12 +136,9 @@ pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
 
 /// The type as SQL users name it; what is cut is JSON text.
 fn type_name(field: &crate::schema::FieldInfo) -> String {
-    match (field.storage, field.arrow_type.as_str()) {
-        (crate::schema::Storage::Cut, _) => "json".to_string(),
-        (_, text) if text.starts_with("Timestamp") => "timestamptz".to_string(),
-        (_, text) => {
-            text.replace("Utf8", "text").replace("Int64", "bigint").replace("Float64", "double").to_lowercase()
-        }
+    match field.storage {
+        crate::schema::Storage::Cut => "json".to_string(),
+        _ => sql::type_name(&field.data_type),
     }
 }
 

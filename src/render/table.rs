@@ -18,7 +18,8 @@ use crate::typed::visible;
 
 /// Rows that are held to find the widths when there is no limit.
 const PAGE: usize = 10_000;
-/// A cell holds at most this many screens' widths of text: breaking a megabyte into lines to show a few is slow.
+/// A cell holds at most this many screens' widths of text, or as many as the screen has lines: breaking a megabyte into
+/// lines to show a few is slow.
 const WIDTHS_PER_CELL: usize = 8;
 /// The place of rows that are not shown.
 const GAP: &str = "·";
@@ -152,7 +153,8 @@ impl Table {
         let mut shown = String::new();
         visible(text, &mut shown);
         if let Some(width) = self.options.width
-            && let Some((at, _)) = shown.char_indices().nth(WIDTHS_PER_CELL * width)
+            && let Some((at, _)) =
+                shown.char_indices().nth(self.options.height.unwrap_or(0).max(WIDTHS_PER_CELL) * width)
         {
             shown.truncate(at);
             shown.push('…');

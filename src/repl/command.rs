@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(told(".statsu"), "no command `.statsu` | did you mean `.status`?");
         assert_eq!(told("\\zz"), "no command `\\zz` | `\\?` lists the commands");
         assert_eq!(told(".widht"), "no command `.widht` | did you mean `.width`?");
-        assert_eq!(told(".wat"), "no command `.wat` | `\\?` lists the commands");
+        assert_eq!(told(".wat"), "no command `.wat` | did you mean `\\watch`?");
         assert!(told("\\copy t").contains("`\\g FILE`"));
         assert_eq!(told("\\watch soon"), "`soon` is not a number that fits here | ");
         assert!(told("\\pset border 2").contains("the settings are format"));

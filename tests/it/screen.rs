@@ -41,7 +41,7 @@ fn every_example_of_the_help_is_run() {
     terminal.types(&["\\o", "select 'end' as e;"]);
     let screen = terminal.leave();
     assert!(!screen.contains("error: "), "{screen}");
-    assert!(screen.contains("PK is open") && screen.contains("'from a file'"), "{screen}");
+    assert!(screen.contains("PK is open") && screen.contains("│ from a file │"), "{screen}");
     assert!(env.path("example.csv").exists() && env.path("example.json").exists(), "{screen}");
 }
 
