@@ -21,7 +21,7 @@ const NARROWEST: usize = 12;
 /// JSON that is shorter tells nothing.
 const NARROWEST_JSON: usize = 24;
 /// A column that is no answer gets so much, or what it needs if that is less.
-const COMFORT: usize = 20;
+const COMFORT: usize = 16;
 /// Lines that a table has besides its rows, the prompt and the line below the table included.
 const TABLE_FRAME: usize = 6;
 
@@ -61,6 +61,7 @@ pub(super) struct Leaf {
     pub place: Vec<usize>,
     pub is_number: bool,
     pub is_time: bool,
+    pub is_span: bool,
     is_nested: bool,
 }
 
@@ -73,6 +74,7 @@ impl Leaf {
             place,
             is_number: is_number(data_type),
             is_time: matches!(data_type, DataType::Timestamp(..)),
+            is_span: matches!(data_type, DataType::Duration(_) | DataType::Interval(_)),
             is_nested: data_type.is_nested(),
         }
     }
@@ -272,6 +274,7 @@ fn choose(ranked: Vec<(Rank, usize, Leaf)>, screen: Screen, has_header: bool, pa
         && is_too_wide
         && !only.leaf.is_number
         && !only.leaf.is_time
+        && !only.leaf.is_span
     {
         *width = all.saturating_sub(1 + FRAME).max(1);
     }
@@ -301,7 +304,7 @@ fn measure(leaf: Leaf, at: usize, is_json: bool, has_header: bool, page: &Page<'
     let natural = widest.max(header_width(&leaf, has_header));
     let word = cells.iter().map(|text| unbroken(text)).max().unwrap_or_default();
     let is_breakable = is_json || word > LONGEST_ID;
-    let least = if leaf.is_number || leaf.is_time {
+    let least = if leaf.is_number || leaf.is_time || leaf.is_span {
         widest
     } else if is_json {
         widest.min(NARROWEST_JSON)

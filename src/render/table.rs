@@ -171,7 +171,7 @@ impl Table {
                 text.clear();
                 if !write_leaf(columns, leaf, row, &mut text) {
                     text.push_str(self.options.null_text());
-                } else if is_brief && leaf.is_time {
+                } else if is_brief && (leaf.is_time || leaf.is_span && !is_brief_span(&text)) {
                     to_seconds(&mut text);
                 }
                 texts.push(self.shown(&text));
@@ -255,7 +255,12 @@ fn write_leaf(columns: &[Column<'_>], leaf: &Leaf, row: usize, out: &mut String)
     column.write_text(row, out)
 }
 
-/// Takes the fraction out of a time that is written as RFC 3339.
+/// Whether a span is less than a minute, so that its fraction counts.
+fn is_brief_span(text: &str) -> bool {
+    text.trim_start_matches('-').starts_with("00:00:")
+}
+
+/// Takes the fraction out of a time that is written as RFC 3339, or of a span.
 fn to_seconds(time: &mut String) {
     let Some(point) = time.find('.') else { return };
     let end = time[point + 1..].find(|c: char| !c.is_ascii_digit()).map_or(time.len(), |digits| point + 1 + digits);

@@ -164,7 +164,7 @@ fn plain(text: &str) -> String {
     MICROS.replace_all(&text, time).into_owned()
 }
 
-static WRITTEN: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
+static WRITTEN: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
     [
         // Not in a text such as an address at 163.com.
         (r"([\w)])@\d+($|[ ,)\]])", "$1$2"),
@@ -173,6 +173,9 @@ static WRITTEN: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
         (r"\bFloat(?:32|64)\((-?[\d.e]+)\)", "$1"),
         (r#"\bUtf8(?:View)?\("([^"]*)"\)"#, "'$1'"),
         (r"\bBoolean\((\w+)\)", "$1"),
+        // The engine writes texts without quotes, and an empty one not at all.
+        (r", ([,)])", ", ''$1"),
+        (r"((?:!=|<|>|=) )($| (?:AND|OR|THEN|ELSE|END)\b|\))", "$1''$2"),
     ]
     .map(|(pattern, written)| (compiled(pattern), written))
 });
@@ -195,6 +198,8 @@ mod tests {
         assert_eq!(words("SortExec(TopK)"), "Sort");
         assert_eq!(said("expr=[n@1 DESC NULLS LAST], preserve_partitioning=[false]"), "n DESC NULLS LAST");
         assert_eq!(said("who@0 = x@163.com AND b@1 > 2"), "who = x@163.com AND b > 2");
+        assert_eq!(said("nullif(btrim(a@0), ) != "), "nullif(btrim(a), '') != ''");
+        assert_eq!(said("a@0 =  AND b@1 IS NOT NULL"), "a = '' AND b IS NOT NULL");
         assert_eq!(said("TopK(fetch=5), expr=[n@1 DESC]"), "first 5; n DESC");
         assert_eq!(
             said("mode=FinalPartitioned, gby=[outcome@0 as outcome], aggr=[count(Int64(1))]"),

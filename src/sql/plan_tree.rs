@@ -3,6 +3,7 @@
 //! The engine's own text is one line of everything for each operator. Here an operator has a few words, the partial and
 //! the final half of an aggregate are one, and operators that only hand rows on are left out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,9 +131,11 @@ fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
 fn scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Scan> {
     let source = plan.downcast_ref::<DataSourceExec>()?;
     let config = source.data_source().downcast_ref::<FileScanConfig>()?;
-    let files: Vec<_> = config.file_groups.iter().flat_map(|group| group.iter()).collect();
+    // A file that is split into ranges is one file.
+    let parts = config.file_groups.iter().flat_map(|group| group.iter());
+    let sizes: BTreeMap<_, u64> = parts.map(|part| (&part.object_meta.location, part.object_meta.size)).collect();
     // `lake/authentication/event_month=2026-01/<file>.parquet`
-    let path = files.first()?.object_meta.location.as_ref();
+    let path = sizes.keys().next()?.as_ref();
     let table = path.rsplit('/').nth(2)?.to_string();
     let metrics = plan.metrics().map(|metrics| metrics.aggregate_by_name());
     let named = |name: &str| metrics.as_ref()?.iter().find(|metric| metric.value().name() == name).cloned();
@@ -149,11 +152,5 @@ fn scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Scan> {
         }
         _ => None,
     });
-    Some(Scan {
-        table,
-        files: files.len() as u64,
-        bytes: files.iter().map(|file| file.object_meta.size).sum(),
-        bytes_read,
-        pruned: pruned.collect(),
-    })
+    Some(Scan { table, files: sizes.len() as u64, bytes: sizes.values().sum(), bytes_read, pruned: pruned.collect() })
 }

@@ -174,7 +174,7 @@ pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
     functions.extend(views.map(|view| FunctionInfo {
         kind: "table",
         syntax: format!("{}(time)", view.name),
-        description: format!("{}, as of a time: with no event after it.", first_upper(&view.purpose)),
+        description: format!("{}. Events after the time that it is given do not count.", first_upper(&view.purpose)),
         arguments: vec![("time".to_string(), "'2026-01-31' or '2026-01-31T12:00:00Z', UTC".to_string())],
         example: Some(format!("select * from {}('2026-01-31') limit 10", view.name)),
         name: view.name,

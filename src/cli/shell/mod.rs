@@ -239,7 +239,7 @@ impl Backend for Shell<'_> {
         let state = self.session.state();
         let time = chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339());
         format!(
-            "lake {} ({}), OCSF {}\nledger entry {} of {}, sha256 {}\n",
+            "lake {} ({}), OCSF {}\nledger entry {} of {}\nsha256 {}\n",
             self.lake.root().display(),
             state.lake.partition.column(),
             state.lake.ocsf_version,

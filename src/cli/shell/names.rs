@@ -104,6 +104,11 @@ impl Names {
         self.tables.iter().any(|table| table == name)
     }
 
+    /// Whether the columns of a view are looked up, so that they will be known soon.
+    pub fn is_looked_up(&self, table: &str) -> bool {
+        self.lookup.is_some() && self.ocsf.by_name(table).is_none()
+    }
+
     /// Begins to look up the columns of a view, if that was not done yet.
     pub fn prepare(&self, table: &str) {
         let Some(Lookup { session, handle, shelf }) = &self.lookup else { return };

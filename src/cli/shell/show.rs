@@ -164,11 +164,7 @@ impl Shell<'_> {
     /// A text whose lines fit the terminal.
     pub(super) fn folded(&self, text: &str) -> String {
         let width = self.app.screen.width();
-        let lines = text.lines().flat_map(|line| match width {
-            Some(width) => render::wrapped(line, width),
-            None => vec![line.to_string()],
-        });
-        lines.map(|line| format!("{line}\n")).collect()
+        text.lines().map(|line| width.map_or_else(|| format!("{line}\n"), |width| folded(line, width))).collect()
     }
 
     /// Says why a statement may have found nothing.
@@ -191,6 +187,18 @@ fn render_to<'w>(
     let mut renderer = Renderer::new(format, schema, options, writer);
     feed(&mut renderer)?;
     renderer.finish()
+}
+
+/// A line in lines of at most `width` columns, of which the later ones stand a step further in.
+fn folded(line: &str, width: usize) -> String {
+    let indentation = line.len() - line.trim_start_matches(' ').len();
+    let step = (indentation + 2).min(width / 2);
+    let lines = match render::wrapped(line, width) {
+        whole if whole.len() == 1 => whole,
+        _ => render::wrapped(line, width - step),
+    };
+    let indented = |(at, line): (usize, &String)| format!("{:1$}{line}\n", "", if at == 0 { 0 } else { step });
+    lines.iter().enumerate().map(indented).collect()
 }
 
 /// The settings for a list of ours, which is one came for: all of it, as a table.
@@ -231,4 +239,15 @@ pub(super) fn footer(shown: Shown, elapsed: Duration, reading: Reading, settings
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_continues_a_step_further_in() {
+        assert_eq!(folded("  select a", 20), "  select a\n");
+        assert_eq!(folded("  when 1 then 2 when 3 then 4", 20), "  when 1 then 2\n    when 3 then 4\n");
+    }
 }

@@ -62,6 +62,10 @@ pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     // After a value no other value can follow.
     let is_after_value = !before.is_empty() && !is_keyword(last) && (is_value(last) || last == ")");
+    let pending = scope.iter().find(|scoped| scoped.columns.is_none() && names.is_looked_up(&scoped.table));
+    if let Some(pending) = pending.filter(|_| word.is_empty() && !is_after_value) {
+        return patience(&pending.table);
+    }
     if !is_after_value || !word.is_empty() {
         found.extend(columns(&scope, word));
     }
@@ -73,6 +77,12 @@ pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
         found.extend(KEYWORDS.iter().chain(PHRASES).map(|word| keyword(word)));
     }
     starting(found, word)
+}
+
+/// Two lines that are shown and change nothing: of one candidate TAB would take the text, and there is none yet.
+fn patience(table: &str) -> Vec<Candidate> {
+    let lines = [format!("the columns of `{table}` are being looked up:"), "press TAB again".to_string()];
+    lines.map(|shown| Candidate { text: String::new(), shown }).to_vec()
 }
 
 /// The texts that the column can hold that the string at the cursor is compared with.
