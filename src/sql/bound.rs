@@ -23,7 +23,7 @@ use crate::lake::{REJECT_TABLE, State};
 use crate::schema::Ocsf;
 
 /// The conventions that are about events and not about what reports make of them.
-const OWN_VIEWS: [&str; 2] = ["event", "observable"];
+pub const OWN_VIEWS: [&str; 2] = ["event", "observable"];
 
 /// What the tasks of a session share.
 pub struct Bound {

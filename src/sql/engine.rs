@@ -38,6 +38,8 @@ pub fn context_by(
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.sql_parser.dialect", "duckdb")
+        // `now()` and `'...'::timestamptz` are instants like those of the columns, not times without a zone.
+        .set_str("datafusion.execution.time_zone", "UTC")
         // `varchar` is the text that the tables have: joins and scans compare the two kinds of text of the engine with an
         // error, where one comes from a cast and the other from a file.
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)

@@ -28,7 +28,10 @@ mod labels;
 mod late;
 mod ledger_table;
 mod options;
+mod plan_text;
+mod plan_tree;
 mod prune;
+mod purpose;
 mod reading;
 mod registry;
 mod rows;
@@ -41,7 +44,7 @@ mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
-mod types;
+mod type_name;
 mod upstream;
 
 pub use bind::{Params, duration, list, map, parse_param, placeholders};
@@ -49,8 +52,11 @@ pub use conventions::{Conventions, Horizon, Used};
 pub use documentation::FunctionInfo;
 pub use functions::numbered;
 pub use options::{AsOf, Options};
+pub use plan_tree::{PlanNode, Scan};
+pub use purpose::of_column as column_purpose;
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
 #[cfg(test)]
 pub use sample::Sample;
 pub use session::{ColumnInfo, Session, TableInfo, check_names};
+pub use type_name::type_name;

@@ -8,7 +8,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 
 use super::bind::Params;
-use super::bound::{Bound, names};
+use super::bound::{Bound, OWN_VIEWS, names};
 use super::conventions::{Conventions, Horizon, MADE, Maker, Shelf};
 use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
@@ -20,9 +20,9 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
-use super::types::type_name;
+use super::type_name::type_name;
 use super::upstream::Patience;
-use super::{activity, functions};
+use super::{activity, functions, purpose};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
 use crate::schema::Ocsf;
@@ -54,7 +54,10 @@ pub struct Session {
 #[derive(Debug, Clone)]
 pub struct TableInfo {
     pub name: String,
+    /// `class`, `view`, `report view` or `ledger`.
     pub kind: &'static str,
+    /// What it is for, in one line.
+    pub purpose: String,
     pub rows: Option<u64>,
     pub files: Option<u64>,
     pub bytes: Option<u64>,
@@ -181,16 +184,21 @@ impl Session {
         let state = &self.bound.state;
         let info = |name: String| {
             let table = state.tables.get(&name);
+            let is_class = self.bound.ocsf.by_name(&name).is_some();
+            let is_stored = is_class || name == REJECT_TABLE;
             let kind = match name.as_str() {
-                INGEST_LOG | COVERAGE => "ledger",
-                name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
-                name if name == self.bound.ocsf.other().name => "table",
+                INGEST_LOG | COVERAGE | REJECT_TABLE => "ledger",
+                _ if is_class => "class",
+                _ if self.bound.conventions.view(&name).is_some() && !OWN_VIEWS.contains(&name.as_str()) => "report view",
                 _ => "view",
             };
-            let is_stored = kind == "table";
+            let purpose = purpose::of_table(&name, &self.bound.ocsf);
+            let view = self.bound.conventions.view(&name);
+            let purpose = purpose.or_else(|| view.map(|view| view.purpose.clone())).unwrap_or_default();
             let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
             TableInfo {
                 kind,
+                purpose,
                 rows: is_stored.then(|| files.iter().map(|file| file.rows).sum()),
                 files: is_stored.then_some(files.len() as u64),
                 bytes: is_stored.then(|| files.iter().map(|file| file.bytes).sum()),
@@ -201,6 +209,11 @@ impl Session {
             }
         };
         self.bound.names().into_iter().map(info).collect()
+    }
+
+    /// The SQL that defines a view; `None` for tables, and for names that do not exist.
+    pub fn definition(&self, name: &str) -> Option<String> {
+        self.bound.conventions.view(name).map(|view| view.text.trim().to_string())
     }
 
     /// The columns of a table, nested ones as dotted paths, depth first.

@@ -30,6 +30,7 @@ mod report;
 mod results;
 mod schedule;
 mod schema;
+mod screen;
 mod secrets;
 mod serve;
 mod shell;

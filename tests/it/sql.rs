@@ -332,7 +332,7 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     a
     1
     ------- stderr -------
-    error: no column `nothing`
+    error: q.sql:2: no column `nothing`
     line 1: select nothing
                    ^
     hint: `\d TABLE` lists the columns
@@ -344,7 +344,7 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     b
     2
     ------- stderr -------
-    error: no column `nothing`
+    error: q.sql:2: no column `nothing`
     line 1: select nothing
                    ^
     hint: `\d TABLE` lists the columns

@@ -1,5 +1,6 @@
 //! The rows of one report, on the screen or in one file; the head of the run goes to stderr.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
@@ -9,7 +10,6 @@ use super::batch::{Batch, Ground, notes};
 use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
-use crate::typed::count;
 
 /// Runs a report and writes its rows.
 pub fn run(
@@ -42,7 +42,8 @@ pub fn run(
     let width = if out.is_screen() { screen.width() } else { None };
     let is_terminal = out.is_screen() && screen.is_terminal();
     let title = Some(report.id.clone());
-    let options = render::Options { width, is_terminal, title, ..render::Options::default() };
+    let is_stream = output.is_none();
+    let options = render::Options { width, is_terminal, is_stream, title, ..render::Options::default() };
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
@@ -78,7 +79,7 @@ pub fn run(
     let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
-    screen.say(format!("  {} rows: {verdict}{}", count(summary.rows), notes(&summary)));
+    screen.say(format!("  {}: {verdict}{}", report::counted(summary.rows, "row"), notes(&summary)));
     Ok((summary, named))
 }
 
@@ -86,7 +87,7 @@ pub fn run(
 pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
         (Some(format), Some(_)) => Ok(format),
-        (Some(format), None) => format.check_stdout().map(|()| format),
+        (Some(format), None) => format.check_stdout(std::io::stdout().is_terminal()).map(|()| format),
         (None, None) => Ok(Format::Table),
         (None, Some(path)) => Format::from_path(path).ok_or_else(|| {
             Error::usage(format!("cannot tell a format from {}", path.display()))
