@@ -277,14 +277,16 @@ impl Engine {
     pub fn suspects(&self, bytes: &[u8], rows: usize, offset: impl Fn(usize) -> usize, scope: Scope) -> Vec<usize> {
         let mut found = Vec::new();
         let counts = |candidate: &Candidate, start: usize, end: usize| {
-            let is_looked_for = scope != Scope::Person || matches!(candidate.test, Test::Shape(_));
-            is_looked_for && candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
+            candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
         };
         // Where a row begins a token does, whatever ends the row before.
         for row in 0..rows {
             let (start, end) = (offset(row), offset(row + 1));
-            let mut check = |candidate: Candidate| counts(&candidate, start, end).then_some(end);
-            if self.prefilter.starts.at(bytes, start, &mut check).is_some() || scope == Scope::Url && has_random_part(&bytes[start..end], 0) {
+            let row_bytes = &bytes[start..];
+            let mut check = |Candidate { at, end: past, test }: Candidate| {
+                counts(&Candidate { at: start + at, end: start + past, test }, start, end).then_some(end)
+            };
+            if self.prefilter.starts.at(row_bytes, 0, &mut check).is_some() || scope == Scope::Url && has_random_part(&bytes[start..end], 0) {
                 found.push(row);
             }
         }

@@ -422,6 +422,8 @@ fn jumble() -> impl Strategy<Value = String> {
             "Authorization",
             "cookie",
             "code",
+            "PIN 1234 ",
+            "root password 'Xq7zLm4Rp9w'",
             "sig",
             "api key",
             "name",
