@@ -46,9 +46,8 @@ impl Engine {
         let to = end + row[end..].iter().take(32).take_while(is_word).count();
         // `%2Freset`: the letter of an encoded slash belongs to it.
         let words = [&row[from..to], &row[at..to]];
-        let is_announced = words.iter().any(|word| {
-            std::str::from_utf8(word).is_ok_and(|word| self.announced_by(word).is_some())
-        });
+        let is_announced =
+            words.iter().any(|word| std::str::from_utf8(word).is_ok_and(|word| self.announced_by(word).is_some()));
         if !is_announced || to >= row.len() {
             return false;
         }
@@ -141,7 +140,11 @@ impl Engine {
         let mut words = rest.split(u8::is_ascii_whitespace).filter_map(|word| std::str::from_utf8(word).ok());
         // `SECRET 'x'`, `token a => b`.
         let is_quoted = rest.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"\"'`".contains(byte));
-        has_value && (is_direct || rest[0] == b'(' || is_quoted || words.any(|word| self.vocabulary.links.contains(word) || self.vocabulary.changes.contains(word)))
+        has_value
+            && (is_direct
+                || rest[0] == b'('
+                || is_quoted
+                || words.any(|word| self.vocabulary.links.contains(word) || self.vocabulary.changes.contains(word)))
     }
 
     /// Whether a string of a list may say what the next one is.

@@ -168,7 +168,14 @@ impl Prefilter {
     }
 
     /// What begins with a sign. It goes on by itself: what is encoded further right says nothing about what is here.
-    fn signs(&self, bytes: &[u8], start: usize, end: usize, resume: &mut usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+    fn signs(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        resume: &mut usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) {
         let block = &bytes[start..end];
         let [first, second, third] = needles::SIGNS;
         for at in memchr::memchr3_iter(first, second, third, block).map(|at| start + at) {
@@ -298,7 +305,9 @@ impl Engine {
             let mut check = |Candidate { at, end: past, test }: Candidate| {
                 counts(&Candidate { at: start + at, end: start + past, test }, start, end).then_some(end)
             };
-            if self.prefilter.starts.at(row_bytes, 0, &mut check).is_some() || scope == Scope::Url && has_random_part(&bytes[start..end], 0) {
+            if self.prefilter.starts.at(row_bytes, 0, &mut check).is_some()
+                || scope == Scope::Url && has_random_part(&bytes[start..end], 0)
+            {
                 found.push(row);
             }
         }

@@ -84,12 +84,22 @@ fn is_word(bytes: &[u8], at: usize, end: usize) -> bool {
 pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
     let mut needles = vec![Needle::at_start("\\u00", Test::Escape)];
     // Letters of other alphabets, and what cannot be seen, escaped.
-    needles.extend(["\\u04", "\\u03", "\\u01", "\\uff", "\\u20", "\\ud835"].map(|escape| Needle::at_start(escape, Test::Always)));
-    needles.extend(["identified by", "identified with", "securestring", "chpasswd", "passwd --stdin"].map(|cue| Needle::at_start(cue, Test::Always)));
+    needles.extend(
+        ["\\u04", "\\u03", "\\u01", "\\uff", "\\u20", "\\ud835"].map(|escape| Needle::at_start(escape, Test::Always)),
+    );
+    needles.extend(
+        ["identified by", "identified with", "securestring", "chpasswd", "passwd --stdin"]
+            .map(|cue| Needle::at_start(cue, Test::Always)),
+    );
     needles.extend(POSITIONAL.map(|(command, _)| Needle::at_start(command, Test::Always)));
-    needles.extend(rules.words.spoken.iter().filter(|word| !word.is_ascii()).flat_map(|word| {
-        [word.clone(), word.to_lowercase()].map(|word| Needle::at_start(&word, Test::Always))
-    }));
+    needles.extend(
+        rules
+            .words
+            .spoken
+            .iter()
+            .filter(|word| !word.is_ascii())
+            .flat_map(|word| [word.clone(), word.to_lowercase()].map(|word| Needle::at_start(&word, Test::Always))),
+    );
     let mut names: Vec<(&str, bool)> = Vec::new();
     for (_, how) in rules.effective()? {
         match how {

@@ -164,7 +164,8 @@ pub(super) fn random_parts(text: &str, start: usize) -> Vec<(usize, usize)> {
 fn is_identified(before: &str, is_parameter: bool) -> bool {
     let lower = before.to_ascii_lowercase();
     if !is_parameter {
-        return is_collection(before) || matches!(lower.as_str(), "a" | "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
+        return is_collection(before)
+            || matches!(lower.as_str(), "a" | "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
     }
     let names = [
         "cursor",

@@ -24,12 +24,31 @@ pub(super) struct Cues {
 }
 
 /// Marks that text may stand behind, and SQL.
-const OTHERS: [&str; 13] = ["redacted]", "redacted>", "redacted)", ":0", "identified by", " by '", "convertto-securestring", "masked]", "filtered]",
-    "chpasswd", "passwd --stdin", "***", "\";s:"];
+const OTHERS: [&str; 13] = [
+    "redacted]",
+    "redacted>",
+    "redacted)",
+    ":0",
+    "identified by",
+    " by '",
+    "convertto-securestring",
+    "masked]",
+    "filtered]",
+    "chpasswd",
+    "passwd --stdin",
+    "***",
+    "\";s:",
+];
 
 /// Commands that take a password as their last argument, and how many arguments they have then at least.
-pub(super) const POSITIONAL: [(&str, usize); 6] =
-    [("net user ", 2), ("net use ", 1), ("htpasswd -", 2), ("rasdial ", 3), ("wpa_passphrase ", 2), ("mysqladmin password ", 1)];
+pub(super) const POSITIONAL: [(&str, usize); 6] = [
+    ("net user ", 2),
+    ("net use ", 1),
+    ("htpasswd -", 2),
+    ("rasdial ", 3),
+    ("wpa_passphrase ", 2),
+    ("mysqladmin password ", 1),
+];
 
 impl Cues {
     pub fn new(rules: &[(&Rule, &How)], spoken: &BTreeSet<String>) -> Result<Cues> {
@@ -53,8 +72,12 @@ impl Cues {
         let names = words.len();
         words.extend(OTHERS.iter().map(|word| (*word).to_owned()));
         words.extend(POSITIONAL.iter().map(|(command, _)| (*command).to_owned()));
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words);
-        Ok(Cues { automaton: automaton.context(Kind::Usage, || "cannot search for the names of the redaction rules")?, names })
+        let automaton =
+            AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words);
+        Ok(Cues {
+            automaton: automaton.context(Kind::Usage, || "cannot search for the names of the redaction rules")?,
+            names,
+        })
     }
 }
 
@@ -139,7 +162,10 @@ impl Scan<'_, '_> {
                 return taken;
             }
             let vocabulary = self.words();
-            let is_to = matches!(plain.as_str(), "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "en" | "as" | "=");
+            let is_to = matches!(
+                plain.as_str(),
+                "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "en" | "as" | "="
+            );
             is_from = is_change && matches!(plain.as_str(), "from" | "von" | "de" | "desde" | "depuis");
             is_linked = vocabulary.links.contains(&plain) || is_to && (is_change || was_change);
             was_change = vocabulary.changes.contains(&plain);
@@ -157,7 +183,11 @@ impl Scan<'_, '_> {
         {
             let value = &self.text[right.start..right.end];
             let is_prose = value.split(' ').any(|word| self.words().is_prose(word));
-            let is_told = if is_password { !is_prose || self.is_random(value) } else { !is_next && self.is_random(value) || self.is_scrambled(value) };
+            let is_told = if is_password {
+                !is_prose || self.is_random(value)
+            } else {
+                !is_next && self.is_random(value) || self.is_scrambled(value)
+            };
             return is_told.then_some(right);
         }
         let open = word.len() - word.trim_start_matches(['(', '[']).len();
@@ -238,7 +268,11 @@ impl Scan<'_, '_> {
 
     /// The last argument of a command, which goes on at `start`: `net use \\srv /user:bob x`.
     fn positional(&mut self, start: usize, least: usize) -> Option<usize> {
-        let length = self.bytes[start..].iter().take(REACH).take_while(|byte| !matches!(byte, b'|' | b';' | b'\n' | b'&' | b'>')).count();
+        let length = self.bytes[start..]
+            .iter()
+            .take(REACH)
+            .take_while(|byte| !matches!(byte, b'|' | b';' | b'\n' | b'&' | b'>'))
+            .count();
         let mut end = start + length;
         while !self.text.is_char_boundary(end) {
             end -= 1;

@@ -169,7 +169,11 @@ impl<'a, 'o> Scan<'a, 'o> {
     /// Whether the name from `start` and what follows the delimiter at `at` are parts of an e-mail address.
     fn is_address(&self, start: usize, at: usize) -> bool {
         let is_local = start > 1 && self.bytes[start - 2].is_ascii_alphanumeric();
-        let length = self.bytes[at + 1..].iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || b"@.-_".contains(byte)).count();
+        let length = self.bytes[at + 1..]
+            .iter()
+            .take(64)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"@.-_".contains(byte))
+            .count();
         is_local && look(&self.text[at + 1..at + 1 + length], self.words()) == Look::Address
     }
 
@@ -209,7 +213,11 @@ impl<'a, 'o> Scan<'a, 'o> {
             _ if manner == Manner::Query => query_end(bytes, self.after_scheme(past)),
             _ => word_end(bytes, self.after_scheme(past)),
         };
-        let end = if matches!(worth, Worth::Any | Worth::Answer) && manner == Manner::Prose { self.phrase_end(start).unwrap_or(end) } else { end };
+        let end = if matches!(worth, Worth::Any | Worth::Answer) && manner == Manner::Prose {
+            self.phrase_end(start).unwrap_or(end)
+        } else {
+            end
+        };
         Some(Right { start, end: end.max(past), manner })
     }
 

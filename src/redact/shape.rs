@@ -115,9 +115,12 @@ impl Scan<'_, '_> {
                 let before = self.bytes[..at].iter().rev().take(*back).take_while(is_inner).count();
                 // Behind each sign too: another token may stand right before, `license-0a1b..NRAL`.
                 let first = at - before;
-                let signs = (first..at).filter(|place| !self.bytes[*place].is_ascii_alphanumeric()).map(|place| place + 1);
+                let signs =
+                    (first..at).filter(|place| !self.bytes[*place].is_ascii_alphanumeric()).map(|place| place + 1);
                 let mut starts = [at; STARTS];
-                for (start, place) in starts[..STARTS - 1].iter_mut().zip([first].into_iter().chain(signs).filter(|place| *place < at)) {
+                for (start, place) in
+                    starts[..STARTS - 1].iter_mut().zip([first].into_iter().chain(signs).filter(|place| *place < at))
+                {
                     *start = place;
                 }
                 let captures = starts.iter().filter(|start| self.is_start(**start, *back)).find_map(|start| {

@@ -65,7 +65,8 @@ impl Starts {
             quick.push(Quick { place: place as u16, folded: word(&needle.folded), mask });
         }
         quick.push(Quick { place: u16::MAX, folded: 0, mask: 0 });
-        let flags: Vec<Vec<u8>> = flags.iter().map(|flag| flag.trim_start_matches(['-', '/']).as_bytes().to_vec()).collect();
+        let flags: Vec<Vec<u8>> =
+            flags.iter().map(|flag| flag.trim_start_matches(['-', '/']).as_bytes().to_vec()).collect();
         let mut flag_letters = [false; 256];
         flags.iter().for_each(|flag| flag_letters[usize::from(flag[0])] = true);
         Starts { bits, first, quick, needles, flags, flag_letters }

@@ -95,10 +95,26 @@ fn known_form(value: &str) -> Option<Look> {
     let is_sid = value.len() == 34 && bytes[..2].iter().all(u8::is_ascii_uppercase) && is_hash(&value[2..]);
     let is_key_id = value.len() == 20
         && bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        && ["AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "APKA", "ABIA", "ACCA"].iter().any(|start| value.starts_with(start));
-    let is_known = ["hmac-sha256:", "arn:", "urn:", "S-1-", "ssh-rsa ", "ssh-ed25519 ", "ssh-rsa", "ssh-ed25519", "ecdsa-sha2-", "cn=", "CN=", "spiffe://", "data:"]
-        .iter()
-        .any(|start| value.starts_with(start));
+        && ["AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "APKA", "ABIA", "ACCA"]
+            .iter()
+            .any(|start| value.starts_with(start));
+    let is_known = [
+        "hmac-sha256:",
+        "arn:",
+        "urn:",
+        "S-1-",
+        "ssh-rsa ",
+        "ssh-ed25519 ",
+        "ssh-rsa",
+        "ssh-ed25519",
+        "ecdsa-sha2-",
+        "cn=",
+        "CN=",
+        "spiffe://",
+        "data:",
+    ]
+    .iter()
+    .any(|start| value.starts_with(start));
     if is_key_id || is_known || is_sid {
         return Some(Look::Known);
     }
@@ -335,7 +351,8 @@ fn is_word(segment: &str) -> bool {
     if !bytes.iter().all(u8::is_ascii_alphabetic) || bytes.len() > 48 {
         return false;
     }
-    let humps = bytes.windows(2).filter(|pair| pair[1].is_ascii_uppercase() && pair[0].is_ascii_lowercase()).count() + 1;
+    let humps =
+        bytes.windows(2).filter(|pair| pair[1].is_ascii_uppercase() && pair[0].is_ascii_lowercase()).count() + 1;
     if bytes.len() / humps < 3 && bytes.len() > 3 || flips(segment) > 2 * humps + 1 || bytes.len() / humps > 24 {
         return false;
     }
@@ -430,7 +447,9 @@ fn is_grouped(value: &str) -> bool {
 
 /// Eight groups of six digits, as disks are unlocked with.
 fn is_recovery_key(value: &str) -> bool {
-    value.len() == 55 && value.split('-').count() == 8 && value.split('-').all(|group| group.len() == 6 && group.bytes().all(|byte| byte.is_ascii_digit()))
+    value.len() == 55
+        && value.split('-').count() == 8
+        && value.split('-').all(|group| group.len() == 6 && group.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `ABCD-1234-EFGH-5678`.

@@ -189,7 +189,9 @@ impl Session {
             let kind = match name.as_str() {
                 INGEST_LOG | COVERAGE | REJECT_TABLE => "ledger",
                 _ if is_class => "class",
-                _ if self.bound.conventions.view(&name).is_some() && !OWN_VIEWS.contains(&name.as_str()) => "report view",
+                _ if self.bound.conventions.view(&name).is_some() && !OWN_VIEWS.contains(&name.as_str()) => {
+                    "report view"
+                }
                 _ => "view",
             };
             let purpose = purpose::of_table(&name, &self.bound.ocsf);

@@ -73,7 +73,8 @@ impl Batch {
         for (name, value) in &mut self.params {
             let redacted = policy.operand(value);
             if redacted != *value {
-                app.screen.say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
+                app.screen
+                    .say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
                 *value = redacted;
             }
         }
