@@ -162,7 +162,9 @@ fn announced<O: OffsetSizeTrait>(
     for list in (0..lists.len()).filter(|&list| lists.is_valid(list)) {
         let rows = lists.value_offsets()[list].as_usize()..lists.value_offsets()[list + 1].as_usize();
         let is_there = |row: usize| strings.is_valid(row);
-        let announces = |row: usize| is_there(row) && (engine.may_announce(strings.value(row)) || strings.value(row).contains("PRIVATE KEY-"));
+        let announces = |row: usize| {
+            is_there(row) && (engine.may_announce(strings.value(row)) || strings.value(row).contains("PRIVATE KEY-"))
+        };
         if rows.len() < 2 || !rows.clone().any(announces) {
             continue;
         }
@@ -172,7 +174,9 @@ fn announced<O: OffsetSizeTrait>(
         // Redacted JSON is JSON, with the same members.
         let redacted: Vec<Option<String>> = serde_json::from_str(&redacted).unwrap_or_default();
         let changed = rows.zip(items).zip(redacted);
-        changes.extend(changed.filter_map(|((row, before), after)| after.filter(|after| before != Some(after)).map(|after| (row, after))));
+        changes.extend(changed.filter_map(|((row, before), after)| {
+            after.filter(|after| before != Some(after)).map(|after| (row, after))
+        }));
     }
     changes
 }
@@ -196,7 +200,9 @@ fn dictionary(engine: &Engine, place: Place, array: &ArrayRef, counts: &mut Coun
     }
     let Some(values) = rebuilt(values, changes)? else { return Ok(None) };
     let redacted = DictionaryArray::try_new(array.keys().clone(), values);
-    Ok(Some(Arc::new(redacted.context(Kind::Internal, || format!("cannot put the redacted `{}` together", place.name))?)))
+    Ok(Some(Arc::new(
+        redacted.context(Kind::Internal, || format!("cannot put the redacted `{}` together", place.name))?,
+    )))
 }
 
 fn strings<O: OffsetSizeTrait>(

@@ -1,8 +1,8 @@
 //! Whether a needle of the prefilter counts in its row: what stands around it could make it a secret.
 
 use super::engine::Engine;
-use super::needle::{Candidate, Test, has_random_part};
 use super::names::Known;
+use super::needle::{Candidate, Test, has_random_part};
 use super::option::GLUED;
 use super::prose::REACH;
 use super::rules::Worth;
@@ -59,7 +59,9 @@ impl Engine {
         let length = row[to..].iter().take_while(is_inner).count();
         let rest = &row[to..to + length];
         rest.split(|byte| *byte == b'/').any(|part| {
-            part.len() >= 8 && (part.iter().any(|byte| byte.is_ascii_digit() || *byte == b'%') || std::str::from_utf8(part).is_ok_and(is_mixed))
+            part.len() >= 8
+                && (part.iter().any(|byte| byte.is_ascii_digit() || *byte == b'%')
+                    || std::str::from_utf8(part).is_ok_and(is_mixed))
                 || part.len() >= 16
         })
     }
@@ -73,22 +75,32 @@ impl Engine {
         if row[from] != b'-' && next.next().is_none_or(u8::is_ascii_alphanumeric) {
             return false;
         }
-        let left = from - row[..from].iter().rev().take(NAME).take_while(|byte| is_name(byte) || **byte == b' ').count();
+        let left =
+            from - row[..from].iter().rev().take(NAME).take_while(|byte| is_name(byte) || **byte == b' ').count();
         [from, left].iter().any(|from| self.rule_of(&String::from_utf8_lossy(&row[*from..to])).is_some())
     }
 
     /// Whether the name around a needle is secret and has something after it that separates it from a value.
     fn counts_as_name(&self, row: &[u8], at: usize, end: usize) -> bool {
         let is_tight = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
-        let is_wide = |byte: &&u8| is_tight(byte) || matches!(byte, b' ' | b'\t' | b'/' | b'[' | b']' | b'(' | b')' | b'?' | b'!' | b'#' | b'~' | b'*' | b'@' | b'^');
-        let left = |test: &dyn Fn(&&u8) -> bool| at - row[..at].iter().rev().take(NAME).take_while(|byte| test(byte)).count();
-        let right = |test: &dyn Fn(&&u8) -> bool| end + row[end..].iter().take(NAME).take_while(|byte| test(byte)).count();
+        let is_wide = |byte: &&u8| {
+            is_tight(byte)
+                || matches!(
+                    byte,
+                    b' ' | b'\t' | b'/' | b'[' | b']' | b'(' | b')' | b'?' | b'!' | b'#' | b'~' | b'*' | b'@' | b'^'
+                )
+        };
+        let left =
+            |test: &dyn Fn(&&u8) -> bool| at - row[..at].iter().rev().take(NAME).take_while(|byte| test(byte)).count();
+        let right =
+            |test: &dyn Fn(&&u8) -> bool| end + row[end..].iter().take(NAME).take_while(|byte| test(byte)).count();
         let to = right(&is_tight);
         // The text may end with the name.
         let Some(next) = row.get(to) else { return false };
         let (near, far) = (left(&is_tight), left(&is_wide));
         // ASCII as it is: names with other letters are candidates by these.
-        let known = |from: usize, to: usize| std::str::from_utf8(&row[from..to]).ok().and_then(|name| self.rule_of(name));
+        let known =
+            |from: usize, to: usize| std::str::from_utf8(&row[from..to]).ok().and_then(|name| self.rule_of(name));
         match next {
             b' ' | b'\t' if row[near] == b'-' && known(near, to).is_some() => return true,
             b' ' | b'\t' | b'(' => {
@@ -118,9 +130,13 @@ impl Engine {
         let has_value = rest.iter().any(|byte| byte.is_ascii_digit() || b"'\"`!@#$%^&*+=\\".contains(byte))
             || rest.split(u8::is_ascii_whitespace).any(|word| word.len() >= 12);
         let worth = self.label(known.rule).worth;
-        let is_direct = matches!(worth, Worth::Any | Worth::Code | Worth::Pin) || row[..to].iter().rev().take(NAME).take_while(|byte| is_name(byte)).any(|byte| *byte == b'_');
+        let is_direct = matches!(worth, Worth::Any | Worth::Code | Worth::Pin)
+            || row[..to].iter().rev().take(NAME).take_while(|byte| is_name(byte)).any(|byte| *byte == b'_');
         let mut words = rest.split(u8::is_ascii_whitespace).filter_map(|word| std::str::from_utf8(word).ok());
-        has_value && (is_direct || rest[0] == b'(' || words.any(|word| self.vocabulary.links.contains(word) || self.vocabulary.changes.contains(word)))
+        has_value
+            && (is_direct
+                || rest[0] == b'('
+                || words.any(|word| self.vocabulary.links.contains(word) || self.vocabulary.changes.contains(word)))
     }
 
     /// Whether a string of a list may say what the next one is.
@@ -135,5 +151,8 @@ fn may_be_key(row: &[u8], to: usize) -> bool {
         return true;
     }
     let next = row[to..].iter().find(|byte| !matches!(byte, b'"' | b'\\' | b' ' | b'\t' | b'\n'));
-    next == Some(&b':') || ["alue", "new", "old", "after", "New", "Old", "After"].iter().any(|part| memchr::memmem::find(row, part.as_bytes()).is_some())
+    next == Some(&b':')
+        || ["alue", "new", "old", "after", "New", "Old", "After"]
+            .iter()
+            .any(|part| memchr::memmem::find(row, part.as_bytes()).is_some())
 }

@@ -45,8 +45,15 @@ pub(super) fn letter(character: char) -> Letter {
         return if character.is_ascii_alphanumeric() { Letter::Is(character as u8) } else { Letter::Other };
     }
     match character {
-        '\u{AD}' | '\u{34F}' | '\u{300}'..='\u{36F}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{2064}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => return Letter::Unseen,
+        '\u{AD}'
+        | '\u{34F}'
+        | '\u{300}'..='\u{36F}'
+        | '\u{180E}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}' => return Letter::Unseen,
         // Full width, and the mathematical alphabets, stand in rows of ASCII.
         '\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}' | '\u{FF41}'..='\u{FF5A}' => {
             return Letter::Is((character as u32 - 0xFF00 + 0x20) as u8);
@@ -103,7 +110,8 @@ impl Folded {
                 Some(before) if before.is_ascii_digit() != byte.is_ascii_digit() => true,
                 // `apiKey` has two words, and so has `APIKey`.
                 Some(before) if byte.is_ascii_uppercase() => {
-                    let is_next_lower = matches!(characters.peek(), Some(Letter::Is(next)) if next.is_ascii_lowercase());
+                    let is_next_lower =
+                        matches!(characters.peek(), Some(Letter::Is(next)) if next.is_ascii_lowercase());
                     !before.is_ascii_uppercase() || is_next_lower
                 }
                 Some(_) => false,

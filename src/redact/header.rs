@@ -22,14 +22,19 @@ impl Scan<'_, '_> {
         let run = |from: usize| from + bytes[from..].iter().take_while(|byte| !is_end(**byte)).count();
         let (mut next, mut ends) = (start, start);
         loop {
-            let name = bytes[next..].iter().take(128).take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.$%*!+~^|#[]".contains(byte)).count();
+            let name = bytes[next..]
+                .iter()
+                .take(128)
+                .take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.$%*!+~^|#[]".contains(byte))
+                .count();
             let word = &self.text[next..next + name];
             if bytes.get(next + name) == Some(&b'=') {
                 let value = next + name + 1;
                 let quoted = usize::from(bytes.get(value) == Some(&b'"'));
                 ends = run(marks_end(self.text, value + quoted).min(end));
                 if word.eq_ignore_ascii_case("expires") {
-                    ends = value + bytes[value..].iter().take(40).take_while(|byte| !b";\r\n\"'\\&".contains(byte)).count();
+                    ends = value
+                        + bytes[value..].iter().take(40).take_while(|byte| !b";\r\n\"'\\&".contains(byte)).count();
                 }
                 ends += usize::from(quoted == 1 && bytes.get(ends) == Some(&b'"'));
             } else if ATTRIBUTES.iter().any(|attribute| word.eq_ignore_ascii_case(attribute)) {
@@ -62,7 +67,11 @@ impl Scan<'_, '_> {
         }
         let mut next = first;
         loop {
-            let name = bytes[next..].iter().take(64).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte == b'-').count();
+            let name = bytes[next..]
+                .iter()
+                .take(64)
+                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte == b'-')
+                .count();
             if name == 0 || bytes.get(next + name) != Some(&b'=') {
                 return ends;
             }
@@ -74,7 +83,8 @@ impl Scan<'_, '_> {
                 },
                 _ => word(value),
             };
-            let separator = bytes[ends.min(bytes.len())..].iter().take(4).take_while(|byte| b", ".contains(byte)).count();
+            let separator =
+                bytes[ends.min(bytes.len())..].iter().take(4).take_while(|byte| b", ".contains(byte)).count();
             if separator == 0 {
                 return ends;
             }

@@ -83,7 +83,14 @@ impl Engine {
     }
 
     /// Looks into the first value from `start` on; returns where it ended.
-    pub(super) fn json_one(&self, text: &str, start: usize, forced: Option<Known>, depth: usize, out: &mut Vec<Span>) -> usize {
+    pub(super) fn json_one(
+        &self,
+        text: &str,
+        start: usize,
+        forced: Option<Known>,
+        depth: usize,
+        out: &mut Vec<Span>,
+    ) -> usize {
         Walk::new(self, text, depth, out).run(start, forced, true)
     }
 }
@@ -170,7 +177,8 @@ impl<'a, 'o> Walk<'a, 'o> {
             for value in &closed.early {
                 let is_value = is_field || self.is_after_value_key(*value);
                 if is_value {
-                    let mut walk = Walk { is_first: false, ..Walk::new(self.engine, &self.text[..at], self.depth, self.out) };
+                    let mut walk =
+                        Walk { is_first: false, ..Walk::new(self.engine, &self.text[..at], self.depth, self.out) };
                     walk.run(*value, Some(known), true);
                 }
             }
@@ -224,7 +232,12 @@ impl<'a, 'o> Walk<'a, 'o> {
             }
             frame.before = self.announced(content);
             frame.is_glued |= Scan::is_glued_tool(content);
-            if frame.is_glued && content.starts_with("-p") && content.len() >= 6 && frame.before.is_none() && self.glued(start + 2, end) {
+            if frame.is_glued
+                && content.starts_with("-p")
+                && content.len() >= 6
+                && frame.before.is_none()
+                && self.glued(start + 2, end)
+            {
                 return;
             }
         }
@@ -246,16 +259,19 @@ impl<'a, 'o> Walk<'a, 'o> {
     fn glued(&mut self, start: usize, end: usize) -> bool {
         let mut none = Vec::new();
         let option = Scan::new(self.engine, "", 0, &mut none).option_of("-p");
-        option.is_some_and(|(known, _)| self.engine.push(known.rule, self.text, start, end, &self.text[start..end], self.out))
+        option.is_some_and(|(known, _)| {
+            self.engine.push(known.rule, self.text, start, end, &self.text[start..end], self.out)
+        })
     }
 
     /// Whether the key before the string says that it names a field: then `from`, `to`, `text` hold its value too.
     fn is_field(&self, start: usize) -> bool {
         let before = &self.text[..start - 1];
         let before = before.trim_end().trim_end_matches(':').trim_end().trim_end_matches('"');
-        ["field", "property", "attribute", "parameter", "column", "setting", "variable", "header"]
-            .iter()
-            .any(|word| before.len() >= word.len() && before.as_bytes()[before.len() - word.len()..].eq_ignore_ascii_case(word.as_bytes()))
+        ["field", "property", "attribute", "parameter", "column", "setting", "variable", "header"].iter().any(|word| {
+            before.len() >= word.len()
+                && before.as_bytes()[before.len() - word.len()..].eq_ignore_ascii_case(word.as_bytes())
+        })
     }
 
     /// What a string of a list says about the next one.
@@ -278,14 +294,19 @@ impl<'a, 'o> Walk<'a, 'o> {
         let content = &self.text[start..end];
         match announced {
             Announced::Option(known, true) => match content.find(':') {
-                Some(colon) if colon > 0 && colon + 1 < content.len() => self.forced(known, start + colon + 1, end, Manner::Assigned),
+                Some(colon) if colon > 0 && colon + 1 < content.len() => {
+                    self.forced(known, start + colon + 1, end, Manner::Assigned)
+                }
                 _ => false,
             },
-            Announced::Option(known, false) => !content.starts_with('-') && self.forced(known, start, end, Manner::Assigned),
+            Announced::Option(known, false) => {
+                !content.starts_with('-') && self.forced(known, start, end, Manner::Assigned)
+            }
             Announced::Name(known) => {
                 let worth = self.engine.label(known.rule).worth;
                 let is_grammar = matches!(worth, Worth::Cookie | Worth::Authorization);
-                (is_grammar || Worth::Token.accepts(content, &self.engine.vocabulary)) && self.forced(known, start, end, Manner::Whole)
+                (is_grammar || Worth::Token.accepts(content, &self.engine.vocabulary))
+                    && self.forced(known, start, end, Manner::Whole)
             }
         }
     }
@@ -299,7 +320,10 @@ impl<'a, 'o> Walk<'a, 'o> {
             frame.is_in_key = !is_end;
             return is_end || start < end && self.engine.push(rule, self.text, start, end, content, self.out);
         }
-        frame.is_in_key = content.len() < 256 && content.contains("BEGIN ") && content.contains("PRIVATE KEY") && !content.contains("END ")
+        frame.is_in_key = content.len() < 256
+            && content.contains("BEGIN ")
+            && content.contains("PRIVATE KEY")
+            && !content.contains("END ")
             && content.trim_end().ends_with('-');
         false
     }
@@ -357,7 +381,20 @@ impl<'a, 'o> Walk<'a, 'o> {
 
 /// Whether a key holds a person, whose `name` is a person's.
 pub(super) fn is_person(key: &str) -> bool {
-    let words = ["user", "actor", "owner", "creator", "member", "person", "manager", "author", "assignee", "sender", "recipient", "target_user"];
+    let words = [
+        "user",
+        "actor",
+        "owner",
+        "creator",
+        "member",
+        "person",
+        "manager",
+        "author",
+        "assignee",
+        "sender",
+        "recipient",
+        "target_user",
+    ];
     words.iter().any(|word| key.eq_ignore_ascii_case(word))
 }
 

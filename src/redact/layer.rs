@@ -82,7 +82,8 @@ impl Decoded {
 /// Decodes where `at` finds something encoded; None when it never does.
 fn decode(text: &str, at_place: impl Fn(&[u8], usize) -> Option<Decoded>) -> Option<Layer> {
     let source = text.as_bytes();
-    let first = (0..source.len()).find(|&at| matches!(source[at], b'%' | b'&' | b'\\') && at_place(source, at).is_some())?;
+    let first =
+        (0..source.len()).find(|&at| matches!(source[at], b'%' | b'&' | b'\\') && at_place(source, at).is_some())?;
     let mut bytes = Vec::with_capacity(source.len());
     let mut map = Vec::with_capacity(source.len() + 1);
     bytes.extend_from_slice(&source[..first]);

@@ -5,8 +5,17 @@ const OPEN: &str = "[REDACTED:";
 /// Longer than a mark of others, such as `<hidden_due_to_security_reasons>`.
 const LONGEST_MARK: usize = 48;
 
-const MARKS: [&str; 9] =
-    ["redacted", "masked", "hidden", "filtered", "removed", "hidden_due_to_security_reasons", "omitted", "scrubbed", "sensitive"];
+const MARKS: [&str; 9] = [
+    "redacted",
+    "masked",
+    "hidden",
+    "filtered",
+    "removed",
+    "hidden_due_to_security_reasons",
+    "omitted",
+    "scrubbed",
+    "sensitive",
+];
 
 /// The end of the placeholder of ours that begins at `at`.
 pub(super) fn placeholder_at(text: &str, at: usize) -> Option<usize> {
@@ -57,10 +66,13 @@ pub(super) fn marks_end(text: &str, start: usize) -> usize {
 
 /// Whether somebody has redacted all of this value before.
 pub(super) fn is_masked(value: &str) -> bool {
-    if !value.is_empty() && (marks_end(value, 0) == value.len() || value.bytes().all(|byte| b"*xX.#-_\x95".contains(&byte))) {
+    if !value.is_empty()
+        && (marks_end(value, 0) == value.len() || value.bytes().all(|byte| b"*xX.#-_\x95".contains(&byte)))
+    {
         return true;
     }
-    value.chars().all(|character| matches!(character, '•' | '●' | '∙' | '*' | '█')) || is_mark(value.trim_matches(['*', '#', '-', '_']))
+    value.chars().all(|character| matches!(character, '•' | '●' | '∙' | '*' | '█'))
+        || is_mark(value.trim_matches(['*', '#', '-', '_']))
 }
 
 fn is_mark(inner: &str) -> bool {
@@ -75,11 +87,28 @@ mod tests {
 
     #[test]
     fn marks_are_known_and_hide_nothing_behind_them() {
-        for masked in ["***", "[REDACTED:token:0123abcd]", "<redacted>", "[FILTERED]", "redacted", "**redacted**", "XXXX", "••••",
-            "[REDACTED:a:0123abcd][REDACTED:b:0123abcd]", "HIDDEN_DUE_TO_SECURITY_REASONS"] {
+        for masked in [
+            "***",
+            "[REDACTED:token:0123abcd]",
+            "<redacted>",
+            "[FILTERED]",
+            "redacted",
+            "**redacted**",
+            "XXXX",
+            "••••",
+            "[REDACTED:a:0123abcd][REDACTED:b:0123abcd]",
+            "HIDDEN_DUE_TO_SECURITY_REASONS",
+        ] {
             assert!(is_masked(masked), "{masked}");
         }
-        for secret in ["[REDACTED:token:0123abcd]hunter2", "<redacted>hunter2", "***hunter2", "redacted-hunter2", "[redacted:hunter2]", ""] {
+        for secret in [
+            "[REDACTED:token:0123abcd]hunter2",
+            "<redacted>hunter2",
+            "***hunter2",
+            "redacted-hunter2",
+            "[redacted:hunter2]",
+            "",
+        ] {
             assert!(!is_masked(secret) || secret.is_empty(), "{secret}");
         }
         assert_eq!(marks_end("<redacted>[REDACTED:a:0123abcd]x", 0), 31);

@@ -198,7 +198,8 @@ impl Names {
             return Meaning::Plain;
         }
         let is_digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-        let others = (end..count).map(|index| folded.word(index)).filter(|word| !is_digits(word) && !self.same.contains(*word));
+        let others =
+            (end..count).map(|index| folded.word(index)).filter(|word| !is_digits(word) && !self.same.contains(*word));
         match others.last() {
             None => Meaning::Secret(Known { rule, is_sure: true }),
             Some(last) if self.about.contains(last) => Meaning::Plain,
@@ -326,6 +327,8 @@ mod tests {
         }
         assert!(matches!(names.in_query("code"), Meaning::Secret(_)));
         assert!(!matches!(names.in_query("country_code"), Meaning::Secret(_)));
-        assert!(names.is_of_people("TargetUserName") && names.is_of_people("email_addr") && !names.is_of_people("name"));
+        assert!(
+            names.is_of_people("TargetUserName") && names.is_of_people("email_addr") && !names.is_of_people("name")
+        );
     }
 }

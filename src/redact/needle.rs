@@ -143,7 +143,14 @@ impl Prefilter {
     }
 
     /// What is encoded, and what begins behind it.
-    fn encoded(&self, bytes: &[u8], start: usize, end: usize, resume: &mut usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+    fn encoded(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        resume: &mut usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) {
         let block = &bytes[start..end];
         for at in memchr::memchr3_iter(b'%', b'=', b'&', block).map(|at| start + at) {
             if at < *resume {
@@ -210,7 +217,11 @@ impl Test {
                 rest.iter().take(after).take_while(|byte| is_token(byte)).count() == after
             }
             Test::Segment => {
-                let word = rest.iter().take(32).take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')).count();
+                let word = rest
+                    .iter()
+                    .take(32)
+                    .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+                    .count();
                 matches!(rest.get(word), Some(b'/' | b'%' | b'\\' | b'&'))
             }
             Test::Escape => matches!(rest.first(), Some(b'2'..=b'7')),
@@ -221,7 +232,8 @@ impl Test {
 }
 
 fn is_token(byte: &&u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'~' | b'&' | b'#' | b';')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'~' | b'&' | b'#' | b';')
 }
 
 /// Whether something is encoded here that rules look for, or base64 ends here.
@@ -278,7 +290,9 @@ impl Engine {
         for row in 0..rows {
             let (start, end) = (offset(row), offset(row + 1));
             let mut check = |candidate: Candidate| counts(&candidate, start, end).then_some(end);
-            if self.prefilter.starts.at(bytes, start, &mut check).is_some() || scope == Scope::Url && has_random_part(&bytes[start..end], 0) {
+            if self.prefilter.starts.at(bytes, start, &mut check).is_some()
+                || scope == Scope::Url && has_random_part(&bytes[start..end], 0)
+            {
                 found.push(row);
             }
         }

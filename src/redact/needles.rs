@@ -46,7 +46,8 @@ impl Needle {
 
     /// The same where a token begins, or one of the signs that `Starts` is asked about.
     fn at_start(text: &str, test: Test) -> Needle {
-        let is_start = text.len() >= 3 && (text.as_bytes()[0].is_ascii_alphanumeric() || SIGNS.contains(&text.as_bytes()[0]));
+        let is_start =
+            text.len() >= 3 && (text.as_bytes()[0].is_ascii_alphanumeric() || SIGNS.contains(&text.as_bytes()[0]));
         Needle { place: if is_start { Place::Start } else { Place::Anywhere }, ..Needle::new(text, test) }
     }
 
@@ -72,7 +73,8 @@ impl Needle {
 fn is_word(bytes: &[u8], at: usize, end: usize) -> bool {
     let is_upper = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_uppercase);
     let is_lower = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_lowercase);
-    let begins = at == 0 || !bytes[at - 1].is_ascii_alphabetic() || is_upper(at) && (is_lower(at - 1) || is_lower(at + 1));
+    let begins =
+        at == 0 || !bytes[at - 1].is_ascii_alphabetic() || is_upper(at) && (is_lower(at - 1) || is_lower(at + 1));
     begins && !is_lower(end)
 }
 
@@ -80,16 +82,27 @@ fn is_word(bytes: &[u8], at: usize, end: usize) -> bool {
 pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
     let mut needles = vec![Needle::at_start("\\u00", Test::Escape)];
     // Letters of other alphabets, and what cannot be seen, escaped.
-    needles.extend(["\\u04", "\\u03", "\\u01", "\\uff", "\\u20", "\\ud835"].map(|escape| Needle::at_start(escape, Test::Always)));
-    needles.extend(["identified by", "identified with", "securestring", "net user ", "chpasswd", "passwd --stdin"].map(|cue| Needle::at_start(cue, Test::Always)));
-    needles.extend(rules.words.spoken.iter().filter(|word| !word.is_ascii()).flat_map(|word| {
-        [word.clone(), word.to_lowercase()].map(|word| Needle::at_start(&word, Test::Always))
-    }));
+    needles.extend(
+        ["\\u04", "\\u03", "\\u01", "\\uff", "\\u20", "\\ud835"].map(|escape| Needle::at_start(escape, Test::Always)),
+    );
+    needles.extend(
+        ["identified by", "identified with", "securestring", "net user ", "chpasswd", "passwd --stdin"]
+            .map(|cue| Needle::at_start(cue, Test::Always)),
+    );
+    needles.extend(
+        rules
+            .words
+            .spoken
+            .iter()
+            .filter(|word| !word.is_ascii())
+            .flat_map(|word| [word.clone(), word.to_lowercase()].map(|word| Needle::at_start(&word, Test::Always))),
+    );
     let mut names: Vec<(&str, bool)> = Vec::new();
     for (_, how) in rules.effective()? {
         match how {
             How::Name(named) if named.is_query_only => {
-                let spellings = named.names.iter().flat_map(|name| ["", "_", "-"].map(|separator| name.replace('_', separator)));
+                let spellings =
+                    named.names.iter().flat_map(|name| ["", "_", "-"].map(|separator| name.replace('_', separator)));
                 needles.extend(spellings.map(|name| Needle::at_start(&name, Test::Parameter)));
             }
             How::Name(named) => names.extend(named.names.iter().map(|name| (name.as_str(), named.is_ending))),
@@ -105,22 +118,30 @@ pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
             })),
             How::Begins(begins) => {
                 let after = if matches!(begins.of, Alphabet::Vault | Alphabet::Dollar) { 0 } else { begins.min };
-                needles.extend(begins.begins.iter().map(|begin| Needle::at_start(begin, Test::Shape(after)).exactly(begin)));
+                needles.extend(
+                    begins.begins.iter().map(|begin| Needle::at_start(begin, Test::Shape(after)).exactly(begin)),
+                );
             }
             How::Segment { words, .. } => {
-                let spellings = words.iter().flat_map(|word| ["", "_", "-"].map(|separator| word.replace('_', separator)));
+                let spellings =
+                    words.iter().flat_map(|word| ["", "_", "-"].map(|separator| word.replace('_', separator)));
                 needles.extend(spellings.map(|word| Needle::at_start(&word, Test::Segment)));
             }
             // Options themselves begin with a dash, which `Starts` looks at.
             How::Flag { .. } => needles.extend(GLUED.map(|tool| Needle::at_start(tool, Test::Tool))),
-            How::Userinfo | How::Parameters => needles.extend(["://", ":\\/"].map(|needle| Needle::new(needle, Test::Url))),
+            How::Userinfo | How::Parameters => {
+                needles.extend(["://", ":\\/"].map(|needle| Needle::new(needle, Test::Url)))
+            }
             How::Behind => {
                 needles.extend(["redacted", "masked", "filtered"].map(|mark| Needle::at_start(mark, Test::Behind)));
             }
             How::Packed => {
-                needles.extend(BEGINNINGS.map(|begin| Needle::at_start(begin, Test::Shape(SHORTEST - 4)).exactly(begin)));
+                needles
+                    .extend(BEGINNINGS.map(|begin| Needle::at_start(begin, Test::Shape(SHORTEST - 4)).exactly(begin)));
             }
-            How::Member => needles.extend(["kty\"", "kty\\", "private key-"].map(|needle| Needle::at_start(needle, Test::Always))),
+            How::Member => {
+                needles.extend(["kty\"", "kty\\", "private key-"].map(|needle| Needle::at_start(needle, Test::Always)))
+            }
         }
     }
     needles.extend(stems(&names));
@@ -130,12 +151,16 @@ pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
 }
 
 /// Words that are in many clean texts too: a name is looked for by its other words, or as a whole.
-const COMMON: [&str; 26] = ["api", "acces","request", "data", "profile", "webhook", "user", "server", "client", "admin", "link", "url", "access", "service", "device", "login",
-    "account", "reset", "value", "search", "query", "write", "read", "host", "response", "path"];
+const COMMON: [&str; 26] = [
+    "api", "acces", "request", "data", "profile", "webhook", "user", "server", "client", "admin", "link", "url",
+    "access", "service", "device", "login", "account", "reset", "value", "search", "query", "write", "read", "host",
+    "response", "path",
+];
 
 /// What every spelling of the names has in it: a word of it where a word may begin, and anywhere what compounds end with.
 fn stems(names: &[(&str, bool)]) -> Vec<Needle> {
-    let mut folded: Vec<(Folded, bool)> = names.iter().map(|(name, is_ending)| (Folded::new(name), *is_ending)).collect();
+    let mut folded: Vec<(Folded, bool)> =
+        names.iter().map(|(name, is_ending)| (Folded::new(name), *is_ending)).collect();
     folded.sort_by_key(|(name, _)| (name.words.len(), name.joined.len()));
     let mut needles = Vec::new();
     let mut endings: Vec<&str> = Vec::new();
@@ -163,7 +188,10 @@ fn stems(names: &[(&str, bool)]) -> Vec<Needle> {
             }
             Some(short) if words.len() == 1 => {
                 // Two letters are in too many words.
-                needles.extend(["=", ":", "\"", "'", "\\", "%"].map(|end| Needle::at_start(&format!("{short}{end}"), Test::Always)));
+                needles.extend(
+                    ["=", ":", "\"", "'", "\\", "%"]
+                        .map(|end| Needle::at_start(&format!("{short}{end}"), Test::Always)),
+                );
             }
             _ => {
                 let spellings = ["", "_", "-", " ", "."].map(|separator| words.join(separator));

@@ -48,7 +48,11 @@ impl Scan<'_, '_> {
             let is_inner = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
             let length = bytes[(at + dashes).min(bytes.len())..].iter().take(64).take_while(is_inner).count();
             let end = at + dashes + length;
-            let blanks = bytes[end.min(bytes.len())..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'')).count();
+            let blanks = bytes[end.min(bytes.len())..]
+                .iter()
+                .take(8)
+                .take_while(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\''))
+                .count();
             let is_spaced = bytes[end.min(bytes.len())..].iter().take(blanks).any(|byte| matches!(byte, b' ' | b'\t'));
             if length == 0 || end >= bytes.len() && dashes == 2 {
                 continue;
@@ -62,7 +66,9 @@ impl Scan<'_, '_> {
         let name = &self.text[at..end];
         let bytes = self.bytes;
         let Some(blanks) = blanks else {
-            if let Some(flag) = self.engine.options.get(name).filter(|flag| flag.is_pair && bytes.get(end) == Some(&b'=')) {
+            if let Some(flag) =
+                self.engine.options.get(name).filter(|flag| flag.is_pair && bytes.get(end) == Some(&b'='))
+            {
                 return self.login(flag.rule, end + 1);
             }
             return self.glued(at, end);
@@ -138,7 +144,8 @@ impl Scan<'_, '_> {
         let rule = flag.rule;
         let end = word_end(self.bytes, end);
         let value = self.text.get(at + 2..end)?;
-        let is_name = matches!(look(value, self.words()), Look::Nothing | Look::Number(0..=5) | Look::Path | Look::Known);
+        let is_name =
+            matches!(look(value, self.words()), Look::Nothing | Look::Number(0..=5) | Look::Path | Look::Known);
         let is_glued = self.text[at..].starts_with("-p") && value.len() >= 4 && !is_name;
         (is_glued && self.has_glued_tool(at) && self.push(rule, at + 2, end)).then_some(end)
     }

@@ -8,12 +8,14 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// How base64 of `{"`, `{\n`, `{ `, `[{`, `["` and of a PEM block begins; of `<?xml` and `<saml` too.
-pub(super) const BEGINNINGS: [&str; 12] = ["eyJ", "ewog", "ewoJ", "ewo", "eyA", "W3s", "WyJ", "LS0tLS1C", "PD94bW", "PHNhbWw", "PFJlc3", "e30i"];
+pub(super) const BEGINNINGS: [&str; 12] =
+    ["eyJ", "ewog", "ewoJ", "ewo", "eyA", "W3s", "WyJ", "LS0tLS1C", "PD94bW", "PHNhbWw", "PFJlc3", "e30i"];
 /// Fewer characters hold nothing.
 pub(super) const SHORTEST: usize = 12;
 
-const CONFIG: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
 const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, CONFIG);
 const SAFE: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, CONFIG);
 
@@ -77,7 +79,10 @@ impl Scan<'_, '_> {
             && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-@+".contains(&byte))
             && user.bytes().any(|byte| byte.is_ascii_alphabetic());
         let is_clean = password.len() <= 128 && password.chars().all(|c| !c.is_control() && !c.is_whitespace());
-        is_user && is_clean && !password.contains(':') && matches!(look(password, self.words()), Look::Chosen | Look::Random | Look::Hash)
+        is_user
+            && is_clean
+            && !password.contains(':')
+            && matches!(look(password, self.words()), Look::Chosen | Look::Random | Look::Hash)
     }
 }
 

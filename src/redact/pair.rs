@@ -2,8 +2,8 @@
 //! form data, elements of XML, blocks and lists of YAML.
 
 use super::fold::Folded;
-use super::scan::{Manner, Right, Scan, is_name, name_before, quoted, word_end};
 use super::names::{Known, Meaning};
+use super::scan::{Manner, Right, Scan, is_name, name_before, quoted, word_end};
 
 /// How far the value of a pair may be from its name, in text.
 const NEAR: usize = 512;
@@ -27,10 +27,12 @@ pub(super) fn role(key: &str) -> Role {
     let folded = Folded::new(key);
     let Some(last) = folded.words.len().checked_sub(1) else { return Role::Other };
     match folded.word(last) {
-        "name" | "key" | "field" | "header" | "parameter" | "param" | "attribute" | "property" | "label" | "setting"
-        | "variable" | "column" | "option" | "path" | "argument" | "arg" | "env" | "claim" | "what" | "k" | "item" | "element" => Role::Name,
+        "name" | "key" | "field" | "header" | "parameter" | "param" | "attribute" | "property" | "label"
+        | "setting" | "variable" | "column" | "option" | "path" | "argument" | "arg" | "env" | "claim" | "what"
+        | "k" | "item" | "element" => Role::Name,
         "value" | "values" | "val" | "new" | "old" | "v" | "before" | "after" | "newval" | "oldval" => Role::Value,
-        "from" | "to" | "content" | "contents" | "data" | "text" | "current" | "previous" | "default" | "was" | "is" => Role::Content,
+        "from" | "to" | "content" | "contents" | "data" | "text" | "current" | "previous" | "default" | "was"
+        | "is" => Role::Content,
         _ => Role::Other,
     }
 }
@@ -48,7 +50,8 @@ impl<'a> Scan<'a, '_> {
         let escapes = bytes[start..].iter().take(8).take_while(|byte| **byte == b'\\').count();
         let quote = usize::from(matches!(bytes.get(start + escapes), Some(b'"' | b'\'')));
         let from = start + escapes + quote;
-        let length = bytes[from..].iter().take(96).take_while(|byte| is_name(byte) || **byte == b' ' && quote == 1).count();
+        let length =
+            bytes[from..].iter().take(96).take_while(|byte| is_name(byte) || **byte == b' ' && quote == 1).count();
         let name = self.text.get(from..from + length)?;
         let known = self.engine.rule_of(name)?;
         let past = from + length + escapes + quote;
@@ -81,8 +84,13 @@ impl<'a> Scan<'a, '_> {
     fn sibling(&self, at: usize, past: usize) -> Option<Right> {
         let bytes = self.bytes;
         let end = (past + NEAR).min(bytes.len());
-        let stop = bytes[past.min(end)..end].iter().position(|byte| b"<>{}[]".contains(byte)).map_or(end, |length| past + length);
-        for delimiter in memchr::memchr2_iter(b'=', b':', &bytes[past.min(stop)..stop]).map(|found| past + found).take(8) {
+        let stop = bytes[past.min(end)..end]
+            .iter()
+            .position(|byte| b"<>{}[]".contains(byte))
+            .map_or(end, |length| past + length);
+        for delimiter in
+            memchr::memchr2_iter(b'=', b':', &bytes[past.min(stop)..stop]).map(|found| past + found).take(8)
+        {
             let left = name_before(self.text, delimiter)?;
             match role(left.name) {
                 Role::Value => return self.simple(delimiter),
@@ -97,9 +105,9 @@ impl<'a> Scan<'a, '_> {
         if bytes[open] != b'<' {
             return None;
         }
-        let before = memchr::memchr_iter(b'=', &bytes[open..at]).map(|found| open + found).find(|delimiter| {
-            name_before(self.text, *delimiter).is_some_and(|left| role(left.name) == Role::Value)
-        })?;
+        let before = memchr::memchr_iter(b'=', &bytes[open..at])
+            .map(|found| open + found)
+            .find(|delimiter| name_before(self.text, *delimiter).is_some_and(|left| role(left.name) == Role::Value))?;
         self.simple(before)
     }
 
@@ -125,7 +133,9 @@ impl<'a> Scan<'a, '_> {
         }
         let known = match tag.strip_prefix('/') {
             // `<key>password</key><string>x</string>`
-            Some(closed) if role(local(closed)) == Role::Name => self.engine.rule_of(self.text.get(floor..open)?.trim())?,
+            Some(closed) if role(local(closed)) == Role::Name => {
+                self.engine.rule_of(self.text.get(floor..open)?.trim())?
+            }
             Some(_) => return None,
             None => self.meaning_of_tag(tag)?,
         };
@@ -155,7 +165,8 @@ impl<'a> Scan<'a, '_> {
         let mut before = attributes.next()?;
         for rest in attributes {
             let is_name = role(local(before.rsplit([' ', '"', '\'']).next().unwrap_or(""))) == Role::Name;
-            let value = rest.trim_start().trim_start_matches(['"', '\'', '\\']).split(['"', '\'', '\\']).next().unwrap_or("");
+            let value =
+                rest.trim_start().trim_start_matches(['"', '\'', '\\']).split(['"', '\'', '\\']).next().unwrap_or("");
             if is_name && let Some(known) = self.engine.rule_of(value) {
                 return Some(known);
             }

@@ -145,16 +145,52 @@ pub(super) fn random_parts(text: &str, start: usize) -> Vec<(usize, usize)> {
 fn is_identified(before: &str, is_parameter: bool) -> bool {
     let lower = before.to_ascii_lowercase();
     if !is_parameter {
-        return is_collection(before) || matches!(lower.as_str(), "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
+        return is_collection(before)
+            || matches!(lower.as_str(), "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
     }
-    let names = ["cursor", "after", "before", "page_token", "pagetoken", "next", "nexttoken", "next_token", "continuation", "continuationtoken", "starting_after",
-        "client_id", "clientid", "code_challenge", "digest", "hash", "etag", "v", "ver", "version", "rev", "revision", "state_id", "trace", "gclid", "fbclid", "msclkid", "utm_content"];
-    names.contains(&lower.as_str()) || lower.ends_with("id") || lower.ends_with("ids") || lower.ends_with("uid") || lower.ends_with("hash")
+    let names = [
+        "cursor",
+        "after",
+        "before",
+        "page_token",
+        "pagetoken",
+        "next",
+        "nexttoken",
+        "next_token",
+        "continuation",
+        "continuationtoken",
+        "starting_after",
+        "client_id",
+        "clientid",
+        "code_challenge",
+        "digest",
+        "hash",
+        "etag",
+        "v",
+        "ver",
+        "version",
+        "rev",
+        "revision",
+        "state_id",
+        "trace",
+        "gclid",
+        "fbclid",
+        "msclkid",
+        "utm_content",
+    ];
+    names.contains(&lower.as_str())
+        || lower.ends_with("id")
+        || lower.ends_with("ids")
+        || lower.ends_with("uid")
+        || lower.ends_with("hash")
 }
 
 /// A plural: what follows it is one of many things.
 fn is_collection(segment: &str) -> bool {
-    segment.len() > 3 && segment.ends_with('s') && !segment.ends_with("ss") && segment.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'))
+    segment.len() > 3
+        && segment.ends_with('s')
+        && !segment.ends_with("ss")
+        && segment.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'))
 }
 
 /// Folds the spellings of a segment: `magic-link`, `magic_link`.

@@ -24,24 +24,48 @@ pub(super) struct Cues {
 }
 
 /// Marks that text may stand behind, and SQL.
-const OTHERS: [&str; 12] =
-    ["redacted]", "redacted>", "redacted)", ":0", "identified by", " by '", "convertto-securestring", "masked]", "filtered]", "net user ", "chpasswd", "passwd --stdin"];
+const OTHERS: [&str; 12] = [
+    "redacted]",
+    "redacted>",
+    "redacted)",
+    ":0",
+    "identified by",
+    " by '",
+    "convertto-securestring",
+    "masked]",
+    "filtered]",
+    "net user ",
+    "chpasswd",
+    "passwd --stdin",
+];
 
 impl Cues {
     pub fn new(rules: &[(&Rule, &How)], spoken: &BTreeSet<String>) -> Result<Cues> {
         let named = rules.iter().filter_map(|(_, how)| match how {
-            How::Name(named) if matches!(named.value, Worth::Any | Worth::Secret | Worth::Token | Worth::Code | Worth::Pin) && !named.is_query_only => Some(named),
+            How::Name(named)
+                if matches!(named.value, Worth::Any | Worth::Secret | Worth::Token | Worth::Code | Worth::Pin)
+                    && !named.is_query_only =>
+            {
+                Some(named)
+            }
             _ => None,
         });
-        let mut words: Vec<String> =
-            named.flat_map(|named| &named.names).filter(|name| name.len() > 2).flat_map(|name| [name.clone(), name.replace('_', " ")]).collect();
+        let mut words: Vec<String> = named
+            .flat_map(|named| &named.names)
+            .filter(|name| name.len() > 2)
+            .flat_map(|name| [name.clone(), name.replace('_', " ")])
+            .collect();
         words.sort_unstable();
         words.dedup();
         words.extend(spoken.iter().flat_map(|word| [word.clone(), word.to_lowercase()]));
         let names = words.len();
         words.extend(OTHERS.iter().map(|word| (*word).to_owned()));
-        let automaton = AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words);
-        Ok(Cues { automaton: automaton.context(Kind::Usage, || "cannot search for the names of the redaction rules")?, names })
+        let automaton =
+            AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words);
+        Ok(Cues {
+            automaton: automaton.context(Kind::Usage, || "cannot search for the names of the redaction rules")?,
+            names,
+        })
     }
 }
 
@@ -67,7 +91,10 @@ impl Scan<'_, '_> {
         let bytes = self.bytes;
         // `aws_secret_access_key x`: the name of a variable, of which more may stand before.
         let is_variable = self.text[start..end].contains('_');
-        let is_inside = start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || bytes[start - 1] == b'-' || bytes[start - 1] == b'_' && !is_variable);
+        let is_inside = start > 0
+            && (bytes[start - 1].is_ascii_alphanumeric()
+                || bytes[start - 1] == b'-'
+                || bytes[start - 1] == b'_' && !is_variable);
         let next = *bytes.get(end)?;
         if is_inside || !matches!(next, b' ' | b'(') {
             return None;
@@ -95,13 +122,13 @@ impl Scan<'_, '_> {
             let candidate = if is_from {
                 // Only `from x to y` tells two values; `from` alone tells where somebody was.
                 let after = self.text[at + word.len()..end + reach].trim_start();
-                ["to ", "auf ", "a ", "à ", "para ", "nach ", "zu ", "en ", "vers "].iter().any(|link| after.starts_with(link))
+                ["to ", "auf ", "a ", "à ", "para ", "nach ", "zu ", "en ", "vers "]
+                    .iter()
+                    .any(|link| after.starts_with(link))
             } else {
                 is_linked || is_direct && count == 0
             };
-            if candidate
-                && let Some(right) = self.told(at, word, worth, count == 0)
-            {
+            if candidate && let Some(right) = self.told(at, word, worth, count == 0) {
                 let next = right.end;
                 taken = self.take_right(known, right).or(taken);
                 if !is_from {
@@ -115,7 +142,10 @@ impl Scan<'_, '_> {
                 return taken;
             }
             let vocabulary = self.words();
-            let is_to = matches!(plain.as_str(), "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "as" | "=");
+            let is_to = matches!(
+                plain.as_str(),
+                "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "as" | "="
+            );
             is_from = is_change && matches!(plain.as_str(), "from" | "von" | "de" | "desde" | "depuis");
             is_linked = vocabulary.links.contains(&plain) || is_change && is_to;
             is_change = is_change && (vocabulary.changes.contains(&plain) || is_from || is_to && taken.is_some());
@@ -127,7 +157,9 @@ impl Scan<'_, '_> {
     /// The value that a sentence tells at `at`, if the word looks like one.
     fn told(&self, at: usize, word: &str, worth: Worth, is_next: bool) -> Option<Right> {
         let is_password = worth == Worth::Any;
-        if let Some(right) = quoted(self.bytes, at).filter(|right| right.manner == Manner::Whole && right.end - right.start <= REACH) {
+        if let Some(right) =
+            quoted(self.bytes, at).filter(|right| right.manner == Manner::Whole && right.end - right.start <= REACH)
+        {
             let value = &self.text[right.start..right.end];
             let is_prose = value.split(' ').any(|word| self.words().is_prose(word));
             return (is_password && !is_prose || self.is_random(value)).then_some(right);
@@ -135,14 +167,20 @@ impl Scan<'_, '_> {
         let open = word.len() - word.trim_start_matches(['(', '[']).len();
         let value = word[open..].trim_end_matches([',', ';', '.', '!', ')', ']', '"', '\'', ':']);
         // A tag, an assignment or a list, which others look at.
-        if value.is_empty() || value.trim_end_matches('=').contains(['<', '>', '"', '\'', '{', '}', '=', '(', '[', '|']) {
+        if value.is_empty() || value.trim_end_matches('=').contains(['<', '>', '"', '\'', '{', '}', '=', '(', '[', '|'])
+        {
             return None;
         }
         let is_told = match look(value, self.words()) {
             Look::Random => is_password || value.len() >= if is_next { RANDOM } else { 20 },
             // In a sentence `user42` is somebody, and `login bob password hunter2` a password.
-            Look::Chosen => is_password && super::value::is_mixed(value) || worth == Worth::Code && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'),
-            Look::Number(digits) => matches!(worth, Worth::Code | Worth::Pin) && digits == value.len() && (4..=8).contains(&digits),
+            Look::Chosen => {
+                is_password && super::value::is_mixed(value)
+                    || worth == Worth::Code && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
+            }
+            Look::Number(digits) => {
+                matches!(worth, Worth::Code | Worth::Pin) && digits == value.len() && (4..=8).contains(&digits)
+            }
             Look::Hash => !is_next && is_password,
             _ => false,
         };
@@ -170,7 +208,8 @@ impl Scan<'_, '_> {
         if cue == "net user " {
             let name = self.text[end..].split(' ').next()?.len();
             let password = self.text.get(end + name + 1..)?.split([' ', '"', '\'']).next()?;
-            let is_password = matches!(look(password, self.words()), Look::Chosen | Look::Random) && !password.starts_with('/');
+            let is_password =
+                matches!(look(password, self.words()), Look::Chosen | Look::Random) && !password.starts_with('/');
             return is_password.then(|| self.take_password(end + name + 1, end + name + 1 + password.len()))?;
         }
         if cue == "chpasswd" || cue == "passwd --stdin" {
@@ -196,7 +235,8 @@ impl Scan<'_, '_> {
         let start = floor + memchr::memmem::rfind(&self.bytes[floor..at], b"echo ")? + "echo ".len();
         let start = start + self.bytes[start..at].iter().take_while(|byte| b" \"'-en".contains(byte)).count();
         let length = self.bytes[start..at].iter().position(|byte| b" \"'|".contains(byte))?;
-        let password = self.text[start..start + length].split_once(':').map_or(start, |(user, _)| start + user.len() + 1);
+        let password =
+            self.text[start..start + length].split_once(':').map_or(start, |(user, _)| start + user.len() + 1);
         self.take_password(password, start + length);
         None
     }
@@ -209,7 +249,11 @@ impl Scan<'_, '_> {
         let length = self.bytes[past..].iter().take_while(is_inner).count();
         let length = self.text[past..past + length].trim_end_matches(['.', '!', '=', '/']).len();
         let value = &self.text[past..past + length];
-        let is_secret = length >= 6 && matches!(look(value, self.words()), Look::Random | Look::Chosen | Look::Hash | Look::Uuid | Look::Word | Look::Id);
+        let is_secret = length >= 6
+            && matches!(
+                look(value, self.words()),
+                Look::Random | Look::Chosen | Look::Hash | Look::Uuid | Look::Word | Look::Id
+            );
         (is_secret && self.push(rule, past, past + length)).then_some(past + length)
     }
 

@@ -135,7 +135,9 @@ impl Alphabet {
             Alphabet::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Alphabet::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'='),
             Alphabet::Dollar => byte.is_ascii_alphanumeric() || byte == b'$',
-            Alphabet::Percent => byte.is_ascii_alphanumeric() || matches!(byte, b'%' | b'+' | b'/' | b'=' | b'-' | b'_'),
+            Alphabet::Percent => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'%' | b'+' | b'/' | b'=' | b'-' | b'_')
+            }
             Alphabet::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'),
             // Lines of hexadecimal digits below a header.
             Alphabet::Vault => byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b';' | b'\n' | b'\r' | b' '),
@@ -244,7 +246,8 @@ mod tests {
     #[test]
     fn vendors_are_many_and_known_by_name() {
         let rules = Rules::embedded();
-        let vendors = rules.rules.iter().filter(|rule| matches!(rule.how, Some(How::Begins(_) | How::Shape(_)))).count();
+        let vendors =
+            rules.rules.iter().filter(|rule| matches!(rule.how, Some(How::Begins(_) | How::Shape(_)))).count();
         assert!(vendors >= 200, "{vendors} rules know tokens by their form");
     }
 }

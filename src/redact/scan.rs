@@ -129,9 +129,15 @@ impl<'a, 'o> Scan<'a, 'o> {
     fn after_arrow(&mut self, known: Known, end: usize) -> usize {
         let rest = self.text[end..].trim_start_matches(['"', '\'']);
         let rest = rest.trim_start_matches(' ');
-        let Some(after) = ["->", "=>", "→", "to "].iter().find_map(|arrow| rest.strip_prefix(arrow)) else { return end };
+        let Some(after) = ["->", "=>", "→", "to "].iter().find_map(|arrow| rest.strip_prefix(arrow)) else {
+            return end;
+        };
         let start = self.text.len() - after.trim_start_matches(' ').len();
-        let right = quoted(self.bytes, start).unwrap_or(Right { start, end: word_end(self.bytes, start), manner: Manner::Assigned });
+        let right = quoted(self.bytes, start).unwrap_or(Right {
+            start,
+            end: word_end(self.bytes, start),
+            manner: Manner::Assigned,
+        });
         let is_value = Worth::Token.accepts(&self.text[right.start..right.end], self.words());
         if is_value && self.take(known, &right) { right.end } else { end }
     }
@@ -144,7 +150,8 @@ impl<'a, 'o> Scan<'a, 'o> {
             return None;
         }
         let inner = self.bytes[start + 1..].iter().take(64).find(|byte| !byte.is_ascii_whitespace())?;
-        matches!(inner, b'"' | b'{' | b'[').then(|| self.engine.json_one(self.text, start, Some(known), self.depth - 1, self.out))
+        matches!(inner, b'"' | b'{' | b'[')
+            .then(|| self.engine.json_one(self.text, start, Some(known), self.depth - 1, self.out))
     }
 
     fn two_words(&self, at: usize, left: &Left) -> Option<Known> {
@@ -190,7 +197,8 @@ impl<'a, 'o> Scan<'a, 'o> {
             _ if manner == Manner::Query => query_end(bytes, self.after_scheme(past)),
             _ => word_end(bytes, self.after_scheme(past)),
         };
-        let end = if worth == Worth::Any && manner == Manner::Prose { self.phrase_end(start).unwrap_or(end) } else { end };
+        let end =
+            if worth == Worth::Any && manner == Manner::Prose { self.phrase_end(start).unwrap_or(end) } else { end };
         Some(Right { start, end: end.max(past), manner })
     }
 
@@ -247,7 +255,9 @@ impl<'a, 'o> Scan<'a, 'o> {
         let secret = decoded.as_ref().map_or(value, |layer| layer.text.as_str());
         let is_accepted = match right.manner {
             Manner::Open => known.is_sure && (worth.accepts(secret, self.words()) || self.is_cut_secret(secret)),
-            Manner::Prose => !value.starts_with("//") && self.is_no_sentence(secret, end) && worth.accepts(secret, self.words()),
+            Manner::Prose => {
+                !value.starts_with("//") && self.is_no_sentence(secret, end) && worth.accepts(secret, self.words())
+            }
             _ => worth.accepts(secret, self.words()),
         };
         is_accepted && self.engine.push(known.rule, self.text, start, end, secret, self.out)
@@ -259,11 +269,15 @@ impl<'a, 'o> Scan<'a, 'o> {
         let first = value.split_ascii_whitespace().next().unwrap_or("");
         let behind = marks_end(self.text, start);
         if behind > start {
-            return behind + 4 <= end && self.bytes[behind].is_ascii_alphanumeric() && self.push(known.rule, behind, end);
+            return behind + 4 <= end
+                && self.bytes[behind].is_ascii_alphanumeric()
+                && self.push(known.rule, behind, end);
         }
         let is_plain = match look(first, self.words()) {
             Look::Nothing => true,
-            Look::Word | Look::Words => manner != Manner::Open && (first.len() < value.len() || self.words().is_prose(first) || first.len() < 8),
+            Look::Word | Look::Words => {
+                manner != Manner::Open && (first.len() < value.len() || self.words().is_prose(first) || first.len() < 8)
+            }
             Look::Number(digits) => digits < 4,
             _ => false,
         };
@@ -284,7 +298,8 @@ impl<'a, 'o> Scan<'a, 'o> {
 
     /// Whether a value that was cut off may be the beginning of a secret.
     fn is_cut_secret(&self, value: &str) -> bool {
-        !matches!(look(value, self.words()), Look::Nothing | Look::Number(0..=3) | Look::Known) && !self.words().is_prose(value)
+        !matches!(look(value, self.words()), Look::Nothing | Look::Number(0..=3) | Look::Known)
+            && !self.words().is_prose(value)
     }
 
     /// Whether a word after `name:` stands alone, as a secret does, and is not the beginning of a sentence.

@@ -69,7 +69,8 @@ impl Shapes {
         // The longest needle at a place is found; those that it begins with are tried after it.
         let tries = patterns.iter().map(|pattern| {
             let begins = needles.iter().filter(|(needle, _)| pattern.starts_with(&needle.to_ascii_lowercase()));
-            let mut tries: Vec<Try> = begins.map(|(needle, shape)| Try { shape: *shape, length: needle.len() }).collect();
+            let mut tries: Vec<Try> =
+                begins.map(|(needle, shape)| Try { shape: *shape, length: needle.len() }).collect();
             tries.sort_by_key(|found| std::cmp::Reverse(found.length));
             tries
         });
@@ -89,7 +90,8 @@ impl Scan<'_, '_> {
         let mut from = 0;
         while let Some(found) = shapes.automaton.find(Input::new(self.text).range(from..)) {
             let tries = &shapes.tries[found.pattern().as_usize()];
-            let taken = tries.iter().find_map(|tried| self.shape(&shapes.shapes[tried.shape], found.start(), tried.length));
+            let taken =
+                tries.iter().find_map(|tried| self.shape(&shapes.shapes[tried.shape], found.start(), tried.length));
             from = taken.filter(|end| *end > found.start()).unwrap_or(found.start() + 1);
             while !self.text.is_char_boundary(from) {
                 from += 1;
@@ -115,7 +117,8 @@ impl Scan<'_, '_> {
                     let captures = regex.captures(near)?;
                     // What goes on beyond the window is taken to its end.
                     let is_cut = captures.get_match().end() == near.len();
-                    if is_cut { regex.captures(&self.text[*start..]) } else { Some(captures) }.map(|captures| (*start, captures))
+                    if is_cut { regex.captures(&self.text[*start..]) } else { Some(captures) }
+                        .map(|captures| (*start, captures))
                 });
                 let (start, captures) = captures?;
                 let secret = captures.get(1).or_else(|| captures.get(0))?;
@@ -142,7 +145,10 @@ impl Scan<'_, '_> {
 
     /// Whether a token may begin at `start`, not in the middle of another one.
     fn is_start(&self, start: usize, back: usize) -> bool {
-        back > 0 || start == 0 || !self.bytes[start - 1].is_ascii_alphanumeric() || !self.bytes[start].is_ascii_alphanumeric()
+        back > 0
+            || start == 0
+            || !self.bytes[start - 1].is_ascii_alphanumeric()
+            || !self.bytes[start].is_ascii_alphanumeric()
     }
 
     fn token(&self, of: Alphabet, min: usize, begins: &[String], at: usize, length: usize) -> Option<usize> {

@@ -81,7 +81,13 @@ impl Starts {
         self.needle_at(bytes, at, place, hit)
     }
 
-    fn needle_at(&self, bytes: &[u8], at: usize, place: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
+    fn needle_at(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        place: usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) -> Option<usize> {
         let here = match bytes.get(at..at + 8) {
             Some(eight) => u64::from_le_bytes(eight.try_into().unwrap_or_default()),
             None => word(&bytes[at..]),
@@ -98,14 +104,21 @@ impl Starts {
             return None;
         }
         let is_here = |flag: &&Vec<u8>| {
-            bytes[at..].starts_with(flag) && bytes.get(at + flag.len()).is_some_and(|byte| b" \t\"'\\%=&".contains(byte))
+            bytes[at..].starts_with(flag)
+                && bytes.get(at + flag.len()).is_some_and(|byte| b" \t\"'\\%=&".contains(byte))
         };
         let flag = self.flags.iter().find(is_here)?;
         hit(Candidate { at: at - 1, end: at + flag.len(), test: Test::Always })
     }
 
     /// Looks at the tokens and words that begin in a part of the bytes.
-    pub fn scan(&self, bytes: &[u8], part: Range<usize>, resume: &mut usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+    pub fn scan(
+        &self,
+        bytes: &[u8],
+        part: Range<usize>,
+        resume: &mut usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) {
         for start in part.clone().step_by(CLASSED) {
             let end = part.end.min(start + CLASSED);
             let classes = classes(bytes, start);
@@ -142,7 +155,9 @@ fn classes(bytes: &[u8], start: usize) -> [u8; CLASSED + 16] {
 }
 
 fn class(byte: u8) -> u8 {
-    u8::from(byte.wrapping_sub(b'A') < 26) | u8::from(byte.wrapping_sub(b'a') < 26) << 1 | u8::from(byte.wrapping_sub(b'0') < 10) << 2
+    u8::from(byte.wrapping_sub(b'A') < 26)
+        | u8::from(byte.wrapping_sub(b'a') < 26) << 1
+        | u8::from(byte.wrapping_sub(b'0') < 10) << 2
 }
 
 /// Without a branch, so that the compiler makes vector instructions of it.

@@ -12,7 +12,9 @@ impl Scan<'_, '_> {
         let bytes = self.bytes;
         let Some(first) = memchr::memchr(b'\n', &bytes[..bytes.len().min(HEADING)]) else { return };
         let heading = self.text[..first].trim_end_matches('\r');
-        let Some(separator) = SEPARATORS.into_iter().find(|separator| heading.as_bytes().contains(separator)) else { return };
+        let Some(separator) = SEPARATORS.into_iter().find(|separator| heading.as_bytes().contains(separator)) else {
+            return;
+        };
         let secret: Vec<Option<Known>> = heading.split(separator as char).map(|cell| self.heading(cell)).collect();
         if secret.iter().all(Option::is_none) {
             return;
@@ -50,7 +52,9 @@ impl Scan<'_, '_> {
 /// The cell that begins at `from`; a quoted one may have separators in it.
 fn cell_at(bytes: &[u8], from: usize, end: usize, separator: u8) -> (usize, usize) {
     let quoted = if bytes.get(from) == Some(&b'"') {
-        memchr::memchr_iter(b'"', &bytes[from + 1..end]).map(|at| from + 1 + at).find(|at| bytes.get(at + 1).is_none_or(|next| *next != b'"'))
+        memchr::memchr_iter(b'"', &bytes[from + 1..end])
+            .map(|at| from + 1 + at)
+            .find(|at| bytes.get(at + 1).is_none_or(|next| *next != b'"'))
     } else {
         None
     };

@@ -93,10 +93,26 @@ fn known_form(value: &str) -> Option<Look> {
     }
     let is_key_id = value.len() == 20
         && bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        && ["AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "APKA", "ABIA", "ACCA"].iter().any(|start| value.starts_with(start));
-    let is_known = ["hmac-sha256:", "arn:", "urn:", "S-1-", "ssh-rsa ", "ssh-ed25519 ", "ssh-rsa", "ssh-ed25519", "ecdsa-sha2-", "cn=", "CN=", "spiffe://", "data:"]
-        .iter()
-        .any(|start| value.starts_with(start));
+        && ["AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "APKA", "ABIA", "ACCA"]
+            .iter()
+            .any(|start| value.starts_with(start));
+    let is_known = [
+        "hmac-sha256:",
+        "arn:",
+        "urn:",
+        "S-1-",
+        "ssh-rsa ",
+        "ssh-ed25519 ",
+        "ssh-rsa",
+        "ssh-ed25519",
+        "ecdsa-sha2-",
+        "cn=",
+        "CN=",
+        "spiffe://",
+        "data:",
+    ]
+    .iter()
+    .any(|start| value.starts_with(start));
     if is_key_id || is_known {
         return Some(Look::Known);
     }
@@ -111,7 +127,9 @@ fn known_form(value: &str) -> Option<Look> {
     }
     let is_windows = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && bytes[2] == b'\\';
     let rooted = value.trim_start_matches(['.', '~']);
-    if is_windows || rooted.starts_with('/') && (is_words(rooted) || rooted.contains('.') || rooted.matches('/').count() > 2) {
+    if is_windows
+        || rooted.starts_with('/') && (is_words(rooted) || rooted.contains('.') || rooted.matches('/').count() > 2)
+    {
         return Some(Look::Path);
     }
     if value.contains('/') && is_words(value) {
@@ -134,17 +152,43 @@ fn phrase(value: &str, words: &Vocabulary) -> Look {
 
 /// Words that say that there is no value, or only whether there is one.
 fn is_no_value(value: &str) -> bool {
-    let words = ["true", "false", "null", "none", "nil", "undefined", "yes", "no", "n/a", "na", "unset", "empty", "-", "()", "[]", "{}",
-        "on", "off", "ja", "nein", "oui", "non", "si", "nao", "...", "…", "?"];
+    let words = [
+        "true",
+        "false",
+        "null",
+        "none",
+        "nil",
+        "undefined",
+        "yes",
+        "no",
+        "n/a",
+        "na",
+        "unset",
+        "empty",
+        "-",
+        "()",
+        "[]",
+        "{}",
+        "on",
+        "off",
+        "ja",
+        "nein",
+        "oui",
+        "non",
+        "si",
+        "nao",
+        "...",
+        "…",
+        "?",
+    ];
     words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// A variable or a message number instead of a value: `${PASSWORD}`, `{{token}}`, `$(cat x)`, `%%1842`, `<password>`.
 fn is_reference(value: &str) -> bool {
     let bytes = value.as_bytes();
-    let is_name = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-. ".contains(&byte))
-    };
+    let is_name =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-. ".contains(&byte));
     let inside = |open: &str, close: &str| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     if let Some(number) = value.strip_prefix("%%") {
         return !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -155,7 +199,8 @@ fn is_reference(value: &str) -> bool {
         || inside("<", ">").is_some_and(is_name)
         || inside("%", "%").is_some_and(is_name)
         || value.strip_prefix('$').is_some_and(|name| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
                 && bytes[1].is_ascii_uppercase()
         })
 }
@@ -173,7 +218,9 @@ pub(super) fn is_uuid(value: &str) -> bool {
 /// A digest: as many hexadecimal digits as an algorithm gives, or behind its name.
 fn is_hash(value: &str) -> bool {
     if let Some((name, rest)) = value.split_once([':', '-', '='])
-        && ["sha1", "sha256", "sha384", "sha512", "md5", "sha-256", "sha-1", "blake3"].iter().any(|known| name.eq_ignore_ascii_case(known))
+        && ["sha1", "sha256", "sha384", "sha512", "md5", "sha-256", "sha-1", "blake3"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
     {
         return rest.len() >= 16 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_:-".contains(&byte));
     }
@@ -199,18 +246,26 @@ fn is_address(value: &str) -> bool {
         return true;
     }
     let is_mac = bytes.len() == 17
-        && bytes.iter().enumerate().all(|(at, byte)| if at % 3 == 2 { b":-".contains(byte) } else { byte.is_ascii_hexdigit() });
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if at % 3 == 2 { b":-".contains(byte) } else { byte.is_ascii_hexdigit() });
     let domain = |text: &str| {
         let mut labels = text.rsplit('.');
         let top = labels.next().unwrap_or("");
         let is_label = |label: &str| {
-            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            !label.is_empty()
+                && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         let is_top = (2..=12).contains(&top.len()) && top.bytes().all(|byte| byte.is_ascii_lowercase());
         let rest: Vec<&str> = labels.collect();
-        is_top && !rest.is_empty() && rest.iter().all(|label| is_label(label)) && rest.iter().all(|label| label.len() < 40)
+        is_top
+            && !rest.is_empty()
+            && rest.iter().all(|label| is_label(label))
+            && rest.iter().all(|label| label.len() < 40)
     };
-    let is_mail = value.split_once('@').is_some_and(|(local, host)| !local.is_empty() && domain(&host.to_ascii_lowercase()));
+    let is_mail =
+        value.split_once('@').is_some_and(|(local, host)| !local.is_empty() && domain(&host.to_ascii_lowercase()));
     is_mac || is_mail || domain(value) && value.len() < 100
 }
 
@@ -283,7 +338,8 @@ fn is_word(segment: &str) -> bool {
     if !bytes.iter().all(u8::is_ascii_alphabetic) || bytes.len() > 48 {
         return false;
     }
-    let humps = bytes.windows(2).filter(|pair| pair[1].is_ascii_uppercase() && pair[0].is_ascii_lowercase()).count() + 1;
+    let humps =
+        bytes.windows(2).filter(|pair| pair[1].is_ascii_uppercase() && pair[0].is_ascii_lowercase()).count() + 1;
     let flips = bytes.windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase()).count();
     if bytes.len() / humps < 3 && bytes.len() > 3 || flips > 2 * humps + 1 || bytes.len() / humps > 24 {
         return false;
@@ -300,7 +356,14 @@ fn is_word(segment: &str) -> bool {
     let is_vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
     let vowels = bytes.iter().filter(|byte| is_vowel(byte)).count();
     let mut run = 0;
-    let longest = bytes.iter().map(|byte| { run = if is_vowel(byte) { 0 } else { run + 1 }; run }).max().unwrap_or(0);
+    let longest = bytes
+        .iter()
+        .map(|byte| {
+            run = if is_vowel(byte) { 0 } else { run + 1 };
+            run
+        })
+        .max()
+        .unwrap_or(0);
     let is_upper = bytes.iter().all(u8::is_ascii_uppercase);
     (vowels * 6 >= bytes.len() && longest <= 6) || is_upper && bytes.len() <= 6
 }
@@ -326,14 +389,19 @@ impl Worth {
             (Worth::Secret, _) => true,
             (Worth::Token | Worth::Cookie | Worth::Authorization, Look::Number(digits)) => digits >= 8,
             (Worth::Token | Worth::Cookie | Worth::Authorization, look) => {
-                matches!(look, Look::Random | Look::Hash | Look::Uuid | Look::Id) || look == Look::Chosen && is_mixed(value)
+                matches!(look, Look::Random | Look::Hash | Look::Uuid | Look::Id)
+                    || look == Look::Chosen && is_mixed(value)
                     || look == Look::Chosen && value.len() >= 8
             }
             (Worth::Session, look) => {
                 matches!(look, Look::Random | Look::Hash) || look == Look::Chosen && value.len() >= 8
             }
-            (Worth::Random, look) => look == Look::Random || look == Look::Chosen && value.len() >= 8 && is_mixed(value),
-            (Worth::Code, Look::Number(digits)) => (4..=10).contains(&digits) && value.bytes().all(|byte| byte.is_ascii_digit() || b"-".contains(&byte)),
+            (Worth::Random, look) => {
+                look == Look::Random || look == Look::Chosen && value.len() >= 8 && is_mixed(value)
+            }
+            (Worth::Code, Look::Number(digits)) => {
+                (4..=10).contains(&digits) && value.bytes().all(|byte| byte.is_ascii_digit() || b"-".contains(&byte))
+            }
             (Worth::Code, Look::Short) => value.len() >= 4 && value.bytes().any(|byte| byte.is_ascii_digit()),
             (Worth::Code, Look::Words) => is_grouped(value),
             (Worth::Code, look) => matches!(look, Look::Chosen | Look::Random | Look::Hash | Look::Id | Look::Uuid),
@@ -341,9 +409,14 @@ impl Worth {
             (Worth::Pin, Look::Short) => value.len() >= 4 && value.bytes().any(|byte| byte.is_ascii_digit()),
             (Worth::Pin, look) => matches!(look, Look::Chosen | Look::Random | Look::Hash),
             (Worth::Signature, look) => {
-                value.len() >= 12 && matches!(look, Look::Random | Look::Hash | Look::Chosen | Look::Uuid | Look::Id) && !value.contains(' ')
+                value.len() >= 12
+                    && matches!(look, Look::Random | Look::Hash | Look::Chosen | Look::Uuid | Look::Id)
+                    && !value.contains(' ')
             }
-            (Worth::Link, look) => matches!(look, Look::Random | Look::Hash | Look::Uuid | Look::Url) || look == Look::Chosen && value.len() >= 8,
+            (Worth::Link, look) => {
+                matches!(look, Look::Random | Look::Hash | Look::Uuid | Look::Url)
+                    || look == Look::Chosen && value.len() >= 8
+            }
         }
     }
 }
@@ -358,7 +431,12 @@ fn is_grouped(value: &str) -> bool {
 fn is_product_key(value: &str) -> bool {
     let is_key = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
     let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
-    value.len() >= 14 && value.bytes().all(is_key) && has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && is_grouped(value) && value.matches('-').count() >= 2
+    value.len() >= 14
+        && value.bytes().all(is_key)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && is_grouped(value)
+        && value.matches('-').count() >= 2
 }
 
 /// A URL with a password before its host, or with something random in it.
@@ -366,7 +444,10 @@ fn has_secret_part(url: &str) -> bool {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or("");
     host.contains('@') && host.contains(':')
-        || rest.split(['/', '?', '&', '=', '#']).skip(1).any(|part| part.len() >= RANDOM && is_mixed(part) && !is_uuid(part) && !is_words(part))
+        || rest
+            .split(['/', '?', '&', '=', '#'])
+            .skip(1)
+            .any(|part| part.len() >= RANDOM && is_mixed(part) && !is_uuid(part) && !is_words(part))
 }
 
 #[cfg(test)]

@@ -165,7 +165,13 @@ impl Written {
 
     fn how(self) -> Result<Option<How>, String> {
         let marks = [self.userinfo, self.parameters, self.behind, self.packed, self.member];
-        let lists = [self.names.is_some(), self.shape.is_some(), self.begins.is_some(), self.segments.is_some(), self.flags.is_some()];
+        let lists = [
+            self.names.is_some(),
+            self.shape.is_some(),
+            self.begins.is_some(),
+            self.segments.is_some(),
+            self.flags.is_some(),
+        ];
         match marks.iter().chain(&lists).filter(|is_there| **is_there).count() {
             0 => return Ok(None),
             1 => {}
@@ -259,14 +265,18 @@ mod tests {
 
     #[test]
     fn a_list_in_the_configuration_holds_rules() {
-        let table: toml::Table = "own = [{ name = 'badge', shape = 'B-[0-9]{6}', needles = ['B-0'] }, { name = 'x', names = ['y z'] }]"
-            .parse()
-            .unwrap();
+        let table: toml::Table =
+            "own = [{ name = 'badge', shape = 'B-[0-9]{6}', needles = ['B-0'] }, { name = 'x', names = ['y z'] }]"
+                .parse()
+                .unwrap();
         let list: Vec<toml::Table> =
             table["own"].as_array().unwrap().iter().map(|rule| rule.as_table().unwrap().clone()).collect();
         let rules = Rules::own(&list[..1]).unwrap();
         assert_eq!(rules.summary(), (1, vec!["badge"]));
         let error = Rules::own(&list).unwrap_err().to_string();
-        assert_eq!(error, "cannot use redaction rule `x` ([redact] own, number 2): `y z`: names have lower-case letters, digits, `_` between words");
+        assert_eq!(
+            error,
+            "cannot use redaction rule `x` ([redact] own, number 2): `y z`: names have lower-case letters, digits, `_` between words"
+        );
     }
 }
