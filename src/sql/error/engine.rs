@@ -55,6 +55,14 @@ pub fn said(text: &str, known: &Known) -> Error {
     if let Some(error) = call(text, known) {
         return error;
     }
+    if let Some(types) = between(text, "Cannot coerce arithmetic expression ", " to valid types") {
+        let types = spoken(types);
+        let hint = match types.contains("time") {
+            true => "a time is moved by an interval: time + interval '1 day'",
+            false => "cast one of them: cast(x as bigint), cast(x as double)",
+        };
+        return Error::input(format!("{types} cannot be computed")).hint(hint);
+    }
     if text.contains("regex parse error") {
         let why = text.lines().find_map(|line| line.trim().strip_prefix("error: "));
         return Error::input(format!("cannot read the regular expression: {}", why.unwrap_or("it is not complete")))
@@ -280,7 +288,7 @@ fn spoken(text: &str) -> String {
             .expect("the pattern is constant")
     });
     static TYPE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\bTimestamp\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean)\b")
+        Regex::new(r"\b(?:Timestamp|Interval|Duration)\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean|Date32)\b")
             .expect("the pattern is constant")
     });
     let line = first_line(text);
@@ -288,6 +296,8 @@ fn spoken(text: &str) -> String {
     let line = NUMBER.replace_all(&line, "$1");
     let line = TYPE.replace_all(&line, |found: &regex::Captures<'_>| match &found[0] {
         kind if kind.starts_with("Timestamp") => "time",
+        kind if kind.starts_with("Interval") || kind.starts_with("Duration") => "interval",
+        kind if kind.starts_with("Date") => "date",
         kind if kind.contains("Utf8") => "text",
         kind if kind.starts_with("Boolean") => "boolean",
         _ => "number",

@@ -57,7 +57,7 @@ const JSON: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Other names under which people know functions of the engine.
-const NAMES: [(&str, &[&str]); 27] = [
+const NAMES: [(&str, &[&str]); 28] = [
     ("array_agg", &["list", "array_collect"]),
     ("string_agg", &["group_concat", "listagg"]),
     ("approx_distinct", &["approx_count_distinct"]),
@@ -84,6 +84,7 @@ const NAMES: [(&str, &[&str]); 27] = [
     ("octet_length", &["strlen"]),
     ("ascii", &["ord", "unicode"]),
     ("array_min", &["list_min"]),
+    ("list_avg", &["array_average"]),
     ("json_length", &["json_array_length", "jsonb_array_length"]),
 ];
 

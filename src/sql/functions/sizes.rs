@@ -64,6 +64,11 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
     if is_constant && bytes > MAX_CONSTANT {
         return exec_err!("`{name}` would make more than {} MiB for a constant", MAX_CONSTANT >> 20);
     }
+    // What a lambda gives is made for each item, whatever it is made of.
+    let spread = bytes.saturating_mul(arguments.number_rows as i128);
+    if is_constant {
+        too_much(name, 0, spread)?;
+    }
     match is_constant && bytes > LARGE_CONSTANT {
         true => Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX)),
         false => Ok(()),

@@ -184,6 +184,14 @@ pub const REWRITTEN: &[Rewritten] = &[
         "regexp_extract(message, '(\\w+) (\\w+)', 2)",
     ),
     entry(
+        "regexp_substr",
+        &[],
+        "scalar",
+        "regexp_substr(text, pattern)",
+        "What a regular expression finds first, or its first group in parentheses; null when it finds nothing.",
+        "regexp_substr(message, '[0-9]+')",
+    ),
+    entry(
         "regexp_full_match",
         &[],
         "scalar",

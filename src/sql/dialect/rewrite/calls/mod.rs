@@ -171,6 +171,9 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
         ("json_extract" | "json_query" | "json_extract_path", [json, path]) => {
             Some(call("json_get_json", steps(name, json, path)?))
         }
+        ("regexp_substr", [subject, pattern]) => {
+            Some(call("array_element", vec![call("regexp_match", vec![subject.clone(), pattern.clone()]), number("1")]))
+        }
         ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
             left: Box::new(Expr::Nested(Box::new(left.clone()))),
             op: BinaryOperator::Modulo,
