@@ -39,9 +39,8 @@ use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 use crate::lake::{self, Lake};
 use crate::redact::{Policy, Rules};
-use crate::report::Conventions;
 use crate::schema::Ocsf;
-use crate::sql::check_names;
+use crate::sql::{Conventions, check_names};
 use crate::typed::Visible;
 use screen::Screen;
 use signal::Signals;
@@ -214,7 +213,7 @@ impl App {
         let extra = self.global.schemas.as_deref().or_else(|| self.config.schemas());
         let ocsf = Ocsf::load(extra)?;
         if extra.is_some() {
-            check_names(&ocsf, &Conventions::default())?;
+            check_names(&ocsf, &Conventions::load()?)?;
         }
         Ok(Arc::new(ocsf))
     }

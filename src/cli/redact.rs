@@ -22,18 +22,22 @@ pub struct Args {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let Some(rules) = app.rules()? else {
-        return Err(Error::usage("redaction is off: `[redact] enabled` is false").hint("secrets are stored as they come"));
+        return Err(
+            Error::usage("redaction is off: `[redact] enabled` is false").hint("secrets are stored as they come")
+        );
     };
     // Compiled first: a rule that cannot be used is told before anything is listed.
     let (policy, version) = app.policy_with_key(b"explain")?;
     let about = rules.about();
-    let own: Vec<&str> = about.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str()).collect();
+    let own: Vec<&str> =
+        about.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str()).collect();
     let own = if own.is_empty() { String::new() } else { format!(", of your own {}", own.join(", ")) };
     let on = about.iter().filter(|rule| rule.is_enabled).count();
     let said = format!("rules {version}: {on} on{own}");
     if args.rules {
         app.screen.say(said);
-        let text = |value: fn(&About) -> &str| Column::Text(about.iter().map(|rule| Some(value(rule).to_string())).collect());
+        let text =
+            |value: fn(&About) -> &str| Column::Text(about.iter().map(|rule| Some(value(rule).to_string())).collect());
         let table = batch(vec![
             ("rule", text(|rule| &rule.name)),
             ("kind", text(|rule| &rule.kind)),

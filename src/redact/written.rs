@@ -274,7 +274,13 @@ mod tests {
         let rules = Rules::own(&list[..1]).unwrap();
         let about = rules.about();
         assert_eq!(about.len(), 1);
-        let told = (about[0].name.as_str(), about[0].finds_by, about[0].looks_for.as_str(), about[0].is_own, about[0].origin.as_str());
+        let told = (
+            about[0].name.as_str(),
+            about[0].finds_by,
+            about[0].looks_for.as_str(),
+            about[0].is_own,
+            about[0].origin.as_str(),
+        );
         assert_eq!(told, ("badge", "shape", "B-[0-9]{6}", true, "[redact] own, number 1"));
         let error = Rules::own(&list).unwrap_err().to_string();
         assert_eq!(

@@ -76,7 +76,9 @@ impl Asked {
     /// The parameters that the contract knows, as they were given: a text, or several.
     pub fn known(&self) -> Map<String, Value> {
         let given = NAMES.iter().zip(&self.known).filter(|(_, values)| !values.is_empty());
-        given.map(|(name, values)| (name.to_string(), if let [one] = &values[..] { json!(one) } else { json!(values) })).collect()
+        given
+            .map(|(name, values)| (name.to_string(), if let [one] = &values[..] { json!(one) } else { json!(values) }))
+            .collect()
     }
 
     /// The others, in their order.
@@ -174,6 +176,9 @@ mod tests {
     fn what_was_asked_is_told_as_it_was_given() {
         let asked = Asked::new("limit=1&Cookie:x&actor_uid=a%26b&limit=2&constructor");
         assert_eq!(json!(asked.known()), json!({"limit": ["1", "2"], "actor_uid": "a&b"}));
-        assert_eq!(json!(asked.ignored()), json!([{"name": "Cookie:x", "value": ""}, {"name": "constructor", "value": ""}]));
+        assert_eq!(
+            json!(asked.ignored()),
+            json!([{"name": "Cookie:x", "value": ""}, {"name": "constructor", "value": ""}])
+        );
     }
 }

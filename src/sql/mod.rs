@@ -1,34 +1,40 @@
 //! SQL over one state of the lake.
 //!
 //! ```text
-//! Lake at one ledger entry -> tables (Parquet scans) + ledger tables -> views -> guard -> DataFusion -> Rows
-//!                             prune, groups, footers: what need not be read          rules: what it does not think of
+//! Lake at one ledger entry -> tables (Parquet scans) + ledger tables -> conventions -> guard -> DataFusion -> Rows
+//!                             prune, groups, footers: what need not be read                  rules: what it does not think of
 //! ```
 //!
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes
 //! through the guard: it is read only and reaches nothing but the lake.
 
+mod activity;
 mod bind;
+mod bound;
 mod conventions;
 mod coverage_table;
 mod dialect;
 mod documentation;
 mod engine;
 mod error;
+mod event;
 mod floor;
 mod footers;
 mod functions;
 mod groups;
 mod guard;
+mod kept;
 mod labels;
+mod late;
 mod ledger_table;
-mod narrow;
 mod options;
 mod prune;
 mod reading;
 mod registry;
 mod rows;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod scope;
 mod session;
 mod spill;
@@ -37,12 +43,14 @@ mod table;
 mod tests;
 mod types;
 mod upstream;
-mod views;
 
-pub use bind::{Params, parse_param};
-pub use conventions::Conventions;
+pub use bind::{Params, duration, list, map, parse_param};
+pub use conventions::{Conventions, Horizon, Used};
 pub use documentation::FunctionInfo;
+pub use functions::numbered;
 pub use options::{AsOf, Options};
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
+#[cfg(test)]
+pub use sample::Sample;
 pub use session::{ColumnInfo, Session, TableInfo, check_names};

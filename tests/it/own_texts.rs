@@ -26,9 +26,14 @@ fn holding(env: &Env, folder: &str) -> Vec<String> {
 fn a_secret_in_the_name_of_a_file_is_stored_nowhere() {
     let env = Env::new();
     let name = format!("audit-logs?xi-api-key={}.ndjson", secret());
-    let event = |more: &str| format!(r#"{{"metadata":{{"uid":"a{}"}},"class_uid":3002,"time":1767225600000{more}}}"#, more.len());
+    let event = |more: &str| {
+        format!(r#"{{"metadata":{{"uid":"a{}"}},"class_uid":3002,"time":1767225600000{more}}}"#, more.len())
+    };
     // A row, a row with an attribute that is named by a secret, and two lines that are no rows.
-    env.write(&name, lines(&[event(""), event(&format!(r#","{}":1"#, secret())), "{".to_string(), event(r#","time":"x""#)]));
+    env.write(
+        &name,
+        lines(&[event(""), event(&format!(r#","{}":1"#, secret())), "{".to_string(), event(r#","time":"x""#)]),
+    );
     let summary = env.command(["ingest", &name, "--max-rejects", "100%", "--summary-json", "s.json"]).output().unwrap();
     assert!(summary.status.success() || summary.status.code() == Some(4), "{}", env.text(&summary));
     assert_eq!(env.number("select count(*) from authentication"), 2);
@@ -64,7 +69,19 @@ fn parameters_and_suppressions_are_evidence_without_secrets_and_still_find_rows(
         format!("[[suppression]]\nfinding = \"actor-timeline|x\"\nreason = {reason:?}\nowner = \"sec\"\nexpires = \"2999-12-31\"\n"),
     );
     let run = |name: &str, parameter: &str| {
-        env.run(["report", "run", "actor-timeline", "--period", "2026-01", "-o", name, "--param", parameter, "--suppressions", "s.toml"])
+        env.run([
+            "report",
+            "run",
+            "actor-timeline",
+            "--period",
+            "2026-01",
+            "-o",
+            name,
+            "--param",
+            parameter,
+            "--suppressions",
+            "s.toml",
+        ])
     };
     let text = run("by-entity", &format!("entity={url}"));
     assert!(text.contains("note: parameter `entity` held a secret"), "{text}");
@@ -168,7 +185,11 @@ fn house_rules_of_the_configuration_are_applied_and_listed() {
         assert!(text.contains(&format!(",{rule},")), "{rule}: {text}");
     }
     let list = env.ok(["redact", "--rules", "--format", "csv"]);
-    assert!(list.contains("badge-id,badge-id,shape,\"BDG-[0-9]{6}\",on,\"[redact] own, number 2\"") || list.contains("badge-id,badge-id,shape,BDG-[0-9]{6},on,"), "{list}");
+    assert!(
+        list.contains("badge-id,badge-id,shape,\"BDG-[0-9]{6}\",on,\"[redact] own, number 2\"")
+            || list.contains("badge-id,badge-id,shape,BDG-[0-9]{6},on,"),
+        "{list}"
+    );
     assert!(list.lines().any(|line| line.starts_with("jwt,") && line.contains(",off,the program")), "{list}");
     env.ok(["ingest", "in.ndjson"]);
     let stored = env.ok(["export"]);

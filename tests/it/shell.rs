@@ -273,7 +273,7 @@ fn timing_tells_what_was_read_and_pruned() {
     let env = Env::with_small();
     let screen = typed(
         &env,
-        &["\\timing on", "select who_uid from event where time < '2026-01-15';", ".timer off", "select 1 as one;"],
+        &["\\timing on", "select actor_uid from event where time < '2026-01-15';", ".timer off", "select 1 as one;"],
     );
     assert!(screen.contains("timing is on"), "{screen}");
     let told = screen.lines().find(|line| line.contains("; read ")).unwrap_or_else(|| panic!("{screen}"));

@@ -16,6 +16,7 @@ use crate::report::{
     Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
+use crate::typed::count;
 
 /// What a run over some reports is given.
 pub struct Batch {
@@ -58,9 +59,9 @@ impl Ground {
         Ok(Ground { session: Arc::new(session), key })
     }
 
-    pub fn facts(&self, app: &App, report: &Report, span: Span) -> Result<Arc<Facts>> {
-        let (session, report) = (self.session.clone(), report.clone());
-        app.wait(async move { Facts::gather(&report, span, session.context()).await }).map(Arc::new)
+    pub fn facts(&self, app: &App, span: Span) -> Result<Arc<Facts>> {
+        let session = self.session.clone();
+        app.wait(async move { Facts::gather(span, &session).await }).map(Arc::new)
     }
 }
 
@@ -72,7 +73,8 @@ impl Batch {
         for (name, value) in &mut self.params {
             let redacted = policy.operand(value);
             if redacted != *value {
-                app.screen.say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
+                app.screen
+                    .say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
                 *value = redacted;
             }
         }
@@ -174,7 +176,7 @@ pub fn into_folders(
         let span = batch.span(&params);
         let produced = match known.iter().find(|(other, _)| *other == span) {
             Some((_, facts)) => Ok(facts.clone()),
-            None => ground.facts(app, &report, span).inspect(|facts| known.push((span, facts.clone()))),
+            None => ground.facts(app, span).inspect(|facts| known.push((span, facts.clone()))),
         }
         .and_then(|facts| {
             let order = Order {
@@ -196,6 +198,7 @@ pub fn into_folders(
                 let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
                 say(app, &done);
                 summary.findings += done.findings;
+                summary.attention += done.attention;
                 summary.reports.push(done);
                 named.insert(report.id.clone(), produced.named);
             }
@@ -264,6 +267,12 @@ pub fn say(app: &App, report: &ReportSummary) {
     let mut line = format!("{}: {what}", report.id);
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
+    }
+    if report.attention > 0 {
+        line.push_str(&format!(", {} to look at", count(report.attention)));
+    }
+    if report.context > 0 {
+        line.push_str(&format!(", {} as context", count(report.context)));
     }
     if report.suppressed > 0 {
         line.push_str(&format!(", {} suppressed", report.suppressed));

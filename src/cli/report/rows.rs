@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use futures::TryStreamExt;
-
 use super::super::App;
 use super::super::output::Output;
 use super::batch::{Batch, Ground};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
 use crate::typed::count;
@@ -29,7 +27,7 @@ pub fn run(
     }
     let (sequence, hash) = ground.session.entry();
     screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
-    let facts = ground.facts(app, report, batch.span(&params))?;
+    let facts = ground.facts(app, batch.span(&params))?;
     let coverage = &facts.coverage;
     match coverage.is_whole() {
         true => screen.say("  coverage 100 %"),
@@ -48,11 +46,10 @@ pub fn run(
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
-        let outcome = report::run(&task, &params, runner.context()).await?;
+        let mut outcome = report::run(&task, &params, &runner).await?;
         let mut sink = Renderer::new(format, outcome.schema.clone(), options, &mut out);
         let mut judge = Judge::new(&task, &suppressions);
-        let mut rows = outcome.rows;
-        while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
+        while let Some(batch) = outcome.next().await? {
             judge.look(&batch)?;
             sink.write(&batch)?;
         }
@@ -68,6 +65,8 @@ pub fn run(
             rows: tally.rows,
             findings: tally.findings,
             suppressed: tally.suppressed,
+            attention: tally.attention,
+            context: tally.context,
             worst: tally.worst(),
             by_severity: tally.by_severity,
             coverage: Some(facts.coverage.share),

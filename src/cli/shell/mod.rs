@@ -28,7 +28,7 @@ use crate::lake::Lake;
 use crate::redact::{Counts, Policy};
 use crate::render::{self, Format, Renderer};
 use crate::repl::{self, Backend, Candidate, Settings, Wanted};
-use crate::sql::{Options, Params, Reading, Rows, Session, parse_param};
+use crate::sql::{Horizon, Options, Params, Reading, Rows, Session, parse_param};
 use crate::typed::{bytes, count};
 use bar::QueryBar;
 use engine::{Engine, cancelled};
@@ -321,7 +321,7 @@ fn bind(app: &App, lake: &Lake, options: &Options) -> Result<Session> {
 pub fn show(app: &App, session: &Arc<Session>, sql: &str, params: Params) -> Result<()> {
     let (session, sql) = (session.clone(), sql.to_string());
     let batches = app.wait(async move {
-        let rows = session.query(&sql, &params).await?;
+        let rows = session.query(&sql, &params, Horizon::All).await?;
         let schema = rows.schema.clone();
         Ok((schema, rows.collect().await?))
     })?;

@@ -20,7 +20,7 @@ mod unread;
 
 pub use grammar::AuditDialect;
 pub use labels::unmarked;
-pub use parse::{Place, parse, place};
+pub use parse::{Place, expression, parse, place, view};
 pub use relations::Relations;
-pub use rewrite::{REWRITTEN, rewrite};
+pub use rewrite::{REWRITTEN, rewrite, rewrite_view};
 pub use unread::{Role, check};

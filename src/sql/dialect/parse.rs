@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::ast::{Expr, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
@@ -26,6 +27,23 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>> {
         statements.iter().try_for_each(measure::check)?;
         Ok(statements)
     })?
+}
+
+/// Reads a query of ours: one statement.
+pub fn view(sql: &str) -> Result<Sql> {
+    let mut statements = parse(sql)?;
+    match (statements.pop_front(), statements.pop_front()) {
+        (Some(Statement::Statement(statement)), None) => Ok(*statement),
+        _ => Err(Error::new(Kind::Internal, "it is not one query")),
+    }
+}
+
+/// Reads one expression whose text is ours.
+pub fn expression(sql: &str) -> Result<Expr> {
+    let parser = Parser::new(&AuditDialect).try_with_sql(sql);
+    parser
+        .and_then(|mut parser| parser.parse_expr())
+        .context(Kind::Internal, || format!("cannot make an expression of {sql}"))
 }
 
 /// Does something that may need a deep stack.

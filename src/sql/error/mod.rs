@@ -29,6 +29,8 @@ const LONGEST: usize = 2000;
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
+    /// Tables of the lake whose classes are not loaded.
+    pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
     pub memory_limit: Option<usize>,

@@ -98,6 +98,11 @@ pub fn no_member(wrong: &str, known: &Known) -> Error {
 }
 
 pub fn no_table(wrong: &str, known: &Known) -> Error {
+    if known.unknown.iter().any(|unknown| unknown == wrong) {
+        return known
+            .at(wrong, &format!("the lake has a table `{wrong}`, but no schema of that name is loaded"))
+            .hint("name the folder with its class file: --schemas DIR");
+    }
     let error = known.at(wrong, &format!("no table `{wrong}`"));
     let others: Vec<String> = known.tables.iter().filter(|name| *name != wrong).cloned().collect();
     with_nearest(error, nearest(wrong, &others), "`\\d` lists the tables")

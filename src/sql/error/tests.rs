@@ -9,6 +9,7 @@ fn known(sql: &str) -> Known {
     Known {
         ocsf: Arc::new(Ocsf::load(None).unwrap()),
         tables: vec!["authentication".to_string(), "event".to_string()],
+        unknown: Vec::new(),
         sql: sql.to_string(),
         memory_limit: None,
         context: SessionContext::new(),

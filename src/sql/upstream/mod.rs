@@ -51,7 +51,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use crate::error::Error;
 
-pub use again::physical;
+pub use again::{calmer, is_theirs};
 pub use bounds::{Patience, PatientOptimizer};
 pub use constants::SmallConstants;
 pub use operators::Operators;

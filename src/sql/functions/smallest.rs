@@ -10,18 +10,27 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, Volatility};
 use datafusion::physical_expr::expressions::Literal;
 use datafusion::scalar::ScalarValue;
 
-pub(super) fn function() -> AggregateUDF {
+pub fn function() -> AggregateUDF {
     let signature = Signature::exact(vec![DataType::Utf8, DataType::Int64], Volatility::Immutable);
-    AggregateUDF::new_from_impl(Smallest { signature })
+    let documentation = Documentation::builder(
+        Default::default(),
+        "Of a group the texts that come first in order, as a sorted list; equal texts count each for itself.",
+        "smallest(text, n)",
+    )
+    .with_argument("text", "the texts")
+    .with_argument("n", "how many, a literal from 1 to 1000")
+    .build();
+    AggregateUDF::new_from_impl(Smallest { signature, documentation })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Smallest {
     signature: Signature,
+    documentation: Documentation,
 }
 
 fn list() -> DataType {
@@ -35,6 +44,10 @@ impl AggregateUDFImpl for Smallest {
 
     fn signature(&self) -> &Signature {
         &self.signature
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(&self.documentation)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
