@@ -17,7 +17,7 @@ use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;
-use super::upstream::{Types, analyzer, physical_rules};
+use super::upstream::{Operators, Types, analyzer, physical_rules};
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -67,6 +67,7 @@ pub fn context_by(
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?)
+        .with_expr_planners(vec![Arc::new(Operators)])
         .with_default_features()
         .with_analyzer_rules(analyzer())
         .with_optimizer_rules(rules)

@@ -15,6 +15,7 @@ mod parse;
 mod relations;
 mod rewrite;
 mod summary;
+mod tokens;
 mod unread;
 
 pub use grammar::AuditDialect;

@@ -22,6 +22,9 @@ use crate::schema::Ocsf;
 
 pub use names::nearest;
 
+/// Bytes of an error's message.
+const LONGEST: usize = 2000;
+
 /// What is known around a statement, for suggestions.
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
@@ -56,6 +59,13 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
             // A text of the statement, whose place is known here alone.
             Some(error) if error.message().starts_with("cannot read the time") => engine::said(error.message(), known),
+            Some(error) if error.message().len() > LONGEST => {
+                // A value that is quoted may be of any size.
+                Error::new(
+                    error.kind(),
+                    error.message().chars().take(LONGEST / 4).chain(" ...".chars()).collect::<String>(),
+                )
+            }
             Some(error) => error.copy(),
             None => engine::said(&root.to_string(), known),
         },

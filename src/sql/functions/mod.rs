@@ -7,15 +7,19 @@ mod cidr_match;
 mod event_json;
 mod finding_key;
 mod frequent;
+mod json;
+mod kind;
 mod lookup;
 mod names;
 mod ocsf_caption;
+mod patterns;
 mod redacted;
 mod sizes;
 mod smallest;
 mod somebody;
 mod texts;
 mod times;
+mod whole;
 mod wrapped;
 
 use std::sync::Arc;
@@ -31,7 +35,8 @@ pub use checked::{arithmetic, concatenation};
 pub use finding_key::numbered;
 pub use frequent::frequent;
 pub use lookup::{LookupRows, LookupSource, fill_lookups, lookup};
-pub use times::Zone;
+pub use times::{Zone, is_length, scaled};
+pub use whole::{has_fraction, whole};
 pub use wrapped::behind_door;
 
 /// What comes without documentation of its own: the JSON functions and their operators.
@@ -60,7 +65,7 @@ const JSON: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Other names under which people know functions of the engine.
-const NAMES: [(&str, &[&str]); 18] = [
+const NAMES: [(&str, &[&str]); 28] = [
     ("array_agg", &["list", "array_collect"]),
     ("string_agg", &["group_concat", "listagg"]),
     ("approx_distinct", &["approx_count_distinct"]),
@@ -72,13 +77,23 @@ const NAMES: [(&str, &[&str]); 18] = [
     ("strpos", &["instr"]),
     ("lower", &["lcase"]),
     ("upper", &["ucase"]),
-    ("arrow_typeof", &["typeof"]),
     ("array_length", &["array_size", "list_size"]),
     ("make_array", &["list_value", "list_pack"]),
     ("array_to_string", &["list_aggr_string"]),
     ("generate_series", &["sequence"]),
     ("current_date", &["today"]),
-    ("starts_with", &["prefix"]),
+    ("starts_with", &["prefix", "startswith"]),
+    ("ends_with", &["suffix", "endswith"]),
+    ("ceil", &["ceiling"]),
+    ("signum", &["sign"]),
+    ("uuid", &["gen_random_uuid"]),
+    ("var", &["variance"]),
+    ("levenshtein", &["levenshtein_distance", "editdist3"]),
+    ("octet_length", &["strlen"]),
+    ("ascii", &["ord", "unicode"]),
+    ("array_min", &["list_min"]),
+    ("list_avg", &["array_average"]),
+    ("json_length", &["json_array_length", "jsonb_array_length"]),
 ];
 
 /// Makes the functions known to a session.
@@ -94,11 +109,18 @@ pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(redacted::function());
     context.register_udf(somebody::function());
     context.register_udaf(smallest::function());
-    for function in times::functions().into_iter().chain(texts::functions(context.udf("contains").ok())) {
+    context.register_udf(kind::function());
+    let own = times::functions().into_iter().chain(json::functions()).chain(patterns::functions());
+    for function in own.chain(texts::functions(context.udf("contains").ok())) {
         context.register_udf(function);
     }
     if let Ok(engines) = context.udf("date_part") {
         context.register_udf(times::date_part(engines));
+    }
+    for name in ["range", "generate_series"] {
+        if let Ok(engines) = context.udf(name) {
+            context.register_udf(times::series(engines));
+        }
     }
     context.register_udaf(checked::sum());
     context.register_udaf(frequent::mode());

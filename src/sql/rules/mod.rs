@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
-use super::upstream::PatientOptimizer;
+use super::upstream::{PatientOptimizer, SmallConstants};
 
 /// The engine's rules, ours among them where each can still be followed by those that finish its work.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -43,6 +43,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             rules.push(Arc::new(within::JoinsWithin));
         }
     }
+    rules.push(Arc::new(SmallConstants));
     rules
 }
 

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind};
 const MAX_NODES: usize = 30_000;
 
 /// Bytes of large constants that a statement may compute while it is planned: each is copied with the plan.
-const MAX_CONSTANTS: u64 = 128 << 20;
+const MAX_CONSTANTS: u64 = 16 << 20;
 
 /// Whether somebody still waits for a plan, and what has been made of constants for it.
 #[derive(Debug, Clone, Default)]
