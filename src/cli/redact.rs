@@ -2,7 +2,7 @@
 
 use super::App;
 use super::rows::{Column, batch, print};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::render::{self, Format};
 use crate::source::{self, Source};
 
@@ -19,7 +19,11 @@ pub struct Args {
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let (policy, version) = app.policy_with_key(b"explain")?;
     let mut found: Vec<(String, u64, u64, crate::redact::Finding)> = Vec::new();
-    for input in source::expand(&args.files)? {
+    let inputs = source::expand(&args.files, &source::Search::default())?;
+    if let Some(unreadable) = inputs.unreadable.first() {
+        return Err(Error::new(Kind::Unavailable, format!("cannot read {}: {}", unreadable.name, unreadable.why)));
+    }
+    for input in inputs.found {
         let mut source = Source::open(&input, app.config.ingest().source)?;
         while let Some(chunk) = source.next()? {
             for line in &chunk.lines {

@@ -32,6 +32,7 @@ mod serve;
 mod shell;
 mod slt;
 mod soundness;
+mod sources;
 mod sql;
 mod status;
 mod terminal;
