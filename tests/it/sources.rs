@@ -37,9 +37,7 @@ fn ingest(env: &Env, args: &[&str]) -> (i32, Value) {
 }
 
 fn states(summary: &Value) -> Vec<(&str, &str)> {
-    let of = |source: &'_ Value, name: &str| source[name].as_str().unwrap().to_string();
     let sources = summary["sources"].as_array().unwrap();
-    let _ = of;
     sources.iter().map(|source| (source["name"].as_str().unwrap(), source["state"].as_str().unwrap())).collect()
 }
 
@@ -313,7 +311,7 @@ fn events_are_taken_out_of_the_envelopes_of_the_field() {
 fn a_bad_event_within_an_envelope_is_a_reject_with_its_place() {
     let env = Env::new();
     let bad = r#"{"class_uid":3002}"#;
-    let line = format!(r#"{{"log":{}}}"#, serde_json::to_string(&[&event(1), bad, &event(2)].map(String::as_str).join("\n")).unwrap());
+    let line = format!(r#"{{"log":{}}}"#, serde_json::to_string(&[event(1), bad.to_string(), event(2)].join("\n")).unwrap());
     env.write("in.json", format!("{line}\n"));
     let summary = ingest(&env, &["in.json"]).1;
     assert_eq!(summary["counts"]["read"], 3, "{summary}");
