@@ -1,6 +1,7 @@
 //! The threads: one reads, some decode, and what they made comes out in the order in which it was read.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -122,7 +123,9 @@ impl Reader {
             // One source that cannot be read does not keep the others from being read.
             Err(error) if error.kind() == Kind::Unavailable => {
                 let begin = Begin::unread(self.worker.name(input));
-                let end = Some(Outcome::Incomplete { reason: "unreadable", detail: error.to_string() });
+                // What cannot be opened is named beside it.
+                let why = error.source().map_or_else(|| error.to_string(), |cause| cause.to_string());
+                let end = Some(Outcome::Incomplete { reason: "unreadable", detail: self.worker.policy.own(&why) });
                 self.load.push(Piece { begin: Some(begin), chunk: None, end });
                 return Ok(self.flush_if_large());
             }

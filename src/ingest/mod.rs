@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Counts, Lake, Receipt, Restore, Writer};
+use crate::lake::{Body, Counts, Lake, Receipt, Restore, Writer};
 use crate::redact::Policy;
 use crate::source::{self, Input, Inputs, Unreadable};
 use crate::typed::Hash32;
@@ -131,6 +131,12 @@ pub struct Summary {
     pub has_too_many_rejects: bool,
 }
 
+/// The state of a source that was taken in before and has nothing new.
+const SKIPPED: &str = "skipped";
+
+/// Of one whose lines are all rejects: it is the wrong file, or has to be converted first.
+const NOT_EVENTS: &str = "not-events";
+
 /// What became of one source.
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct SourceSummary {
@@ -155,7 +161,7 @@ impl SourceSummary {
     }
 
     fn is_complete(&self) -> bool {
-        matches!(self.state.as_str(), "complete" | "skipped")
+        matches!(self.state.as_str(), "complete" | SKIPPED)
     }
 }
 
@@ -287,9 +293,29 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         return Err(error);
     }
     summary.files_looked_up = writer.files_looked_up();
+    forgive(&mut summary, writer.lake()).await?;
     summary.is_interrupted = stop.load(Ordering::Relaxed);
     summary.finish(started)?;
     Ok(summary)
+}
+
+/// A source of which nothing was a row may have become rows since, by a retry of its rejects.
+async fn forgive(summary: &mut Summary, lake: &Lake) -> Result<()> {
+    let mut accused: Vec<&mut SourceSummary> =
+        summary.sources.iter_mut().filter(|source| source.state == NOT_EVENTS && source.lines == 0).collect();
+    if accused.is_empty() {
+        return Ok(());
+    }
+    for sequence in lake.state().retries.clone() {
+        let (entry, _) = lake.entry(sequence).await?;
+        let Body::Ingest(ingest) = entry.body else { continue };
+        for source in &mut accused {
+            if ingest.retried.iter().any(|retried| retried.source == source.name) {
+                (source.state, source.detail) = (SKIPPED.to_string(), String::new());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The writer, or the commit that it is busy with.

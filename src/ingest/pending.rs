@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 use super::load::Begin;
 use super::memory;
 use super::work::{Loaded, Told};
-use super::{SourceSummary, Summary};
+use super::{NOT_EVENTS, SKIPPED, SourceSummary, Summary};
 use crate::lake::{Arrived, Batch, Head, Mark, SourceRange};
 use crate::source::{Outcome, look};
 use crate::typed::{count, hex};
-
-/// None of the lines of a source became a row: it is the wrong file, or has to be converted first.
-const NOT_EVENTS: &str = "not-events";
 
 /// A batch in the making. Ranges of several small sources share it.
 pub struct Pending {
@@ -124,7 +121,7 @@ impl Pending {
         }
         self.batch.sources.extend(current.range(state));
         if state == "complete" && current.lines == 0 && current.resumed_lines > 0 {
-            state = "skipped";
+            state = SKIPPED;
         }
         Some(current.summary(state, detail))
     }

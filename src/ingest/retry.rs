@@ -17,7 +17,7 @@ use arrow::array::{Int64Array, RecordBatch, StringArray};
 use serde::Serialize;
 use url::Url;
 
-use super::work::{Worker, flatten};
+use super::work::Worker;
 use super::{Options, restore};
 use crate::clock::Clock;
 use crate::decode::RowOrigin;
@@ -169,7 +169,7 @@ impl Taking {
                 continue;
             };
             let Some(path) = url.and_then(|url| Url::parse(&url).ok()?.to_file_path().ok()) else {
-                self.leave(name, of_entry.len(), "its path holds a secret and was not kept: ingest it under another name");
+                self.leave(name, of_entry.len(), "its name held a secret and was redacted: send it once more");
                 continue;
             };
             let (within, behind): (Vec<Open>, Vec<Open>) = of_entry.iter().partition(|open| open.offset < to.offset);
@@ -335,6 +335,6 @@ fn read(mut source: Source, range: Range, worker: &Worker, done: &mut HashSet<u6
     for events in &mut found.events {
         events.batch = worker.policy.apply(events.batch.clone(), &mut found.redacted)?;
     }
-    found.drift = flatten(decoder.drift());
+    found.drift = worker.drift(&mut decoder);
     Ok(Some((source, found)))
 }

@@ -105,7 +105,7 @@ impl Worker {
                     line: line.number,
                     offset: line.offset,
                     reason: reject.reason.to_string(),
-                    detail: reject.detail,
+                    detail: self.policy.own(&reject.detail),
                     length: bytes.len() as u64,
                     event_uid: None,
                     excerpt: self.excerpt(kept, redacted),
@@ -125,27 +125,26 @@ impl Worker {
         for batch in &mut events {
             batch.batch = self.policy.apply(batch.batch.clone(), redacted)?;
         }
-        Ok((events, flatten(decoder.drift())))
+        Ok((events, self.drift(decoder)))
     }
 
     /// The name of an input as it is shown and stored: names of files hold secrets, too.
     pub fn name(&self, input: &Input) -> Arc<str> {
-        let name = match input {
-            Input::Stdin => return "-".into(),
-            Input::File(path) | Input::Pipe(path) => path.to_string_lossy(),
-        };
-        match self.policy.text(&name, &mut Counts::default()) {
-            Some(redacted) => redacted.into(),
-            None => name.into(),
+        match input {
+            Input::Stdin => "-".into(),
+            Input::File(path) | Input::Pipe(path) => self.policy.own(&path.to_string_lossy()).into(),
         }
     }
 
     /// Where a file can be found again; none when that would tell a secret.
     pub fn url(&self, input: &Input) -> Option<String> {
         let Input::File(path) = input else { return None };
-        let url = Url::from_file_path(std::path::absolute(path).ok()?).ok()?.to_string();
-        let is_secret = self.policy.text(&path.to_string_lossy(), &mut Counts::default()).is_some();
-        (!is_secret).then_some(url)
+        let path = std::path::absolute(path).ok()?;
+        let text = path.to_string_lossy();
+        if self.policy.own(&text) != text {
+            return None;
+        }
+        Some(Url::from_file_path(&path).ok()?.to_string())
     }
 
     fn fault(&self, fault: &Fault, redacted: &mut Counts) -> RejectRow {
@@ -163,6 +162,18 @@ impl Worker {
         }
     }
 
+    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
+    /// chooses the names of its attributes.
+    pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
+        let Drift { misfits, unknown, foreign_era, suspicious_time } = decoder.drift();
+        let misfits = misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
+        let unknown = unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
+        let others = [("foreign-era", foreign_era), ("suspicious-time", suspicious_time)];
+        let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
+        let all = misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0);
+        all.map(|(what, count)| (self.policy.own(&what), count)).collect()
+    }
+
     pub fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
         String::from_utf8_lossy(&self.policy.bytes(bytes, redacted)).into_owned()
     }
@@ -174,13 +185,4 @@ fn read(chunk: &Chunk) -> u64 {
 
 fn sha256(bytes: &[u8]) -> String {
     Hash32::sha256(bytes).to_string()
-}
-
-/// Drift as the ledger keeps it: one map of `what path` to count.
-pub(super) fn flatten(drift: Drift) -> BTreeMap<String, u64> {
-    let misfits = drift.misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
-    let unknown = drift.unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
-    let others = [("foreign-era", drift.foreign_era), ("suspicious-time", drift.suspicious_time)];
-    let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
-    misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0).collect()
 }

@@ -26,6 +26,7 @@ mod look;
 mod magic;
 mod names;
 mod parquet;
+mod pass;
 mod pump;
 mod reader;
 mod resume;

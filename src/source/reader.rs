@@ -14,13 +14,12 @@ use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use super::blocks::Blocks;
-use super::fault::Passing;
 use super::inflate::{Damage, Inflate};
-use super::lines::{Items, leading_zeros};
+use super::lines::Items;
 use super::parquet::Parquet;
+use super::pass::Until;
 use super::pump::Pump;
 use super::sniff::{Form, MARK, SNIFF_BYTES};
-use super::values::Step;
 use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES, inner_events};
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::bytes;
@@ -57,18 +56,10 @@ pub struct Source {
     stop: Arc<AtomicBool>,
     /// No more bytes will come.
     pub(super) is_ended: bool,
-    damage: Option<Damage>,
+    pub(super) damage: Option<Damage>,
     /// Everything was handed out.
-    is_finished: bool,
-    outcome: Outcome,
-}
-
-/// How far the bytes of a fault reach.
-enum Until {
-    ItemEnds,
-    /// NUL bytes, and the newline behind them.
-    ZerosEnd,
-    StreamEnds,
+    pub(super) is_finished: bool,
+    pub(super) outcome: Outcome,
 }
 
 impl Source {
@@ -91,8 +82,8 @@ impl Source {
         let size = file.metadata().context(Kind::Unavailable, cannot)?.len();
         let is_made = is_parquet(&file);
         let reader: Box<dyn Read + Send> = if is_made {
-            let failed = || format!("cannot read {} as Parquet", path.display());
-            Box::new(Parquet::open(file).context(Kind::Unavailable, failed)?)
+            let failed = |error| format!("cannot read {} as Parquet: {error}", path.display());
+            Box::new(Parquet::open(file).map_err(|error| Error::new(Kind::Unavailable, failed(error)))?)
         } else {
             Box::new(file)
         };
@@ -141,8 +132,9 @@ impl Source {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// The first few kilobytes of the decompressed stream; empty before anything was read.
-    pub fn head(&self) -> &[u8] {
+    /// The first few kilobytes of the decompressed stream.
+    pub fn head(&mut self) -> &[u8] {
+        self.begin();
         &self.head
     }
 
@@ -332,82 +324,6 @@ impl Source {
         Mark { offset: self.base, number: self.number, hash: self.hasher.finalize().into() }
     }
 
-    /// Makes a fault of the line at the start of the buffer, whose end is not in sight.
-    fn pass_over(&mut self, reason: &'static str) -> Chunk {
-        let is_zero = matches!(self.form, Some(Form::Lines(_))) && self.buffer.first() == Some(&0);
-        if is_zero { self.pass("nul-run", Until::ZerosEnd) } else { self.pass(reason, Until::ItemEnds) }
-    }
-
-    /// Makes a fault of what begins at the start of the buffer, in constant memory.
-    fn pass(&mut self, reason: &'static str, until: Until) -> Chunk {
-        self.number += 1;
-        let mut passing = Passing::new(self.number, self.base, reason);
-        let mut until = until;
-        loop {
-            let found = self.end(&mut until, &mut passing);
-            let (end, next) = found.unwrap_or((self.buffer.len(), self.buffer.len()));
-            passing.push(&self.buffer[..end]);
-            self.consume(next);
-            if found.is_some() {
-                break;
-            }
-            // Bytes ahead of the scanner, so that the last ones are told as such.
-            self.fill(self.options.chunk_bytes.max(1));
-            if self.buffer.is_empty() {
-                self.ends_within(&until, &mut passing);
-                break;
-            }
-        }
-        let trims = matches!(self.form, Some(Form::Lines(_)));
-        let faults = vec![passing.finish(trims)];
-        Chunk {
-            bytes: Vec::with_capacity(SPARE_BYTES),
-            lines: Vec::new(),
-            faults,
-            blank: 0,
-            end: self.mark(),
-        }
-    }
-
-    /// Where in the buffer the passing piece ends, and where the next one begins.
-    fn end(&mut self, until: &mut Until, passing: &mut Passing) -> Option<(usize, usize)> {
-        match (&until, &mut self.form) {
-            (Until::ItemEnds, Some(Form::Lines(_))) => memchr(b'\n', &self.buffer).map(|at| (at, at + 1)),
-            (Until::ItemEnds, Some(Form::Values(values))) => match values.step(&self.buffer, self.base) {
-                Step::Item(range) => Some(((range.end - self.base) as usize, (range.end - self.base) as usize)),
-                Step::Broken { .. } => {
-                    passing.set_reason("syntax");
-                    *until = Until::StreamEnds;
-                    None
-                }
-                // Nothing is closed within an item.
-                Step::Closed { .. } | Step::More => None,
-            },
-            (Until::ZerosEnd, _) => {
-                let zeros = leading_zeros(&self.buffer);
-                (zeros < self.buffer.len()).then(|| (zeros, zeros + usize::from(self.buffer[zeros] == b'\n')))
-            }
-            (Until::StreamEnds, _) | (Until::ItemEnds, _) => None,
-        }
-    }
-
-    /// The stream ended in a fault: says why.
-    fn ends_within(&mut self, until: &Until, passing: &mut Passing) {
-        let is_cut_off = self.damage.as_ref().is_some_and(|damage| !damage.is_behind);
-        if is_cut_off {
-            passing.set_reason("truncated");
-            return self.finish();
-        }
-        let detail = match (&self.form, until) {
-            (Some(Form::Values(_)), Until::StreamEnds) => "brackets do not match",
-            (Some(Form::Values(values)), _) if values.in_item() => "the last value does not end",
-            _ => return,
-        };
-        passing.set_reason("syntax");
-        self.outcome = Outcome::Incomplete { reason: "unterminated", detail: detail.into() };
-        self.is_finished = true;
-    }
-
     /// Whether what is not whole at the end may become so: somebody still writes the file, or sends it once more.
     fn may_grow(&self) -> bool {
         self.path.is_some() && !self.options.is_final
@@ -440,7 +356,7 @@ impl Source {
     }
 
     /// Nothing is left.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.is_finished = true;
         let is_open = matches!(&self.form, Some(Form::Values(values)) if values.is_open());
         if let Some(damage) = &self.damage {

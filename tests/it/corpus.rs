@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::new(Rules::embedded(), b"key of the lake").unwrap());
 
 /// Digits of a fixed sequence; nothing here may depend on time or machine.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -20,7 +20,7 @@ impl Dice {
         self.0
     }
 
-    fn of(&mut self, alphabet: &str, length: usize) -> String {
+    pub fn of(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length).map(|_| letters[(self.next() >> 20) as usize % letters.len()]).collect()
     }
@@ -29,7 +29,7 @@ impl Dice {
         items[(self.next() >> 20) as usize % items.len()]
     }
 
-    fn uuid(&mut self) -> String {
+    pub fn uuid(&mut self) -> String {
         let hex = |dice: &mut Dice, length| dice.of(HEX, length);
         format!("{}-{}-4{}-a{}-{}", hex(self, 8), hex(self, 4), hex(self, 3), hex(self, 3), hex(self, 12))
     }
@@ -71,9 +71,9 @@ impl Dice {
     }
 }
 
-const BASE62: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-const BASE64: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
-const HEX: &str = "0123456789abcdef";
+pub const BASE62: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+pub const BASE64: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
+pub const HEX: &str = "0123456789abcdef";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// Forms of tokens that vendors publish, named as scanners name their rules. Put together here, lest a scanner of
