@@ -81,7 +81,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         screen.say(format!("  {}: {}", story.name, story.text));
     }
     screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
-    let (summary, _) = ingest::ingest(app, vec![Input::File(file)], None, Progress::Auto)?;
+    let (summary, _) = ingest::ingest(app, Input::File(file).into(), app.config.ingest(), Progress::Auto)?;
     ingest::say(app, &summary);
 
     let lake = app.open_lake()?;

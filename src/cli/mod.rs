@@ -4,6 +4,7 @@ mod connect;
 mod coverage;
 mod demo;
 mod export;
+mod files;
 mod generate;
 mod ingest;
 mod key;

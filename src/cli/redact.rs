@@ -2,7 +2,7 @@
 
 use super::App;
 use super::rows::{Column, batch, print};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::redact::{About, Finding};
 use crate::render::{self, Format};
 use crate::source::{self, Source};
@@ -48,7 +48,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         return Ok(0);
     }
     let mut found: Vec<(String, u64, u64, Finding)> = Vec::new();
-    for input in source::expand(&args.files)? {
+    let inputs = source::expand(&args.files, &source::Search::default())?;
+    if let Some(unreadable) = inputs.unreadable.first() {
+        return Err(Error::new(Kind::Unavailable, format!("cannot read {}: {}", unreadable.name, unreadable.why)));
+    }
+    for input in inputs.found {
         let mut source = Source::open(&input, app.config.ingest().source)?;
         while let Some(chunk) = source.next()? {
             for line in &chunk.lines {

@@ -59,11 +59,6 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
 
-/// Whether something was replaced in a text before it was stored.
-pub fn is_redacted(text: &str) -> bool {
-    text.match_indices(mask::OPEN).any(|(at, _)| mask::placeholder_at(text, at).is_some())
-}
-
 /// A secret in a text, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -36,6 +36,7 @@ mod serve;
 mod shell;
 mod slt;
 mod soundness;
+mod sources;
 mod sql;
 mod status;
 mod terminal;

@@ -7,7 +7,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use crate::sql::types::type_name;
+use crate::sql::type_name;
 
 pub fn function() -> ScalarUDF {
     let documentation = Documentation::builder(Default::default(), "The type of a value.", "typeof(x)")
