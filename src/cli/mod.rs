@@ -3,6 +3,7 @@
 mod connect;
 mod coverage;
 mod demo;
+mod environment;
 mod export;
 mod files;
 mod generate;
@@ -76,6 +77,9 @@ struct Global {
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Also say which configuration is in force
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,6 +163,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
         let config = Config::load(global.config.as_deref())?;
+        if global.verbose {
+            screen.say(format!("configuration: {}", config.origin()));
+        }
         let (runtime, unfinished) = (Arc::new(threads()?), Unfinished::default());
         let signals = Signals::listen(unfinished.clone())?;
         Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals })
@@ -274,7 +281,14 @@ impl App {
 
     fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
         match self.rules()? {
-            None => Ok((Arc::new(Policy::off()), String::new())),
+            None => {
+                // Each time, and also when all other talk is off: what is stored now stays stored.
+                let origin = self.config.origin();
+                self.screen.warn(format!(
+                    "redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"
+                ));
+                Ok((Arc::new(Policy::off()), String::new()))
+            }
             Some(rules) => {
                 let version = rules.version();
                 Ok((Arc::new(Policy::new(rules, key)?), version))

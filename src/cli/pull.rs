@@ -132,7 +132,10 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
             let key = match origin {
                 KeySource::Environment(variable) => from_environment(&variable)?,
                 KeySource::File(path) => Key::from_file(&path)?,
-                KeySource::Command(words) => app.wait(async move { Key::from_command(&words).await })?,
+                KeySource::Command(words) => {
+                    let environment = app.command_environment();
+                    app.wait(async move { Key::from_command(&words, environment).await })?
+                }
             };
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))

@@ -2,6 +2,7 @@
 //!
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
+mod file;
 mod source;
 mod value;
 
@@ -12,15 +13,15 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::lake::Partition;
+use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 
+pub use self::file::Origin;
 pub use self::source::ApiSource;
 
 const DEFAULT: &str = include_str!("default.toml");
-/// Read from the working directory when no file is named.
-const LOCAL_FILE: &str = "auditlake.toml";
 
 /// The options in force.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,9 +37,23 @@ pub struct Config {
     sql: Sql,
     report: Report,
     serve: Serve,
+    commands: Commands,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
-    pub schedule: Vec<Schedule>,
+    schedule: Vec<Schedule>,
+    /// Set by [`Config::load`].
+    #[serde(skip, default = "default_origin")]
+    origin: Origin,
+}
+
+fn default_origin() -> Origin {
+    Origin::Default
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    environment: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -170,15 +185,32 @@ struct Serve {
 impl Config {
     /// Reads the file that is named, or the one in the working directory if it is there.
     pub fn load(file: Option<&Path>) -> Result<Config> {
-        let named = file.map(Path::to_path_buf);
-        let found = named.or_else(|| Some(PathBuf::from(LOCAL_FILE)).filter(|path| path.exists()));
+        let (origin, text) = Origin::find(file)?;
+        let name = match &origin {
+            Origin::Default => "default.toml".to_string(),
+            Origin::Named(path) | Origin::Local(path) => path.display().to_string(),
+        };
         let mut table = parse(DEFAULT, "default.toml")?;
-        let Some(path) = found else { return check(table, "default.toml", DEFAULT) };
-        let origin = path.display().to_string();
-        let text = std::fs::read_to_string(&path)
-            .context(Kind::Usage, || format!("cannot read the configuration {origin}"))?;
-        merge(&mut table, parse(&text, &origin)?);
-        check(table, &origin, &text)
+        merge(&mut table, parse(&text, &name)?);
+        Ok(Config { origin, ..check(table, &name, &text)? })
+    }
+
+    /// The file in force.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What is run again and again. Errors when it would run a command, and the file is not the user's own.
+    pub fn schedules(&self) -> Result<&[Schedule]> {
+        for schedule in self.schedule.iter().filter(|schedule| !schedule.afterwards.is_empty()) {
+            self.origin.may_run_commands(&format!("schedule `{}`", schedule.name))?;
+        }
+        Ok(&self.schedule)
+    }
+
+    /// Names of variables that commands get beside the usual ones.
+    pub fn command_environment(&self) -> &[String] {
+        &self.commands.environment
     }
 
     /// Where the lake is, unless a flag says otherwise.
@@ -245,7 +277,11 @@ impl Config {
 
     /// The workspaces to pull.
     pub fn sources(&self) -> Result<Vec<ApiSource>> {
-        source::check(&self.source)
+        let sources = source::check(&self.source)?;
+        for source in sources.iter().filter(|source| matches!(source.key, KeySource::Command(_))) {
+            self.origin.may_run_commands(&format!("source `{}`", source.name))?;
+        }
+        Ok(sources)
     }
 
     pub fn is_redacting(&self) -> bool {
@@ -355,6 +391,7 @@ fn machine_memory() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     fn load(text: &str) -> Result<Config> {
         let dir = tempfile::tempdir().unwrap();

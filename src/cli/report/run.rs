@@ -164,7 +164,7 @@ fn tell(app: &App, args: &RunArgs, summary: &Summary, named: &BTreeMap<String, V
         app.write_text(path, &metrics(&Metric::of(summary)))?;
     }
     match &args.hook {
-        Some(command) => hook::shell(command, &summary.to_json()?),
+        Some(command) => hook::shell(app, command, &summary.to_json()?),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@
 //! `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter`
 //! to dump none of its memory; elsewhere that is left to the system's limits.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -71,14 +72,16 @@ impl Key {
         Key::new(&String::from_utf8_lossy(&bytes), &path.display().to_string())
     }
 
-    /// Runs a program, without a shell, and takes the first line that it prints.
-    pub async fn from_command(command: &[String]) -> Result<Key> {
+    /// Runs a program, without a shell and with no other environment than this, and takes the first line that it prints.
+    pub async fn from_command(command: &[String], environment: Vec<(OsString, OsString)>) -> Result<Key> {
         let [program, arguments @ ..] = command else {
             return Err(Error::usage("cannot run the command for the API key: it is empty"));
         };
         let cannot = || format!("cannot get the API key from `{program}`");
         let mut child = Command::new(program)
             .args(arguments)
+            .env_clear()
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -183,9 +186,13 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_its_first_line() {
         let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
-        assert_eq!(Key::from_command(&words("printf|k-1\\nsecond\\n")).await.unwrap().0, "k-1");
-        assert!(Key::from_command(&words("false")).await.is_err());
-        assert!(Key::from_command(&words("no-such-program-here")).await.is_err());
-        assert!(Key::from_command(&[]).await.is_err());
+        let environment = || vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
+        let key = async |text: &str| Key::from_command(&words(text), environment()).await.map(|key| key.0);
+        assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
+        // Of our own environment, in which keys may stand, it sees nothing.
+        assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
+        assert!(key("false").await.is_err());
+        assert!(key("no-such-program-here").await.is_err());
+        assert!(Key::from_command(&[], environment()).await.is_err());
     }
 }
