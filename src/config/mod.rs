@@ -169,7 +169,12 @@ struct Serve {
     tls_key: String,
     tier: String,
     rate_per_minute: usize,
+    keyless_per_minute: usize,
     max_connections: usize,
+    max_connections_per_address: usize,
+    metrics_listen: String,
+    #[serde(deserialize_with = "value::some_duration")]
+    first_byte_timeout: Duration,
     #[serde(deserialize_with = "value::some_duration")]
     header_timeout: Duration,
     #[serde(deserialize_with = "value::some_duration")]
@@ -319,7 +324,11 @@ impl Config {
             is_insecure_allowed: false,
             tier: self.serve.tier.clone(),
             per_minute: self.serve.rate_per_minute,
+            keyless_per_minute: self.serve.keyless_per_minute,
             connections: self.serve.max_connections,
+            connections_of_one: self.serve.max_connections_per_address,
+            metrics_listen: Some(self.serve.metrics_listen.clone()).filter(|address| !address.is_empty()),
+            first_time: self.serve.first_byte_timeout,
             head_time: self.serve.header_timeout,
             page_time: self.serve.page_timeout,
             stop_time: self.serve.stop_timeout,

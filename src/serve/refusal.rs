@@ -56,6 +56,12 @@ impl Refusal {
         refusal
     }
 
+    /// For an address that has sent too many requests without a valid key.
+    pub fn keyless(per_minute: usize, wait_ms: u64) -> Refusal {
+        let message = format!("More than {per_minute} requests in a minute without a valid API key");
+        Refusal { message, ..Refusal::rate(per_minute, wait_ms) }
+    }
+
     pub fn cursor() -> Refusal {
         let message = "This cursor was not made here, or for other filters; begin without one";
         let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "invalid_cursor", message);
