@@ -173,11 +173,16 @@ impl Connection {
         }
     }
 
-    async fn handle(self, stream: TcpStream, tls: Option<TlsAcceptor>) -> bool {
+    async fn handle(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> bool {
         // One who has something to say says it at once.
-        match tokio::time::timeout(self.limits.first_time, stream.peek(&mut [0])).await {
-            Ok(Ok(1)) => {}
-            _ => return false,
+        let mut first = [0];
+        let first = tokio::time::timeout(self.limits.first_time, stream.peek(&mut first));
+        let first = tokio::select! {
+            first = first => first,
+            _ = self.stop.wait_for(|stop| *stop) => return true,
+        };
+        if !matches!(first, Ok(Ok(1))) {
+            return false;
         }
         match tls {
             None => self.talk(stream).await,

@@ -19,7 +19,7 @@ use sha2::Sha256;
 
 use super::keys::random_hex;
 use crate::disk;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::typed::hex;
 
 const RECORD_PREFIX: &str = "server-";
