@@ -49,7 +49,7 @@ pub struct Recovered {
 impl Recovered {
     /// Removes the records of these servers: what they left has been told.
     pub fn forget(self) -> Result<()> {
-        self.left.iter().try_for_each(|left| remove(&left.record))
+        self.left.iter().filter(|left| left.record.exists()).try_for_each(|left| remove(&left.record))
     }
 }
 
@@ -71,11 +71,11 @@ impl Committer {
             let server = || left.server.clone();
             let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
             let mut next = left.committed + 1;
-            if left.is_damaged {
-                recovered.turns.push(missing(next, "its record was changed"));
+            if let Some(fault) = left.fault {
+                recovered.turns.push(missing(next, fault));
             }
             for (first, place) in &left.pieces {
-                if *first > next {
+                if *first > next && left.fault.is_none() {
                     recovered.turns.push(missing(next, "lines are missing"));
                 }
                 if !place.exists() {

@@ -127,10 +127,10 @@ pub struct Left {
     pub pieces: Vec<(u64, PathBuf)>,
     /// The number up to which the lake has everything.
     pub committed: u64,
-    /// The record, or a piece's name, is not what a server writes.
-    pub is_damaged: bool,
+    /// What is wrong with the record, if anything.
+    pub fault: Option<&'static str>,
     /// Held, so that no other server takes the same in.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// What the servers left in `folder` that run no longer.
@@ -158,36 +158,50 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
         let text = fs::read(&record).context(Kind::Unavailable, || format!("cannot read {}", record.display()))?;
         all.push(one(folder, &names, server, record, &String::from_utf8_lossy(&text), key, file));
     }
+    // A server makes its record before its first piece, and removes it behind its last one.
+    let server_of = |name: &String| Some(name.strip_prefix(PIECE_PREFIX)?.split_once('-')?.0.to_string());
+    let mut orphans: Vec<String> = names.iter().filter_map(server_of).collect();
+    orphans.dedup();
+    orphans.retain(|server| !names.contains(&format!("{RECORD_PREFIX}{server}{SUFFIX}")));
+    for server in orphans {
+        let record = folder.join(format!("{RECORD_PREFIX}{server}{SUFFIX}"));
+        let pieces = pieces(folder, &names, &server, Vec::new(), 0);
+        let fault = Some("its record is missing");
+        all.push(Left { server, record, pieces, committed: 0, fault, _lock: None });
+    }
     Ok(all)
 }
 
+/// The pieces that are there, and those that should be.
+fn pieces(folder: &Path, names: &[String], server: &str, mut began: Vec<u64>, committed: u64) -> Vec<(u64, PathBuf)> {
+    let prefix = format!("{PIECE_PREFIX}{server}-");
+    let there = names.iter().filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?.parse::<u64>().ok());
+    // The piece was made before it was recorded, or the record was cut.
+    let unrecorded: Vec<u64> = there.filter(|number| !began.contains(number)).collect();
+    began.extend(unrecorded);
+    began.sort_unstable();
+    let place = |number: u64| folder.join(format!("{prefix}{number:012}{SUFFIX}"));
+    // A piece that is in the lake may be there still: the server died before it was removed.
+    let pieces = began.into_iter().filter(|number| *number > committed || place(*number).exists());
+    pieces.map(|number| (number, place(number))).collect()
+}
+
 fn one(folder: &Path, names: &[String], server: &str, record: PathBuf, text: &str, key: [u8; 32], lock: File) -> Left {
-    let (mut began, mut committed, mut is_damaged) = (Vec::new(), 0, false);
+    let (mut began, mut committed, mut fault) = (Vec::new(), 0, None);
+    const CHANGED: Option<&str> = Some("its record was changed");
     // A last line that was cut short is a crash's.
     for found in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
         let mut words = found.split_whitespace();
         let (what, number) = (words.next().unwrap_or_default(), words.next().and_then(|word| word.parse::<u64>().ok()));
         match (what, number) {
-            (_, Some(number)) if line(&key, server, what, number) != found => is_damaged = true,
+            (_, Some(number)) if line(&key, server, what, number) != found => fault = CHANGED,
             ("began", Some(number)) => began.push(number),
             ("committed", Some(number)) => committed = committed.max(number),
-            _ => is_damaged = true,
+            _ => fault = CHANGED,
         }
     }
-    let prefix = format!("{PIECE_PREFIX}{server}-");
-    let there = names.iter().filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?.parse::<u64>().ok());
-    for number in there {
-        // The piece was made before it was recorded, or the record was cut.
-        if !began.contains(&number) {
-            began.push(number);
-        }
-    }
-    began.sort_unstable();
-    let place = |number: u64| folder.join(format!("{prefix}{number:012}{SUFFIX}"));
-    // A piece that is in the lake may be there still: the server died before it was removed.
-    let pieces = began.into_iter().filter(|number| *number > committed || place(*number).exists());
-    let pieces = pieces.map(|number| (number, place(number))).collect();
-    Left { server: server.to_string(), record, pieces, committed, is_damaged, _lock: lock }
+    let pieces = pieces(folder, names, server, began, committed);
+    Left { server: server.to_string(), record, pieces, committed, fault, _lock: Some(lock) }
 }
 
 fn line(key: &[u8; 32], server: &str, what: &str, number: u64) -> String {
@@ -248,14 +262,17 @@ mod tests {
         let one = || left(dir.path(), KEY).unwrap().remove(0);
         let found = one();
         let numbers: Vec<u64> = found.pieces.iter().map(|(number, _)| *number).collect();
-        assert_eq!((found.server, found.committed, numbers, found.is_damaged), (server, 3, vec![4, 9], false));
+        assert_eq!((found.server, found.committed, numbers, found.fault), (server, 3, vec![4, 9], None));
         // A piece that is gone is still expected.
         fs::remove_file(&found.pieces[0].1).unwrap();
         assert_eq!(one().pieces.len(), 2);
         let text = fs::read_to_string(&record).unwrap();
         fs::write(&record, text.replace("began 4", "began 5")).unwrap();
-        assert!(one().is_damaged);
+        assert_eq!(one().fault, Some("its record was changed"));
         fs::write(&record, &text[..text.len() - 9]).unwrap();
-        assert!(!one().is_damaged, "a crash may cut the last line short");
+        assert_eq!(one().fault, None, "a crash may cut the last line short");
+        fs::remove_file(&record).unwrap();
+        let orphan = one();
+        assert_eq!((orphan.fault, orphan.pieces.len()), (Some("its record is missing"), 1));
     }
 }
