@@ -246,6 +246,7 @@ impl App {
     }
 
     fn open_or_create_lake(&self) -> Result<Lake> {
+        self.tell_of_secrets();
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         let options = lake::Options { partition: self.config.partition(), patience: self.patience() };
         let clock = self.clock;
@@ -262,6 +263,16 @@ impl App {
         let screen = self.screen;
         let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
         Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
+    }
+
+    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored now
+    /// stays stored.
+    fn tell_of_secrets(&self) {
+        if !self.config.is_redacting() {
+            let origin = self.config.origin();
+            self.screen
+                .warn(format!("redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"));
+        }
     }
 
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
@@ -281,14 +292,7 @@ impl App {
 
     fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
         match self.rules()? {
-            None => {
-                // Each time, and also when all other talk is off: what is stored now stays stored.
-                let origin = self.config.origin();
-                self.screen.warn(format!(
-                    "redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"
-                ));
-                Ok((Arc::new(Policy::off()), String::new()))
-            }
+            None => Ok((Arc::new(Policy::off()), String::new())),
             Some(rules) => {
                 let version = rules.version();
                 Ok((Arc::new(Policy::new(rules, key)?), version))

@@ -90,6 +90,7 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
 
 fn retry(app: &App, args: RetryArgs) -> Result<u8> {
     let lake = app.open_lake()?;
+    app.tell_of_secrets();
     let (policy, redaction_version) = app.policy(&lake)?;
     let (clock, options) = (app.clock, app.config.ingest());
     let filter = args.filter.of_lake(clock.now_ms());

@@ -25,6 +25,7 @@ pub struct Args {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
+    app.tell_of_secrets();
     let (policy, redaction_version) = app.policy(&lake)?;
     let mut options = app.config.serve();
     options.listen = args.listen.unwrap_or(options.listen);

@@ -162,9 +162,12 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     let server_of = |name: &String| Some(name.strip_prefix(PIECE_PREFIX)?.split_once('-')?.0.to_string());
     let mut orphans: Vec<String> = names.iter().filter_map(server_of).collect();
     orphans.dedup();
-    orphans.retain(|server| !names.contains(&format!("{RECORD_PREFIX}{server}{SUFFIX}")));
     for server in orphans {
         let record = folder.join(format!("{RECORD_PREFIX}{server}{SUFFIX}"));
+        // Looked at anew: a server may have begun since the names were read.
+        if record.exists() {
+            continue;
+        }
         let pieces = pieces(folder, &names, &server, Vec::new(), 0);
         let fault = Some("its record is missing");
         all.push(Left { server, record, pieces, committed: 0, fault, _lock: None });

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
+mod configuration;
 mod connect;
 mod corpus;
 mod demo;
