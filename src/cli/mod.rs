@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod access;
 mod connect;
 mod coverage;
 mod demo;

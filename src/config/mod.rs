@@ -38,6 +38,7 @@ pub struct Config {
     report: Report,
     serve: Serve,
     commands: Commands,
+    access: Access,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
     schedule: Vec<Schedule>,
@@ -48,6 +49,22 @@ pub struct Config {
 
 fn default_origin() -> Origin {
     Origin::Default
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Access {
+    #[serde(deserialize_with = "value::access_log")]
+    log: AccessLog,
+}
+
+/// Whether reads by people are logged in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    Always,
+    /// Where several accounts share the lake.
+    Shared,
+    Never,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -211,6 +228,10 @@ impl Config {
             self.origin.may_run_commands(&format!("schedule `{}`", schedule.name))?;
         }
         Ok(&self.schedule)
+    }
+
+    pub fn access_log(&self) -> AccessLog {
+        self.access.log
     }
 
     /// Names of variables that commands get beside the usual ones.

@@ -35,6 +35,7 @@ use crate::failpoint;
 
 pub use chain::{Chain, Entry};
 pub use draft::Draft;
+pub use links::our_user;
 pub use lock::{Lock, Patience, Waiting};
 pub use secret::{create_private, open_own, open_private, open_secret, replace_private};
 pub use temporary::{Naming, Temporary, is_temporary_of, sweep};

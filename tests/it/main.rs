@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod access;
 mod bad_input;
 mod configuration;
 mod connect;

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
+use super::super::access::{Access, Read};
 use super::super::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
 use super::hook;
 use super::rows;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
+use crate::lake::Lake;
 use crate::render::Format;
 use crate::report::{
-    Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
+    Finding, Metric, Period, Report, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
 };
+use crate::sql::AsOf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RunArgs {
@@ -108,14 +111,36 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
     let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
     let lake = app.open_lake()?;
     let batch = batch.redacted(app, &lake)?;
+    let mut access = Access::of(app, &lake)?;
+    let ids = reports.iter().map(|report| report.id.as_str()).collect();
+    access.begin(app, &Read::Reports { ids, parameters: &batch.params }, lake.state().sequence)?;
+    let ran = run_batch(app, args, lake, as_of, (&reports, &batch));
+    let rows = |(summary, _): &(Summary, _)| summary.reports.iter().map(|report| report.rows).sum();
+    access.end(app, ran.as_ref().map(rows))?;
+    access.close(app)?;
+    let (summary, named) = ran?;
+    tell(app, args, &summary, &named)?;
+    Ok(summary.exit_code(args.fail_on))
+}
+
+/// A summary, and the findings of each report.
+type Ran = (Summary, BTreeMap<String, Vec<Finding>>);
+
+fn run_batch(
+    app: &App,
+    args: &RunArgs,
+    lake: Lake,
+    as_of: Option<AsOf>,
+    (reports, batch): (&[&Report], &Batch),
+) -> Result<Ran> {
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
-    let (summary, named) = match (folder, reports.as_slice()) {
+    Ok(match (folder, reports) {
         (Some(dir), _) => {
-            let prepared = batch.prepare(&reports)?;
+            let prepared = batch.prepare(reports)?;
             let ground = Ground::over(app, lake, as_of)?;
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
-            let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
-            let page = match reports.as_slice() {
+            let (summary, named) = into_folders(app, &ground, batch, prepared, dir)?;
+            let page = match reports {
                 [report] => dir.join(&report.id).join("report.html"),
                 _ => dir.join("index.html"),
             };
@@ -128,7 +153,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             let params = batch.exactly(report)?;
             let ground = Ground::over(app, lake, as_of)?;
             let output = (format, args.output.as_deref());
-            let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
+            let (done, found) = rows::run(app, &ground, batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
             summary.findings = done.findings;
             summary.attention = done.attention;
@@ -139,9 +164,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             return Err(Error::usage(format!("{} reports cannot share one output", reports.len()))
                 .hint("name a directory with `-o DIR`: each gets a folder in it"));
         }
-    };
-    tell(app, args, &summary, &named)?;
-    Ok(summary.exit_code(args.fail_on))
+    })
 }
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use tempfile::TempPath;
 
+use super::access::{Access, Read};
 use super::signal::{Interrupts, Which};
 use super::{App, command_names};
 use crate::disk;
@@ -63,6 +64,8 @@ pub struct Shell<'a> {
     /// Somebody sits at a prompt.
     is_interactive: bool,
     engine: Engine,
+    /// Who reads what, where that is logged.
+    access: Access,
 }
 
 impl<'a> Shell<'a> {
@@ -78,6 +81,7 @@ impl<'a> Shell<'a> {
     ) -> Result<Shell<'a>> {
         let engine = Engine::new(Interrupts::of(&app.signals, interrupts))?;
         let (policy, _) = app.policy(&lake)?;
+        let access = Access::of(app, &lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
         let pager = if is_safe { None } else { Pager::from_env() };
@@ -94,12 +98,29 @@ impl<'a> Shell<'a> {
             opened: RefCell::default(),
             is_interactive: false,
             engine,
+            access,
         })
     }
 
     /// The shell of somebody at a prompt, to whom hints name commands instead of flags.
     pub fn interactive(self) -> Shell<'a> {
         Shell { is_interactive: true, ..self }
+    }
+
+    /// What was read is in the lake when this returns.
+    pub fn close(&mut self) -> Result<()> {
+        std::mem::replace(&mut self.access, Access::none()).close(self.app)
+    }
+
+    /// Runs what reads rows, with a line about it in the log before and behind it.
+    fn logged(&mut self, sql: &str, settings: &Settings, run: impl FnOnce(&mut Self) -> Result<u64>) -> Result<()> {
+        let parameters: Vec<(String, String)> =
+            self.params(settings)?.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+        let read = Read::Query { sql, parameters: &parameters };
+        self.access.begin(self.app, &read, self.session.entry().0)?;
+        let done = run(self);
+        self.access.end(self.app, done.as_ref().map(|rows| *rows))?;
+        done.map(drop)
     }
 
     pub fn greeting(&self) -> String {
@@ -124,31 +145,20 @@ impl<'a> Shell<'a> {
         Ok(params)
     }
 
-    fn names(&self) -> &Names {
-        self.names.get_or_init(|| {
-            // A catalogue that cannot be read is the commands' to complain about.
-            let catalog = Catalog::load(self.app.config.reports());
-            let reports = catalog.map(|catalog| catalog.list().iter().map(|report| report.id.clone()).collect());
-            let handle = self.app.runtime.handle().clone();
-            Names::new(&self.session, handle, self.shelf.clone(), reports.unwrap_or_default())
-        })
-    }
-}
-
-impl Backend for Shell<'_> {
-    fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()> {
+    /// Runs one statement and shows its result; gives the rows that were shown.
+    fn run(&mut self, sql: &str, settings: &Settings) -> Result<u64> {
         let is_for_people = settings.output.is_none() && settings.format().is_for_people();
         if settings.output.is_none() {
             settings.format().check_stdout(self.app.screen.is_terminal())?;
         }
         if let Some(asked) = explain::asked(sql).filter(|_| is_for_people) {
-            return self.explain(asked, settings);
+            return self.explain(asked, settings).map(|()| 0);
         }
         let started = Instant::now();
         let mut rows = self.start(sql, settings)?;
         let is_plan = rows.schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"]);
         if is_plan && is_for_people {
-            return self.show_plans(rows, settings);
+            return self.show_plans(rows, settings).map(|()| 0);
         }
         let options = self.render_options(settings, sql);
         let gauge = rows.gauge();
@@ -163,18 +173,18 @@ impl Backend for Shell<'_> {
         let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
         let is_table = settings.output.is_some() || settings.format().is_for_people();
         let is_told = settings.is_timing_on || (is_table && settings.footer && self.app.screen.is_terminal());
-        if let Some(shown) = shown {
-            if is_told {
-                self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
-            }
-            if shown.rows == 0 {
-                self.doubt(sql);
-            }
+        let Some(shown) = shown else { return Ok(0) };
+        let shown_rows = shown.rows;
+        if is_told {
+            self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
         }
-        Ok(())
+        if shown_rows == 0 {
+            self.doubt(sql);
+        }
+        Ok(shown_rows)
     }
 
-    fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>> {
+    fn one_row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>> {
         let mut rows = self.start(sql, settings)?;
         let schema = rows.schema.clone();
         let mut found: Vec<RecordBatch> = Vec::new();
@@ -192,6 +202,31 @@ impl Backend for Shell<'_> {
         };
         let names = schema.fields().iter().map(|field| field.name().clone());
         Ok(names.zip(render::row_texts(batch, 0)?).collect())
+    }
+
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            // A catalogue that cannot be read is the commands' to complain about.
+            let catalog = Catalog::load(self.app.config.reports());
+            let reports = catalog.map(|catalog| catalog.list().iter().map(|report| report.id.clone()).collect());
+            let handle = self.app.runtime.handle().clone();
+            Names::new(&self.session, handle, self.shelf.clone(), reports.unwrap_or_default())
+        })
+    }
+}
+
+impl Backend for Shell<'_> {
+    fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()> {
+        self.logged(sql, settings, |shell| shell.run(sql, settings))
+    }
+
+    fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>> {
+        let mut row = Vec::new();
+        self.logged(sql, settings, |shell| {
+            row = shell.one_row(sql, settings)?;
+            Ok(1)
+        })?;
+        Ok(row)
     }
 
     fn tables(&mut self, settings: &Settings, listing: &Listing) -> Result<()> {
