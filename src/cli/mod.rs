@@ -163,6 +163,8 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
+        // The lake's key will be in memory. Where it cannot be had, only `pull`, which has the keys of others, says so.
+        let _ = keep_out_of_core_files();
         let config = Config::load(global.config.as_deref())?;
         if global.verbose {
             screen.say(format!("configuration: {}", config.origin()));
@@ -314,6 +316,14 @@ impl App {
         }
         Ok(Some(rules.merge(Rules::own(self.config.own_redact_rules())?)))
     }
+}
+
+/// Keeps the process's memory, and the keys in it, out of core files from here on.
+///
+/// `setrlimit` is out of reach without unsafe code, so on Linux the process is told to dump none of its memory; elsewhere
+/// that is left to the system's limits.
+fn keep_out_of_core_files() -> std::io::Result<()> {
+    if cfg!(target_os = "linux") { std::fs::write("/proc/self/coredump_filter", "0") } else { Ok(()) }
 }
 
 /// Threads whose stacks are deep enough for DataFusion's planner.

@@ -52,7 +52,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let at = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
     let (since_ms, until_ms) = (at(args.since)?, at(args.until)?);
     check_period(since_ms, until_ms)?;
-    Key::keep_out_of_core_files();
+    if let Err(error) = super::keep_out_of_core_files() {
+        app.screen.warn(format!("cannot keep keys out of core files ({error}); forbid them with `ulimit -c 0`"));
+    }
     let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
     // Keys first: without one nothing is created.
     let asked = match &args.replay {

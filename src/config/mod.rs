@@ -17,9 +17,9 @@ use crate::error::Result;
 use crate::lake::Partition;
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
+use merge::{check, merge, parse};
 
 pub use self::file::Origin;
-use self::merge::{check, merge, parse};
 pub use self::source::ApiSource;
 
 const DEFAULT: &str = include_str!("default.toml");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use super::cursor::Cursors;
 use super::entries::{Entries, Page};
@@ -78,6 +78,7 @@ impl Server {
     pub async fn answer<B: Body>(&self, door: Door, peer: SocketAddr, request: Request<B>) -> Answer {
         let request_id = random_hex::<16>().unwrap_or_else(|_| "0".repeat(32));
         let answered = match request.uri().path() {
+            _ if !names_host(&request) => Err(Refusal::host()),
             "/metrics" | "/healthz" if request.method() != Method::GET => Err(Refusal::method()),
             "/healthz" => self.health().await,
             "/metrics" => self.numbers(door, peer, request.headers()).await,
@@ -277,6 +278,10 @@ impl Server {
         }
         answer
     }
+}
+
+fn names_host<B>(request: &Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(header::HOST).iter().count() == 1
 }
 
 fn note(reading: &mut Reading, refusal: &Refusal, begun: Instant) {

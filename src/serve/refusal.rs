@@ -79,6 +79,11 @@ impl Refusal {
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_not_allowed", "This request takes no body")
     }
 
+    /// HTTP/1.1 asks for it: without it a proxy in front may take the request for another one.
+    pub fn host() -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "missing_host", "HTTP/1.1 requests name their host")
+    }
+
     pub fn method() -> Refusal {
         let mut refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET");
         refusal.allow = Some("GET");

@@ -1,9 +1,7 @@
 //! The API key: read from where the configuration says, and shown nowhere.
 //!
 //! It is never an argument, so `ps` does not show it; it has no `Display`, and its `Debug` is a constant; the header
-//! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got. Core files:
-//! `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter`
-//! to dump none of its memory; elsewhere that is left to the system's limits.
+//! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -136,15 +134,6 @@ impl Key {
     /// As [`Key::scrub`], for words of our own and of libraries.
     pub fn scrub_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.scrub(text.as_bytes().to_vec())).into_owned()
-    }
-
-    /// Keeps the process's memory out of core files from here on, where that can be had.
-    pub fn keep_out_of_core_files() {
-        if cfg!(target_os = "linux")
-            && let Err(error) = std::fs::write("/proc/self/coredump_filter", "0")
-        {
-            tracing::warn!(%error, "cannot keep the memory out of core files; forbid them with `ulimit -c 0`");
-        }
     }
 }
 

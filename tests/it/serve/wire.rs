@@ -28,6 +28,10 @@ fn other_methods_are_refused_and_a_body_is_not_taken() {
     }
     let request = format!("GET {PATH} HTTP/1.0\r\nxi-api-key: {key}\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(served.raw(request.as_bytes()).status, 200);
+    for host in ["", "Host: a\r\nHost: b\r\n"] {
+        let request = format!("GET {PATH} HTTP/1.1\r\n{host}Connection: close\r\nxi-api-key: {key}\r\n\r\n");
+        assert_eq!(served.raw(request.as_bytes()).code(), (400, "missing_host".to_string()), "{host}");
+    }
 }
 
 #[test]
