@@ -86,6 +86,18 @@ impl Error {
         self
     }
 
+    /// The error of ours that caused another one, which may have come through libraries.
+    pub fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref::<Error>() {
+                return Some(ours);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     pub fn kind(&self) -> Kind {
         self.0.kind
     }

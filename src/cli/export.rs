@@ -36,6 +36,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             Box::new(BufWriter::with_capacity(1 << 20, file))
         }
     };
+    // Of the tables that were named none is left out.
+    let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     let exported = app.wait(async move {
         let exported = export(&lake, &args.tables, out.as_mut()).await;
         match exported {
@@ -44,7 +46,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     })?;
     app.screen.say(format!("{} events", count(exported)));
-    Ok(0)
+    app.warn_of_left_out(&left_out);
+    Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
@@ -59,7 +62,7 @@ async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) ->
         for file in &table.files {
             let mut batches = rows(&lake.store(), file).await?;
             while let Some(batch) = batches.next().await {
-                let batch = batch.context(Kind::Unavailable, || format!("cannot read {}/{}", file.table, file.path))?;
+                let batch = batch?;
                 for row in 0..batch.num_rows() {
                     line.clear();
                     encoder.write(&batch, row, &mut line)?;

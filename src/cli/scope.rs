@@ -46,6 +46,10 @@ impl Scope {
         })
     }
 
+    pub fn as_of(&self) -> Option<AsOf> {
+        self.as_of
+    }
+
     pub fn params(&self) -> Result<Params> {
         let mut params = Params::new();
         for text in &self.params {

@@ -132,8 +132,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
-    let lake = app.open_lake()?;
+    let lake = app.open_lake_as_of(args.scope.as_of())?;
     let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?, args.safe)?;
+    app.warn_of_left_out(shell.left_out());
     if is_interactive {
         let terminal = repl::Terminal {
             history: history(),
@@ -152,7 +153,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         outcome => outcome?,
     };
-    let failed = if outcome.failures > 0 { Kind::Input.exit_code() } else { 0 };
+    let failed = match outcome.failures {
+        0 if shell.is_short() => Kind::Incomplete.exit_code(),
+        0 => 0,
+        _ => Kind::Input.exit_code(),
+    };
     Ok(outcome.exit.unwrap_or(failed))
 }
 

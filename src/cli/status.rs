@@ -25,7 +25,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         state.sequence,
         chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339()).unwrap_or_default()
     ));
+    let left_out = lake.unknown_tables();
     let tables = tables(app, lake)?;
+    app.warn_of_left_out(&left_out);
     print(&app.screen, &table(&tables)?, args.format, render::Options::default())?;
     Ok(0)
 }

@@ -18,7 +18,7 @@ use crate::source::Input;
 pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &[Input]) -> Result<Summary> {
     let started = Instant::now();
     let worker = Worker { ocsf, policy, seed: 0 };
-    let mut feed = Feed::start(inputs.to_vec(), Vec::new(), worker, options, Arc::new(AtomicBool::new(false)));
+    let mut feed = Feed::start(inputs.to_vec(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::default();
     let mut pending = Pending::new(String::new());
     while let Some(fed) = feed.next().await {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc as channel;
 use super::work::{Worked, Worker};
 use super::{Options, stopped};
 use crate::error::Result;
-use crate::lake::{Head, Stream};
+use crate::lake::{Head, Stream, Streams};
 use crate::source::{Blocks, Chunk, Identity, Input, Mark, Outcome, Source};
 
 /// What comes out of the threads.
@@ -52,7 +52,7 @@ impl Feed {
     /// Starts reading. The threads end when the inputs do, when `stop` is set, or when this is dropped.
     pub fn start(
         inputs: Vec<Input>,
-        streams: Vec<Stream>,
+        streams: Arc<Streams>,
         worker: Worker,
         options: &Options,
         stop: Arc<AtomicBool>,
@@ -135,7 +135,8 @@ struct Reader {
     blocks: Blocks,
     number: u64,
     raw_before: u64,
-    streams: Vec<Stream>,
+    /// Of the lake, and of this run.
+    streams: Arc<Streams>,
     stop: Arc<AtomicBool>,
 }
 
@@ -168,14 +169,7 @@ impl Reader {
             // The same stream may come again in this very run, under another name.
             let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
             let (mark, state) = ((&last).into(), "complete".to_string());
-            self.streams.push(Stream {
-                name: String::new(),
-                head,
-                mark,
-                before: Default::default(),
-                state,
-                sequence: 0,
-            });
+            Arc::make_mut(&mut self.streams).push(Stream { head, mark, state, ..Stream::default() });
         }
         Ok(self.send(Ok(Task::End(source.outcome()))))
     }
@@ -188,8 +182,7 @@ impl Reader {
         let identity = source.identity()?;
         let head = hex(&identity.head);
         // A stream whose head was shorter than a full one may have grown since; its mark decides.
-        let may_be = |stream: &&Stream| stream.head.sha256 == head || stream.head.bytes < identity.head_len;
-        let known = self.streams.iter().filter(may_be).flat_map(|stream| [&stream.mark, &stream.before]);
+        let known = self.streams.like(&head, identity.head_len).flat_map(|stream| [&stream.mark, &stream.before]);
         let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
         let mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
         Ok(Resumed { mark, identity: Some(identity) })
@@ -197,13 +190,14 @@ impl Reader {
 
     /// The reason of the piece that the stream ended with when it was read up to here before, if it ended early.
     fn damage(&self, resumed: &Resumed) -> Option<&'static str> {
-        let head = hex(&resumed.identity?.head);
-        let is_here = |stream: &&Stream| match resumed.mark {
-            Some(mark) => Mark::from(&stream.mark) == mark,
+        let identity = resumed.identity?;
+        let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
+        let here = match resumed.mark {
+            Some(mark) => self.streams.at(&(&mark).into()).next(),
             // It was cut off within its first line, so that there is no mark.
-            None => stream.mark.offset == 0 && stream.head.sha256 == head,
+            None => self.streams.with_head(&head).find(|stream| stream.mark.offset == 0),
         };
-        match self.streams.iter().find(is_here)?.state.as_str() {
+        match here?.state.as_str() {
             "truncated" | "corrupt" | "bomb" | "unreadable" => Some("truncated"),
             "unterminated" => Some("syntax"),
             "utf-16" => Some("utf-16"),

@@ -180,9 +180,9 @@ pub struct Run<'a> {
 /// Takes in all inputs, and accounts for every line.
 pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
     let started = Instant::now();
-    let Run { lake, policy, redaction_version, clock, options, stop, progress } = run;
+    let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
     let seed = lake.derive_seed("line");
-    let streams = lake.state().streams.clone();
+    let streams = lake.streams().await?;
     let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, seed };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
     let mut feed = Feed::start(inputs.to_vec(), streams, worker, &options, stop.clone());

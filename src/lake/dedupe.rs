@@ -12,7 +12,8 @@ use hashbrown::HashMap as FastMap;
 use object_store::ObjectStore;
 use parquet::bloom_filter::Sbbf;
 
-use super::entry::FileEntry;
+use super::file::FileEntry;
+use super::hash::Hash32;
 use super::read;
 use super::state::State;
 use crate::error::Result;
@@ -50,7 +51,7 @@ pub struct Twin {
 pub struct Index {
     /// Keyed with the lake's secret, so that nobody can make two uids collide.
     seed: u64,
-    files: HashMap<String, Known>,
+    files: HashMap<Hash32, Known>,
     rows: usize,
     /// Files of which anything was read.
     pub files_read: u64,
@@ -97,7 +98,7 @@ impl Index {
         if !self.files.contains_key(&file.sha256) {
             self.files_read += 1;
             let filters = read::uid_filters(store, file).await?;
-            self.files.insert(file.sha256.clone(), Known::Filters(filters));
+            self.files.insert(file.sha256, Known::Filters(filters));
         }
         if let Some(Known::Filters(filters)) = self.files.get(&file.sha256) {
             let may_hold = |uid: &str| filters.is_empty() || filters.iter().any(|filter| filter.check(&uid));
@@ -124,6 +125,6 @@ impl Index {
             self.rows = 0;
         }
         self.rows += rows.len();
-        self.files.insert(file.sha256.clone(), Known::Rows(rows));
+        self.files.insert(file.sha256, Known::Rows(rows));
     }
 }

@@ -1,9 +1,12 @@
-//! What a ledger entry says: the range of a source it took in, the counts, and every file it added.
+//! What a ledger entry says: who wrote it, the range of a source it took in, the counts, and every file it added.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::file::FileEntry;
+use super::format::Format;
+use super::hash::Hash32;
 use super::layout::Partition;
 use super::poll::Poll;
 use crate::error::{Error, Kind, Result};
@@ -15,13 +18,36 @@ pub struct Entry {
     /// SHA-256 of the bytes of the entry before; none in entry 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
-    /// When the entry was written, milliseconds since the epoch, by the writer's clock.
+    /// When the entry was written, milliseconds since the epoch: by the writer's clock, but never before the entry
+    /// before, so that times rise along the ledger whatever clocks did.
     pub time_ms: i64,
+    /// By how much the writer's clock was behind the time of the entry before; none when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_ms: Option<i64>,
     /// Program and version that wrote it.
     pub writer: String,
+    /// Which writer it was: 32 hex digits, drawn at random when the writer began.
+    pub writer_id: String,
+    /// In entry 0, and in an entry that raises the lake's format.
+    #[serde(flatten)]
+    pub format: Option<Format>,
+    /// The newest checkpoint that the writer knew. No checkpoint is used that no entry names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointRef>,
     #[serde(flatten)]
     pub body: Body,
 }
+
+/// A checkpoint of the ledger, by the hash of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointRef {
+    /// It holds the state after this entry.
+    pub sequence: u64,
+    pub sha256: Hash32,
+}
+
+/// The kinds of [`Body`], as entries spell them.
+pub(super) const KINDS: [&str; 2] = ["create", "ingest"];
 
 /// What the entry does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,7 +133,7 @@ pub struct Head {
 }
 
 /// A position in a (decompressed) stream, with what stood before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
     pub offset: u64,
     /// Lines before the position, blank ones included.
@@ -150,21 +176,4 @@ impl Counts {
         self.rejected += other.rejected;
         self.blank += other.blank;
     }
-}
-
-/// One Parquet file of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileEntry {
-    pub table: String,
-    /// Below the table's folder: `event_month=2026-01/...parquet`.
-    pub path: String,
-    pub partition: String,
-    pub rows: u64,
-    pub bytes: u64,
-    pub sha256: String,
-    /// Smallest and greatest `time` of the rows, microseconds since the epoch.
-    pub min_time_us: i64,
-    pub max_time_us: i64,
-    /// Order-independent digest of the rows: the sum modulo 2^128 of a mix of each row's uid and `_digest`, hex.
-    pub digest: String,
 }

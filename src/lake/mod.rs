@@ -10,17 +10,25 @@
 
 mod arrange;
 mod bounds;
+mod checkpoint;
 mod chunk;
+mod columns;
+mod commit;
 mod dedupe;
 mod delta;
 mod encode;
 mod entry;
+mod file;
 mod filled;
+mod footer;
+mod format;
+mod hash;
 mod hybrid;
 mod layout;
 mod leaves;
 mod ledger;
 mod levels;
+mod listing;
 mod number;
 mod page;
 mod piece;
@@ -32,13 +40,16 @@ mod reader;
 mod recover;
 mod reject;
 mod retry;
+mod row_digest;
 mod sift;
 mod state;
 mod statistics;
 mod store;
+mod streams;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -48,16 +59,19 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::ObjectStore;
+use object_store::path::Path as ObjectPath;
 use sha2::Sha256;
-use url::Url;
 
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::schema::Ocsf;
+use crate::schema::{FieldIds, Ocsf};
 
-pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
+pub use format::{FORMAT, Format, READS_FROM};
+pub use hash::Hash32;
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
@@ -66,10 +80,15 @@ pub use private::{Locked, create_private, remove_private, replace_private};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
-pub use state::{State, Stream, TableState};
+pub use row_digest::row_digest;
+pub use state::{State, TableState};
+pub use streams::{Stream, Streams};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
+use hash::hex;
 use ledger::Ledger;
+use listing::Listing;
+use reject::reject_ids;
 use store::Durable;
 
 /// Written into every entry and every Parquet file.
@@ -88,11 +107,17 @@ pub struct Lake {
 impl Lake {
     /// Opens the lake at `root`.
     pub async fn open(root: &Path, ocsf: Arc<Ocsf>) -> Result<Lake> {
+        Lake::open_at(root, ocsf, None).await
+    }
+
+    /// Opens the lake at `root` as it was after entry `limit`, whatever became of it since: nothing after that entry is
+    /// looked at.
+    pub async fn open_at(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Lake> {
         match probe(root)? {
             Place::Missing | Place::Empty => Err(Error::new(Kind::Unavailable, format!("no lake at {}", root.display()))
                 .hint("`auditlake ingest FILE` creates one; `auditlake demo` makes one with sample events; `--lake DIR` names another")),
             Place::Foreign => Err(not_a_lake(root)),
-            Place::Begun | Place::Lake => match Lake::load(root, ocsf).await? {
+            Place::Begun | Place::Lake => match Lake::load(root, ocsf, limit).await? {
                 Some(lake) => Ok(lake),
                 None => Err(Error::new(Kind::Unavailable, format!("the lake at {} was never finished", root.display()))
                     .hint("run the `auditlake ingest` that began it again")),
@@ -105,12 +130,13 @@ impl Lake {
         match probe(root)? {
             Place::Foreign => return Err(not_a_lake(root)),
             Place::Lake => {
-                if let Some(lake) = Lake::load(root, ocsf.clone()).await? {
+                if let Some(lake) = Lake::load(root, ocsf.clone(), None).await? {
                     return Ok(lake);
                 }
             }
             Place::Missing | Place::Empty | Place::Begun => {}
         }
+        check_path(root)?;
         store::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
         failpoint::reached("create.directory");
         let _lock = lock(root).await?;
@@ -122,18 +148,33 @@ impl Lake {
             sequence: 0,
             previous: None,
             time_ms: clock.now_ms(),
+            skew_ms: None,
             writer: WRITER.to_string(),
+            writer_id: hex(&random::<16>()?),
+            format: Some(format::OURS),
+            checkpoint: None,
             body: Body::Create(info),
         };
         // Someone else may have been first: then theirs is the lake.
         Ledger::begin(store, first).await?;
         failpoint::reached("create.entry");
-        Lake::load(root, ocsf).await?.ok_or_else(|| not_a_lake(root))
+        let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
+        lake.create_tables().await?;
+        failpoint::reached("create.tables");
+        Ok(lake)
     }
 
-    async fn load(root: &Path, ocsf: Arc<Ocsf>) -> Result<Option<Lake>> {
+    async fn load(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Option<Lake>> {
         let store = Arc::new(durable(root)?);
-        let Some(ledger) = Ledger::open(store.clone()).await? else { return Ok(None) };
+        let names = store.names(&ObjectPath::from(layout::LEDGER)).await;
+        let listing = Listing::of(names.context(Kind::Unavailable, || format!("cannot list {}", root.display()))?);
+        let Some(ledger) = Ledger::open(store.clone(), &listing, limit).await? else {
+            return match has_tables(root)? {
+                true => Err(Error::new(Kind::Integrity, format!("the ledger of {} is gone", root.display()))
+                    .hint("restore `_ledger/` from a backup; nothing was written")),
+                false => Ok(None),
+            };
+        };
         let key = read_key(root)
             .context(Kind::Unavailable, || format!("cannot read {}", root.join(layout::KEY_FILE).display()))?;
         let root = root.canonicalize().context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
@@ -168,6 +209,41 @@ impl Lake {
         self.ledger.entry(sequence).await
     }
 
+    /// Calls `tell` with the entries from `first` to `last`, in their order, each with the SHA-256 of its bytes.
+    pub async fn entries(&self, first: u64, last: u64, tell: impl FnMut(Entry, String) -> Result<()>) -> Result<()> {
+        self.ledger.entries(first, last, tell).await
+    }
+
+    /// How far each stream was read.
+    pub async fn streams(&mut self) -> Result<Arc<Streams>> {
+        self.ledger.streams().await
+    }
+
+    /// Removes checkpoints of the ledger that nobody needs. What is left of them is removed the next time.
+    async fn thin_checkpoints(&self) {
+        if let Err(error) = self.try_thin_checkpoints().await {
+            tracing::warn!(%error, "cannot remove old checkpoints of the ledger");
+        }
+    }
+
+    async fn try_thin_checkpoints(&self) -> Result<()> {
+        let cannot = || "cannot thin the checkpoints";
+        let folder = ObjectPath::from(layout::LEDGER);
+        let listing = Listing::of(self.store.names(&folder).await.context(Kind::Unavailable, cannot)?);
+        let surplus = listing.surplus_checkpoints(self.state().sequence);
+        let surplus = surplus.map(|name| folder.clone().join(name)).collect();
+        self.store.remove_all(surplus).await.context(Kind::Unavailable, cannot)
+    }
+
+    /// What the Parquet files of a table carry beside the names of columns.
+    fn field_ids(&self, table: &str) -> FieldIds {
+        match self.ocsf.by_name(table) {
+            Some(class) => class.ids.clone(),
+            None if table == REJECT_TABLE => reject_ids(),
+            None => FieldIds::default(),
+        }
+    }
+
     /// A key for one purpose, made from the lake's secret key.
     pub fn derive_key(&self, purpose: &str) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
@@ -179,11 +255,6 @@ impl Lake {
     pub fn derive_seed(&self, purpose: &str) -> u64 {
         let key = self.derive_key(purpose);
         u64::from_le_bytes(key[..8].try_into().expect("eight bytes"))
-    }
-
-    fn url(&self) -> Result<Url> {
-        Url::from_directory_path(&self.root)
-            .map_err(|()| Error::new(Kind::Unavailable, format!("cannot make a URL of {}", self.root.display())))
     }
 }
 
@@ -230,6 +301,29 @@ fn not_a_lake(root: &Path) -> Error {
         .hint("name an empty or a new directory with `--lake DIR`; nothing was written")
 }
 
+/// Whether there are Delta tables in a folder: then there was a ledger.
+fn has_tables(root: &Path) -> Result<bool> {
+    let cannot = || format!("cannot look into {}", root.display());
+    for entry in fs::read_dir(root).context(Kind::Unavailable, cannot)? {
+        if entry.context(Kind::Unavailable, cannot)?.path().join(layout::DELTA_LOG).is_dir() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses a path that the lake's readers could not be told: notebooks name tables as text, on a line.
+fn check_path(root: &Path) -> Result<()> {
+    let whole = std::path::absolute(root).context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
+    let why = match whole.to_str() {
+        None => "its path is not valid UTF-8",
+        Some(text) if text.chars().any(char::is_control) => "its path holds a line break or another control character",
+        Some(_) => return Ok(()),
+    };
+    Err(Error::usage(format!("cannot create a lake at {whole:?}: {why}"))
+        .hint("readers of Delta Lake could not open its tables; name another directory with `--lake DIR`"))
+}
+
 fn durable(root: &Path) -> Result<Durable> {
     Durable::new(root).context(Kind::Unavailable, || format!("cannot open {}", root.display()))
 }
@@ -239,7 +333,10 @@ async fn lock(root: &Path) -> Result<File> {
     let place = root.join(layout::LOCK_FILE);
     let locked = tokio::task::spawn_blocking(move || {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(place)?;
-        file.lock()?;
+        // A test asks what happens on a disk where locks lock nothing.
+        if !failpoint::is_unlocked() {
+            file.lock()?;
+        }
         Ok::<_, io::Error>(file)
     });
     let cannot = || format!("cannot lock {}", root.display());
@@ -287,8 +384,4 @@ fn random<const N: usize>() -> Result<[u8; N]> {
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

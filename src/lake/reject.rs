@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicr
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Context, Kind, Result};
+use crate::schema::FieldIds;
 
 /// The table's name.
 pub const REJECT_TABLE: &str = "reject";
@@ -51,6 +52,23 @@ pub fn reject_schema() -> SchemaRef {
         ]))
     });
     SCHEMA.clone()
+}
+
+/// The ids of the columns in Parquet files; given once.
+pub fn reject_ids() -> FieldIds {
+    FieldIds::of_columns(&[
+        ("_event_uid", 1),
+        ("_batch", 2),
+        ("_source", 3),
+        ("time", 10),
+        ("line", 11),
+        ("byte_offset", 12),
+        ("reason", 13),
+        ("detail", 14),
+        ("length", 15),
+        ("sha256", 16),
+        ("excerpt", 17),
+    ])
 }
 
 pub fn reject_batch(rows: &[&RejectRow], time_us: i64) -> Result<RecordBatch> {

@@ -108,9 +108,9 @@ impl Lake {
             {
                 continue;
             }
-            let failed = || format!("cannot read {}/{}", file.table, file.path);
+            let failed = || format!("cannot read {file}");
             let mut batches = read::rows(&self.store(), file).await?;
-            while let Some(batch) = batches.try_next().await.context(Kind::Unavailable, failed)? {
+            while let Some(batch) = batches.try_next().await? {
                 let mask = mask(&batch, filter, &taken)
                     .ok_or_else(|| Error::new(Kind::Integrity, format!("{}: it lacks our own columns", failed())))?;
                 let open = filter_record_batch(&batch, &mask).context(Kind::Internal, failed)?;

@@ -12,7 +12,7 @@ use super::encode::times;
 use super::plain::plain;
 use super::read;
 use super::reject::RejectRow;
-use super::state::Stream;
+use super::streams::Stream;
 use super::writer::{Arrived, Batch, Writer};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::EventBatch;
@@ -29,13 +29,16 @@ impl Writer {
     /// Errors with [`Kind::Locked`] when another run took in a part of the same stream since we began to read it, and
     /// the batch has what nobody could tell from its double: events without a uid are known by their place alone, and
     /// rejects are not looked up.
-    pub(super) fn check_sources(&self, batch: &Batch) -> Result<()> {
+    pub(super) async fn check_sources(&mut self, batch: &Batch) -> Result<()> {
+        if batch.sources.iter().all(|range| range.head.is_none()) {
+            return Ok(());
+        }
+        let streams = self.lake.streams().await?;
         for range in &batch.sources {
             let Some(head) = &range.head else { continue };
-            let is_theirs = |stream: &&Stream| {
-                stream.sequence > self.known && stream.head == *head && stream.mark.offset > range.from.offset
-            };
-            if !self.lake.state().streams.iter().any(|stream| is_theirs(&stream)) {
+            let is_theirs =
+                |stream: &Stream| stream.sequence > self.known && stream.mark.offset > range.from.offset;
+            if !streams.with_head(head).any(is_theirs) {
                 continue;
             }
             let mut of_source = batch.events.iter().filter(|arrived| *arrived.source == *range.name);
@@ -121,11 +124,11 @@ impl Writer {
     }
 
     async fn is_stored(&self, twin: &Twin, events: &EventBatch, row: usize) -> Result<bool> {
-        let table = &twin.file.table;
+        let table = twin.file.table();
         let ocsf = self.lake.ocsf();
         let class = match ocsf.by_name(table) {
             Some(class) => class,
-            None if ocsf.other().name == *table => ocsf.other(),
+            None if ocsf.other().name == table => ocsf.other(),
             None => return Err(Error::usage(format!("no schema is loaded for the table `{table}`"))),
         };
         let stored = read::row(&self.lake.store(), &twin.file, twin.row).await?;

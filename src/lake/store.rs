@@ -17,7 +17,8 @@ use futures::stream::{BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
 };
 
@@ -101,23 +102,56 @@ impl Durable {
         .await
     }
 
-    /// Moves several files and syncs each directory once. A file that already moved is fine: moving is repeatable.
-    pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<()> {
+    /// The names in a directory, without looking at what they name; none when it is not there.
+    pub async fn names(&self, dir: &Path) -> Result<Vec<String>> {
+        let place = self.root.join(dir.as_ref());
+        blocking(move || {
+            let failed = |error| generic(&place.to_string_lossy(), error);
+            let entries = match fs::read_dir(&place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                entries => entries.map_err(failed)?,
+            };
+            // A name that is no text is none of ours.
+            let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
+            entries.filter_map(|entry| name(entry).transpose()).collect::<io::Result<_>>().map_err(failed)
+        })
+        .await
+    }
+
+    /// Removes files; one that is gone is fine.
+    pub async fn remove_all(&self, paths: Vec<Path>) -> Result<()> {
+        for path in paths {
+            match self.delete(&path).await {
+                Err(Error::NotFound { .. }) => {}
+                removed => removed?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves several files and syncs each directory once; gives those that are neither here nor there. A file that
+    /// already moved is fine: moving is repeatable.
+    pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<Vec<Path>> {
         let mut places = Vec::with_capacity(moves.len());
         for (from, to) in moves {
-            places.push((to.to_string(), self.place(&from)?, self.place(&to)?));
+            places.push((to.clone(), self.place(&from)?, self.place(&to)?));
         }
         let root = self.root.clone();
         blocking(move || {
-            let mut parents = Vec::new();
-            for (name, from, to) in places {
+            let (mut parents, mut missing) = (Vec::new(), Vec::new());
+            for (path, from, to) in places {
                 let parent = parent_of(&to);
-                ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                ensure_dir(&root, &parent).map_err(|e| generic(path.as_ref(), e))?;
                 failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
-                    Err(error) => return Err(generic(&name, error)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        if !to.exists() {
+                            missing.push(path);
+                            continue;
+                        }
+                    }
+                    Err(error) => return Err(generic(path.as_ref(), error)),
                 }
                 failpoint::reached("move.moved");
                 for parent in [parent, parent_of(&from)] {
@@ -126,9 +160,10 @@ impl Durable {
                     }
                 }
             }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
+            let parents = parents.iter().filter(|parent| parent.is_dir());
+            parents.into_iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
             failpoint::reached("move.synced");
-            Ok(())
+            Ok(missing)
         })
         .await
     }
@@ -228,7 +263,10 @@ impl ObjectStore for Durable {
         if options.target_mode == RenameTargetMode::Create && self.place(to)?.exists() {
             return Err(exists(to.as_ref()));
         }
-        self.rename_all(vec![(from.clone(), to.clone())]).await
+        match self.rename_all(vec![(from.clone(), to.clone())]).await?.is_empty() {
+            true => Ok(()),
+            false => Err(generic(from.as_ref(), io::ErrorKind::NotFound.into())),
+        }
     }
 }
 
@@ -261,8 +299,24 @@ impl MultipartUpload for Upload {
     }
 }
 
+/// How often a file is written again whose temporary file somebody cleared away.
+const ATTEMPTS: u32 = 5;
+
 /// Writes one file so that it is on the disk, whole, under its name, or not there at all.
+///
+/// Somebody who takes us for dead may clear our temporary file away: then it is written again.
 fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        match write_once(root, name, place, payload, create) {
+            Err(error @ Error::NotFound { .. }) => last = Some(error),
+            written => return written,
+        }
+    }
+    Err(last.expect("an attempt failed"))
+}
+
+fn write_once(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
     ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
@@ -294,7 +348,7 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
         failpoint::reached("write.named");
         Ok(())
     })();
-    let cleaned = if create || written.is_err() { fs::remove_file(&temporary) } else { Ok(()) };
+    let cleaned = if create || written.is_err() { remove_if_there(&temporary) } else { Ok(()) };
     failpoint::reached("write.cleaned");
     match written {
         // Whoever hears that the name is taken builds on it: it must be on the disk, although another wrote it.
@@ -308,6 +362,13 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
     cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))?;
     failpoint::reached("write.done");
     Ok(())
+}
+
+fn remove_if_there(place: &FsPath) -> io::Result<()> {
+    match fs::remove_file(place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> {
@@ -381,7 +442,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 #[cfg(test)]
 mod tests {
     use super::*;
-    use object_store::ObjectStoreExt;
 
     #[tokio::test]
     async fn create_refuses_a_name_that_is_taken_and_leaves_no_temporary_file() {
@@ -404,8 +464,11 @@ mod tests {
         let store = Durable::new(dir.path()).unwrap();
         let (from, to) = (Path::from("_staging/f"), Path::from("t/m=1/f"));
         store.put_all(vec![(from.clone(), "x".into())]).await.unwrap();
-        store.rename_all(vec![(from.clone(), to.clone())]).await.unwrap();
-        store.rename_all(vec![(from, to.clone())]).await.unwrap();
+        for _ in 0..2 {
+            assert!(store.rename_all(vec![(from.clone(), to.clone())]).await.unwrap().is_empty());
+        }
+        let gone = Path::from("t/m=1/gone");
+        assert_eq!(store.rename_all(vec![(Path::from("_staging/gone"), gone.clone())]).await.unwrap(), [gone]);
         assert_eq!(store.get(&to).await.unwrap().bytes().await.unwrap(), "x");
     }
 

@@ -228,10 +228,10 @@ pub fn tables(session: &Session, names: &[String]) -> Vec<Table> {
             .files
             .iter()
             .map(|file| DataFile {
-                path: file.path.clone(),
+                path: file.path(),
                 rows: file.rows,
                 bytes: file.bytes,
-                sha256: file.sha256.clone(),
+                sha256: file.sha256.to_string(),
             })
             .collect(),
     });

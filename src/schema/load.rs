@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use super::file::{ClassFile, ObjectsFile, is_name};
 use super::tree::{Objects, Tree};
-use super::{EventClass, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
+use super::{EventClass, FieldIds, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
 use crate::error::{Context, Error, Kind, Result};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/ocsf-1.6.0");
@@ -157,6 +157,7 @@ impl Loading {
         let root = Tree::new(source, objects, &file).build(&name)?;
         check_columns(source, &root)?;
         let arrow = arrow::schema(&root);
+        let ids = FieldIds::of_class(source, &file, &root)?;
         Ok(EventClass {
             name,
             uid: file.uid,
@@ -164,6 +165,7 @@ impl Loading {
             category_uid: file.category_uid,
             root: Arc::new(root),
             arrow,
+            ids,
         })
     }
 

@@ -55,7 +55,7 @@ impl Key<'_> {
 impl Part {
     pub async fn load(file: Arc<DataFile>, group: usize) -> Result<Part> {
         let batch = file.columns(group, &ORDERING).await?;
-        let lacks = || Error::new(Kind::Integrity, format!("{} lacks a column that every file has", file.entry().path));
+        let lacks = || Error::new(Kind::Integrity, format!("{} lacks a column that every file has", file.entry()));
         let column = |name: &str| batch.column_by_name(name).ok_or_else(lacks);
         let times = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(lacks)?;
         let digests = column("_digest")?.as_primitive_opt::<Int64Type>().ok_or_else(lacks)?.clone();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::prelude::SessionContext;
+use parquet::errors::ParquetError;
 
 use super::documentation::FunctionInfo;
 use super::functions::catalogue;
@@ -43,8 +44,11 @@ impl Known {
     }
 }
 
-/// Says what is wrong with a statement.
+/// Says what is wrong with a statement, or with the data that it reads.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
+    if let Some(error) = about_the_data(&error) {
+        return error;
+    }
     let root = carried(error.find_root());
     match root {
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
@@ -60,6 +64,35 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         DataFusionError::ResourcesExhausted(text) => exhausted(text, known),
         _ => plan_error(&root.to_string(), known),
     }
+}
+
+/// An error of the lake that came through the engine, or one of the engine about what the lake stores.
+fn about_the_data(error: &DataFusionError) -> Option<Error> {
+    if let Some(ours) = Error::within(error) {
+        let again = Error::new(ours.kind(), ours.to_string());
+        return Some(match ours.hint_text() {
+            Some(hint) => again.hint(hint),
+            None => again,
+        });
+    }
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(object_store::Error::NotFound { path, .. }) = error.downcast_ref() {
+            return Some(damaged(format!("cannot read {path}: it is missing, and the ledger names it")));
+        }
+        if let Some(ParquetError::General(text) | ParquetError::EOF(text)) = error.downcast_ref() {
+            return Some(damaged(format!("cannot decode a file of the lake: {}", first_line(text))));
+        }
+        if let Some(ArrowError::ParquetError(text)) = error.downcast_ref() {
+            return Some(damaged(format!("cannot decode a file of the lake: {}", first_line(text))));
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn damaged(message: String) -> Error {
+    Error::new(Kind::Integrity, message).hint("restore the file from a backup")
 }
 
 /// The engine's error that came through a writer of Arrow data, as those of spilled files do.

@@ -1,6 +1,7 @@
 //! A session: one state of the lake, and the statements that are run over it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field};
@@ -25,7 +26,7 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
-use super::views::{View, event, event_columns, views};
+use super::views::{OVER_ALL, View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
@@ -49,6 +50,10 @@ struct Bound {
     conventions: Option<Arc<dyn Conventions>>,
     memory_limit: Option<usize>,
     timeout: Option<Duration>,
+    /// Tables with rows that no schema is loaded for; with their rows.
+    left_out: Vec<(String, u64)>,
+    /// A statement asked for all events, and these tables were left out.
+    is_short: AtomicBool,
 }
 
 /// A table as `\dt+` shows it.
@@ -92,6 +97,7 @@ impl Session {
         let covered = coverage(&state).context(Kind::Internal, || cannot_register(COVERAGE))?;
         context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
         let views = views(&ocsf);
+        let left_out = lake.unknown_tables_in(&state);
         let bound = Bound {
             context,
             ocsf,
@@ -100,6 +106,8 @@ impl Session {
             conventions: options.conventions.clone(),
             memory_limit: options.memory_limit,
             timeout: options.timeout,
+            left_out,
+            is_short: AtomicBool::new(false),
         };
         Ok(Session { bound: Arc::new(bound) })
     }
@@ -112,6 +120,16 @@ impl Session {
     /// The state of the lake that the session sees.
     pub fn state(&self) -> &Arc<State> {
         &self.bound.state
+    }
+
+    /// Tables that hold rows and that no statement can see, since no schema of their name is loaded; with their rows.
+    pub fn left_out(&self) -> &[(String, u64)] {
+        &self.bound.left_out
+    }
+
+    /// Whether a statement asked for events of all classes, and got fewer because of [`Session::left_out`].
+    pub fn is_short(&self) -> bool {
+        self.bound.is_short.load(Ordering::Relaxed)
     }
 
     pub fn ocsf(&self) -> &Arc<Ocsf> {
@@ -154,9 +172,10 @@ impl Session {
                 INGEST_LOG | COVERAGE => "ledger",
                 name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
                 name if name == self.bound.ocsf.other().name => "table",
+                name if self.bound.left_out.iter().any(|(left_out, _)| left_out == name) => "unknown",
                 _ => "view",
             };
-            let is_stored = kind == "table";
+            let is_stored = matches!(kind, "table" | "unknown");
             let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
             TableInfo {
                 kind,
@@ -169,7 +188,8 @@ impl Session {
                 name,
             }
         };
-        self.bound.names().into_iter().map(info).collect()
+        let left_out = self.bound.left_out.iter().map(|(name, _)| name.clone());
+        self.bound.names().into_iter().chain(left_out).map(info).collect()
     }
 
     /// The columns of a table, nested ones as dotted paths, depth first.
@@ -197,9 +217,9 @@ impl Bound {
     /// From a statement's text to its first row.
     async fn plan(&self, sql: &str, params: &Params, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
         let mut statement = guard::admit(sql, known)?;
+        let mut named = Vec::new();
         if let Some(inner) = guard::inner(&mut statement) {
             bind(inner, params)?;
-            let mut named = Vec::new();
             conventions::replace(inner, &mut |name, arguments| {
                 if self.conventions_named(name).is_none() {
                     return Ok(None);
@@ -216,6 +236,9 @@ impl Bound {
                 }
             }
         }
+        if !self.left_out.is_empty() && (!named.is_empty() || self.is_over_all(&statement)) {
+            self.is_short.store(true, Ordering::Relaxed);
+        }
         // With few columns first. Where that does not do, all of them give the right answer, or the right complaint.
         if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
             let view = event(&self.ocsf, &|column| narrow.has(column));
@@ -225,6 +248,12 @@ impl Bound {
             }
         }
         self.start(statement, known).await
+    }
+
+    /// Whether a statement names a view that is made of every class.
+    fn is_over_all(&self, statement: &Statement) -> bool {
+        let references = self.context.state().resolve_table_references(statement);
+        references.is_ok_and(|names| names.iter().any(|name| OVER_ALL.contains(&name.table())))
     }
 
     /// Plans a statement whose own tables may be views that are yet to be made.

@@ -21,12 +21,18 @@ const LISTS: [(&str, &str); 3] = [("privileges", "privilege"), ("resources", "re
 /// The view over all classes.
 pub const EVENT: &str = "event";
 
+/// The view over the observables of all classes.
+const OBSERVABLE: &str = "observable";
+
+/// Views that are made of every class.
+pub const OVER_ALL: [&str; 2] = [EVENT, OBSERVABLE];
+
 /// All views over the classes.
 pub fn views(ocsf: &Ocsf) -> Vec<View> {
     let observables: Vec<String> = ocsf.classes().iter().filter_map(|class| observables(class)).collect();
     let mut views = vec![
         View { name: EVENT.to_string(), sql: event(ocsf, &|_| true) },
-        View { name: "observable".to_string(), sql: observables.join(BY_NAME) },
+        View { name: OBSERVABLE.to_string(), sql: observables.join(BY_NAME) },
     ];
     for class in ocsf.classes() {
         for (list, item) in LISTS {

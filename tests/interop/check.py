@@ -1,8 +1,9 @@
 """Asks one lake the same questions through auditlake and through readers that know nothing of it.
 
 The plain glob, the Delta log and our own SQL must agree on every number, for each class and month. Beside that: all
-files of a class have one schema, Delta lists exactly the files on disk, their bytes have the digest that their `Add`
-carries, and rows are sorted by time. DuckDB reads the plain glob only: its Delta extension is a download.
+files of a class have one schema whose columns have ids, Delta lists exactly the files on disk, their bytes have the digest
+that their `Add` carries, rows are sorted by time, and the digest of the rows of a file, computed from the document that
+defines it, is the one that the ledger records. DuckDB reads the plain glob only: its Delta extension is a download.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import duckdb
 import polars
 import pyarrow
 import pyarrow.parquet
+
+from digest import digest
 
 # What is asked of every class and month; `reject` rows are no events and have neither severity nor actor.
 EVENT_FIGURES = ("rows", "severity", "actors", "first_us", "last_us")
@@ -216,6 +219,24 @@ def check_sizes(check, expected, arguments):
     check.equal("rejects", arguments.rejects, rows.get("reject", 0))
 
 
+def check_ledger(check, lake, table):
+    """What the entries say of each file of a table."""
+    told = 0
+    for entry in sorted((lake / "_ledger").glob("[0-9]*.json")):
+        for file in json.loads(entry.read_text()).get("files", []):
+            if file["table"] != table:
+                continue
+            told += 1
+            path = lake / table / file["path"]
+            footer = path.read_bytes()[-file["footer"]["bytes"] :]
+            check.equal(f"{path.name}: footer", file["footer"]["sha256"], hashlib.sha256(footer).hexdigest())
+            rows = pyarrow.parquet.ParquetFile(path).read()
+            check.equal(f"{path.name}: digest of its rows", file["digest"], digest(rows))
+            ids = [field.metadata.get(b"PARQUET:field_id") for field in rows.schema if field.metadata]
+            check.equal(f"{path.name}: columns with an id of their own", len(rows.schema), len(set(ids) - {None}))
+    check.equal(f"{table}: files that the ledger tells", len(files_on_disk(lake, table)), told)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--auditlake", required=True, help="the program")
@@ -248,6 +269,7 @@ def main():
         "one schema a class": check_schemas,
         "delta's files, sizes, digests": check_files,
         "rows sorted by time": check_order,
+        "digests of rows, footers, ids": check_ledger,
     }
     for name, look in properties.items():
         check = Check(name)

@@ -34,3 +34,4 @@ mod soundness;
 mod sql;
 mod status;
 mod terminal;
+mod trust;

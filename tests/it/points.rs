@@ -60,9 +60,10 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
     // The tables lag behind, down to one that is gone; attempts that were never committed left files of both kinds.
     ingest("events.ndjson", "lagging", "small.toml");
     fs::remove_dir_all(env.path("lagging/authentication/_delta_log")).unwrap();
-    fs::remove_file(env.path("lagging/_ledger/_applied")).unwrap();
     for number in 0..11 {
-        env.write(&format!("lagging/_staging/left-{number}"), "x");
+        // Sequences that are taken by now: who staged these is dead, or lost the race for them.
+        let name = format!("authentication-{:010}-0000-{number:012x}-0011223344556677.parquet", number % 8 + 1);
+        env.write(&format!("lagging/_staging/{name}"), "x");
         env.write(&format!("lagging/_ledger/#1-{number}"), "x");
     }
 

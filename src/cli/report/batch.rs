@@ -51,13 +51,14 @@ pub struct Ground {
 
 impl Ground {
     pub fn open(app: &App, as_of: Option<AsOf>) -> Result<Ground> {
-        Ground::over(app, app.open_lake()?, as_of)
+        Ground::over(app, app.open_lake_as_of(as_of)?, as_of)
     }
 
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
         let options = crate::sql::Options { as_of, ..app.config.sql() };
         let key = lake.derive_key("evidence");
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
+        app.warn_of_left_out(session.left_out());
         Ok(Ground { session: Arc::new(session), key })
     }
 

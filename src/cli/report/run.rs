@@ -7,7 +7,7 @@ use super::super::App;
 use super::batch::{Batch, Ground, into_folders, write_or_print};
 use super::hook;
 use super::rows;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::render::Format;
 use crate::report::{
     Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, make_dir, metrics, zone,
@@ -105,10 +105,13 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         schedule: None,
     };
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
+    // Set by whichever way the reports are run.
+    let is_short;
     let (summary, named) = match (folder, reports.as_slice()) {
         (Some(dir), _) => {
             let prepared = batch.prepare(&reports)?;
             let ground = Ground::open(app, args.as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             make_dir(dir)?;
             let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
             let page = match reports.as_slice() {
@@ -123,6 +126,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
             let ground = Ground::open(app, args.as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
@@ -136,7 +140,10 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         }
     };
     tell(app, args, &summary, &named)?;
-    Ok(summary.exit_code(args.fail_on))
+    Ok(match summary.exit_code(args.fail_on) {
+        0 if is_short => Kind::Incomplete.exit_code(),
+        code => code,
+    })
 }
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.
