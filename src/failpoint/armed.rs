@@ -20,8 +20,14 @@ struct Armed {
 }
 
 enum Action {
-    End { point: String, hit: u64 },
-    Wait { point: String, hit: u64 },
+    End {
+        point: String,
+        hit: u64,
+    },
+    Wait {
+        point: String,
+        hit: u64,
+    },
     Log(fs::File),
     /// The state of a small random number generator.
     Unlocked(u64),
@@ -38,8 +44,9 @@ pub fn arm(spec: impl FnOnce() -> Option<String>) -> Result<()> {
 
 fn parse(spec: &str) -> Result<Action> {
     let wrong = || {
-        Error::usage(format!("cannot use the fail point `{spec}`"))
-            .hint("write `POINT:HIT`, `POINT:HIT:wait`, `log:FILE` or `unlocked:SEED`; src/failpoint/mod.rs has the points")
+        Error::usage(format!("cannot use the fail point `{spec}`")).hint(
+            "write `POINT:HIT`, `POINT:HIT:wait`, `log:FILE` or `unlocked:SEED`; src/failpoint/mod.rs has the points",
+        )
     };
     let (point, rest) = spec.split_once(':').ok_or_else(wrong)?;
     if point == "log" {

@@ -210,12 +210,7 @@ pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result
 }
 
 /// A list whose bytes are those that the checkpoint names.
-async fn checked<'a>(
-    store: &'a Arc<dyn ObjectStore>,
-    sequence: u64,
-    suffix: &str,
-    part: &Part,
-) -> Result<Listed<'a>> {
+async fn checked<'a>(store: &'a Arc<dyn ObjectStore>, sequence: u64, suffix: &str, part: &Part) -> Result<Listed<'a>> {
     let path = checkpoint_part(sequence, &part.sha256, suffix);
     let mut hash = Sha256::new();
     let mut bytes = 0;

@@ -138,12 +138,8 @@ impl Listed<'_> {
     /// Calls `take` with the rows, some at a time: all of them at once would take as much memory as the files again.
     async fn read(&self, mut take: impl FnMut(&RecordBatch) -> Option<()>) -> Result<()> {
         let failed = |error| cannot_read(&self.path, error);
-        let reader = ObjectReader {
-            store: self.store.clone(),
-            path: self.path.clone(),
-            size: self.bytes,
-            footer: self.footer,
-        };
+        let reader =
+            ObjectReader { store: self.store.clone(), path: self.path.clone(), size: self.bytes, footer: self.footer };
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
         let mut rows = builder.with_batch_size(ROWS).build().map_err(failed)?;
         while let Some(batch) = rows.try_next().await.map_err(failed)? {

@@ -107,11 +107,7 @@ impl fmt::Debug for RowDigest {
 impl Place {
     /// `column` is the partition's.
     pub fn new(table: &str, column: &str, partition: &str) -> Place {
-        Place {
-            table: table.to_string(),
-            folder: format!("{column}={partition}"),
-            prefix: (column.len() + 1) as u16,
-        }
+        Place { table: table.to_string(), folder: format!("{column}={partition}"), prefix: (column.len() + 1) as u16 }
     }
 
     pub fn partition(&self) -> &str {

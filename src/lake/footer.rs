@@ -24,7 +24,8 @@ const TAIL: usize = 8;
 impl Footer {
     /// The footer of a file that was just encoded.
     pub(super) fn of(file: &[u8]) -> Result<Footer> {
-        let bytes = length(file).ok_or_else(|| Error::new(Kind::Internal, "a Parquet file was written without a footer"))?;
+        let bytes =
+            length(file).ok_or_else(|| Error::new(Kind::Internal, "a Parquet file was written without a footer"))?;
         let footer = &file[file.len() - bytes..];
         let length = u32::try_from(bytes).context(Kind::Internal, || "the footer of a Parquet file is too long")?;
         Ok(Footer { bytes: length, sha256: Hash32::sha256(footer) })
@@ -59,12 +60,12 @@ fn length(file: &[u8]) -> Option<usize> {
 
 /// An error of the store about a file that the ledger names: one that is gone, or shorter than it was, is damage.
 fn unreadable(path: &Path, error: StoreError) -> Error {
-    let is_short = |error: &StoreError| {
-        matches!(error, StoreError::Generic { source, .. } if source.to_string().contains("end of file"))
-    };
+    let is_short = |error: &StoreError| matches!(error, StoreError::Generic { source, .. } if source.to_string().contains("end of file"));
     match error {
-        StoreError::NotFound { .. } => Error::new(Kind::Integrity, format!("{path} is missing, and the ledger names it"))
-            .hint("restore it from a backup; `--as-of` an entry before it reads the rest"),
+        StoreError::NotFound { .. } => {
+            Error::new(Kind::Integrity, format!("{path} is missing, and the ledger names it"))
+                .hint("restore it from a backup; `--as-of` an entry before it reads the rest")
+        }
         error if is_short(&error) => {
             Error::new(Kind::Integrity, format!("{path} is shorter than the ledger records")).caused_by(error)
         }

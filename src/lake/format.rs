@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Entry;
 use super::WRITER;
+use super::entry::Entry;
 use crate::error::{Context, Error, Kind, Result};
 
 /// The format that this program writes. `lake-format.md` describes it.
@@ -85,7 +85,10 @@ pub fn parse(bytes: &[u8], sequence: u64, name: &str) -> Result<Entry> {
                     return Err(without_format());
                 }
                 if !super::entry::KINDS.contains(&envelope.kind.as_str()) {
-                    return Err(newer(&envelope.writer, &format!("read ledger entry {sequence} (`{}`)", envelope.kind)));
+                    return Err(newer(
+                        &envelope.writer,
+                        &format!("read ledger entry {sequence} (`{}`)", envelope.kind),
+                    ));
                 }
             }
             return Err(unreadable(name, sequence).caused_by(error));

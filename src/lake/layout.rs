@@ -115,10 +115,11 @@ pub fn staging_path(table: &str, name: &str) -> Path {
     Path::from(format!("{STAGING}/{table}-{name}"))
 }
 
-/// The data file that a file of this name in `_staging/` is to become.
-pub fn staged(name: &str) -> Option<FileName> {
+/// The table and the data file that a file of this name in `_staging/` is to become.
+pub fn staged(name: &str) -> Option<(&str, FileName)> {
     // No table has a `-` in its name.
-    FileName::parse(name.split_once('-')?.1).map(|(name, _)| name)
+    let (table, name) = name.split_once('-')?;
+    FileName::parse(name).map(|(name, _)| (table, name))
 }
 
 /// The path of version `version` of a table's Delta log.
@@ -159,7 +160,7 @@ mod tests {
         }
         let name = FileName { sequence: 12, part: 3, nonce: [9; 6] };
         let path = staging_path("user_access", &name.with_hash(&Hash32::sha256(b"x")));
-        assert_eq!(staged(path.filename().unwrap()), Some(name));
+        assert_eq!(staged(path.filename().unwrap()), Some(("user_access", name)));
         assert_eq!(staged("left-3"), None);
     }
 }

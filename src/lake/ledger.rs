@@ -6,25 +6,18 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
-use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 
 use super::checkpoint::{self, Checkpoint, StreamsPart};
+use super::entries::{Put, entries, exists, hash_of, put_entry, read_entry, require, to_bytes};
 use super::entry::{Body, CheckpointRef, Entry, SourceRange};
-use super::format::{OURS, parse};
-use super::hash::Hash32;
-use super::layout::entry_path;
-use super::listing::Listing;
+use super::format::OURS;
+use super::listing::{Listing, gap};
 use super::state::State;
 use super::streams::Streams;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::failpoint;
-
-/// Entries that one task reads and decodes, and tasks that are at it: a local disk answers at once, an object store in
-/// tens of milliseconds.
-const ENTRIES_A_TASK: u64 = 64;
-const TASKS: usize = 8;
 
 /// The ledger of one lake, read up to some entry.
 #[derive(Debug, Clone)]
@@ -41,7 +34,10 @@ pub struct Ledger {
 enum StreamsRead {
     All(Arc<Streams>),
     /// Those of a checkpoint, if there was one, and the ranges of the entries since, with their sequences.
-    Not { at: Option<StreamsPart>, since: Vec<(u64, SourceRange)> },
+    Not {
+        at: Option<StreamsPart>,
+        since: Vec<(u64, SourceRange)>,
+    },
 }
 
 /// What became of an attempt to append.
@@ -172,7 +168,7 @@ impl Ledger {
         // An entry that is gone is not the end: what comes after it says so. One that came meanwhile is taken in next time.
         let (gone, after) = (self.state.sequence + 1, self.state.sequence + 2);
         if exists(&self.store, after).await? && !exists(&self.store, gone).await? {
-            return Err(super::listing::gap(gone, after));
+            return Err(gap(gone, after));
         }
         Ok(())
     }
@@ -210,6 +206,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Errors with [`Kind::Unavailable`] when a newer program wrote to the lake, so that this one must not.
+    pub fn check_writable(&self) -> Result<()> {
+        self.state.format.check_writable(&self.state.writer)
+    }
+
     /// The time of an entry that is written when a clock says `now_ms`: never before the entry before.
     pub fn moment(&self, now_ms: i64) -> Moment {
         let last_ms = self.state.time_ms;
@@ -218,7 +219,7 @@ impl Ledger {
 
     /// Appends an entry at the head. What belongs to the chain is ours to set.
     pub async fn append(&mut self, writer_id: &str, moment: Moment, body: Body) -> Result<Appended> {
-        self.state.format.check_writable(&self.state.writer)?;
+        self.check_writable()?;
         let entry = Entry {
             sequence: self.state.sequence + 1,
             previous: Some(self.state.hash.clone()),
@@ -290,7 +291,12 @@ impl Ledger {
 
     /// Calls `tell` with the entries from `first` to `last` in their order, each with the hash of its bytes; many are
     /// read at a time.
-    pub async fn entries(&self, first: u64, last: u64, mut tell: impl FnMut(Entry, String) -> Result<()>) -> Result<()> {
+    pub async fn entries(
+        &self,
+        first: u64,
+        last: u64,
+        mut tell: impl FnMut(Entry, String) -> Result<()>,
+    ) -> Result<()> {
         let mut entries = entries(&self.store, first, last);
         while let Some((entry, hash, _)) = entries.try_next().await? {
             tell(entry, hash)?;
@@ -304,47 +310,6 @@ fn ranges(entry: &Entry) -> impl Iterator<Item = &SourceRange> {
         Body::Ingest(ingest) => ingest.sources.iter(),
         Body::Create(_) => [].iter(),
     }
-}
-
-/// An entry, the hash of its bytes, and how many they are.
-type Read = (Entry, String, usize);
-
-/// The entries from `first` to `last`, in their order; many are read at a time.
-fn entries(
-    store: &Arc<dyn ObjectStore>,
-    first: u64,
-    last: u64,
-) -> impl futures::Stream<Item = Result<Read>> + Unpin + use<> {
-    let store = store.clone();
-    let tasks = (first..=last).step_by(ENTRIES_A_TASK as usize).map(move |from| {
-        let (store, to) = (store.clone(), last.min(from + ENTRIES_A_TASK - 1));
-        async move {
-            let task = tokio::spawn(async move {
-                let mut read = Vec::with_capacity(ENTRIES_A_TASK as usize);
-                for sequence in from..=to {
-                    read.push(require(&store, sequence).await?);
-                }
-                Ok::<_, Error>(read)
-            });
-            task.await.context(Kind::Internal, || "a task that reads the ledger stopped")?
-        }
-    });
-    let read = futures::stream::iter(tasks).buffered(TASKS);
-    read.map_ok(|read| futures::stream::iter(read.into_iter().map(Ok))).try_flatten().boxed()
-}
-
-async fn require(store: &Arc<dyn ObjectStore>, sequence: u64) -> Result<Read> {
-    read_entry(store, sequence).await?.ok_or_else(|| {
-        Error::new(Kind::Integrity, format!("ledger entry {sequence} is missing"))
-            .hint("restore `_ledger/` from a backup; the entries after it depend on it")
-    })
-}
-
-async fn read_entry(store: &Arc<dyn ObjectStore>, sequence: u64) -> Result<Option<Read>> {
-    let path = entry_path(sequence);
-    let Some(bytes) = get(store, &path).await? else { return Ok(None) };
-    let entry = parse(&bytes, sequence, path.as_ref())?;
-    Ok(Some((entry, hash_of(&bytes), bytes.len())))
 }
 
 /// The newest checkpoint that can be used: the one that is named, or one that the entries before it name.
@@ -368,69 +333,4 @@ async fn usable_checkpoint(store: &Arc<dyn ObjectStore>, named: Option<Checkpoin
         next = require(store, named.sequence).await?.0.checkpoint;
     }
     Ok(None)
-}
-
-/// Whose entry stands at a sequence.
-#[derive(Debug, PartialEq, Eq)]
-enum Put {
-    Ours,
-    Taken,
-}
-
-/// How often an entry is put again that another put denies and no look finds.
-const ATTEMPTS: u32 = 5;
-
-/// Puts an entry if there is none. Whose it is only the bytes tell: a request that is repeated, by us or by whoever
-/// carries it, may meet its own success.
-async fn put_entry(store: &Arc<dyn ObjectStore>, entry: &Entry, bytes: &[u8]) -> Result<Put> {
-    let path = entry_path(entry.sequence);
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        let put = store.put_opts(&path, bytes.to_vec().into(), PutOptions::from(PutMode::Create)).await;
-        match put {
-            Ok(_) => return Ok(Put::Ours),
-            Err(error) => {
-                let is_taken = matches!(error, StoreError::AlreadyExists { .. });
-                if !is_taken && last.is_some() {
-                    return Err(error).context(Kind::Unavailable, || format!("cannot write ledger entry {path}"));
-                }
-                if !is_taken {
-                    // It may be there all the same, and it may not be durable: put it again, and then look.
-                    tracing::warn!(%error, %path, "a ledger entry may be half written; looking again");
-                } else if let Some(there) = get(store, &path).await? {
-                    return Ok(if there == bytes { Put::Ours } else { Put::Taken });
-                }
-                last = Some(error);
-            }
-        }
-    }
-    Err(last.expect("an attempt failed")).context(Kind::Unavailable, || format!("cannot write ledger entry {path}"))
-}
-
-async fn exists(store: &Arc<dyn ObjectStore>, sequence: u64) -> Result<bool> {
-    let path = entry_path(sequence);
-    match store.head(&path).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::NotFound { .. }) => Ok(false),
-        Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot look for {path}")),
-    }
-}
-
-pub(super) async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Vec<u8>>> {
-    let read = async { store.get(path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) => Ok(Some(bytes.to_vec())),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot read {path}")),
-    }
-}
-
-fn to_bytes(entry: &Entry) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(entry).context(Kind::Internal, || "cannot encode a ledger entry")?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-pub(super) fn hash_of(bytes: &[u8]) -> String {
-    Hash32::sha256(bytes).to_string()
 }

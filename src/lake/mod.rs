@@ -17,6 +17,7 @@ mod commit;
 mod dedupe;
 mod delta;
 mod encode;
+mod entries;
 mod entry;
 mod file;
 mod filled;
@@ -29,6 +30,7 @@ mod leaves;
 mod ledger;
 mod levels;
 mod listing;
+mod many;
 mod number;
 mod page;
 mod piece;
@@ -42,6 +44,7 @@ mod reject;
 mod retry;
 mod row_digest;
 mod sift;
+mod stage;
 mod state;
 mod statistics;
 mod store;
@@ -50,6 +53,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod upload;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -131,6 +135,10 @@ impl Lake {
             Place::Foreign => return Err(not_a_lake(root)),
             Place::Lake => {
                 if let Some(lake) = Lake::load(root, ocsf.clone(), None).await? {
+                    lake.ledger.check_writable()?;
+                    lake.create_tables().await?;
+                    // A run that finds nothing new must not leave what the run before it left.
+                    lake.sweep().await?;
                     return Ok(lake);
                 }
             }
@@ -156,7 +164,7 @@ impl Lake {
             body: Body::Create(info),
         };
         // Someone else may have been first: then theirs is the lake.
-        Ledger::begin(store, first).await?;
+        drop(Ledger::begin(store, first).await?);
         failpoint::reached("create.entry");
         let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
         lake.create_tables().await?;
@@ -286,7 +294,9 @@ fn probe(root: &Path) -> Result<Place> {
         names.push(entry.context(Kind::Unavailable, cannot)?.file_name());
     }
     let is_ours = |name: &std::ffi::OsString| {
-        [layout::KEY_FILE, layout::NEW_KEY_FILE, layout::LOCK_FILE, layout::LEDGER].iter().any(|ours| name == ours)
+        [layout::KEY_FILE, layout::NEW_KEY_FILE, layout::LOCK_FILE, layout::LEDGER, layout::STAGING]
+            .iter()
+            .any(|ours| name == ours)
     };
     Ok(match names.iter().any(|name| name == layout::LEDGER) {
         _ if names.is_empty() => Place::Empty,
@@ -314,7 +324,8 @@ fn has_tables(root: &Path) -> Result<bool> {
 
 /// Refuses a path that the lake's readers could not be told: notebooks name tables as text, on a line.
 fn check_path(root: &Path) -> Result<()> {
-    let whole = std::path::absolute(root).context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
+    let whole =
+        std::path::absolute(root).context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
     let why = match whole.to_str() {
         None => "its path is not valid UTF-8",
         Some(text) if text.chars().any(char::is_control) => "its path holds a line break or another control character",

@@ -5,7 +5,6 @@
 //! the ledger says that it is dead.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::{fs, io};
 
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -14,7 +13,6 @@ use super::commit::EntryRef;
 use super::entry::{Body, Entry};
 use super::file::FileEntry;
 use super::layout::{DELTA_LOG, LEDGER, STAGING, entry_path, staged};
-use super::store::TEMPORARY_PREFIX;
 use super::table::{Projection, TableCommit};
 use super::{Lake, lock};
 use crate::error::{Context, Error, Kind, Result};
@@ -84,15 +82,14 @@ impl Lake {
     /// Finishes every entry that some table has not taken in, and clears what uncommitted attempts left behind.
     pub(super) async fn recover(&mut self, projection: &Projection) -> Result<()> {
         failpoint::reached("recover.begin");
-        self.clear_temporary()?;
-        failpoint::reached("recover.cleared");
+        self.ledger.check_writable()?;
         self.create_tables().await?;
         let missing = self.missing_versions().await?;
         failpoint::reached("recover.compared");
         if !missing.is_empty() {
             self.fill(projection, &missing).await?;
         }
-        self.sweep_staging().await?;
+        self.sweep().await?;
         failpoint::reached("recover.swept");
         self.sync_names().await?;
         failpoint::reached("recover.synced");
@@ -156,25 +153,19 @@ impl Lake {
         self.store.sync_dirs(dirs).await.context(Kind::Unavailable, || "cannot sync the lake's directories")
     }
 
-    /// Removes staged files of attempts at sequences that are taken by now: those of the entries that took them are in
-    /// place. What is staged for a sequence to come may belong to a writer that is about to commit it.
-    pub(super) async fn sweep_staging(&self) -> Result<()> {
+    /// Clears `_staging/`. Staged files go whose sequence is taken by now, unless the entry that took it names them: then
+    /// they are yet to be moved. What is staged for a sequence to come may belong to a writer that is about to commit it. Temporary files go, since
+    /// a writer that is alive after all writes its file again.
+    pub(super) async fn sweep(&self) -> Result<()> {
         let cannot = || "cannot clear `_staging/`";
         let names = self.store.names(&Path::from(STAGING)).await.context(Kind::Unavailable, cannot)?;
         let head = self.state().sequence;
-        let is_dead = |name: &&String| staged(name).is_some_and(|name| name.sequence <= head);
+        let is_dead = |name: &&String| {
+            staged(name).is_some_and(|(table, name)| name.sequence <= head && !self.state().has_file(table, name))
+        };
         let dead = names.iter().filter(is_dead).map(|name| Path::from(format!("{STAGING}/{name}"))).collect();
-        self.store.remove_all(dead).await.context(Kind::Unavailable, cannot)
-    }
-
-    /// Removes temporary files of writers that died; one that is alive after all writes its file again.
-    fn clear_temporary(&self) -> Result<()> {
-        let tables = self.state().tables.keys().map(|table| format!("{table}/{DELTA_LOG}"));
-        for folder in tables.chain([LEDGER.to_string(), STAGING.to_string()]) {
-            let folder = self.root.join(folder);
-            clear_temporary(&folder).context(Kind::Unavailable, || format!("cannot clear {}", folder.display()))?;
-        }
-        Ok(())
+        self.store.remove_all(dead).await.context(Kind::Unavailable, cannot)?;
+        self.store.clear_temporary().context(Kind::Unavailable, cannot)
     }
 
     /// Makes sure that the head entry is in all its tables, so that a reader sees all of it, and that the tables have
@@ -237,21 +228,4 @@ pub(super) fn tables_of(entry: &Entry) -> BTreeSet<&str> {
         Body::Ingest(ingest) => ingest.files.iter().map(FileEntry::table).collect(),
         Body::Create(_) => BTreeSet::new(),
     }
-}
-
-fn clear_temporary(folder: &std::path::Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
-            match fs::remove_file(entry.path()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }

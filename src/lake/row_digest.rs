@@ -75,13 +75,9 @@ fn cells(path: &str, column: &ArrayRef, around: Option<&NullBuffer>, sums: &mut 
             add(there, sums, |row| hash(column.value(row).as_bytes()));
         }
         DataType::Dictionary(..) => {
-            let column = column
-                .as_dictionary_opt::<Int32Type>()
-                .ok_or_else(|| unknown(path, column.data_type()))?;
-            let values = column
-                .values()
-                .as_string_opt::<i32>()
-                .ok_or_else(|| unknown(path, column.values().data_type()))?;
+            let column = column.as_dictionary_opt::<Int32Type>().ok_or_else(|| unknown(path, column.data_type()))?;
+            let values =
+                column.values().as_string_opt::<i32>().ok_or_else(|| unknown(path, column.values().data_type()))?;
             let codes = column.keys().values();
             // A null may also stand in the dictionary.
             let is_text = |code: i32| values.is_valid(code as usize);
@@ -264,11 +260,12 @@ mod tests {
 
     #[test]
     fn what_is_moved_swapped_doubled_or_emptied_has_another_digest() {
-        let row = |text: Option<&str>, actor: Option<(Option<&str>, Option<i64>)>, list: Option<Vec<Option<&str>>>| -> Row {
-            let text_of = |text: Option<&str>| text.map(str::to_string);
-            let list = list.map(|list| list.into_iter().map(text_of).collect());
-            (1, text_of(text), actor.map(|(a, b)| (text_of(a), b)), list, None)
-        };
+        let row =
+            |text: Option<&str>, actor: Option<(Option<&str>, Option<i64>)>, list: Option<Vec<Option<&str>>>| -> Row {
+                let text_of = |text: Option<&str>| text.map(str::to_string);
+                let list = list.map(|list| list.into_iter().map(text_of).collect());
+                (1, text_of(text), actor.map(|(a, b)| (text_of(a), b)), list, None)
+            };
         let rows: Vec<Vec<Row>> = vec![
             vec![row(Some("x"), None, None), row(Some("y"), Some((None, None)), None)],
             // The two structs changed places, then the two texts were made one.

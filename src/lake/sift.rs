@@ -36,8 +36,7 @@ impl Writer {
         let streams = self.lake.streams().await?;
         for range in &batch.sources {
             let Some(head) = &range.head else { continue };
-            let is_theirs =
-                |stream: &Stream| stream.sequence > self.known && stream.mark.offset > range.from.offset;
+            let is_theirs = |stream: &Stream| stream.sequence > self.known && stream.mark.offset > range.from.offset;
             if !streams.with_head(head).any(is_theirs) {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::entry::{Body, CheckpointRef, Counts, Entry, LakeInfo, Retried};
-use super::file::{FileEntry, Place};
+use super::file::{FileEntry, FileName, Place};
 use super::format::{Format, OURS};
 use super::poll::PullState;
 use crate::error::{Error, Kind, Result};
@@ -146,6 +146,11 @@ impl State {
         self.time_ms = entry.time_ms;
         self.writer.clone_from(&entry.writer);
         Ok(())
+    }
+
+    /// Whether a file of this name is one of the table's.
+    pub(super) fn has_file(&self, table: &str, name: FileName) -> bool {
+        self.tables.get(table).is_some_and(|table| table.files.iter().rev().any(|file| file.name() == name))
     }
 
     /// Lines that were counted as rejects are counted as what they are by now.

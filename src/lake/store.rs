@@ -13,27 +13,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use super::layout::STAGING;
+use super::upload::Upload;
 use crate::failpoint;
 
 const STORE: &str = "local disk";
 /// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
 const SMALL_READ: u64 = 256 * 1024;
-/// Begins the name of a file that is being written. It cannot occur in an object path, so no listing shows the file.
+/// Begins the name of a file that is being written, in `_staging/`, so that one list of names finds all that was left
+/// there. It cannot occur in an object path, so no listing of objects shows the file.
 pub const TEMPORARY_PREFIX: &str = "#";
 
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
 pub struct Durable {
-    root: Arc<PathBuf>,
+    pub(super) root: Arc<PathBuf>,
     inner: LocalFileSystem,
 }
 
@@ -50,122 +52,8 @@ impl Durable {
         Ok(Durable { root: Arc::new(root.to_path_buf()), inner })
     }
 
-    fn place(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn place(&self, path: &Path) -> Result<PathBuf> {
         self.inner.path_to_filesystem(path)
-    }
-
-    /// Writes several new files and syncs their directory once; none may exist.
-    pub async fn put_all(&self, files: Vec<(Path, bytes::Bytes)>) -> Result<()> {
-        let mut places = Vec::with_capacity(files.len());
-        for (path, bytes) in files {
-            places.push((path.to_string(), self.place(&path)?, bytes));
-        }
-        let root = self.root.clone();
-        blocking(move || {
-            let mut parents = Vec::new();
-            let mut written = Vec::with_capacity(places.len());
-            for (name, place, bytes) in places {
-                let parent = parent_of(&place);
-                ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.begin");
-                let mut file =
-                    OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.opened");
-                file.write_all(&bytes).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.written");
-                written.push((name, file));
-                if !parents.contains(&parent) {
-                    parents.push(parent);
-                }
-            }
-            // All are written before the first is synced: a journal takes the others along.
-            for (name, file) in written {
-                file.sync_all().map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.synced");
-            }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
-            failpoint::reached("stage.named");
-            Ok(())
-        })
-        .await
-    }
-
-    /// Syncs directories, those that are there: names in them may be the work of a process that died before its sync.
-    pub async fn sync_dirs(&self, dirs: Vec<Path>) -> Result<()> {
-        let places: Vec<PathBuf> = dirs.iter().map(|dir| self.root.join(dir.as_ref())).collect();
-        blocking(move || {
-            for place in places.iter().filter(|place| place.is_dir()) {
-                sync_dir(place).map_err(|e| generic(&place.to_string_lossy(), e))?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// The names in a directory, without looking at what they name; none when it is not there.
-    pub async fn names(&self, dir: &Path) -> Result<Vec<String>> {
-        let place = self.root.join(dir.as_ref());
-        blocking(move || {
-            let failed = |error| generic(&place.to_string_lossy(), error);
-            let entries = match fs::read_dir(&place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-                entries => entries.map_err(failed)?,
-            };
-            // A name that is no text is none of ours.
-            let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
-            entries.filter_map(|entry| name(entry).transpose()).collect::<io::Result<_>>().map_err(failed)
-        })
-        .await
-    }
-
-    /// Removes files; one that is gone is fine.
-    pub async fn remove_all(&self, paths: Vec<Path>) -> Result<()> {
-        for path in paths {
-            match self.delete(&path).await {
-                Err(Error::NotFound { .. }) => {}
-                removed => removed?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves several files and syncs each directory once; gives those that are neither here nor there. A file that
-    /// already moved is fine: moving is repeatable.
-    pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<Vec<Path>> {
-        let mut places = Vec::with_capacity(moves.len());
-        for (from, to) in moves {
-            places.push((to.clone(), self.place(&from)?, self.place(&to)?));
-        }
-        let root = self.root.clone();
-        blocking(move || {
-            let (mut parents, mut missing) = (Vec::new(), Vec::new());
-            for (path, from, to) in places {
-                let parent = parent_of(&to);
-                ensure_dir(&root, &parent).map_err(|e| generic(path.as_ref(), e))?;
-                failpoint::reached("move.begin");
-                match fs::rename(&from, &to) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        if !to.exists() {
-                            missing.push(path);
-                            continue;
-                        }
-                    }
-                    Err(error) => return Err(generic(path.as_ref(), error)),
-                }
-                failpoint::reached("move.moved");
-                for parent in [parent, parent_of(&from)] {
-                    if !parents.contains(&parent) {
-                        parents.push(parent);
-                    }
-                }
-            }
-            let parents = parents.iter().filter(|parent| parent.is_dir());
-            parents.into_iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
-            failpoint::reached("move.synced");
-            Ok(missing)
-        })
-        .await
     }
 }
 
@@ -236,66 +124,21 @@ impl ObjectStore for Durable {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        sorted(self.inner.list(prefix))
     }
 
     // The trait's own default stats every file before it drops those that come before the offset: Delta logs are long.
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        sorted(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.inner.list_with_delimiter(prefix).await
     }
 
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        let (source, place) = (self.place(from)?, self.place(to)?);
-        let (root, name) = (self.root.clone(), to.to_string());
-        let create = options.mode == CopyMode::Create;
-        blocking(move || {
-            let bytes = fs::read(&source).map_err(|e| generic(&name, e))?;
-            write(&root, &name, &place, &PutPayload::from(bytes), create)
-        })
-        .await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        if options.target_mode == RenameTargetMode::Create && self.place(to)?.exists() {
-            return Err(exists(to.as_ref()));
-        }
-        match self.rename_all(vec![(from.clone(), to.clone())]).await?.is_empty() {
-            true => Ok(()),
-            false => Err(generic(from.as_ref(), io::ErrorKind::NotFound.into())),
-        }
-    }
-}
-
-/// A multipart upload, kept in memory until it is complete: only Delta's checkpoints could take this way.
-#[derive(Debug)]
-struct Upload {
-    root: Arc<PathBuf>,
-    name: String,
-    place: PathBuf,
-    parts: Vec<PutPayload>,
-}
-
-#[async_trait]
-impl MultipartUpload for Upload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.parts.push(data);
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        let payload = self.parts.drain(..).flatten().collect::<PutPayload>();
-        let (root, name, place) = (self.root.clone(), self.name.clone(), self.place.clone());
-        blocking(move || write(&root, &name, &place, &payload, false)).await?;
-        Ok(PutResult { e_tag: None, version: None })
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.parts.clear();
-        Ok(())
+    // Nobody copies or renames through the store: what moves, moves with [`Durable::rename_all`].
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(Error::NotImplemented { operation: "copy".into(), implementer: STORE.into() })
     }
 }
 
@@ -305,7 +148,7 @@ const ATTEMPTS: u32 = 5;
 /// Writes one file so that it is on the disk, whole, under its name, or not there at all.
 ///
 /// Somebody who takes us for dead may clear our temporary file away: then it is written again.
-fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
+pub fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         match write_once(root, name, place, payload, create) {
@@ -319,12 +162,13 @@ fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create
 fn write_once(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let parent = parent_of(place);
-    ensure_dir(root, &parent).map_err(|e| generic(name, e))?;
+    let staging = root.join(STAGING);
+    ensure_dir(root, &parent).and_then(|()| ensure_dir(root, &staging)).map_err(|e| generic(name, e))?;
     failpoint::reached("write.begin");
     // A name that is there may be another link of a file that a process with our id wrote: it must not be truncated.
     let (temporary, mut file) = loop {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = parent.join(format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id()));
+        let temporary = staging.join(format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id()));
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
             Ok(file) => break (temporary, file),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -364,7 +208,7 @@ fn write_once(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, c
     Ok(())
 }
 
-fn remove_if_there(place: &FsPath) -> io::Result<()> {
+pub(super) fn remove_if_there(place: &FsPath) -> io::Result<()> {
     match fs::remove_file(place) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -394,7 +238,7 @@ pub fn make_dir(dir: &FsPath) -> io::Result<()> {
 }
 
 /// Makes a directory and its missing parents below `root`, and syncs the parent of each one it made.
-fn ensure_dir(root: &FsPath, dir: &FsPath) -> io::Result<()> {
+pub(super) fn ensure_dir(root: &FsPath, dir: &FsPath) -> io::Result<()> {
     if dir == root || dir.is_dir() {
         return Ok(());
     }
@@ -415,11 +259,11 @@ pub(super) fn sync_dir(dir: &FsPath) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn parent_of(place: &FsPath) -> PathBuf {
+pub(super) fn parent_of(place: &FsPath) -> PathBuf {
     place.parent().map(FsPath::to_path_buf).unwrap_or_default()
 }
 
-fn generic(name: &str, error: io::Error) -> Error {
+pub(super) fn generic(name: &str, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NotFound { path: name.into(), source: error.into() },
         io::ErrorKind::AlreadyExists => exists(name),
@@ -432,7 +276,17 @@ fn exists(name: &str) -> Error {
     Error::AlreadyExists { path: name.into(), source: "the name is taken".into() }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// Objects in the order of their names, which readers of Delta logs expect of every store but of a local disk.
+fn sorted(found: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let all = async move {
+        let mut all: Vec<ObjectMeta> = found.try_collect().await?;
+        all.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        Ok::<_, Error>(stream::iter(all.into_iter().map(Ok)))
+    };
+    stream::once(all).try_flatten().boxed()
+}
+
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Generic { store: STORE, source: error.into() }),
@@ -441,6 +295,8 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 #[cfg(test)]
 mod tests {
+    use object_store::ObjectStoreExt;
+
     use super::*;
 
     #[tokio::test]
@@ -456,6 +312,7 @@ mod tests {
         store.put(&path, "three".into()).await.unwrap();
         assert_eq!(fs::read(dir.path().join("a/b/x.json")).unwrap(), b"three");
         assert_eq!(fs::read_dir(dir.path().join("a/b")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path().join(STAGING)).unwrap().count(), 0);
     }
 
     #[tokio::test]

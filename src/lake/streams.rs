@@ -98,9 +98,7 @@ impl Streams {
         // The same stream read further replaces its mark. One that was short when it was first seen had a shorter head
         // then; it is known by the mark it was resumed from. Of a file that began as a copy of another one both are
         // kept: the shorter one may come again.
-        let grown = places(&source.from)
-            .filter(|&at| source.from.offset > 0 && self.all[at].name == source.name)
-            .min();
+        let grown = places(&source.from).filter(|&at| source.from.offset > 0 && self.all[at].name == source.name).min();
         let at_end = places(&source.to).filter(|&at| source.to.offset > 0 && self.all[at].mark == source.to).min();
         // All streams of which nothing was taken in have the same mark: they are known by their heads.
         let unread = self.by_head.get(&key(head)).into_iter().flatten().copied();

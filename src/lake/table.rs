@@ -18,10 +18,10 @@ use url::Url;
 
 use super::checkpoint::kept;
 use super::commit::{EntryRef, check, commit, creation};
+use super::entries::get;
 use super::entry::LakeInfo;
 use super::file::FileEntry;
 use super::layout::{DELTA_LOG, delta_path};
-use super::ledger::get;
 use super::store::Durable;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
@@ -94,8 +94,7 @@ impl Projection {
         }
         let path = delta_path(one.table, one.version);
         let bytes = commit(&self.lake, entry, &one.files);
-        let cannot =
-            || format!("cannot commit ledger entry {} to the Delta table `{}`", entry.sequence, one.table);
+        let cannot = || format!("cannot commit ledger entry {} to the Delta table `{}`", entry.sequence, one.table);
         let mut last = None;
         for _ in 0..ATTEMPTS {
             failpoint::reached("table.commit");
@@ -121,7 +120,8 @@ impl Projection {
 
     fn compare(&self, one: &TableCommit<'_>, entry: &EntryRef, there: &[u8]) -> Result<()> {
         let files = one.files.iter().copied();
-        check(there, &self.lake, (entry.sequence, &entry.hash), files).map_err(|why| other(one.table, one.version, &why))
+        check(there, &self.lake, (entry.sequence, &entry.hash), files)
+            .map_err(|why| other(one.table, one.version, &why))
     }
 
     async fn put(&self, path: &Path, bytes: Vec<u8>) -> object_store::Result<()> {
@@ -137,14 +137,8 @@ impl Projection {
     }
 
     /// Writes a Delta checkpoint of a table when enough versions came since the last one. Readers then read it and the
-    /// versions since; without it they read all of them, so trouble is logged and not returned.
-    pub async fn checkpoint_if_due(&mut self, table: &str, version: u64) {
-        if let Err(error) = self.try_checkpoint(table, version).await {
-            tracing::warn!(table, version, %error, "cannot write a checkpoint of a Delta table");
-        }
-    }
-
-    async fn try_checkpoint(&mut self, table: &str, version: u64) -> Result<()> {
+    /// versions since; without it they read all of them.
+    pub async fn checkpoint_if_due(&mut self, table: &str, version: u64) -> Result<()> {
         let last = match self.checkpoints.get(table) {
             Some(last) => *last,
             None => self.last_checkpoint(table).await?,
@@ -156,8 +150,9 @@ impl Projection {
             return Ok(());
         }
         let cannot = || format!("cannot write a checkpoint of the Delta table `{table}`");
-        // The store is rooted at the lake. A table's name needs no escape, whatever the lake's own path is.
-        let url = Url::parse(&format!("file:///{table}/")).context(Kind::Internal, cannot)?;
+        // The store is rooted at the lake, so the lake's own path is not in the address, and a table's name needs no
+        // escape. Of an address that begins with `file:` the kernel wants the folder of that name on the disk.
+        let url = Url::parse(&format!("memory:///{table}/")).context(Kind::Internal, cannot)?;
         let builder = DeltaTableBuilder::from_url(url.clone()).context(Kind::Internal, cannot)?;
         let delta = builder.with_storage_backend(self.objects(), url).with_version(version);
         let delta = delta.load().await.context(Kind::Unavailable, cannot)?;

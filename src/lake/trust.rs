@@ -12,9 +12,9 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 
 use super::commit::check;
+use super::entries::get;
 use super::file::FileEntry;
 use super::layout::{DELTA_LOG, delta_path, delta_version};
-use super::ledger::get;
 use super::recover::tables_of;
 use super::state::{State, TableState};
 use super::table::{ahead, other};

@@ -8,19 +8,17 @@
 //! without it: the put of the entry decides, every file has a name that no other writer gives, and nobody deletes what
 //! may belong to somebody else who is alive.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
 use hashbrown::HashMap as FastMap;
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
 use tokio::task::JoinSet;
 
 use super::arrange::{arrange, fill_batch};
-use super::dedupe::Index;
 use super::commit::EntryRef;
+use super::dedupe::Index;
 use super::encode::{Part, encode};
 use super::entry::{Body, Counts, Ingest, Retried, SourceRange};
 use super::file::{FileEntry, FileName};
@@ -100,7 +98,7 @@ pub struct Writer {
     clock: Clock,
     pub(super) index: Index,
     pub(super) restore: Restore,
-    projection: Projection,
+    pub(super) projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
     settled: Option<u64>,
     /// The entry up to which we know what everybody took in: when we began to read, or our last commit.
@@ -117,7 +115,19 @@ impl Writer {
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
         let id = random()?;
-        Ok(Writer { lake, id, attempts: 0, clock, index, restore, projection, settled: None, known, threads, is_told: false })
+        Ok(Writer {
+            lake,
+            id,
+            attempts: 0,
+            clock,
+            index,
+            restore,
+            projection,
+            settled: None,
+            known,
+            threads,
+            is_told: false,
+        })
     }
 
     pub fn lake(&self) -> &Lake {
@@ -134,6 +144,7 @@ impl Writer {
         let _lock = lock(self.lake.root()).await?;
         failpoint::reached("commit.locked");
         loop {
+            self.lake.ledger.check_writable()?;
             self.catch_up().await?;
             if let Some(retry) = &batch.retry {
                 retry.check(self.lake.state())?;
@@ -284,34 +295,6 @@ impl Writer {
         moment
     }
 
-    /// Brings the files of an entry that is in the ledger into place and into the tables.
-    async fn project(&mut self, entry: &EntryRef, files: &[FileEntry], encoded: &[Encoded]) -> Result<()> {
-        let bytes: Vec<_> =
-            encoded.iter().map(|encoded| (encoded.file.data_path(), encoded.bytes.clone())).collect();
-        self.put_again(files, &bytes).await?;
-        let state = self.lake.state().clone();
-        let version = |table: &str| state.tables.get(table).map_or(0, |table| table.commits);
-        self.lake.project(&self.projection, entry, files, version).await?;
-        failpoint::reached("commit.applied");
-        self.lake.sweep_staging().await?;
-        failpoint::reached("commit.swept");
-        for table in files.iter().map(FileEntry::table).collect::<BTreeSet<_>>() {
-            self.projection.checkpoint_if_due(table, version(table)).await;
-        }
-        Ok(())
-    }
-
-    /// Moves files into place. Those that somebody cleared away who took us for dead are written again: the entry stands,
-    /// and we have their bytes.
-    pub(super) async fn put_again(&self, files: &[FileEntry], bytes: &[(Path, Bytes)]) -> Result<()> {
-        let missing = self.lake.place(files).await?;
-        for (path, bytes) in bytes.iter().filter(|(path, _)| missing.contains(path)) {
-            let put = self.lake.store.put(path, bytes.clone().into()).await;
-            put.context(Kind::Unavailable, || format!("cannot write {path}"))?;
-        }
-        Ok(())
-    }
-
     /// Encodes each table's rows, one file a partition, several at once.
     async fn encode(&mut self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
         let partition = self.lake.state().lake.partition;
@@ -345,30 +328,12 @@ impl Writer {
         let [a, b] = self.attempts.to_be_bytes();
         [self.id[0], self.id[1], self.id[2], self.id[3], a, b]
     }
-
-    async fn stage(&self, encoded: &[Encoded]) -> Result<()> {
-        let files = encoded.iter().map(|encoded| (encoded.file.staging_path(), encoded.bytes.clone())).collect();
-        self.lake.store.put_all(files).await.context(Kind::Unavailable, || "cannot write to `_staging/`")
-    }
-
-    /// Removes our own staged files, of which others may have removed some: the sequence was theirs.
-    async fn unstage(&self, files: &[FileEntry]) -> Result<()> {
-        let staged = files.iter().map(FileEntry::staging_path).collect();
-        self.lake.store.remove_all(staged).await.context(Kind::Unavailable, || "cannot clear `_staging/`")
-    }
-
-    /// The same when an error is on its way already, which says more than one about the clearing would.
-    async fn unstage_after_trouble(&self, files: &[FileEntry]) {
-        if let Err(error) = self.unstage(files).await {
-            tracing::warn!(%error, "staged files are left; they are cleared away when their sequence is taken");
-        }
-    }
 }
 
 /// A file's bytes, what the ledger says of it, and its uids for the look-up.
-struct Encoded {
-    file: FileEntry,
-    bytes: Bytes,
+pub(super) struct Encoded {
+    pub file: FileEntry,
+    pub bytes: Bytes,
     uids: FastMap<u64, (i64, u64)>,
 }
 

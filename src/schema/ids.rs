@@ -49,7 +49,8 @@ impl FieldIds {
                 };
                 let at = ["ids", parent.as_str(), name.as_str()];
                 if *id < FIRST {
-                    return Err(source.error(&at, format!("the id {id} of `{path}` is ours; those of a class begin at {FIRST}")));
+                    return Err(source
+                        .error(&at, format!("the id {id} of `{path}` is ours; those of a class begin at {FIRST}")));
                 }
                 if !seen.insert(*id) {
                     return Err(source.error(&at, format!("the id {id} of `{path}` was given before")));

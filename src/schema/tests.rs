@@ -346,7 +346,10 @@ fn every_column_of_ours_has_an_id_of_its_own_and_files_carry_them() {
         }
         field.metadata()["PARQUET:field_id"].clone()
     };
-    assert_eq!((id(&["time"]), id(&["actor", "user", "uid"]), id(&["_event_uid"])), ("100".into(), "123".into(), "1".into()));
+    assert_eq!(
+        (id(&["time"]), id(&["actor", "user", "uid"]), id(&["_event_uid"])),
+        ("100".into(), "123".into(), "1".into())
+    );
 }
 
 #[test]
@@ -356,7 +359,8 @@ fn ids_that_are_given_twice_or_to_half_of_a_class_are_refused() {
     assert!(refused(r#""": {"time": 7}"#).contains("the id 7 of `time` is ours"));
     assert!(refused(r#""": {"time": 100, "class_uid": 101}"#).contains("have no id"));
     // A column that went away keeps its id.
-    let file = class_file(r#""a": "ip_t""#, ",\n\"ids\": {\"\": {\"time\": 100, \"class_uid\": 101, \"a\": 102, \"b\": 103}}");
+    let file =
+        class_file(r#""a": "ip_t""#, ",\n\"ids\": {\"\": {\"time\": 100, \"class_uid\": 101, \"a\": 102, \"b\": 103}}");
     load_with(&[("made_up.json", &file)]).unwrap();
 }
 

@@ -159,10 +159,11 @@ impl TableProvider for IngestLog {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut entries = Vec::new();
-        for sequence in 0..=self.last {
-            let entry = self.lake.entry(sequence).await;
-            entries.push(entry.map_err(|error| DataFusionError::External(Box::new(error)))?);
-        }
+        let read = self.lake.entries(0, self.last, |entry, hash| {
+            entries.push((entry, hash));
+            Ok(())
+        });
+        read.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let rows = self.rows(&entries)?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![rows]], self.schema.clone(), projection.cloned())?)
     }

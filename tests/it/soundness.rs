@@ -37,7 +37,9 @@ impl Ledger {
     /// SHA-256 of the entries that add files to a table, in order.
     fn hashes_of(&self, table: &str) -> Vec<String> {
         let adds = |entry: &Value| {
-            entry["files"].as_array().is_some_and(|files| files.iter().any(|file| file["table"].as_str() == Some(table)))
+            entry["files"]
+                .as_array()
+                .is_some_and(|files| files.iter().any(|file| file["table"].as_str() == Some(table)))
         };
         let hashed = self.entries.iter().zip(&self.hashes);
         hashed.filter(|(entry, _)| adds(entry)).map(|(_, hash)| hash.clone()).collect()

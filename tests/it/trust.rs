@@ -61,7 +61,10 @@ fn right_or_six(env: &Env, lake: &str, what: &str) {
     };
     let read = |more: usize| {
         let (code, found, error) = count(env, lake);
-        assert!(code == Some(6) || (code, found.as_str()) == (Some(0), &(SMALL.len() + more).to_string()), "{what}: {found} {error}");
+        assert!(
+            code == Some(6) || (code, found.as_str()) == (Some(0), &(SMALL.len() + more).to_string()),
+            "{what}: {found} {error}"
+        );
         let (code, events, error) = export(env, lake);
         assert!(code == Some(6) || (code == Some(0) && events == all(more)), "{what}: {code:?} {error}\n{events:#?}");
         code
@@ -231,7 +234,11 @@ fn a_file_that_was_swapped_is_an_error_and_never_other_rows() {
     bytes.resize(before.len(), 0);
     fs::write(&mine, &bytes).unwrap();
     let who = ["sql", "--lake", "lake", "-c", "select user.uid from authentication order by 1"];
-    for command in [&who[..], &["export", "--lake", "lake"], &["report", "run", "auth-outcome-summary", "--period", "2026-01", "--lake", "lake"]] {
+    for command in [
+        &who[..],
+        &["export", "--lake", "lake"],
+        &["report", "run", "auth-outcome-summary", "--period", "2026-01", "--lake", "lake"],
+    ] {
         let text = env.run(command);
         assert!(text.contains("is not the file that the ledger records"), "{text}");
         assert!(text.contains("[exit status: 6]"), "{text}");
@@ -258,10 +265,11 @@ fn an_empty_or_foreign_newest_entry_is_told_and_what_was_before_it_can_be_read()
     [exit status: 6]
     ");
     assert_snapshot!(env.run(["sql", "--lake", "lake", "--as-of", "2", "-c", "select count(*) as n from event"]), @r"
-     n
-    ---
-     4
-    (1 row)
+    ┌───┐
+    │ n │
+    ├───┤
+    │ 4 │
+    └───┘
     ------- stderr -------
     warning: cannot read ledger entry _ledger/00000000000000000003.json: the file is empty; reading the lake as it was after entry 2
     ");
@@ -273,7 +281,9 @@ fn append(lake: &Path, entry: Value) {
     let last = entries.last().unwrap();
     let previous = sha256(&fs::read(lake.join("_ledger").join(&last)).unwrap());
     let sequence = last[..20].parse::<u64>().unwrap() + 1;
-    let mut whole = json!({"sequence": sequence, "previous": previous, "time_ms": 4_000_000_000_000_u64,
+    let text = fs::read_to_string(lake.join("_ledger").join(&last)).unwrap();
+    let time_ms = serde_json::from_str::<Value>(&text).unwrap()["time_ms"].clone();
+    let mut whole = json!({"sequence": sequence, "previous": previous, "time_ms": time_ms,
         "writer": "auditlake 9.9.9", "writer_id": "00".repeat(16)});
     whole.as_object_mut().unwrap().extend(entry.as_object().unwrap().clone());
     fs::write(lake.join(format!("_ledger/{sequence:020}.json")), format!("{whole}\n")).unwrap();
@@ -284,7 +294,10 @@ fn an_older_program_meets_a_newer_lake_and_says_so() {
     let env = Env::with_small();
     let lake = env.path("auditlake-data");
     let counts = json!({"read": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "blank": 0});
-    append(&lake, json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 2, "reads_from": 1}));
+    append(
+        &lake,
+        json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 2, "reads_from": 1}),
+    );
     // Newer, but what it added may be passed over: it can be read and not be written.
     assert_eq!(env.number("select count(*) from event"), 6);
     env.write("more.ndjson", format!("{MORE}\n"));
@@ -322,7 +335,8 @@ fn any_name_that_a_file_system_allows_is_a_name() {
     env.write("one.ndjson", lines(&SMALL[..3]));
     env.write("two.ndjson", lines(&SMALL[3..]));
     // Neighbours whose names are the same once something decodes them too often.
-    let folders = ["job%2Fmain", "job", "100%41", "a b", "a%20b", "#1", "q?", "[1]", "back\\slash", "ü", "x%zz", "it's"];
+    let folders =
+        ["job%2Fmain", "job", "100%41", "a b", "a%20b", "#1", "q?", "[1]", "back\\slash", "ü", "x%zz", "it's"];
     in_parallel(folders.to_vec(), |folder| {
         let lake = format!("{folder}/lake");
         env.ok(["ingest", "one.ndjson", "-q", "--lake", &lake]);
