@@ -61,6 +61,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         ),
     };
     app.screen.print(&text)?;
+    if args.library == Library::Pandas && table.contains('%') {
+        app.screen.say(
+            "the package `deltalake` decodes `%` in paths and may not find this one: \
+             `--for polars` and `--for duckdb` do, or give the lake another path",
+        );
+        return Ok(Kind::Finding.exit_code());
+    }
     // A pattern that matches no file is an error in these two; Delta's readers give no rows with all columns.
     let is_empty = lake.state().tables.get(&args.table).is_none_or(|table| table.files.is_empty());
     if is_empty && args.library != Library::Pandas {

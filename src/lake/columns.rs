@@ -30,7 +30,7 @@ use super::streams::Stream;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Rows that are held as columns at a time.
-const ROWS: usize = 16 * 1024;
+const ROWS: usize = 8 * 1024;
 /// Rows in a row group, which a reader holds compressed.
 const ROW_GROUP_ROWS: usize = 4 * ROWS;
 

@@ -169,7 +169,7 @@ struct Info {
     auditlake: Named,
 }
 
-#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Named {
     entry: u64,
@@ -213,8 +213,12 @@ pub fn check<'a>(
             return Err("it adds a file twice".to_string());
         }
     }
-    if !is_transaction || named != Some(Named { entry: sequence, sha256: hash.to_string() }) {
+    let is_named = named.as_ref().is_some_and(|named| named.entry == sequence);
+    if !is_transaction || !is_named {
         return Err(format!("it was not made of ledger entry {sequence}"));
+    }
+    if named.is_some_and(|named| named.sha256 != hash) {
+        return Err(format!("it was made of a ledger entry {sequence} with other content"));
     }
     match adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
         true => Ok(()),

@@ -197,7 +197,7 @@ pub fn missing(table: &str, version: u64) -> Error {
 /// A version of a table's log is not what the ledger makes of it.
 pub fn other(table: &str, version: u64, why: &str) -> Error {
     Error::new(Kind::Integrity, format!("version {version} of the Delta table `{table}` is not the ledger's: {why}"))
-        .hint("something else wrote to the table; remove that version from its `_delta_log/`, or restore it from a backup")
+        .hint("the entry or the table was changed after it was written: restore both from the same backup")
 }
 
 /// A table has versions that no ledger entry made.

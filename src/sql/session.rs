@@ -69,6 +69,24 @@ pub struct TableInfo {
     pub last_batch: Option<u64>,
 }
 
+impl TableInfo {
+    /// What the ledger knows of a table.
+    pub fn stored(name: &str, kind: &'static str, state: &State) -> TableInfo {
+        let table = state.tables.get(name);
+        let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
+        TableInfo {
+            name: name.to_string(),
+            kind,
+            rows: Some(files.iter().map(|file| file.rows).sum()),
+            files: Some(files.len() as u64),
+            bytes: Some(files.iter().map(|file| file.bytes).sum()),
+            min_time_us: files.iter().map(|file| file.min_time_us).min(),
+            max_time_us: files.iter().map(|file| file.max_time_us).max(),
+            last_batch: table.map(|table| table.sequence),
+        }
+    }
+}
+
 /// A column, nested ones as dotted paths.
 #[derive(Debug, Clone)]
 pub struct ColumnInfo {
@@ -167,7 +185,6 @@ impl Session {
     pub fn tables(&self) -> Vec<TableInfo> {
         let state = &self.bound.state;
         let info = |name: String| {
-            let table = state.tables.get(&name);
             let kind = match name.as_str() {
                 INGEST_LOG | COVERAGE => "ledger",
                 name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
@@ -175,17 +192,10 @@ impl Session {
                 name if self.bound.left_out.iter().any(|(left_out, _)| left_out == name) => "unknown",
                 _ => "view",
             };
-            let is_stored = matches!(kind, "table" | "unknown");
-            let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
-            TableInfo {
-                kind,
-                rows: is_stored.then(|| files.iter().map(|file| file.rows).sum()),
-                files: is_stored.then_some(files.len() as u64),
-                bytes: is_stored.then(|| files.iter().map(|file| file.bytes).sum()),
-                min_time_us: files.iter().map(|file| file.min_time_us).min(),
-                max_time_us: files.iter().map(|file| file.max_time_us).max(),
-                last_batch: table.map(|table| table.sequence),
-                name,
+            let stored = TableInfo::stored(&name, kind, state);
+            match kind {
+                "table" | "unknown" => stored,
+                _ => TableInfo { rows: None, files: None, bytes: None, ..stored },
             }
         };
         let left_out = self.bound.left_out.iter().map(|(name, _)| name.clone());
