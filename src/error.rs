@@ -103,6 +103,15 @@ impl Error {
         None
     }
 
+    /// The same kind, message and hint, of an error that somebody else holds; its cause stays behind.
+    pub fn copy(&self) -> Self {
+        let error = Error::new(self.kind(), self.to_string());
+        match self.hint_text() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
     pub fn kind(&self) -> Kind {
         self.0.kind
     }

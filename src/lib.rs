@@ -8,8 +8,9 @@
 //! 4  report, repl, serve                      a .sql file becomes evidence; the shell; the audit-log endpoint
 //! 3  ingest, sql, jobs                        lines into the lake; SQL over one state of it; schedules
 //! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
-//! 1  schema, gen, failpoint                   OCSF becomes Arrow; synthetic entries; where tests kill us
-//! 0  error, clock
+//! 1  schema, gen                              OCSF becomes Arrow; synthetic entries
+//! 0  error, clock, failpoint, disk, typed     trouble; time; where tests kill us; files that are there whole or not at
+//!                                             all; values as people write and read them
 //! ```
 //!
 //! Four paths:
@@ -23,6 +24,8 @@
 //! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
 //! ```
 //!
+//! It runs on Unix, Linux and macOS: locks, modes, signals, and folders that change places in one step are theirs.
+//!
 //! What must hold across them: every line read is a row, a duplicate, a reject or blank (`lake::Counts::check`); a
 //! batch is visible in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the
 //! lake sees a row).
@@ -31,6 +34,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod decode;
+pub mod disk;
 pub mod error;
 pub mod failpoint;
 pub mod r#gen;
@@ -45,3 +49,4 @@ pub mod schema;
 pub mod serve;
 pub mod source;
 pub mod sql;
+pub mod typed;

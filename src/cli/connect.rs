@@ -1,7 +1,8 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 
-use super::{App, nearest};
+use super::App;
 use crate::error::{Error, Kind, Result};
+use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

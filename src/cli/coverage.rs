@@ -2,33 +2,32 @@
 
 use super::App;
 use super::rows::{Column, batch, print};
-use super::time::instant;
+use super::value::{check_period, when};
 use crate::error::{Error, Kind, Result};
 use crate::lake::{Interval, PullState, Span};
 use crate::render::{self, Format};
+use crate::typed::When;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Sources [default: all of the lake and of the configuration]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The period's first instant: 2026-01-31, or 2026-01-31T12:00:00Z [default: the first that is covered]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    since: Option<i64>,
+    /// The period's first instant, such as 2026-01-31, or 30d for so long ago [default: the first that is covered]
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    since: Option<When>,
     /// The first instant after the period [default: the end of what is covered]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    until: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    until: Option<When>,
     /// How the table is written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    if let (Some(since), Some(until)) = (args.since, args.until)
-        && since >= until
-    {
-        return Err(Error::usage("the period is empty: --since is not before --until"));
-    }
+    let at = |when: Option<When>| when.map(|when| when.millis(app.clock.now_ms())).transpose();
+    let (since, until) = (at(args.since)?, at(args.until)?);
+    check_period(since, until)?;
     let lake = app.open_lake()?;
     let pulls = &lake.state().pulls;
     let mut names: Vec<String> = pulls.keys().cloned().collect();
@@ -43,7 +42,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut rows: Vec<(String, Option<Span>)> = Vec::new();
     for name in &names {
         let pull = pulls.get(name).cloned().unwrap_or_default();
-        let spans = pull.spans(args.since, args.until.map(|until| until - 1));
+        let spans = pull.spans(since, until.map(|until| until - 1));
         // A source that was never pulled, and no period: all of it is missing.
         let spans = if spans.is_empty() { vec![None] } else { spans.into_iter().map(Some).collect() };
         rows.extend(spans.into_iter().map(|span| (name.clone(), span)));

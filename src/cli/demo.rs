@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::progress::Progress;
 use super::report::{RunArgs, run_reports};
-use super::screen::{bytes, count};
 use super::{App, generate, ingest, shell};
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::r#gen;
 use crate::source::Input;
 use crate::sql::{Params, Session};
+use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -66,16 +67,15 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         return Err(Error::usage(format!("there is a lake at {} already", root.display()))
             .hint("the demo wants a new directory: leave out `--lake`, or name another one"));
     }
-    std::fs::create_dir_all(&folder).context(Kind::Unavailable, || format!("cannot create {}", folder.display()))?;
+    disk::make_dir(&folder).context(Kind::Unavailable, || format!("cannot create {}", folder.display()))?;
     let mut global = app.global.clone();
     global.lake = Some(root.clone());
-    let app =
-        &App { config: app.config.clone(), clock: app.clock, screen: app.screen, runtime: app.runtime.clone(), global };
+    let app = &App { global, ..app.clone() };
 
     let file = folder.join("entries.ndjson");
     screen.say(format!("Making {} synthetic audit-log entries in {} ...", count(args.entries), file.display()));
     let options = r#gen::Options { count: args.entries, ..r#gen::Options::default() };
-    let made = generate::to_file(&options, &file)?;
+    let made = generate::write(app, &options, Some(&file))?;
     screen.say(format!("{}; hidden in them:", bytes(made.bytes)));
     for story in &made.stories {
         screen.say(format!("  {}: {}", story.name, story.text));

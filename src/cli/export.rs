@@ -1,16 +1,16 @@
 //! `auditlake export`: rows back as the OCSF JSON that came in.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use futures::StreamExt;
 
 use super::App;
-use super::screen::count;
+use super::output::Output;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, rows};
+use crate::typed::count;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,21 +29,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             return Err(Error::input(format!("no event table `{table}`")).hint("`auditlake schema` lists them"));
         }
     }
-    let mut out: Box<dyn Write + Send> = match &args.output {
-        None => Box::new(app.screen.stdout()),
-        Some(path) => {
-            let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
-            Box::new(BufWriter::with_capacity(1 << 20, file))
-        }
-    };
+    let mut out = Output::begin(app, args.output.as_deref())?;
     // Of the tables that were named none is left out.
     let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     let exported = app.wait(async move {
-        let exported = export(&lake, &args.tables, out.as_mut()).await;
-        match exported {
-            Ok(events) => out.flush().context(Kind::Unavailable, cannot_write).map(|()| events),
-            error => error,
-        }
+        let events = export(&lake, &args.tables, &mut out).await?;
+        out.finish().map(|()| events)
     })?;
     app.screen.say(format!("{} events", count(exported)));
     app.warn_of_left_out(&left_out);

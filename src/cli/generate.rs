@@ -1,19 +1,20 @@
 //! `auditlake gen`: synthetic audit-log entries.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::App;
-use super::screen::{bytes, count};
-use crate::error::{Context, Kind, Result};
+use super::output::Output;
+use super::value;
+use crate::error::Result;
 use crate::r#gen;
+use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many entries to make
+    /// How many entries to make: 10000, or 10,000
+    #[arg(value_parser = value::count)]
     count: u64,
     /// Equal seeds make equal entries
     #[arg(long, default_value_t = r#gen::Options::default().seed)]
@@ -40,10 +41,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         users: args.users,
         start_ms: args.from.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis(),
     };
-    let summary = match &args.out {
-        None => r#gen::run(&options, &mut app.screen.stdout())?,
-        Some(path) => to_file(&options, path)?,
-    };
+    let summary = write(app, &options, args.out.as_deref())?;
     app.screen.say(format!("{} entries, {}", count(summary.entries), bytes(summary.bytes)));
     for story in &summary.stories {
         app.screen.say(format!("  {}: {}", story.name, story.text));
@@ -51,11 +49,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Writes entries to a file that must be whole when we return.
-pub fn to_file(options: &r#gen::Options, path: &std::path::Path) -> Result<r#gen::Summary> {
-    let cannot = || format!("cannot write {}", path.display());
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).context(Kind::Unavailable, cannot)?);
-    let summary = r#gen::run(options, &mut file)?;
-    file.flush().context(Kind::Unavailable, cannot)?;
+/// Writes entries to a file, or to stdout.
+pub fn write(app: &App, options: &r#gen::Options, path: Option<&Path>) -> Result<r#gen::Summary> {
+    let mut out = Output::begin(app, path)?;
+    let summary = r#gen::run(options, &mut out)?;
+    out.finish()?;
     Ok(summary)
 }

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 
 use super::App;
 use super::progress::Progress;
-use super::screen::{bytes, count};
-use super::signal::Signals;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Input};
+use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,19 +55,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     };
     say(app, &summary);
     if summary.is_interrupted {
-        app.screen.say("interrupted: what was read is in the lake; the same command goes on from there");
+        app.screen.say("interrupted: what was read is in the lake; the same command continues from there");
     }
     if args.dry_run {
         app.screen.say("dry run: nothing was written, and duplicates were not looked up");
     }
     if let Some(path) = args.summary_json {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
-        match path.as_os_str() == "-" {
-            true => app.screen.print(&text)?,
-            false => {
-                std::fs::write(&path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?
-            }
-        }
+        app.write_json(&path, &text)?;
     }
     Ok(match () {
         () if summary.is_interrupted => cancelled,
@@ -92,9 +86,9 @@ pub fn ingest(
     let (policy, redaction_version) = app.policy(&lake)?;
     let options = ingest::Options { max_rejects, ..app.config.ingest() };
     let mut shown = progress.start(&app.screen);
-    let signals =
-        Signals::watch(app, "stopping after this batch; ^C again stops at once. The same command goes on from there.");
-    let (clock, stop) = (app.clock, signals.stop.clone());
+    let text = "stopping after this batch; ^C again stops at once. The same command continues from there.";
+    let stopping = app.signals.stop(app.screen, text);
+    let (clock, stop) = (app.clock, stopping.flag.clone());
     let summary = app.wait(async move {
         let mut show = |progress: &ingest::Progress| shown.show(progress);
         let run = Run { lake, policy, redaction_version, clock, options, stop, progress: &mut show };
@@ -102,7 +96,7 @@ pub fn ingest(
         shown.end();
         summary
     })?;
-    Ok((summary, signals.exit_code()))
+    Ok((summary, stopping.exit_code()))
 }
 
 fn dry_run(app: &App, inputs: Vec<Input>) -> Result<Summary> {

@@ -1,13 +1,13 @@
 //! `auditlake key`: who may read the audit log through `auditlake serve`.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-
 use super::App;
 use super::rows::{Column, batch, print};
+use super::value::when;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};
 use crate::serve::{Holder, KeyRecord, Keyring, NewKey, PERMISSION};
+use crate::typed::When;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,9 +36,9 @@ struct Create {
     /// What its holder may do; reading the log takes audit_log_read
     #[arg(long = "permission", value_name = "NAME", value_parser = [PERMISSION])]
     permissions: Vec<String>,
-    /// When it ends: a day or an instant, UTC
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    expires: Option<i64>,
+    /// When it ends: a time such as 2027-01-31, or 90d from now
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    expires: Option<When>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -76,13 +76,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 }
 
 fn make(app: &App, lake: Lake, ring: Keyring, create: Create) -> Result<()> {
+    let now_ms = app.clock.now_ms();
     let new = NewKey {
         user: create.user,
         holder: if create.service_account { Holder::ServiceAccount } else { Holder::User },
         permissions: create.permissions,
-        expires_ms: create.expires,
+        expires_ms: create.expires.map(|when| when.millis_ahead(now_ms)).transpose()?,
     };
-    let now_ms = app.clock.now_ms();
     let (key, record) = app.wait(async move { ring.create(&lake, new, now_ms).await })?;
     app.screen.say(format!("{} for {} {}; it is shown this once:", record.id, record.holder.as_str(), record.user));
     if !record.may(PERMISSION) {
@@ -114,10 +114,4 @@ fn table(records: &[KeyRecord], now_ms: i64) -> Result<arrow::array::RecordBatch
         ("expires", time(|record| record.expires_ms)),
         ("revoked", time(|record| record.revoked_ms)),
     ])
-}
-
-fn instant(text: &str) -> Result<i64, String> {
-    let day = text.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let time = day.or_else(|_| text.parse::<DateTime<Utc>>());
-    time.map(|time| time.timestamp_millis()).map_err(|_| "write 2027-01-31 or 2027-01-31T12:00:00Z".to_string())
 }

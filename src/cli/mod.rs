@@ -7,6 +7,7 @@ mod export;
 mod generate;
 mod ingest;
 mod key;
+mod output;
 mod progress;
 mod pull;
 mod redact;
@@ -22,23 +23,28 @@ mod shell;
 mod signal;
 mod sql;
 mod status;
-mod time;
+mod value;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::disk::{self, Patience, Unfinished, Waiting};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
-use crate::lake::Lake;
+use crate::lake::{self, Lake};
 use crate::redact::{Policy, Rules};
+use crate::report::Conventions;
 use crate::schema::Ocsf;
-use crate::sql::AsOf;
+use crate::sql::{AsOf, check_names};
+use crate::typed::{Visible, count};
 use screen::Screen;
+use signal::Signals;
 
 /// DataFusion plans by recursion: deep statements need more than the two megabytes that threads get.
 const STACK_BYTES: usize = 32 << 20;
@@ -64,6 +70,9 @@ struct Global {
     /// The configuration file [default: ./auditlake.toml, if it is there]
     #[arg(long, global = true, env = "AUDITLAKE_CONFIG", value_name = "FILE", hide_env_values = true)]
     config: Option<PathBuf>,
+    /// Wait so long for another run that writes to the lake [default: 10m]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = value::lock_timeout)]
+    lock_timeout: Option<Duration>,
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -107,12 +116,16 @@ enum Command {
 }
 
 /// What every command is given.
+#[derive(Clone)]
 struct App {
     config: Config,
     clock: Clock,
     screen: Screen,
     runtime: Arc<Runtime>,
     global: Global,
+    /// What is being written; a signal that ends the process removes it.
+    unfinished: Unfinished,
+    signals: Signals,
 }
 
 /// Runs a command line, the program's name first; returns the exit code.
@@ -122,9 +135,13 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results, not errors.
-            let code = if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
-            let _ = error.print();
-            return code;
+            if !error.use_stderr() {
+                let _ = error.print();
+                return 0;
+            }
+            // It repeats what was typed, or what a script put there.
+            Screen::default().say(error.render().to_string().trim_end());
+            return Kind::Usage.exit_code();
         }
     };
     let screen = Screen { is_quiet: cli.global.quiet };
@@ -142,7 +159,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
         let config = Config::load(global.config.as_deref())?;
-        Ok(App { config, clock: Clock::Real, screen, runtime: Arc::new(threads()?), global })
+        let (runtime, unfinished) = (Arc::new(threads()?), Unfinished::default());
+        let signals = Signals::listen(unfinished.clone())?;
+        Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals })
     }
 
     fn dispatch(&self, command: Option<Command>) -> Result<u8> {
@@ -193,11 +212,15 @@ impl App {
 
     fn ocsf(&self) -> Result<Arc<Ocsf>> {
         let extra = self.global.schemas.as_deref().or_else(|| self.config.schemas());
-        Ok(Arc::new(Ocsf::load(extra)?))
+        let ocsf = Ocsf::load(extra)?;
+        if extra.is_some() {
+            check_names(&ocsf, &Conventions::default())?;
+        }
+        Ok(Arc::new(ocsf))
     }
 
     fn lake_path(&self) -> PathBuf {
-        self.global.lake.clone().unwrap_or_else(|| self.config.lake.clone())
+        self.global.lake.clone().unwrap_or_else(|| self.config.lake().to_path_buf())
     }
 
     /// Runs a future on the runtime's own threads, whose stacks are deep enough for DataFusion's planner.
@@ -226,16 +249,16 @@ impl App {
             self.screen.say(format!(
                 "warning: the table `{table}` has {} rows and no schema of that name is loaded: they are left out; \
                  pass the directory with its class file: --schemas DIR",
-                screen::count(*rows)
+                count(*rows)
             ));
         }
     }
 
     /// Opens the lake that must be there, with its newest entry whole.
     fn open_lake(&self) -> Result<Lake> {
-        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
+        let (path, ocsf, patience) = (self.lake_path(), self.ocsf()?, self.patience());
         self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?;
+            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience);
             lake.settle_for_reading().await?;
             Ok(lake)
         })
@@ -243,18 +266,36 @@ impl App {
 
     fn open_or_create_lake(&self) -> Result<Lake> {
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
-        let (partition, clock) = (self.config.partition(), self.clock);
+        let options = lake::Options { partition: self.config.partition(), patience: self.patience() };
+        let clock = self.clock;
         self.wait(async move {
-            let mut lake = Lake::open_or_create(&path, partition, ocsf, clock).await?;
+            let mut lake = Lake::open_or_create(&path, &options, ocsf, clock).await?;
             // A run that finds nothing new must not leave what the run before it began.
             lake.settle().await?;
             Ok(lake)
         })
     }
 
+    /// How long to wait for another run that writes, and that it is said.
+    fn patience(&self) -> Patience {
+        let screen = self.screen;
+        let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
+        Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
+    }
+
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
     fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
         self.policy_with_key(&lake.derive_key("redact"))
+    }
+
+    /// Writes a text to a file, whole, or to stdout for `-`.
+    fn write_text(&self, path: &Path, text: &str) -> Result<()> {
+        if path.as_os_str() == "-" { self.screen.print(text) } else { disk::write(path, text.as_bytes()) }
+    }
+
+    /// Writes JSON to a file, whole, or to stdout for `-`.
+    fn write_json(&self, path: &Path, text: &str) -> Result<()> {
+        if path.as_os_str() == "-" { self.screen.print_json(text) } else { disk::write(path, text.as_bytes()) }
     }
 
     fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
@@ -281,12 +322,6 @@ fn threads() -> Result<Runtime> {
         .context(Kind::Unavailable, || "cannot start threads")
 }
 
-/// The name most like `wrong`, when it is like enough to be meant.
-fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = names.into_iter().map(|name| (strsim::jaro_winkler(wrong, name), name));
-    scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
-}
-
 /// Names of all commands, for the shell.
 fn command_names() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
@@ -298,5 +333,6 @@ fn init_logs() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("auditlake=warn"));
     // A second call, in tests of one process, keeps the first subscriber.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).try_init();
+    let stderr = || Visible::new(std::io::stderr());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(false).try_init();
 }

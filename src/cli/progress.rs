@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::screen::{Screen, count, escape};
+use super::screen::Screen;
 use crate::ingest;
+use crate::typed::{count, visible_lines};
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -100,12 +101,12 @@ impl Share {
 
     pub fn tell(&self, done: f64, text: &str) {
         self.0.set_position((done.clamp(0.0, 1.0) * 1000.0) as u64);
-        self.0.set_message(text.to_string());
+        self.0.set_message(visible_lines(text));
     }
 
-    /// Talk while the bar is shown; a server's words may be in it.
+    /// Talk while the bar is shown.
     pub fn say(&self, screen: &Screen, text: impl std::fmt::Display) {
-        self.0.suspend(|| screen.say(escape(&text.to_string())));
+        self.0.suspend(|| screen.say(text));
     }
 
     pub fn end(&self) {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::App;
 use super::progress::Share;
-use super::screen::{Screen, count, span};
-use super::signal::Signals;
-use super::time::{duration, instant};
+use super::screen::Screen;
+use super::value::{check_period, duration, when};
 use crate::config::ApiSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
 };
 use crate::source::{Budget, Client, Key, KeySource, Recording};
+use crate::typed::{When, count, nearest, span};
 
 /// Waits from this length on are worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
@@ -24,12 +24,12 @@ pub struct Args {
     /// Sources of the configuration [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Only what happened from this instant on: 2026-01-31, or 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    since: Option<i64>,
-    /// Only what happened before this instant
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    until: Option<i64>,
+    /// Only what happened from this time on, such as 2026-01-31, or 7d for so long ago
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    since: Option<When>,
+    /// Only what happened before this time
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    until: Option<When>,
     /// Read so much before the end of what is covered again, for what arrived late: 30d
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     deep: Option<Duration>,
@@ -48,11 +48,10 @@ pub struct Args {
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    if let (Some(since), Some(until)) = (args.since, args.until)
-        && since >= until
-    {
-        return Err(Error::usage("the period is empty: --since is not before --until"));
-    }
+    let now_ms = app.clock.now_ms();
+    let at = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
+    let (since_ms, until_ms) = (at(args.since)?, at(args.until)?);
+    check_period(since_ms, until_ms)?;
     Key::keep_out_of_core_files();
     let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
     // Keys first: without one nothing is created.
@@ -65,13 +64,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let sources = match asked {
         Asked::Replay(sources) => sources,
         Asked::Servers(servers) => {
-            let folder = lake.pull_folder();
-            let connect = |(source, client): (ApiSource, Client)| connect(&options, &folder, &args, source, client);
+            let folder = lake.pull_folder()?;
+            let connect = |server| connect(&options, &folder, &args, now_ms, server);
             servers.into_iter().map(connect).collect::<Result<_>>()?
         }
     };
-    let signals =
-        Signals::watch(app, "stopping after this page; again stops at once. The same command goes on from there.");
+    let text = "stopping after this page; ^C again stops at once. The same command continues from there.";
+    let stopping = app.signals.stop(app.screen, text);
     let show = Show::new(app.screen);
     let tell = show.clone();
     let run = PullRun {
@@ -80,13 +79,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         redaction_version,
         clock: app.clock,
         options,
-        scope: Scope {
-            since_ms: args.since,
-            until_ms: args.until,
-            deep_ms: args.deep.map(|deep| deep.as_millis() as i64),
-        },
+        scope: Scope { since_ms, until_ms, deep_ms: args.deep.map(|deep| deep.as_millis() as i64) },
         watch: args.watch,
-        stop: Stop::new(signals.stop.clone()),
+        stop: Stop::new(stopping.flag.clone()),
         tell: Arc::new(move |event| tell.show(event)),
     };
     let pulled = app.wait(async move { Ok(pull(run, sources).await) });
@@ -96,11 +91,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         say(&app.screen, &summary);
     }
     if let Some(path) = args.summary_json {
-        write_summary(&app.screen, &path, &summary)?;
+        let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
+        app.write_json(&path, &text)?;
     }
     match error {
         Some(error) => Err(error),
-        None if summary.is_interrupted => Ok(signals.exit_code()),
+        None if summary.is_interrupted => Ok(stopping.exit_code()),
         None => Ok(0),
     }
 }
@@ -122,7 +118,7 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     let known: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
     if let Some(wrong) = names.iter().find(|name| !known.contains(name)) {
         let error = Error::usage(format!("the configuration names no source `{wrong}`"));
-        return Err(match super::nearest(wrong, known.iter().map(String::as_str)) {
+        return Err(match nearest(wrong, known.iter().map(String::as_str)) {
             Some(name) => error.hint(format!("did you mean `{name}`?")),
             None => error.hint(format!("it has {}", known.join(", "))),
         });
@@ -154,13 +150,14 @@ fn from_environment(variable: &str) -> Result<Key> {
     }
 }
 
-fn connect(options: &PullOptions, folder: &Path, args: &Args, source: ApiSource, client: Client) -> Result<PullSource> {
-    let since_ms = source
-        .since
-        .as_deref()
-        .map(instant)
-        .transpose()
-        .map_err(|wrong| Error::usage(format!("source `{}`: cannot read `since`", source.name)).hint(wrong))?;
+fn connect(
+    options: &PullOptions,
+    folder: &Path,
+    args: &Args,
+    now_ms: i64,
+    (source, client): (ApiSource, Client),
+) -> Result<PullSource> {
+    let since_ms = source.since.map(|since| since.millis(now_ms)).transpose()?;
     let place = folder.join(format!("{}.budget", source.user));
     let budget = Budget::new(place, source.requests_per_minute, options.max_wait * 2);
     let origin = Origin::Server { client: Box::new(client), budget };
@@ -270,14 +267,6 @@ fn say(screen: &Screen, summary: &PullSummary) {
         count(counts.rejected),
         count(counts.blank)
     ));
-}
-
-fn write_summary(screen: &Screen, path: &Path, summary: &PullSummary) -> Result<()> {
-    let text = serde_json::to_string(summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
-    match path.as_os_str() == "-" {
-        true => screen.print(&text),
-        false => std::fs::write(path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display())),
-    }
 }
 
 /// Different in each process; that it is, is all that counts.

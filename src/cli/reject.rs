@@ -2,14 +2,13 @@
 
 use std::sync::mpsc;
 
-use chrono::{DateTime, NaiveDate, NaiveTime};
-
 use super::App;
-use super::screen::count;
+use super::value::when;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RetryRun, RetrySummary};
 use crate::lake::{RejectFilter, reject_schema};
 use crate::render::{self, Format, Renderer};
+use crate::typed::{When, count};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -45,26 +44,18 @@ struct Filter {
     /// Only lines of this source, by the name under which it was ingested
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Only lines that were rejected at this time or later: a date, or a time such as 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time_us)]
-    since: Option<i64>,
+    /// Only lines that were rejected at this time or later, such as 2026-01-31, or 7d for so long ago
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    since: Option<When>,
     /// Only lines that were rejected before this time
-    #[arg(long, value_name = "TIME", value_parser = time_us)]
-    until: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    until: Option<When>,
 }
 
-fn time_us(text: &str) -> Result<i64, String> {
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(date.and_time(NaiveTime::MIN).and_utc().timestamp_micros());
-    }
-    let time =
-        DateTime::parse_from_rfc3339(text).map_err(|_| "write 2026-01-31 or 2026-01-31T12:00:00Z".to_string())?;
-    Ok(time.timestamp_micros())
-}
-
-impl From<Filter> for RejectFilter {
-    fn from(filter: Filter) -> Self {
-        RejectFilter { reasons: filter.reason, sources: filter.source, since_us: filter.since, until_us: filter.until }
+impl Filter {
+    fn of_lake(self, now_ms: i64) -> RejectFilter {
+        let at = |when: Option<When>| when.map(|when| when.micros(now_ms));
+        RejectFilter { reasons: self.reason, sources: self.source, since_us: at(self.since), until_us: at(self.until) }
     }
 }
 
@@ -85,7 +76,7 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
     let mut renderer = Renderer::new(args.format, reject_schema(), options, app.screen.stdout());
     // Read there, written here: a renderer stays on its thread.
     let (sender, receiver) = mpsc::sync_channel(1);
-    let filter = args.filter.into();
+    let filter = args.filter.of_lake(app.clock.now_ms());
     let reading = app.runtime.spawn(async move {
         let gone = || Error::new(Kind::Cancelled, "nobody reads the rejects any more");
         lake.open_rejects(&filter, |rows| sender.send(rows).map_err(|_| gone())).await
@@ -102,12 +93,13 @@ fn retry(app: &App, args: RetryArgs) -> Result<u8> {
     let lake = app.open_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
     let (clock, options) = (app.clock, app.config.ingest());
-    let run = RetryRun { lake, policy, redaction_version, clock, options, filter: args.filter.into() };
+    let filter = args.filter.of_lake(clock.now_ms());
+    let run = RetryRun { lake, policy, redaction_version, clock, options, filter };
     let summary = app.wait(ingest::retry(run))?;
     say(app, &summary);
     if args.json {
         let text = serde_json::to_string(&summary).unwrap_or_default() + "\n";
-        app.screen.print(&text)?;
+        app.screen.print_json(&text)?;
     }
     Ok(if summary.unread.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }

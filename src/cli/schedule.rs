@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use chrono::DateTime;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use super::App;
 use super::report::{DueArgs, jobs, run_due};
 use super::rows::{Column, batch, print};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::jobs::Log;
 use crate::render::{self, Format};
 
@@ -60,7 +58,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
         return Err(Error::usage("--watch goes by the clock").hint("leave out --now and --dry-run"));
     }
     let found = jobs(app, &args.schedule, args.hook.is_some())?;
-    let stop = signals(app)?;
+    let stopping = app.signals.stop(app.screen, "stopping after what runs now; ^C again stops at once");
     loop {
         match run_due(app, args) {
             Ok(_) => {}
@@ -74,7 +72,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
             app.screen.say(format!("next: {}", next.format("%Y-%m-%dT%H:%MZ")));
         }
         let until = next.map_or(MAX_SLEEP, |next| Duration::from_millis((next - now_ms).max(1) as u64));
-        let mut stop = stop.clone();
+        let mut stop = stopping.told.clone();
         let is_told = app.wait(async move {
             // Also a signal that came during the run.
             let told = stop.wait_for(|is_told| *is_told);
@@ -84,23 +82,4 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
             return Ok(0);
         }
     }
-}
-
-/// Becomes true when the process is told to end: then the run at hand is finished first.
-fn signals(app: &App) -> Result<watch::Receiver<bool>> {
-    let (tell, told) = watch::channel(false);
-    let streams = app.wait(async {
-        let term = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
-        term.context(Kind::Unavailable, || "cannot wait for signals")
-    })?;
-    app.runtime.spawn(async move {
-        let (mut term, mut interrupt) = streams;
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        // Nobody listens any more when the process ends by itself.
-        let _ = tell.send(true);
-    });
-    Ok(told)
 }

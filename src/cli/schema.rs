@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::App;
 use super::rows::{Column, batch, print};
-use super::{App, nearest};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};
+use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -2,52 +2,47 @@
 
 use std::time::Duration;
 
+use super::value::{State, check_period, duration, size, state, when};
 use crate::error::{Error, Result};
-use crate::sql::{AsOf, Options, Params, parse_bytes, parse_duration, parse_param, parse_time};
+use crate::sql::{Options, Params, parse_param};
+use crate::typed::When;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Scope {
     /// See the lake as it was after this ledger entry, or at this time
-    #[arg(long, value_name = "SEQUENCE|TIME")]
-    as_of: Option<AsOf>,
-    /// See no event before this time; nothing older is read
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<i64>,
+    #[arg(long, value_name = "SEQUENCE|TIME", value_parser = state)]
+    as_of: Option<State>,
+    /// See no event before this time, such as 2026-01-31, or 7d for so long ago; nothing older is read
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    since: Option<When>,
     /// See no event at or after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<i64>,
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    until: Option<When>,
     /// Set `:NAME` in the SQL; text unless a type is given: text, int, double, bool, timestamp
     #[arg(long = "param", value_name = "NAME[:TYPE]=VALUE")]
     params: Vec<String>,
     /// Hold at most so much in memory, then spill to disk [default: half of the machine's]
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
-    memory_limit: Option<usize>,
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory_limit: Option<u64>,
     /// Stop a statement that takes longer: 30s, 5m
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 }
 
 impl Scope {
     /// The configured options, with what the flags say.
-    pub fn options(&self, configured: Options) -> Result<Options> {
-        if let (Some(since), Some(until)) = (self.since, self.until)
-            && since >= until
-        {
-            return Err(Error::usage("the period is empty: --since is not before --until")
-                .hint("--until is the first instant after the period"));
-        }
+    pub fn options(&self, configured: Options, now_ms: i64) -> Result<Options> {
+        let at = |when: Option<When>| when.map(|when| when.micros(now_ms));
+        let (since_us, until_us) = (at(self.since), at(self.until));
+        check_period(since_us, until_us)?;
         Ok(Options {
-            as_of: self.as_of,
-            since_us: self.since,
-            until_us: self.until,
-            memory_limit: self.memory_limit.or(configured.memory_limit),
+            as_of: self.as_of.map(|state| state.as_of(now_ms)),
+            since_us,
+            until_us,
+            memory_limit: self.memory_limit.map(|bytes| bytes as usize).or(configured.memory_limit),
             timeout: self.timeout.or(configured.timeout),
             ..configured
         })
-    }
-
-    pub fn as_of(&self) -> Option<AsOf> {
-        self.as_of
     }
 
     pub fn params(&self) -> Result<Params> {

@@ -1,12 +1,14 @@
 //! The only place that prints.
 //!
-//! Results go to stdout, all talk to stderr. A closed pipe is not an error: whoever reads has seen enough.
+//! Results go to stdout, all talk to stderr. A closed pipe is not an error: its reader has seen enough. Names of files,
+//! words of servers and values of events occur in all talk, and any of them may be hostile: what leaves here is shown and
+//! not obeyed.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::time::Duration;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::{visible_json, visible_lines};
 
 /// Where the program's words go.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,20 +21,29 @@ impl Screen {
     pub fn say(&self, text: impl Display) {
         if !self.is_quiet {
             // There is nowhere to report that stderr is gone.
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ = writeln!(io::stderr(), "{}", visible_lines(&text.to_string()));
         }
     }
 
     /// An error, and what to do about it.
     pub fn error(&self, error: &Error) {
-        let _ = writeln!(io::stderr(), "error: {}", escape(&error.to_string()));
+        let _ = writeln!(io::stderr(), "error: {}", visible_lines(&error.to_string()));
         if let Some(hint) = error.hint_text() {
-            let _ = writeln!(io::stderr(), "hint: {hint}");
+            let _ = writeln!(io::stderr(), "hint: {}", visible_lines(hint));
         }
     }
 
-    /// Writes a result to stdout.
+    /// Writes a result of a few lines to stdout.
     pub fn print(&self, text: &str) -> Result<()> {
+        self.write(&visible_lines(text))
+    }
+
+    /// Writes JSON to stdout: its value stays what it is.
+    pub fn print_json(&self, text: &str) -> Result<()> {
+        self.write(&visible_json(text))
+    }
+
+    fn write(&self, text: &str) -> Result<()> {
         let mut out = self.stdout();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -69,57 +80,8 @@ impl Screen {
         !self.is_quiet && io::stderr().is_terminal()
     }
 
-    /// A line that a program reads on stderr, whether or not we are quiet: it was asked for.
+    /// A line of JSON that a program reads on stderr, whether or not we are quiet: it was asked for.
     pub fn tell(&self, line: impl Display) {
-        let _ = writeln!(io::stderr(), "{line}");
+        let _ = writeln!(io::stderr(), "{}", visible_json(&line.to_string()));
     }
-}
-
-/// Control characters of hostile input must not reach the terminal through a message.
-pub fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => c.to_string(),
-            c if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                c.escape_unicode().to_string()
-            }
-            c => c.to_string(),
-        })
-        .collect()
-}
-
-/// `12.3 MB`, decimal units.
-pub fn bytes(count: u64) -> String {
-    let mut value = count as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if value < 1000.0 {
-            return if unit == "B" { format!("{count} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1000.0;
-    }
-    format!("{value:.1} TB")
-}
-
-/// `45 s`, `12 min`, `3.5 h`.
-pub fn span(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..=99 => format!("{seconds} s"),
-        seconds @ 100..=5999 => format!("{} min", seconds / 60),
-        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
-    }
-}
-
-/// `12,345`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

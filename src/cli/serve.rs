@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use tokio::sync::watch;
-
 use super::App;
-use super::screen::count;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::serve::{self, Ready, Run, Tls};
+use crate::typed::count;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,17 +31,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     options.is_insecure_allowed = args.insecure_listen;
     options.tls = tls(options.tls, args.tls_cert, args.tls_key)?;
 
-    let (sender, stop) = watch::channel(false);
-    let mut signals = Signals::new(app)?;
-    let (clock, screen) = (app.clock, app.screen);
-    app.runtime.spawn(async move {
-        signals.next().await;
-        screen.say("stopping: responses that are running end first; once more stops at once");
-        // Nobody listens any more when the server failed.
-        let _ = sender.send(true);
-        let code = signals.next().await;
-        std::process::exit(code);
-    });
+    let text = "stopping: responses that are running end first; ^C again stops at once";
+    let stopping = app.signals.stop(app.screen, text);
+    let (clock, screen, stop) = (app.clock, app.screen, stopping.told.clone());
     app.wait(async move {
         let mut ready = |ready: Ready| {
             if ready.recovered > 0 {
@@ -66,37 +56,5 @@ fn tls(configured: Option<Tls>, certificate: Option<PathBuf>, key: Option<PathBu
         (true, true) => Ok(None),
         (false, false) => Ok(Some(tls)),
         _ => Err(Error::usage("TLS needs both a certificate and its key").hint("pass --tls-cert and --tls-key")),
-    }
-}
-
-/// ^C, and what a service manager sends.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new(app: &App) -> Result<Signals> {
-        let _inside = app.runtime.enter();
-        Ok(Signals {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-                .context(Kind::Unavailable, || "cannot watch for signals")?,
-        })
-    }
-
-    /// The exit code that the next signal stands for.
-    async fn next(&mut self) -> i32 {
-        let interrupted = i32::from(Kind::Cancelled.exit_code());
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => interrupted,
-            _ = self.terminate.recv() => interrupted + 13,
-        }
-        #[cfg(not(unix))]
-        {
-            let _ = tokio::signal::ctrl_c().await;
-            interrupted
-        }
     }
 }

@@ -8,6 +8,7 @@ use clap::{ArgMatches, FromArgMatches};
 use super::App;
 use super::scope::Scope;
 use super::shell::Shell;
+use super::signal::Which;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::repl::{self, Expanded, Output, Script, Settings, Variables};
@@ -132,8 +133,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
-    let lake = app.open_lake_as_of(args.scope.as_of())?;
-    let mut shell = Shell::open(app, lake, args.scope.options(app.config.sql())?, args.scope.params()?, args.safe)?;
+    let options_of_sql = args.scope.options(app.config.sql(), app.clock.now_ms())?;
+    let (lake, params) = (app.open_lake_as_of(options_of_sql.as_of)?, args.scope.params()?);
+    let interrupts = if is_interactive { Which::All } else { Which::First };
+    let mut shell = Shell::open(app, lake, options_of_sql, params, args.safe, interrupts)?;
     app.warn_of_left_out(shell.left_out());
     if is_interactive {
         let terminal = repl::Terminal {
@@ -144,7 +147,6 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         };
         return repl::run(&mut shell, options, terminal);
     }
-    shell.quit_on_second_interrupt()?;
     let outcome = match repl::run_scripts(&mut shell, options, &scripts, args.keep_going) {
         // On the command line 2 means its own words; what a script says wrongly is a statement that failed.
         Err(error) if error.kind() == Kind::Usage => {

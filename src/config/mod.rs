@@ -3,6 +3,7 @@
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
 mod source;
+mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ const LOCAL_FILE: &str = "auditlake.toml";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    pub lake: PathBuf,
+    lake: LakeTable,
     schemas: String,
     source: Vec<source::Written>,
     create: Create,
@@ -43,6 +44,14 @@ pub struct Config {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LakeTable {
+    path: PathBuf,
+    #[serde(deserialize_with = "value::duration")]
+    lock_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Create {
     partition: Partition,
 }
@@ -50,24 +59,33 @@ struct Create {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ingest {
-    batch_mib: f64,
-    batch_seconds: u64,
+    #[serde(deserialize_with = "value::size")]
+    batch: u64,
+    #[serde(deserialize_with = "value::some_duration")]
+    batch_age: Duration,
     threads: usize,
-    max_line_mib: f64,
+    #[serde(deserialize_with = "value::size")]
+    max_line: u64,
     max_ratio: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pull {
-    overlap_hours: u64,
-    settling_seconds: u64,
+    #[serde(deserialize_with = "value::duration")]
+    overlap: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    settling: Duration,
     page_size: u32,
     batch_pages: u64,
-    batch_seconds: u64,
-    max_wait_seconds: u64,
-    timeout_seconds: u64,
-    max_page_mib: u64,
+    #[serde(deserialize_with = "value::some_duration")]
+    batch_age: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    max_wait: Duration,
+    #[serde(deserialize_with = "value::some_duration")]
+    timeout: Duration,
+    #[serde(deserialize_with = "value::size")]
+    max_page: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -80,10 +98,13 @@ struct Redact {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sql {
-    memory_mib: usize,
+    #[serde(deserialize_with = "value::size_or_none")]
+    memory: Option<u64>,
     spill_folder: String,
-    spill_mib: u64,
-    timeout_seconds: u64,
+    #[serde(deserialize_with = "value::size")]
+    spill: u64,
+    #[serde(deserialize_with = "value::duration_or_none")]
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -114,8 +135,8 @@ pub struct Schedule {
     pub parameters: BTreeMap<String, String>,
     #[serde(default)]
     pub xlsx: bool,
-    /// An ISO 8601 duration.
-    pub wait: Option<String>,
+    #[serde(default, deserialize_with = "value::duration_or_none")]
+    pub wait: Option<Duration>,
     pub since: Option<String>,
     #[serde(default)]
     pub afterwards: Vec<String>,
@@ -134,11 +155,16 @@ struct Serve {
     tier: String,
     rate_per_minute: usize,
     max_connections: usize,
-    header_seconds: u64,
-    page_seconds: u64,
-    stop_seconds: u64,
-    cache_mib: usize,
-    reads_seconds: u64,
+    #[serde(deserialize_with = "value::some_duration")]
+    header_timeout: Duration,
+    #[serde(deserialize_with = "value::some_duration")]
+    page_timeout: Duration,
+    #[serde(deserialize_with = "value::some_duration")]
+    stop_timeout: Duration,
+    #[serde(deserialize_with = "value::size")]
+    cache: u64,
+    #[serde(deserialize_with = "value::some_duration")]
+    reads_interval: Duration,
 }
 
 impl Config {
@@ -155,6 +181,16 @@ impl Config {
         check(table, &origin, &text)
     }
 
+    /// Where the lake is, unless a flag says otherwise.
+    pub fn lake(&self) -> &Path {
+        &self.lake.path
+    }
+
+    /// How long to wait for another run that writes.
+    pub fn lock_timeout(&self) -> Duration {
+        self.lake.lock_timeout
+    }
+
     pub fn schemas(&self) -> Option<&Path> {
         path(&self.schemas)
     }
@@ -165,15 +201,13 @@ impl Config {
 
     pub fn ingest(&self) -> ingest::Options {
         let defaults = ingest::Options::default();
-        // Fractions will do; a negative number is the smallest.
-        let bytes = |mib: f64| ((mib * f64::from(1 << 20)) as u64).max(1);
-        let batch_bytes = bytes(self.ingest.batch_mib);
+        let batch_bytes = self.ingest.batch;
         ingest::Options {
             batch_bytes,
-            batch_age: Duration::from_secs(self.ingest.batch_seconds.max(1)),
+            batch_age: self.ingest.batch_age,
             threads: if self.ingest.threads == 0 { defaults.threads } else { self.ingest.threads },
             source: crate::source::Options {
-                max_line_bytes: bytes(self.ingest.max_line_mib) as usize,
+                max_line_bytes: self.ingest.max_line as usize,
                 max_ratio: self.ingest.max_ratio.max(1),
                 // A batch is as large as its chunks at least.
                 chunk_bytes: defaults.source.chunk_bytes.min(batch_bytes as usize),
@@ -187,11 +221,11 @@ impl Config {
         let pull = &self.pull;
         ingest::PullOptions {
             page_size: pull.page_size.max(1),
-            overlap: Duration::from_secs(pull.overlap_hours.saturating_mul(3600)),
-            settling: Duration::from_secs(pull.settling_seconds),
+            overlap: pull.overlap,
+            settling: pull.settling,
             batch_pages: pull.batch_pages.max(1),
-            batch_age: Duration::from_secs(pull.batch_seconds.max(1)),
-            max_wait: Duration::from_secs(pull.max_wait_seconds),
+            batch_age: pull.batch_age,
+            max_wait: pull.max_wait,
             threads: self.ingest().threads,
             ..ingest::PullOptions::default()
         }
@@ -199,13 +233,13 @@ impl Config {
 
     /// Bounds of one request to an API.
     pub fn limits(&self) -> crate::source::Limits {
-        let total = Duration::from_secs(self.pull.timeout_seconds.max(1));
+        let total = self.pull.timeout;
         let defaults = crate::source::Limits::default();
         crate::source::Limits {
             connect: defaults.connect.min(total),
             read: defaults.read.min(total),
             total,
-            page_bytes: self.pull.max_page_mib.clamp(1, 1 << 20) << 20,
+            page_bytes: self.pull.max_page,
         }
     }
 
@@ -223,15 +257,12 @@ impl Config {
     }
 
     pub fn sql(&self) -> sql::Options {
-        let memory = match self.sql.memory_mib {
-            0 => machine_memory().map(|bytes| bytes / 2),
-            mib => Some(mib << 20),
-        };
+        let memory = self.sql.memory.map(|bytes| bytes as usize).or_else(|| machine_memory().map(|bytes| bytes / 2));
         sql::Options {
             memory_limit: memory,
             spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
-            spill_limit: Some(self.sql.spill_mib << 20),
-            timeout: Some(self.sql.timeout_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
+            spill_limit: Some(self.sql.spill),
+            timeout: self.sql.timeout.filter(|timeout| !timeout.is_zero()),
             conventions: Some(Arc::new(report::Conventions::default())),
             ..sql::Options::default()
         }
@@ -239,7 +270,6 @@ impl Config {
 
     /// How the log is served; certificate and key may be named one by one, by the file or by flags.
     pub fn serve(&self) -> serve::Options {
-        let seconds = |seconds: u64| Duration::from_secs(seconds.max(1));
         let tls =
             serve::Tls { certificate: self.serve.tls_cert.clone().into(), key: self.serve.tls_key.clone().into() };
         let has_tls = path(&self.serve.tls_cert).is_some() || path(&self.serve.tls_key).is_some();
@@ -250,11 +280,11 @@ impl Config {
             tier: self.serve.tier.clone(),
             per_minute: self.serve.rate_per_minute,
             connections: self.serve.max_connections,
-            head_time: seconds(self.serve.header_seconds),
-            page_time: seconds(self.serve.page_seconds),
-            stop_time: seconds(self.serve.stop_seconds),
-            cache_bytes: self.serve.cache_mib << 20,
-            reads_interval: seconds(self.serve.reads_seconds),
+            head_time: self.serve.header_timeout,
+            page_time: self.serve.page_timeout,
+            stop_time: self.serve.stop_timeout,
+            cache_bytes: self.serve.cache as usize,
+            reads_interval: self.serve.reads_interval,
             threads: ingest::Options::default().threads,
         }
     }
@@ -280,12 +310,15 @@ fn check(table: Table, origin: &str, text: &str) -> Result<Config> {
     Value::Table(table).try_into::<Config>().map_err(|error| refuse(origin, text, error))
 }
 
-/// An error with file and line. What is wrong only after merging has no place; then the key it names is looked for.
+/// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names is
+/// looked for.
 fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
     let message = error.message().to_string();
     let offset = error.span().map(|span| span.start).or_else(|| {
-        let key = message.split('`').nth(1)?;
-        let line = text.lines().position(|line| line.trim_start().trim_start_matches('[').starts_with(key))?;
+        let word = message.split('`').nth(1)?;
+        let names = |line: &str| line.trim_start().trim_start_matches('[').starts_with(word);
+        let holds = |line: &str| line.contains(&format!("\"{word}\""));
+        let line = text.lines().position(names).or_else(|| text.lines().position(holds))?;
         Some(text.lines().take(line).map(|line| line.len() + 1).sum())
     });
     let place = match offset {
@@ -328,12 +361,22 @@ mod tests {
 
     #[test]
     fn a_file_overrides_only_what_it_names() {
-        let config = load("[ingest]\nbatch_mib = 8\n").unwrap();
+        let config = load("[ingest]\nbatch = \"8MiB\"\n").unwrap();
         assert_eq!(config.ingest().batch_bytes, 8 << 20);
         assert_eq!(config.ingest().batch_age, Duration::from_secs(10));
         assert_eq!(config.ingest().source.chunk_bytes, 8 << 20);
-        let small = load("[ingest]\nbatch_mib = 0.5\n").unwrap().ingest();
+        let small = load("[ingest]\nbatch = \"0.5MiB\"\n").unwrap().ingest();
         assert_eq!((small.batch_bytes, small.source.chunk_bytes), (512 << 10, 512 << 10));
+    }
+
+    #[test]
+    fn values_have_units_and_empty_text_is_none() {
+        let config = load("[sql]\ntimeout = \"1m\"\nmemory = \"1GB\"\n[pull]\noverlap = \"P2D\"\n").unwrap();
+        assert_eq!(config.sql().timeout, Some(Duration::from_secs(60)));
+        assert_eq!(config.sql().memory_limit, Some(1_000_000_000));
+        assert_eq!(config.pull().overlap, Duration::from_secs(172_800));
+        let config = load("").unwrap();
+        assert_eq!((config.sql().timeout, config.lock_timeout()), (None, Duration::from_secs(600)));
     }
 
     #[test]
@@ -360,7 +403,16 @@ mod tests {
         assert!(error.to_string().contains("c.toml:1"), "{error}");
         let error = load("\n[ingest]\nbatches = 3\n").unwrap_err();
         assert!(error.to_string().contains("c.toml:3"), "{error}");
-        let error = load("[ingest]\nbatch_mib = \"a\"\n").unwrap_err();
-        assert!(error.to_string().contains("c.toml"), "{error}");
+        for (value, why) in [
+            ("\"a\"", "cannot read the size `a`; write 80MiB"),
+            ("\"8m\"", "write 8MiB (powers of 1024) or 8MB"),
+            ("\"0\"", "too small"),
+        ] {
+            let error = load(&format!("\n[ingest]\nbatch = {value}\n")).unwrap_err();
+            assert!(error.to_string().contains(why) && error.to_string().contains("c.toml:3"), "{error}");
+        }
+        // A number has no unit: nobody guesses whether bytes or MiB are meant.
+        assert!(load("[ingest]\nbatch = 80\n").is_err());
+        assert!(load("[sql]\ntimeout = \"90\"\n").unwrap_err().to_string().contains("write 90s"));
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::source::{Endpoint, KeySource};
+use crate::typed::When;
 
 /// What the API allows a user, if the configuration does not say otherwise.
 const REQUESTS_PER_MINUTE: u32 = 30;
@@ -19,7 +20,8 @@ pub(super) struct Written {
     key: WrittenKey,
     user: Option<String>,
     requests_per_minute: Option<u32>,
-    since: Option<String>,
+    #[serde(default, deserialize_with = "super::value::when_or_none")]
+    since: Option<When>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -39,8 +41,7 @@ pub struct ApiSource {
     /// Sources of one user share its budget.
     pub user: String,
     pub requests_per_minute: u32,
-    /// As it is written: an instant.
-    pub since: Option<String>,
+    pub since: Option<When>,
 }
 
 /// Checks all sources together: names are unique, and those who share a user share its smallest budget.
@@ -78,7 +79,7 @@ pub(super) fn check(written: &[Written]) -> Result<Vec<ApiSource>> {
             },
             user,
             requests_per_minute,
-            since: source.since.clone(),
+            since: source.since,
         });
     }
     let budgets: Vec<(String, u32)> =

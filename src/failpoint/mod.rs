@@ -1,4 +1,5 @@
-//! Named points at which a test stops the program as a kill would: before and after every step of the commit protocol.
+//! Named points at which a test stops the program as a kill would: before and after every step of the commit protocol,
+//! and of every file and folder that is written.
 //!
 //! ```text
 //! AUDITLAKE_FAIL_POINT=commit.staged:3        ends the process, status 137, when the point is reached the 3rd time
@@ -23,11 +24,10 @@ pub use disarmed::{arm, is_unlocked, reached};
 
 /// Every point. `tests/it/points.rs` kills a run at each, and fails when one is not reached.
 #[cfg(debug_assertions)]
-pub const POINTS: [&str; 55] = [
+pub const POINTS: [&str; 60] = [
     // A new lake.
     "create.directory",
     "create.locked",
-    "create.key-written",
     "create.key",
     "create.entry",
     "create.tables",
@@ -84,6 +84,13 @@ pub const POINTS: [&str; 55] = [
     "delete.begin",
     "delete.removed",
     "delete.synced",
+    // A folder of evidence.
+    "folder.begin",
+    "folder.made",
+    "folder.written",
+    "folder.synced",
+    "folder.named",
+    "folder.cleaned",
     // Rejects taken in again.
     "retry.read",
 ];

@@ -12,6 +12,7 @@ use super::{Options, stopped};
 use crate::error::Result;
 use crate::lake::{Head, Stream, Streams};
 use crate::source::{Blocks, Chunk, Identity, Input, Mark, Outcome, Source};
+use crate::typed::hex;
 
 /// What comes out of the threads.
 #[derive(Debug)]
@@ -124,10 +125,6 @@ impl Feed {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Reader {

@@ -29,6 +29,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Counts, Lake, Receipt, Restore, Writer};
 use crate::redact::Policy;
 use crate::source::{self, Input};
+use crate::typed::Hash32;
 
 pub use dry::dry_run;
 use feed::{Fed, Feed};
@@ -298,18 +299,13 @@ fn total(inputs: &[Input]) -> Option<u64> {
 
 impl From<&crate::lake::Mark> for source::Mark {
     fn from(mark: &crate::lake::Mark) -> Self {
-        let mut hash = [0; 32];
-        for (byte, digits) in hash.iter_mut().zip(mark.blake3.as_bytes().chunks(2)) {
-            *byte = std::str::from_utf8(digits).ok().and_then(|text| u8::from_str_radix(text, 16).ok()).unwrap_or(0);
-        }
-        source::Mark { offset: mark.offset, number: mark.line, hash }
+        source::Mark { offset: mark.offset, number: mark.line, hash: mark.blake3.0 }
     }
 }
 
 impl From<&source::Mark> for crate::lake::Mark {
     fn from(mark: &source::Mark) -> Self {
-        let blake3 = mark.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        crate::lake::Mark { offset: mark.offset, line: mark.number, blake3 }
+        crate::lake::Mark { offset: mark.offset, line: mark.number, blake3: Hash32(mark.hash) }
     }
 }
 

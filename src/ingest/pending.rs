@@ -8,6 +8,7 @@ use super::work::Worked;
 use super::{SourceSummary, Summary};
 use crate::lake::{Arrived, Batch, Head, Mark, SourceRange};
 use crate::source::Outcome;
+use crate::typed::hex;
 
 /// A batch in the making. Ranges of several small sources share it.
 pub struct Pending {
@@ -55,10 +56,7 @@ impl Pending {
         let mark = resumed.mark.as_ref().map(Mark::from).unwrap_or_default();
         self.current = Some(Current {
             kind: if resumed.identity.is_some() { "file" } else { "stdin" },
-            head: resumed.identity.map(|identity| Head {
-                bytes: identity.head_len,
-                sha256: identity.head.iter().map(|byte| format!("{byte:02x}")).collect(),
-            }),
+            head: resumed.identity.map(|identity| Head { bytes: identity.head_len, sha256: hex(&identity.head) }),
             from: mark.clone(),
             resumed_lines: mark.line,
             before: mark.clone(),

@@ -9,6 +9,7 @@ use crate::lake::{RejectRow, hash};
 use crate::redact::{Counts, Policy};
 use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Chunk, Fault, Mark};
+use crate::typed::Hash32;
 
 /// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
 const EXCERPT_BYTES: usize = 64 * 1024;
@@ -106,8 +107,7 @@ impl Worker {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Hash32::sha256(bytes).to_string()
 }
 
 /// Drift as the ledger keeps it: one map of `what path` to count.

@@ -24,13 +24,13 @@ use super::columns::{Listed, write_files, write_streams};
 use super::entry::{CheckpointRef, Counts, LakeInfo};
 use super::file::Footer;
 use super::format::{Format, parse_copy};
-use super::hash::Hash32;
 use super::layout::{checkpoint_part, checkpoint_path};
 use super::poll::PullState;
 use super::state::{State, TableState};
 use super::streams::{Stream, Streams};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
+use crate::typed::Hash32;
 
 const FILES: &str = "files.parquet";
 const STREAMS: &str = "streams.parquet";
@@ -226,7 +226,7 @@ async fn checked<'a>(store: &'a Arc<dyn ObjectStore>, sequence: u64, suffix: &st
         Err(StoreError::NotFound { .. }) => return Err(not_named(&path)),
         hashed => hashed.context(Kind::Unavailable, || format!("cannot read {path}"))?,
     }
-    if bytes != part.bytes || Hash32::from_bytes(hash.finalize().into()) != part.sha256 {
+    if bytes != part.bytes || Hash32(hash.finalize().into()) != part.sha256 {
         return Err(not_named(&path));
     }
     Ok(Listed { store, path, bytes: part.bytes, footer: part.footer })

@@ -23,11 +23,11 @@ use parquet::schema::types::ColumnPath;
 use super::entry::{Head, Mark};
 use super::file::{FileEntry, FileName, Footer, Parts, Place, RowDigest};
 use super::footer::cannot_read;
-use super::hash::Hash32;
 use super::reader::ObjectReader;
 use super::state::TableState;
 use super::streams::Stream;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::Hash32;
 
 /// Rows that are held as columns at a time.
 const ROWS: usize = 8 * 1024;
@@ -35,7 +35,7 @@ const ROWS: usize = 8 * 1024;
 const ROW_GROUP_ROWS: usize = 4 * ROWS;
 
 /// Columns that no dictionary makes smaller.
-const HASHES: [&str; 4] = ["nonce", "sha256", "footer_sha256", "digest"];
+const HASHES: [&str; 6] = ["nonce", "sha256", "footer_sha256", "digest", "blake3", "before_blake3"];
 
 /// The files of all tables, one a row, each table's in their order.
 pub fn write_files(tables: &BTreeMap<String, TableState>) -> Result<Vec<u8>> {
@@ -49,11 +49,7 @@ pub fn write_files(tables: &BTreeMap<String, TableState>) -> Result<Vec<u8>> {
             files.iter().for_each(|file| texts.append_value(value(file)));
             Arc::new(texts.finish())
         };
-        let hash = |bytes, value: fn(&FileEntry) -> Vec<u8>| -> Result<ArrayRef> {
-            let values = files.iter().map(|file| Some(value(file)));
-            let hashes = FixedSizeBinaryArray::try_from_sparse_iter_with_size(values, bytes);
-            Ok(Arc::new(hashes.context(Kind::Internal, cannot_encode)?))
-        };
+        let hash = |bytes, value: fn(&FileEntry) -> Vec<u8>| hashes(files.iter().map(|file| value(file)), bytes);
         Ok(vec![
             ("table", name(|file| file.table())),
             ("folder", name(|file| &file.place.folder)),
@@ -62,9 +58,9 @@ pub fn write_files(tables: &BTreeMap<String, TableState>) -> Result<Vec<u8>> {
             ("nonce", hash(6, |file| file.name().nonce.to_vec())?),
             ("rows", number(|file| file.rows as i64)),
             ("bytes", number(|file| file.bytes as i64)),
-            ("sha256", hash(32, |file| file.sha256.as_bytes().to_vec())?),
+            ("sha256", hash(32, |file| file.sha256.0.to_vec())?),
             ("footer_bytes", number(|file| i64::from(file.footer().bytes))),
-            ("footer_sha256", hash(32, |file| file.footer().sha256.as_bytes().to_vec())?),
+            ("footer_sha256", hash(32, |file| file.footer().sha256.0.to_vec())?),
             ("min_time_us", number(|file| file.min_time_us)),
             ("max_time_us", number(|file| file.max_time_us)),
             ("digest", hash(16, |file| file.digest.as_bytes().to_vec())?),
@@ -82,20 +78,26 @@ pub fn write_streams(streams: &[Stream]) -> Result<Vec<u8>> {
         let text = |value: fn(&Stream) -> &str| -> ArrayRef {
             Arc::new(streams.iter().map(|stream| Some(value(stream))).collect::<StringArray>())
         };
+        let hash = |value: fn(&Stream) -> Hash32| hashes(streams.iter().map(|stream| value(stream).0), 32);
         Ok(vec![
             ("name", text(|stream| &stream.name)),
             ("head_bytes", number(|stream| stream.head.bytes)),
             ("head_sha256", text(|stream| &stream.head.sha256)),
             ("offset", number(|stream| stream.mark.offset)),
             ("line", number(|stream| stream.mark.line)),
-            ("blake3", text(|stream| &stream.mark.blake3)),
+            ("blake3", hash(|stream| stream.mark.blake3)?),
             ("before_offset", number(|stream| stream.before.offset)),
             ("before_line", number(|stream| stream.before.line)),
-            ("before_blake3", text(|stream| &stream.before.blake3)),
+            ("before_blake3", hash(|stream| stream.before.blake3)?),
             ("state", text(|stream| &stream.state)),
             ("sequence", number(|stream| stream.sequence)),
         ])
     })
+}
+
+fn hashes(values: impl Iterator<Item = impl AsRef<[u8]>>, bytes: i32) -> Result<ArrayRef> {
+    let hashes = FixedSizeBinaryArray::try_from_sparse_iter_with_size(values.map(Some), bytes);
+    Ok(Arc::new(hashes.context(Kind::Internal, cannot_encode)?))
 }
 
 /// Writes the rows that `columns` makes of some items at a time; of no items too, so that there are columns.
@@ -212,8 +214,8 @@ impl Listed<'_> {
                 streams.push(Stream {
                     name: name.value(row).to_string(),
                     head: Head { bytes: head_bytes.value(row) as u64, sha256: head_sha256.value(row).to_string() },
-                    mark: mark(row),
-                    before: before(row),
+                    mark: mark(row)?,
+                    before: before(row)?,
                     state: state.value(row).to_string(),
                     sequence: sequence.value(row) as u64,
                 });
@@ -226,7 +228,7 @@ impl Listed<'_> {
 }
 
 fn hash(bytes: &[u8]) -> Option<Hash32> {
-    Some(Hash32::from_bytes(bytes.try_into().ok()?))
+    Some(Hash32(bytes.try_into().ok()?))
 }
 
 /// The columns of some rows, by name.
@@ -245,14 +247,13 @@ impl<'a> Columns<'a> {
         self.0.column_by_name(name)?.as_fixed_size_binary_opt()
     }
 
-    fn marks(&self, prefix: &str) -> Option<impl Fn(usize) -> Mark + use<'a>> {
+    fn marks(&self, prefix: &str) -> Option<impl Fn(usize) -> Option<Mark> + use<'a>> {
         let offsets = self.numbers(&format!("{prefix}offset"))?;
         let lines = self.numbers(&format!("{prefix}line"))?;
-        let hashes = self.texts(&format!("{prefix}blake3"))?;
-        Some(move |row| Mark {
-            offset: offsets.value(row) as u64,
-            line: lines.value(row) as u64,
-            blake3: hashes.value(row).to_string(),
+        let hashes = self.hashes(&format!("{prefix}blake3"))?;
+        Some(move |row| {
+            let blake3 = hash(hashes.value(row))?;
+            Some(Mark { offset: offsets.value(row) as u64, line: lines.value(row) as u64, blake3 })
         })
     }
 }

@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use super::entry::{Entry, LakeInfo};
 use super::file::FileEntry;
-use super::hash::{Hash32, hex};
 use super::layout::Partition;
 use crate::error::{Context, Kind, Result};
+use crate::typed::{Hash32, hex};
 
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
 const PROPERTIES: [(&str, &str); 3] = [
@@ -95,7 +95,7 @@ fn bare(field: &FieldRef) -> FieldRef {
 /// A UUID that follows from the lake and the table, so that two processes make the same table.
 fn table_id(lake_id: &str, table: &str) -> String {
     let hash = Hash32::sha256(format!("{lake_id}/{table}").as_bytes());
-    let mut bytes: [u8; 16] = std::array::from_fn(|at| hash.as_bytes()[at]);
+    let mut bytes: [u8; 16] = std::array::from_fn(|at| hash.0[at]);
     // Version 8: made in a way of our own (RFC 9562).
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;

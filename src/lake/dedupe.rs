@@ -13,10 +13,10 @@ use object_store::ObjectStore;
 use parquet::bloom_filter::Sbbf;
 
 use super::file::FileEntry;
-use super::hash::Hash32;
 use super::read;
 use super::state::State;
 use crate::error::Result;
+use crate::typed::Hash32;
 
 /// Rows of which uid and digest are remembered between batches: about 100 MiB of them.
 const REMEMBERED_ROWS: usize = 3 << 20;

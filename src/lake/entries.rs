@@ -8,9 +8,9 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, Pu
 
 use super::entry::Entry;
 use super::format::parse;
-use super::hash::Hash32;
 use super::layout::entry_path;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::Hash32;
 
 /// Entries that one task reads and decodes, and tasks that are at it: a local disk answers at once, an object store in
 /// tens of milliseconds.

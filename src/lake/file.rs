@@ -9,9 +9,9 @@ use std::sync::Arc;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::hash::{Hash32, from_hex, hex};
 use super::layout::{data_path, staging_path};
 use crate::error::Result;
+use crate::typed::{Hash32, hex, parse_hex};
 
 /// One Parquet file of a table.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,19 +237,21 @@ impl fmt::Debug for FileEntry {
 impl FileName {
     /// The name within the partition's folder.
     pub fn with_hash(&self, sha256: &Hash32) -> String {
-        let hash = hex(&sha256.as_bytes()[..8]);
-        format!("{:010}-{:04}-{}-{hash}.parquet", self.sequence, self.part, hex(&self.nonce))
+        self.with(&sha256.0[..8])
+    }
+
+    fn with(&self, hash: &[u8]) -> String {
+        format!("{:010}-{:04}-{}-{}.parquet", self.sequence, self.part, hex(&self.nonce), hex(hash))
     }
 
     /// Reads a name, with the first eight bytes of the file's hash that it ends with.
     pub fn parse(name: &str) -> Option<(FileName, [u8; 8])> {
         let mut parts = name.strip_suffix(".parquet")?.split('-');
         let (sequence, part) = (parts.next()?, parts.next()?);
-        let (nonce, hash) = (from_hex(parts.next()?)?, from_hex(parts.next()?)?);
+        let (nonce, hash) = (parse_hex(parts.next()?).ok()?, parse_hex(parts.next()?).ok()?);
         let read = FileName { sequence: sequence.parse().ok()?, part: part.parse().ok()?, nonce };
         // Only the one spelling that we write: a path is put together again from what was read of it.
-        let is_ours = *sequence == format!("{:010}", read.sequence) && *part == format!("{:04}", read.part);
-        (is_ours && parts.next().is_none()).then_some((read, hash))
+        (read.with(&hash) == name).then_some((read, hash))
     }
 }
 
@@ -293,11 +295,11 @@ impl TryFrom<Told> for FileEntry {
         let (folder, name) = told.path.split_once('/').ok_or_else(wrong)?;
         let (column, partition) = folder.split_once('=').ok_or_else(wrong)?;
         let (name, hash) = FileName::parse(name).ok_or_else(wrong)?;
-        if partition != told.partition || hash != told.sha256.as_bytes()[..8] {
+        if partition != told.partition || hash != told.sha256.0[..8] {
             return Err(wrong());
         }
         let digest: [u8; 16] =
-            from_hex(&told.digest).ok_or_else(|| format!("`{}` is not a digest of rows", told.digest))?;
+            parse_hex(&told.digest).map_err(|_| format!("`{}` is not a digest of rows", told.digest))?;
         let parts = Parts {
             place: Arc::new(Place::new(&told.table, column, partition)),
             name,

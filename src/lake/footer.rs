@@ -15,8 +15,8 @@ use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataRead
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::file::Footer;
-use super::hash::Hash32;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::Hash32;
 
 /// The length of the metadata and the magic number behind them.
 const TAIL: usize = 8;

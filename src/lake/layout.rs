@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::CheckpointRef;
 use super::file::FileName;
-use super::hash::{Hash32, hex};
+use crate::typed::{Hash32, hex};
 
 pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
@@ -22,8 +22,6 @@ pub const SERVE: &str = "_serve";
 /// Of each table, the folder of its Delta log.
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
-/// The key while it is written.
-pub const NEW_KEY_FILE: &str = "_key.new";
 pub const LOCK_FILE: &str = "_lock";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
@@ -94,7 +92,7 @@ pub fn checkpoint_path(checkpoint: &CheckpointRef) -> Path {
 
 /// The path of a part of a checkpoint, which is named by its own hash.
 pub fn checkpoint_part(sequence: u64, sha256: &Hash32, suffix: &str) -> Path {
-    let hash = hex(&sha256.as_bytes()[..8]);
+    let hash = hex(&sha256.0[..8]);
     Path::from(format!("{LEDGER}/{CHECKPOINT}{sequence:020}-{hash}.{suffix}"))
 }
 

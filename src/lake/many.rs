@@ -8,7 +8,8 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, Result};
 
 use super::layout::STAGING;
-use super::store::{Durable, TEMPORARY_PREFIX, blocking, ensure_dir, generic, parent_of, remove_if_there, sync_dir};
+use super::store::{Durable, blocking, generic, is_temporary};
+use crate::disk::{self, make_dir_below, parent_of, sync_dir};
 use crate::failpoint;
 
 impl Durable {
@@ -24,7 +25,7 @@ impl Durable {
             let mut written = Vec::with_capacity(places.len());
             for (name, place, bytes) in places {
                 let parent = parent_of(&place);
-                ensure_dir(&root, &parent).map_err(|e| generic(&name, e))?;
+                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.begin");
                 let mut file =
                     OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
@@ -78,17 +79,7 @@ impl Durable {
 
     /// Removes files that were being written by those who died.
     pub fn clear_temporary(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(self.root.join(STAGING)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
-                remove_if_there(&entry.path())?;
-            }
-        }
-        Ok(())
+        disk::sweep(&self.root.join(STAGING), is_temporary)
     }
 
     /// Removes files; one that is gone is fine.
@@ -114,7 +105,7 @@ impl Durable {
             let (mut parents, mut missing) = (Vec::new(), Vec::new());
             for (path, from, to) in places {
                 let parent = parent_of(&to);
-                ensure_dir(&root, &parent).map_err(|e| generic(path.as_ref(), e))?;
+                make_dir_below(&root, &parent).map_err(|e| generic(path.as_ref(), e))?;
                 failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}

@@ -23,7 +23,6 @@ mod file;
 mod filled;
 mod footer;
 mod format;
-mod hash;
 mod hybrid;
 mod layout;
 mod leaves;
@@ -56,8 +55,8 @@ mod trust;
 mod upload;
 mod writer;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,20 +66,20 @@ use object_store::path::Path as ObjectPath;
 use sha2::Sha256;
 
 use crate::clock::Clock;
+use crate::disk::{self, Lock, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::schema::{FieldIds, Ocsf};
+use crate::typed::{hex, parse_hex};
 
 pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
 pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
-pub use hash::Hash32;
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
 pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
-pub use private::{Locked, create_private, remove_private, replace_private};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
@@ -89,7 +88,6 @@ pub use state::{State, TableState};
 pub use streams::{Stream, Streams};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
-use hash::hex;
 use ledger::Ledger;
 use listing::Listing;
 use reject::reject_ids;
@@ -97,6 +95,14 @@ use store::Durable;
 
 /// Written into every entry and every Parquet file.
 pub const WRITER: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
+
+/// How a lake is made, and how long those who write to it wait for one another.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Of a new lake.
+    pub partition: Partition,
+    pub patience: Patience,
+}
 
 /// A lake on a local disk, read up to some ledger entry.
 #[derive(Debug, Clone)]
@@ -106,6 +112,7 @@ pub struct Lake {
     ledger: Ledger,
     key: [u8; 32],
     ocsf: Arc<Ocsf>,
+    patience: Patience,
 }
 
 impl Lake {
@@ -130,7 +137,8 @@ impl Lake {
     }
 
     /// Opens the lake at `root`, or creates it where nothing is.
-    pub async fn open_or_create(root: &Path, partition: Partition, ocsf: Arc<Ocsf>, clock: Clock) -> Result<Lake> {
+    pub async fn open_or_create(root: &Path, options: &Options, ocsf: Arc<Ocsf>, clock: Clock) -> Result<Lake> {
+        let patience = options.patience.clone();
         match probe(root)? {
             Place::Foreign => return Err(not_a_lake(root)),
             Place::Lake => {
@@ -139,19 +147,25 @@ impl Lake {
                     lake.create_tables().await?;
                     // A run that finds nothing new must not leave what the run before it left.
                     lake.sweep().await?;
-                    return Ok(lake);
+                    return Ok(lake.with_patience(patience));
                 }
             }
             Place::Missing | Place::Empty | Place::Begun => {}
         }
         check_path(root)?;
-        store::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
+        disk::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
         failpoint::reached("create.directory");
-        let _lock = lock(root).await?;
+        let _lock = lock(root, &patience).await?;
         failpoint::reached("create.locked");
-        create_key(root).context(Kind::Unavailable, || format!("cannot create the key of {}", root.display()))?;
+        create_key(root)?;
+        // A key that somebody planted here must not become the lake's.
+        read_key(root)?;
         let store = Arc::new(durable(root)?);
-        let info = LakeInfo { lake_id: hex(&random::<16>()?), partition, ocsf_version: ocsf.version().to_string() };
+        let info = LakeInfo {
+            lake_id: hex(&random::<16>()?),
+            partition: options.partition,
+            ocsf_version: ocsf.version().to_string(),
+        };
         let first = Entry {
             sequence: 0,
             previous: None,
@@ -169,7 +183,12 @@ impl Lake {
         let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
         lake.create_tables().await?;
         failpoint::reached("create.tables");
-        Ok(lake)
+        Ok(lake.with_patience(patience))
+    }
+
+    /// Sets how long to wait for another run that writes.
+    pub fn with_patience(self, patience: Patience) -> Lake {
+        Lake { patience, ..self }
     }
 
     async fn load(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Option<Lake>> {
@@ -183,10 +202,9 @@ impl Lake {
                 false => Ok(None),
             };
         };
-        let key = read_key(root)
-            .context(Kind::Unavailable, || format!("cannot read {}", root.join(layout::KEY_FILE).display()))?;
+        let key = read_key(root)?;
         let root = root.canonicalize().context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
-        Ok(Some(Lake { root, store, ledger, key, ocsf }))
+        Ok(Some(Lake { root, store, ledger, key, ocsf, patience: Patience::default() }))
     }
 
     pub fn root(&self) -> &Path {
@@ -294,9 +312,9 @@ fn probe(root: &Path) -> Result<Place> {
         names.push(entry.context(Kind::Unavailable, cannot)?.file_name());
     }
     let is_ours = |name: &std::ffi::OsString| {
-        [layout::KEY_FILE, layout::NEW_KEY_FILE, layout::LOCK_FILE, layout::LEDGER, layout::STAGING]
-            .iter()
-            .any(|ours| name == ours)
+        [layout::KEY_FILE, layout::LOCK_FILE, layout::LEDGER, layout::STAGING].iter().any(|ours| name == ours)
+            // The key of a run that was killed while it wrote it.
+            || name.to_str().is_some_and(|name| disk::is_temporary_of(name, layout::KEY_FILE))
     };
     Ok(match names.iter().any(|name| name == layout::LEDGER) {
         _ if names.is_empty() => Place::Empty,
@@ -340,54 +358,40 @@ fn durable(root: &Path) -> Result<Durable> {
 }
 
 /// Waits for the lake's lock. It keeps writers from encoding in vain; what keeps the lake right is put-if-absent.
-async fn lock(root: &Path) -> Result<File> {
-    let place = root.join(layout::LOCK_FILE);
-    let locked = tokio::task::spawn_blocking(move || {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(place)?;
-        // A test asks what happens on a disk where locks lock nothing.
-        if !failpoint::is_unlocked() {
-            file.lock()?;
-        }
-        Ok::<_, io::Error>(file)
-    });
-    let cannot = || format!("cannot lock {}", root.display());
-    locked.await.context(Kind::Internal, cannot)?.context(Kind::Unavailable, cannot)
+async fn lock(root: &Path, patience: &Patience) -> Result<Lock> {
+    let (place, patience) = (root.join(layout::LOCK_FILE), patience.clone());
+    let locked = tokio::task::spawn_blocking(move || Lock::wait(&place, &patience));
+    locked.await.context(Kind::Internal, || format!("cannot lock {}", root.display()))?
 }
 
 fn create_key(root: &Path) -> Result<()> {
     let place = root.join(layout::KEY_FILE);
-    if place.exists() {
-        return Ok(());
-    }
-    let cannot = || format!("cannot write {}", place.display());
-    let temporary = root.join(layout::NEW_KEY_FILE);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary).context(Kind::Unavailable, cannot)?;
     let text = hex(&random::<32>()?);
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).context(Kind::Unavailable, cannot)?;
-    failpoint::reached("create.key-written");
-    fs::rename(&temporary, &place).and_then(|()| store::sync_dir(root)).context(Kind::Unavailable, cannot)?;
-    failpoint::reached("create.key");
-    Ok(())
+    match disk::create_private(&place, text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).context(Kind::Unavailable, || format!("cannot write {}", place.display()))
+        }
+        // One that is there is checked when it is read.
+        _ => {
+            failpoint::reached("create.key");
+            Ok(())
+        }
+    }
 }
 
-fn read_key(root: &Path) -> io::Result<[u8; 32]> {
+/// Reads the lake's key, which must be a file of ours that nobody else can read: with a key that others know, what is
+/// redacted can be guessed, and seals can be forged.
+fn read_key(root: &Path) -> Result<[u8; 32]> {
+    let place = root.join(layout::KEY_FILE);
+    let cannot = || format!("cannot read the lake's key from {}", place.display());
     let mut text = String::new();
-    File::open(root.join(layout::KEY_FILE))?.read_to_string(&mut text)?;
-    let text = text.trim();
-    let mut key = [0; 32];
-    let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not hold 64 hex digits"));
-    }
-    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digits = std::str::from_utf8(digits).map_err(io::Error::other)?;
-        *byte = u8::from_str_radix(digits, 16).map_err(io::Error::other)?;
-    }
-    Ok(key)
+    let mut file = disk::open_secret(&place, "the lake's key")?;
+    file.read_to_string(&mut text).context(Kind::Unavailable, cannot)?;
+    // What it holds is not shown: it may be most of the key.
+    parse_hex(text.trim()).map_err(|_| {
+        Error::new(Kind::Integrity, format!("{}: it does not hold 64 hexadecimal digits", cannot()))
+            .hint("restore it from a backup; the lake's redactions and seals are made with it")
+    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

@@ -8,15 +8,12 @@
 //! milliseconds of event time, both bounds inclusive, as the API has them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::Lake;
 use super::encode::times;
 use super::entry::SourceRange;
-use super::layout::PULL;
 use super::reject::RejectRow;
 use super::sift::Sifted;
 use super::state::State;
@@ -230,13 +227,6 @@ impl PullState {
     fn late_in(&self, interval: Interval) -> u64 {
         let begins_in = |day: &str| day_start(day).is_some_and(|start| interval.contains(start));
         self.late.iter().filter(|(day, _)| begins_in(day)).map(|(_, count)| count).sum()
-    }
-}
-
-impl Lake {
-    /// Where those who pull keep what is no part of the lake: locks and budgets.
-    pub fn pull_folder(&self) -> PathBuf {
-        self.root().join(PULL)
     }
 }
 

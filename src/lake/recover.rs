@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
+use super::Lake;
 use super::commit::EntryRef;
 use super::entry::{Body, Entry};
 use super::file::FileEntry;
 use super::layout::{DELTA_LOG, LEDGER, STAGING, entry_path, staged};
 use super::table::{Projection, TableCommit};
-use super::{Lake, lock};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 
@@ -215,7 +215,7 @@ impl Lake {
     }
 
     async fn finish(&mut self) -> Result<()> {
-        let _lock = lock(&self.root).await?;
+        let _lock = self.lock().await?;
         self.ledger.refresh().await?;
         let projection = self.projection();
         self.recover(&projection).await

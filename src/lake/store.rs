@@ -5,12 +5,11 @@
 //! made, before it answers. Reads are delegated. Delta's commits and checkpoints go through it too.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -23,14 +22,14 @@ use object_store::{
 
 use super::layout::STAGING;
 use super::upload::Upload;
-use crate::failpoint;
+use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove};
 
 const STORE: &str = "local disk";
 /// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
 const SMALL_READ: u64 = 256 * 1024;
 /// Begins the name of a file that is being written, in `_staging/`, so that one list of names finds all that was left
-/// there. It cannot occur in an object path, so no listing of objects shows the file.
-pub const TEMPORARY_PREFIX: &str = "#";
+/// there; digits follow. It cannot occur in an object path, so no listing of objects shows the file.
+const TEMPORARY_PREFIX: &str = "#";
 
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
@@ -100,23 +99,15 @@ impl ObjectStore for Durable {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let (root, inner) = (self.root.clone(), self.inner.clone());
+        let inner = self.inner.clone();
         locations
             .then(move |location| {
-                let (root, inner) = (root.clone(), inner.clone());
+                let inner = inner.clone();
                 async move {
                     let location = location?;
                     let place = inner.path_to_filesystem(&location)?;
                     let name = location.to_string();
-                    blocking(move || {
-                        failpoint::reached("delete.begin");
-                        fs::remove_file(&place).map_err(|e| generic(&name, e))?;
-                        failpoint::reached("delete.removed");
-                        sync_dir(place.parent().unwrap_or(&root)).map_err(|e| generic(&name, e))?;
-                        failpoint::reached("delete.synced");
-                        Ok(())
-                    })
-                    .await?;
+                    blocking(move || remove(&place).map_err(|e| generic(&name, e))).await?;
                     Ok(location)
                 }
             })
@@ -145,74 +136,34 @@ impl ObjectStore for Durable {
 /// How often a file is written again whose temporary file somebody cleared away.
 const ATTEMPTS: u32 = 5;
 
-/// Writes one file so that it is on the disk, whole, under its name, or not there at all.
-///
-/// Somebody who takes us for dead may clear our temporary file away: then it is written again.
-pub fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
-    let mut last = None;
-    for _ in 0..ATTEMPTS {
-        match write_once(root, name, place, payload, create) {
-            Err(error @ Error::NotFound { .. }) => last = Some(error),
-            written => return written,
-        }
-    }
-    Err(last.expect("an attempt failed"))
+/// Whether a name is that of a file that is being written.
+pub fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(TEMPORARY_PREFIX).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn write_once(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let parent = parent_of(place);
-    let staging = root.join(STAGING);
-    ensure_dir(root, &parent).and_then(|()| ensure_dir(root, &staging)).map_err(|e| generic(name, e))?;
-    failpoint::reached("write.begin");
-    // A name that is there may be another link of a file that a process with our id wrote: it must not be truncated.
-    let (temporary, mut file) = loop {
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = staging.join(format!("{TEMPORARY_PREFIX}{}-{number}", std::process::id()));
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => break (temporary, file),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(generic(name, error)),
-        }
-    };
-    failpoint::reached("write.opened");
-    let written: io::Result<()> = (|| {
+/// Writes one file so that it is on the disk, whole, under its name, or not there at all.
+///
+/// Where locks lock nothing, somebody who takes us for dead may clear our temporary file away: then it is written again.
+pub(super) fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
+    let (parent, staging) = (parent_of(place), root.join(STAGING));
+    let naming = if create { Naming::Create } else { Naming::Replace };
+    let put = || {
+        make_dir_below(root, &parent)?;
+        make_dir_below(root, &staging)?;
+        let mut file = Temporary::create(&staging, 0o666, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
         for bytes in payload {
             file.write_all(bytes)?;
         }
-        failpoint::reached("write.written");
-        file.sync_all()?;
-        failpoint::reached("write.synced");
-        // A link fails when the name is taken, a rename replaces it: both are atomic.
-        if create {
-            fs::hard_link(&temporary, place)?
-        } else {
-            fs::rename(&temporary, place)?
+        file.name(place, naming).map(drop)
+    };
+    let mut written = put();
+    for _ in 1..ATTEMPTS {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => written = put(),
+            _ => break,
         }
-        failpoint::reached("write.named");
-        Ok(())
-    })();
-    let cleaned = if create || written.is_err() { remove_if_there(&temporary) } else { Ok(()) };
-    failpoint::reached("write.cleaned");
-    match written {
-        // Whoever hears that the name is taken builds on it: it must be on the disk, although another wrote it.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            sync_dir(&parent).map_err(|e| generic(name, e))?;
-            return Err(exists(name));
-        }
-        Err(error) => return Err(generic(name, error)),
-        Ok(()) => {}
     }
-    cleaned.and_then(|()| sync_dir(&parent)).map_err(|e| generic(name, e))?;
-    failpoint::reached("write.done");
-    Ok(())
-}
-
-pub(super) fn remove_if_there(place: &FsPath) -> io::Result<()> {
-    match fs::remove_file(place) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    written.map_err(|error| generic(name, error))
 }
 
 fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> {
@@ -230,37 +181,6 @@ fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> 
         all.push(bytes.into());
     }
     Ok(all)
-}
-
-/// Makes a directory, with missing parents, so that it is there after a power cut.
-pub fn make_dir(dir: &FsPath) -> io::Result<()> {
-    ensure_dir(FsPath::new("/"), &std::path::absolute(dir)?)
-}
-
-/// Makes a directory and its missing parents below `root`, and syncs the parent of each one it made.
-pub(super) fn ensure_dir(root: &FsPath, dir: &FsPath) -> io::Result<()> {
-    if dir == root || dir.is_dir() {
-        return Ok(());
-    }
-    let parent = parent_of(dir);
-    ensure_dir(root, &parent)?;
-    failpoint::reached("directory.begin");
-    match fs::create_dir(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    failpoint::reached("directory.made");
-    sync_dir(&parent)?;
-    failpoint::reached("directory.synced");
-    Ok(())
-}
-
-pub(super) fn sync_dir(dir: &FsPath) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-pub(super) fn parent_of(place: &FsPath) -> PathBuf {
-    place.parent().map(FsPath::to_path_buf).unwrap_or_default()
 }
 
 pub(super) fn generic(name: &str, error: io::Error) -> Error {
@@ -295,6 +215,8 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use object_store::ObjectStoreExt;
 
     use super::*;

@@ -138,9 +138,10 @@ fn key(head: &Head) -> (u64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::typed::Hash32;
 
     fn mark(offset: u64) -> Mark {
-        Mark { offset, line: offset / 10, blake3: format!("{offset}") }
+        Mark { offset, line: offset / 10, blake3: Hash32::sha256(&u64::to_le_bytes(offset)) }
     }
 
     fn range(name: &str, head: &str, bytes: u64, from: u64, to: u64) -> SourceRange {

@@ -19,6 +19,7 @@ use super::ledger::{Appended, Ledger};
 use super::table::TableCommit;
 use super::*;
 use crate::schema::EventBatch;
+use crate::typed::Hash32;
 
 const JANUARY: i64 = 1_767_225_600_000_000;
 const DAY: i64 = 86_400_000_000;
@@ -80,7 +81,7 @@ impl Fixture {
     }
 
     async fn writer(&self) -> Writer {
-        let lake = Lake::open_or_create(&self.root, Partition::Month, self.ocsf.clone(), Clock::Real).await.unwrap();
+        let lake = Lake::open_or_create(&self.root, &Options::default(), self.ocsf.clone(), Clock::Real).await.unwrap();
         Writer::new(lake, Clock::Real, 2, restore()).unwrap()
     }
 
@@ -212,7 +213,7 @@ async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
 #[tokio::test]
 async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     let fixture = Fixture::new();
-    let mark = |offset| Mark { offset, line: offset / 100, blake3: format!("{offset:064}") };
+    let mark = |offset| Mark { offset, line: offset / 100, blake3: Hash32::sha256(&u64::to_le_bytes(offset)) };
     let head = Head { bytes: 4096, sha256: "h".into() };
     let of_file = |mut batch: Batch, from, to| {
         batch.sources = vec![SourceRange {
@@ -377,7 +378,7 @@ async fn a_foreign_directory_is_refused_and_left_alone() {
     let fixture = Fixture::new();
     fs::create_dir_all(&fixture.root).unwrap();
     fs::write(fixture.root.join("thesis.tex"), "x").unwrap();
-    let made = Lake::open_or_create(&fixture.root, Partition::Month, fixture.ocsf.clone(), Clock::Real).await;
+    let made = Lake::open_or_create(&fixture.root, &Options::default(), fixture.ocsf.clone(), Clock::Real).await;
     assert_eq!(made.unwrap_err().kind(), Kind::Usage);
     assert_eq!(fs::read_dir(&fixture.root).unwrap().count(), 1);
 }
@@ -441,7 +442,7 @@ async fn times_never_fall_along_the_ledger_whatever_clocks_do() {
     let fixture = Fixture::new();
     let at =
         |day: i64| Clock::Fixed(chrono::DateTime::from_timestamp_millis(1_767_225_600_000 + day * 86_400_000).unwrap());
-    let lake = Lake::open_or_create(&fixture.root, Partition::Month, fixture.ocsf.clone(), at(0)).await.unwrap();
+    let lake = Lake::open_or_create(&fixture.root, &Options::default(), fixture.ocsf.clone(), at(0)).await.unwrap();
     drop(lake);
     // One writer's clock is forty days ahead, another's a day behind.
     for (number, day) in [1, 40, 2, -1, 3, 41].into_iter().enumerate() {
@@ -550,17 +551,17 @@ fn busy(sequence: u64, now_ms: i64) -> Body {
         let home = Home { table, column: "event_month", partition: &Partition::Month.value(now_ms * 1000) };
         let random = Hash32::sha256(format!("{sequence} {part}").as_bytes());
         let name = FileName { sequence, part: part as u32, nonce: [1, 2, 3, 4, 0, 1] };
-        let mut bytes = random.as_bytes().to_vec();
+        let mut bytes = random.0.to_vec();
         bytes.extend([1, 0, 0, 0]);
         bytes.extend(b"PAR1");
-        let digest = RowDigest::from(u128::from_be_bytes(random.as_bytes()[..16].try_into().unwrap()));
+        let digest = RowDigest::from(u128::from_be_bytes(random.0[..16].try_into().unwrap()));
         FileEntry::of(home, name, &bytes, 20, (now_ms * 1000, now_ms * 1000 + 9), digest).unwrap()
     };
     let source = SourceRange {
         kind: "file".into(),
         name: format!("/var/log/audit/part-{sequence}.ndjson"),
         head: Some(Head { bytes: 4096, sha256: Hash32::sha256(&sequence.to_le_bytes()).to_string() }),
-        to: Mark { offset: 200_000, line: 100, blake3: Hash32::sha256(&sequence.to_be_bytes()).to_string() },
+        to: Mark { offset: 200_000, line: 100, blake3: Hash32::sha256(&sequence.to_be_bytes()) },
         state: "complete".into(),
         ..SourceRange::default()
     };

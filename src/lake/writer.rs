@@ -29,11 +29,12 @@ use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
 use super::sift::{long, text};
 use super::table::Projection;
-use super::{Lake, WRITER, hex, lock, random};
+use super::{Lake, WRITER, random};
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::schema::{EventBatch, EventClass, FieldIds};
+use crate::typed::hex;
 
 /// A clock that is behind the ledger by more than this is worth a word: two machines may differ by seconds.
 const SKEW_MS: i64 = 60_000;
@@ -141,7 +142,7 @@ impl Writer {
 
     /// Commits a batch. When this returns, the batch is on the disk and visible in every table.
     pub async fn commit(&mut self, batch: Batch) -> Result<Receipt> {
-        let _lock = lock(self.lake.root()).await?;
+        let _lock = self.lake.lock().await?;
         failpoint::reached("commit.locked");
         loop {
             self.lake.ledger.check_writable()?;
@@ -166,7 +167,7 @@ impl Writer {
 
     /// How a batch would be counted if it were committed now; nothing is written.
     pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
-        let _lock = lock(self.lake.root()).await?;
+        let _lock = self.lake.lock().await?;
         self.catch_up().await?;
         let sifted = self.sift(batch).await?;
         let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;

@@ -4,7 +4,9 @@
 //! one piece; null masks, and the offsets of lists, stay as they were.
 
 use super::Counts;
-use super::engine::Engine;
+use super::engine::{Engine, Scope};
+use super::json::is_person;
+use super::names::Known;
 use crate::error::{Context, Error, Kind, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, FixedSizeListArray, GenericListArray, GenericStringArray,
@@ -18,7 +20,7 @@ use std::sync::Arc;
 /// Redacts all texts of a batch.
 pub(super) fn apply(engine: &Engine, batch: RecordBatch, counts: &mut Counts) -> Result<RecordBatch> {
     let schema = batch.schema();
-    match columns(engine, schema.fields(), batch.columns(), counts)? {
+    match columns(engine, "", schema.fields(), batch.columns(), counts)? {
         None => Ok(batch),
         Some(columns) => {
             RecordBatch::try_new(schema, columns).context(Kind::Internal, || "cannot put the redacted columns together")
@@ -26,9 +28,10 @@ pub(super) fn apply(engine: &Engine, batch: RecordBatch, counts: &mut Counts) ->
     }
 }
 
-/// The columns of a batch or struct; None if none changed.
+/// The columns of a batch, or of the struct `parent`; None if none changed.
 fn columns(
     engine: &Engine,
+    parent: &str,
     fields: &Fields,
     arrays: &[ArrayRef],
     counts: &mut Counts,
@@ -39,13 +42,32 @@ fn columns(
         let names = pair.filter(|(_, value)| *value == index).map(|(name, _)| &arrays[name]);
         let redacted = match names {
             Some(names) => pair_values(engine, names, array, counts)?,
-            None => column(engine, field.name(), array, counts)?,
+            None => {
+                let place = Place { name: field.name(), scope: scope(engine, parent, field.name()) };
+                column(engine, place, array, counts)?
+            }
         };
         if let Some(redacted) = redacted {
             changed.get_or_insert_with(|| arrays.to_vec())[index] = redacted;
         }
     }
     Ok(changed)
+}
+
+/// A column: what it is called, and what its texts may be.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    name: &'a str,
+    scope: Scope,
+}
+
+fn scope(engine: &Engine, parent: &str, name: &str) -> Scope {
+    match name {
+        "name" if is_person(parent) => Scope::Person,
+        "path" | "query_string" | "url_string" | "referrer" | "url" | "uri" | "request_uri" => Scope::Url,
+        _ if engine.names.is_of_people(name) => Scope::Person,
+        _ => Scope::Text,
+    }
 }
 
 /// Where `name` and `value` are, if this is a struct of such a pair.
@@ -62,17 +84,18 @@ fn pair(fields: &Fields, arrays: &[ArrayRef]) -> Result<Option<(usize, usize)>> 
     Ok(types.iter().all(is_text).then_some((name, value)))
 }
 
-fn column(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
+fn column(engine: &Engine, place: Place, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
+    let name = place.name;
     let internal = || format!("cannot put the redacted column `{name}` together");
     Ok(match array.data_type() {
-        DataType::Utf8 => strings(engine, name, array.as_string::<i32>(), counts)?,
-        DataType::LargeUtf8 => strings(engine, name, array.as_string::<i64>(), counts)?,
+        DataType::Utf8 => strings(engine, place, array.as_string::<i32>(), counts)?,
+        DataType::LargeUtf8 => strings(engine, place, array.as_string::<i64>(), counts)?,
         DataType::Dictionary(key, value) if **key == DataType::Int32 && **value == DataType::Utf8 => {
-            dictionary(engine, name, array, counts)?
+            dictionary(engine, place, array, counts)?
         }
         DataType::Struct(fields) => {
             let array = array.as_struct();
-            match columns(engine, fields, array.columns(), counts)? {
+            match columns(engine, name, fields, array.columns(), counts)? {
                 None => None,
                 Some(columns) => {
                     let redacted = StructArray::try_new(fields.clone(), columns, array.nulls().cloned());
@@ -80,11 +103,11 @@ fn column(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) ->
                 }
             }
         }
-        DataType::List(_) => list::<i32>(engine, name, array, counts)?,
-        DataType::LargeList(_) => list::<i64>(engine, name, array, counts)?,
+        DataType::List(_) => list::<i32>(engine, place, array, counts)?,
+        DataType::LargeList(_) => list::<i64>(engine, place, array, counts)?,
         DataType::FixedSizeList(field, size) => {
             let array = array.as_fixed_size_list();
-            match column(engine, name, array.values(), counts)? {
+            match column(engine, place, array.values(), counts)? {
                 None => None,
                 Some(values) => {
                     let nulls = array.nulls().cloned();
@@ -109,22 +132,60 @@ fn holds_text(data_type: &DataType) -> bool {
 
 fn list<O: OffsetSizeTrait>(
     engine: &Engine,
-    name: &str,
+    place: Place,
     array: &ArrayRef,
     counts: &mut Counts,
 ) -> Result<Option<ArrayRef>> {
     let array = array.as_list::<O>();
     let (DataType::List(field) | DataType::LargeList(field)) = array.data_type() else { return Ok(None) };
-    let Some(values) = column(engine, name, array.values(), counts)? else { return Ok(None) };
+    // What one string says of the next one first: `["--password", "x"]`.
+    let announced = match array.values().as_string_opt::<i32>() {
+        Some(strings) => rebuilt(strings, announced(engine, array, strings, counts))?,
+        None => None,
+    };
+    let redacted = column(engine, place, announced.as_ref().unwrap_or(array.values()), counts)?;
+    let Some(values) = redacted.or(announced) else { return Ok(None) };
     let redacted = GenericListArray::try_new(field.clone(), array.offsets().clone(), values, array.nulls().cloned());
-    Ok(Some(Arc::new(redacted.context(Kind::Internal, || format!("cannot put the redacted list `{name}` together"))?)))
+    let failed = || format!("cannot put the redacted list `{}` together", place.name);
+    Ok(Some(Arc::new(redacted.context(Kind::Internal, failed)?)))
+}
+
+/// The strings that another string of their list announces. Lists of strings are few and short: each that may announce
+/// something is looked at as JSON is.
+fn announced<O: OffsetSizeTrait>(
+    engine: &Engine,
+    lists: &GenericListArray<O>,
+    strings: &GenericStringArray<i32>,
+    counts: &mut Counts,
+) -> Changes {
+    let mut changes = Vec::new();
+    for list in (0..lists.len()).filter(|&list| lists.is_valid(list)) {
+        let rows = lists.value_offsets()[list].as_usize()..lists.value_offsets()[list + 1].as_usize();
+        let is_there = |row: usize| strings.is_valid(row);
+        let announces = |row: usize| {
+            is_there(row) && (engine.may_announce(strings.value(row)) || strings.value(row).contains("PRIVATE KEY-"))
+        };
+        if rows.len() < 2 || !rows.clone().any(announces) {
+            continue;
+        }
+        let items: Vec<Option<&str>> = rows.clone().map(|row| is_there(row).then(|| strings.value(row))).collect();
+        let Ok(text) = serde_json::to_string(&items) else { continue };
+        let Some(redacted) = engine.redact(&text, |text| engine.secrets(text, Scope::Text), counts) else { continue };
+        // Redacted JSON is JSON, with the same members.
+        let redacted: Vec<Option<String>> = serde_json::from_str(&redacted).unwrap_or_default();
+        let changed = rows.zip(items).zip(redacted);
+        changes.extend(changed.filter_map(|((row, before), after)| {
+            after.filter(|after| before != Some(after)).map(|after| (row, after))
+        }));
+    }
+    changes
 }
 
 /// Each text once; it counts as often as it is used.
-fn dictionary(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
+fn dictionary(engine: &Engine, place: Place, array: &ArrayRef, counts: &mut Counts) -> Result<Option<ArrayRef>> {
     let array = array.as_dictionary::<Int32Type>();
     let values = array.values().as_string::<i32>();
-    let changes = changes(engine, name, values, &mut Counts::default());
+    let changes = changes(engine, place, values, &mut Counts::default());
     if changes.is_empty() {
         return Ok(None);
     }
@@ -134,33 +195,35 @@ fn dictionary(engine: &Engine, name: &str, array: &ArrayRef, counts: &mut Counts
     }
     for (row, _) in &changes {
         let mut once = Counts::default();
-        self::changes(engine, name, &values.slice(*row, 1), &mut once);
+        self::changes(engine, place, &values.slice(*row, 1), &mut once);
         once.iter().for_each(|(rule, secrets)| counts.add(rule, secrets * uses[*row]));
     }
     let Some(values) = rebuilt(values, changes)? else { return Ok(None) };
     let redacted = DictionaryArray::try_new(array.keys().clone(), values);
-    Ok(Some(Arc::new(redacted.context(Kind::Internal, || format!("cannot put the redacted `{name}` together"))?)))
+    Ok(Some(Arc::new(
+        redacted.context(Kind::Internal, || format!("cannot put the redacted `{}` together", place.name))?,
+    )))
 }
 
 fn strings<O: OffsetSizeTrait>(
     engine: &Engine,
-    name: &str,
+    place: Place,
     array: &GenericStringArray<O>,
     counts: &mut Counts,
 ) -> Result<Option<ArrayRef>> {
-    rebuilt(array, changes(engine, name, array, counts))
+    rebuilt(array, changes(engine, place, array, counts))
 }
 
 /// The rows with a secret, for what the column is called or for what they are.
 fn changes<O: OffsetSizeTrait>(
     engine: &Engine,
-    name: &str,
+    place: Place,
     array: &GenericStringArray<O>,
     counts: &mut Counts,
 ) -> Changes {
-    match engine.rule_of(name) {
-        Some(rule) => forced(engine, array, |_| Some(rule), counts),
-        None => examined(engine, array, |_| true, counts),
+    match engine.rule_of(place.name) {
+        Some(known) => forced(engine, array, |_| Some(known), counts),
+        None => examined(engine, array, place.scope, |_| true, counts),
     }
 }
 
@@ -177,20 +240,20 @@ fn pair_values(engine: &Engine, names: &ArrayRef, values: &ArrayRef, counts: &mu
 }
 
 /// The rule of each row's name. Header names repeat: each spelling is looked up once.
-fn rules_of<O: OffsetSizeTrait>(engine: &Engine, names: &GenericStringArray<O>) -> Vec<Option<usize>> {
-    let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+fn rules_of<O: OffsetSizeTrait>(engine: &Engine, names: &GenericStringArray<O>) -> Vec<Option<Known>> {
+    let mut known: HashMap<&str, Option<Known>> = HashMap::new();
     let mut rule = |name| *known.entry(name).or_insert_with(|| engine.rule_of(name));
     (0..names.len()).map(|row| if names.is_valid(row) { rule(names.value(row)) } else { None }).collect()
 }
 
 fn pair_strings<O: OffsetSizeTrait>(
     engine: &Engine,
-    rules: &[Option<usize>],
+    rules: &[Option<Known>],
     values: &GenericStringArray<O>,
     counts: &mut Counts,
 ) -> Result<Option<ArrayRef>> {
     let mut changes = forced(engine, values, |row| rules[row], counts);
-    changes.extend(examined(engine, values, |row| rules[row].is_none(), counts));
+    changes.extend(examined(engine, values, Scope::Text, |row| rules[row].is_none(), counts));
     changes.sort_unstable_by_key(|(row, _)| *row);
     rebuilt(values, changes)
 }
@@ -201,7 +264,7 @@ type Changes = Vec<(usize, String)>;
 fn forced<O: OffsetSizeTrait>(
     engine: &Engine,
     array: &GenericStringArray<O>,
-    rule: impl Fn(usize) -> Option<usize>,
+    rule: impl Fn(usize) -> Option<Known>,
     counts: &mut Counts,
 ) -> Changes {
     let mut changes = Vec::new();
@@ -218,17 +281,18 @@ fn forced<O: OffsetSizeTrait>(
 fn examined<O: OffsetSizeTrait>(
     engine: &Engine,
     array: &GenericStringArray<O>,
+    scope: Scope,
     is_wanted: impl Fn(usize) -> bool,
     counts: &mut Counts,
 ) -> Changes {
     let offsets = array.value_offsets();
     let first = offsets[0].as_usize();
     let bytes = &array.value_data()[first..];
-    let rows = engine.prefilter.rows(bytes, array.len(), |row| offsets[row].as_usize() - first);
+    let rows = engine.suspects(bytes, array.len(), |row| offsets[row].as_usize() - first, scope);
     let mut changes = Vec::new();
     for row in rows.into_iter().filter(|&row| array.is_valid(row) && is_wanted(row)) {
         let value = array.value(row);
-        let redacted = engine.redact(value, |text| engine.secrets(text), counts);
+        let redacted = engine.redact(value, |text| engine.secrets(text, scope), counts);
         changes.extend(redacted.map(|text| (row, text)));
     }
     changes

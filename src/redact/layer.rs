@@ -1,4 +1,4 @@
-//! Encoded text inside text: JSON string escapes and percent encoding, decoded with a way back.
+//! Encoded text inside text: JSON string escapes, entities of HTML and percent encoding, decoded with a way back.
 //!
 //! A secret is looked for in the decoded text but replaced in the text as it came, so that nothing but the secret
 //! changes. Placeholders need no escaping in either encoding.
@@ -44,27 +44,113 @@ impl Layer {
 
 /// Decodes `%XX`; None when there is none.
 pub(super) fn percent(text: &str) -> Option<Layer> {
+    decode(text, |source, at| match source[at] {
+        b'%' => hex_pair(source, at).map(|byte| Decoded::byte(byte, 3)),
+        _ => None,
+    })
+}
+
+/// Decodes all that free text may hold, one level of each: `%XX`, `&quot;`, `&#61;`, `\n`, `\u0070`.
+pub(super) fn decoded(text: &str) -> Option<Layer> {
+    decode(text, |source, at| match source[at] {
+        b'%' => hex_pair(source, at).map(|byte| Decoded::byte(byte, 3)),
+        b'&' => entity(&source[at..]),
+        b'\\' => escape(source, at),
+        _ => None,
+    })
+}
+
+/// What an encoding stands for, and its length.
+struct Decoded {
+    bytes: [u8; 4],
+    count: usize,
+    length: usize,
+}
+
+impl Decoded {
+    fn byte(byte: u8, length: usize) -> Decoded {
+        Decoded { bytes: [byte, 0, 0, 0], count: 1, length }
+    }
+
+    fn character(character: char, length: usize) -> Decoded {
+        let mut bytes = [0; 4];
+        let count = character.encode_utf8(&mut bytes).len();
+        Decoded { bytes, count, length }
+    }
+}
+
+/// Decodes where `at` finds something encoded; None when it never does.
+fn decode(text: &str, at_place: impl Fn(&[u8], usize) -> Option<Decoded>) -> Option<Layer> {
     let source = text.as_bytes();
-    let first = memchr::memchr_iter(b'%', source).find(|&at| hex_pair(source, at).is_some())?;
+    let first =
+        (0..source.len()).find(|&at| matches!(source[at], b'%' | b'&' | b'\\') && at_place(source, at).is_some())?;
     let mut bytes = Vec::with_capacity(source.len());
     let mut map = Vec::with_capacity(source.len() + 1);
     bytes.extend_from_slice(&source[..first]);
     map.extend(0..first as u32);
     let mut at = first;
     while at < source.len() {
-        map.push(at as u32);
-        match hex_pair(source, at) {
-            Some(byte) if source[at] == b'%' => {
-                bytes.push(byte);
-                at += 3;
+        match at_place(source, at) {
+            Some(decoded) => {
+                bytes.extend_from_slice(&decoded.bytes[..decoded.count]);
+                map.extend(std::iter::repeat_n(at as u32, decoded.count));
+                at += decoded.length;
             }
-            _ => {
+            None => {
+                map.push(at as u32);
                 bytes.push(source[at]);
                 at += 1;
             }
         }
     }
     Some(Layer::new(bytes, map, source.len()))
+}
+
+/// An entity of HTML or XML: by number, or one of the five that XML knows.
+fn entity(source: &[u8]) -> Option<Decoded> {
+    let length = source.iter().take(12).position(|byte| *byte == b';')? + 1;
+    let name = std::str::from_utf8(&source[1..length - 1]).ok()?;
+    let character = match name {
+        "quot" => '"',
+        "apos" => '\'',
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "nbsp" => ' ',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)?
+        }
+    };
+    Some(Decoded::character(character, length))
+}
+
+/// An escape of a JSON string, as far as it is one: `C:\dir` keeps its backslash.
+fn escape(source: &[u8], at: usize) -> Option<Decoded> {
+    if let Some((character, length)) = unicode(source, at) {
+        return Some(Decoded::character(character, length));
+    }
+    let byte = match source.get(at + 1)? {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        quote @ (b'"' | b'\'' | b'\\' | b'/') => *quote,
+        _ => return None,
+    };
+    Some(Decoded::byte(byte, 2))
+}
+
+/// Whether a text may be JSON, by its first byte.
+pub(super) fn begins_like_json(text: &str) -> bool {
+    matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
+}
+
+pub(super) fn is_json(text: &str) -> bool {
+    begins_like_json(text) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn hex_pair(source: &[u8], percent: usize) -> Option<u8> {
@@ -138,6 +224,15 @@ mod tests {
         assert_eq!(&source[start..end], "%68i");
         assert_eq!(layer.outer(0, layer.text.len()), (0, source.len()));
         assert!(percent("100% of it, 5%").is_none());
+    }
+
+    #[test]
+    fn all_encodings_of_free_text_are_decoded_at_once() {
+        let source = "&lt;a%3Db&gt; &#61;&#x3d; \\u0070 C:\\dir \\\"x\\\" &unknown; 5%";
+        let layer = decoded(source).unwrap();
+        assert_eq!(layer.text, "<a=b> == p C:\\dir \"x\" &unknown; 5%");
+        assert_eq!(layer.outer(0, layer.text.len()), (0, source.len()));
+        assert!(decoded("100% & more; C:\\dir").is_none());
     }
 
     #[test]

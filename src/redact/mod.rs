@@ -13,24 +13,37 @@
 //! Redacting twice changes nothing. JSON text that was valid stays valid, with the same structure.
 
 mod batch;
+mod counts;
 mod engine;
+mod fold;
+mod header;
 mod json;
 mod layer;
+mod mask;
 mod names;
 mod needle;
+mod needles;
+mod option;
+mod packed;
+mod pair;
 mod place;
+mod prose;
 mod rules;
+mod scan;
+mod shape;
 mod span;
+mod starts;
+mod table;
 #[cfg(test)]
 mod tests;
-mod text;
 mod value;
+mod written;
 
 pub use rules::Rules;
 
 use crate::error::Result;
 use arrow::array::RecordBatch;
-use engine::Engine;
+use engine::{Engine, Scope};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -66,8 +79,8 @@ impl Policy {
 
     /// Redacts a text: prose, a URL, a header, JSON. None: there is no secret in it.
     pub fn text(&self, text: &str, counts: &mut Counts) -> Option<String> {
-        let engine = self.engine.as_ref().filter(|engine| engine.prefilter.may_hold_secret(text.as_bytes()))?;
-        engine.redact(text, |text| engine.secrets(text), counts)
+        let engine = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Text))?;
+        engine.redact(text, |text| engine.secrets(text, Scope::Text), counts)
     }
 
     /// Redacts a line that could not be read, or the head of one: broken JSON, broken UTF-8, a secret cut in two.
@@ -88,15 +101,14 @@ impl Policy {
 
     /// Says what [`text`](Policy::text) would redact, and why.
     pub fn explain(&self, text: &str) -> Vec<Finding> {
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.prefilter.may_hold_secret(text.as_bytes()))
-        else {
+        let Some(engine) = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Text)) else {
             return Vec::new();
         };
         let finding = |span: span::Span| {
             let label = engine.label(span.rule);
             Finding { rule: label.name.clone(), kind: label.kind.clone(), range: span.start..span.end }
         };
-        engine.secrets(text).into_iter().map(finding).collect()
+        engine.secrets(text, Scope::Text).into_iter().map(finding).collect()
     }
 }
 

@@ -1,43 +1,52 @@
 //! The prefilter: which rows of a column may hold a secret.
 //!
-//! Clean data is nearly all of the data, so it is looked at once and fast. A column's bytes are folded to one case,
-//! a block at a time, and searched for a few dozen needles with vector instructions; a needle counts when what
-//! follows it could make it a secret (`token=`, not `token was created`). Rows with a needle that counts go to the
-//! exact rules. It may say yes too often, never too seldom.
+//! Clean data is nearly all of the data, so it is looked at once and fast. A column's bytes are folded to one case, a
+//! block at a time, and searched for the stems of names with vector instructions; where a token begins, a table of
+//! three letters says whether a needle may begin there too (`starts.rs`). A needle counts when what is around it could
+//! make it a secret (`token=`, not `token_count=`). Rows with a needle that counts go to the exact rules. It may say
+//! yes too often, never too seldom.
 
+use super::engine::{Engine, Scope};
+use super::needles::{self, Needle, Place};
 use super::rules::{How, Rules};
+use super::scan::is_name;
+use super::starts::Starts;
 use crate::error::{Error, Kind, Result};
 use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, Span};
-use memchr::memchr_iter;
 
 /// Small enough to stay in the first-level cache between folding and searching.
 const BLOCK: usize = 8 * 1024;
+/// A block for strings of JSON, most of which are shorter.
+const SMALL: usize = 256;
 /// Needles per searcher: with more of them the vector search stops for too many false candidates.
 const GROUP: usize = 48;
-/// The bytes that the vector search compares.
-const KEY: usize = 4;
 
-/// What must follow a needle for it to count.
+/// What must be around a needle for it to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Test {
-    /// The end of a name and a delimiter; `is_stem` when the name may go on with letters.
-    Name { is_stem: bool },
-    /// So many characters of a token.
+pub(super) enum Test {
+    /// A name that is secret, and what separates it from a value.
+    Name,
+    /// The same, by a short word of the name.
+    Word,
+    /// The name of a parameter of a URL, with `=` after it.
+    Parameter,
+    /// So many characters of a token after it.
     Shape(usize),
-    /// The end of a path segment.
+    /// A segment of a path that announces a secret, and something like one after it.
     Segment,
     /// An escaped ASCII character, `\u0070`.
     Escape,
-    /// The authority of a URL with an `@` in it.
-    Authority,
+    /// A URL with an `@` in its authority, or with a long random part.
+    Url,
+    /// A program whose option `-p` follows.
+    Tool,
+    /// Text behind a mark.
+    Behind,
+    /// A letter that is not ASCII, in a name.
+    Alike,
+    Always,
 }
-
-/// Bytes to look for, folded, and what must follow them.
-type Needle = (Vec<u8>, Test);
-
-/// What the searcher looks for, and the needles that begin with it.
-type Key = (Vec<u8>, Vec<Needle>);
 
 struct Group {
     searcher: Search,
@@ -53,89 +62,77 @@ enum Search {
 
 pub(super) struct Prefilter {
     groups: Vec<Group>,
+    starts: Starts,
     /// Bytes that two blocks share, so that no key falls between them.
     overlap: usize,
 }
 
+/// A place that may count: the bytes of the needle there, and what must be around it.
+pub(super) struct Candidate {
+    pub at: usize,
+    pub end: usize,
+    pub test: Test,
+}
+
 impl Prefilter {
     pub fn new(rules: &Rules) -> Result<Prefilter> {
-        let mut needles: Vec<Needle> = vec![(fold("\\u00"), Test::Escape)];
-        for (_, how) in rules.effective()? {
-            match how {
-                How::Name(named) if named.is_query_only => {
-                    let encoded =
-                        ["=", "%"].iter().flat_map(|end| named.names.iter().map(move |name| format!("{name}{end}")));
-                    needles.extend(encoded.map(|needle| (fold(&needle), Test::Shape(0))));
-                }
-                How::Name(named) => {
-                    let spellings = named.names.iter().flat_map(|name| spellings(name));
-                    needles.extend(spellings.map(|needle| (fold(&needle), Test::Name { is_stem: needle.len() > 3 })));
-                }
-                How::Shape { needles: own, after, .. } => {
-                    needles.extend(own.iter().map(|needle| (fold(needle), Test::Shape(*after))));
-                }
-                How::Segment(words) => {
-                    let spellings = words.iter().flat_map(|word| spellings(word));
-                    needles.extend(spellings.map(|needle| (fold(&needle), Test::Segment)));
-                }
-                How::Userinfo => needles.extend(["://", ":\\/"].map(|needle| (fold(needle), Test::Authority))),
-            }
-        }
+        let (starts, anywhere): (Vec<_>, Vec<_>) =
+            needles::of(rules)?.into_iter().partition(|needle| needle.place == Place::Start);
+        let effective = rules.effective()?;
+        let flags = effective.iter().filter_map(|(_, how)| match how {
+            How::Flag { flags, .. } => Some(flags),
+            _ => None,
+        });
+        let flags: Vec<&str> = flags.flatten().map(String::as_str).collect();
         // The vector search looks at as many bytes as the shortest key of its group has, up to four.
-        let (short, long): (Vec<_>, Vec<_>) = keys(needles).into_iter().partition(|key| key.0.len() < KEY);
-        let overlap = long.iter().map(|(key, _)| key.len()).max().unwrap_or(KEY);
+        let keys = needles::keys(anywhere);
+        let (short, long): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.0.len() < needles::KEY);
+        let overlap = short.iter().chain(&long).map(|(key, _)| key.len()).max().unwrap_or(needles::KEY);
         let groups = short.chunks(GROUP).chain(long.chunks(GROUP)).map(Group::new).collect::<Result<_>>()?;
-        Ok(Prefilter { groups, overlap })
+        Ok(Prefilter { groups, starts: Starts::new(starts, &flags), overlap })
     }
 
-    pub fn may_hold_secret(&self, text: &[u8]) -> bool {
-        let mut is_hit = false;
-        self.scan(text, &mut |_| {
-            is_hit = true;
-            text.len()
-        });
-        is_hit
+    /// Tells `hit` each place that may count; it answers where to go on.
+    fn scan(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+        match bytes.len() {
+            0 => {}
+            1..=SMALL => self.scan_blocks::<SMALL>(bytes, hit),
+            _ => self.scan_blocks::<BLOCK>(bytes, hit),
+        }
     }
 
-    /// The rows that may hold a secret, in order; row n is the bytes from `offset(n)` to `offset(n + 1)`.
-    pub fn rows(&self, bytes: &[u8], rows: usize, offset: impl Fn(usize) -> usize) -> Vec<usize> {
-        let mut found = Vec::new();
-        self.scan(&bytes[..offset(rows)], &mut |at| {
-            // The last row that begins at or before the hit.
-            let (mut low, mut high) = (0, rows);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if offset(middle + 1) <= at { low = middle + 1 } else { high = middle }
-            }
-            found.push(low);
-            offset(low + 1)
-        });
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
-    /// Tells `hit` each position that counts; it answers where to go on.
-    fn scan(&self, bytes: &[u8], hit: &mut dyn FnMut(usize) -> usize) {
-        let mut folded = [0u8; BLOCK];
-        let mut resume = vec![0usize; self.groups.len() + 1];
+    fn scan_blocks<const N: usize>(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
+        let mut folded = [0u8; N];
+        let mut resume = vec![0usize; self.groups.len() + 3];
         let mut start = 0;
         while start < bytes.len() {
-            let end = bytes.len().min(start + BLOCK);
+            let end = bytes.len().min(start + N);
             let block = &bytes[start..end];
             for (to, from) in folded.iter_mut().zip(block) {
                 *to = from | 0x20;
             }
             for (group, resume) in self.groups.iter().zip(&mut resume) {
-                while let Some((at, pattern)) = group.find(&folded[..block.len()], resume.saturating_sub(start)) {
+                while let Some((at, key)) = group.find(&folded[..block.len()], resume.saturating_sub(start)) {
                     let at = start + at;
-                    *resume = if group.counts(pattern, bytes, at) { hit(at) } else { at + 1 };
+                    *resume = at + 1;
+                    for needle in &group.keys[key] {
+                        if let Some(next) = needle.candidate(bytes, at).and_then(&mut *hit) {
+                            *resume = next;
+                            break;
+                        }
+                    }
                 }
             }
-            let resume = &mut resume[self.groups.len()];
-            for at in memchr_iter(b'%', block).map(|at| start + at) {
-                if at >= *resume && hides(bytes, at) {
-                    *resume = hit(at);
+            let resume = &mut resume[self.groups.len()..];
+            self.starts.scan(bytes, start..end, &mut resume[0], hit);
+            self.encoded(bytes, start, end, &mut resume[1], hit);
+            if !block.is_ascii() {
+                for at in (start..end).filter(|at| !bytes[*at].is_ascii()) {
+                    if at >= resume[2] {
+                        // The rest of the name says nothing else.
+                        let name = bytes[at..].iter().take_while(|byte| is_name(byte)).count();
+                        resume[2] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
+                    }
                 }
             }
             if end == bytes.len() {
@@ -144,10 +141,45 @@ impl Prefilter {
             start = end - self.overlap;
         }
     }
+
+    /// What is encoded, and what begins behind it.
+    fn encoded(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        resume: &mut usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) {
+        let block = &bytes[start..end];
+        for at in memchr::memchr3_iter(b'%', b'=', b'&', block).map(|at| start + at) {
+            if at < *resume {
+                continue;
+            }
+            if hides(bytes, at) {
+                *resume = hit(Candidate { at, end: at + 1, test: Test::Always }).unwrap_or(at + 1);
+            } else if bytes[at] == b'%'
+                && let Some(next) = self.starts.at(bytes, at + 3, hit)
+            {
+                *resume = next;
+            }
+        }
+        let [first, second, third] = needles::SIGNS;
+        for at in memchr::memchr3_iter(first, second, third, block).map(|at| start + at) {
+            if at < *resume {
+                continue;
+            }
+            // What is escaped begins behind the backslash and its letter.
+            let escaped = if bytes[at] == b'\\' { self.starts.at(bytes, at + 2, hit) } else { None };
+            if let Some(next) = escaped.or_else(|| self.starts.at(bytes, at, hit)) {
+                *resume = next;
+            }
+        }
+    }
 }
 
 impl Group {
-    fn new(keys: &[Key]) -> Result<Group> {
+    fn new(keys: &[needles::Key]) -> Result<Group> {
         let patterns = || keys.iter().map(|(key, _)| key);
         let vector = packed::Config::new().heuristic_pattern_limits(false).builder().extend(patterns()).build();
         let searcher = match vector {
@@ -157,16 +189,6 @@ impl Group {
             })?),
         };
         Ok(Group { searcher, keys: keys.iter().map(|(_, needles)| needles.clone()).collect() })
-    }
-
-    /// Whether a needle of this key stands at `at` and counts.
-    fn counts(&self, key: usize, bytes: &[u8], at: usize) -> bool {
-        self.keys[key].iter().any(|(needle, test)| {
-            let is_here = bytes
-                .get(at..at + needle.len())
-                .is_some_and(|found| found.iter().zip(needle).all(|(a, b)| a | 0x20 == *b));
-            is_here && test.passes(bytes, at + needle.len())
-        })
     }
 
     /// The next key at or after `from`, and which one.
@@ -184,116 +206,132 @@ impl Group {
 }
 
 impl Test {
-    /// Whether the needle that ends before `at` counts. Bytes of the next row may follow; they only add hits, since
-    /// what counts inside a row counts whatever comes after the row.
-    fn passes(self, bytes: &[u8], at: usize) -> bool {
+    /// The cheap part of a test, which need not know where the row ends: bytes of the next row only add candidates.
+    pub(super) fn may_pass(self, bytes: &[u8], at: usize) -> bool {
         let rest = &bytes[at.min(bytes.len())..];
-        let skip = |test: fn(&u8) -> bool| &rest[rest.iter().take_while(|byte| test(byte)).count()..];
         match self {
-            Test::Name { is_stem } => {
-                let rest = if is_stem { skip(u8::is_ascii_alphabetic) } else { rest };
-                // Another word follows: a longer name (`token_count`), or prose (`token was created`).
-                let is_between = |byte: &&u8| matches!(byte, b'_' | b'-' | b'.' | b'$' | b' ' | b'\t');
-                rest.iter().find(|byte| !is_between(byte)).is_some_and(|byte| !byte.is_ascii_alphanumeric())
-            }
+            Test::Parameter => matches!(rest.first(), Some(b'=' | b'%' | b'\\' | b'&')),
             Test::Shape(after) => {
                 // `Bearer x`, `Basic+x`.
                 let rest = &rest[rest.iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count()..];
-                let is_token = |byte: &&u8| {
-                    byte.is_ascii_alphanumeric()
-                        || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'~')
-                };
-                rest.iter().take(after).take_while(is_token).count() == after
+                rest.iter().take(after).take_while(|byte| is_token(byte)).count() == after
             }
             Test::Segment => {
-                let rest = skip(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
-                matches!(rest.first(), Some(b'/' | b'%' | b'\\'))
+                let word = rest
+                    .iter()
+                    .take(32)
+                    .take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+                    .count();
+                matches!(rest.get(word), Some(b'/' | b'%' | b'\\' | b'&'))
             }
             Test::Escape => matches!(rest.first(), Some(b'2'..=b'7')),
-            Test::Authority => {
-                let rest = rest.strip_prefix(b"\\/").unwrap_or(rest);
-                // Each URL of clean data comes here; `matches!` becomes one test of a bit.
-                let is_end = |byte: &&u8| {
-                    matches!(byte, b'@' | b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' | b' ' | b'\n')
-                };
-                rest.iter().find(is_end) == Some(&b'@')
-            }
+            Test::Tool => memchr::memmem::find(&rest[..rest.len().min(512)], b"-p").is_some(),
+            Test::Name | Test::Word | Test::Url | Test::Behind | Test::Alike | Test::Always => true,
         }
     }
 }
 
-/// Whether `%XX` encodes a letter or digit, a separator in a name, a percent sign, or the colon of a nested URL.
+fn is_token(byte: &&u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'%' | b'\\' | b'~' | b'&' | b'#' | b';')
+}
+
+/// Whether something is encoded here that rules look for, or base64 ends here.
+///
+/// `%XX` counts when it stands for a letter or digit, a separator in a name, a percent sign, or the colon of a nested
+/// URL.
 fn hides(bytes: &[u8], at: usize) -> bool {
-    let Some(&[high, low]) = bytes.get(at + 1..at + 3) else { return false };
-    match high {
-        b'4' => low != b'0',
-        b'5' => low != b'b' && low != b'B' && low != b'd' && low != b'D',
-        b'6' => true,
-        b'7' => !matches!(low | 0x20, b'b'..=b'f'),
-        b'2' => matches!(low, b'5' | b'd' | b'D' | b'e' | b'E'),
-        b'3' => match low {
-            b'0'..=b'9' => true,
-            // A nested URL, or the needle `:AA`.
-            b'a' | b'A' => matches!(&bytes[at + 3..], [b'%' | b'/', ..] | [b'A', b'A', ..]),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-/// One case for letters. It also turns `_` into DEL and the like, which costs a false hit now and then.
-fn fold(needle: &str) -> Vec<u8> {
-    needle.bytes().map(|byte| byte | 0x20).collect()
-}
-
-/// The ways to write a name of several words.
-fn spellings(name: &str) -> Vec<String> {
-    if !name.contains('_') {
-        return vec![name.to_owned()];
-    }
-    ["", "_", "-", " "].iter().map(|separator| name.replace('_', separator)).collect()
-}
-
-/// Needles by what they begin with: those that share four bytes, or all of a shorter one, make one key.
-fn keys(needles: Vec<Needle>) -> Vec<Key> {
-    let mut keys: Vec<Key> = Vec::new();
-    for (needle, test) in smallest(needles) {
-        match keys.last_mut().filter(|(key, _)| needle.starts_with(&key[..key.len().min(KEY)])) {
-            Some((key, needles)) => {
-                let shared = key.iter().zip(&needle).take_while(|(a, b)| a == b).count();
-                key.truncate(shared);
-                needles.push((needle, test));
+    match bytes[at] {
+        b'&' => bytes.get(at + 1) == Some(&b'#'),
+        b'=' => ends_base64(bytes, at),
+        _ => {
+            let Some(&[high, low]) = bytes.get(at + 1..at + 3) else { return false };
+            match high {
+                b'4' => low != b'0',
+                b'5' => low != b'b' && low != b'B' && low != b'd' && low != b'D',
+                b'6' => true,
+                b'7' => !matches!(low | 0x20, b'b'..=b'f'),
+                b'2' => matches!(low, b'5' | b'd' | b'D' | b'e' | b'E'),
+                b'3' => match low {
+                    b'0'..=b'9' => true,
+                    // A nested URL, or the needle `:AA`.
+                    b'a' | b'A' => matches!(&bytes[at + 3..], [b'%' | b'/', ..] | [b'A', b'A', ..]),
+                    b'd' | b'D' => ends_base64(bytes, at),
+                    _ => false,
+                },
+                // What is not ASCII may be a letter that looks like one.
+                b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F' => low.is_ascii_hexdigit(),
+                _ => false,
             }
-            None => keys.push((needle.clone(), vec![(needle, test)])),
         }
     }
-    keys
 }
 
-/// Drops needles that have another one in them that counts at least as often.
-fn smallest(mut needles: Vec<Needle>) -> Vec<Needle> {
-    needles.sort_by(|a, b| (a.0.len(), &a.0, a.1).cmp(&(b.0.len(), &b.0, b.1)));
-    let mut kept: Vec<Needle> = Vec::new();
-    for (needle, test) in needles {
-        let is_covered = kept.iter().any(|(other, own)| match (own, test) {
-            (Test::Name { .. }, Test::Name { .. }) | (Test::Segment, Test::Segment) => {
-                memchr::memmem::find(&needle, other).is_some_and(|at| {
-                    // What follows the shorter one in the longer one must be what its test skips.
-                    let rest = &needle[at + other.len()..];
-                    let is_skipped = |byte: &u8| match own {
-                        Test::Segment => byte.is_ascii_lowercase() || matches!(byte, b'-' | 0x7f),
-                        own => byte.is_ascii_lowercase() && *own == Test::Name { is_stem: true },
-                    };
-                    rest.iter().all(is_skipped)
-                })
+/// Whether so much base64 stands before `at` that it may hold something.
+fn ends_base64(bytes: &[u8], at: usize) -> bool {
+    let before = bytes[..at].iter().rev().take(super::packed::SHORTEST);
+    before.take_while(|byte| super::packed::is_base64(**byte)).count() == super::packed::SHORTEST
+        && !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+impl Engine {
+    pub fn may_hold_secret(&self, text: &str, scope: Scope) -> bool {
+        !self.suspects(text.as_bytes(), 1, |row| row * text.len(), scope).is_empty()
+    }
+
+    /// The rows that may hold a secret, in order; row n is the bytes from `offset(n)` to `offset(n + 1)`.
+    pub fn suspects(&self, bytes: &[u8], rows: usize, offset: impl Fn(usize) -> usize, scope: Scope) -> Vec<usize> {
+        let mut found = Vec::new();
+        let counts = |candidate: &Candidate, start: usize, end: usize| {
+            let is_looked_for = scope != Scope::Person || matches!(candidate.test, Test::Shape(_));
+            is_looked_for && candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
+        };
+        // Where a row begins a token does, whatever ends the row before.
+        for row in 0..rows {
+            let (start, end) = (offset(row), offset(row + 1));
+            let mut check = |candidate: Candidate| counts(&candidate, start, end).then_some(end);
+            if self.prefilter.starts.at(bytes, start, &mut check).is_some()
+                || scope == Scope::Url && has_random_part(&bytes[start..end], 0)
+            {
+                found.push(row);
             }
-            (Test::Shape(few), Test::Shape(many)) => needle == *other && *few <= many,
-            _ => needle == *other && *own == test,
+        }
+        let first = found.len();
+        self.prefilter.scan(&bytes[..offset(rows)], &mut |candidate| {
+            // The last row that begins at or before the candidate.
+            let (mut low, mut high) = (0, rows);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if offset(middle + 1) <= candidate.at { low = middle + 1 } else { high = middle }
+            }
+            let (start, end) = (offset(low), offset(low + 1));
+            if found[first..].last() == Some(&low) {
+                return Some(end);
+            }
+            counts(&candidate, start, end).then(|| {
+                found.push(low);
+                end
+            })
         });
-        if !is_covered {
-            kept.push((needle, test));
-        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
-    kept.sort();
-    kept
+}
+
+/// Whether a URL has a part that is long and random.
+pub(super) fn has_random_part(row: &[u8], from: usize) -> bool {
+    /// The shortest such part.
+    const LONG: usize = 32;
+    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    // From the end of where a part may be back to what parts it: most bytes are not looked at.
+    let mut end = from + LONG;
+    while end <= row.len() {
+        let length = row[end - LONG..end].iter().rev().take_while(|byte| is_inner(byte)).count();
+        if length == LONG {
+            return std::str::from_utf8(row).is_ok_and(|row| !super::place::random_parts(row, from).is_empty());
+        }
+        end += LONG - length;
+    }
+    false
 }

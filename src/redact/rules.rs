@@ -1,16 +1,14 @@
-//! The rules as data: read, merged, and named by a version.
-//!
-//! `default.toml` says what the fields mean. What is wrong with a rule is said here, with the file and the line, so
-//! that compiling a policy later cannot surprise anybody.
+//! The rules as data: merged, and named by a version. `written.rs` reads them.
 
+use super::written;
 use crate::error::{Error, Kind, Result};
+use crate::typed::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use toml::Spanned;
 
 /// Goes up when the same rules find other secrets or write other placeholders than before.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is a secret, as read from files.
 #[derive(Debug, Clone)]
@@ -19,12 +17,21 @@ pub struct Rules {
     pub(super) words: Words,
 }
 
-/// Word lists that all rules share.
-#[derive(Debug, Clone, Default, Serialize)]
+/// Word lists that all rules share; `default.toml` says what each is for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Words {
-    pub keep: BTreeSet<String>,
+    pub about: BTreeSet<String>,
+    pub same: BTreeSet<String>,
+    pub without: BTreeSet<String>,
+    pub hashes: BTreeSet<String>,
+    pub terms: BTreeSet<String>,
     pub prose: BTreeSet<String>,
+    pub spoken: BTreeSet<String>,
+    pub links: BTreeSet<String>,
+    pub changes: BTreeSet<String>,
     pub schemes: BTreeSet<String>,
+    pub people: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -32,134 +39,149 @@ pub(super) struct Rule {
     pub name: String,
     pub kind: String,
     pub is_enabled: bool,
+    /// Whether it comes from a file or a list of the user's.
+    #[serde(skip)]
+    pub is_own: bool,
     /// None: the rule only switches the rule of the same name on or off.
     pub how: Option<How>,
+    /// Where it was written, for messages.
     #[serde(skip)]
-    position: String,
+    pub position: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) enum How {
     Name(Named),
-    Shape { pattern: String, needles: Vec<String>, after: usize, is_mixed: bool },
-    Segment(Vec<String>),
+    Shape(Shape),
+    Begins(Begins),
+    Segment { words: Vec<String>, is_weak: bool },
+    Flag { flags: Vec<String>, tools: Vec<String>, is_pair: bool },
     Userinfo,
+    Parameters,
+    Behind,
+    Packed,
+    Member,
 }
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Named {
     pub names: Vec<String>,
     pub except: Vec<String>,
+    pub value: Worth,
     pub is_ending: bool,
     pub is_query_only: bool,
-    pub has_scheme: bool,
-    pub is_line: bool,
-    pub is_compact: bool,
-    pub takes_numbers: bool,
+    pub has_hash: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Shape {
+    pub pattern: String,
+    pub needles: Vec<String>,
+    pub after: usize,
+    pub back: usize,
+    pub is_mixed: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Begins {
+    pub begins: Vec<String>,
+    pub of: Alphabet,
     pub min: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFile {
-    #[serde(default)]
-    keep: BTreeSet<String>,
-    #[serde(default)]
-    prose: BTreeSet<String>,
-    #[serde(default)]
-    schemes: BTreeSet<String>,
-    #[serde(default)]
-    rule: Vec<RawRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRule {
-    name: Spanned<String>,
-    kind: Option<String>,
-    enabled: Option<bool>,
-    how: Option<RawHow>,
-    names: Option<Vec<String>>,
-    #[serde(default)]
-    except: Vec<String>,
-    #[serde(default)]
-    is_ending: bool,
-    #[serde(default)]
-    is_query_only: bool,
-    #[serde(default)]
-    has_scheme: bool,
-    #[serde(default)]
-    is_line: bool,
-    #[serde(default)]
-    is_compact: bool,
-    #[serde(default)]
-    takes_numbers: bool,
-    #[serde(default)]
-    min: usize,
-    pattern: Option<Spanned<String>>,
-    needles: Option<Vec<String>>,
-    #[serde(default)]
-    after: usize,
-    #[serde(default)]
-    is_mixed: bool,
-    segments: Option<Vec<String>>,
-}
-
-#[derive(Deserialize, Clone, Copy)]
+/// Which values of a secret name are secrets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RawHow {
-    Name,
-    Shape,
-    Segment,
-    Userinfo,
+pub(super) enum Worth {
+    Any,
+    Secret,
+    #[default]
+    Token,
+    Session,
+    Random,
+    Code,
+    Pin,
+    Signature,
+    Cookie,
+    Authorization,
+    Link,
+}
+
+/// The characters of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Alphabet {
+    Hex,
+    Upper,
+    Alnum,
+    Uuid,
+    Underscore,
+    Word,
+    Dotted,
+    Dollar,
+    Percent,
+    Base64,
+    Vault,
+}
+
+impl Alphabet {
+    pub fn has(self, byte: u8) -> bool {
+        match self {
+            Alphabet::Hex => byte.is_ascii_hexdigit(),
+            Alphabet::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
+            Alphabet::Alnum => byte.is_ascii_alphanumeric(),
+            Alphabet::Uuid => byte.is_ascii_hexdigit() || byte == b'-',
+            Alphabet::Underscore => byte.is_ascii_alphanumeric() || byte == b'_',
+            Alphabet::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+            Alphabet::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'='),
+            Alphabet::Dollar => byte.is_ascii_alphanumeric() || byte == b'$',
+            Alphabet::Percent => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'%' | b'+' | b'/' | b'=' | b'-' | b'_')
+            }
+            Alphabet::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'),
+            // Lines of hexadecimal digits below a header.
+            Alphabet::Vault => byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b';' | b'\n' | b'\r' | b' '),
+        }
+    }
 }
 
 impl Rules {
     /// The rules that come with the program.
     pub fn embedded() -> Rules {
-        Rules::parse(include_str!("default.toml"), "default.toml").expect("a test parses the embedded rules")
+        written::file(include_str!("default.toml"), "default.toml", false).expect("a test parses the embedded rules")
     }
 
-    /// Reads rules; `origin` names the file in messages.
+    /// Reads rules of the user's; `origin` names the file in messages.
     pub fn parse(text: &str, origin: &str) -> Result<Rules> {
-        let place = |offset: usize| {
-            let before = text.get(..offset).unwrap_or(text);
-            format!("{origin}, line {}", before.matches('\n').count() + 1)
-        };
-        let raw: RawFile = toml::from_str(text).map_err(|error| {
-            let position = place(error.span().map_or(0, |span| span.start));
-            Error::new(Kind::Usage, format!("cannot read the redaction rules ({position}): {}", error.message()))
-        })?;
-        let mut rules: Vec<Rule> = Vec::with_capacity(raw.rule.len());
-        for raw in raw.rule {
-            let position = place(raw.name.span().start);
-            let at = raw.pattern.as_ref().map_or(position.clone(), |pattern| place(pattern.span().start));
-            let name = raw.name.get_ref().clone();
-            let rule = raw.check(position.clone()).map_err(|problem| {
-                let position = if problem.starts_with("pattern") { at } else { position.clone() };
-                Error::new(Kind::Usage, format!("cannot use redaction rule `{name}` ({position}): {problem}"))
-            })?;
-            if rules.iter().any(|other| other.name == name) {
-                let message = format!("cannot use redaction rule `{name}` ({position}): the name is taken");
-                return Err(Error::new(Kind::Usage, message));
-            }
-            rules.push(rule);
-        }
-        Ok(Rules { rules, words: Words { keep: raw.keep, prose: raw.prose, schemes: raw.schemes } })
+        written::file(text, origin, true)
+    }
+
+    /// Takes the rules of a list in the configuration, `[redact] own`.
+    pub fn own(list: &[toml::Table]) -> Result<Rules> {
+        written::list(list)
     }
 
     /// Adds `extra`: its rules replace those of the same name, or switch them on or off; word lists grow.
     pub fn merge(mut self, extra: Rules) -> Rules {
         for rule in extra.rules {
-            match self.rules.iter_mut().find(|own| own.name == rule.name) {
-                Some(own) if rule.how.is_none() => own.is_enabled = rule.is_enabled,
-                Some(own) => *own = rule,
+            match self.rules.iter_mut().find(|known| known.name == rule.name) {
+                Some(known) if rule.how.is_none() => known.is_enabled = rule.is_enabled,
+                Some(known) => *known = rule,
                 None => self.rules.push(rule),
             }
         }
-        self.words.keep.extend(extra.words.keep);
-        self.words.prose.extend(extra.words.prose);
-        self.words.schemes.extend(extra.words.schemes);
+        let Words { about, same, without, hashes, terms, prose, spoken, links, changes, schemes, people } = extra.words;
+        self.words.about.extend(about);
+        self.words.same.extend(same);
+        self.words.without.extend(without);
+        self.words.hashes.extend(hashes);
+        self.words.terms.extend(terms);
+        self.words.prose.extend(prose);
+        self.words.spoken.extend(spoken);
+        self.words.links.extend(links);
+        self.words.changes.extend(changes);
+        self.words.schemes.extend(schemes);
+        self.words.people.extend(people);
         self
     }
 
@@ -168,7 +190,13 @@ impl Rules {
         let enabled: Vec<&Rule> = self.rules.iter().filter(|rule| rule.is_enabled).collect();
         let text = serde_json::to_string(&(FORMAT, enabled, &self.words)).expect("strings and numbers become JSON");
         let hash = Sha256::digest(text.as_bytes());
-        hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash[..6])
+    }
+
+    /// How many rules are on, and the names of those that the user wrote.
+    pub fn summary(&self) -> (usize, Vec<&str>) {
+        let own = self.rules.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str());
+        (self.rules.iter().filter(|rule| rule.is_enabled).count(), own.collect())
     }
 
     /// The rules that are on, each with what it looks for.
@@ -179,7 +207,8 @@ impl Rules {
                 None => {
                     let message =
                         format!("cannot switch redaction rule `{}` ({}): no such rule", rule.name, rule.position);
-                    return Err(Error::new(Kind::Usage, message).hint("a new rule needs `how` and `kind`"));
+                    return Err(Error::new(Kind::Usage, message)
+                        .hint("a new rule needs `names`, `shape`, `begins` or `segments`"));
                 }
                 Some(how) if rule.is_enabled => effective.push((rule, how)),
                 Some(_) => {}
@@ -189,98 +218,9 @@ impl Rules {
     }
 }
 
-impl RawRule {
-    /// The rule, or what is wrong with it.
-    fn check(self, position: String) -> Result<Rule, String> {
-        let name = self.name.into_inner();
-        if name.is_empty() || !name.bytes().all(is_label) {
-            return Err("a name has lower-case letters, digits and `-`".to_owned());
-        }
-        let Some(how) = self.how else {
-            return match (self.kind, self.enabled) {
-                (None, Some(is_enabled)) => Ok(Rule { kind: name.clone(), name, is_enabled, how: None, position }),
-                _ => Err("`how` is missing".to_owned()),
-            };
-        };
-        let kind = self.kind.ok_or("`kind` is missing")?;
-        if kind.is_empty() || !kind.bytes().all(is_label) {
-            return Err("a kind has lower-case letters, digits and `-`".to_owned());
-        }
-        let how = match how {
-            RawHow::Name => {
-                let names = self.names.filter(|names| !names.is_empty()).ok_or("`names` is missing")?;
-                let is_bad =
-                    |name: &&String| name.len() < 3 || !name.bytes().all(|byte| is_label(byte) || byte == b'_');
-                if let Some(bad) = names.iter().chain(&self.except).find(is_bad) {
-                    return Err(format!(
-                        "`{bad}`: names have three or more lower-case letters, digits, `_` between words"
-                    ));
-                }
-                How::Name(Named {
-                    names,
-                    except: self.except,
-                    is_ending: self.is_ending,
-                    is_query_only: self.is_query_only,
-                    has_scheme: self.has_scheme,
-                    is_line: self.is_line,
-                    is_compact: self.is_compact,
-                    takes_numbers: self.takes_numbers,
-                    min: self.min,
-                })
-            }
-            RawHow::Shape => {
-                let pattern = self.pattern.ok_or("`pattern` is missing")?.into_inner();
-                let regex = regex::Regex::new(&pattern).map_err(|error| format!("pattern: {error}"))?;
-                if regex.is_match("") {
-                    return Err("pattern: it matches the empty text".to_owned());
-                }
-                let needles = self.needles.filter(|needles| !needles.is_empty()).ok_or("`needles` is missing")?;
-                if let Some(short) = needles.iter().find(|needle| needle.len() < 3) {
-                    return Err(format!("needle `{short}` is shorter than three bytes"));
-                }
-                How::Shape { pattern, needles, after: self.after, is_mixed: self.is_mixed }
-            }
-            RawHow::Segment => {
-                let segments = self.segments.filter(|words| !words.is_empty()).ok_or("`segments` is missing")?;
-                if let Some(bad) = segments.iter().find(|word| word.len() < 3) {
-                    return Err(format!("segment `{bad}` is shorter than three bytes"));
-                }
-                How::Segment(segments)
-            }
-            RawHow::Userinfo => How::Userinfo,
-        };
-        Ok(Rule { name, kind, is_enabled: self.enabled.unwrap_or(true), how: Some(how), position })
-    }
-}
-
-fn is_label(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn message(text: &str) -> String {
-        let error = Rules::parse(text, "my.toml").unwrap_err();
-        assert_eq!(error.kind(), Kind::Usage);
-        error.to_string()
-    }
-
-    #[test]
-    fn mistakes_are_told_with_file_and_line() {
-        let unknown = message("keep = []\n\n[[rule]]\nname = 'x'\nhow = 'name'\nkind = 'x'\nnamez = ['y']\n");
-        assert!(unknown.contains("my.toml, line 7") && unknown.contains("namez"), "{unknown}");
-        let regex = message("[[rule]]\nname = 'x'\nkind = 'x'\nhow = 'shape'\nneedles = ['abc']\npattern = '('\n");
-        assert!(regex.contains("`x` (my.toml, line 6): pattern"), "{regex}");
-        let kind = message("[[rule]]\nname = 'x'\nhow = 'userinfo'\nkind = 'A]'\n");
-        assert!(kind.contains("line 2") && kind.contains("a kind has"), "{kind}");
-        let twice = message("[[rule]]\nname='x'\nenabled=false\n[[rule]]\nname='x'\nenabled=true\n");
-        assert!(twice.contains("line 5): the name is taken"), "{twice}");
-        assert!(message("[[rule]]\nname='x'\nkind='x'\nhow='shape'\npattern='a'\nneedles=['ab']").contains("shorter"));
-        assert!(message("[[rule]]\nname='x'\nkind='x'\nhow='shape'\npattern='a*'\nneedles=['abc']").contains("empty"));
-        assert!(message("[[rule]\n").contains("line 1"));
-    }
 
     #[test]
     fn merging_switches_replaces_and_changes_the_version() {
@@ -293,6 +233,7 @@ mod tests {
         assert_ne!(base.version(), merged.version());
         assert_eq!(base.version(), Rules::embedded().version());
         assert_eq!(base.version().len(), 12);
+        assert!(merged.summary().1.is_empty(), "a switch is no rule of one's own");
     }
 
     #[test]
@@ -300,5 +241,13 @@ mod tests {
         let rules = Rules::embedded().merge(Rules::parse("\n[[rule]]\nname='jvt'\nenabled=false", "e").unwrap());
         let error = rules.effective().map(|_| ()).unwrap_err();
         assert_eq!(error.to_string(), "cannot switch redaction rule `jvt` (e, line 3): no such rule");
+    }
+
+    #[test]
+    fn vendors_are_many_and_known_by_name() {
+        let rules = Rules::embedded();
+        let vendors =
+            rules.rules.iter().filter(|rule| matches!(rule.how, Some(How::Begins(_) | How::Shape(_)))).count();
+        assert!(vendors >= 200, "{vendors} rules know tokens by their form");
     }
 }

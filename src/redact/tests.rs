@@ -228,7 +228,8 @@ fn real_events_keep_all_but_their_secrets() {
     }
     findings.sort();
     findings.dedup();
-    assert_eq!(findings, ["token <encoded session token blob>"]);
+    // `<encoded session token blob>` of a sample is the description of a token.
+    assert_eq!(findings, Vec::<String>::new());
 }
 
 #[test]
@@ -282,7 +283,7 @@ fn off_switched_and_own_rules() {
     assert_eq!(off.text(text, &mut counts), None);
     assert_eq!(off.bytes(b"\xff", &mut counts), b"\xff");
     assert!(off.explain(text).is_empty() && counts.is_empty());
-    let extra = "[[rule]]\nname='password'\nenabled=false\n[[rule]]\nname='badge'\nkind='badge'\nhow='shape'\npattern='B-[0-9]{6}'\nneedles=['B-']";
+    let extra = "[[rule]]\nname='password'\nenabled=false\n[[rule]]\nname='badge'\nkind='badge'\nshape='B-[0-9]{6}'\nneedles=['B-']";
     assert!(Rules::parse(extra, "x").is_err());
     let extra = Rules::parse(&extra.replace("['B-']", "['B-0', 'B-1']"), "x").unwrap();
     let policy = Policy::new(Rules::embedded().merge(extra), b"k").unwrap();
@@ -529,7 +530,8 @@ proptest! {
     fn the_prefilter_misses_nothing(text in jumble(), value in tree()) {
         let engine = POLICY.engine.as_ref().unwrap();
         for text in [text, value.to_string()] {
-            prop_assert!(engine.prefilter.may_hold_secret(text.as_bytes()) || engine.secrets(&text).is_empty());
+            let spans = engine.secrets(&text, Scope::Text);
+            prop_assert!(engine.may_hold_secret(&text, Scope::Text) || spans.is_empty(), "{} {:?}", text, spans);
         }
     }
 
@@ -548,5 +550,217 @@ proptest! {
         line.extend(bytes);
         let once = POLICY.bytes(&line, &mut Counts::default());
         prop_assert_eq!(POLICY.bytes(&once, &mut Counts::default()), once);
+    }
+}
+
+/// Texts that the rules have most to do with, of one piece each: of one kind of rule, and one of each rule.
+fn worst_pieces() -> (Vec<String>, Vec<String>) {
+    let kinds: Vec<String> = [
+        "cookie: allowed ",
+        "cookie:allowed;",
+        "authorization: required ",
+        "cookie: a=b; ",
+        "cookie: a",
+        "authorization: Digest a=\"",
+        "authorization: Digest a=b, ",
+        "password: mallory ",
+        "password: a b c ",
+        "password is ",
+        "password changed from ",
+        "password changed from x to ",
+        "password ",
+        "password password",
+        "password(",
+        "password('",
+        "identified by ",
+        "identified by '",
+        "ConvertTo-SecureString ",
+        "net user a ",
+        "echo a | chpasswd",
+        "echo ",
+        "token=",
+        "token:",
+        "token: ",
+        "token=\"",
+        "token=\\\"",
+        "token={\"",
+        "token=[[",
+        "token:a:b:",
+        "token=${",
+        "token=${a",
+        "token='a'",
+        "token=****",
+        "token -> ",
+        "token=x -> ",
+        "?code=",
+        "?token=a",
+        "&token=a%20",
+        "a=%2525",
+        "%25",
+        "%41",
+        "\\u0070",
+        "\\\\",
+        "\\\"",
+        "&quot;",
+        "&#61;",
+        "&amp;",
+        "{\"",
+        "{\"a\":",
+        "{\"a\":\"b\",",
+        "[\"token\",",
+        "{\"token\":[",
+        "{\"value\":{\"name\":\"token\",",
+        "{\"name\":\"token\",\"value\":",
+        "\"a\":\"b\"",
+        "[[",
+        "[\"-----BEGIN PRIVATE KEY-----\",",
+        "name=\"token\" ",
+        "name=token ",
+        "name: token\n",
+        "name=\"token\"\r\n",
+        "name=\"token\"; a: b\r\n",
+        "value=\"a\" name=\"token\" ",
+        "<token>",
+        "<a name=\"token\">",
+        "<token><![CDATA[",
+        "<",
+        ">",
+        "<a ",
+        "</name>",
+        "<name>token</name>",
+        "token: |\n",
+        "token: |\n  a\n",
+        "token:\n",
+        "token:\n- ",
+        "token:\n  a: b\n",
+        "token:\n  token:\n",
+        "token,a\n",
+        "a,token\n",
+        "token;",
+        "\n",
+        "\"token\",\"",
+        "--password ",
+        "--password --",
+        "-p ",
+        "-u ",
+        "-u a: ",
+        "-",
+        "- ",
+        "mysql -p",
+        "mysql ",
+        "-p a",
+        "://",
+        "http://a:",
+        "http://a@",
+        "http://a:b@",
+        "/reset/",
+        "/reset/a/",
+        "/a/",
+        "/",
+        "http:\\/\\/a/",
+        "http://a/aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7?",
+        "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7",
+        "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5hJ7=",
+        "eyJ",
+        "eyJhbGciOiJub25lIn0.",
+        "ewog",
+        "W3siYSI6MX1d=",
+        "YWJjOmRlZmc=",
+        "=",
+        "[REDACTED:",
+        "[REDACTED:token:0123abcd]",
+        "[REDACTED:token:0123abcd]a",
+        "<redacted>",
+        "<redacted>a",
+        "token=<redacted>",
+        "redacted",
+        "[",
+        "<redacted",
+        "-----BEGIN",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----a-----END",
+        "---- BEGIN ",
+        "Private-Lines: 1\n",
+        "Private-Lines: 1\na",
+        "<D>",
+        "<D>a",
+        "$6$",
+        "$2a$10$",
+        "$argon2",
+        "{sha",
+        "pbkdf2_",
+        "scrypt:1:1:1$",
+        "bearer ",
+        "basic ",
+        "Basic a",
+        "0Q~",
+        "aaa8Q~",
+        "AZDO",
+        "aAZDO",
+        "+ASt",
+        "00D",
+        "1000.",
+        "jdbc:oracle:thin:a/",
+        "hooks.slack.com/services/",
+        "discord.com/api/webhooks/1/",
+        ":AA",
+        "1:AA",
+        "0/1",
+        "-us1",
+        "msh",
+        "_mmk",
+        "é",
+        "а",
+        "é=",
+        "pа",
+        "\u{200b}",
+        "п: ",
+        "a=é",
+        " ",
+        "\t",
+        "a ",
+        "a: ",
+        "a=b ",
+        "a=b&",
+        "a;",
+        ",,",
+        "''",
+        "``",
+        "(",
+        ")",
+        ")]}.,;!",
+    ]
+    .map(str::to_owned)
+    .into();
+    let rules = Rules::embedded();
+    let each = rules.rules.iter().filter_map(|rule| match &rule.how {
+        Some(rules::How::Name(named)) => Some(format!("{}: a b ", named.names[0])),
+        Some(rules::How::Begins(begins)) => Some(begins.begins[0].clone()),
+        Some(rules::How::Shape(shape)) => Some(shape.needles[0].clone()),
+        Some(rules::How::Segment { words, .. }) => Some(format!("/{}/a/", words[0])),
+        Some(rules::How::Flag { flags, .. }) => Some(format!("{} a:b ", flags[0])),
+        _ => None,
+    });
+    (kinds, each.collect())
+}
+
+#[test]
+fn no_text_takes_longer_than_its_length() {
+    let engine = POLICY.engine.as_ref().unwrap();
+    // Without optimisation a pass over 1 MiB takes a second or two; were it quadratic, hours, and 64 KiB half a minute.
+    let check = |piece: &str, text: &str| {
+        let begun = std::time::Instant::now();
+        engine.secrets_of_excerpt(text);
+        let took = begun.elapsed().as_secs();
+        assert!(took < 5 + text.len() as u64 / (64 << 10), "{piece:?} takes {took} s for {} bytes", text.len());
+    };
+    let (kinds, each) = worst_pieces();
+    for piece in &kinds {
+        let text = piece.repeat((64 << 10) / piece.len());
+        check(piece, &format!("{{\"a\":\"{}", text.replace('"', "\\\"")));
+        check(piece, &text);
+    }
+    for piece in kinds.iter().chain(&each) {
+        check(piece, &piece.repeat((1 << 20) / piece.len()));
     }
 }

@@ -3,10 +3,10 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::visible;
 use super::value::columns;
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 pub(super) struct Csv {
     schema: SchemaRef,

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use crate::error::Error;
+use crate::typed::nearest;
 
 /// The formats. Names of psql, DuckDB, sqlite3 and ClickHouse are aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -111,16 +112,13 @@ impl FromStr for Format {
             return Ok(format);
         }
         let error = Error::usage(format!("no output format `{text}`"));
-        let wanted = text.to_ascii_lowercase();
-        let nearest = Format::value_variants()
+        let names: Vec<String> = Format::value_variants()
             .iter()
             .filter_map(|format| format.to_possible_value())
             .flat_map(|value| value.get_name_and_aliases().map(str::to_owned).collect::<Vec<_>>())
-            .map(|name| (strsim::osa_distance(&wanted, &name), name))
-            .min()
-            .filter(|(mistakes, name)| mistakes * 3 <= name.len());
-        Err(match nearest {
-            Some((_, name)) => error.hint(format!("did you mean `{name}`?")),
+            .collect();
+        Err(match nearest(text, names.iter().map(String::as_str)) {
+            Some(name) => error.hint(format!("did you mean `{name}`?")),
             None => error.hint("formats are table, csv, tsv, json, ndjson, markdown, line, html and list; parquet, arrow and xlsx to a file"),
         })
     }

@@ -3,10 +3,10 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::visible_char;
 use super::value::{columns, is_number};
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::{is_shown, visible_char};
 
 /// A file that is opened as it is must say how it is encoded; inside another page the lines do no harm.
 const HEAD: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<table>\n";
@@ -63,13 +63,16 @@ impl Body for Html {
 }
 
 fn escaped(text: &str, out: &mut String) {
+    let mut before = None;
     for c in text.chars() {
+        let is_shown = is_shown(c, before.replace(c));
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            c if is_shown => out.push(c),
             c => visible_char(c, out),
         }
     }

@@ -9,10 +9,11 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::{visible, write_to};
+use super::escape::write_to;
 use super::value::columns;
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 pub(super) struct Line {
     options: Options,

@@ -5,10 +5,10 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::visible;
 use super::value::columns;
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 pub(super) struct List {
     schema: SchemaRef,

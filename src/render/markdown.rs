@@ -3,10 +3,10 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::escape::visible_char;
 use super::value::{columns, is_number};
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::{is_shown, visible_char};
 
 pub(super) struct Markdown {
     schema: SchemaRef,
@@ -77,7 +77,10 @@ pub fn escaped(text: &str, out: &mut String) {
         if is_special {
             out.push('\\');
         }
-        visible_char(c, out);
+        match is_shown(c, Some(before)) {
+            true => out.push(c),
+            false => visible_char(c, out),
+        }
         before = c;
     }
 }

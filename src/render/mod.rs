@@ -33,7 +33,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use self::parquet::Parquet;
-pub use escape::visible;
 pub use format::Format;
 pub use markdown::escaped as markdown_text;
 pub use value::row_texts;
@@ -182,18 +181,6 @@ impl<W: Write> Renderer<W> {
         }
         Ok(())
     }
-}
-
-/// `text` as it may be printed to a terminal: what would steer it is escaped, lines and tabs stay.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            c => escape::visible_char(c, &mut out),
-        }
-    }
-    out
 }
 
 /// Whether `error` says that the reader went away (`| head`): no error to a command line, which then ends quietly.

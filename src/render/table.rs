@@ -10,11 +10,11 @@ use arrow::datatypes::SchemaRef;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, TableComponent, Width};
 
-use super::escape::visible;
 use super::line::Line;
 use super::value::{columns, is_number};
 use super::{Body, Options};
 use crate::error::Result;
+use crate::typed::visible;
 
 /// Rows that are held to find the widths when there is no limit.
 const PAGE: usize = 10_000;

@@ -13,9 +13,9 @@ use chrono::DateTime;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatBorder, Worksheet, XlsxError};
 
 use super::csv::is_formula;
-use super::escape::hostile_but_lines;
 use super::value::{columns, is_number};
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::visible_lines;
 
 /// Excel's limits.
 const MAX_COLUMNS: usize = 16_384;
@@ -233,7 +233,7 @@ fn cell_text(text: &str) -> String {
     if text.starts_with("<r>") && text.ends_with("</r>") {
         shown.push(' ');
     }
-    hostile_but_lines(text, &mut shown);
+    shown.push_str(&visible_lines(text));
     if cut(&shown, MAX_CELL_UTF16).len() == shown.len() {
         return shown;
     }

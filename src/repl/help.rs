@@ -1,6 +1,7 @@
 //! Every command of the shell in one table: its spellings, what follows, what it does.
 
 use crate::error::Error;
+use crate::typed::nearest;
 
 /// The first word of a spelling is the name.
 pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
@@ -78,11 +79,17 @@ pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     }
     let dotted = programs.iter().map(|program| format!(".{program}"));
     let known = names().map(str::to_owned).chain(dotted);
-    // The sigil counts for the likeness of short names only if it differs, so compare what follows it first.
-    let likeness =
-        |known: &str| strsim::jaro_winkler(name.trim_start_matches(['\\', '.']), known.trim_start_matches(['\\', '.']));
-    match known.map(|known| (likeness(&known), known)).max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((likeness, known)) if likeness > 0.75 => error.hint(format!("did you mean `{known}`?")),
-        _ => error.hint("`\\?` lists the commands"),
+    let known: Vec<String> = known.collect();
+    // The sigil says little: in short names it would count for too much.
+    let plain = |text: &str| text.trim_start_matches(['\\', '.']).to_owned();
+    let (wanted, bare) = (plain(name), known.iter().map(|known| plain(known)).collect::<Vec<_>>());
+    let meant = bare.iter().position(|bare| *bare == wanted);
+    let meant = meant.or_else(|| {
+        let near = nearest(&wanted, bare.iter().map(String::as_str))?;
+        bare.iter().position(|bare| bare == near)
+    });
+    match meant {
+        Some(at) => error.hint(format!("did you mean `{}`?", known[at])),
+        None => error.hint("`\\?` lists the commands"),
     }
 }

@@ -1,6 +1,7 @@
 //! The line editor: one line with its history.
 
 use std::cell::RefCell;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -99,8 +100,7 @@ fn append<H: Helper>(editor: &mut Editor<H, FileHistory>, path: &Path) -> Result
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         // As the XDG specification wants it.
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.mode(0o700);
         builder
             .create(folder)
             .context(Kind::Unavailable, || format!("cannot create the folder {}", folder.display()))?;
@@ -110,6 +110,8 @@ fn append<H: Helper>(editor: &mut Editor<H, FileHistory>, path: &Path) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -126,10 +128,7 @@ mod tests {
         let mut next = Editor::<(), FileHistory>::with_config(config()).unwrap();
         next.load_history(&path).unwrap();
         assert_eq!(entries(next.history()), ["select 1\nfrom t;", "\\dt"]);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
+        let mode = std::fs::metadata(&path).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -38,6 +38,7 @@ pub use split::split_statements;
 pub use variables::{Parameters, Variables};
 
 use crate::error::{Error, Result};
+use crate::typed::Visible;
 use line::{Input, LineEditor};
 use pending::Pending;
 use shell::Shell;
@@ -167,7 +168,7 @@ pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> R
     if let Some(greeting) = &terminal.greeting {
         eprintln!("{greeting}");
     }
-    let (mut out, mut talk) = (io::stdout(), io::stderr());
+    let (mut out, mut talk) = (Visible::new(io::stdout()), Visible::new(io::stderr()));
     let mut shell = Shell::interactive(options, &mut out, &mut talk);
     if let Some(init) = terminal.init
         && let ControlFlow::Break(code) = shell.init(&mut **backend.borrow_mut(), &init)?
@@ -226,7 +227,7 @@ pub fn run_scripts(
     scripts: &[Script],
     keep_going: bool,
 ) -> Result<Outcome> {
-    let (mut out, mut talk) = (io::stdout(), io::stderr());
+    let (mut out, mut talk) = (Visible::new(io::stdout()), Visible::new(io::stderr()));
     let mut shell = Shell::script(options, &mut out, &mut talk, keep_going);
     for script in scripts {
         if let ControlFlow::Break(code) = shell.script_of(backend, script)? {

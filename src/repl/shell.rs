@@ -13,6 +13,7 @@ use super::variables::{Variables, is_name};
 use super::{Backend, Options, Script};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render;
+use crate::typed::visible_lines;
 
 /// Scripts inside scripts: one that reads itself is a mistake, not a loop.
 const DEEPEST: usize = 16;
@@ -257,7 +258,7 @@ impl<'a> Shell<'a> {
             Command::Parameter(change) => self.parameter(change)?,
             Command::History => {
                 let list: String = self.history.iter().map(|entry| format!("{entry}\n")).collect();
-                backend.page(&render::printable(&list), &self.settings)?;
+                backend.page(&visible_lines(&list), &self.settings)?;
             }
             Command::Echo(text) => self.answer(&format!("{text}\n"))?,
             Command::System(command) => backend.system(command.as_deref())?,
@@ -338,7 +339,7 @@ impl<'a> Shell<'a> {
     fn answer(&mut self, text: &str) -> Result<()> {
         // A variable may hold what a log held.
         self.out
-            .write_all(render::printable(text).as_bytes())
+            .write_all(visible_lines(text).as_bytes())
             .and_then(|()| self.out.flush())
             .context(Kind::Unavailable, || "cannot write to the terminal")
     }

@@ -10,6 +10,7 @@ use toml::Table;
 use super::header::Report;
 use super::views::Views;
 use crate::error::{Context, Error, Kind, Result};
+use crate::typed::nearest;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
@@ -97,15 +98,6 @@ pub(super) fn conventions() -> Result<Views> {
     let defaults = defaults(&files)?;
     files.retain(|(path, _)| path.starts_with(CONVENTIONS) && path.ends_with(".sql"));
     Views::parse(&files, &defaults)
-}
-
-/// The one of `names` that is most like `name`, if any is like it.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 /// The files of `queries/`.

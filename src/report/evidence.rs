@@ -6,11 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::facts::Facts;
 use super::findings::{Tally, Verdict};
-use super::folder::{FileHash, hex};
+use super::hashes::FileHash;
 use super::header::Report;
 use super::suppress::Suppression;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::Session;
+use crate::typed::hex;
 
 pub const FILE: &str = "evidence.json";
 const FORMAT: u32 = 1;

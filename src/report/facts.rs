@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::header::Report;
-use super::params::{Params, Value};
+use super::params::Params;
 use super::run::run;
 use crate::error::{Context, Kind, Result};
 
@@ -193,14 +193,7 @@ impl Coverage {
 async fn ask(any: &Report, text: &str, (begin, end): (i64, i64), ctx: &SessionContext) -> Result<RecordBatch> {
     let report = Report::parse("facts", text, &Table::new(), any.views())?;
     let last = if report.parameter("to").is_some() { "to" } else { "end" };
-    // Milliseconds have nine digits at least; times around 1970 are dates.
-    let text = |time_ms: i64| match time_ms.to_string() {
-        digits if digits.len() >= 9 => digits,
-        _ => Value::Timestamp(time_ms).to_string(),
-    };
-    let given = [("begin".to_string(), text(begin)), (last.to_string(), text(end))];
-    let params = Params::new(&report, &given, None)?;
-    let outcome = run(&report, &params, ctx).await?;
+    let outcome = run(&report, &Params::times([("begin", begin), (last, end)]), ctx).await?;
     let schema = outcome.schema.clone();
     let batches = outcome.collect().await?;
     arrow::compute::concat_batches(&schema, &batches).context(Kind::Internal, || "cannot read the facts of a run")

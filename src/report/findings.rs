@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::facts::Coverage;
 use super::header::{Expectation, Report};
-use super::page::thousands;
 use super::suppress::Suppressions;
 use crate::error::{Error, Result};
 use crate::render::{Format, Options, Renderer};
+use crate::typed::{count, hex};
 
 const KEY: &str = "finding_key";
 const SEVERITY: &str = "severity_id";
@@ -205,7 +205,7 @@ impl Tally {
     /// `1 critical, 2 high`.
     pub fn in_words(&self) -> String {
         let counts = Severity::ALL.into_iter().rev().filter_map(|severity| {
-            self.by_severity.get(severity.name()).map(|count| format!("{} {severity}", thousands(*count)))
+            self.by_severity.get(severity.name()).map(|found| format!("{} {severity}", count(*found)))
         });
         counts.collect::<Vec<_>>().join(", ")
     }
@@ -234,8 +234,7 @@ fn keys(report: &Report, column: Option<usize>, batch: &RecordBatch) -> Result<V
 }
 
 fn made_key(id: &str, line: &[u8]) -> String {
-    let hex: String = Sha256::digest(line).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{id}|{hex}")
+    format!("{id}|{}", hex(&Sha256::digest(line)[..8]))
 }
 
 /// The key of a row of `result.json`, as [`Judge`] makes it.

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{self, seal_of};
-use super::folder::{FileHash, hash_file, names, write_file};
+use super::hashes::{FileHash, hash_file, names};
 use super::summary::Summary;
 use super::verify::Findings;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
 pub const FILE: &str = "manifest.json";
@@ -36,7 +37,7 @@ pub fn write(dir: &Path, folders: &[String], key: &[u8; 32]) -> Result<()> {
     }
     let mut manifest = Manifest { files, seal: None };
     manifest.seal = Some(seal_of(key, &to_bytes(&manifest)?));
-    write_file(&dir.join(FILE), &to_bytes(&manifest)?)
+    disk::write(&dir.join(FILE), &to_bytes(&manifest)?)
 }
 
 /// What the manifest of `dir` says of it; nothing where there is none. With a key the seal is checked too.

@@ -6,16 +6,13 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use arrow::array::timezone::Tz;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{NaiveDate, NaiveTime};
 
-use super::catalog::nearest;
 use super::header::{Parameter, ParameterType, Report};
 use super::month;
 use super::period::Period;
 use crate::error::{Error, Result};
-
-/// A day of the catalogue (C3), whatever the time zone does.
-const DAY_MS: i64 = 86_400_000;
+use crate::typed::{Time, nearest, parse_duration, parse_time};
 
 /// One typed value.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,11 +123,10 @@ impl Params {
         Ok(params)
     }
 
-    /// No report's: what the conventions alone need.
-    pub(super) fn as_of(as_of_ms: Option<i64>) -> Params {
-        Params {
-            values: as_of_ms.map(|time_ms| ("as_of".to_string(), Value::Timestamp(time_ms))).into_iter().collect(),
-        }
+    /// Times that nobody wrote, milliseconds: for questions of our own, and for what the conventions alone need.
+    pub(super) fn times<'a>(times: impl IntoIterator<Item = (&'a str, i64)>) -> Params {
+        let value = |(name, time_ms): (&str, i64)| (name.to_string(), Value::Timestamp(time_ms));
+        Params { values: times.into_iter().map(value).collect() }
     }
 
     /// Whether a period says anything about the report's parameters.
@@ -175,7 +171,10 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
     let (base, duration) = text.split_once(" - ")?;
     let (_, base) = values.iter().find(|(name, _)| name == base)?;
     match base {
-        Value::Timestamp(time_ms) => Some(Value::Timestamp(time_ms.checked_sub(parse_duration(duration)?)?)),
+        Value::Timestamp(time_ms) => {
+            let length_ms = parse_duration(duration).ok().and_then(milliseconds)?;
+            Some(Value::Timestamp(time_ms.checked_sub(length_ms)?))
+        }
         _ => None,
     }
 }
@@ -210,9 +209,14 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
         return Err(Error::usage(format!("parameter `{name}` cannot be `{text}`"))
             .hint(format!("it is one of {}", parameter.values.join(", "))));
     }
+    let wrong = |hint: &str| {
+        Error::usage(format!("parameter `{name}` has the type {}, not `{text}`", parameter.ty.name())).hint(hint)
+    };
+    // What is wrong with a time or a duration its reader says best.
+    let explained = |error: Error| wrong(error.hint_text().unwrap_or_default());
     let value = match parameter.ty {
-        ParameterType::Timestamp => parse_timestamp(text).map(Value::Timestamp),
-        ParameterType::Duration => parse_duration(text).map(Value::Duration),
+        ParameterType::Timestamp => Some(Value::Timestamp(parse_time(text).and_then(Time::millis).map_err(explained)?)),
+        ParameterType::Duration => milliseconds(parse_duration(text).map_err(explained)?).map(Value::Duration),
         ParameterType::Int => text.parse().ok().map(Value::Int),
         ParameterType::Double => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Double),
         ParameterType::Boolean => text.parse().ok().map(Value::Boolean),
@@ -223,7 +227,7 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
         }
         ParameterType::Regex => regex::Regex::new(text).ok().map(|_| Value::Text(text.to_string())),
         ParameterType::Timezone => Tz::from_str(text).ok().map(|_| Value::Text(text.to_string())),
-        ParameterType::Time => parse_time(text).map(|time| Value::Text(time.format("%H:%M:%S").to_string())),
+        ParameterType::Time => time_of_day(text).map(|time| Value::Text(time.format("%H:%M:%S").to_string())),
         ParameterType::Dates => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             let dates: Option<Vec<_>> = parts.map(|part| part.parse::<NaiveDate>().ok()).collect();
@@ -235,8 +239,8 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
     };
     value.ok_or_else(|| {
         let hint = match parameter.ty {
-            ParameterType::Timestamp => "write 2026-01-31, 2026-01-31T23:59:59.999Z or milliseconds since 1970",
-            ParameterType::Duration => "write an ISO 8601 duration without months: PT15M, P1D, P1DT12H, PT0.5S",
+            ParameterType::Timestamp => "write 2026-01-31 or 2026-01-31T23:59:59.999Z",
+            ParameterType::Duration => "write a duration of whole milliseconds: 15m, 1.5h, 7d, PT15M",
             ParameterType::Int => "write a whole number",
             ParameterType::Double => "write a number",
             ParameterType::Boolean => "write true or false",
@@ -250,11 +254,11 @@ pub(super) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
             ParameterType::Month => "write a month: 2026-01",
             ParameterType::String | ParameterType::Strings => "write text",
         };
-        Error::usage(format!("parameter `{name}` has the type {}, not `{text}`", parameter.ty.name())).hint(hint)
+        wrong(hint)
     })
 }
 
-fn parse_time(text: &str) -> Option<NaiveTime> {
+fn time_of_day(text: &str) -> Option<NaiveTime> {
     ["%H:%M", "%H:%M:%S"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
 }
 
@@ -269,60 +273,10 @@ fn parse_patterns(default: Option<&str>, text: &str) -> Option<Vec<(String, Stri
     Some(entries.into_iter().collect())
 }
 
-/// A date (its midnight, UTC), an RFC 3339 time, a time without zone (UTC) or milliseconds since 1970.
-pub fn parse_timestamp(text: &str) -> Option<i64> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return whole_ms(time.with_timezone(&Utc));
-    }
-    let local = text.strip_suffix('Z').unwrap_or(text);
-    for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(local, format) {
-            return whole_ms(Utc.from_utc_datetime(&time));
-        }
-    }
-    if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(date.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
-    }
-    // A bare year is a period; milliseconds of today have 13 digits.
-    if text.len() >= 9 { text.parse().ok() } else { None }
-}
-
-/// Events have whole milliseconds: a finer bound would silently be another one.
-fn whole_ms(time: DateTime<Utc>) -> Option<i64> {
-    time.timestamp_subsec_nanos().is_multiple_of(1_000_000).then(|| time.timestamp_millis())
-}
-
-/// ISO 8601 without years and months, whose length depends on when: `P2W`, `P1DT12H30M`, `PT0.5S`.
-pub fn parse_duration(text: &str) -> Option<i64> {
-    let rest = text.strip_prefix('P')?;
-    let (date, time) = match rest.split_once('T') {
-        Some((_, "")) => return None,
-        Some((date, time)) => (date, time),
-        None => (rest, ""),
-    };
-    if date.is_empty() && time.is_empty() {
-        return None;
-    }
-    let days = components(date, &[('W', 7 * DAY_MS), ('D', DAY_MS)])?;
-    days.checked_add(components(time, &[('H', 3_600_000), ('M', 60_000), ('S', 1_000)])?)
-}
-
-fn components(mut text: &str, units: &[(char, i64)]) -> Option<i64> {
-    let mut total = 0i64;
-    for &(unit, unit_ms) in units {
-        let Some((number, rest)) = text.split_once(unit) else { continue };
-        text = rest;
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        // Only seconds have a fraction, of at most three digits: milliseconds are the finest we know.
-        if !digits(whole) || !digits(fraction) || fraction.len() > 3 || (number.contains('.') && unit != 'S') {
-            return None;
-        }
-        let fraction_ms: i64 = format!("{fraction:0<3}").parse().ok()?;
-        let fraction_ms = if unit == 'S' { fraction_ms } else { 0 };
-        total = total.checked_add(whole.parse::<i64>().ok()?.checked_mul(unit_ms)?)?.checked_add(fraction_ms)?;
-    }
-    text.is_empty().then_some(total)
+/// Milliseconds of a duration, which events cannot tell finer.
+fn milliseconds(duration: std::time::Duration) -> Option<i64> {
+    let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+    i64::try_from(duration.as_millis()).ok().filter(|_| is_whole)
 }
 
 #[cfg(test)]
@@ -331,14 +285,15 @@ mod tests {
     use crate::report::Catalog;
 
     #[test]
-    fn durations() {
-        let half = DAY_MS + 3_600_500;
-        for (text, ms) in [("P1D", DAY_MS), ("PT15M", 900_000), ("P1W", 7 * DAY_MS), ("P1DT1H0.5S", half)] {
-            assert_eq!(parse_duration(text), Some(ms), "{text}");
-        }
-        for wrong in ["", "P", "PT", "P1DT", "P1M", "P1Y", "PT1.5H", "15M", "P-1D", "PT1S1M", "PT0.0001S"] {
-            assert_eq!(parse_duration(wrong), None, "{wrong}");
-        }
+    fn durations_have_whole_milliseconds() {
+        let read = |text| milliseconds(parse_duration(text).unwrap());
+        assert_eq!(read("P1DT1H0.5S"), Some(86_400_000 + 3_600_500));
+        assert_eq!(read("15m"), Some(900_000));
+        assert_eq!(read("PT0.0001S"), None);
+    }
+
+    fn at(text: &str) -> Option<i64> {
+        Some(parse_time(text).unwrap().millis().unwrap())
     }
 
     fn error(report: &str, given: &[(&str, &str)]) -> String {
@@ -380,11 +335,11 @@ mod tests {
         let by_name = Params::new(report, &given(&[("month", "2026-01")]), None).unwrap();
         let by_period = Params::new(report, &[], Some(period("2026-01", "UTC"))).unwrap();
         assert_eq!(by_name, by_period);
-        assert_eq!(by_name.timestamp("from"), parse_timestamp("2026-01-01"));
-        assert_eq!(by_name.timestamp("to"), parse_timestamp("2026-02-01"));
-        assert_eq!(by_name.timestamp("previous_from"), parse_timestamp("2025-12-01"));
+        assert_eq!(by_name.timestamp("from"), at("2026-01-01"));
+        assert_eq!(by_name.timestamp("to"), at("2026-02-01"));
+        assert_eq!(by_name.timestamp("previous_from"), at("2025-12-01"));
         let berlin = Params::new(report, &given(&[("tz", "Europe/Berlin")]), Some(period("2026-07", "Europe/Berlin")));
-        assert_eq!(berlin.unwrap().timestamp("from"), parse_timestamp("2026-06-30T22:00:00Z"));
+        assert_eq!(berlin.unwrap().timestamp("from"), at("2026-06-30T22:00:00Z"));
         for wrong in ["2026-13", "2026-1", "2026", "January"] {
             assert_eq!(
                 error("monthly-executive-summary", &[("month", wrong)]),
@@ -431,9 +386,8 @@ mod tests {
         let period = [("from", "2026-01-01"), ("to", "2026-02-01")];
         let with = |name, text| [period[0], period[1], (name, text)];
         assert_eq!(
-            error("brute-force-by-user", &with("window", "15m")),
-            "parameter `window` has the type duration, not `15m` | \
-             write an ISO 8601 duration without months: PT15M, P1D, P1DT12H, PT0.5S"
+            error("brute-force-by-user", &with("window", "15")),
+            "parameter `window` has the type duration, not `15` | it has no unit: write 15s, 15m, 15h or 15d"
         );
         assert_eq!(
             error("auth-outcome-summary", &with("by", "country")),

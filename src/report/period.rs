@@ -7,9 +7,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeZone};
 use chrono_tz::Tz;
 
-use super::params::parse_timestamp;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::typed::parse_time;
 
 /// A half-open period `[from, to)` in UTC milliseconds, and the zone whose calendar it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +81,9 @@ pub fn zone(name: &str) -> Result<Tz> {
 
 /// An end of a range: an instant, or a local date or time.
 fn instant(text: &str, zone: Tz) -> Option<i64> {
-    let time_ms = parse_timestamp(text)?;
-    let is_absolute = text.ends_with('Z') || DateTime::parse_from_rfc3339(text).is_ok() || text.parse::<i64>().is_ok();
-    if is_absolute { Some(time_ms) } else { resolve(DateTime::from_timestamp_millis(time_ms)?.naive_utc(), zone) }
+    let time = parse_time(text).ok()?;
+    let time_ms = time.millis().ok()?;
+    if time.offset.is_some() { Some(time_ms) } else { resolve(time.local, zone) }
 }
 
 /// The first instant of a local day.

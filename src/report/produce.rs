@@ -22,13 +22,14 @@ use super::chart::Chart;
 use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Stamp, Suppressed, Text, Value};
 use super::facts::Facts;
 use super::findings::{Finding, Judge};
-use super::folder::Draft;
+use super::hashes::{hash_file, hashes};
 use super::header::Report;
 use super::markdown;
 use super::page::{self, Page};
 use super::params::Params;
 use super::run::run;
 use super::suppress::Suppressions;
+use crate::disk::{Draft, Unfinished};
 use crate::error::{Context, Kind, Result};
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
@@ -48,6 +49,8 @@ pub struct Order {
     pub stamp: Stamp,
     /// The lake's key for seals.
     pub key: [u8; 32],
+    /// Hears of the folder while it is written.
+    pub unfinished: Unfinished,
 }
 
 /// What a run left.
@@ -62,7 +65,7 @@ pub struct Produced {
 /// Runs a report into `parent/<id>`.
 pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
     let report = &order.report;
-    let draft = Draft::begin(parent, &report.id, is_replacing)?;
+    let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
     let outcome = run(report, &order.params, order.session.context()).await?;
     let conventions =
         outcome.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
@@ -82,7 +85,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
 
     let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);
     let unused = unused.map(|(_, entry)| entry.finding.clone()).collect();
-    let result_sha256 = super::folder::hash_file(&draft.temporary().join("result.json"))?.0;
+    let result_sha256 = hash_file(&draft.temporary().join("result.json"))?.0;
     let evidence = Evidence {
         format: Evidence::FORMAT,
         catalogue: Evidence::CATALOGUE,
@@ -112,7 +115,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
     draft.write("report.html", page::document(report, &evidence, &page, chart.as_ref()).as_bytes())?;
     let text = markdown::document(report, &evidence, &table, MARKDOWN_ROWS as u64);
     draft.write("report.md", text.as_bytes())?;
-    let (evidence, bytes) = Evidence { files: draft.hashes()?, ..evidence }.sealed(&order.key)?;
+    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(&order.key)?;
     draft.write(evidence::FILE, &bytes)?;
     let named = judge.named;
     Ok(Produced { folder: draft.finish()?, evidence, named })

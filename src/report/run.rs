@@ -123,7 +123,11 @@ pub(super) async fn view(
 ) -> Result<Arc<dyn TableProvider>> {
     let horizon = as_of_ms.map_or(Horizon::None, Horizon::UpTo);
     let own = namespace(ctx);
-    let (statement, steps) = views.plan(&format!("select * from {name}"), &Params::as_of(as_of_ms), &own.state())?;
+    let (statement, steps) = views.plan(
+        &format!("select * from {name}"),
+        &Params::times(as_of_ms.map(|time_ms| ("as_of", time_ms))),
+        &own.state(),
+    )?;
     for step in steps {
         register(step, horizon, ctx, &own).await?;
     }

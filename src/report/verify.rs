@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::catalog::Catalog;
 use super::evidence::{self, Evidence, PROGRAM};
 use super::facts::{Facts, Span};
-use super::folder::{hashes, names};
+use super::hashes::{hashes, names};
 use super::params::Params;
 use super::produce::{Order, produce};
 use super::suppress::Suppressions;
+use crate::disk::Unfinished;
 use crate::error::{Context, Kind, Result};
 use crate::sql::Session;
 
@@ -104,6 +105,7 @@ pub async fn run_again(
         suppressions,
         stamp: evidence.run.clone(),
         key,
+        unfinished: Unfinished::default(),
     };
     let again = produce(&order, scratch, true).await?;
 

@@ -88,11 +88,11 @@ impl EventClass {
 
     /// The path, without `[]`, that someone who wrote `wrong` most likely meant.
     pub fn nearest_path(&self, wrong: &str) -> Option<String> {
-        let wrong = wrong.to_lowercase().replace("[]", "");
-        let scored = self.describe().into_iter().map(|field| {
-            let path = field.path.replace("[]", "");
-            (likeness(&wrong, &path), path)
-        });
+        let asked = wrong.replace("[]", "");
+        let lower = asked.to_lowercase();
+        // Who wrote the path itself has another trouble, and it is no help.
+        let paths = self.describe().into_iter().map(|field| field.path.replace("[]", "")).filter(|path| *path != asked);
+        let scored = paths.map(|path| (likeness(&lower, &path), path));
         // Of equals the shorter path: it is what people see first.
         let best = scored.max_by(|(a, left), (b, right)| a.total_cmp(b).then(right.len().cmp(&left.len())));
         best.filter(|(score, _)| *score >= 0.8).map(|(_, path)| path)

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::journal::{FILE_PREFIX, FILE_SUFFIX, NEW_SUFFIX, Sealed};
+use super::journal::{FILE_PREFIX, FILE_SUFFIX, Sealed};
 use crate::clock::Clock;
+use crate::disk;
 use crate::error::{Context, Kind, Result};
 use crate::ingest::{Producer, batch_of_own, restore};
-use crate::lake::{Lake, Writer, remove_private};
+use crate::lake::{Lake, Writer};
 use crate::redact::Policy;
 
 /// What the ledger calls these lines.
@@ -46,11 +47,14 @@ impl Committer {
     /// Takes in what servers that are gone left in `folder`; their number of lines.
     pub async fn recover(&mut self, folder: &Path) -> Result<u64> {
         let cannot = || format!("cannot look into {}", folder.display());
+        // Their servers died before they wrote anything.
+        disk::sweep(folder, |name| name.strip_prefix('.').is_some_and(|name| name.starts_with(FILE_PREFIX)))
+            .context(Kind::Unavailable, cannot)?;
         let mut lines = 0;
         for entry in fs::read_dir(folder).context(Kind::Unavailable, cannot)? {
             let place = entry.context(Kind::Unavailable, cannot)?.path();
             let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if !name.starts_with(FILE_PREFIX) {
+            if !name.starts_with(FILE_PREFIX) || !name.ends_with(FILE_SUFFIX) {
                 continue;
             }
             let file = File::open(&place).context(Kind::Unavailable, || format!("cannot open {}", place.display()))?;
@@ -59,12 +63,7 @@ impl Committer {
                 Err(TryLockError::WouldBlock) => continue,
                 locked => locked.context(Kind::Unavailable, || format!("cannot lock {}", place.display()))?,
             }
-            if name.ends_with(FILE_SUFFIX) {
-                lines += self.commit(&place).await?;
-            } else if name.ends_with(NEW_SUFFIX) {
-                // Its server died before it wrote anything.
-                remove(&place)?;
-            }
+            lines += self.commit(&place).await?;
         }
         Ok(lines)
     }
@@ -99,5 +98,5 @@ impl Committer {
 }
 
 fn remove(place: &Path) -> Result<()> {
-    remove_private(place).context(Kind::Unavailable, || format!("cannot remove {}", place.display()))
+    disk::remove(place).context(Kind::Unavailable, || format!("cannot remove {}", place.display()))
 }

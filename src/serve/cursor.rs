@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::query::Filters;
+use crate::typed::hex;
 
 /// Bytes of an id that take part in the order; a line may bring an id of megabytes, and a cursor goes into a header.
 pub const ID_BYTES: usize = 512;
@@ -58,7 +59,7 @@ impl Cursors {
             payload.extend(&key.id);
         }
         let seal = self.mac(&payload, filters).finalize().into_bytes();
-        payload.iter().chain(&seal[..SEAL_BYTES]).map(|byte| format!("{byte:02x}")).collect()
+        hex(&payload) + &hex(&seal[..SEAL_BYTES])
     }
 
     /// The position, if this is a cursor of ours for these filters.

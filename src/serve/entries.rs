@@ -19,8 +19,9 @@ use super::follow::View;
 use super::part::{Part, text_at};
 use super::search::{Hit, Search};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{DataFile, FileEntry, Hash32};
+use crate::lake::{DataFile, FileEntry};
 use crate::schema::Ocsf;
+use crate::typed::Hash32;
 
 /// Decoded bytes of a segment, about, and its rows at most. A page takes few rows of a small class, and decoding must
 /// not be felt; on the other hand each segment decompresses the file's pages, of up to 20,000 rows, anew.

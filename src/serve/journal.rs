@@ -28,15 +28,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::keys::{Holder, random_hex};
 use super::reading::Reading;
 use crate::decode::{self, Decoder, Encoder, RowOrigin};
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{create_private, plain};
+use crate::lake::plain;
 use crate::redact::{Counts, Policy};
 use crate::schema::Ocsf;
 
 pub const FILE_PREFIX: &str = "reads-";
 pub const FILE_SUFFIX: &str = ".ndjson";
-/// While it is not locked yet.
-pub const NEW_SUFFIX: &str = ".new";
 
 /// A file of this size is committed, whatever its age: some ten thousand reads.
 const FILE_BYTES: u64 = 16 << 20;
@@ -266,17 +265,8 @@ impl Open {
     /// Makes a file that has its name only when it is locked, so that nobody takes it for one without an owner.
     fn create(folder: &Path) -> Result<Open> {
         let place = folder.join(format!("{FILE_PREFIX}{}{FILE_SUFFIX}", random_hex::<8>()?));
-        let mut new = place.clone().into_os_string();
-        new.push(NEW_SUFFIX);
-        let new = PathBuf::from(new);
-        let create = || {
-            let file = create_private(&new)?;
-            file.lock()?;
-            std::fs::rename(&new, &place)?;
-            File::open(folder)?.sync_all()?;
-            Ok::<_, io::Error>(file)
-        };
-        let file = create().context(Kind::Unavailable, || format!("cannot create {}", place.display()))?;
+        let file = disk::create_private(&place, b"")
+            .context(Kind::Unavailable, || format!("cannot create {}", place.display()))?;
         Ok(Open { place, file, bytes: 0, since: Instant::now() })
     }
 

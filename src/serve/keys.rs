@@ -6,6 +6,7 @@
 
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,8 +14,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, replace_private};
+use crate::lake::Lake;
+use crate::typed::hex;
 
 const FILE: &str = "keys.json";
 /// The shape of the vendor's keys, so that redaction and secret scanners everywhere know ours.
@@ -128,7 +131,7 @@ impl Keyring {
     fn hash(&self, key: &[u8]) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.hash_key).expect("HMAC takes a key of any length");
         mac.update(key);
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&mac.finalize().into_bytes())
     }
 
     /// Makes a key: the key itself, which nobody can show again, and what is stored of it.
@@ -175,7 +178,7 @@ impl Keyring {
         let changed = change(&mut file.keys)?;
         let mut bytes = serde_json::to_vec_pretty(&file).context(Kind::Internal, || "cannot encode the keys")?;
         bytes.push(b'\n');
-        replace_private(&self.place, &bytes)
+        disk::replace_private(&self.place, &bytes)
             .context(Kind::Unavailable, || format!("cannot write {}", self.place.display()))?;
         Ok(changed)
     }
@@ -196,14 +199,8 @@ fn cannot_read(place: &Path) -> String {
     format!("cannot read the keys in {}", place.display())
 }
 
-#[cfg(unix)]
 fn stamp(metadata: &Metadata) -> Stamp {
-    (std::os::unix::fs::MetadataExt::ino(metadata), metadata.len(), metadata.modified().ok())
-}
-
-#[cfg(not(unix))]
-fn stamp(metadata: &Metadata) -> Stamp {
-    (0, metadata.len(), metadata.modified().ok())
+    (metadata.ino(), metadata.len(), metadata.modified().ok())
 }
 
 /// Compares without stopping at the first difference.
@@ -217,7 +214,7 @@ pub fn random_hex<const N: usize>() -> Result<String> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 #[cfg(test)]
@@ -244,7 +241,7 @@ mod tests {
             revoked_ms,
         };
         let write = |keys: Vec<KeyRecord>| {
-            replace_private(&ring.place, &serde_json::to_vec(&KeyFile { keys }).unwrap()).unwrap();
+            disk::replace_private(&ring.place, &serde_json::to_vec(&KeyFile { keys }).unwrap()).unwrap();
         };
         write(vec![record("a", b"sk_a", Some(10), None), record("b", b"sk_b", None, Some(5))]);
         let id = |key: &[u8], now| ring.identify(key, now).unwrap().map(|record| record.id);

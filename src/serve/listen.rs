@@ -23,6 +23,7 @@ use tokio_rustls::rustls::{DEFAULT_VERSIONS, ServerConfig};
 
 use super::answer::Server;
 use super::stall::Impatient;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
 /// The most that hyper takes of a request's head; it answers 431 beyond that.
@@ -78,7 +79,8 @@ pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor> {
     if certificates.is_empty() {
         return Err(Error::usage(format!("{}: there is no certificate in it", cannot_read(&tls.certificate))));
     }
-    let key = PrivateKeyDer::from_pem_file(&tls.key).context(Kind::Usage, || cannot_read(&tls.key))?;
+    let key = disk::open_secret(&tls.key, "the certificate's key")?;
+    let key = PrivateKeyDer::from_pem_reader(key).context(Kind::Usage, || cannot_read(&tls.key))?;
     let cannot = || format!("cannot use the certificate in {}", tls.certificate.display());
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(DEFAULT_VERSIONS)

@@ -1,7 +1,6 @@
 //! What arrived and is no line: enough to find it again and to tell it from others, never the whole of it.
 
-use std::fmt::Write;
-
+use crate::typed::hex;
 use sha2::{Digest, Sha256};
 
 /// At most so many of a fault's first bytes are kept, for a reject's excerpt.
@@ -64,12 +63,7 @@ impl Passing {
         if self.holds_return && !trims {
             self.take(b"\r");
         }
-        let mut digits = String::with_capacity(64);
-        for byte in self.hash.finalize() {
-            // Writing into a string cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-        }
-        self.fault.sha256 = Some(digits);
+        self.fault.sha256 = Some(hex(&self.hash.finalize()));
         self.fault
     }
 

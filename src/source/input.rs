@@ -178,7 +178,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn links_in_a_circle_end() {
         let root = tempfile::tempdir().unwrap();

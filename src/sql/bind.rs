@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::options::parse_time;
 use crate::error::{Error, Result};
+use crate::typed::parse_time;
 
 /// Values of `:name` and `$name` placeholders.
 pub type Params = Vec<(String, ScalarValue)>;
@@ -34,7 +34,7 @@ pub fn parse_param(text: &str) -> Result<(String, ScalarValue)> {
         "double" | "float" => ScalarValue::Float64(Some(value.trim().parse().map_err(|_| bad())?)),
         "bool" | "boolean" => ScalarValue::Boolean(Some(value.trim().parse().map_err(|_| bad())?)),
         "timestamp" | "time" | "date" => {
-            ScalarValue::TimestampMicrosecond(Some(parse_time(value)?), Some("UTC".into()))
+            ScalarValue::TimestampMicrosecond(Some(parse_time(value)?.micros()), Some("UTC".into()))
         }
         other => {
             return Err(Error::usage(format!("no type `{other}` for the parameter `{name}`"))

@@ -16,8 +16,8 @@ use datafusion::sql::sqlparser::ast::{
     TypedString, Value, VisitMut, VisitorMut,
 };
 
-use super::options::parse_time;
 use crate::error::{Error, Result};
+use crate::typed::parse_time;
 
 /// The views of another module.
 #[async_trait]
@@ -112,7 +112,7 @@ pub fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
     };
     match value {
         Expr::Value(value) | Expr::TypedString(TypedString { value, .. }) => match &value.value {
-            Value::SingleQuotedString(text) => parse_time(text).map(Some),
+            Value::SingleQuotedString(text) => parse_time(text).map(|time| Some(time.micros())),
             _ => Err(wrong()),
         },
         _ => Err(wrong()),

@@ -55,7 +55,33 @@ fn info(name: &str, aliases: &[String], kind: &'static str, documentation: Optio
         info.syntax = documentation.syntax_example.clone();
         info.description = documentation.description.trim().to_string();
         info.arguments = documentation.arguments.clone().unwrap_or_default();
-        info.example = documentation.sql_example.clone();
+        info.example = documentation.sql_example.as_deref().and_then(example);
     }
     info
+}
+
+/// The statement of an example, which the engine's documentation shows with its prompt and result.
+///
+/// `None` for one that reads a table that exists in that documentation only.
+fn example(text: &str) -> Option<String> {
+    let prompted: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.trim_start().to_lowercase().starts_with("> select"))
+        .map(|line| line.trim_start().trim_start_matches("> "))
+        .collect();
+    let statement = match prompted.is_empty() {
+        true => text.trim().to_string(),
+        false => prompted.join("\n").split(';').next().unwrap_or_default().trim().to_string(),
+    };
+    let lower = statement.to_lowercase();
+    let mut words = lower.split(|c: char| c.is_whitespace() || matches!(c, ')' | ',' | ';'));
+    let mut is_ours = lower.starts_with("select") || lower.starts_with("with");
+    while let Some(word) = words.next() {
+        if word == "from" && !lower.contains("extract(") {
+            let table = words.next().unwrap_or_default();
+            is_ours &=
+                table.starts_with('(') || table.is_empty() || ["authentication", "event", "values"].contains(&table);
+        }
+    }
+    is_ours.then_some(statement)
 }

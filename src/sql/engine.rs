@@ -6,14 +6,18 @@ use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::OptimizerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 
+use super::dialect::Relations;
 use super::footers::Footers;
+use super::functions::frequent;
 use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;
+use super::upstream::{Types, analyzer, physical_rules};
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -22,9 +26,21 @@ const FOOTERS: usize = 256 << 20;
 const CUTS: usize = 128 << 20;
 
 pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::error::Result<SessionContext> {
+    context_by(store, options, rules())
+}
+
+/// With rules of the optimizer that a test picks.
+pub fn context_by(
+    store: Arc<dyn ObjectStore>,
+    options: &Options,
+    rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+) -> datafusion::error::Result<SessionContext> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.sql_parser.dialect", "duckdb")
+        // `varchar` is the text that the tables have: joins and scans compare the two kinds of text of the engine with an
+        // error, where one comes from a cast and the other from a file.
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         // Scans decide for themselves (`table`); what is set here would hold for all.
         .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
@@ -50,7 +66,11 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?)
         .with_default_features()
-        .with_optimizer_rules(rules())
+        .with_analyzer_rules(analyzer())
+        .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules())
+        .with_relation_planners(vec![Arc::new(Relations { frequent: Arc::new(frequent()) })])
+        .with_type_planner(Arc::new(Types))
         .build();
     let mut context = SessionContext::new_with_state(state);
     datafusion_functions_json::register_all(&mut context)?;

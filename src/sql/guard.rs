@@ -1,20 +1,20 @@
 //! The choke point: what may be run at all.
 //!
-//! Statements are read only, and small: DataFusion plans by recursion, and a chain of ten thousand operators ends the
-//! process with a stack overflow, so such a text is refused before it is parsed.
+//! Statements are read only and of a size that can be planned. What the engine would read and drop is refused, and what it
+//! reads otherwise than people mean it is rewritten (`dialect`).
 
 use datafusion::prelude::SQLOptions;
-use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
-use datafusion::sql::sqlparser::dialect::DuckDbDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::error::{Known, explain};
+use super::dialect::{self, AuditDialect, Role};
+use super::error::Known;
 use crate::error::{Error, Result};
 
 /// Bytes of one statement.
 const MAX_BYTES: usize = 256 * 1024;
-/// Operators, parentheses and commas deep or long: each may become a level of recursion.
+/// Operators: each may become a level of recursion.
 const MAX_OPERATORS: usize = 2_000;
 /// Parentheses within one another.
 const MAX_DEPTH: usize = 100;
@@ -24,23 +24,32 @@ pub fn options() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
-/// Lets one statement in: small enough to be planned, one alone, and a query.
+/// Lets one statement in: small enough to be planned, one alone, a query, and in the engine's own words.
 ///
-/// What is no query is refused before the engine looks at it: its planner would rather complain about column counts.
+/// What is not a query is refused before the engine looks at it: its planner would rather complain about column counts.
 pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     check(sql)?;
-    let dialect = DuckDbDialect {};
-    let parsed =
-        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statements());
-    let mut statements = parsed.map_err(|error| explain(error, known))?;
-    if !statements.iter().all(is_query) {
-        return Err(read_only());
+    let mut statements = dialect::parse(sql)?;
+    if let Some(other) = statements.iter().find(|statement| !is_query(statement)) {
+        return Err(not_a_query(other));
     }
-    match (statements.pop_front(), statements.is_empty()) {
-        (Some(statement), true) => Ok(statement),
-        (Some(_), false) => Err(Error::input("there are several statements; one at a time can be run")),
-        (None, _) => Err(Error::input("there is no statement")),
+    let mut statement = match (statements.pop_front(), statements.is_empty()) {
+        (Some(statement), true) => statement,
+        (Some(_), false) => return Err(Error::input("there are several statements; one at a time can be run")),
+        (None, _) => return Err(Error::input("there is no statement")),
+    };
+    if let Some(inner) = inner(&mut statement) {
+        let state = known.context.state();
+        let role = |name: &str| match name {
+            _ if state.aggregate_functions().contains_key(name) => Role::Other,
+            _ if state.window_functions().contains_key(name) => Role::Window,
+            _ if state.scalar_functions().contains_key(name) => Role::Scalar,
+            _ => Role::Other,
+        };
+        dialect::check(inner, &role)?;
+        dialect::rewrite(sql, inner)?;
     }
+    Ok(statement)
 }
 
 /// The statement within an `explain`, or the statement itself.
@@ -65,6 +74,24 @@ pub fn is_plain(statement: &Statement) -> bool {
 pub fn read_only() -> Error {
     Error::input("the lake is read only: only queries can be run")
         .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
+}
+
+/// What is said about a statement that is not a query: some would write, others set something.
+fn not_a_query(statement: &Statement) -> Error {
+    let Statement::Statement(sql) = statement else { return read_only() };
+    let settings = || Error::input("only queries can be run here");
+    match sql.as_ref() {
+        Sql::Set(_) | Sql::Reset(_) => settings()
+            .hint("times of a zone are written `time at time zone 'Europe/Berlin'`; the shell's `\\pset` sets how results look"),
+        Sql::ShowViews { .. } | Sql::ShowSchemas { .. } | Sql::ShowDatabases { .. } => settings().hint("`\\d` lists the tables and views"),
+        Sql::Pragma { .. } | Sql::Use(_) | Sql::Call(_) | Sql::Load { .. } => {
+            settings().hint("`\\d` lists the tables and views, `\\h` the functions")
+        }
+        Sql::Prepare { .. } | Sql::Execute { .. } | Sql::Deallocate { .. } => {
+            settings().hint("values are put in with :name, and --param name=value")
+        }
+        _ => read_only(),
+    }
 }
 
 fn is_query(statement: &Statement) -> bool {
@@ -101,7 +128,7 @@ pub fn check(sql: &str) -> Result<()> {
         return Err(Error::input(format!("the statement has {} bytes; the limit is {MAX_BYTES}", sql.len())));
     }
     // A text that cannot be split in tokens is the parser's to explain.
-    let Ok(tokens) = Tokenizer::new(&DuckDbDialect {}, sql).tokenize() else { return Ok(()) };
+    let Ok(tokens) = Tokenizer::new(&AuditDialect, sql).tokenize() else { return Ok(()) };
     let (mut operators, mut depth, mut deepest) = (0_usize, 0_usize, 0_usize);
     for token in &tokens {
         match token {
@@ -111,7 +138,7 @@ pub fn check(sql: &str) -> Result<()> {
             }
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
             Token::Word(word) if word.quote_style.is_none() => {
-                let joins = ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "CASE", "JOIN"];
+                let joins = ["AND", "OR", "NOT", "UNION", "INTERSECT", "EXCEPT", "CASE", "JOIN", "DISTINCT"];
                 operators += usize::from(joins.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
             }
             Token::Whitespace(_) | Token::Comma | Token::Period | Token::Number(..) | Token::Word(_) => {}

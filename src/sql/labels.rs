@@ -1,21 +1,19 @@
 //! Names of result columns as they were asked for.
 //!
-//! The engine calls `select actor.user.uid from authentication` `authentication.actor[user][uid]`; in a CSV header or as
-//! a JSON key that is of no use. Paths get their dots back; all other names stay.
+//! The outermost `select` has named most of them (`dialect::labels`). What is left are the columns of wildcards, and paths of
+//! statements that came another way: the engine calls `actor.user.uid` `authentication.actor[user][uid]`. Two columns may
+//! have one name, as in psql and DuckDB.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
-/// The schema with paths as names; as it is when two columns would then have one name.
+use super::dialect::unmarked;
+
+/// The schema with the names that people see.
 pub fn relabel(schema: &SchemaRef) -> SchemaRef {
-    let names: Vec<String> = schema.fields().iter().map(|field| path(field.name())).collect();
-    if names.iter().collect::<HashSet<_>>().len() < names.len() {
-        return schema.clone();
-    }
-    let fields = schema.fields().iter().zip(names);
-    let fields: Vec<Field> = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();
+    let named = |field: &Field| field.clone().with_name(path(unmarked(field.name())));
+    let fields: Vec<Field> = schema.fields().iter().map(|field| named(field)).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
@@ -50,6 +48,7 @@ mod tests {
         assert_eq!(labels(&["authentication.actor[user][uid]", "a.device[ip]"]), ["actor.user.uid", "device.ip"]);
         let others = ["count(*)", "a", "lower(a.actor[user][uid])", "a.privileges[Int64(1)]", "x[y z]"];
         assert_eq!(labels(&others), others);
-        assert_eq!(labels(&["a.device[ip]", "b.device[ip]"]), ["a.device[ip]", "b.device[ip]"]);
+        assert_eq!(labels(&["a.device[ip]", "b.device[ip]"]), ["device.ip", "device.ip"]);
+        assert_eq!(labels(&["count(*)", "count(*)\u{e000}1"]), ["count(*)", "count(*)"]);
     }
 }

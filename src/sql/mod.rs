@@ -11,6 +11,7 @@
 mod bind;
 mod conventions;
 mod coverage_table;
+mod dialect;
 mod documentation;
 mod engine;
 mod error;
@@ -34,12 +35,14 @@ mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
+mod types;
+mod upstream;
 mod views;
 
 pub use bind::{Params, parse_param};
 pub use conventions::Conventions;
 pub use documentation::FunctionInfo;
-pub use options::{AsOf, Options, parse_bytes, parse_duration, parse_time};
+pub use options::{AsOf, Options};
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
-pub use session::{ColumnInfo, Session, TableInfo};
+pub use session::{ColumnInfo, Session, TableInfo, check_names};

@@ -26,6 +26,8 @@ use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
+use super::types::type_name;
+use super::upstream::{Patience, physical};
 use super::views::{OVER_ALL, View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
@@ -34,6 +36,20 @@ use crate::schema::Ocsf;
 
 const INGEST_LOG: &str = "ingest_log";
 const COVERAGE: &str = "coverage";
+
+/// Checks that no class has the name of a table or a view that every session has.
+pub fn check_names(ocsf: &Ocsf, conventions: &dyn Conventions) -> Result<()> {
+    let mut taken = vec![INGEST_LOG.to_string(), COVERAGE.to_string()];
+    taken.extend(views(ocsf).into_iter().map(|view| view.name));
+    taken.extend(conventions.list().into_iter().map(|(name, _)| name));
+    match ocsf.classes().iter().find(|class| taken.contains(&class.name)) {
+        Some(class) => {
+            Err(Error::usage(format!("cannot use {0}.json: `{0}` is a table that every lake has", class.name))
+                .hint("give the class file another name: it becomes the table's"))
+        }
+        None => Ok(()),
+    }
+}
 
 /// SQL over one ledger entry.
 pub struct Session {
@@ -170,7 +186,10 @@ impl Session {
             context: self.bound.context.clone(),
         });
         let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
-        let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names).await });
+        // When this is dropped, by a time limit or ^C, planning ends at its next step.
+        let waiting = Waiting(Patience::default());
+        let patience = waiting.0.clone();
+        let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names, &patience).await });
         let (gauge, stream) =
             within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
         Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit))
@@ -225,7 +244,13 @@ impl Session {
 
 impl Bound {
     /// From a statement's text to its first row.
-    async fn plan(&self, sql: &str, params: &Params, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+    async fn plan(
+        &self,
+        sql: &str,
+        params: &Params,
+        known: &Known,
+        patience: &Patience,
+    ) -> Result<(Gauge, SendableRecordBatchStream)> {
         let mut statement = guard::admit(sql, known)?;
         let mut named = Vec::new();
         if let Some(inner) = guard::inner(&mut statement) {
@@ -253,11 +278,11 @@ impl Bound {
         if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
             let view = event(&self.ocsf, &|column| narrow.has(column));
             self.add(&narrow.table, &view).await?;
-            if let Ok(planned) = self.start(narrow.statement, known).await {
+            if let Ok(planned) = self.start(narrow.statement, known, patience).await {
                 return Ok(planned);
             }
         }
-        self.start(statement, known).await
+        self.start(statement, known, patience).await
     }
 
     /// Whether a statement names a view that is made of every class.
@@ -267,7 +292,12 @@ impl Bound {
     }
 
     /// Plans a statement whose own tables may be views that are yet to be made.
-    async fn start(&self, statement: Statement, known: &Known) -> Result<(Gauge, SendableRecordBatchStream)> {
+    async fn start(
+        &self,
+        statement: Statement,
+        known: &Known,
+        patience: &Patience,
+    ) -> Result<(Gauge, SendableRecordBatchStream)> {
         let explained = |error| explain(error, known);
         let state = self.context.state();
         let references = state.resolve_table_references(&statement).map_err(explained)?;
@@ -279,13 +309,13 @@ impl Bound {
                 self.require(&references.iter().map(|name| name.table().to_string()).collect::<Vec<_>>()).await?;
             }
         }
-        let state = self.context.state();
+        let mut state = self.context.state();
+        state.config_mut().options_mut().extensions.insert(patience.clone());
         let plan = state.statement_to_plan(statement).await.map_err(explained)?;
         guard::options().verify_plan(&plan).map_err(explained)?;
         let named = reading::named(&plan, &self.state);
-        let frame = DataFrame::new(state, plan);
-        let task = Arc::new(frame.task_ctx());
-        let plan = frame.create_physical_plan().await.map_err(explained)?;
+        let task = state.task_ctx();
+        let plan = physical(&state, &plan).await.map_err(explained)?;
         let stream = execute_stream(plan.clone(), task).map_err(explained)?;
         Ok((Gauge::new(named, plan), stream))
     }
@@ -352,6 +382,15 @@ impl Bound {
     }
 }
 
+/// Somebody who waits for a plan.
+struct Waiting(Patience);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// A reference to a table whatever letters its name has.
 fn quoted(name: &str) -> datafusion::common::TableReference {
     datafusion::common::TableReference::bare(name)
@@ -368,17 +407,6 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
             other => columns.push(ColumnInfo { path: format!("{path}[]"), data_type: type_name(other) }),
         },
         other => columns.push(ColumnInfo { path, data_type: type_name(other) }),
-    }
-}
-
-fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_string(),
-        DataType::Int64 => "bigint".to_string(),
-        DataType::Float64 => "double".to_string(),
-        DataType::Boolean => "boolean".to_string(),
-        DataType::Timestamp(_, Some(_)) => "timestamp with time zone".to_string(),
-        other => other.to_string().to_lowercase(),
     }
 }
 

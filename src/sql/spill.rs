@@ -1,4 +1,5 @@
-//! Where queries put what does not fit into memory: files without a name.
+//! Where queries put what does not fit into memory: files without a name. Readers and the writer of one share it: each
+//! says where.
 //!
 //! The engine's own spill files are removed by whoever drops them last. A statement that was given up may still hold its
 //! own when the program ends, and a killed program removes nothing: gigabytes stayed behind. A file that has no name is
@@ -7,6 +8,7 @@
 use std::env;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,7 +67,7 @@ struct Nameless {
 impl Nameless {
     fn read(&self, position: u64) -> io::Result<Bytes> {
         let mut bytes = vec![0; CHUNK];
-        let length = read_at(&self.file, &mut bytes, position)?;
+        let length = self.file.read_at(&mut bytes, position)?;
         bytes.truncate(length);
         Ok(bytes.into())
     }
@@ -112,7 +114,7 @@ impl io::Write for Writer {
             let text = format!("spilled more than {} bytes of disk space", file.used.limit);
             return Err(io::Error::other(DataFusionError::ResourcesExhausted(text)));
         }
-        write_all_at(&file.file, bytes, position)?;
+        file.file.write_all_at(bytes, position)?;
         Ok(bytes.len())
     }
 
@@ -125,31 +127,6 @@ impl SpillWriter for Writer {
     fn finish(&mut self) -> Result<()> {
         Ok(())
     }
-}
-
-/// Readers and the writer share one open file: each says where.
-#[cfg(unix)]
-fn read_at(file: &File, into: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, into, position)
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &File, bytes: &[u8], position: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, position)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, into: &mut [u8], position: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, into, position)
-}
-
-#[cfg(windows)]
-fn write_all_at(file: &File, mut bytes: &[u8], mut position: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, position)?;
-        (bytes, position) = (&bytes[written..], position + written as u64);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
 # Small batches, and events stored as they came: the oracle compares values.
-CONFIG = "[ingest]\nbatch_mib = 1\n\n[redact]\nenabled = false\n"
+CONFIG = "[ingest]\nbatch = \"1MiB\"\n\n[redact]\nenabled = false\n"
 
 # One cause often fails in a hundred places.
 SHOWN = 25

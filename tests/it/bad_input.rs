@@ -42,7 +42,7 @@ struct Outcome {
 
 fn ingest(name: &str, bytes: &[u8]) -> Outcome {
     let env = Env::new();
-    env.write("auditlake.toml", "[ingest]\nmax_ratio = 50\nmax_line_mib = 1\n\n[redact]\nenabled = false\n");
+    env.write("auditlake.toml", "[ingest]\nmax_ratio = 50\nmax_line = \"1MiB\"\n\n[redact]\nenabled = false\n");
     env.write("in", bytes);
     let output = env.command(["ingest", "in", "--summary-json", "-", "--quiet"]).output().unwrap();
     let summary: Value =

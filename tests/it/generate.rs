@@ -35,7 +35,7 @@ fn a_count_that_is_no_number_is_a_usage_error() {
     let env = Env::new();
     insta::assert_snapshot!(env.run(["gen", "many"]), @r"
     ------- stderr -------
-    error: invalid value 'many' for '<COUNT>': invalid digit found in string
+    error: invalid value 'many' for '<COUNT>': write 12345 or 12,345
 
     For more information, try '--help'.
     [exit status: 2]

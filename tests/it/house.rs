@@ -12,21 +12,27 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "error" | "clock" => &[],
         "failpoint" => &["error"],
-        "schema" | "gen" => &["error", "clock"],
-        "lake" => &["error", "clock", "failpoint", "schema"],
-        "source" | "redact" | "render" => &["error", "clock", "schema"],
+        "typed" => &["error"],
+        "disk" => &["error", "failpoint", "typed"],
+        "schema" | "gen" => &["error", "typed", "clock"],
+        "lake" => &["error", "typed", "clock", "failpoint", "disk", "schema"],
+        "source" => &["error", "typed", "clock", "disk", "schema"],
+        "redact" | "render" => &["error", "typed", "clock", "schema"],
         // Its tests decode synthetic entries.
-        "decode" => &["error", "clock", "schema", "gen"],
-        "ingest" => &["error", "clock", "failpoint", "schema", "source", "decode", "redact", "lake", "render"],
+        "decode" => &["error", "typed", "clock", "schema", "gen"],
+        "ingest" => {
+            &["error", "typed", "clock", "failpoint", "disk", "schema", "source", "decode", "redact", "lake", "render"]
+        }
         // `event_json` writes a row as the line that it was.
-        "sql" => &["error", "clock", "schema", "decode", "lake"],
-        "jobs" => &["error", "clock"],
-        "report" | "repl" => &["error", "clock", "sql", "render"],
+        "sql" => &["error", "typed", "clock", "schema", "decode", "lake"],
+        "jobs" => &["error", "typed", "clock", "disk"],
+        "report" => &["error", "typed", "clock", "disk", "sql", "render"],
+        "repl" => &["error", "typed", "clock", "sql", "render"],
         // Pages are read without SQL, and the log of reads is taken in like any other lines.
-        "serve" => &["error", "clock", "schema", "decode", "redact", "lake", "ingest"],
+        "serve" => &["error", "typed", "clock", "disk", "schema", "decode", "redact", "lake", "ingest"],
         "config" => &[
-            "error", "clock", "schema", "gen", "source", "decode", "redact", "lake", "render", "ingest", "sql", "jobs",
-            "report", "repl", "serve",
+            "error", "clock", "disk", "typed", "schema", "gen", "source", "decode", "redact", "lake", "render",
+            "ingest", "sql", "jobs", "report", "repl", "serve",
         ],
         "main" | "lib" | "cli" => return None,
         other => panic!("`{other}` has no place in the house: name its layer in STYLE, lib.rs and here"),

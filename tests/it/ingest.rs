@@ -144,7 +144,7 @@ fn a_file_and_its_copy_in_one_run_are_one() {
     env.write("b.ndjson", lines(&nameless));
     env.write("c.ndjson", lines(&nameless) + SMALL[0] + "\n" + SMALL[1] + "\n");
     // A chunk a line: what is known of a stream is its last two chunks.
-    env.write("auditlake.toml", "[ingest]\nbatch_mib = 0.0001\n");
+    env.write("auditlake.toml", "[ingest]\nbatch = \"104\"\n");
     let summary = env.ingest(["a.ndjson", "b.ndjson", "c.ndjson"]);
     assert_eq!(summary["counts"]["accepted"], 8, "{summary}");
     let states: Vec<&Value> = (0..3).map(|at| &summary["sources"][at]["state"]).collect();
@@ -443,17 +443,17 @@ fn an_input_that_is_not_there_is_a_usage_error() {
 fn a_configuration_that_does_not_parse_stops_with_file_and_line() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
-    env.write("auditlake.toml", "lake = \"x\"\n\n[ingest]\nbatch_mib = \n");
+    env.write("auditlake.toml", "[lake]\npath = \"x\"\n[ingest]\nbatch = \n");
     assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
     ------- stderr -------
     error: cannot use the configuration auditlake.toml:4: string values must be quoted, expected literal string
     hint: `auditlake --help` names the default file; only keys of that file are known
     [exit status: 2]
     ");
-    env.write("auditlake.toml", "lake = \"x\"\n\n[ingest]\nbatch_mb = 1\n");
+    env.write("auditlake.toml", "[lake]\npath = \"x\"\n[ingest]\nbatch_mb = 1\n");
     assert_snapshot!(env.run(["status"]), @r"
     ------- stderr -------
-    error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch_mib`, `batch_seconds`, `threads`, `max_line_mib`, `max_ratio`
+    error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch`, `batch_age`, `threads`, `max_line`, `max_ratio`
     hint: `auditlake --help` names the default file; only keys of that file are known
     [exit status: 2]
     ");

@@ -1,7 +1,7 @@
 //! What a person at a terminal sees of an ingest, and what ^C does; through a pseudo-terminal that `script` makes.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
@@ -94,7 +94,7 @@ fn an_interrupt_finishes_the_batch_and_says_how_to_go_on() {
     drop(pipe);
     assert_eq!(code, Some(130), "{shown}");
     assert!(shown.contains("read 6 = accepted 6 + duplicate 0 + rejected 0 + blank 0"), "{shown}");
-    assert!(shown.contains("the same command goes on from there"), "{shown}");
+    assert!(shown.contains("the same command continues from there"), "{shown}");
     // The bar has bytes, rate and rejects.
     assert!(shown.contains("985 B") && shown.contains("/s, 0 rejected"), "{shown}");
     assert_eq!(assert_sound(&env.path("auditlake-data")).count("accepted"), 6);
@@ -120,6 +120,9 @@ fn a_second_interrupt_stops_at_once() {
     drop(pipe);
     terminal.interrupt();
     terminal.wait_for("stopping after this batch");
+    // Within a second it is still the first.
+    terminal.interrupt();
+    std::thread::sleep(Duration::from_millis(1100));
     terminal.interrupt();
     let (shown, code) = terminal.end();
     assert_eq!(code, Some(130), "{shown}");
@@ -129,6 +132,31 @@ fn a_second_interrupt_stops_at_once() {
     env.write("pipe", lines(&SMALL));
     assert_eq!(env.ingest(["pipe"])["counts"]["accepted"], 6);
     assert_sound(&env.path("auditlake-data"));
+}
+
+#[test]
+fn a_signal_to_the_process_and_to_its_group_is_one() {
+    let env = Env::new();
+    if !env.settle(Command::new("mkfifo").arg("pipe")).status().is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: there is no `mkfifo`");
+    }
+    let mut command = env.command(["ingest", "pipe", "--progress", "json"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = OpenOptions::new().write(true).open(env.path("pipe")).unwrap();
+    pipe.write_all(lines(&SMALL).as_bytes()).unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("\"entries\":6") {
+        assert!(said.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    // As `timeout` does it.
+    let kill = format!("kill -TERM {0}; kill -TERM {0}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    said.read_to_string(&mut text).unwrap();
+    drop(pipe);
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{text}");
+    assert!(text.contains("accepted 6"), "{text}");
+    assert_eq!(assert_sound(&env.path("auditlake-data")).count("accepted"), 6);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const ONE_BATCH: &str = "one.toml";
 
 fn prepared() -> Env {
     let env = Env::new();
-    env.write(SMALL_BATCHES, "[ingest]\nbatch_mib = 0.05\n\n[redact]\nenabled = false\n");
+    env.write(SMALL_BATCHES, "[ingest]\nbatch = \"0.05MiB\"\n\n[redact]\nenabled = false\n");
     env.write(ONE_BATCH, "[redact]\nenabled = false\n");
     env.generate(ONE, ENTRIES);
     let text = env.read(ONE);

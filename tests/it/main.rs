@@ -7,6 +7,7 @@
 mod bad_input;
 mod connect;
 mod demo;
+mod dialect;
 mod env;
 mod evidence;
 mod generate;
@@ -35,3 +36,5 @@ mod sql;
 mod status;
 mod terminal;
 mod trust;
+mod typed;
+mod whole;

@@ -1,5 +1,8 @@
 //! Several processes write into one lake at once.
 
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use crate::env::{Env, assert_same_events, values};
@@ -8,7 +11,7 @@ use crate::soundness::assert_sound;
 #[test]
 fn four_writers_of_overlapping_files_make_one_lake() {
     let env = Env::new();
-    env.write("auditlake.toml", "[ingest]\nbatch_mib = 1\n\n[redact]\nenabled = false\n");
+    env.write("auditlake.toml", "[ingest]\nbatch = \"1MiB\"\n\n[redact]\nenabled = false\n");
     env.generate("events.ndjson", 4_000);
     let text = env.read("events.ndjson");
     let all: Vec<&str> = text.lines().collect();
@@ -39,7 +42,7 @@ fn four_writers_of_overlapping_files_make_one_lake() {
 #[test]
 fn writers_of_the_same_file_share_the_work() {
     let env = Env::new();
-    env.write("auditlake.toml", "[ingest]\nbatch_mib = 1\n");
+    env.write("auditlake.toml", "[ingest]\nbatch = \"1MiB\"\n");
     env.generate("events.ndjson", 2_000);
     let children: Vec<_> = (0..3)
         .map(|_| {
@@ -109,15 +112,41 @@ fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
 #[test]
 fn a_creation_that_was_cut_short_is_taken_up() {
     // What a writer has put down at each step before the first entry.
-    for left in [vec!["_lock"], vec!["_lock", "_key.new"], vec!["_lock", "_key"]] {
+    for left in [vec!["_lock"], vec!["_lock", "._key.0123456789abcdef.tmp"], vec!["_lock", "_key"]] {
         let env = Env::new();
         env.write("small.ndjson", crate::env::lines(&crate::env::SMALL));
         for name in &left {
             let content = if *name == "_key" { "0123456789abcdef".repeat(4) } else { String::new() };
             env.write(&format!("auditlake-data/{name}"), content);
+            fs::set_permissions(env.path(&format!("auditlake-data/{name}")), PermissionsExt::from_mode(0o600)).unwrap();
         }
         let text = env.run(["ingest", "small.ndjson"]);
         assert!(text.contains("accepted 6"), "{left:?}: {text}");
         assert_sound(&env.path("auditlake-data"));
     }
+}
+
+#[test]
+fn a_run_that_waits_says_for_whom_and_does_not_wait_for_ever() {
+    let env = Env::with_small();
+    env.write("more.ndjson", crate::env::lines(&[r#"{"metadata":{"uid":"m"},"class_uid":3002,"time":1767225600000}"#]));
+    let lock = env.path("auditlake-data/_lock");
+    assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut held = fs::OpenOptions::new().write(true).open(&lock).unwrap();
+    held.lock().unwrap();
+    held.write_all(b"4711\n").unwrap();
+    let run = |more: &[&str]| env.run([&["ingest", "more.ndjson", "--summary-json", "-", "-q"], more].concat());
+    let text = env.run(["ingest", "more.ndjson", "--lock-timeout", "1500ms"]);
+    assert!(text.contains("waiting for another run (process 4711, since "), "{text}");
+    assert!(text.contains("4711, since ") && text.contains("holds it, and 1.5 s are over"), "{text}");
+    assert!(text.contains("hint: see what process 4711 does") && text.contains("[exit status: 5]"), "{text}");
+    // Not even a second, and so not a word.
+    let text = run(&["--lock-timeout", "0s"]);
+    assert!(!text.contains("waiting for") && text.contains("[exit status: 5]"), "{text}");
+    env.write("auditlake.toml", "[lake]\nlock_timeout = \"10ms\"\n");
+    assert!(run(&[]).contains("[exit status: 5]"));
+    // Readers wait for nobody, and somebody who goes is not waited for.
+    assert_eq!(env.number("select count(*) from event"), 6);
+    drop(held);
+    assert!(run(&[]).contains("\"accepted\":1"), "the lock is free");
 }

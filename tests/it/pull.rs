@@ -14,7 +14,7 @@ use auditlake::clock::Clock;
 use auditlake::decode::Encoder;
 use auditlake::error::{Error, Kind};
 use auditlake::ingest::{Event, Origin, PullOptions, PullRun, PullSource, PullSummary, Scope, Stop, pull};
-use auditlake::lake::{Lake, Partition};
+use auditlake::lake::Lake;
 use auditlake::redact::{Policy, Rules};
 use auditlake::schema::Ocsf;
 use auditlake::source::{Budget, Client, Endpoint, Key, Limits, Recording};
@@ -125,7 +125,8 @@ impl Rig {
         let hears = told.clone();
         let clock = Clock::Stepped(self.clock);
         let (summary, error) = self.runtime.block_on(async {
-            let lake = Lake::open_or_create(lake, Partition::Month, OCSF.clone(), clock).await.unwrap();
+            let lake =
+                Lake::open_or_create(lake, &auditlake::lake::Options::default(), OCSF.clone(), clock).await.unwrap();
             let policy = match self.is_redacting {
                 true => Policy::new(Rules::embedded(), &lake.derive_key("redact")).unwrap(),
                 false => Policy::off(),
@@ -775,7 +776,9 @@ fn sources_of_one_user_share_its_requests() {
         let sources =
             names.map(|name| PullSource { name: name.to_string(), origin: rig.origin(), since_ms: None, record: None });
         rig.runtime.block_on(async {
-            let lake = Lake::open_or_create(&rig.lake(), Partition::Month, OCSF.clone(), clock).await.unwrap();
+            let lake = Lake::open_or_create(&rig.lake(), &auditlake::lake::Options::default(), OCSF.clone(), clock)
+                .await
+                .unwrap();
             let run = PullRun {
                 lake,
                 policy: Arc::new(Policy::off()),
@@ -821,7 +824,7 @@ impl Outside {
         let config = format!(
             "[[source]]\nname = \"prod\"\nbase_url = \"{}\"\nkey = {{ env = \"PROD_KEY\" }}\n\
              requests_per_minute = 600000\nsince = \"2025-08-01\"\n\n\
-             [pull]\npage_size = 10\nbatch_pages = 1\nmax_wait_seconds = 20\n\n[redact]\nenabled = false\n",
+             [pull]\npage_size = 10\nbatch_pages = 1\nmax_wait = \"20s\"\n\n[redact]\nenabled = false\n",
             server.base_url()
         );
         env.write("auditlake.toml", config);
@@ -907,7 +910,6 @@ fn a_killed_pull_loses_nothing_and_doubles_nothing() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn the_key_shows_nowhere() {
     let outside = Outside::new(20);
@@ -935,7 +937,6 @@ fn the_key_shows_nowhere() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_key_comes_from_a_file_or_a_command() {
     use std::os::unix::fs::PermissionsExt;
@@ -992,7 +993,6 @@ fn a_source_must_be_configured() {
     ");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_signal_finishes_the_page_and_commits() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {

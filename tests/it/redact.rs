@@ -125,7 +125,7 @@ fn input() -> String {
 
 /// Everything that a run leaves or says: each place with its bytes.
 fn traces(env: &Env, config: &str) -> Vec<(String, Vec<u8>)> {
-    env.write("auditlake.toml", format!("[ingest]\nmax_line_mib = 0.008\n\n[redact]\nenabled = {config}\n"));
+    env.write("auditlake.toml", format!("[ingest]\nmax_line = \"8388\"\n\n[redact]\nenabled = {config}\n"));
     env.write("in.ndjson", input());
     let mut traces = Vec::new();
     let mut told = |name: &str, mut command: std::process::Command| {

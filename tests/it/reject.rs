@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::env::{Env, SMALL, lines, values};
 use crate::soundness::{assert_sound, files};
 
-const SHORT: &str = "[ingest]\nmax_line_mib = 0.0002\n";
+const SHORT: &str = "[ingest]\nmax_line = \"209\"\n";
 
 /// A line that [`SHORT`] takes for too long.
 fn long(uid: &str) -> String {
@@ -121,7 +121,7 @@ fn lines_are_found_again_in_every_form() {
     ];
     for (name, bytes) in forms {
         // Each line in a batch of its own, too.
-        let small = "[ingest]\nmax_line_mib = 0.0002\nbatch_mib = 0.00005\n";
+        let small = "[ingest]\nmax_line = \"209\"\nbatch = \"52\"\n";
         let configs = if matches!(name, "lines" | "array") { &[SHORT, small][..] } else { &[SHORT] };
         for config in configs {
             let env = Env::new();

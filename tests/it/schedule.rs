@@ -149,13 +149,13 @@ fn a_run_that_was_cut_short_begins_again() {
     due(&env, "2026-01-12T12:00Z", &[]);
     fs::remove_dir_all(env.path("auditlake-data/_runs")).unwrap();
     fs::remove_dir_all(env.path(&format!("{dir}/auth-outcome-summary"))).unwrap();
-    fs::create_dir(env.path(&format!("{dir}/.auth-outcome-summary.partial"))).unwrap();
+    fs::create_dir(env.path(&format!("{dir}/.auth-outcome-summary.0123456789abcdef.tmp"))).unwrap();
     fs::remove_file(env.path(&format!("{dir}/index.html"))).unwrap();
     let text = due(&env, "2026-01-12T12:00Z", &[]);
     assert!(text.contains("done, entry 1"), "{text}");
     assert_eq!(names(&env.path("evidence/weekly")), ["2026-01-05..2026-01-12"]);
     assert!(names(&env.path(dir)).contains(&"index.html".to_string()));
-    assert!(!names(&env.path(dir)).iter().any(|name| name.ends_with(".partial")));
+    assert!(!names(&env.path(dir)).iter().any(|name| name.ends_with(".tmp")));
     env.ok(["report", "verify", dir]);
 }
 
@@ -166,7 +166,7 @@ fn a_schedule_that_cannot_be_read_stops_everything() {
         ("Europe/Berlin", "Europe/Atlantis", "no time zone `Europe/Atlantis`"),
         ("last-week", "last-moon", "`last-moon` is no period"),
         ("name = \"weekly\"", "name = \"../weekly\"", "is no name of a schedule"),
-        ("since = \"2026-01-10\"", "wait = \"2 days\"", "is no duration to wait"),
+        ("since = \"2026-01-10\"", "wait = \"2 days\"", "cannot read the duration `2 days`; write 30s"),
         ("since = \"2026-01-10\"", "sinse = \"2026-01-10\"", "unknown field `sinse`"),
         ("\"brute-force-by-user\"", "\"brute-farce\"", "no report `brute-farce`"),
     ];

@@ -246,30 +246,41 @@ fn a_misspelt_name_is_answered_with_the_nearest() {
     assert_snapshot!(env.run(["sql", "-c", "select * from authentification"]), @r"
     ------- stderr -------
     error: no table `authentification`
+    line 1: select * from authentification
+                          ^
     hint: did you mean `authentication`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select tme from authentication"]), @r"
     ------- stderr -------
     error: no column `tme`
+    line 1: select tme from authentication
+                   ^
     hint: did you mean `time`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select actor.user.emial_addr from authentication"]), @r"
     ------- stderr -------
     error: no field `emial_addr`
+    line 1: select actor.user.emial_addr from authentication
+                              ^
     hint: did you mean `actor.user.email_addr`?
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "select whatever from authentication"]), @r"
     ------- stderr -------
     error: no column `whatever`
+    line 1: select whatever from authentication
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "-c", "selekt 1"]), @r"
     ------- stderr -------
-    error: cannot parse the statement: sql parser error: Expected: an SQL statement, found: selekt at Line: 1, Column: 1
+    error: cannot parse the statement: expected an SQL statement, found `selekt`
+    line 1: selekt 1
+            ^
+    hint: did you mean `select`?
     [exit status: 3]
     ");
 }
@@ -322,6 +333,8 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     1
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -332,12 +345,16 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     2
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
     assert_snapshot!(env.run(["sql", "--format", "csv", "-c", "select nothing", "-c", "select 2"]), @r"
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -346,6 +363,8 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     2
     ------- stderr -------
     error: no column `nothing`
+    line 1: select nothing
+                   ^
     hint: `\d TABLE` lists the columns
     [exit status: 3]
     ");
@@ -404,7 +423,7 @@ fn what_would_allocate_without_limit_is_refused() {
         "repeat(_event_uid, 1000000000)",
     ] {
         let text = env.run(["sql", "-c", &format!("select length(cast({call} as varchar)) as n from authentication")]);
-        assert!(text.contains("would make more than 256 MiB in one step"), "{call}: {text}");
+        assert!(text.contains("would make more than"), "{call}: {text}");
     }
     let small =
         "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
@@ -454,7 +473,7 @@ fn a_query_that_does_not_fit_fails_alone() {
     let sort =
         "select max(place) from (select row_number() over (order by -value) as place from generate_series(1, 2000000))";
     assert_eq!(env.ok(["sql", "--memory-limit", "16MiB", "--format", "csv", "-t", "-c", sort]), "2000000\n");
-    env.write("auditlake.toml", "[sql]\nspill_mib = 1\n");
+    env.write("auditlake.toml", "[sql]\nspill = \"1MiB\"\n");
     let text = env.run(["sql", "--memory-limit", "16MiB", "-c", sort]);
     assert!(text.contains("error: the query spills more to the disk than it may"), "{text}");
     assert!(text.contains("[exit status: 3]"), "{text}");
@@ -464,7 +483,6 @@ fn a_query_that_does_not_fit_fails_alone() {
     assert!(text.contains("error: cannot spill to ") && text.contains("hint: name a folder"), "{text}");
 }
 
-#[cfg(unix)]
 #[test]
 fn ctrl_c_stops_a_query_and_the_program() {
     use std::process::Stdio;
@@ -504,18 +522,17 @@ fn a_period_and_a_past_state_narrow_every_table() {
     [exit status: 2]
     ");
     let text = env.run(["sql", "--since", "soon", "-c", "select 1"]);
-    assert!(text.contains("cannot read the time `soon`") && text.ends_with("[exit status: 2]\n"), "{text}");
+    assert!(
+        text.contains("invalid value 'soon' for '--since <TIME>': write 2026-01-31")
+            && text.ends_with("[exit status: 2]\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn errors_say_how_it_is_spelt_here() {
     let env = Env::with_small();
     for (sql, message, hint) in [
-        (
-            "select resources[1].name from user_access",
-            "a member cannot be taken with a dot behind an index",
-            "write resources[1]['name']",
-        ),
         (
             "select time > 5 from authentication",
             "cannot compare a time with a number",
@@ -533,8 +550,8 @@ fn errors_say_how_it_is_spelt_here() {
         ),
         (
             "select 1 from authentication where time = 'soon'",
-            "cannot read the time 'soon'",
-            "write '2026-01-31' or '2026-01-31T12:00:00Z'",
+            "cannot read the time `soon`",
+            "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z",
         ),
         ("select outcom from event", "no column `outcom`", "did you mean `outcome`?"),
         ("select a.actor.usr.uid from authentication a", "no field `usr`", "did you mean `actor.user.uid`?"),
@@ -545,7 +562,7 @@ fn errors_say_how_it_is_spelt_here() {
             "`cidr_match` cannot be called like this",
             "it is cidr_match(address, network); `\\h cidr_match` tells more",
         ),
-        ("select ago('soon')", "ago(): `soon` is no length of time such as 30s, 2h or 7d", ""),
+        ("select ago('soon')", "ago(): cannot read the duration `soon`", "write 30s, 15m, 1.5h"),
         ("select * from account_stat", "no table `account_stat`", "did you mean `account_state`?"),
         ("select :x", "the statement needs a value for `:x`", "pass --param x=value"),
         ("select 1; select 2 union", "", ""),
@@ -554,7 +571,9 @@ fn errors_say_how_it_is_spelt_here() {
         assert!(text.contains(&format!("error: {message}")), "{sql}: {text}");
         assert!(text.contains(hint), "{sql}: {text}");
     }
-    assert_eq!(env.rows("select resources[1]['name'] as name from user_access")[0]["name"], serde_json::Value::Null);
+    for item in ["resources[1]['name']", "resources[1].name"] {
+        assert_eq!(env.rows(&format!("select {item} as name from user_access"))[0]["name"], serde_json::Value::Null);
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn the_lake_is_named_by_flag_environment_or_file() {
     env.ok(["status", "--lake", "elsewhere"]);
     let output = env.command(["status"]).env("AUDITLAKE_LAKE", "elsewhere").output().unwrap();
     assert!(output.status.success(), "{}", env.text(&output));
-    env.write("my.toml", "lake = \"elsewhere\"\n");
+    env.write("my.toml", "[lake]\npath = \"elsewhere\"\n");
     env.ok(["status", "--config", "my.toml"]);
     let output = env.command(["status", "--config", "my.toml"]).env("AUDITLAKE_LAKE", "nowhere").output().unwrap();
     assert!(!output.status.success(), "the environment wins over the file");

@@ -8,11 +8,12 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::super::App;
-use crate::error::{Context, Error, Kind, Result};
+use crate::disk;
+use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::report::{
     self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
-    Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_file, write_manifest,
+    Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
 
@@ -167,6 +168,7 @@ pub fn into_folders(
                 suppressions: batch.suppressions.of_report(&report.id),
                 stamp: stamp.clone(),
                 key: ground.key,
+                unfinished: app.unfinished.clone(),
             };
             let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
             app.wait(async move { produce(&order, &dir, is_replacing).await })
@@ -200,10 +202,10 @@ fn beside(dir: &Path, summary: &Summary, key: &[u8; 32]) -> Result<()> {
     let ids: Vec<String> = done.map(|report| report.id.clone()).collect();
     if !ids.is_empty() {
         let folders: Vec<PathBuf> = ids.iter().map(|id| dir.join(id)).collect();
-        write_file(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
+        disk::write(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
     }
-    write_file(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
-    write_file(&dir.join("index.html"), index(summary).as_bytes())?;
+    disk::write(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
+    disk::write(&dir.join("index.html"), index(summary).as_bytes())?;
     write_manifest(dir, &ids, key)
 }
 
@@ -258,16 +260,4 @@ pub fn say(app: &App, report: &ReportSummary) {
 fn user() -> String {
     let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_string())
-}
-
-/// Writes a text to a file, or to stdout for `-`.
-pub fn write_or_print(app: &App, path: &Path, text: &str) -> Result<()> {
-    match path.as_os_str() == "-" {
-        true => app.screen.print(text),
-        // A pipe or a device is written as it is: a rename would put a file in its place.
-        false if path.exists() && !path.is_file() => {
-            std::fs::write(path, text).context(Kind::Unavailable, || format!("cannot write {}", path.display()))
-        }
-        false => write_file(path, text.as_bytes()),
-    }
 }

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 
 use super::super::App;
-use super::batch::{Batch, Ground, into_folders, write_or_print};
+use super::super::value::when;
+use super::batch::{Batch, Ground, into_folders};
 use super::hook;
 use crate::clock::Clock;
 use crate::config::Schedule;
-use crate::error::{Error, Kind, Result};
+use crate::disk;
+use crate::error::{Context, Error, Kind, Result};
 use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
-use crate::report::{
-    Catalog, Metric, Period, Selection, Span, State, Summary, Suppressions, make_dir, metrics, parse_duration,
-    parse_timestamp, write_file, zone,
-};
+use crate::report::{Catalog, Metric, Period, Selection, Span, State, Summary, Suppressions, metrics, zone};
+use crate::typed::When;
 
 /// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
 pub const RUNS: &str = "_runs";
@@ -28,8 +28,8 @@ pub struct DueArgs {
     #[arg(long, value_name = "NAME")]
     pub schedule: Vec<String>,
     /// Decide as if it were this time: 2026-02-01T06:00Z
-    #[arg(long, value_name = "TIME")]
-    pub now: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    pub now: Option<When>,
     /// Print what is due, and run nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -77,7 +77,6 @@ pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule
         };
         // A period that cannot be read is found now, and not when it is due.
         Period::parse(&schedule.period, zone, &app.clock).map_err(in_schedule)?;
-        wait_ms(schedule)?;
         let has_afterwards = hook || !schedule.afterwards.is_empty();
         // `since` itself may be due.
         let since_ms = since_ms.map(|period| period.from_ms - 1);
@@ -87,30 +86,15 @@ pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule
     Ok(jobs)
 }
 
-fn wait_ms(schedule: &Schedule) -> Result<i64> {
-    let Some(text) = &schedule.wait else { return Ok(0) };
-    parse_duration(text).ok_or_else(|| {
-        Error::usage(format!("schedule `{}`: `{text}` is no duration to wait", schedule.name))
-            .hint("write an ISO 8601 duration without months: PT6H, P2D")
-    })
-}
-
 pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
     let fixed;
     let app = match &args.now {
         None => app,
-        Some(text) => {
-            let now = parse_timestamp(text).and_then(DateTime::from_timestamp_millis);
-            let now = now.ok_or_else(|| {
-                Error::usage(format!("`{text}` is no time")).hint("write 2026-02-01T06:00Z or 2026-02-01")
-            })?;
-            fixed = App {
-                config: app.config.clone(),
-                clock: Clock::Fixed(now),
-                screen: app.screen,
-                runtime: app.runtime.clone(),
-                global: app.global.clone(),
-            };
+        Some(when) => {
+            let now_ms = when.millis(app.clock.now_ms())?;
+            let now = DateTime::from_timestamp_millis(now_ms)
+                .ok_or_else(|| Error::usage(format!("{now_ms} is out of the calendar")))?;
+            fixed = App { clock: Clock::Fixed(now), ..app.clone() };
             &fixed
         }
     };
@@ -132,7 +116,7 @@ pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
     let error = run_all(app, args, &found, &mut log);
     // Also after trouble: what the metrics are for.
     if let Some(path) = &args.metrics {
-        write_or_print(app, path, &metrics(&latest(&log)))?;
+        app.write_text(path, &metrics(&latest(&log)))?;
     }
     match error? {
         None => Ok(0),
@@ -202,15 +186,15 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     };
     let prepared = batch.prepare(&reports)?;
     let ground = Ground::open(app, None)?;
-    let limit_ms = due_ms.saturating_add(wait_ms(schedule)?);
+    let limit_ms = due_ms.saturating_add(schedule.wait.map_or(0, |wait| wait.as_millis() as i64));
     if app.clock.now_ms() < limit_ms
         && let Some(reason) = hole(app, &ground, &catalog, period, limit_ms)?
     {
         return Ok(Acted::Waiting(reason));
     }
     let dir = folder(&schedule.output.join(&schedule.name), &period, due_ms);
-    make_dir(&dir)?;
-    write_file(&dir.join(DUE), format!("{due_ms}\n").as_bytes())?;
+    disk::make_dir(&dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
+    disk::write(&dir.join(DUE), format!("{due_ms}\n").as_bytes())?;
     let (summary, _) = into_folders(app, &ground, &batch, prepared, &dir)?;
     app.screen.say(format!("in {}", dir.display()));
     let failed: Vec<&str> = summary

@@ -6,7 +6,6 @@ mod hook;
 mod own;
 mod rows;
 mod run;
-mod scratch;
 mod verify;
 
 use std::path::PathBuf;

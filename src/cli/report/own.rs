@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::scratch::Scratch;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, Partition};
+use crate::lake::{self, Lake};
 use crate::report::{self, Catalog, Entry, template};
 use crate::sql::Session;
+use crate::typed::visible;
 
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {
@@ -34,15 +35,15 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
             true => serde_json::to_string_pretty(&diff.new),
             false => serde_json::to_string_pretty(&diff),
         };
-        app.screen.print(&(text.context(Kind::Internal, || "cannot encode the difference")? + "\n"))?;
+        app.screen.print_json(&(text.context(Kind::Internal, || "cannot encode the difference")? + "\n"))?;
         return Ok(code);
     }
     let mut text = String::new();
     let mut list = |mark: char, entries: &[Entry]| {
         for entry in entries {
-            // Keys hold what was logged, which must not steer a terminal.
+            // A key holds what was logged: a line in it must not look like another key.
             let mut key = String::new();
-            crate::render::visible(&entry.finding, &mut key);
+            visible(&entry.finding, &mut key);
             text.push_str(&format!("{mark} {:<13} {key}\n", entry.severity));
         }
     };
@@ -65,11 +66,11 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
 /// Checks the reports of a directory over a lake without events: what they say must hold whatever the data is.
 pub fn check(app: &App, directory: &Path) -> Result<u8> {
     let (catalog, ocsf) = (Catalog::load(None)?, app.ocsf()?);
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;
     let (place, clock, options) = (scratch.path().join("lake"), app.clock, app.config.sql());
     let folder = directory.to_path_buf();
     let checked = app.wait(async move {
-        let lake = Lake::open_or_create(&place, Partition::Month, ocsf, clock).await?;
+        let lake = Lake::open_or_create(&place, &lake::Options::default(), ocsf, clock).await?;
         let session = Session::new(&lake, &options).await?;
         report::check(&catalog, &folder, session.context()).await
     })?;
@@ -97,12 +98,11 @@ pub fn new(app: &App, id: &str, dir: Option<PathBuf>) -> Result<()> {
         return Err(Error::usage(format!("there is a report `{id}` already, {}", known.path)).hint("take another id"));
     }
     let dir = dir.or_else(|| app.config.reports().map(Path::to_path_buf)).unwrap_or_else(|| PathBuf::from("."));
-    report::make_dir(&dir)?;
+    disk::make_dir(&dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
     let path = dir.join(format!("{id}.sql"));
-    if path.exists() {
+    if !disk::create(&path, text.as_bytes())? {
         return Err(Error::usage(format!("{} is there already", path.display())).hint("take another id"));
     }
-    report::write_file(&path, text.as_bytes())?;
     let dir = dir.display();
     app.screen.say(format!("{} is written; `auditlake report check {dir}` checks it", path.display()));
     app.screen.say(format!("to run it, say in the configuration:\n\n[report]\ndirectory = \"{dir}\""));

@@ -1,18 +1,17 @@
 //! The rows of one report, on the screen or in one file; the head of the run goes to stderr.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
 use futures::TryStreamExt;
 
 use super::super::App;
-use super::super::screen::count;
+use super::super::output::Output;
 use super::batch::{Batch, Ground};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
+use crate::typed::count;
 
 /// Runs a report and writes its rows.
 pub fn run(
@@ -41,28 +40,16 @@ pub fn run(
         )),
     }
 
-    let temporary = output.map(|path| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        path.with_file_name(format!(".{name}.partial"))
-    });
-    // Devices and pipes are written as they are.
-    let temporary = temporary.filter(|_| output.is_some_and(|path| !path.exists() || path.is_file()));
-    let out: Box<dyn Write + Send> = match temporary.as_deref().or(output) {
-        None => Box::new(screen.stdout()),
-        Some(path) => {
-            let file = File::create(path).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
-            Box::new(BufWriter::new(file))
-        }
-    };
-    let width = if output.is_none() { screen.width() } else { None };
-    let is_terminal = output.is_none() && screen.is_terminal();
+    let mut out = Output::begin(app, output)?;
+    let width = if out.is_screen() { screen.width() } else { None };
+    let is_terminal = out.is_screen() && screen.is_terminal();
     let title = Some(report.id.clone());
     let options = render::Options { width, is_terminal, title, ..render::Options::default() };
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
         let outcome = report::run(&task, &params, runner.context()).await?;
-        let mut sink = Renderer::new(format, outcome.schema.clone(), options, out);
+        let mut sink = Renderer::new(format, outcome.schema.clone(), options, &mut out);
         let mut judge = Judge::new(&task, &suppressions);
         let mut rows = outcome.rows;
         while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
@@ -70,6 +57,7 @@ pub fn run(
             sink.write(&batch)?;
         }
         sink.finish()?;
+        out.finish()?;
         let idle = judge.used.iter().filter(|used| !**used).count() + suppressions.expired.len();
         let tally = judge.tally.clone();
         let summary = ReportSummary {
@@ -88,20 +76,7 @@ pub fn run(
         };
         Ok((summary, judge.named))
     });
-    let (mut summary, named) = match (written, &temporary) {
-        (Ok(done), _) => done,
-        (Err(error), Some(path)) => {
-            // Nothing of a result that failed may be taken for one.
-            let _ = std::fs::remove_file(path);
-            return Err(error);
-        }
-        (Err(error), None) => return Err(error),
-    };
-    if let (Some(temporary), Some(path)) = (&temporary, output) {
-        let cannot = || format!("cannot write {}", path.display());
-        File::open(temporary).and_then(|file| file.sync_all()).context(Kind::Unavailable, cannot)?;
-        std::fs::rename(temporary, path).context(Kind::Unavailable, cannot)?;
-    }
+    let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
     let suppressed =

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::batch::{Batch, Ground, into_folders, write_or_print};
+use super::super::value::{State, state};
+use super::batch::{Batch, Ground, into_folders};
 use super::hook;
 use super::rows;
-use crate::error::{Error, Kind, Result};
+use crate::disk;
+use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::report::{
-    Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, make_dir, metrics, zone,
+    Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
 };
-use crate::sql::AsOf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RunArgs {
@@ -44,8 +45,8 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "DIR|FILE")]
     pub output: Option<PathBuf>,
     /// See the lake as it was after this ledger entry, or at this time
-    #[arg(long, value_name = "SEQUENCE|TIME")]
-    pub as_of: Option<AsOf>,
+    #[arg(long, value_name = "SEQUENCE|TIME", value_parser = state)]
+    pub as_of: Option<State>,
     /// Also write each result as XLSX
     #[arg(long)]
     pub xlsx: bool,
@@ -104,15 +105,16 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         is_replacing: args.replace,
         schedule: None,
     };
+    let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
     // Set by whichever way the reports are run.
     let is_short;
     let (summary, named) = match (folder, reports.as_slice()) {
         (Some(dir), _) => {
             let prepared = batch.prepare(&reports)?;
-            let ground = Ground::open(app, args.as_of)?;
+            let ground = Ground::open(app, as_of)?;
             is_short = !ground.session.left_out().is_empty();
-            make_dir(dir)?;
+            disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
             let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
             let page = match reports.as_slice() {
                 [report] => dir.join(&report.id).join("report.html"),
@@ -125,7 +127,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             // Everything that can be wrong is found before the file is touched.
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
-            let ground = Ground::open(app, args.as_of)?;
+            let ground = Ground::open(app, as_of)?;
             is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
@@ -154,16 +156,16 @@ fn is_folder(path: &Path, format: Option<Format>) -> bool {
 /// Everything that is written beside the results.
 fn tell(app: &App, args: &RunArgs, summary: &Summary, named: &BTreeMap<String, Vec<Finding>>) -> Result<()> {
     if let Some(path) = &args.junit {
-        write_or_print(app, path, &summary.junit(named))?;
+        app.write_text(path, &summary.junit(named))?;
     }
     if let Some(path) = &args.sarif {
-        write_or_print(app, path, &summary.sarif(named)?)?;
+        app.write_json(path, &summary.sarif(named)?)?;
     }
     if let Some(path) = &args.summary_json {
-        write_or_print(app, path, &summary.to_json()?)?;
+        app.write_json(path, &summary.to_json()?)?;
     }
     if let Some(path) = &args.metrics {
-        write_or_print(app, path, &metrics(&Metric::of(summary)))?;
+        app.write_text(path, &metrics(&Metric::of(summary)))?;
     }
     match &args.hook {
         Some(command) => hook::shell(command, &summary.to_json()?),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::super::App;
 use super::batch::Ground;
-use super::scratch::Scratch;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
 use crate::report::{Catalog, Evidence, Findings, check_manifest, folder_alone, hash_file, is_evidence, run_again};
@@ -109,7 +108,7 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
     if !found.problems.is_empty() {
         return Ok(found);
     }
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;
     let ground = Ground::over(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)))?;
     let (folder, evidence, catalog) = (folder.to_path_buf(), evidence.clone(), catalog.clone());
     let place = scratch.path().to_path_buf();

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::super::{App, nearest, rows, schema, status};
+use super::super::{App, rows, schema, status};
 use super::words::{Column, Table, Words};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
 use crate::sql::{FunctionInfo, Session};
+use crate::typed::nearest;
 
 /// The tables whose name is like `pattern`: `%` and `*` stand for any text, `_` and `?` for a character; without them
 /// a part of the name will do.

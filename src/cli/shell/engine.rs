@@ -4,24 +4,20 @@
 //! on a runtime of its own. A query that was given up may go on until it asks whether it should: its threads are left
 //! behind, and the next statement gets others.
 
-use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use futures::FutureExt;
 use tokio::runtime::{Builder, Runtime};
 
+use super::super::signal::Interrupts;
 use super::super::threads;
-use super::file::Unfinished;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Params, Rows, Session};
 
 /// Time between two looks at how far a query is.
 const TICK: Duration = Duration::from_millis(100);
-/// Two ^C within this time end a batch run, whatever it does.
-const TWICE: Duration = Duration::from_secs(1);
 
 pub struct Engine {
     /// Made for the first statement, and again after one was given up.
@@ -31,11 +27,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// From here on ^C does not end the process.
-    pub fn new() -> Result<Engine> {
+    /// From here on ^C gives up the statement that runs.
+    pub fn new(interrupts: Interrupts) -> Result<Engine> {
         let waiting = Builder::new_current_thread().enable_all().build();
         let waiting = waiting.context(Kind::Unavailable, || "cannot wait for anything")?;
-        let interrupts = Interrupts::new(&waiting)?;
         Ok(Engine { threads: None, waiting, interrupts })
     }
 
@@ -98,79 +93,6 @@ impl Drop for Engine {
     }
 }
 
-/// ^C, also one that came while nobody waited: between two batches of a query, say.
-#[cfg(unix)]
-struct Interrupts(RefCell<tokio::signal::unix::Signal>);
-
-#[cfg(unix)]
-impl Interrupts {
-    fn new(waiting: &Runtime) -> Result<Interrupts> {
-        let _guard = waiting.enter();
-        let listening = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
-        listening.map(RefCell::new).map(Interrupts).context(Kind::Unavailable, || "cannot listen for ^C")
-    }
-
-    // One future at a time waits, on one thread: nobody else asks for the signal meanwhile.
-    #[allow(clippy::await_holding_refcell_ref)]
-    async fn next(&self) {
-        if self.0.borrow_mut().recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn forget(&self) {
-        while self.next().now_or_never().is_some() {}
-    }
-}
-
-#[cfg(not(unix))]
-struct Interrupts;
-
-#[cfg(not(unix))]
-impl Interrupts {
-    fn new(_: &Runtime) -> Result<Interrupts> {
-        Ok(Interrupts)
-    }
-
-    async fn next(&self) {
-        // If signals cannot be had, ^C keeps its default effect.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn forget(&self) {}
-}
-
 pub fn cancelled() -> Error {
     Error::new(Kind::Cancelled, "cancelled")
-}
-
-/// Lets a second ^C end the process at once: the first asks the statement to stop, which may take its time.
-#[cfg(unix)]
-pub fn quit_on_second_interrupt(unfinished: Unfinished) -> Result<()> {
-    let cannot = || "cannot listen for ^C";
-    let listening = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let listening = listening.context(Kind::Unavailable, cannot)?;
-    // A thread of its own: the others may be busy, or wait for a program.
-    let watch = move || {
-        listening.block_on(async {
-            let kind = tokio::signal::unix::SignalKind::interrupt();
-            let Ok(mut interrupts) = tokio::signal::unix::signal(kind) else { return };
-            let mut last: Option<Instant> = None;
-            while interrupts.recv().await.is_some() {
-                if last.is_some_and(|last| last.elapsed() < TWICE) {
-                    unfinished.remove();
-                    std::process::exit(Kind::Cancelled.exit_code().into());
-                }
-                last = Some(Instant::now());
-            }
-        });
-    };
-    std::thread::Builder::new().spawn(watch).map(|_| ()).context(Kind::Unavailable, cannot)
-}
-
-#[cfg(not(unix))]
-pub fn quit_on_second_interrupt(_: Unfinished) -> Result<()> {
-    Ok(())
 }

@@ -7,7 +7,6 @@
 mod bar;
 mod describe;
 mod engine;
-mod file;
 mod outside;
 mod pager;
 mod words;
@@ -21,17 +20,18 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::screen::{bytes, count};
+use super::signal::{Interrupts, Which};
 use super::{App, command_names};
+use crate::disk::Whole;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::redact::{Counts, Policy};
 use crate::render::{self, Format, Renderer};
 use crate::repl::{self, Backend, Candidate, Settings, Wanted};
 use crate::sql::{Options, Params, Reading, Rows, Session, parse_param};
+use crate::typed::{bytes, count};
 use bar::QueryBar;
 use engine::{Engine, cancelled};
-use file::{ResultFile, Unfinished};
 use pager::{Paged, Pager};
 use words::Words;
 
@@ -47,7 +47,6 @@ pub struct Shell<'a> {
     /// For completion: collected when TAB is first pressed, a one-shot query does without.
     words: OnceCell<Words>,
     pager: Option<Pager>,
-    unfinished: Unfinished,
     engine: Engine,
 }
 
@@ -55,20 +54,22 @@ pub struct Shell<'a> {
 type Out<'a> = Renderer<Box<dyn Write + 'a>>;
 
 impl<'a> Shell<'a> {
-    pub fn open(app: &'a App, lake: Lake, options: Options, params: Params, is_safe: bool) -> Result<Shell<'a>> {
-        // From here on ^C is ours to answer: it ends a query, not the program.
-        let engine = Engine::new()?;
+    /// `interrupts` says which ^C gives up the statement that runs. On a terminal each does that and no more; in a batch
+    /// run the second one ends the process, since the first asks the statement to stop, which may take its time.
+    pub fn open(
+        app: &'a App,
+        lake: Lake,
+        options: Options,
+        params: Params,
+        is_safe: bool,
+        interrupts: Which,
+    ) -> Result<Shell<'a>> {
+        let engine = Engine::new(Interrupts::of(&app.signals, interrupts))?;
         let (policy, _) = app.policy(&lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
         let pager = if is_safe { None } else { Pager::from_env() };
-        let (words, unfinished) = (OnceCell::new(), Unfinished::default());
-        Ok(Shell { app, lake, session, options, params, policy, words, pager, unfinished, engine })
-    }
-
-    /// Lets a second ^C end the process at once.
-    pub fn quit_on_second_interrupt(&self) -> Result<()> {
-        engine::quit_on_second_interrupt(self.unfinished.clone())
+        Ok(Shell { app, lake, session, options, params, policy, words: OnceCell::new(), pager, engine })
     }
 
     /// As in [`Session::left_out`].
@@ -131,11 +132,12 @@ impl<'a> Shell<'a> {
             return Err(Error::usage(format!("{} holds a result, and {format} holds only one", output.path.display()))
                 .hint("name another file: `\\g FILE` or `\\o FILE`"));
         }
-        let file = ResultFile::create(output, &self.unfinished)?;
-        let mut renderer = Renderer::new(format, schema, options, file.writer()?);
+        let file = if output.is_append { Whole::append(&output.path) } else { Whole::begin(&output.path) };
+        let mut file = file?.known_to(&self.app.unfinished);
+        let mut renderer = Renderer::new(format, schema, options, Box::new(&mut file) as Box<dyn Write + '_>);
         feed(&mut renderer)?;
         let rows = renderer.finish()?;
-        file.commit()?;
+        file.finish()?;
         Ok(Some(rows))
     }
 

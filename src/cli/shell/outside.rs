@@ -2,10 +2,13 @@
 //!
 //! They share our terminal and our process group, so ^C is theirs; our own handler lets the shell live on.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
+
+use tempfile::NamedTempFile;
 
 use super::super::App;
 use super::{cancelled, pager};
@@ -49,9 +52,9 @@ pub fn system(app: &App, command: Option<&str>) -> Result<()> {
 /// What `text`, or the file, is after the user has edited it.
 pub fn edit(text: &str, file: Option<&Path>) -> Result<String> {
     let Some(file) = file else {
-        let scratch = Scratch::new(text)?;
-        pager::edit(&scratch.path)?;
-        return read(&scratch.path);
+        let scratch = scratch(text)?;
+        pager::edit(scratch.path())?;
+        return read(scratch.path());
     };
     pager::edit(file)?;
     read(file)
@@ -62,43 +65,14 @@ fn read(file: &Path) -> Result<String> {
 }
 
 /// A file for the editor, readable by nobody else; it goes with the value.
-struct Scratch {
-    path: PathBuf,
+fn scratch(text: &str) -> Result<NamedTempFile> {
+    let cannot = || "cannot write a file for the editor";
+    let file = tempfile::Builder::new().prefix("auditlake-").suffix(".sql").tempfile();
+    let mut file = file.context(Kind::Unavailable, cannot)?;
+    file.write_all(text.as_bytes()).context(Kind::Unavailable, cannot)?;
+    Ok(file)
 }
 
-impl Scratch {
-    fn new(text: &str) -> Result<Scratch> {
-        let path = std::env::temp_dir().join(format!("auditlake-{}-{:x}.sql", std::process::id(), random()?));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let cannot = || format!("cannot write {}", path.display());
-        let mut file = options.open(&path).context(Kind::Unavailable, cannot)?;
-        file.write_all(text.as_bytes()).context(Kind::Unavailable, cannot)?;
-        Ok(Scratch { path })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn random() -> Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-#[cfg(unix)]
 fn is_interrupted(status: ExitStatus) -> bool {
-    std::os::unix::process::ExitStatusExt::signal(&status) == Some(2)
-}
-
-#[cfg(not(unix))]
-fn is_interrupted(_: ExitStatus) -> bool {
-    false
+    status.signal() == Some(2)
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lake::hash;
 use crate::redact::Counts;
 use crate::source::{Budget, Client, Failure, Gate, Page, PageRequest, Refusal};
+use crate::typed::visible;
 
 /// Waits double from one second up to this.
 const LONGEST_STEP: Duration = Duration::from_secs(60);
@@ -148,7 +149,7 @@ fn gave_up(source: &str, why: &str, attempts: u32, spent: Duration, told: Option
         Some(told) => format!("source `{source}`: {why} and asks to wait {} s, which is too long", told.as_secs()),
         None => format!("source `{source}`: gave up after {attempts} attempts in {spent} s: {why}"),
     };
-    let hint = "nothing is lost: the same command goes on from here; `[pull] max_wait_seconds` allows more patience";
+    let hint = "nothing is lost: the same command continues from here; `[pull] max_wait` allows more patience";
     Trouble { state: "unavailable", error: Error::new(Kind::Unavailable, text).hint(hint) }
 }
 
@@ -187,12 +188,7 @@ fn shown(shared: &Shared, body: &[u8]) -> String {
     let text = shared.worker.policy.text(&text, &mut Counts::default()).unwrap_or_else(|| text.into_owned());
     let text = text.trim();
     let mut escaped = String::new();
-    for c in text.chars().take(SHOWN) {
-        match c.is_control() {
-            true => escaped.extend(c.escape_default()),
-            false => escaped.push(c),
-        }
-    }
+    visible(&text.chars().take(SHOWN).collect::<String>(), &mut escaped);
     if text.chars().count() > SHOWN {
         escaped.push_str("...");
     }

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use super::restore;
 use super::work::Worker;
 use crate::clock::Clock;
+use crate::disk::Lock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Counts, Lake, Writer};
 use crate::redact::Policy;
@@ -276,21 +277,10 @@ async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSumma
 }
 
 /// Takes the lock of a source, and fails when another run has it.
-fn lock(lake: &Lake, source: &str) -> Result<std::fs::File> {
-    let place = lake.pull_folder().join(format!("{source}.lock"));
-    let open = || {
-        std::fs::create_dir_all(lake.pull_folder())?;
-        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&place)
-    };
-    let file = open().context(Kind::Unavailable, || format!("cannot open {}", place.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(Error::new(Kind::Locked, format!("another run is pulling the source `{source}` into this lake"))
-                .hint("wait for it, or stop it; it commits what it has"))
-        }
-        Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).context(Kind::Unavailable, || format!("cannot lock {}", place.display()))
-        }
-    }
+fn lock(lake: &Lake, source: &str) -> Result<Lock> {
+    let place = lake.pull_folder()?.join(format!("{source}.lock"));
+    Lock::attempt(&place)?.ok_or_else(|| {
+        Error::new(Kind::Locked, format!("another run is pulling the source `{source}` into this lake"))
+            .hint("wait for it, or stop it; it commits what it has")
+    })
 }

@@ -283,7 +283,7 @@ pub(super) fn plain(value: f64) -> String {
         return format!("\u{2212}{}", plain(-value));
     }
     if value.fract() == 0.0 {
-        return crate::report::page::thousands(value as u64);
+        return crate::typed::count(value as u64);
     }
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_string()

@@ -1,6 +1,6 @@
 //! Text becomes HTML: escaped, and what would steer the reader's eye is seen instead.
 
-use crate::render::visible;
+use crate::typed::visible;
 
 /// Appends `text` so that it can stand in an element or in a quoted attribute, of HTML and of SVG.
 pub fn text(text: &str, out: &mut String) {

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{counted, escaped, frame, instant, thousands};
+use super::{counted, escaped, frame, instant};
 use crate::report::findings::Verdict;
 use crate::report::summary::{State, Summary};
+use crate::typed::count;
 
 /// The page beside the folders of a run.
 pub fn index(summary: &Summary) -> String {
@@ -31,7 +32,7 @@ pub fn index(summary: &Summary) -> String {
         escaped(&word),
         counted(done as u64, "report"),
         reports.len(),
-        thousands(summary.ledger_sequence)
+        count(summary.ledger_sequence)
     );
     body.push_str(
         "<section><h2>Reports</h2><div class=\"plain\"><table><thead><tr><th scope=\"col\">report</th>\
@@ -43,9 +44,7 @@ pub fn index(summary: &Summary) -> String {
             (State::Done, Some(Verdict::Findings)) => {
                 let counts: Vec<String> = ["critical", "high", "medium", "low", "informational"]
                     .iter()
-                    .filter_map(|name| {
-                        report.by_severity.get(*name).map(|count| format!("{} {name}", thousands(*count)))
-                    })
+                    .filter_map(|name| report.by_severity.get(*name).map(|found| format!("{} {name}", count(*found))))
                     .collect();
                 counts.join(", ")
             }
@@ -66,7 +65,7 @@ pub fn index(summary: &Summary) -> String {
         };
         let coverage =
             report.coverage.map_or(String::new(), |share| format!("{:.1} %", (share * 1000.0).floor() / 10.0));
-        let rows = if report.state == State::Done { thousands(report.rows) } else { String::new() };
+        let rows = if report.state == State::Done { count(report.rows) } else { String::new() };
         let _ = write!(
             body,
             "<tr><td>{link}<br><span class=\"h m\">{id}</span></td><td><span class=\"sev\">{severity}{}</span></td>\

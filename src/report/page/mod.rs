@@ -19,6 +19,7 @@ use super::chart::{Chart, strip};
 use super::evidence::Evidence;
 use super::findings::Verdict;
 use super::header::Report;
+use crate::typed::count;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -109,20 +110,8 @@ pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
 }
 
 /// `1 finding`, `3,210 rows`.
-pub fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(count), if count == 1 { "" } else { "s" })
-}
-
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// To the second, or finer where it is: `2026-01-05 09:12:03`.
@@ -164,10 +153,10 @@ fn facts(evidence: &Evidence, out: &mut String) {
         count => format!("{} longer than a day", counted(count as u64, "gap")),
     };
     fact("Coverage", &share, &gaps, out);
-    fact("Events in the period", &thousands(evidence.facts.events), "after removal of duplicates", out);
+    fact("Events in the period", &count(evidence.facts.events), "after removal of duplicates", out);
     let ledger = &evidence.ledger;
     let small = format!("of {} UTC", instant(whole_seconds(ledger.time_ms)));
-    fact("Ledger entry", &thousands(ledger.sequence), &small, out);
+    fact("Ledger entry", &count(ledger.sequence), &small, out);
     let small = format!("by {}, {}", evidence.run.user, evidence.run.program);
     fact("Run", &format!("{} UTC", instant(whole_seconds(evidence.run.time_ms))), &small, out);
     out.push_str("</dl>");
@@ -213,8 +202,8 @@ fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
             out,
             "<p class=\"note\">The first {} of {} rows; all of them are in <code>result.csv</code>, \
              <code>result.json</code> and <code>result.parquet</code>.</p>",
-            thousands(page.shown),
-            thousands(page.rows)
+            count(page.shown),
+            count(page.rows)
         );
     }
     out.push_str("<div class=\"scroll\" tabindex=\"0\"><table class=\"result\"><thead><tr>");
@@ -277,9 +266,9 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
     let unnamed = &evidence.facts.unnamed;
     let text = format!(
         "{} without a nameable subject, {} without a nameable actor, {} without both; such subjects cannot be listed",
-        thousands(unnamed.subject),
-        thousands(unnamed.actor),
-        thousands(unnamed.neither)
+        count(unnamed.subject),
+        count(unnamed.actor),
+        count(unnamed.neither)
     );
     row("events of the period", &text, "");
     let log = evidence.facts.log_start_ms.zip(evidence.facts.log_end_ms);
@@ -290,11 +279,11 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
     let ledger = &evidence.ledger;
     let lines = format!(
         "{} lines read = {} accepted + {} duplicate + {} rejected + {} blank, over the life of the lake",
-        thousands(ledger.read),
-        thousands(ledger.accepted),
-        thousands(ledger.duplicate),
-        thousands(ledger.rejected),
-        thousands(ledger.blank)
+        count(ledger.read),
+        count(ledger.accepted),
+        count(ledger.duplicate),
+        count(ledger.rejected),
+        count(ledger.blank)
     );
     row("lines", &lines, "");
     row("ledger entry", &format!("{} {}", ledger.sequence, ledger.sha256), "h m");

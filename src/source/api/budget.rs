@@ -5,11 +5,12 @@
 //! microseconds every two seconds and makes two processes one. Pulls into different lakes do not know of each other;
 //! they meet at the server's 429.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::disk;
 use crate::error::{Context, Kind, Result};
 
 /// The distance is this much longer than it has to be, in thousandths: requests do not take equally long to arrive.
@@ -50,10 +51,8 @@ impl Budget {
 
     fn lock(&self) -> Result<File> {
         let open = || {
-            if let Some(folder) = self.place.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.place)?;
+            disk::make_dir(&disk::parent_of(&self.place))?;
+            let file = disk::open_private(&self.place)?;
             file.lock()?;
             Ok::<_, std::io::Error>(file)
         };

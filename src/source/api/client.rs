@@ -174,7 +174,7 @@ impl Client {
     fn too_large(&self) -> Failure {
         let mib = self.limits.page_bytes >> 20;
         let error = Error::input(format!("a page has more than {mib} MiB"));
-        Failure::Final(error.hint("ask for less with `[pull] page_size`, or allow more with `[pull] max_page_mib`"))
+        Failure::Final(error.hint("ask for less with `[pull] page_size`, or allow more with `[pull] max_page`"))
     }
 }
 

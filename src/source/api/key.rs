@@ -6,7 +6,6 @@
 //! to dump none of its memory; elsewhere that is left to the system's limits.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,6 +16,7 @@ use reqwest::header::HeaderValue;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Longer is no key, but a file or a program that was named by mistake.
@@ -63,25 +63,12 @@ impl Key {
 
     /// Reads a file that nobody but its owner can read.
     pub fn from_file(path: &Path) -> Result<Key> {
-        let origin = path.display().to_string();
-        let cannot = || format!("cannot read the API key from {origin}");
-        let mut file = File::open(path).context(Kind::Usage, cannot)?;
-        let metadata = file.metadata().context(Kind::Usage, cannot)?;
-        if !metadata.is_file() {
-            return Err(Error::usage(format!("{}: it is not a file", cannot())));
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = metadata.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(Error::usage(format!("{}: others may read or write it (mode {mode:04o})", cannot()))
-                    .hint(format!("chmod 600 {origin}")));
-            }
-        }
+        let what = "the API key";
+        let mut file = disk::open_secret(path, what)?;
+        let cannot = || format!("cannot read {what} from {}", path.display());
         let mut bytes = Vec::new();
         file.by_ref().take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
-        Key::new(&String::from_utf8_lossy(&bytes), &origin)
+        Key::new(&String::from_utf8_lossy(&bytes), &path.display().to_string())
     }
 
     /// Runs a program, without a shell, and takes the first line that it prints.
@@ -181,23 +168,16 @@ mod tests {
         assert_eq!(key.scrub_text("abca"), "abca");
     }
 
-    #[cfg(unix)]
     #[test]
-    fn a_file_that_others_may_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
+    fn a_key_comes_from_a_file_of_ours_alone() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
-        std::fs::write(&file, "k-123\n").unwrap();
-        for (mode, is_fine) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false), (0o660, false)] {
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-            let read = Key::from_file(&file);
-            assert_eq!(read.is_ok(), is_fine, "{mode:o}");
-            if let Err(error) = read {
-                assert_eq!(error.kind(), Kind::Usage);
-                assert!(error.hint_text().unwrap().contains("chmod 600"));
-            }
-        }
-        assert!(Key::from_file(dir.path()).is_err());
+        disk::replace_private(&file, b"k-123\n").unwrap();
+        assert_eq!(Key::from_file(&file).unwrap().0, "k-123");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
+        let error = Key::from_file(&file).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.hint_text().unwrap().contains("chmod 600"));
     }
 
     #[tokio::test]

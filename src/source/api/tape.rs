@@ -7,13 +7,14 @@
 //!
 //! A page is written before its line, so a line without a page does not occur, and a page without one is passed over.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Page;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
 const INDEX: &str = "requests.ndjson";
@@ -47,8 +48,8 @@ impl Recorder {
     pub fn open(folder: &Path, source: &str) -> Result<Recorder> {
         let folder = folder.join(source);
         let cannot = || format!("cannot record to {}", folder.display());
-        std::fs::create_dir_all(&folder).context(Kind::Unavailable, cannot)?;
-        let mut index = private(&folder.join(INDEX), false).context(Kind::Unavailable, cannot)?;
+        disk::make_dir(&folder).context(Kind::Unavailable, cannot)?;
+        let mut index = disk::open_private(&folder.join(INDEX)).context(Kind::Unavailable, cannot)?;
         let mut text = String::new();
         index.read_to_string(&mut text).context(Kind::Unavailable, cannot)?;
         // A line that a kill cut off is no line; its page is written again under the same number.
@@ -64,9 +65,7 @@ impl Recorder {
         taped.number = self.number + 1;
         let place = page_path(&self.folder, taped.number);
         let mut write = || {
-            let mut file = private(&place, true)?;
-            file.write_all(page)?;
-            file.sync_data()?;
+            disk::replace_private(&place, page)?;
             let mut line = serde_json::to_vec(&taped)?;
             line.push(b'\n');
             self.index.write_all(&line)?;
@@ -121,15 +120,6 @@ fn page_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:06}.json"))
 }
 
-/// Opens a file that only its owner can read.
-fn private(place: &Path, is_new: bool) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(is_new);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +152,6 @@ mod tests {
         assert!(Recording::open(dir.path(), "other").is_err());
     }
 
-    #[cfg(unix)]
     #[test]
     fn only_the_owner_can_read_a_tape() {
         use std::os::unix::fs::PermissionsExt;

@@ -5,19 +5,20 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::common::{DataFusionError, Result, exec_err, plan_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::scalar::ScalarValue;
 
-use crate::sql::options::parse_duration;
+use crate::error::Error;
+use crate::typed::parse_duration;
 
 pub fn function() -> ScalarUDF {
     let documentation =
         Documentation::builder(Default::default(), "The instant so long before the statement began.", "ago(length)")
-            .with_argument("length", "a literal: '30s', '15m', '2h', '7d', '1w'")
+            .with_argument("length", "a literal: '30s', '15m', '1.5h', '7d', '1w', 'PT15M'")
             .with_sql_example("select count(*) from event where time > ago('7d')")
             .build();
     let signature = Signature::exact(vec![DataType::Utf8], Volatility::Stable);
@@ -52,8 +53,13 @@ impl ScalarUDFImpl for Ago {
             return Ok(ExprSimplifyResult::Original(arguments));
         };
         let Some(Some(text)) = length.try_as_str() else { return plan_err!("ago() takes a length of time, as text") };
-        let Ok(length) = parse_duration(text) else {
-            return plan_err!("ago(): `{text}` is no length of time such as 30s, 2h or 7d");
+        let length = match parse_duration(text) {
+            Ok(length) => length,
+            Err(error) => {
+                let hint = error.hint_text().unwrap_or_default().to_string();
+                let error = Error::input(format!("ago(): {}", error.message())).hint(hint);
+                return Err(DataFusionError::External(Box::new(error)));
+            }
         };
         let length_us = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
         let then = now.timestamp_micros().saturating_sub(length_us);

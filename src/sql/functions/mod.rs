@@ -1,25 +1,43 @@
-//! The SQL functions that are ours; each has a file of its own. DataFusion's and the JSON functions are there too.
+//! The SQL functions: ours, each in a file of its own, and the engine's, each behind a door (`wrapped`).
 
 mod ago;
-mod capped;
+mod checked;
 mod cidr_match;
 mod event_json;
+mod frequent;
 mod ocsf_caption;
 mod redacted;
+mod sizes;
+mod texts;
+mod times;
+mod wrapped;
 
 use std::sync::Arc;
 
+use datafusion::execution::FunctionRegistry;
 use datafusion::prelude::SessionContext;
 
+use super::dialect::REWRITTEN;
 use super::documentation::{FunctionInfo, functions};
 use crate::schema::Ocsf;
 
+pub use checked::{arithmetic, concatenation};
+pub use frequent::frequent;
+pub use times::Zone;
+pub use wrapped::behind_door;
+
 /// What comes without documentation of its own: the JSON functions and their operators.
-const JSON: [(&str, &str, &str, &str); 10] = [
+const JSON: [(&str, &str, &str, &str); 11] = [
     ("->", "json -> key", "The value under a key, or at a place in a list, as JSON.", "unmapped->'trace'"),
     ("->>", "json ->> key", "The value under a key, or at a place in a list, as text.", "unmapped->>'region'"),
     ("?", "json ? key", "Whether there is such a key.", "unmapped ? 'region'"),
-    ("json_get", "json_get(json, key, ...)", "The value at a path.", "json_get(unmapped, 'trace', 'id')"),
+    ("json_get", "json_get(json, key, ...)", "The value at a path, as JSON.", "json_get(unmapped, 'trace', 'id')"),
+    (
+        "json_as_text",
+        "json_as_text(json, key, ...)",
+        "The value at a path, as text.",
+        "json_as_text(unmapped, 'region')",
+    ),
     ("json_get_str", "json_get_str(json, key, ...)", "The text at a path.", "json_get_str(unmapped, 'region')"),
     ("json_get_int", "json_get_int(json, key, ...)", "The whole number at a path.", "json_get_int(unmapped, 'usage')"),
     ("json_get_float", "json_get_float(json, key, ...)", "The number at a path.", "json_get_float(unmapped, 'ratio')"),
@@ -33,6 +51,28 @@ const JSON: [(&str, &str, &str, &str); 10] = [
     ("json_length", "json_length(json, key, ...)", "How many members or items are at a path.", "json_length(unmapped)"),
 ];
 
+/// Other names under which people know functions of the engine.
+const NAMES: [(&str, &[&str]); 18] = [
+    ("array_agg", &["list", "array_collect"]),
+    ("string_agg", &["group_concat", "listagg"]),
+    ("approx_distinct", &["approx_count_distinct"]),
+    ("bool_and", &["every", "logical_and"]),
+    ("bool_or", &["logical_or"]),
+    ("stddev", &["std"]),
+    ("regexp_like", &["regexp_matches"]),
+    ("string_to_array", &["split", "str_split", "string_split"]),
+    ("strpos", &["instr"]),
+    ("lower", &["lcase"]),
+    ("upper", &["ucase"]),
+    ("arrow_typeof", &["typeof"]),
+    ("array_length", &["array_size", "list_size"]),
+    ("make_array", &["list_value", "list_pack"]),
+    ("array_to_string", &["list_aggr_string"]),
+    ("generate_series", &["sequence"]),
+    ("current_date", &["today"]),
+    ("starts_with", &["prefix"]),
+];
+
 /// Makes the functions known to a session.
 pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(ago::function());
@@ -40,7 +80,24 @@ pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(event_json::function(ocsf.clone()));
     context.register_udf(ocsf_caption::function(ocsf.clone()));
     context.register_udf(redacted::function());
-    capped::register(context);
+    for function in times::functions().into_iter().chain(texts::functions(context.udf("contains").ok())) {
+        context.register_udf(function);
+    }
+    if let Ok(engines) = context.udf("date_part") {
+        context.register_udf(times::date_part(engines));
+    }
+    context.register_udaf(checked::sum());
+    context.register_udaf(frequent::mode());
+    context.register_udaf(frequent::histogram());
+    for (name, others) in NAMES {
+        if let Ok(function) = context.udf(name) {
+            context.register_udf(function.as_ref().clone().with_aliases(others.iter().copied()));
+        } else if let Ok(function) = context.udaf(name) {
+            context.register_udaf(function.as_ref().clone().with_aliases(others.iter().copied()));
+        }
+    }
+    // Last: what is there by then stands behind the door.
+    wrapped::register(context, &[("date_trunc", times::date_trunc)]);
 }
 
 /// Every function of a session by name, the JSON operators first.
@@ -53,8 +110,21 @@ pub fn catalogue(context: &SessionContext) -> Vec<FunctionInfo> {
         example: Some(format!("select {example} from event")),
         ..FunctionInfo::default()
     });
-    let mut all: Vec<FunctionInfo> = json.into();
-    all.extend(functions(context).into_iter().filter(|function| JSON.iter().all(|(name, ..)| *name != function.name)));
+    let rewritten = REWRITTEN.iter().map(|function| FunctionInfo {
+        name: function.name.to_string(),
+        aliases: function.aliases.iter().map(|alias| alias.to_string()).collect(),
+        kind: function.kind,
+        syntax: function.syntax.to_string(),
+        description: function.description.to_string(),
+        example: Some(format!("select {} from event", function.example)),
+        ..FunctionInfo::default()
+    });
+    let mut all: Vec<FunctionInfo> = json.into_iter().chain(rewritten).collect();
+    let is_new = |function: &FunctionInfo| {
+        JSON.iter().all(|(name, ..)| *name != function.name)
+            && REWRITTEN.iter().all(|other| other.name != function.name)
+    };
+    all.extend(functions(context).into_iter().filter(is_new));
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }

@@ -53,7 +53,9 @@ fn fixed(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             .or_else(|| moved(right, left, schema).map(|by| (right.as_ref().clone(), by))),
         Operator::Minus => moved(left, right, schema).map(|by| (left.as_ref().clone(), by)),
         Operator::Eq | Operator::NotEq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
-            compared(left, right, schema).or_else(|| compared(right, left, schema).map(|(a, b)| (b, a)))
+            compared(left, right, schema)
+                .or_else(|| compared(right, left, schema).map(|(a, b)| (b, a)))
+                .or_else(|| Some((whole(left)?, whole(right)?)))
         }
         _ => None,
     };
@@ -85,6 +87,15 @@ fn compared(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<(Expr, Expr)
     };
     let days = i128::from(by.months) * 30 + i128::from(by.days);
     Some((expr.as_ref().clone(), duration(days * DAY_NS + i128::from(by.nanoseconds), unit)?))
+}
+
+/// An interval as one length: a day is 24 hours, a month 30 days.
+fn whole(expr: &Expr) -> Option<Expr> {
+    let by = interval(expr)?;
+    let days = i128::from(by.months) * 30 + i128::from(by.days);
+    let length_ns = days * DAY_NS + i128::from(by.nanoseconds);
+    let us = i64::try_from(length_ns.div_euclid(1000)).ok()?;
+    Some(lit(ScalarValue::DurationMicrosecond(Some(us))))
 }
 
 fn interval(expr: &Expr) -> Option<IntervalMonthDayNano> {

@@ -16,13 +16,18 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
+use super::upstream::PatientOptimizer;
+
 /// The engine's rules, ours among them where each can still be followed by those that finish its work.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
+        rules.push(Arc::new(PatientOptimizer));
         match rule.name() {
             // Before constants are worked out: the engine would compare them its own way.
-            "simplify_expressions" => rules.push(Arc::new(interval::FixedIntervals)),
+            "simplify_expressions" => {
+                rules.push(Arc::new(interval::FixedIntervals));
+            }
             "single_distinct_aggregation_to_group_by" => rules.push(Arc::new(distinct::CountedDistinct)),
             // The filters have found their places by then.
             "optimize_projections" => rules.push(Arc::new(rounded::RoundedTimes)),
@@ -64,9 +69,15 @@ mod tests {
     #[test]
     fn all_rules_are_among_the_engines() {
         let names: Vec<String> = rules().iter().map(|rule| rule.name().to_string()).collect();
-        for name in
-            ["counted_distinct", "window_leaves", "fixed_intervals", "rounded_times", "named_leaves", "joins_within"]
-        {
+        for name in [
+            "counted_distinct",
+            "window_leaves",
+            "fixed_intervals",
+            "written_times",
+            "rounded_times",
+            "named_leaves",
+            "joins_within",
+        ] {
             assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
         }
     }

@@ -137,7 +137,7 @@ fn a_long_walk_gives_every_entry_of_the_lake_once_and_in_order() {
     let env = Env::with_events(5_000);
     let key = reader(&env);
     // Nothing is kept in memory for long, so that all of it is read again and again.
-    let served = Served::start(&env, "rate_per_minute = 0\ncache_mib = 1");
+    let served = Served::start(&env, "rate_per_minute = 0\ncache = \"1MiB\"");
     let entries = served.walk(&key, "limit=100");
     assert!(entries.windows(2).all(|pair| place(&pair[0]) > place(&pair[1])), "out of order");
     // What the entry has beyond the event was filled in; these come as they are or not at all.

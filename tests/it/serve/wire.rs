@@ -51,7 +51,7 @@ fn a_head_that_is_too_large_or_no_http_is_refused() {
 fn whoever_sends_a_byte_now_and_then_is_cut_off() {
     let env = Env::with_small();
     let key = reader(&env);
-    let served = Served::start(&env, "header_seconds = 1\nmax_connections = 2");
+    let served = Served::start(&env, "header_timeout = \"1s\"\nmax_connections = 2");
     let mut slow = served.connect();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\nx-slow: ").unwrap();
     let mut idle = served.connect();
@@ -127,8 +127,21 @@ fn with_a_certificate_the_log_is_served_over_tls() {
     let env = Env::with_small();
     let key = reader(&env);
     let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
-    let (certificate, secret) = (format!("{tls}/cert.pem"), format!("{tls}/key.pem"));
-    let served = Served::start_with(&env, "header_seconds = 1", &["--tls-cert", &certificate, "--tls-key", &secret]);
+    let certificate = format!("{tls}/cert.pem");
+    // Git keeps no modes.
+    env.write("key.pem", std::fs::read(format!("{tls}/key.pem")).unwrap());
+    let secret = env.path("key.pem").to_string_lossy().into_owned();
+    let mode = |mode| std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o644);
+    assert_snapshot!(env.run(["serve", "--tls-cert", &certificate, "--tls-key", "key.pem"]), @r"
+    ------- stderr -------
+    error: cannot read the certificate's key from key.pem: others may read or write it (mode 0644)
+    hint: chmod 600 key.pem
+    [exit status: 2]
+    ");
+    mode(0o600);
+    let served =
+        Served::start_with(&env, "header_timeout = \"1s\"", &["--tls-cert", &certificate, "--tls-key", &secret]);
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();

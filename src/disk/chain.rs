@@ -1,0 +1,196 @@
+//! An append-only chain of entries: a file each, and each holds the hash of the one before.
+//!
+//! ```text
+//! 00000000000000000001.json    {"sequence":1,"time_ms":..., ...}
+//! 00000000000000000002.json    {"sequence":2,"previous":"<SHA-256 of the bytes of 1>", ...}
+//! ```
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::temporary::{END, Naming, Temporary, hidden, is_temporary_of, sweep};
+use crate::error::{Context, Error, Kind, Result};
+use crate::typed::Hash32;
+
+const NAME: &str = "entry";
+
+/// The chain in one folder, as far as it was read.
+#[derive(Debug)]
+pub struct Chain<B> {
+    folder: PathBuf,
+    /// In messages: "the run log".
+    what: &'static str,
+    entries: Vec<Entry<B>>,
+    /// SHA-256 of the last entry's bytes.
+    hash: Option<Hash32>,
+}
+
+/// One entry, as it stands in its file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry<B> {
+    pub sequence: u64,
+    /// SHA-256 of the bytes of the entry before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Hash32>,
+    pub time_ms: i64,
+    #[serde(flatten)]
+    pub body: B,
+}
+
+impl<B: Serialize + DeserializeOwned> Chain<B> {
+    /// Reads the chain in `folder`, which need not be there. Errors with [`Kind::Integrity`] when an entry was changed or
+    /// is missing before another.
+    pub fn read(folder: &Path, what: &'static str) -> Result<Chain<B>> {
+        let mut chain = Chain { folder: folder.to_path_buf(), what, entries: Vec::new(), hash: None };
+        let last = chain.last()?;
+        while chain.entries.len() < last as usize {
+            let sequence = chain.entries.len() as u64 + 1;
+            let path = chain.path(sequence);
+            let bytes = match fs::read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(chain.broken(&path, "it is missing, and there are later entries"));
+                }
+                read => read.context(Kind::Unavailable, || format!("cannot read {}", path.display()))?,
+            };
+            let entry: Entry<B> =
+                serde_json::from_slice(&bytes).map_err(|error| chain.broken(&path, &error.to_string()))?;
+            if entry.sequence != sequence || entry.previous != chain.hash {
+                return Err(chain.broken(&path, "it does not follow the entry before"));
+            }
+            chain.hash = Some(Hash32::sha256(&bytes));
+            chain.entries.push(entry);
+        }
+        Ok(chain)
+    }
+
+    pub fn entries(&self) -> &[Entry<B>] {
+        &self.entries
+    }
+
+    /// Appends an entry; it is on the disk when this returns. Errors with [`Kind::Conflict`] when another process has
+    /// appended meanwhile.
+    pub fn append(&mut self, time_ms: i64, body: B) -> Result<&Entry<B>> {
+        let sequence = self.entries.len() as u64 + 1;
+        let entry = Entry { sequence, previous: self.hash, time_ms, body };
+        let mut bytes = serde_json::to_vec(&entry).context(Kind::Internal, || "cannot encode an entry")?;
+        bytes.push(b'\n');
+        let path = self.path(sequence);
+        let write = || {
+            sweep(&self.folder, |found| is_temporary_of(found, NAME))?;
+            let mut file = Temporary::create(&self.folder, 0o666, |number| hidden(NAME, number, END))?;
+            file.write_all(&bytes)?;
+            file.name(&path, Naming::Create).map(drop)
+        };
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("cannot write {}: another run was first", path.display()),
+                )
+                .hint("run it again"));
+            }
+            written => written.context(Kind::Unavailable, || format!("cannot write {}", path.display()))?,
+        }
+        self.hash = Some(Hash32::sha256(&bytes));
+        self.entries.push(entry);
+        self.entries.last().ok_or_else(|| Error::new(Kind::Internal, "an entry was lost"))
+    }
+
+    /// The greatest sequence that a file is named after; 0 when there is none. The folder's list says where the chain
+    /// ends, since a missing file may also be one that was removed.
+    fn last(&self) -> Result<u64> {
+        let cannot = || format!("cannot read {}", self.folder.display());
+        let files = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            files => files.context(Kind::Unavailable, cannot)?,
+        };
+        let mut last = 0;
+        for file in files {
+            let name = file.context(Kind::Unavailable, cannot)?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(".json")).filter(|digits| digits.len() == 20);
+            last = last.max(digits.and_then(|digits| digits.parse().ok()).unwrap_or(0));
+        }
+        Ok(last)
+    }
+
+    fn broken(&self, path: &Path, why: &str) -> Error {
+        Error::new(Kind::Integrity, format!("{} is broken at {}: {why}", self.what, path.display()))
+            .hint(format!("an entry was changed or removed; restore {} from a backup", self.folder.display()))
+    }
+
+    fn path(&self, sequence: u64) -> PathBuf {
+        self.folder.join(format!("{sequence:020}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    struct Note {
+        text: String,
+    }
+
+    fn read(folder: &Path) -> Result<Chain<Note>> {
+        Chain::read(folder, "the diary")
+    }
+
+    fn note(text: &str) -> Note {
+        Note { text: text.to_string() }
+    }
+
+    fn written(texts: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let mut chain = read(dir.path()).unwrap();
+        for (number, text) in texts.iter().enumerate() {
+            chain.append(number as i64, note(text)).unwrap();
+        }
+        dir
+    }
+
+    fn file(dir: &Path, sequence: u64) -> PathBuf {
+        dir.join(format!("{sequence:020}.json"))
+    }
+
+    #[test]
+    fn entries_come_back_in_their_order() {
+        let dir = written(&["a", "b", "c"]);
+        // Half an entry is none.
+        fs::write(dir.path().join(hidden(NAME, 1, END)), "{\"seq").unwrap();
+        let mut chain = read(dir.path()).unwrap();
+        let texts: Vec<_> = chain.entries().iter().map(|entry| entry.body.text.as_str()).collect();
+        assert_eq!(texts, ["a", "b", "c"]);
+        let mut other = read(dir.path()).unwrap();
+        assert_eq!(chain.append(4, note("d")).unwrap().sequence, 4);
+        assert_eq!(other.append(4, note("e")).unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+        assert!(read(&dir.path().join("none")).unwrap().entries().is_empty());
+    }
+
+    #[test]
+    fn a_changed_a_removed_and_a_swapped_entry_are_found() {
+        let damage: [&dyn Fn(&Path); 3] = [
+            &|dir| {
+                let text = fs::read_to_string(file(dir, 2)).unwrap();
+                fs::write(file(dir, 2), text.replace("\"b\"", "\"x\"")).unwrap();
+            },
+            &|dir| fs::remove_file(file(dir, 2)).unwrap(),
+            &|dir| {
+                let text = fs::read_to_string(file(dir, 2)).unwrap();
+                fs::write(file(dir, 2), text.replace("\"sequence\":2", "\"sequence\":3")).unwrap();
+            },
+        ];
+        for damage in damage {
+            let dir = written(&["a", "b", "c"]);
+            damage(dir.path());
+            let error = read(dir.path()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Integrity);
+            assert!(error.to_string().starts_with("the diary is broken at "), "{error}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Files that are there whole or not at all, folders likewise, chains of entries, locks, and files that hold secrets.
+//!
+//! ```text
+//! Whole    a file:     random name beside it, created exclusively -> written -> synced -> renamed -> folder synced
+//! Draft    a folder:   the same, then exchanged with the folder that is there
+//! Chain    entries:    a file each, created only where there is none, naming the hash of the one before
+//! Lock     one process at a time, and who holds it, for those who wait
+//! ```
+//!
+//! Everything that the program writes goes through here, so that a kill or a power cut at any moment leaves the old or
+//! the new, and a fault that a test injects here reaches every caller.
+//!
+//! Symbolic links: a file or folder that a user names may be one. What it leads to is replaced and the link stays, as
+//! with the shell's `>`; but only links of our own user, or of root, are followed, since others could lead us anywhere.
+//! A temporary file never follows a link, because it is created exclusively under a random name; and in the files that
+//! the lake keeps for itself no link is followed at all.
+//!
+//! A writer that was killed leaves its temporary file behind. It held a lock on it, so the next writer of the same file
+//! can tell that nobody is at it any more, and removes it.
+
+mod chain;
+mod draft;
+mod links;
+mod lock;
+mod secret;
+mod temporary;
+mod unfinished;
+mod whole;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::failpoint;
+
+pub use chain::{Chain, Entry};
+pub use draft::Draft;
+pub use lock::{Lock, Patience, Waiting};
+pub use secret::{create_private, open_private, open_secret, replace_private};
+pub use temporary::{Naming, Temporary, is_temporary_of, sweep};
+pub use unfinished::Unfinished;
+pub use whole::{Whole, create, write};
+
+/// Makes a directory with its missing parents, so that it is there after a power cut.
+pub fn make_dir(dir: &Path) -> io::Result<()> {
+    make_dir_below(Path::new("/"), &std::path::absolute(dir)?)
+}
+
+/// Makes a directory and its missing parents below `root`, and syncs the parent of each one that it made.
+pub fn make_dir_below(root: &Path, dir: &Path) -> io::Result<()> {
+    if dir == root || dir.is_dir() {
+        return Ok(());
+    }
+    let parent = parent_of(dir);
+    make_dir_below(root, &parent)?;
+    failpoint::reached("directory.begin");
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    failpoint::reached("directory.made");
+    sync_dir(&parent)?;
+    failpoint::reached("directory.synced");
+    Ok(())
+}
+
+/// Syncs a directory: names that were made, changed or removed in it are on the disk then.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Removes a file, so that it stays removed.
+pub fn remove(place: &Path) -> io::Result<()> {
+    failpoint::reached("delete.begin");
+    fs::remove_file(place)?;
+    failpoint::reached("delete.removed");
+    sync_dir(&parent_of(place))?;
+    failpoint::reached("delete.synced");
+    Ok(())
+}
+
+/// The folder that `place` is in, where a plain name is in the working directory.
+pub fn parent_of(place: &Path) -> PathBuf {
+    match place.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_made_with_their_parents_and_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b/c");
+        make_dir(&deep).unwrap();
+        make_dir(&deep).unwrap();
+        assert!(deep.is_dir());
+        fs::write(dir.path().join("file"), "").unwrap();
+        assert!(make_dir(&dir.path().join("file/below")).is_err());
+        assert_eq!(parent_of(Path::new("plain")), Path::new("."));
+        assert_eq!(parent_of(Path::new("/x")), Path::new("/"));
+    }
+}

@@ -1,0 +1,411 @@
+//! Secrets that a name announces in free text: `password=x`, `"token": "x"`, `Cookie: a=b`, `?code=x`.
+//!
+//! A `Scan` goes over one text; the other passes over it stand in the files beside this one. No pass looks at a byte
+//! more often than a few times: a value that was taken is left behind, and one that is refused is short, or was
+//! refused by its first word.
+
+use super::engine::{Engine, Vocabulary};
+use super::layer;
+use super::mask::marks_end;
+use super::names::{Known, Meaning};
+use super::pair::is_name_of_name;
+use super::rules::Worth;
+use super::span::Span;
+use super::value::{Look, look};
+
+/// A longer line is no phrase that people choose.
+const PHRASE: usize = 128;
+
+/// How a value was met, which decides what it may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// A JSON value, a quoted value, a column: nothing but the value.
+    Whole,
+    /// The same, but its end is missing.
+    Open,
+    /// After `=`.
+    Assigned,
+    /// A parameter in a URL: percent-encoded.
+    Query,
+    /// After `:`, which sentences have as well.
+    Prose,
+}
+
+/// One text that is looked into, and what was found in it.
+pub(super) struct Scan<'a, 'o> {
+    pub engine: &'a Engine,
+    pub text: &'a str,
+    pub bytes: &'a [u8],
+    pub depth: usize,
+    pub out: &'o mut Vec<Span>,
+}
+
+/// The name before a delimiter.
+pub(super) struct Left<'a> {
+    pub name: &'a str,
+    pub start: usize,
+    /// Whether a quote stands right before it.
+    is_quoted: bool,
+}
+
+/// Where a value stands.
+pub(super) struct Right {
+    pub start: usize,
+    pub end: usize,
+    pub manner: Manner,
+}
+
+impl<'a, 'o> Scan<'a, 'o> {
+    pub fn new(engine: &'a Engine, text: &'a str, depth: usize, out: &'o mut Vec<Span>) -> Scan<'a, 'o> {
+        Scan { engine, text, bytes: text.as_bytes(), depth, out }
+    }
+
+    pub fn words(&self) -> &'a Vocabulary {
+        &self.engine.vocabulary
+    }
+
+    pub fn push(&mut self, rule: usize, start: usize, end: usize) -> bool {
+        self.engine.push(rule, self.text, start, end, &self.text[start..end], self.out)
+    }
+
+    pub fn assignments(&mut self) {
+        let bytes = self.bytes;
+        let has_space = memchr::memchr3(b' ', b'\n', b'\t', bytes).is_some();
+        let (mut taken, mut tag) = (0, 0);
+        for at in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
+            if at < taken {
+                continue;
+            }
+            let end = if bytes[at] == b'>' && bytes.get(at.wrapping_sub(1)) != Some(&b'=') {
+                let end = self.element(tag, at);
+                tag = at + 1;
+                end
+            } else {
+                name_before(self.text, at).and_then(|left| self.assigned(at, &left, has_space))
+            };
+            taken = end.unwrap_or(taken);
+        }
+    }
+
+    /// Takes the value after the delimiter at `at`; returns where it ended.
+    fn assigned(&mut self, at: usize, left: &Left<'a>, has_space: bool) -> Option<usize> {
+        let bytes = self.bytes;
+        let before = left.start.checked_sub(1).map(|index| bytes[index]);
+        let is_query = bytes[at] == b'='
+            && left.start + left.name.len() == at
+            && match before {
+                Some(byte) => b"?&#;".contains(&byte),
+                // A query string that was cut out of its URL.
+                None => !has_space,
+            };
+        let names = &self.engine.names;
+        let meaning = if is_query { names.in_query(left.name) } else { names.meaning(left.name) };
+        let (known, manner) = match meaning {
+            Meaning::Secret(known) => match bytes[at] {
+                b'=' if is_query => (known, Manner::Query),
+                b'=' => (known, Manner::Assigned),
+                b'>' => (known, Manner::Assigned),
+                // A path with colons, such as an ARN: `arn:aws:secretsmanager:eu-west-1:1:secret:name`.
+                _ if before == Some(b':') || self.is_colon_list(at) => return None,
+                _ => (known, Manner::Prose),
+            },
+            // `api key: x`: one space may stand in a name of two words.
+            _ => match self.two_words(at, left) {
+                Some(known) => (known, Manner::Prose),
+                None if is_name_of_name(left.name) => return self.named(at),
+                None => return None,
+            },
+        };
+        if let Some(end) = self.container(at, known).or_else(|| self.mapping(at, known)) {
+            return Some(end);
+        }
+        let right = self.right(at, known, manner)?;
+        // What was not taken may have other names in it: `cookie: changed, password=x`.
+        let is_taken = self.take(known, &right);
+        is_taken.then(|| self.after_arrow(known, right.end))
+    }
+
+    /// Takes the new value after an old one: `password: x -> y`. Returns where that ends, or `end`.
+    fn after_arrow(&mut self, known: Known, end: usize) -> usize {
+        let rest = self.text[end..].trim_start_matches(['"', '\'']);
+        let rest = rest.trim_start_matches(' ');
+        let Some(after) = ["->", "=>", "→", "to "].iter().find_map(|arrow| rest.strip_prefix(arrow)) else {
+            return end;
+        };
+        let start = self.text.len() - after.trim_start_matches(' ').len();
+        let right = quoted(self.bytes, start).unwrap_or(Right {
+            start,
+            end: word_end(self.bytes, start),
+            manner: Manner::Assigned,
+        });
+        let is_value = Worth::Token.accepts(&self.text[right.start..right.end], self.words());
+        if is_value && self.take(known, &right) { right.end } else { end }
+    }
+
+    /// Looks into JSON that stands in the text as the value of a name.
+    fn container(&mut self, at: usize, known: Known) -> Option<usize> {
+        let start = at + 1 + self.bytes[at + 1..].iter().take(8).take_while(|byte| b" \t=>".contains(byte)).count();
+        let is_open = |byte: &u8| matches!(byte, b'{' | b'[');
+        if self.depth == 0 || !self.bytes.get(start).is_some_and(is_open) || marks_end(self.text, start) > start {
+            return None;
+        }
+        let inner = self.bytes[start + 1..].iter().take(64).find(|byte| !byte.is_ascii_whitespace())?;
+        matches!(inner, b'"' | b'{' | b'[')
+            .then(|| self.engine.json_one(self.text, start, Some(known), self.depth - 1, self.out))
+    }
+
+    fn two_words(&self, at: usize, left: &Left) -> Option<Known> {
+        let is_spaced = left.start > 1 && self.bytes[left.start - 1] == b' ' && !left.is_quoted;
+        if !is_spaced || self.bytes[at] == b'>' {
+            return None;
+        }
+        let before = &self.bytes[..left.start - 1];
+        let first = before.iter().rev().take(48).take_while(|byte| is_name(byte)).count();
+        (first > 0).then(|| self.engine.rule_of(&self.text[left.start - 1 - first..left.start + left.name.len()]))?
+    }
+
+    /// Whether the colon at `at` is one of several in a list of words: `okta_password:password:aut1abc2def3ghi4`.
+    fn is_colon_list(&self, at: usize) -> bool {
+        let rest = &self.bytes[at + 1..];
+        let word = rest.iter().take(64).take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
+        word > 0 && rest.get(word) == Some(&b':') && rest.get(word + 1).is_some_and(u8::is_ascii_alphanumeric)
+    }
+
+    /// Finds the value after the delimiter at `at`.
+    pub fn right(&self, at: usize, known: Known, manner: Manner) -> Option<Right> {
+        let bytes = self.bytes;
+        let blanks = bytes[at + 1..].iter().take_while(|byte| b" \t".contains(byte)).count();
+        let below = bytes.get(at + 1 + blanks).filter(|_| bytes[at] == b':');
+        if below.is_some_and(|first| matches!(first, b'|' | b'>' | b'\n' | b'\r'))
+            && let Some(block) = self.block(at + 1 + blanks, at)
+        {
+            return Some(block);
+        }
+        let blanks = bytes[at + 1..].iter().take_while(|byte| b" \t=>".contains(byte)).count();
+        let start = at + 1 + blanks;
+        let first = *bytes.get(start)?;
+        // `b"x"`, `r'x'`, `N'x'`: a letter before the quote.
+        let is_marked = first.is_ascii_alphabetic() && matches!(bytes.get(start + 1), Some(b'"' | b'\''));
+        if let Some(quoted) = quoted(bytes, start + usize::from(is_marked)) {
+            return Some(quoted);
+        }
+        let past = marks_end(self.text, start);
+        let worth = self.engine.label(known.rule).worth;
+        let end = match worth {
+            Worth::Cookie if manner != Manner::Query => self.cookie_end(past, self.text.len(), at),
+            Worth::Authorization if manner != Manner::Query => self.credentials_end(past, at),
+            _ if manner == Manner::Query => query_end(bytes, self.after_scheme(past)),
+            _ => word_end(bytes, self.after_scheme(past)),
+        };
+        let end =
+            if worth == Worth::Any && manner == Manner::Prose { self.phrase_end(start).unwrap_or(end) } else { end };
+        Some(Right { start, end: end.max(past), manner })
+    }
+
+    /// The end of `correct horse battery staple`: three or more words to the end of the line, and no sentence.
+    fn phrase_end(&self, start: usize) -> Option<usize> {
+        let rest = &self.bytes[start..];
+        let is_end = |byte: &u8| b"\n\r,;\"'.<\\".contains(byte);
+        let length = rest.iter().take(PHRASE + 1).position(is_end).unwrap_or(rest.len());
+        let line = self.text.get(start..start + length).filter(|line| line.len() <= PHRASE)?.trim_end();
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_part = |word: &&str| {
+            (2..=16).contains(&word.len())
+                && word.bytes().all(|byte| byte.is_ascii_lowercase())
+                && !self.words().is_prose(word)
+                && !word.ends_with("ed")
+                && !word.ends_with("ing")
+        };
+        ((3..=24).contains(&words.len()) && words.iter().all(|word| is_part(word))).then_some(start + line.len())
+    }
+
+    /// Takes all of the text as the value of a name.
+    pub fn take_whole(&mut self, known: Known) -> bool {
+        self.take(known, &Right { start: 0, end: self.text.len(), manner: Manner::Whole })
+    }
+
+    /// Takes the value of a secret name, unless it is none; says whether it took it.
+    pub fn take(&mut self, known: Known, right: &Right) -> bool {
+        let label = self.engine.label(known.rule);
+        let worth = if known.is_sure { label.worth } else { Worth::Random };
+        let value = &self.text[right.start..right.end];
+        let end = right.start + value.trim_end().len();
+        let mut start = (right.start + value.len() - value.trim_start().len()).min(end);
+        let behind = marks_end(self.text, start).min(end);
+        if behind > start && behind < end && self.bytes[behind].is_ascii_alphanumeric() {
+            // Somebody redacted, or pretended to, and went on.
+            return end - behind >= 4 && self.push(known.rule, behind, end);
+        }
+        if worth == Worth::Cookie && self.text[start..end].contains('=') {
+            let ends = self.cookie_end(start, end, right.start);
+            return ends >= start + 8 && self.push(known.rule, start, ends);
+        }
+        if matches!(worth, Worth::Authorization | Worth::Token | Worth::Session) {
+            let after = self.after_scheme(start).min(end);
+            if after > start && after < end {
+                return self.take_credentials(known, after, end, right.manner);
+            }
+            start = after;
+        }
+        let value = &self.text[start..end];
+        if worth == Worth::Link && value.contains("://") {
+            return self.take_link(known, start, end);
+        }
+        let decoded = (right.manner == Manner::Query).then(|| layer::percent(value)).flatten();
+        let secret = decoded.as_ref().map_or(value, |layer| layer.text.as_str());
+        let is_accepted = match right.manner {
+            Manner::Open => known.is_sure && (worth.accepts(secret, self.words()) || self.is_cut_secret(secret)),
+            Manner::Prose => {
+                !value.starts_with("//") && self.is_no_sentence(secret, end) && worth.accepts(secret, self.words())
+            }
+            _ => worth.accepts(secret, self.words()),
+        };
+        is_accepted && self.engine.push(known.rule, self.text, start, end, secret, self.out)
+    }
+
+    /// Takes what follows a scheme such as `Bearer`, which makes nearly anything a secret.
+    fn take_credentials(&mut self, known: Known, start: usize, end: usize, manner: Manner) -> bool {
+        let value = &self.text[start..end];
+        let first = value.split_ascii_whitespace().next().unwrap_or("");
+        let behind = marks_end(self.text, start);
+        if behind > start {
+            return behind + 4 <= end
+                && self.bytes[behind].is_ascii_alphanumeric()
+                && self.push(known.rule, behind, end);
+        }
+        let is_plain = match look(first, self.words()) {
+            Look::Nothing => true,
+            Look::Word | Look::Words => {
+                manner != Manner::Open && (first.len() < value.len() || self.words().is_prose(first) || first.len() < 8)
+            }
+            Look::Number(digits) => digits < 4,
+            _ => false,
+        };
+        !is_plain && self.push(known.rule, start, end)
+    }
+
+    /// Takes the path and the parameters of a URL.
+    fn take_link(&mut self, known: Known, start: usize, end: usize) -> bool {
+        let value = &self.text[start..end];
+        let Some(host) = value.find("://").map(|at| at + 3) else { return false };
+        let Some(path) = value[host..].find(['/', '?', '#']).map(|at| start + host + at + 1) else { return false };
+        if path >= end || marks_end(self.text, path) == end {
+            return false;
+        }
+        let is_plain = super::value::is_words(&self.text[path..end]);
+        !is_plain && self.push(known.rule, path, end)
+    }
+
+    /// Whether a value that was cut off may be the beginning of a secret.
+    fn is_cut_secret(&self, value: &str) -> bool {
+        !matches!(look(value, self.words()), Look::Nothing | Look::Number(0..=3) | Look::Known)
+            && !self.words().is_prose(value)
+    }
+
+    /// Whether a word after `name:` stands alone, as a secret does, and is not the beginning of a sentence.
+    fn is_no_sentence(&self, value: &str, end: usize) -> bool {
+        let first = value.split(|c: char| c.is_whitespace() || ",;.:!?)".contains(c)).next().unwrap_or("");
+        if self.words().is_prose(first) {
+            return false;
+        }
+        if !matches!(look(value, self.words()), Look::Word | Look::Words | Look::Path) {
+            return true;
+        }
+        let rest = &self.bytes[end..];
+        let blanks = rest.iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        blanks == 0 || !rest.get(blanks).is_some_and(u8::is_ascii_alphabetic)
+    }
+
+    /// Where the credentials begin in `Bearer abc`; `start` if there is no scheme.
+    pub fn after_scheme(&self, start: usize) -> usize {
+        let rest = &self.bytes[start.min(self.bytes.len())..];
+        let word = rest.iter().take(32).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+        let blanks = rest[word..].iter().take(8).take_while(|byte| b" \t+".contains(byte)).count();
+        let is_scheme = word > 0 && blanks > 0 && self.words().is_scheme(&self.text[start..start + word]);
+        if is_scheme && rest.len() > word + blanks { start + word + blanks } else { start }
+    }
+}
+
+pub(super) fn is_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"_-.$".contains(byte)
+}
+
+/// The name that ends before the delimiter at `at`, which quotes, escapes and blanks may separate from it.
+pub(super) fn name_before(text: &str, at: usize) -> Option<Left<'_>> {
+    let bytes = text.as_bytes();
+    let back = |from: usize, most: usize, set: &[u8]| {
+        from - bytes[..from].iter().rev().take(most).take_while(|byte| set.contains(byte)).count()
+    };
+    let end = back(back(at, 3, b" \t"), 16, b"\"'\\]");
+    let mut start = end - bytes[..end].iter().rev().take(128).take_while(|byte| is_name(byte)).count();
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let is_quoted = start > 0 && matches!(bytes[start - 1], b'"' | b'\'');
+    (start < end).then(|| Left { name: &text[start..end], start, is_quoted })
+}
+
+/// A value in quotes, which may be escaped as often as the quotes of the text it was taken from.
+pub(super) fn quoted(bytes: &[u8], start: usize) -> Option<Right> {
+    let escapes = bytes[start.min(bytes.len())..].iter().take(64).take_while(|byte| **byte == b'\\').count();
+    let quote = *bytes.get(start + escapes)?;
+    if !matches!(quote, b'"' | b'\'' | b'`') {
+        return None;
+    }
+    let inner = start + escapes + 1;
+    // With n backslashes before the opening quote, those of the closing one are n, or n after pairs of n + 1.
+    let mut run = 0;
+    for (offset, &byte) in bytes[inner..].iter().enumerate() {
+        match byte {
+            b'\\' => run += 1,
+            _ if byte == quote && run % (2 * (escapes + 1)) == escapes => {
+                return Some(Right { start: inner, end: inner + offset - escapes, manner: Manner::Whole });
+            }
+            _ => run = 0,
+        }
+    }
+    Some(Right { start: inner, end: bytes.len(), manner: Manner::Open })
+}
+
+fn query_end(bytes: &[u8], start: usize) -> usize {
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"&#\"'<>\\`".contains(byte);
+    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |length| start + length);
+    without_punctuation(bytes, start, end)
+}
+
+/// The end of an unquoted value: white space, a quote, `&`, or a comma or semicolon with another name after it.
+pub(super) fn word_end(bytes: &[u8], start: usize) -> usize {
+    let is_end = |at: usize| match bytes[at] {
+        b'&' | b'"' | b'\'' | b'<' | b'>' | b'|' | b'\\' | b'`' => true,
+        b',' | b';' => {
+            let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
+            let name = bytes[at + 1..].iter().take(64).take_while(is_name).count();
+            let after = bytes.get(at + 1 + name);
+            name > 0 && matches!(after, Some(b'=' | b':')) || bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace)
+        }
+        byte => byte.is_ascii_whitespace(),
+    };
+    let end = (start..bytes.len()).find(|&at| is_end(at)).unwrap_or(bytes.len());
+    without_punctuation(bytes, start, end)
+}
+
+/// Leaves the punctuation of the sentence around a value alone, unless it belongs to a placeholder or closes what the
+/// value opens.
+fn without_punctuation(bytes: &[u8], start: usize, end: usize) -> usize {
+    let mut end = end;
+    while end > start {
+        let open = match bytes[end - 1] {
+            b')' => b'(',
+            b']' => b'[',
+            b'}' => b'{',
+            b'.' | b',' | b';' | b'!' => 0,
+            _ => return end,
+        };
+        // Far enough back for a placeholder or a variable.
+        if open != 0 && bytes[start.max(end.saturating_sub(96))..end].contains(&open) {
+            return end;
+        }
+        end -= 1;
+    }
+    end
+}

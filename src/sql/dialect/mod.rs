@@ -1,0 +1,25 @@
+//! The SQL that people type, made into the SQL that the engine plans.
+//!
+//! ```text
+//! text -> tokens -> statement -> measured -> nothing unread -> rewritten -> the engine's planner
+//!         grammar   parse        measure     unread            rewrite      relations (while it plans)
+//! ```
+//!
+//! Nothing here knows a table: what needs to know columns is done while the engine plans (`relations`) or behind it
+//! (`upstream`).
+
+mod grammar;
+mod labels;
+mod measure;
+mod parse;
+mod relations;
+mod rewrite;
+mod summary;
+mod unread;
+
+pub use grammar::AuditDialect;
+pub use labels::unmarked;
+pub use parse::{Place, parse, place};
+pub use relations::Relations;
+pub use rewrite::{REWRITTEN, rewrite};
+pub use unread::{Role, check};

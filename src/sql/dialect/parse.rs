@@ -1,0 +1,306 @@
+//! From a text to one statement.
+
+use std::collections::VecDeque;
+
+use datafusion::common::DataFusionError;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
+
+use super::grammar::{AuditDialect, respelled};
+use super::{measure, summary};
+use crate::error::{Context, Error, Kind, Result};
+
+/// Stack for parsing and for what walks over a tree that nobody has measured yet. It is taken as it is used.
+const STACK: usize = 256 << 20;
+
+/// Levels that the parser goes down, which is more than the parentheses that are let in.
+const RECURSION: usize = 150;
+
+/// Reads the statements of a text, each of a size that can be planned.
+pub fn parse(sql: &str) -> Result<VecDeque<Statement>> {
+    deep(|| {
+        let statements = read(sql)?;
+        // A tree that is too deep is given back here too, where there is room for it.
+        statements.iter().try_for_each(measure::check)?;
+        Ok(statements)
+    })?
+}
+
+/// Does something that may need a deep stack.
+fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("parse".to_string()).stack_size(STACK);
+        let thread = thread.spawn_scoped(scope, work).context(Kind::Unavailable, || "cannot start a thread")?;
+        thread.join().map_err(|_| Error::new(Kind::Internal, "the parser stopped"))
+    })
+}
+
+fn read(sql: &str) -> Result<VecDeque<Statement>> {
+    let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|error| at(sql, Some(error.location), &error.message))?;
+    unknown_shapes(sql, &tokens)?;
+    let (tokens, asks) = summary::taken_off(without_hints(respelled(tokens)));
+    let wrong = |error| from_parser(sql, error);
+    let mut parser = DFParserBuilder::new("").with_dialect(&AuditDialect).build().map_err(wrong)?;
+    let inner = Parser::new(&AuditDialect).with_recursion_limit(RECURSION);
+    parser.parser = inner.with_tokens_with_locations(tokens);
+    let mut statements = parser.parse_statements().map_err(wrong)?;
+    if asks {
+        statements.iter_mut().for_each(summary::wrap);
+    }
+    Ok(statements)
+}
+
+/// `as materialized (` and `as not materialized (` are advice that changes no answer, and the parser reads it in one dialect only.
+fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is = |token: Option<&&TokenWithSpan>, keyword| matches!(token, Some(TokenWithSpan { token: Token::Word(Word { keyword: found, .. }), .. }) if *found == keyword);
+    let mut kept: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for (place, token) in tokens.iter().enumerate() {
+        let mut after = tokens[place..].iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+        let mut before = kept.iter().rev().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+        let is_behind_as = is(before.next().as_ref(), Keyword::AS);
+        let first = after.next();
+        let (second, third) = (after.next(), after.next());
+        let opens = |token: Option<&TokenWithSpan>| token.is_some_and(|token| token.token == Token::LParen);
+        let is_hint = is_behind_as
+            && !matches!(token.token, Token::Whitespace(_))
+            && ((is(first.as_ref(), Keyword::MATERIALIZED) && opens(second))
+                || (is(first.as_ref(), Keyword::NOT) && is(second.as_ref(), Keyword::MATERIALIZED) && opens(third)));
+        match is_hint {
+            true => kept.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span }),
+            false => kept.push(token.clone()),
+        }
+    }
+    kept
+}
+
+/// What DuckDB reads and this parser does not: said in words instead of by the token that was not expected.
+fn unknown_shapes(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
+    let words: Vec<&TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let word = |at: usize| match words.get(at).map(|token| &token.token) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_lowercase(),
+        _ => String::new(),
+    };
+    let refuse = |place: usize, message: &str, hint: &str| {
+        let location = words.get(place).map(|token| token.span.start);
+        Err(at(sql, location, message).hint(hint))
+    };
+    match word(0).as_str() {
+        "pivot" => {
+            return refuse(
+                0,
+                "`pivot` is not a statement here",
+                "write select * from TABLE pivot (count(*) for outcome in ('success', 'failure')), \
+                 or count(*) filter (where outcome = 'success') as success",
+            );
+        }
+        "unpivot" => {
+            return refuse(0, "`unpivot` is not a statement here", "write one select for each column, with union all");
+        }
+        _ => {}
+    }
+    for place in 0..words.len() {
+        match (word(place).as_str(), word(place + 1).as_str()) {
+            ("using", "sample") => {
+                return refuse(place, "samples are not taken here", "write order by random() limit 100");
+            }
+            ("asof", "join") => {
+                return refuse(
+                    place,
+                    "`asof join` is not supported",
+                    "join on times, and keep the newest with row_number() over (partition by ... order by time desc)",
+                );
+            }
+            ("columns", _) if words.get(place + 1).is_some_and(|token| token.token == Token::LParen) => {
+                return refuse(place, "`columns()` is not supported", "name the columns, or write * exclude (...)");
+            }
+            _ => {}
+        }
+        if let Some(TokenWithSpan { token: Token::Char(quote @ ('‘' | '’' | '“' | '”')), .. }) = words.get(place)
+        {
+            let message = format!("{quote} is not a quote of SQL");
+            return refuse(place, &message, "text stands in straight single quotes: 'text'");
+        }
+    }
+    Ok(())
+}
+
+/// The parser's error with the place where it arose.
+fn from_parser(sql: &str, error: DataFusionError) -> Error {
+    let text = match error.find_root() {
+        DataFusionError::SQL(parser, _) => match parser.as_ref() {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+            ParserError::RecursionLimitExceeded => {
+                return Error::input(format!("the statement nests more than {RECURSION} levels deep"))
+                    .hint("take parts out of it into a `with`");
+            }
+        },
+        other => other.to_string(),
+    };
+    let (text, location) = match text.rsplit_once(" at Line: ") {
+        Some((text, place)) => (text.to_string(), location(place)),
+        None => (text, None),
+    };
+    let location = location.or_else(|| text.ends_with("found: EOF").then(|| end(sql)));
+    let message = match text.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
+        Some((expected, found)) => match found.trim() {
+            "EOF" => format!("the statement ends where {} is expected", named(expected)),
+            found => format!("expected {}, found `{found}`", named(expected)),
+        },
+        None => text,
+    };
+    let error = at(sql, location, &format!("cannot parse the statement: {message}"));
+    match location.and_then(|location| advice(sql, location)) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+fn named(expected: &str) -> &str {
+    match expected.trim() {
+        "an expression" | "an expression:" => "an expression",
+        "identifier" => "a name",
+        other => other,
+    }
+}
+
+/// Behind the last letter.
+fn end(sql: &str) -> Location {
+    let text = sql.trim_end();
+    let (line, last) = text.split('\n').enumerate().last().unwrap_or((0, ""));
+    Location { line: line as u64 + 1, column: last.chars().count() as u64 + 1 }
+}
+
+fn location(place: &str) -> Option<Location> {
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
+}
+
+/// What was probably meant at a place: a keyword with letters swapped, here or just before.
+fn advice(sql: &str, location: Location) -> Option<String> {
+    const KEYWORDS: [&str; 22] = [
+        "select",
+        "from",
+        "where",
+        "group",
+        "order",
+        "having",
+        "limit",
+        "join",
+        "union",
+        "with",
+        "distinct",
+        "between",
+        "inner",
+        "left",
+        "using",
+        "values",
+        "offset",
+        "explain",
+        "describe",
+        "qualify",
+        "intersect",
+        "except",
+    ];
+    let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location().ok()?;
+    let words = tokens.iter().filter_map(|token| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some((token.span.start, word.value.to_lowercase())),
+        _ => None,
+    });
+    let is_near = |start: &Location| (start.line, start.column) <= (location.line, location.column);
+    let near: Vec<String> = words.filter(|(start, _)| is_near(start)).map(|(_, word)| word).collect();
+    near.iter().rev().take(2).find_map(|word| {
+        if KEYWORDS.contains(&word.as_str()) || word.len() < 4 {
+            return None;
+        }
+        let close = KEYWORDS
+            .iter()
+            .find(|keyword| keyword.len().abs_diff(word.len()) <= 1 && strsim::damerau_levenshtein(word, keyword) == 1);
+        close.map(|keyword| format!("did you mean `{keyword}`?"))
+    })
+}
+
+/// Where something stands in a text: the line, and how far into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+/// An error with the line it is about, and a caret under the place.
+fn at(sql: &str, location: Option<Location>, message: &str) -> Error {
+    match location.and_then(|location| place(sql, Place { line: location.line, column: location.column })) {
+        Some(shown) => Error::input(format!("{message}\n{shown}")),
+        None => Error::input(message),
+    }
+}
+
+/// The line of a place with a caret under it; long lines are cut on both sides.
+pub fn place(sql: &str, place: Place) -> Option<String> {
+    const WIDTH: usize = 72;
+    let line = sql.split('\n').nth(usize::try_from(place.line.checked_sub(1)?).ok()?)?;
+    // A tab is one character to the parser, and as wide as it likes on the screen.
+    let letters: Vec<char> = line.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let column = usize::try_from(place.column.checked_sub(1)?).ok()?.min(letters.len());
+    let begin = if letters.len() <= WIDTH { 0 } else { column.saturating_sub(WIDTH / 2) };
+    let end = letters.len().min(begin + WIDTH);
+    let head = format!("line {}: {}", place.line, if begin > 0 { "..." } else { "" });
+    let text: String = letters[begin..end].iter().collect();
+    let tail = if end < letters.len() { "..." } else { "" };
+    let blanks = " ".repeat(head.chars().count() + column - begin);
+    Some(format!("{head}{text}{tail}\n{blanks}^"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(sql: &str) -> String {
+        let error = parse(sql).unwrap_err();
+        match error.hint_text() {
+            Some(hint) => format!("{error}\n{hint}"),
+            None => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_wrong_statement_is_shown_with_a_caret_under_the_place() {
+        assert_eq!(
+            said("selct 1"),
+            "cannot parse the statement: expected an SQL statement, found `selct`\n\
+             line 1: selct 1\n        ^\ndid you mean `select`?"
+        );
+        let text = said("select *\nform authentication\nwhere true");
+        assert!(text.contains("line 2: form authentication") && text.ends_with("did you mean `from`?"), "{text}");
+        let text = said("select (1 + 2");
+        assert!(text.contains("the statement ends where") && text.contains("line 1: select (1 + 2"), "{text}");
+        assert!(said("select ‘x’").ends_with("text stands in straight single quotes: 'text'"));
+        assert!(said("pivot t on x using count(*)").contains("filter (where"));
+        assert!(said("select * from t using sample 10").contains("random()"));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let sql = format!("{} x", "a ".repeat(100));
+        let shown = place(&sql, Place { line: 1, column: 101 }).unwrap();
+        let (line, caret) = shown.split_once('\n').unwrap();
+        assert!(line.starts_with("line 1: ...") && line.ends_with("...") && line.chars().count() < 90, "{shown}");
+        assert_eq!(line.chars().nth(caret.chars().count() - 1), Some('a'), "{shown}");
+    }
+
+    #[test]
+    fn advice_on_materializing_is_read_over() {
+        for sql in [
+            "with a as materialized (select 1) select * from a",
+            "with a as not materialized (select 1) select * from a",
+            "with a as  MATERIALIZED\n(select 1) select * from a",
+        ] {
+            assert!(parse(sql).is_ok(), "{sql}");
+        }
+        // Elsewhere it is a word like others.
+        assert!(parse("select materialized from t where not materialized").is_ok());
+    }
+}

@@ -1,0 +1,212 @@
+//! Aggregates that the engine does not take side by side.
+//!
+//! `string_agg(a, ',' order by a), string_agg(b, ',' order by b)` asks for two orders of the rows at once, which the engine
+//! refuses; of values that are ordered by themselves the list is sorted instead. And `group by x, cast(x as varchar)` names two
+//! columns `x`, since the engine calls a cast by what is cast; the cast goes through a function with a name of its own.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr,
+    ObjectNamePart, OrderByExpr, Query, Select, SelectItem, Value, VisitMut, VisitorMut,
+};
+
+use super::super::grammar::call;
+use crate::error::Error;
+
+pub struct Aggregates;
+
+impl VisitorMut for Aggregates {
+    type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        let mut orders = Orders { depth: 0, found: Vec::new() };
+        let _ = select.projection.visit(&mut orders);
+        let _ = select.having.visit(&mut orders);
+        if orders.found.len() > 1 {
+            let mut sorted = Sorted { depth: 0 };
+            let _ = select.projection.visit(&mut sorted);
+            let _ = select.having.visit(&mut sorted);
+        }
+        casts(select);
+        ControlFlow::Continue(())
+    }
+}
+
+/// The orders in which aggregates of a `select` want their rows.
+struct Orders {
+    depth: usize,
+    found: Vec<Vec<OrderByExpr>>,
+}
+
+impl VisitorMut for Orders {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0
+            && let Expr::Function(function) = expr
+            && let Some(order) = order(function)
+            && !self.found.contains(order)
+        {
+            self.found.push(order.clone());
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn order(function: &Function) -> Option<&Vec<OrderByExpr>> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    list.clauses.iter().find_map(|clause| match clause {
+        FunctionArgumentClause::OrderBy(order) if function.over.is_none() => Some(order),
+        _ => None,
+    })
+}
+
+/// Sorts lists instead of the rows that they are made of.
+struct Sorted {
+    depth: usize,
+}
+
+impl VisitorMut for Sorted {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0
+            && let Expr::Function(function) = expr
+            && let Some(made) = sorted(function)
+        {
+            *expr = made;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn sorted(function: &Function) -> Option<Expr> {
+    let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return None };
+    let name = name.value.to_lowercase();
+    let is_text = ["string_agg", "group_concat", "listagg"].contains(&name.as_str());
+    if !is_text && !["array_agg", "list"].contains(&name.as_str()) {
+        return None;
+    }
+    let [by] = order(function)?.as_slice() else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let argument = |at: usize| match list.args.get(at) {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) => Some(expr.clone()),
+        _ => None,
+    };
+    let value = argument(0).filter(|value| *value == by.expr)?;
+    let mut values = function.clone();
+    values.name = vec![datafusion::sql::sqlparser::ast::Ident::new("array_agg")].into();
+    if let FunctionArguments::List(list) = &mut values.args {
+        list.args.truncate(1);
+        list.clauses.retain(|clause| !matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    }
+    if is_text {
+        // Texts that are null are left out of a text.
+        let is_there = Expr::IsNotNull(Box::new(value));
+        values.filter = Some(Box::new(match values.filter.take() {
+            Some(filter) => Expr::BinaryOp {
+                left: Box::new(Expr::Nested(filter)),
+                op: datafusion::sql::sqlparser::ast::BinaryOperator::And,
+                right: Box::new(is_there),
+            },
+            None => is_there,
+        }));
+    }
+    let is_ascending = by.options.asc.unwrap_or(true);
+    let is_first = by.options.nulls_first.unwrap_or(!is_ascending);
+    let direction = text(if is_ascending { "ASC" } else { "DESC" });
+    let nulls = text(if is_first { "NULLS FIRST" } else { "NULLS LAST" });
+    let made = call("array_sort", vec![Expr::Function(values), direction, nulls]);
+    match is_text {
+        true => Some(call("array_to_string", vec![made, argument(1)?])),
+        false => Some(made),
+    }
+}
+
+fn text(text: &str) -> Expr {
+    Expr::Value(Value::SingleQuotedString(text.to_string()).into())
+}
+
+/// Puts casts among the groups behind a name of their own, where what they cast is a group as well.
+fn casts(select: &mut Select) {
+    let GroupByExpr::Expressions(groups, _) = &select.group_by else { return };
+    if groups.is_empty() {
+        return;
+    }
+    let item = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+        _ => None,
+    };
+    let all: Vec<Expr> = select.projection.iter().filter_map(item).chain(groups.iter().cloned()).collect();
+    let clashing: Vec<Expr> = all
+        .iter()
+        .filter(|expr| matches!(expr, Expr::Cast { .. }))
+        .filter(|cast| all.iter().any(|other| other != *cast && bare(other) == bare(cast)))
+        .cloned()
+        .collect();
+    if clashing.is_empty() {
+        return;
+    }
+    let mut named = Named { clashing, depth: 0 };
+    let _ = select.projection.visit(&mut named);
+    let _ = select.group_by.visit(&mut named);
+    let _ = select.having.visit(&mut named);
+}
+
+/// What is cast.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => bare(expr),
+        other => other,
+    }
+}
+
+struct Named {
+    clashing: Vec<Expr>,
+    depth: usize,
+}
+
+impl VisitorMut for Named {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0 && self.clashing.contains(expr) {
+            let position = self.clashing.iter().position(|cast| cast == expr).unwrap_or(0);
+            // Two casts of one column differ by how often they say it.
+            let again = std::iter::repeat_n(expr.clone(), position + 1).collect();
+            *expr = call("coalesce", again);
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,314 @@
+//! The merged column of `full join ... using (k)` is whichever side has it.
+//!
+//! The engine takes the left side's, which is null where only the right one has a row (apache/datafusion#22881). So the join
+//! is written with `on`, and `k` becomes what it stands for: `coalesce(a.k, b.k)` of a full join, `b.k` of a right one.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, ExcludeSelectItem, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName,
+    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
+    TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+};
+
+use super::super::grammar::call;
+use super::super::labels::{alias, folded, tables};
+use crate::error::{Error, Result};
+
+pub struct Merged;
+
+impl VisitorMut for Merged {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
+        let mut columns = Vec::new();
+        for table in &mut select.from {
+            match merge(table) {
+                Ok(found) => columns.extend(found),
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        if columns.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let order = match &mut query.order_by {
+            Some(order) => match &mut order.kind {
+                OrderByKind::Expressions(order) => order.as_mut_slice(),
+                OrderByKind::All(_) => &mut [],
+            },
+            None => &mut [],
+        };
+        match replace(select, order, &columns) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        // Those of set operations, which have no `order by` of their own; the others have been here.
+        let mut columns = Vec::new();
+        for table in &mut select.from {
+            match merge(table) {
+                Ok(found) => columns.extend(found),
+                Err(error) => return ControlFlow::Break(error),
+            }
+        }
+        match columns.is_empty() {
+            true => ControlFlow::Continue(()),
+            false => match replace(select, &mut [], &columns) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            },
+        }
+    }
+}
+
+/// A column of both sides, what it is, and the tables that have it.
+struct Column {
+    name: String,
+    expr: Expr,
+    tables: Vec<String>,
+}
+
+/// Writes the joins of a table with `on` where one of them has two sides that may miss.
+fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
+    let misses = |operator: &JoinOperator| {
+        let (JoinOperator::FullOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)) = operator
+        else {
+            return false;
+        };
+        matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
+    };
+    if !table.joins.iter().any(|join| misses(&join.join_operator)) {
+        return Ok(Vec::new());
+    }
+    let mut left =
+        tables(std::slice::from_ref(&TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }));
+    let mut columns: Vec<Column> = Vec::new();
+    for Join { relation, join_operator, .. } in &mut table.joins {
+        let right = alias(relation);
+        if let Some(constraint) = constraint(join_operator) {
+            let names = match constraint {
+                JoinConstraint::Using(names) => names.iter().map(single).collect::<Result<Vec<_>>>()?,
+                JoinConstraint::Natural => {
+                    return Err(Error::input("`natural` is not supported beside a full or right join")
+                        .hint("write using (column)"));
+                }
+                _ => Vec::new(),
+            };
+            let mut conditions = Vec::new();
+            for name in names {
+                let right = right.clone().ok_or_else(nameless)?;
+                let known = columns.iter().position(|column| column.name == name);
+                let old = match (known, left.as_slice()) {
+                    (Some(at), _) => columns[at].expr.clone(),
+                    (None, [only]) => qualified(only, &name),
+                    (None, _) => {
+                        return Err(Error::input(format!("cannot tell which table `{name}` is of before the join"))
+                            .hint(format!("write on a.{name} = b.{name}")));
+                    }
+                };
+                let new = qualified(&right, &name);
+                conditions.push(equal(old.clone(), new.clone()));
+                let merged = match join_operator_kind(join_operator) {
+                    Side::Left => old,
+                    Side::Right => new,
+                    Side::Both => call("coalesce", vec![old, new]),
+                };
+                match known {
+                    Some(at) => {
+                        columns[at].expr = merged;
+                        columns[at].tables.push(right);
+                    }
+                    None => {
+                        let tables = left.iter().cloned().chain([right]).collect();
+                        columns.push(Column { name, expr: merged, tables });
+                    }
+                }
+            }
+            if let Some(condition) = conditions.into_iter().reduce(and)
+                && let Some(constraint) = constraint_of(join_operator)
+            {
+                *constraint = JoinConstraint::On(condition);
+            }
+        }
+        left.extend(right);
+    }
+    Ok(columns)
+}
+
+fn nameless() -> Error {
+    Error::input("a query in a join with `using` needs a name").hint("write (select ...) as name")
+}
+
+/// Which side a join's merged column is of.
+enum Side {
+    Left,
+    Right,
+    Both,
+}
+
+fn join_operator_kind(operator: &JoinOperator) -> Side {
+    match operator {
+        JoinOperator::FullOuter(_) => Side::Both,
+        JoinOperator::Right(_) | JoinOperator::RightOuter(_) => Side::Right,
+        _ => Side::Left,
+    }
+}
+
+fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+fn constraint_of(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+fn single(name: &ObjectName) -> Result<String> {
+    match name.0.as_slice() {
+        [ObjectNamePart::Identifier(ident)] => Ok(folded(ident)),
+        _ => Err(Error::input(format!("`using ({name})` names no column")).hint("write on a.x.y = b.x.y")),
+    }
+}
+
+fn quoted(name: &str) -> Ident {
+    Ident::with_quote('"', name)
+}
+
+fn qualified(table: &str, column: &str) -> Expr {
+    Expr::CompoundIdentifier(vec![quoted(table), quoted(column)])
+}
+
+fn equal(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
+}
+
+fn and(left: Expr, right: Expr) -> Expr {
+    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
+}
+
+/// Puts what merged columns are in place of their names.
+fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -> Result<()> {
+    let names = tables(&select.from);
+    let mut items = Vec::new();
+    let mut given: Vec<String> = Vec::new();
+    for item in std::mem::take(&mut select.projection) {
+        match item {
+            SelectItem::Wildcard(options) => {
+                if options != WildcardAdditionalOptions::default() {
+                    return Err(Error::input(
+                        "`* exclude` and `* replace` are not supported over a full join with `using`",
+                    )
+                    .hint("name the columns, or write on a.x = b.x"));
+                }
+                given.extend(columns.iter().map(|column| column.name.clone()));
+                items.extend(wildcard(&names, columns));
+            }
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) if known(&ident, columns).is_some() => {
+                given.push(folded(&ident));
+                items.push(SelectItem::ExprWithAlias { expr: Expr::Identifier(ident.clone()), alias: ident });
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                given.push(folded(&alias));
+                items.push(SelectItem::ExprWithAlias { expr, alias });
+            }
+            other => items.push(other),
+        }
+    }
+    let mut replacer = Replacer { columns, depth: 0 };
+    for item in &mut items {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            let _ = expr.visit(&mut replacer);
+        }
+    }
+    select.projection = items;
+    for part in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
+        let _ = part.visit(&mut replacer);
+    }
+    if let GroupByExpr::Expressions(groups, _) = &mut select.group_by {
+        let _ = groups.visit(&mut replacer);
+    }
+    let _ = select.named_window.visit(&mut replacer);
+    for by in order {
+        // A result of that name is meant first.
+        let is_result = matches!(&by.expr, Expr::Identifier(ident) if given.contains(&folded(ident)));
+        if !is_result {
+            let _ = by.expr.visit(&mut replacer);
+        }
+    }
+    Ok(())
+}
+
+fn known<'a>(ident: &Ident, columns: &'a [Column]) -> Option<&'a Expr> {
+    let name = folded(ident);
+    columns.iter().find(|column| column.name == name).map(|column| &column.expr)
+}
+
+/// `*` as `using` has it: the merged columns, then the others of each table.
+fn wildcard(names: &[String], columns: &[Column]) -> Vec<SelectItem> {
+    let merged = columns
+        .iter()
+        .map(|column| SelectItem::ExprWithAlias { expr: column.expr.clone(), alias: quoted(&column.name) });
+    let others = names.iter().map(|table| {
+        let theirs = columns.iter().filter(|column| column.tables.contains(table));
+        let exclude: Vec<ObjectName> = theirs.map(|column| ObjectName::from(vec![quoted(&column.name)])).collect();
+        let options = WildcardAdditionalOptions {
+            opt_exclude: (!exclude.is_empty()).then_some(ExcludeSelectItem::Multiple(exclude)),
+            ..WildcardAdditionalOptions::default()
+        };
+        let name = SelectItemQualifiedWildcardKind::ObjectName(ObjectName::from(vec![quoted(table)]));
+        SelectItem::QualifiedWildcard(name, options)
+    });
+    merged.chain(others).collect()
+}
+
+struct Replacer<'a> {
+    columns: &'a [Column],
+    /// Queries within the expression: their names are their own.
+    depth: usize,
+}
+
+impl VisitorMut for Replacer<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0
+            && let Expr::Identifier(ident) = expr
+            && let Some(merged) = known(ident, self.columns)
+        {
+            *expr = merged.clone();
+        }
+        ControlFlow::Continue(())
+    }
+}

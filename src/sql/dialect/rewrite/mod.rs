@@ -1,0 +1,84 @@
+//! What the engine's planner does not read, said in other words that it reads.
+//!
+//! ```text
+//! from t                               -> from t select *                       shapes
+//! order by lower(x), order by all      -> order by 2                            order
+//! a.actor.user.uid within a subquery   -> a.actor['user']['uid']                members
+//! count_if(x), arg_max(x, y) ...       -> count(*) filter (where x) ...         calls
+//! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
+//! ```
+
+mod aggregates;
+mod calls;
+mod members;
+mod merged;
+mod order;
+mod shapes;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Query, Select, Statement, VisitMut, VisitorMut};
+
+use super::labels;
+use crate::error::{Error, Result};
+
+pub use calls::REWRITTEN;
+
+/// Rewrites a statement; `sql` is its text, after which columns are named.
+pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
+    walk(statement, &mut shapes::Shapes)?;
+    walk(statement, &mut Within { depth: 0 })?;
+    if let Some(query) = query(statement) {
+        labels::outermost(sql, query);
+    }
+    walk(statement, &mut order::Order)?;
+    walk(statement, &mut members::Members::default())?;
+    walk(statement, &mut aggregates::Aggregates)?;
+    walk(statement, &mut calls::Calls)?;
+    walk(statement, &mut merged::Merged)
+}
+
+/// The query of a statement, also of one that is only explained.
+fn query(statement: &mut Statement) -> Option<&mut Query> {
+    match statement {
+        Statement::Query(query) => Some(query),
+        Statement::Explain { statement, .. } => query(statement),
+        _ => None,
+    }
+}
+
+fn walk<T: VisitMut, V: VisitorMut<Break = Error>>(tree: &mut T, visitor: &mut V) -> Result<()> {
+    match tree.visit(visitor) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// Names the columns of queries within the outermost one.
+struct Within {
+    depth: usize,
+}
+
+impl VisitorMut for Within {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        if self.depth > 1 {
+            labels::within(select);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

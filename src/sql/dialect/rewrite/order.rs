@@ -1,0 +1,94 @@
+//! `order by` an expression that is selected is `order by` its place.
+//!
+//! Otherwise the engine carries what the expression is made of through the projection, which it refuses under `distinct`
+//! (`select distinct user.uid ... order by user.uid`). `order by all` becomes all places: the engine sorts by nothing at
+//! all when it stands behind a union.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, VisitorMut,
+};
+
+use super::super::labels::has_wildcard;
+use crate::error::Error;
+
+pub struct Order;
+
+impl VisitorMut for Order {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let Some(OrderBy { kind, .. }) = &mut query.order_by else { return ControlFlow::Continue(()) };
+        let is_set = matches!(query.body.as_ref(), SetExpr::SetOperation { .. });
+        let Some(select) = first(&query.body) else {
+            return match kind {
+                OrderByKind::All(_) => refuse(),
+                OrderByKind::Expressions(_) => ControlFlow::Continue(()),
+            };
+        };
+        if matches!(select.distinct, Some(Distinct::On(_))) {
+            return ControlFlow::Continue(());
+        }
+        match kind {
+            OrderByKind::All(_) if has_wildcard(select) && is_set => return refuse(),
+            OrderByKind::All(_) if has_wildcard(select) => {}
+            OrderByKind::All(options) => {
+                let options = *options;
+                let order =
+                    (1..=select.projection.len()).map(|at| OrderByExpr { expr: place(at), options, with_fill: None });
+                *kind = OrderByKind::Expressions(order.collect());
+            }
+            OrderByKind::Expressions(order) => {
+                for by in order {
+                    if let Some(at) = selected(&by.expr, select) {
+                        by.expr = place(at);
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn refuse() -> ControlFlow<Error> {
+    ControlFlow::Break(
+        Error::input("`order by all` needs to know the columns").hint("name them, or their places: order by 1, 2"),
+    )
+}
+
+/// The `select` that gives a body's columns their names.
+fn first(body: &SetExpr) -> Option<&Select> {
+    match body {
+        SetExpr::Select(select) => Some(select),
+        SetExpr::SetOperation { left, .. } => first(left),
+        SetExpr::Query(query) => first(&query.body),
+        _ => None,
+    }
+}
+
+/// The place of a selected expression; a single name may be that of a column or of a result, and stays.
+fn selected(expr: &Expr, select: &Select) -> Option<usize> {
+    if matches!(expr, Expr::Identifier(_) | Expr::Value(_)) || has_subquery(expr) {
+        return None;
+    }
+    for (place, item) in select.projection.iter().enumerate() {
+        match item {
+            SelectItem::UnnamedExpr(found) | SelectItem::ExprWithAlias { expr: found, .. } if found == expr => {
+                return Some(place + 1);
+            }
+            SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {}
+            // Behind a wildcard nobody knows the place.
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. })
+}
+
+fn place(at: usize) -> Expr {
+    Expr::Value(Value::Number(at.to_string(), false).into())
+}

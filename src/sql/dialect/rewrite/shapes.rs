@@ -1,0 +1,142 @@
+//! Shapes of statements: `from t` alone, `fetch first`, semi joins, and lists in `from`.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Fetch, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
+    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableFactor, TableWithJoins, Value, VisitorMut,
+    WildcardAdditionalOptions,
+};
+
+use crate::error::Error;
+
+pub struct Shapes;
+
+impl VisitorMut for Shapes {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        // `with ties` and `percent` have been refused, and so has a limit beside it.
+        if let Some(Fetch { quantity, .. }) = query.fetch.take() {
+            let limit = Some(quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_string(), false).into())));
+            let offset = match query.limit_clause.take() {
+                Some(LimitClause::LimitOffset { offset, .. }) => offset,
+                _ => None,
+            };
+            query.limit_clause = Some(LimitClause::LimitOffset { limit, offset, limit_by: Vec::new() });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        if select.flavor == SelectFlavor::FromFirstNoSelect {
+            select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+            select.flavor = SelectFlavor::FromFirst;
+        }
+        lists_of(&mut select.from);
+        for table in &mut select.from {
+            for join in &mut table.joins {
+                let operator = std::mem::replace(&mut join.join_operator, JoinOperator::CrossApply);
+                join.join_operator = match operator {
+                    JoinOperator::Semi(constraint) => JoinOperator::LeftSemi(constraint),
+                    JoinOperator::Anti(constraint) => JoinOperator::LeftAnti(constraint),
+                    other => other,
+                };
+            }
+            nest(table);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        as_unnest(factor);
+        ControlFlow::Continue(())
+    }
+}
+
+/// `unnest(list) as t(item)`, which the parser takes for a table function.
+fn as_unnest(factor: &mut TableFactor) -> bool {
+    let (name, args, alias) = match factor {
+        TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias),
+        TableFactor::Function { name, args, alias, .. } => (name, &*args, alias),
+        TableFactor::UNNEST { .. } => return true,
+        _ => return false,
+    };
+    if !is_unnest(name) {
+        return false;
+    }
+    let lists: Option<Vec<Expr>> = args
+        .iter()
+        .map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect();
+    let Some(array_exprs) = lists else { return false };
+    *factor = TableFactor::UNNEST {
+        alias: alias.take(),
+        array_exprs,
+        with_offset: false,
+        with_offset_alias: None,
+        with_ordinality: false,
+    };
+    true
+}
+
+fn is_unnest(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [ObjectNamePart::Identifier(ident)] if ident.value.eq_ignore_ascii_case("unnest"))
+}
+
+/// `from a, b, unnest(a.list)`: what stands before a list is what it may name.
+fn lists_of(from: &mut Vec<TableWithJoins>) {
+    let Some(last) = from.iter_mut().skip(1).rposition(|table| as_unnest(&mut table.relation)) else { return };
+    let mut tables = std::mem::take(from).into_iter();
+    let Some(mut all) = tables.next() else { return };
+    for (place, table) in tables.by_ref().enumerate() {
+        let join_operator = JoinOperator::CrossJoin(JoinConstraint::None);
+        match table {
+            TableWithJoins { relation: relation @ TableFactor::UNNEST { .. }, joins } => {
+                all.joins.push(Join { relation, global: false, join_operator });
+                all.joins.extend(joins);
+            }
+            TableWithJoins { relation, joins } if joins.is_empty() => {
+                all.joins.push(Join { relation, global: false, join_operator });
+            }
+            table => {
+                let relation = TableFactor::NestedJoin { table_with_joins: Box::new(table), alias: None };
+                all.joins.push(Join { relation, global: false, join_operator });
+            }
+        }
+        if place == last {
+            break;
+        }
+    }
+    *from = std::iter::once(all).chain(tables).collect();
+}
+
+/// Puts each list with what stands before it into parentheses, where `relations` finds them together.
+fn nest(table: &mut TableWithJoins) {
+    let mut at = 0;
+    while at < table.joins.len() {
+        if !as_unnest(&mut table.joins[at].relation) {
+            at += 1;
+            continue;
+        }
+        let rest = table.joins.split_off(at + 1);
+        let relation = std::mem::replace(&mut table.relation, empty());
+        let inner = TableWithJoins { relation, joins: std::mem::take(&mut table.joins) };
+        table.relation = TableFactor::NestedJoin { table_with_joins: Box::new(inner), alias: None };
+        table.joins = rest;
+        at = 0;
+    }
+}
+
+fn empty() -> TableFactor {
+    TableFactor::UNNEST {
+        alias: None,
+        array_exprs: Vec::new(),
+        with_offset: false,
+        with_offset_alias: None,
+        with_ordinality: false,
+    }
+}

@@ -1,0 +1,228 @@
+//! Texts of the engine in words.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Known;
+use super::names::{no_function, no_member, no_table};
+use super::values::{cannot_compare, name, not_a_number};
+use crate::error::Error;
+use crate::sql::guard::read_only;
+
+/// The longest text of the engine that is passed on.
+const LONGEST: usize = 240;
+
+/// Says what a text of the engine means.
+pub fn said(text: &str, known: &Known) -> Error {
+    let text = bare(text);
+    if let Some(table) = between(text, "table '", "' not found") {
+        return no_table(table.rsplit('.').next().unwrap_or(table), known);
+    }
+    if let Some(table) = between(text, "table function '", "' not found") {
+        return known.at(table, &format!("no table function `{table}`")).hint("`\\df` lists the functions");
+    }
+    // `get_field` over a struct that has no such member.
+    if let Some(wrong) = between(text, "Field ", " not found in struct") {
+        return no_member(wrong, known);
+    }
+    if let Some(wrong) = between(text, "Invalid function '", "'") {
+        return no_function(wrong, known);
+    }
+    if text.contains("Dot access not supported") {
+        return Error::input("a member cannot be taken with a dot here").hint("write value['member']");
+    }
+    if text.contains("Cannot access field at argument") {
+        return no_struct(known);
+    }
+    if let Some(types) = text.split_once("for comparison operation ").map(|(_, types)| types) {
+        return cannot_compare(types);
+    }
+    if let Some((value, kind)) =
+        between(text, "Cannot cast string '", " type").and_then(|rest| rest.split_once("' to value of "))
+    {
+        return match name(kind) {
+            "a number" => not_a_number(value, known),
+            kind => known.at(value, &format!("cannot read the text '{value}' as {kind}")),
+        };
+    }
+    if let Some(time) =
+        between(text, "Error parsing timestamp from '", "'").or_else(|| between(text, "cannot read the time `", "`"))
+    {
+        return known
+            .at(time, &format!("cannot read the time '{time}'"))
+            .hint("write '2026-01-31' or '2026-01-31T12:00:00Z'");
+    }
+    if let Some(function) = between(text, "satisfy a call to '", "' function")
+        .or_else(|| between(text, "Function '", "' failed to match any signature"))
+    {
+        return wrong_call(function, known);
+    }
+    if let Some(column) = between(text, "column \"", "\" must appear in the GROUP BY clause").or_else(|| {
+        between(
+            text,
+            "Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column \"",
+            "\"",
+        )
+    }) {
+        let column = column.rsplit('.').next().unwrap_or(column);
+        return known
+            .at(column, &format!("`{column}` is neither grouped by nor within an aggregate"))
+            .hint("write group by all, or put it into an aggregate such as max()");
+    }
+    if let Some(column) = between(text, "unqualified field name ", " which would be ambiguous")
+        .or_else(|| between(text, "duplicate unqualified field name ", " "))
+    {
+        return super::twice(column.trim_matches('"'), known);
+    }
+    if text.starts_with("Projections require unique expression names") {
+        return Error::input("two columns have one name").hint("give one of them another name: x as other");
+    }
+    if let Some(what) = between(text, "Physical plan does not support logical expression ", "(") {
+        return unplanned(what, known);
+    }
+    if text.contains("Correlated scalar subquery must be aggregated") {
+        return Error::input("a subquery gives one value for each row around, and this one may give several")
+            .hint("put the value into an aggregate: max(x), or first(x order by y)");
+    }
+    if text.contains("null_aware anti join only supports") || text.contains("OuterReferenceColumn") {
+        return unplanned("", known);
+    }
+    if text.contains("Expected LIMIT to be an integer") || text.contains("Expected OFFSET to be an integer") {
+        return Error::input("`limit` and `offset` take whole numbers")
+            .hint("a parameter is text unless it says so: --param n:int=3");
+    }
+    if text.starts_with("LIMIT must be >= 0") || text.starts_with("OFFSET must be >=") {
+        return Error::input("`limit` and `offset` together are too large, or below nought")
+            .hint("write a smaller number");
+    }
+    if let Some(columns) = between(text, "For SELECT DISTINCT, ORDER BY expressions ", " must appear in select list") {
+        let column = columns.rsplit('.').next().unwrap_or(columns);
+        return known
+            .at(column, &format!("`select distinct` cannot be ordered by `{column}`, which is not selected"))
+            .hint("select it as well");
+    }
+    if text.contains("queries have different number of columns")
+        || text.contains("must have the same number of columns")
+    {
+        return Error::input("the queries of a set operation have different numbers of columns")
+            .hint("select as many columns in each; union by name takes them by name");
+    }
+    if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|no| text.contains(no)) {
+        return read_only();
+    }
+    if text.contains("Unsupported ast node") || text.contains("Unsupported SQL") {
+        return Error::input("the statement has a form that is not supported")
+            .hint("`\\h` shows what the functions take");
+    }
+    Error::input(spoken(text))
+}
+
+/// What the engine cannot make a plan of.
+fn unplanned(what: &str, known: &Known) -> Error {
+    let clause = match what {
+        "Exists" => "exists",
+        "InSubquery" => "in",
+        _ => "select",
+    };
+    known
+        .at(clause, "this subquery names columns of the query around it in a way that is not supported")
+        .hint("compare with `=` in it, or join with it instead: a query of `with`, joined on the columns")
+}
+
+/// `unmapped.region`: a member of something that has none.
+fn no_struct(known: &Known) -> Error {
+    let error = Error::input("a member is taken of something that has no members");
+    let json = known.ocsf.classes().iter().find_map(|class| {
+        class.describe().into_iter().find_map(|field| {
+            let is_json = field.ocsf_type == "json_t" || field.storage.as_str() != "typed" || field.path == "unmapped";
+            let tail = known.sql.split(&format!("{}.", field.path)).nth(1)?;
+            let key: String = tail.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            (is_json && !key.is_empty()).then(|| (field.path.clone(), key))
+        })
+    });
+    match json {
+        Some((path, key)) => known
+            .at(&format!("{path}.{key}"), &format!("`{path}` is JSON text, which has no members"))
+            .hint(format!("write {path}->>'{key}'")),
+        None => {
+            error.hint("`\\d TABLE` lists the columns; members of JSON text are taken with ->>: unmapped->>'region'")
+        }
+    }
+}
+
+fn wrong_call(function: &str, known: &Known) -> Error {
+    let error = known.at(function, &format!("`{function}` cannot be called like this"));
+    let is_it =
+        |info: &crate::sql::FunctionInfo| info.name == function || info.aliases.iter().any(|alias| alias == function);
+    match known.functions().into_iter().find(is_it) {
+        Some(function) => error.hint(format!("it is {}; `\\h {}` tells more", function.syntax, function.name)),
+        None => error.hint("`\\h` lists the functions"),
+    }
+}
+
+/// The text without the engine's headings.
+fn bare(mut text: &str) -> &str {
+    const HEADINGS: [&str; 9] = [
+        "Error during planning: ",
+        "This feature is not implemented: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Compute error: ",
+        "Cast error: ",
+        "Parser error: ",
+        "Schema error: ",
+        "Internal error: ",
+    ];
+    while let Some(rest) = HEADINGS.iter().find_map(|heading| text.strip_prefix(heading)) {
+        text = rest;
+    }
+    text
+}
+
+/// A text of the engine that nobody has put into words: one line, without names of its types.
+fn spoken(text: &str) -> String {
+    static LITERAL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?:Utf8|Utf8View|LargeUtf8)\("([^"]*)"\)"#).expect("the pattern is constant"));
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?:Int8|Int16|Int32|Int64|UInt8|UInt16|UInt32|UInt64|Float32|Float64|Boolean)\(([^()]*)\)")
+            .expect("the pattern is constant")
+    });
+    static TYPE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\bTimestamp\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean)\b")
+            .expect("the pattern is constant")
+    });
+    let line = first_line(text);
+    let line = LITERAL.replace_all(&line, "'$1'");
+    let line = NUMBER.replace_all(&line, "$1");
+    let line = TYPE.replace_all(&line, |found: &regex::Captures<'_>| match &found[0] {
+        kind if kind.starts_with("Timestamp") => "time",
+        kind if kind.contains("Utf8") => "text",
+        kind if kind.starts_with("Boolean") => "boolean",
+        _ => "number",
+    });
+    // What is left of a syntax tree begins with a brace.
+    let line = line.split(" {").next().unwrap_or_default();
+    let mut words: String = line.chars().take(LONGEST).collect();
+    if words.len() < line.len() {
+        words.push_str(" ...");
+    }
+    let mut letters = words.chars();
+    match letters.next() {
+        // A name stays as it is.
+        Some(first) if words.split(' ').next().is_some_and(|word| word.chars().skip(1).all(char::is_lowercase)) => {
+            first.to_lowercase().chain(letters).collect::<String>().trim_end_matches('.').to_string()
+        }
+        _ => words.trim_end_matches('.').to_string(),
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    Some(rest.split_once(after)?.0)
+}
+
+/// DataFusion appends backtraces and long lists of candidates on lines of their own.
+pub fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_string()
+}

@@ -1,0 +1,121 @@
+//! Names that are not there, and the nearest one that is.
+
+use datafusion::common::Column;
+
+use super::Known;
+use crate::error::Error;
+
+impl Known {
+    /// The path that was meant by a name of which the engine says only one member.
+    fn meant(&self, wrong: &str) -> String {
+        let (tail, within) = (format!(".{wrong}"), format!(".{wrong}."));
+        let mut words = self.sql.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
+        words.find(|word| word.ends_with(&tail) || word.contains(&within)).unwrap_or(wrong).to_string()
+    }
+
+    /// A column path of any table that is close to `wrong`, and not the same.
+    pub fn nearest_path(&self, wrong: &str) -> Option<String> {
+        let meant = self.meant(wrong);
+        self.ocsf.classes().iter().find_map(|class| {
+            // The name of a table may stand before the path.
+            let path = meant.split_once('.').filter(|(first, _)| class.attribute(first).is_none());
+            let path = path.map_or(meant.as_str(), |(_, path)| path);
+            class.nearest_path(path).filter(|near| *near != path && *near != meant)
+        })
+    }
+
+    /// The classes that have a path, when the name is right and only stands in the wrong place.
+    fn tables_with(&self, path: &str) -> Vec<String> {
+        let has = |path: &str| {
+            let classes = self.ocsf.classes().iter().filter(|class| class.attribute(path).is_some());
+            classes.map(|class| class.name.clone()).collect::<Vec<_>>()
+        };
+        let found = has(path);
+        match (found.is_empty(), path.split_once('.')) {
+            (true, Some((_, rest))) => has(rest),
+            _ => found,
+        }
+    }
+}
+
+/// A column that a statement names and its tables do not have.
+pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
+    let wrong = field.flat_name();
+    let error = known.at(&wrong, &format!("no column `{wrong}`"));
+    let near: Vec<String> = valid.iter().map(|column| column.name.clone()).filter(|name| *name != field.name).collect();
+    if valid.iter().any(|column| column.name == field.name) {
+        // It is there, of another table or under another name of the table.
+        let whose: Vec<String> = valid
+            .iter()
+            .filter(|column| column.name == field.name)
+            .filter_map(|column| column.relation.as_ref().map(|table| format!("{}.{}", table.table(), column.name)))
+            .collect();
+        return match whose.first() {
+            Some(name) => error.hint(format!("write `{name}`")),
+            None => error.hint(format!("write `{}`", field.name)),
+        };
+    }
+    if known.is_quoted(&field.name) {
+        return error.hint("double quotes are for names; text stands in single quotes: 'text'");
+    }
+    if known.is_given(&field.name) {
+        let hint =
+            "a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it";
+        return error.hint(hint);
+    }
+    let near = nearest(&field.name, &near);
+    let others = known.tables_with(&wrong);
+    match (near, others.as_slice()) {
+        (Some(name), _) if strsim::jaro_winkler(&name, &field.name) > 0.9 => {
+            error.hint(format!("did you mean `{name}`?"))
+        }
+        (near, [_, ..]) => {
+            let shown = others.iter().take(4).cloned().collect::<Vec<_>>().join(", ");
+            let more = if others.len() > 4 { ", ..." } else { "" };
+            match near {
+                Some(near) => error.hint(format!("did you mean `{near}`? `{wrong}` is in {shown}{more}")),
+                None => error.hint(format!("`{wrong}` is in {shown}{more}")),
+            }
+        }
+        (Some(name), []) => error.hint(format!("did you mean `{name}`?")),
+        (None, []) => match known.nearest_path(&wrong) {
+            Some(path) => error.hint(format!("did you mean `{path}`?")),
+            None => error.hint("`\\d TABLE` lists the columns"),
+        },
+    }
+}
+
+/// A member that a struct does not have.
+pub fn no_member(wrong: &str, known: &Known) -> Error {
+    let error = known.at(wrong, &format!("no field `{wrong}`"));
+    match known.nearest_path(wrong) {
+        Some(path) => error.hint(format!("did you mean `{path}`?")),
+        None => error.hint("`\\d TABLE` lists the columns"),
+    }
+}
+
+pub fn no_table(wrong: &str, known: &Known) -> Error {
+    let error = known.at(wrong, &format!("no table `{wrong}`"));
+    let others: Vec<String> = known.tables.iter().filter(|name| *name != wrong).cloned().collect();
+    with_nearest(error, nearest(wrong, &others), "`\\d` lists the tables")
+}
+
+pub fn no_function(wrong: &str, known: &Known) -> Error {
+    let functions = known.functions().into_iter();
+    let names: Vec<String> =
+        functions.flat_map(|function| function.aliases.into_iter().chain([function.name])).collect();
+    let error = known.at(wrong, &format!("no function `{wrong}`"));
+    with_nearest(error, nearest(wrong, &names), "`\\h` lists the functions")
+}
+
+/// The one of `names` that was meant.
+pub fn nearest(wrong: &str, names: &[String]) -> Option<String> {
+    crate::typed::nearest(wrong, names.iter().map(String::as_str)).map(str::to_string)
+}
+
+fn with_nearest(error: Error, nearest: Option<String>, otherwise: &str) -> Error {
+    match nearest {
+        Some(name) => error.hint(format!("did you mean `{name}`?")),
+        None => error.hint(otherwise),
+    }
+}

@@ -1,0 +1,98 @@
+//! Arithmetic of whole numbers that is an error when it leaves their range, and texts put together within bounds.
+//!
+//! The engine's operators wrap around (apache/datafusion#12140). When types are known, operators of whole numbers become
+//! functions that check (`functions::checked`); so does `||` of texts, which could make texts of any size, and so do functions
+//! that the planner took without asking the session.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::DFSchema;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::optimizer::AnalyzerRule;
+
+use super::everywhere;
+use crate::sql::functions::{arithmetic, behind_door, concatenation};
+
+#[derive(Debug)]
+pub struct CheckedArithmetic;
+
+impl AnalyzerRule for CheckedArithmetic {
+    fn name(&self) -> &str {
+        "checked_arithmetic"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        everywhere(plan, |plan| {
+            let is_one = |part: &Expr| operation(part).is_some() || matches!(part, Expr::ScalarFunction(_));
+            let may = |expr: &Expr| expr.exists(|part| Ok(is_one(part))).unwrap_or(false);
+            if !plan.expressions().iter().any(may) {
+                return Ok(Transformed::no(plan));
+            }
+            let inputs = plan.inputs();
+            let schema = match inputs.is_empty() {
+                true => plan.schema().as_ref().clone(),
+                false => merge_schema(&inputs),
+            };
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expr| {
+                let named = |expr: Expr| {
+                    let name = names.save(&expr);
+                    let changed = expr.transform_up(|part| Ok(checked(part, &schema)))?;
+                    Ok(changed.update_data(|expr| name.restore(expr)))
+                };
+                match expr {
+                    // Its members have names, not the whole.
+                    Expr::GroupingSet(_) => expr.map_children(named),
+                    expr => named(expr),
+                }
+            })
+        })
+    }
+}
+
+fn operation(expr: &Expr) -> Option<(&Expr, Operator, &Expr)> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::StringConcat) =>
+        {
+            Some((left, *op, right))
+        }
+        _ => None,
+    }
+}
+
+fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    // Literals of lists, `position` and others are functions that the planner knows by itself.
+    if let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr {
+        return match behind_door(func) {
+            Some(func) => {
+                Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: Arc::new(func), args: args.clone() }))
+            }
+            None => Transformed::no(expr),
+        };
+    }
+    let Some((left, op, right)) = operation(&expr) else { return Transformed::no(expr) };
+    let (Ok(left_type), Ok(right_type)) = (left.get_type(schema), right.get_type(schema)) else {
+        return Transformed::no(expr);
+    };
+    let func = match op {
+        Operator::StringConcat if left_type == DataType::Utf8 && right_type == DataType::Utf8 => Some(concatenation()),
+        Operator::StringConcat => None,
+        _ if left_type.is_integer() && left_type == right_type => arithmetic(op),
+        _ => None,
+    };
+    match func {
+        Some(func) => {
+            let args = vec![left.clone(), right.clone()];
+            Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: Arc::new(func), args }))
+        }
+        None => Transformed::no(expr),
+    }
+}

@@ -1,0 +1,67 @@
+//! `in` as a condition that stands alone, and as a value with its null.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when};
+
+use super::{Names, rows, subquery};
+
+/// The one column of a subquery.
+fn only(plan: &LogicalPlan) -> Result<Expr> {
+    let mut columns = plan.schema().columns();
+    match (columns.pop(), columns.is_empty()) {
+        (Some(column), true) => Ok(Expr::Column(column)),
+        _ => datafusion::common::plan_err!("a subquery behind `in` has one column"),
+    }
+}
+
+/// An expression of the query around, as a subquery names it.
+fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
+    let changed = expr.clone().transform_up(|part| match part {
+        Expr::Column(column) => {
+            let field = schema.field_from_column(&column)?.clone();
+            Ok(Transformed::yes(Expr::OuterReferenceColumn(field, column)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(changed.data)
+}
+
+/// `where x not in (select y ...)`: there is no `y` that equals `x`, nor one of which nobody knows.
+pub fn not_in(found: InSubquery, schema: &DFSchema, names: &Names) -> Result<Expr> {
+    let InSubquery { expr, subquery: inner, .. } = found;
+    let (plan, value) = named(inner.subquery.as_ref().clone(), names)?;
+    let compared = value.eq(outer(&expr, schema)?);
+    let plan = LogicalPlanBuilder::from(plan).filter(Expr::IsNotFalse(Box::new(compared)))?.build()?;
+    Ok(Expr::Exists(Exists { subquery: subquery(plan), negated: true }))
+}
+
+/// `x in (select y ...)` as a value: null where there is no such `y` but one of which nobody knows.
+pub fn in_as_value(found: InSubquery, schema: &DFSchema, names: &Names) -> Result<Expr> {
+    let InSubquery { expr, subquery: inner, negated } = found;
+    let which = |condition: &dyn Fn(Expr) -> Result<Option<Expr>>| {
+        let (plan, value) = named(inner.subquery.as_ref().clone(), names)?;
+        let plan = match condition(value)? {
+            Some(condition) => LogicalPlanBuilder::from(plan).filter(condition)?.build()?,
+            None => plan,
+        };
+        Ok::<Expr, DataFusionError>(rows(plan, names)?.gt(lit(0_i64)))
+    };
+    let null = || lit(ScalarValue::Boolean(None));
+    let same = which(&|value| Ok(Some(value.eq(outer(&expr, schema)?))))?;
+    let unknown = which(&|value| Ok(Some(value.is_null())))?;
+    let any = which(&|_| Ok(None))?;
+    when(same, lit(!negated))
+        .when(unknown, null())
+        .when(expr.as_ref().clone().is_null().and(any), null())
+        .otherwise(lit(negated))
+}
+
+/// The subquery, and its column under a name that nothing else has.
+fn named(plan: LogicalPlan, names: &Names) -> Result<(LogicalPlan, Expr)> {
+    let (column, name) = (only(&plan)?, names.next());
+    let plan = LogicalPlanBuilder::from(plan).project(vec![column.alias(&name)])?.build()?;
+    Ok((plan, Expr::Column(Column::new_unqualified(name))))
+}
