@@ -2,7 +2,7 @@
 
 use super::{App, nearest};
 use crate::error::{Error, Result};
-use crate::lake::REJECT_TABLE;
+use crate::lake::own_tables;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,7 +24,7 @@ enum Library {
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
     let mut tables: Vec<&str> = lake.ocsf().classes().iter().map(|class| class.name.as_str()).collect();
-    tables.push(REJECT_TABLE);
+    tables.extend(own_tables().map(|(table, _)| table));
     if !tables.contains(&args.table.as_str()) {
         let error = Error::input(format!("no table `{}`", args.table));
         return Err(match nearest(&args.table, tables) {

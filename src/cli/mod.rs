@@ -22,6 +22,7 @@ mod shell;
 mod signal;
 mod sql;
 mod status;
+mod tally;
 mod time;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::App;
+use super::{App, tally};
 use super::progress::Share;
 use super::screen::{Screen, count, span};
 use super::signal::Signals;
@@ -261,15 +261,8 @@ fn say(screen: &Screen, summary: &PullSummary) {
             screen.say(format!("warning: {name}: {outside} entries are not of the time that was asked for; kept"));
         }
     }
-    let counts = &summary.counts;
-    screen.say(format!(
-        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
-        count(counts.read),
-        count(counts.accepted),
-        count(counts.duplicate),
-        count(counts.rejected),
-        count(counts.blank)
-    ));
+    tally::notes(screen, &summary.counts, &summary.notes);
+    screen.say(tally::identity(&summary.counts));
 }
 
 fn write_summary(screen: &Screen, path: &Path, summary: &PullSummary) -> Result<()> {

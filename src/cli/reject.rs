@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 
-use super::App;
+use super::{App, tally};
 use super::screen::count;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RetryRun, RetrySummary};
@@ -124,11 +124,13 @@ fn say(app: &App, summary: &RetrySummary) {
         screen.say(format!("still rejected: {} x {reason}", count(*rejects)));
     }
     let counts = &summary.counts;
+    tally::notes(screen, counts, &summary.notes);
     screen.say(format!(
-        "open {}: accepted {} + duplicate {} + still rejected {} + not read again {}",
+        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + not read again {}",
         count(summary.open),
         count(counts.accepted),
         count(counts.duplicate),
+        count(counts.revised),
         count(summary.still_rejected.values().sum()),
         count(summary.unread.iter().map(|unread| unread.lines).sum())
     ));

@@ -1,6 +1,6 @@
 //! `auditlake status`: what the lake holds.
 
-use super::App;
+use super::{App, tally};
 use super::rows::{Column, batch, print};
 use crate::error::Result;
 use crate::lake::Lake;
@@ -25,6 +25,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         state.sequence,
         chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339()).unwrap_or_default()
     ));
+    tally::rows(&app.screen, &state.notes);
     let tables = tables(app, lake)?;
     print(&app.screen, &table(&tables)?, args.format, render::Options::default())?;
     Ok(0)

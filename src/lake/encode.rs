@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::chunk::{Chunker, Column};
 use super::entry::FileEntry;
+use super::identity::digests;
 use super::layout::file_name;
 use super::leaves::{Fill, Leaf, leaves};
 use super::page::Chunk;
@@ -208,7 +209,10 @@ fn properties(leaves: &[&Leaf]) -> WriterProperties {
             let sorting = SortingColumn { column_idx: leaf.position as i32, descending: false, nulls_first: false };
             builder = builder.set_sorting_columns(Some(vec![sorting]));
         }
-        if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
+        if leaf.path == "_digest" {
+            // Random bytes: neither a dictionary nor zstd makes them smaller, and their lengths are all the same.
+            builder = builder.set_column_encoding(column, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        } else if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
             builder =
                 builder.set_column_compression(column.clone(), compression).set_column_dictionary_enabled(column, true);
         }
@@ -239,12 +243,12 @@ fn digest(batches: &[RecordBatch]) -> u128 {
     let mut sum = 0_u128;
     for batch in batches {
         let uids = batch.column_by_name("_event_uid").and_then(|c| c.as_any().downcast_ref::<StringArray>());
-        let digests = batch.column_by_name("_digest").and_then(|c| c.as_any().downcast_ref::<Int64Array>());
+        let lines = digests(batch);
         for row in 0..batch.num_rows() {
             let uid = uids.filter(|c| c.is_valid(row)).map_or("", |c| c.value(row));
-            let line = digests.filter(|c| c.is_valid(row)).map_or(0, |c| c.value(row)) as u64;
-            let low = super::hash(line, uid.as_bytes());
-            let high = super::hash(!line, uid.as_bytes());
+            let line = lines.as_ref().map_or(0, |lines| lines[row]);
+            let low = super::hash(line as u64, uid.as_bytes());
+            let high = super::hash((line >> 64) as u64, uid.as_bytes());
             sum = sum.wrapping_add(u128::from(high) << 64 | u128::from(low));
         }
     }

@@ -1,8 +1,8 @@
 //! The lake: Parquet files, and what counts.
 //!
 //! ```text
-//! Batch -> dedupe -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
-//!                                                      ^ the commit point
+//! Batch -> sift (new, duplicate, revision) -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
+//!                                                                               ^ the commit point
 //! ```
 //!
 //! The ledger entry is the commit; the Delta tables are its projection, for readers. A process that dies after the
@@ -17,6 +17,8 @@ mod encode;
 mod entry;
 mod filled;
 mod hybrid;
+mod identity;
+mod judge;
 mod layout;
 mod leaves;
 mod ledger;
@@ -32,6 +34,7 @@ mod reader;
 mod recover;
 mod reject;
 mod retry;
+mod revision;
 mod sift;
 mod state;
 mod statistics;
@@ -39,6 +42,7 @@ mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod writer;
 
 use std::fs::{self, File, OpenOptions};
@@ -46,6 +50,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::ObjectStore;
 use sha2::Sha256;
@@ -54,10 +59,11 @@ use url::Url;
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::schema::Ocsf;
+use crate::schema::{EventClass, Ocsf};
 
-pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
 pub use filled::filled;
+pub use identity::{Hasher, digests};
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
@@ -66,6 +72,7 @@ pub use private::{Locked, create_private, remove_private, replace_private};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
+pub use revision::{REVISION_TABLE, RevisionRow, revision_schema};
 pub use state::{State, Stream, TableState};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
@@ -175,16 +182,28 @@ impl Lake {
         mac.finalize().into_bytes().into()
     }
 
-    /// A 64-bit seed for one purpose.
-    pub fn derive_seed(&self, purpose: &str) -> u64 {
-        let key = self.derive_key(purpose);
-        u64::from_le_bytes(key[..8].try_into().expect("eight bytes"))
+    /// A keyed hash for one purpose.
+    pub fn hasher(&self, purpose: &str) -> Hasher {
+        Hasher::new(self.derive_key(purpose))
+    }
+
+    /// The class whose events a table holds.
+    fn class_of(&self, table: &str) -> Result<Arc<EventClass>> {
+        self.ocsf.by_name(table).cloned().ok_or_else(|| {
+            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
+                .hint("pass the directory with its class file: `--schemas DIR`")
+        })
     }
 
     fn url(&self) -> Result<Url> {
         Url::from_directory_path(&self.root)
             .map_err(|()| Error::new(Kind::Unavailable, format!("cannot make a URL of {}", self.root.display())))
     }
+}
+
+/// The schemas of the tables that hold no events, by name.
+pub fn own_tables() -> [(&'static str, SchemaRef); 2] {
+    [(REJECT_TABLE, reject_schema()), (REVISION_TABLE, revision_schema())]
 }
 
 /// A hash that is the same in every version of this program: XXH64.

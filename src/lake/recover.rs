@@ -15,8 +15,8 @@ use super::entry::{Body, FileEntry};
 use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, entry_path, staging_path};
 use super::store::{Durable, TEMPORARY_PREFIX};
 use super::table::{EntryRef, Projection};
-use super::{Lake, REJECT_TABLE, lock, reject_schema};
-use crate::error::{Context, Error, Kind, Result};
+use super::{Lake, lock, own_tables};
+use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 
 impl Lake {
@@ -28,17 +28,10 @@ impl Lake {
 
     /// The Arrow schema of a table's files.
     pub fn table_schema(&self, table: &str) -> Result<SchemaRef> {
-        if table == REJECT_TABLE {
-            return Ok(reject_schema());
+        match own_tables().into_iter().find(|(name, _)| *name == table) {
+            Some((_, schema)) => Ok(schema),
+            None => Ok(self.class_of(table)?.arrow.clone()),
         }
-        let class = self.ocsf().by_name(table).cloned().or_else(|| {
-            let other = self.ocsf().other();
-            (other.name == table).then(|| other.clone())
-        });
-        class.map(|class| class.arrow.clone()).ok_or_else(|| {
-            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
-                .hint("pass the directory with its class file: `--schemas DIR`")
-        })
     }
 
     /// Brings one entry's files into place and into its tables.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, Retried, SourceRange};
+use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, Notes, Retried, SourceRange};
 use super::poll::PullState;
 use crate::error::{Error, Kind, Result};
 
@@ -25,6 +25,8 @@ pub struct State {
     pub pulls: BTreeMap<String, PullState>,
     /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
     pub totals: Counts,
+    #[serde(default)]
+    pub notes: Notes,
     /// Entries that took rejected lines in.
     #[serde(default)]
     pub retries: Vec<u64>,
@@ -78,6 +80,7 @@ impl State {
             streams: Vec::new(),
             pulls: BTreeMap::new(),
             totals: Counts::default(),
+            notes: Notes::default(),
             retries: Vec::new(),
         })
     }
@@ -108,6 +111,7 @@ impl State {
                     table.files.push(Arc::new(file.clone()));
                 }
                 self.totals.add(&ingest.counts);
+                self.notes.add(&ingest.notes);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
                 for source in &ingest.sources {
                     self.advance(source, entry.sequence);

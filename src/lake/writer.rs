@@ -4,24 +4,25 @@
 //! entry if it is absent, move the files into place, commit to the Delta tables, answer. Losing the race for the
 //! sequence means looking again at what the winner wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use hashbrown::HashMap as FastMap;
+use arrow::array::RecordBatch;
 use object_store::ObjectStoreExt;
 use tokio::task::JoinSet;
 
 use super::arrange::{arrange, fill_batch};
-use super::dedupe::Index;
+use super::dedupe::{Index, Rows};
 use super::encode::{Part, encode};
-use super::entry::{Body, Counts, FileEntry, Ingest, Retried, SourceRange};
+use super::entry::{Body, Counts, FileEntry, Ingest, Notes, Retried, SourceRange};
+use super::identity::Hasher;
 use super::layout::staging_path;
 use super::ledger::Appended;
 use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
-use super::sift::{long, text};
+use super::revision::{REVISION_TABLE, revision_batch};
+use super::sift::Sifted;
 use super::table::{EntryRef, Projection};
 use super::{Lake, lock};
 use crate::clock::Clock;
@@ -64,7 +65,8 @@ pub struct Arrived {
 pub struct Receipt {
     pub sequence: u64,
     pub counts: Counts,
-    /// Accepted rows by table, and rejects under `reject`.
+    pub notes: Notes,
+    /// Accepted rows by table, rejects under `reject`, and later versions under `revision`.
     pub rows: BTreeMap<String, u64>,
     /// Rejects by reason.
     pub rejects: BTreeMap<String, u64>,
@@ -74,7 +76,7 @@ pub struct Receipt {
     /// Of an API source: rows of time that had been covered before.
     pub late: u64,
     /// Of an API source: keyed hashes of the lines that became rejects.
-    pub reject_digests: Vec<i64>,
+    pub reject_digests: Vec<u128>,
 }
 
 /// Writes batches into one lake; one writer a process, any number of processes.
@@ -82,6 +84,10 @@ pub struct Writer {
     pub(super) lake: Lake,
     clock: Clock,
     pub(super) index: Index,
+    /// Hashes contents.
+    pub(super) contents: Hasher,
+    /// Versions of the redaction rules, by the entry that they were used for.
+    pub(super) redactions: HashMap<u64, String>,
     pub(super) restore: Restore,
     projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
@@ -93,11 +99,13 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.derive_seed("uid"));
+        let index = Index::new(lake.hasher("identity"));
+        let contents = lake.hasher("content");
         let projection = lake.projection()?;
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
-        Ok(Writer { lake, clock, index, restore, projection, settled: None, known, threads })
+        let redactions = HashMap::new();
+        Ok(Writer { lake, clock, index, contents, redactions, restore, projection, settled: None, known, threads })
     }
 
     pub fn lake(&self) -> &Lake {
@@ -130,13 +138,11 @@ impl Writer {
     }
 
     /// How a batch would be counted if it were committed now; nothing is written.
-    pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
+    pub async fn weigh(&mut self, batch: &Batch) -> Result<(Counts, Notes)> {
         let _lock = lock(self.lake.root()).await?;
         self.catch_up().await?;
         let sifted = self.sift(batch).await?;
-        let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;
-        let duplicate = sifted.duplicates + batch.repeated;
-        Ok(Counts { read: batch.read, accepted: sifted.accepted, duplicate, rejected, blank: batch.blank })
+        Ok((counts(batch, &sifted), sifted.notes))
     }
 
     /// Takes in what others wrote, and finishes what they left.
@@ -157,37 +163,24 @@ impl Writer {
         let time_ms = self.clock.now_ms();
         let mut sifted = self.sift(batch).await?;
         failpoint::reached("commit.sifted");
-        let mut retried = Vec::new();
-        let mut rejects: Vec<&RejectRow> = Vec::new();
-        let counts = match &batch.retry {
-            None => {
-                rejects.extend(batch.rejects.iter().chain(&sifted.conflicts));
-                Counts {
-                    read: batch.read,
-                    accepted: sifted.accepted,
-                    duplicate: sifted.duplicates + batch.repeated,
-                    rejected: rejects.len() as u64,
-                    blank: batch.blank,
-                }
-            }
-            // A line whose uid is taken stays the reject that it is.
-            Some(retry) => {
-                let (lines, copies) = retry.without(&sifted.conflicts);
-                retried = lines;
-                let read = retried.iter().map(Retried::count).sum();
-                let duplicate = sifted.duplicates + copies;
-                Counts { read, accepted: sifted.accepted, duplicate, ..Counts::default() }
-            }
-        };
-        counts.check()?;
-        if batch.retry.is_some() && retried.is_empty() {
-            return Ok(Some(Receipt { sequence: sequence - 1, ..Receipt::default() }));
+        let (mut counts, mut retried) = (counts(batch, &sifted), Vec::new());
+        if let Some(retry) = &batch.retry {
+            let (lines, copies) = retry.taken();
+            counts.read = lines.iter().map(Retried::count).sum();
+            counts.duplicate += copies;
+            retried = lines;
         }
+        counts.check()?;
+        let notes = sifted.notes;
         let mut sources = batch.sources.clone();
-        let late = account(&mut sources, self.lake.state(), &sifted, &rejects)?;
-        if !rejects.is_empty() {
-            let rows = reject_batch(&rejects, time_ms * 1000)?;
+        let late = account(&mut sources, self.lake.state(), &sifted, &batch.rejects)?;
+        if !batch.rejects.is_empty() {
+            let rows = reject_batch(&batch.rejects, time_ms * 1000)?;
             sifted.tables.insert(REJECT_TABLE.to_string(), vec![rows]);
+        }
+        if !sifted.revisions.is_empty() {
+            let rows = revision_batch(&std::mem::take(&mut sifted.revisions))?;
+            sifted.tables.insert(REVISION_TABLE.to_string(), vec![rows]);
         }
         let encoded = self.encode(std::mem::take(&mut sifted.tables), sequence).await?;
         failpoint::reached("commit.encoded");
@@ -198,6 +191,7 @@ impl Writer {
         let ingest = Ingest {
             sources,
             counts,
+            notes,
             redaction_version: batch.redaction_version.clone(),
             redacted: batch.redacted.clone(),
             drift: batch.drift.clone(),
@@ -214,8 +208,8 @@ impl Writer {
         self.lake.note_applied()?;
         failpoint::reached("commit.noted");
 
-        let mut receipt = Receipt { sequence, counts, late, ..Receipt::default() };
-        for reject in &rejects {
+        let mut receipt = Receipt { sequence, counts, notes, late, ..Receipt::default() };
+        for reject in &batch.rejects {
             receipt.reject_digests.push(reject.digest);
             *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
         }
@@ -223,8 +217,8 @@ impl Writer {
             receipt.bytes += encoded.file.bytes;
             receipt.files += 1;
             *receipt.rows.entry(encoded.file.table.clone()).or_default() += encoded.file.rows;
-            if encoded.file.table != REJECT_TABLE {
-                self.index.remember(&encoded.file, encoded.uids);
+            if let Some(rows) = encoded.rows {
+                self.index.remember(&encoded.file, rows);
             }
         }
         Ok(Some(receipt))
@@ -238,10 +232,10 @@ impl Writer {
         for (table, batches) in tables {
             for part in arrange(&table, batches, partition)? {
                 let permit = self.threads.clone().acquire_owned().await.context(Kind::Internal, || "no encoder")?;
-                let (seed, place) = (self.lake.derive_seed("uid"), number);
+                let (hasher, place) = (self.index.hasher(), number);
                 tasks.spawn_blocking(move || {
                     let _permit = permit;
-                    Encoded::new(part, sequence, place, seed).map(|encoded| (place, encoded))
+                    Encoded::new(part, sequence, place, hasher).map(|encoded| (place, encoded))
                 });
                 number += 1;
             }
@@ -271,31 +265,34 @@ impl Writer {
     }
 }
 
-/// A file's bytes, what the ledger says of it, and its uids for the look-up.
+/// How a batch is counted, its retried lines aside.
+fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
+    Counts {
+        read: batch.read,
+        accepted: sifted.accepted,
+        duplicate: sifted.duplicates + batch.repeated,
+        revised: sifted.revisions.len() as u64,
+        rejected: batch.rejects.len() as u64,
+        blank: batch.blank,
+    }
+}
+
+/// A file's bytes, what the ledger says of it, and its rows for the look-up; rejects are not looked up.
 struct Encoded {
     file: FileEntry,
     bytes: bytes::Bytes,
-    uids: FastMap<u64, (i64, u64)>,
+    rows: Option<Rows>,
 }
 
 impl Encoded {
-    fn new(part: Part, sequence: u64, number: usize, seed: u64) -> Result<Encoded> {
+    fn new(part: Part, sequence: u64, number: usize, hasher: Hasher) -> Result<Encoded> {
         let batches = part.batches.iter().map(|batch| fill_batch(batch, sequence)).collect::<Result<_>>()?;
         let part = Part { batches, ..part };
         let (file, bytes) = encode(&part, sequence, number)?;
-        let mut uids = FastMap::with_capacity(file.rows as usize);
-        let mut place = 0;
-        for batch in &part.batches {
-            if let (Some(column), Some(digests)) = (text(batch, "_event_uid"), long(batch, "_digest")) {
-                for row in (0..column.len()).filter(|&row| column.is_valid(row)) {
-                    uids.insert(
-                        super::hash(seed, column.value(row).as_bytes()),
-                        (digests.value(row), place + row as u64),
-                    );
-                }
-            }
-            place += batch.num_rows() as u64;
-        }
-        Ok(Encoded { file, bytes: bytes.into(), uids })
+        let rows = match file.table == REJECT_TABLE {
+            true => None,
+            false => Rows::of(&file.table, &part.batches, &hasher)?,
+        };
+        Ok(Encoded { file, bytes: bytes.into(), rows })
     }
 }

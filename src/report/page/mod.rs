@@ -289,10 +289,11 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
     row("log", &log, "");
     let ledger = &evidence.ledger;
     let lines = format!(
-        "{} lines read = {} accepted + {} duplicate + {} rejected + {} blank, over the life of the lake",
+        "{} lines read = {} accepted + {} duplicate + {} revised + {} rejected + {} blank, over the life of the lake",
         thousands(ledger.read),
         thousands(ledger.accepted),
         thousands(ledger.duplicate),
+        thousands(ledger.revised),
         thousands(ledger.rejected),
         thousands(ledger.blank)
     );
