@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use super::{App, tally};
 use super::progress::Progress;
 use super::screen::{bytes, count};
 use super::signal::Signals;
+use super::{App, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Input};

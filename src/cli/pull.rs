@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{App, tally};
 use super::progress::Share;
 use super::screen::{Screen, count, span};
 use super::signal::Signals;
 use super::time::{duration, instant};
+use super::{App, tally};
 use crate::config::ApiSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{

@@ -4,8 +4,8 @@ use std::sync::mpsc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 
-use super::{App, tally};
 use super::screen::count;
+use super::{App, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RetryRun, RetrySummary};
 use crate::lake::{RejectFilter, reject_schema};

@@ -1,7 +1,7 @@
 //! `auditlake status`: what the lake holds.
 
-use super::{App, tally};
 use super::rows::{Column, batch, print};
+use super::{App, tally};
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};

@@ -24,7 +24,8 @@ pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     }
     if counts.revised > 0 {
         let some = count(counts.revised);
-        screen.say(format!("revised: {some} later versions of known events; `select * from revision` shows the changes"));
+        screen
+            .say(format!("revised: {some} later versions of known events; `select * from revision` shows the changes"));
     }
     rows(screen, notes);
 }

@@ -216,7 +216,8 @@ impl<'a> Scan<'a> {
             Item::Misfit => match self.items[item + 1] {
                 Item::Json(piece) => {
                     let digits = piece.of(self.text);
-                    let is_whole = matches!(token::number(digits, 0), Some((Number::Integer(_), end)) if end == digits.len());
+                    let is_whole =
+                        matches!(token::number(digits, 0), Some((Number::Integer(_), end)) if end == digits.len());
                     is_whole.then_some(piece)
                 }
                 _ => None,

@@ -20,8 +20,6 @@ use crate::error::{Context, Kind, Result};
 
 /// What is remembered of files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
-/// A file whose rows take more than this is read anew when it is needed.
-const REMEMBERED_FILE_BYTES: usize = REMEMBERED_BYTES / 2;
 
 /// A row as it is looked up. Without a uid, `identity` is the digest of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +133,8 @@ pub struct Index {
     hasher: Hasher,
     files: HashMap<String, Remembered>,
     bytes: usize,
+    /// Bytes that are remembered at most. A file that takes more than half of them is read anew when it is needed.
+    limit: usize,
     look_ups: u64,
     /// Files of which anything was read.
     pub files_read: u64,
@@ -142,7 +142,17 @@ pub struct Index {
 
 impl Index {
     pub fn new(hasher: Hasher) -> Self {
-        Index { hasher, files: HashMap::new(), bytes: 0, look_ups: 0, files_read: 0 }
+        Index { hasher, files: HashMap::new(), bytes: 0, limit: REMEMBERED_BYTES, look_ups: 0, files_read: 0 }
+    }
+
+    #[cfg(test)]
+    pub fn limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+    }
+
+    #[cfg(test)]
+    pub fn remembered(&self) -> usize {
+        self.bytes
     }
 
     pub fn hasher(&self) -> Hasher {
@@ -191,7 +201,7 @@ impl Index {
             if maybe.is_empty() {
                 return Ok(());
             }
-            if file.rows as usize * size_of::<Indexed>() > REMEMBERED_FILE_BYTES {
+            if file.rows as usize * size_of::<Indexed>() > self.limit / 2 {
                 return self.pass(store, file, candidates, &maybe, found).await;
             }
             let mut rows = Vec::with_capacity(file.rows as usize);
@@ -263,7 +273,7 @@ impl Index {
     /// Remembers the rows of a file.
     pub fn remember(&mut self, file: &FileEntry, rows: Rows) {
         let bytes = rows.memory_size();
-        if bytes <= REMEMBERED_FILE_BYTES {
+        if bytes <= self.limit / 2 {
             self.keep(file, Looked::Inside(rows), bytes);
         }
     }
@@ -275,14 +285,18 @@ impl Index {
         if let Some(old) = self.files.insert(name, Remembered { looked, bytes, used: self.look_ups }) {
             self.bytes -= old.bytes;
         }
-        if self.bytes <= REMEMBERED_BYTES {
+        if self.bytes <= self.limit {
             return;
         }
-        let mut by_use: Vec<(u64, String)> =
-            self.files.iter().map(|(name, file)| (file.used, name.clone())).filter(|(_, name)| *name != file.sha256).collect();
+        let mut by_use: Vec<(u64, String)> = self
+            .files
+            .iter()
+            .map(|(name, file)| (file.used, name.clone()))
+            .filter(|(_, name)| *name != file.sha256)
+            .collect();
         by_use.sort_unstable();
         for (_, name) in by_use {
-            if self.bytes <= REMEMBERED_BYTES / 2 {
+            if self.bytes <= self.limit / 2 {
                 break;
             }
             if let Some(gone) = self.files.remove(&name) {

@@ -31,11 +31,11 @@ const READ_BYTES: i64 = 16 << 20;
 async fn open(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Builder> {
     let path = data_path(&file.table, &file.path);
     let reader = ObjectReader { store: store.clone(), path, size: file.bytes };
-    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.context(Kind::Unavailable, || cannot_read(file))?;
+    let builder =
+        ParquetRecordBatchStreamBuilder::new(reader).await.context(Kind::Unavailable, || cannot_read(file))?;
     let groups = builder.metadata().row_groups();
-    let (rows, bytes) = groups.iter().fold((0, 0), |(rows, bytes), group| {
-        (rows + group.num_rows(), bytes + group.total_byte_size())
-    });
+    let (rows, bytes) =
+        groups.iter().fold((0, 0), |(rows, bytes), group| (rows + group.num_rows(), bytes + group.total_byte_size()));
     let row_bytes = bytes / rows.max(1);
     let at_a_time = (READ_BYTES / row_bytes.max(1)).clamp(16, READ_ROWS as i64);
     Ok(builder.with_batch_size(at_a_time as usize))
@@ -95,7 +95,9 @@ pub async fn excluding(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result
     let mut builder = open(store, file).await?;
     let none = |has_nameless: bool| Excluding { filters: None, has_nameless, bytes: 0 };
     let columns = builder.parquet_schema().columns();
-    let Some(column) = columns.iter().position(|column| column.path().parts() == ["_event_uid"]) else { return Ok(none(true)) };
+    let Some(column) = columns.iter().position(|column| column.path().parts() == ["_event_uid"]) else {
+        return Ok(none(true));
+    };
     let groups = builder.metadata().row_groups();
     let nulls = |statistics: &Statistics| statistics.null_count_opt();
     let is_full = groups.iter().all(|group| group.column(column).statistics().and_then(nulls) == Some(0));
@@ -119,9 +121,8 @@ pub async fn identities(
 ) -> Result<impl Stream<Item = Result<RecordBatch, ParquetError>> + Unpin + use<>> {
     let builder = open(store, file).await?;
     let is_revision = file.table == super::REVISION_TABLE;
-    let reads = |leaf: &[String]| {
-        leaf == ["_digest"] || if is_revision { is_of_revision(leaf) } else { Known::reads(leaf) }
-    };
+    let reads =
+        |leaf: &[String]| leaf == ["_digest"] || if is_revision { is_of_revision(leaf) } else { Known::reads(leaf) };
     let leaves = builder.parquet_schema().columns().iter().enumerate();
     let wanted: Vec<usize> = leaves.filter(|(_, leaf)| reads(leaf.path().parts())).map(|(place, _)| place).collect();
     let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted);

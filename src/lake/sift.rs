@@ -150,7 +150,9 @@ impl Writer {
             let digest = columns.digests[place.1];
             if stored.lines.contains(&digest) {
                 sifted.duplicates += 1;
-            } else if !stored.contents.insert((key.identity, version.content)) || stored.is_masked(&key, &version.event)? {
+            } else if !stored.contents.insert((key.identity, version.content))
+                || stored.is_masked(&key, &version.event)?
+            {
                 sifted.redelivered();
             } else {
                 let (line, offset) = arrived.events.origins.get(place.1).copied().unwrap_or_default();

@@ -72,9 +72,8 @@ impl<'a> Known<'a> {
 
     /// Of rows of the table `revision`, where each part is a column; `columns` name them.
     pub fn of_revisions(batch: &'a RecordBatch, columns: [&'static str; 7]) -> Result<Known<'a>> {
-        let place = |name: &'static str| {
-            vec![Place { path: &[], column: Texts::of(batch.column_by_name(name)), within: 0 }]
-        };
+        let place =
+            |name: &'static str| vec![Place { path: &[], column: Texts::of(batch.column_by_name(name)), within: 0 }];
         Known::with(batch, columns.into_iter().map(place).collect())
     }
 
@@ -158,7 +157,9 @@ impl<'a> Place<'a> {
         for (depth, name) in path.iter().enumerate() {
             array = match array {
                 None => batch.column_by_name(name),
-                Some(inner) if matches!(inner.data_type(), DataType::Struct(_)) => inner.as_struct().column_by_name(name),
+                Some(inner) if matches!(inner.data_type(), DataType::Struct(_)) => {
+                    inner.as_struct().column_by_name(name)
+                }
                 // JSON text of an object that was cut.
                 Some(_) => return Place { path, column: Texts::of(array), within: path.len() - depth },
             };

@@ -17,7 +17,9 @@ impl<'a> Texts<'a> {
         match array.data_type() {
             DataType::Utf8 => Texts::Plain(array.as_string()),
             DataType::Dictionary(..) => match array.as_dictionary_opt::<Int32Type>() {
-                Some(coded) => coded.values().as_string_opt().map_or(Texts::Absent, |values| Texts::Coded(coded, values)),
+                Some(coded) => {
+                    coded.values().as_string_opt().map_or(Texts::Absent, |values| Texts::Coded(coded, values))
+                }
                 None => Texts::Absent,
             },
             _ => Texts::Absent,
