@@ -23,7 +23,7 @@
 //! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
 //! ```
 //!
-//! What must hold across them: every line read is a row, a duplicate, a reject or blank (`lake::Counts::check`); a
+//! What must hold across them: every line read is a row, a duplicate, a revision, a reject or blank (`lake::Counts::check`); a
 //! batch is visible in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the
 //! lake sees a row).
 

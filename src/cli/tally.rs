@@ -19,13 +19,12 @@ pub fn identity(counts: &Counts) -> String {
 /// What there is to say of some of the lines, a line each.
 pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     if notes.redelivered > 0 {
-        let some = count(notes.redelivered);
-        screen.say(format!("redelivered: {some} of the duplicates differ in transport fields or in spelling"));
+        let some = of(notes.redelivered, "duplicate differs", "duplicates differ");
+        screen.say(format!("redelivered: {some} in transport fields or in spelling only"));
     }
     if counts.revised > 0 {
-        let some = count(counts.revised);
-        screen
-            .say(format!("revised: {some} later versions of known events; `select * from revision` shows the changes"));
+        let some = of(counts.revised, "later version of a known event", "later versions of known events");
+        screen.say(format!("revised: {some}; `select * from revision` shows what changed"));
     }
     rows(screen, notes);
 }
@@ -33,13 +32,17 @@ pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
 /// What there is to say of rows, be it of one run or of the whole lake.
 pub fn rows(screen: &Screen, notes: &Notes) {
     if notes.shared_uids > 0 {
-        let some = count(notes.shared_uids);
-        screen.say(format!("shared uids: {some} rows or more have a uid that another event has as well"));
+        let some = of(notes.shared_uids, "row has", "rows have");
+        screen.say(format!("shared uids: at least {some} a uid that another event has as well"));
     }
     if notes.without_uid > 0 {
-        let (some, doubles) = (count(notes.without_uid), count(notes.exact_doubles));
+        let (some, doubles) = (of(notes.without_uid, "row", "rows"), count(notes.exact_doubles));
         screen.say(format!(
-            "without a uid: {some} rows, {doubles} of them exact doubles; another delivery of these is not recognised"
+            "without a uid: {some}, of these exact doubles: {doubles}; another delivery of them is not recognised"
         ));
     }
+}
+
+fn of(number: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { more })
 }

@@ -12,6 +12,7 @@ mod evidence;
 mod generate;
 mod hostile;
 mod house;
+mod identity;
 mod ingest;
 mod interrupt;
 mod kill;

@@ -186,7 +186,11 @@ impl Rig {
         assert_same_events(&entries, &self.events(&self.lake()));
         for (state, poll) in self.polls() {
             let of = |name: &str| poll[name].as_u64().unwrap();
-            assert_eq!(of("received"), of("accepted") + of("duplicate") + of("rejected"), "{state} {poll}");
+            assert_eq!(
+                of("received"),
+                of("accepted") + of("duplicate") + of("revised") + of("rejected"),
+                "{state} {poll}"
+            );
             assert!(of("requests") >= of("pages"), "{state} {poll}");
         }
     }
@@ -1094,7 +1098,7 @@ fn a_replay_needs_neither_server_nor_key() {
     outside.env.write("auditlake.toml", "[redact]\nenabled = false\n");
     let asked = outside.server.state().asked.len();
     let text = outside.env.run(["pull", "--replay", "tape", "--lake", "again"]);
-    assert!(text.contains("read 30 = accepted 30 + duplicate 0 + rejected 0 + blank 0"), "{text}");
+    assert!(text.contains("read 30 = accepted 30 + duplicate 0 + revised 0 + rejected 0 + blank 0"), "{text}");
     assert_eq!(outside.server.state().asked.len(), asked);
     outside.assert_same("again");
     let text = outside.env.run(["pull", "--replay", "nowhere"]);
