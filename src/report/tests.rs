@@ -147,7 +147,8 @@ fn once(mut events: Vec<Json>) -> Vec<Json> {
         let numbers = ["time", "class_uid", "activity_id", "status_id"].map(number);
         (numbers, ["/user/uid", "/user/email_addr", "/actor/user/uid", "/src_endpoint/ip"].map(text))
     };
-    let uid = |event: &Json| event["metadata"]["uid"].as_str().or(event["id"].as_str()).map(str::trim).map(str::to_string);
+    let uid =
+        |event: &Json| event["metadata"]["uid"].as_str().or(event["id"].as_str()).map(str::trim).map(str::to_string);
     let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
     for (at, event) in events.iter().enumerate() {
         let Some(uid) = uid(event).filter(|uid| !uid.is_empty()) else { continue };

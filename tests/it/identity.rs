@@ -167,6 +167,32 @@ fn what_the_transport_adds_makes_no_other_event() {
 }
 
 #[test]
+fn a_whole_log_that_comes_again_in_other_words_is_known() {
+    let env = Env::with_events(1_500);
+    let lines_of = |edit: fn(&mut Value)| {
+        // serde_json sorts members by name.
+        let events = values(&env.read("events.ndjson")).into_iter().map(|mut event| {
+            edit(&mut event);
+            event.to_string()
+        });
+        lines(&events.collect::<Vec<_>>())
+    };
+    let files = env.number("select sum(files) from ingest_log");
+    let spelt: [(&str, fn(&mut Value)); 2] =
+        [("turned", |_| {}), ("stamped", |event| event["metadata"]["processed_time"] = json!(1_800_000_000_000_u64))];
+    for (name, edit) in spelt {
+        env.write(&format!("{name}.ndjson"), lines_of(edit));
+        let summary = env.ingest([format!("{name}.ndjson")]);
+        assert_eq!((&summary["counts"], &summary["redelivered"]), (&counts(0, 1_500, 0), &json!(1_500)), "{name}");
+        assert!(summary["files_looked_up"].as_u64().unwrap() <= files, "{summary}");
+    }
+    env.write("revised.ndjson", lines_of(|event| event["severity_id"] = json!(5)));
+    let told = env.ingest(["revised.ndjson"])["counts"]["revised"].as_u64().unwrap();
+    assert_eq!(told, env.number("select count(*) from event where severity_id is distinct from 5"));
+    assert_eq!(env.rows("select distinct changed from revision"), [json!({"changed": ["/severity_id"]})]);
+}
+
+#[test]
 fn a_later_version_is_a_row_of_the_table_revision() {
     let env = Env::with_small();
     let changed = SMALL[1].replace("\"bob\"", "\"eve\"").replace("\"status_id\":1,", "");
