@@ -135,35 +135,7 @@ fn read_json(path: String) -> Json {
 
 fn fixture(id: &str) -> Vec<Json> {
     let text = fs::read_to_string(format!("{DATA}/{id}.ndjson")).unwrap();
-    once(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
-}
-
-/// The fixtures repeat uids, and the reference takes of each the event with the smallest time; a lake, which the reports
-/// rely on, has one row per identity already.
-fn once(mut events: Vec<Json>) -> Vec<Json> {
-    let order = |event: &Json| {
-        let number = |name: &str| event[name].as_i64().unwrap_or(i64::MAX);
-        let text = |path: &str| event.pointer(path).and_then(Json::as_str).unwrap_or("\u{10ffff}").to_string();
-        let numbers = ["time", "class_uid", "activity_id", "status_id"].map(number);
-        (numbers, ["/user/uid", "/user/email_addr", "/actor/user/uid", "/src_endpoint/ip"].map(text))
-    };
-    let uid =
-        |event: &Json| event["metadata"]["uid"].as_str().or(event["id"].as_str()).map(str::trim).map(str::to_string);
-    let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
-    for (at, event) in events.iter().enumerate() {
-        let Some(uid) = uid(event).filter(|uid| !uid.is_empty()) else { continue };
-        let other = first.entry(uid).or_insert(at);
-        if order(event) < order(&events[*other]) {
-            *other = at;
-        }
-    }
-    let mut at = 0;
-    events.retain(|event| {
-        let is_kept = uid(event).and_then(|uid| first.get(&uid).copied()).is_none_or(|first| first == at);
-        at += 1;
-        is_kept
-    });
-    events
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Registers the optional tables of a case; their times are milliseconds.

@@ -189,10 +189,8 @@ fn is_same_but_for_redaction(a: &Json<'_>, b: &Json<'_>) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same_but_for_redaction(a, b))
         }
         (Json::Object(a), Json::Object(b)) => {
-            let is_same = |((a_name, a), (b_name, b)): (&(Cow<'_, str>, Json<'_>), &(Cow<'_, str>, Json<'_>))| {
-                a_name == b_name && is_same_but_for_redaction(a, b)
-            };
-            a.len() == b.len() && a.iter().zip(b).all(is_same)
+            let mut pairs = a.iter().zip(b);
+            a.len() == b.len() && pairs.all(|(a, b)| a.0 == b.0 && is_same_but_for_redaction(&a.1, &b.1))
         }
         _ => a == b,
     }
