@@ -178,10 +178,9 @@ fn a_whole_log_that_comes_again_in_other_words_is_known() {
         lines(&events.collect::<Vec<_>>())
     };
     let files = env.number("select sum(files) from ingest_log");
-    let spelt: [(&str, fn(&mut Value)); 2] =
-        [("turned", |_| {}), ("stamped", |event| event["metadata"]["processed_time"] = json!(1_800_000_000_000_u64))];
-    for (name, edit) in spelt {
-        env.write(&format!("{name}.ndjson"), lines_of(edit));
+    let stamp = |event: &mut Value| event["metadata"]["processed_time"] = json!(1_800_000_000_000_u64);
+    for (name, text) in [("turned", lines_of(|_| {})), ("stamped", lines_of(stamp))] {
+        env.write(&format!("{name}.ndjson"), text);
         let summary = env.ingest([format!("{name}.ndjson")]);
         assert_eq!((&summary["counts"], &summary["redelivered"]), (&counts(0, 1_500, 0), &json!(1_500)), "{name}");
         assert!(summary["files_looked_up"].as_u64().unwrap() <= files, "{summary}");
