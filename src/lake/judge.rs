@@ -17,7 +17,7 @@ use super::read;
 use super::sift::{Place, long};
 use super::writer::{Batch, Writer};
 use crate::error::{Context, Error, Kind, Result};
-use crate::schema::EventClass;
+use crate::schema::{EventBatch, EventClass};
 
 /// A row of the batch at hand whose identity another row has.
 pub(super) struct Doubt {
@@ -44,8 +44,6 @@ pub(super) enum Verdict {
 /// A row that says something else.
 #[derive(Debug)]
 pub(super) struct Version {
-    /// The event as JSON.
-    pub event: String,
     /// The hash of its content.
     pub content: u128,
     /// Where it differs from the row that was first.
@@ -172,7 +170,7 @@ impl Writer {
         for (row, pair) in suspects.into_iter().enumerate() {
             let stored = self.event(left.class, &stored, row)?;
             let arrived = self.event(right.class, &arrived, row)?;
-            let mut verdict = self.verdict(&stored, arrived)?;
+            let mut verdict = self.verdict(&stored, &arrived)?;
             if let Verdict::Other(Version { redacted_by: Some(sequence), .. }) = &mut verdict {
                 let place = pairs[pair].0 as usize;
                 *sequence = sequences.map_or(0, |sequences| sequences.value(place) as u64);
@@ -182,16 +180,22 @@ impl Writer {
         Ok(())
     }
 
-    fn verdict(&self, stored: &str, arrived: String) -> Result<Verdict> {
+    fn verdict(&self, stored: &str, arrived: &str) -> Result<Verdict> {
         let first = Content::of_event(stored)?;
-        let content = Content::of_event(&arrived)?;
+        let content = Content::of_event(arrived)?;
         if first == content {
             return Ok(Verdict::Same);
         }
         let is_redacted = first.is_same_but_for_redaction(&content);
         let (changed, hash) = (first.changes(&content), content.hash(&self.contents));
-        let redacted_by = is_redacted.then_some(0);
-        Ok(Verdict::Other(Version { content: hash, changed, redacted_by, event: arrived }))
+        Ok(Verdict::Other(Version { content: hash, changed, redacted_by: is_redacted.then_some(0) }))
+    }
+
+    /// The JSON texts of some rows of a batch that came in, in their order.
+    pub(super) fn events(&self, events: &EventBatch, rows: UInt32Array) -> Result<Vec<String>> {
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let picked = Side { class: &events.class, batch: &events.batch, rows }.pick(&all)?;
+        all.into_iter().map(|row| self.event(&events.class, &picked, row)).collect()
     }
 
     /// The JSON text of the event in a row.

@@ -267,7 +267,7 @@ pub(super) fn account(
     let Some(SourceRange { name, poll: Some(poll), .. }) = ranges.last_mut() else { return Ok(0) };
     let known = state.pulls.get(name.as_str());
     poll.duplicate += sifted.duplicates;
-    poll.revised += sifted.revisions.len() as u64;
+    poll.revised += sifted.revised;
     poll.rejected += rejects.len() as u64;
     poll.reject_digests.extend(rejects.iter().map(|reject| format!("{:032x}", reject.digest)));
     for batch in sifted.tables.values().flatten() {

@@ -18,8 +18,7 @@ use super::arrange::fill_source;
 use super::dedupe::{Candidate, Match, Twin, of_line};
 use super::entry::{FileEntry, Notes};
 use super::identity::{Hasher, Key, Known, digests};
-use super::judge::{Doubt, OtherRow, Verdict};
-use super::revision::RevisionRow;
+use super::judge::{Doubt, OtherRow};
 use super::state::{State, Stream};
 use super::writer::{Arrived, Batch, Writer};
 use crate::error::{Context, Error, Kind, Result};
@@ -32,9 +31,10 @@ pub(super) type Place = (usize, usize);
 #[derive(Default)]
 pub(super) struct Sifted {
     pub tables: BTreeMap<String, Vec<RecordBatch>>,
-    pub revisions: Vec<RevisionRow>,
+    pub revisions: Vec<RecordBatch>,
     pub accepted: u64,
     pub duplicates: u64,
+    pub revised: u64,
     pub notes: Notes,
 }
 
@@ -113,68 +113,9 @@ impl Writer {
         Ok(sifted)
     }
 
-    /// Tells new versions of events from versions that are there already.
-    async fn tell_versions(
-        &mut self,
-        batch: &Batch,
-        columns: &[Columns<'_>],
-        doubts: &[Doubt],
-        verdicts: Vec<Verdict>,
-        sifted: &mut Sifted,
-    ) -> Result<()> {
-        let mut versions = Vec::new();
-        for (doubt, verdict) in doubts.iter().zip(verdicts) {
-            let place = doubt.place;
-            let Verdict::Other(version) = verdict else {
-                sifted.redelivered();
-                continue;
-            };
-            let is_redacted_anew = match version.redacted_by {
-                Some(sequence) => self.redaction_of(sequence).await? != batch.redaction_version,
-                None => false,
-            };
-            let Some(key) = columns[place.0].keys[place.1].filter(|_| !is_redacted_anew) else {
-                sifted.redelivered();
-                continue;
-            };
-            versions.push((place, key, version));
-        }
-        if versions.is_empty() {
-            return Ok(());
-        }
-        let wanted: Vec<Candidate<'_>> =
-            versions.iter().map(|(place, key, _)| columns[place.0].candidate(place.1, Some(*key))).collect();
-        let mut stored = self.stored_versions(&wanted, &batch.redaction_version).await?;
-        for (place, key, version) in versions {
-            let (arrived, columns) = (&batch.events[place.0], &columns[place.0]);
-            let digest = columns.digests[place.1];
-            if stored.lines.contains(&digest) {
-                sifted.duplicates += 1;
-            } else if !stored.contents.insert((key.identity, version.content))
-                || stored.is_masked(&key, &version.event)?
-            {
-                sifted.redelivered();
-            } else {
-                let (line, offset) = arrived.events.origins.get(place.1).copied().unwrap_or_default();
-                sifted.revisions.push(RevisionRow {
-                    parts: columns.known.parts(place.1)?,
-                    class: arrived.events.class.name.clone(),
-                    source: arrived.source.to_string(),
-                    line,
-                    offset,
-                    changed: version.changed,
-                    event: version.event,
-                    digest,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Sifted {
     /// Counts a duplicate whose line is not the same, byte for byte.
-    fn redelivered(&mut self) {
+    pub fn redelivered(&mut self) {
         self.duplicates += 1;
         self.notes.redelivered += 1;
     }
@@ -182,9 +123,9 @@ impl Sifted {
 
 /// The columns of a record batch that the look-up needs.
 pub(super) struct Columns<'a> {
-    known: Known<'a>,
-    keys: Vec<Option<Key>>,
-    digests: Vec<u128>,
+    pub known: Known<'a>,
+    pub keys: Vec<Option<Key>>,
+    pub digests: Vec<u128>,
 }
 
 impl<'a> Columns<'a> {
@@ -194,7 +135,7 @@ impl<'a> Columns<'a> {
         Ok(Columns { keys: known.keys(hasher)?, known, digests: digests(&events.batch).ok_or_else(lacks)? })
     }
 
-    fn candidate(&self, row: usize, key: Option<Key>) -> Candidate<'a> {
+    pub fn candidate(&self, row: usize, key: Option<Key>) -> Candidate<'a> {
         let key = key.unwrap_or_else(|| of_line(self.digests[row]));
         Candidate { uid: self.known.uid(row), key, time_us: self.known.time_us(row) }
     }

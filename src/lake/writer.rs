@@ -21,7 +21,7 @@ use super::ledger::Appended;
 use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
-use super::revision::{REVISION_TABLE, revision_batch};
+use super::revision::REVISION_TABLE;
 use super::sift::Sifted;
 use super::table::{EntryRef, Projection};
 use super::{Lake, lock};
@@ -30,7 +30,7 @@ use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 use crate::schema::{EventBatch, EventClass};
 
-/// Gives a row back as the JSON text of its event; handed in, since the lake does not know JSON.
+/// Gives a row back as the JSON text of its event; handed in, since the decoder knows how its rows were made.
 pub type Restore = Arc<dyn Fn(&EventClass, &RecordBatch, usize) -> Result<Vec<u8>> + Send + Sync>;
 
 /// What is committed together.
@@ -179,8 +179,8 @@ impl Writer {
             sifted.tables.insert(REJECT_TABLE.to_string(), vec![rows]);
         }
         if !sifted.revisions.is_empty() {
-            let rows = revision_batch(&std::mem::take(&mut sifted.revisions))?;
-            sifted.tables.insert(REVISION_TABLE.to_string(), vec![rows]);
+            let rows = std::mem::take(&mut sifted.revisions);
+            sifted.tables.insert(REVISION_TABLE.to_string(), rows);
         }
         let encoded = self.encode(std::mem::take(&mut sifted.tables), sequence).await?;
         failpoint::reached("commit.encoded");
@@ -271,7 +271,7 @@ fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
         read: batch.read,
         accepted: sifted.accepted,
         duplicate: sifted.duplicates + batch.repeated,
-        revised: sifted.revisions.len() as u64,
+        revised: sifted.revised,
         rejected: batch.rejects.len() as u64,
         blank: batch.blank,
     }
