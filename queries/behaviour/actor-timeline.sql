@@ -128,7 +128,7 @@ select
   n.detail, n.src_ip, n.country,
   n.src_ip is not null and n.nth_of_ip = 1 as ip_new,
   n.user_agent, n.http_method, n.path, n.session_uid,
-  coalesce(r.copies, 1) as dup_count,
+  cast(1 as bigint) as dup_count,
   n.event_uid,
   case when $include_raw then n.raw end as raw,
   coalesce(n.severity_id, 0) as severity_id
@@ -136,5 +136,4 @@ from numbered n
 join activity c on c.class_uid = n.class_uid and c.activity_key = n.activity_key
 left join identity a on a.uid = n.actor_uid
 left join identity s on s.uid = n.subject_uid
-left join repeated_uid r on r.event_uid = n.event_uid
 order by n.seq

@@ -23,6 +23,7 @@ mod shell;
 mod signal;
 mod sql;
 mod status;
+mod tally;
 mod value;
 
 use std::path::{Path, PathBuf};

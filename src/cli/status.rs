@@ -1,7 +1,7 @@
 //! `auditlake status`: what the lake holds.
 
-use super::App;
 use super::rows::{Column, batch, print};
+use super::{App, tally};
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};
@@ -25,6 +25,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         state.sequence,
         chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339()).unwrap_or_default()
     ));
+    tally::rows(&app.screen, &state.notes);
     let left_out = lake.unknown_tables();
     let tables = tables(&lake, &left_out);
     app.warn_of_left_out(&left_out);

@@ -10,6 +10,7 @@ use super::pending::Pending;
 use super::work::Worker;
 use super::{Options, Summary};
 use crate::error::Result;
+use crate::lake::Hasher;
 use crate::redact::Policy;
 use crate::schema::Ocsf;
 use crate::source::Input;
@@ -17,7 +18,8 @@ use crate::source::Input;
 /// Reads all inputs from their beginning. Duplicates are not looked up, so every row counts as accepted.
 pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &[Input]) -> Result<Summary> {
     let started = Instant::now();
-    let worker = Worker { ocsf, policy, seed: 0 };
+    // Nothing is looked up, so any key will do.
+    let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]) };
     let mut feed = Feed::start(inputs.to_vec(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::default();
     let mut pending = Pending::new(String::new());

@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Counts, Lake, Receipt, Restore, Writer};
+use crate::lake::{Counts, Lake, Notes, Receipt, Restore, Writer};
 use crate::redact::Policy;
 use crate::source::{self, Input};
 use crate::typed::Hash32;
@@ -99,7 +99,9 @@ const GROWING_BYTES: u64 = 8 << 20;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     pub counts: Counts,
-    /// Rows added, by table; `reject` among them.
+    #[serde(flatten)]
+    pub notes: Notes,
+    /// Rows added, by table; `reject` and `revision` among them.
     pub rows: BTreeMap<String, u64>,
     pub sources: Vec<SourceSummary>,
     /// Bytes of the (decompressed) input that were decoded.
@@ -141,6 +143,7 @@ impl Summary {
 
     fn add(&mut self, receipt: &Receipt) {
         self.counts.add(&receipt.counts);
+        self.notes.add(&receipt.notes);
         for (table, rows) in &receipt.rows {
             *self.rows.entry(table.clone()).or_default() += rows;
         }
@@ -182,9 +185,9 @@ pub struct Run<'a> {
 pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
     let started = Instant::now();
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
-    let seed = lake.derive_seed("line");
+    let lines = lake.hasher("line");
     let streams = lake.streams().await?;
-    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, seed };
+    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
     let mut feed = Feed::start(inputs.to_vec(), streams, worker, &options, stop.clone());
     let mut summary = Summary::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::decode::{self, Decoder, Drift, RowOrigin};
 use crate::error::Result;
-use crate::lake::{RejectRow, hash};
+use crate::lake::{Hasher, RejectRow};
 use crate::redact::{Counts, Policy};
 use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Chunk, Fault, Mark};
@@ -20,7 +20,7 @@ pub struct Worker {
     pub ocsf: Arc<Ocsf>,
     pub policy: Arc<Policy>,
     /// Keys the hash of each line.
-    pub seed: u64,
+    pub lines: Hasher,
 }
 
 /// A chunk after decoding and redaction.
@@ -50,7 +50,7 @@ impl Worker {
         let mut rejects = Vec::new();
         for line in &chunk.lines {
             let bytes = &chunk.bytes[line.range.clone()];
-            let origin = RowOrigin { digest: hash(self.seed, bytes) as i64, number: line.number, offset: line.offset };
+            let origin = RowOrigin { digest: self.lines.hash(bytes), number: line.number, offset: line.offset };
             if let Err(reject) = decoder.push(bytes, origin) {
                 let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
                 rejects.push(RejectRow {
@@ -60,7 +60,6 @@ impl Worker {
                     reason: reject.reason.to_string(),
                     detail: reject.detail,
                     length: bytes.len() as u64,
-                    event_uid: None,
                     excerpt: self.excerpt(kept, &mut redacted),
                     sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
                     digest: origin.digest,
@@ -94,7 +93,6 @@ impl Worker {
             reason: fault.reason.to_string(),
             detail: String::new(),
             length: fault.length,
-            event_uid: None,
             excerpt: self.excerpt(&fault.head, redacted),
             sha256: fault.sha256.clone(),
             digest: 0,
@@ -114,7 +112,11 @@ fn sha256(bytes: &[u8]) -> String {
 pub(super) fn flatten(drift: Drift) -> BTreeMap<String, u64> {
     let misfits = drift.misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
     let unknown = drift.unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
-    let others = [("foreign-era", drift.foreign_era), ("suspicious-time", drift.suspicious_time)];
+    let others = [
+        ("foreign-era", drift.foreign_era),
+        ("suspicious-time", drift.suspicious_time),
+        ("unusable-uid", drift.unusable_uid),
+    ];
     let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
     misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0).collect()
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::columns::{Listed, write_files, write_streams};
-use super::entry::{CheckpointRef, Counts, LakeInfo};
+use super::entry::{CheckpointRef, Counts, LakeInfo, Notes};
 use super::file::Footer;
 use super::format::{Format, parse_copy};
 use super::layout::{checkpoint_part, checkpoint_path};
@@ -61,6 +61,7 @@ struct Root {
     time_ms: i64,
     lake: LakeInfo,
     totals: Counts,
+    notes: Notes,
     tables: BTreeMap<String, Table>,
     #[serde(default)]
     pulls: BTreeMap<String, PullState>,
@@ -131,6 +132,7 @@ pub async fn write(store: &Arc<dyn ObjectStore>, state: &State, streams: &Stream
         time_ms: state.time_ms,
         lake: state.lake.clone(),
         totals: state.totals,
+        notes: state.notes,
         tables: state.tables.iter().map(|(name, state)| (name.clone(), table(state))).collect(),
         pulls: state.pulls.clone(),
         retries: state.retries.clone(),
@@ -200,6 +202,7 @@ pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result
         tables,
         pulls: root.pulls,
         totals: root.totals,
+        notes: root.notes,
         retries: root.retries,
         checkpoint: Some(*named),
         weight: 0,

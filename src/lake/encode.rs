@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
@@ -199,7 +199,10 @@ fn properties(leaves: &[&Leaf]) -> WriterProperties {
             let sorting = SortingColumn { column_idx: leaf.position as i32, descending: false, nulls_first: false };
             builder = builder.set_sorting_columns(Some(vec![sorting]));
         }
-        if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
+        if leaf.path == "_digest" {
+            // Random bytes: neither a dictionary nor zstd makes them smaller, and their lengths are all the same.
+            builder = builder.set_column_encoding(column, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        } else if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
             builder =
                 builder.set_column_compression(column.clone(), compression).set_column_dictionary_enabled(column, true);
         }

@@ -74,6 +74,8 @@ pub struct Ingest {
     /// Small files share a batch.
     pub sources: Vec<SourceRange>,
     pub counts: Counts,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
     /// Version of the redaction rules that were applied; empty when redaction was off.
     #[serde(default)]
     pub redaction_version: String,
@@ -149,22 +151,52 @@ pub struct Mark {
 pub struct Counts {
     pub read: u64,
     pub accepted: u64,
+    /// Events that were there already, with the same content.
     pub duplicate: u64,
+    /// Events that were there already, with other content: rows of the table `revision`.
+    pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
+}
+
+/// Lines that the counts hold, and of which there is more to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// Of the duplicates, those whose line was not the same byte for byte: a transport stamped it anew, or wrote it in
+    /// another way.
+    pub redelivered: u64,
+    /// Of the accepted, those whose uid another event had that the look-up met; at other times there may be more.
+    pub shared_uids: u64,
+    /// Of the accepted, those that have no uid and are known by their source and place alone.
+    pub without_uid: u64,
+    /// Of these, the ones whose very line was there before.
+    pub exact_doubles: u64,
+}
+
+impl Notes {
+    pub fn is_empty(&self) -> bool {
+        *self == Notes::default()
+    }
+
+    pub fn add(&mut self, other: &Notes) {
+        self.redelivered += other.redelivered;
+        self.shared_uids += other.shared_uids;
+        self.without_uid += other.without_uid;
+        self.exact_doubles += other.exact_doubles;
+    }
 }
 
 impl Counts {
     /// The identity that every batch must keep: nothing is lost, nothing appears.
     pub fn check(&self) -> Result<()> {
-        if self.read == self.accepted + self.duplicate + self.rejected + self.blank {
+        if self.read == self.accepted + self.duplicate + self.revised + self.rejected + self.blank {
             return Ok(());
         }
         Err(Error::new(
             Kind::Internal,
             format!(
-                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} rejected, {} blank",
-                self.read, self.accepted, self.duplicate, self.rejected, self.blank
+                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} revised, {} rejected, {} blank",
+                self.read, self.accepted, self.duplicate, self.revised, self.rejected, self.blank
             ),
         ))
     }
@@ -173,6 +205,7 @@ impl Counts {
         self.read += other.read;
         self.accepted += other.accepted;
         self.duplicate += other.duplicate;
+        self.revised += other.revised;
         self.rejected += other.rejected;
         self.blank += other.blank;
     }

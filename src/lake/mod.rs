@@ -1,8 +1,8 @@
 //! The lake: Parquet files, and what counts.
 //!
 //! ```text
-//! Batch -> dedupe -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
-//!                                                      ^ the commit point
+//! Batch -> sift (new, duplicate, revision) -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
+//!                                                                               ^ the commit point
 //! ```
 //!
 //! The ledger entry is the commit; the Delta tables are its projection, for readers. A process that dies after the
@@ -24,6 +24,8 @@ mod filled;
 mod footer;
 mod format;
 mod hybrid;
+mod identity;
+mod judge;
 mod layout;
 mod leaves;
 mod ledger;
@@ -41,6 +43,7 @@ mod reader;
 mod recover;
 mod reject;
 mod retry;
+mod revision;
 mod row_digest;
 mod sift;
 mod stage;
@@ -53,6 +56,7 @@ mod table;
 mod tests;
 mod trust;
 mod upload;
+mod versions;
 mod writer;
 
 use std::fs;
@@ -60,6 +64,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
@@ -69,13 +74,14 @@ use crate::clock::Clock;
 use crate::disk::{self, Lock, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::schema::{FieldIds, Ocsf};
+use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::{hex, parse_hex};
 
-pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
 pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
+pub use identity::{Hasher, digests};
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
@@ -83,6 +89,7 @@ pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
+pub use revision::{REVISION_TABLE, RevisionRow, revision_schema};
 pub use row_digest::row_digest;
 pub use state::{State, TableState};
 pub use streams::{Stream, Streams};
@@ -91,6 +98,7 @@ pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 use ledger::Ledger;
 use listing::Listing;
 use reject::reject_ids;
+use revision::revision_ids;
 use store::Durable;
 
 /// Written into every entry and every Parquet file.
@@ -266,6 +274,7 @@ impl Lake {
         match self.ocsf.by_name(table) {
             Some(class) => class.ids.clone(),
             None if table == REJECT_TABLE => reject_ids(),
+            None if table == REVISION_TABLE => revision_ids(),
             None => FieldIds::default(),
         }
     }
@@ -277,11 +286,23 @@ impl Lake {
         mac.finalize().into_bytes().into()
     }
 
-    /// A 64-bit seed for one purpose.
-    pub fn derive_seed(&self, purpose: &str) -> u64 {
-        let key = self.derive_key(purpose);
-        u64::from_le_bytes(key[..8].try_into().expect("eight bytes"))
+    /// A keyed hash for one purpose.
+    pub fn hasher(&self, purpose: &str) -> Hasher {
+        Hasher::new(self.derive_key(purpose))
     }
+
+    /// The class whose events a table holds.
+    fn class_of(&self, table: &str) -> Result<Arc<EventClass>> {
+        self.ocsf.by_name(table).cloned().ok_or_else(|| {
+            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
+                .hint("pass the directory with its class file: `--schemas DIR`")
+        })
+    }
+}
+
+/// The schemas of the tables that hold no events, by name.
+pub fn own_tables() -> [(&'static str, SchemaRef); 2] {
+    [(REJECT_TABLE, reject_schema()), (REVISION_TABLE, revision_schema())]
 }
 
 /// A hash that is the same in every version of this program: XXH64.

@@ -48,6 +48,8 @@ pub struct Poll {
     pub received: u64,
     pub accepted: u64,
     pub duplicate: u64,
+    #[serde(default)]
+    pub revised: u64,
     pub rejected: u64,
     /// Accepted entries whose time had been covered before, by day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -250,13 +252,14 @@ pub(super) fn account(
     ranges: &mut [SourceRange],
     state: &State,
     sifted: &Sifted,
-    rejects: &[&RejectRow],
+    rejects: &[RejectRow],
 ) -> Result<u64> {
     let Some(SourceRange { name, poll: Some(poll), .. }) = ranges.last_mut() else { return Ok(0) };
     let known = state.pulls.get(name.as_str());
     poll.duplicate += sifted.duplicates;
+    poll.revised += sifted.revised;
     poll.rejected += rejects.len() as u64;
-    poll.reject_digests.extend(rejects.iter().map(|reject| format!("{:016x}", reject.digest)));
+    poll.reject_digests.extend(rejects.iter().map(|reject| format!("{:032x}", reject.digest)));
     for batch in sifted.tables.values().flatten() {
         poll.accepted += batch.num_rows() as u64;
         for time_us in times(batch)?.values() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::{Body, CheckpointRef, Counts, Entry, LakeInfo, Retried};
+use super::entry::{Body, CheckpointRef, Counts, Entry, LakeInfo, Notes, Retried};
 use super::file::{FileEntry, FileName, Place};
 use super::format::{Format, OURS};
 use super::poll::PullState;
@@ -26,6 +26,7 @@ pub struct State {
     pub pulls: BTreeMap<String, PullState>,
     /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
     pub totals: Counts,
+    pub notes: Notes,
     /// Entries that took rejected lines in.
     pub retries: Vec<u64>,
     /// The newest checkpoint that is known: entries name it.
@@ -84,6 +85,7 @@ impl State {
             tables: BTreeMap::new(),
             pulls: BTreeMap::new(),
             totals: Counts::default(),
+            notes: Notes::default(),
             retries: Vec::new(),
             checkpoint: None,
             weight: 0,
@@ -125,6 +127,7 @@ impl State {
                     table.push(file);
                 }
                 self.totals.add(&ingest.counts);
+                self.notes.add(&ingest.notes);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
                 for source in &ingest.sources {
                     if let Some(poll) = &source.poll {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::path::Path;
@@ -28,7 +28,7 @@ fn ocsf() -> Arc<Ocsf> {
     Arc::new(Ocsf::load(None).unwrap())
 }
 
-/// Events of one class with nothing but a uid, a time and a digest.
+/// Events of one class with nothing but a uid, a time, the digest of the line and a message: all but its last digit.
 fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
     let class = ocsf.by_name("authentication").unwrap().clone();
     let columns = class.arrow.fields().iter().map(|field| -> ArrayRef {
@@ -38,7 +38,8 @@ fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
                 Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
             }
             "_event_uid" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
-            "_digest" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
+            "_digest" => Arc::new(BinaryArray::from_iter_values(rows.iter().map(|row| (row.2 as u128).to_be_bytes()))),
+            "message" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| (row.2 / 10).to_string()))),
             _ => new_null_array(field.data_type(), rows.len()),
         }
     });
@@ -51,12 +52,12 @@ fn batch(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Batch {
     Batch { events: vec![events(ocsf, rows)], read: rows.len() as u64, ..Batch::default() }
 }
 
-/// Rows as JSON: uid, time and digest are all that the test's events have.
+/// Rows as JSON, as far as the test's events have anything.
 fn restore() -> Restore {
     Arc::new(|_, batch, row| {
         let uid = batch.column_by_name("_event_uid").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
-        let digest = batch.column_by_name("_digest").unwrap().as_any().downcast_ref::<Int64Array>().unwrap();
-        Ok(format!("{{\"uid\":\"{}\",\"digest\":{}}}", uid.value(row), digest.value(row) / 10).into_bytes())
+        let message = batch.column_by_name("message").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
+        Ok(format!("{{\"uid\":\"{}\",\"message\":\"{}\"}}", uid.value(row), message.value(row)).into_bytes())
     })
 }
 
@@ -120,7 +121,7 @@ async fn a_batch_is_in_the_ledger_in_the_files_and_in_delta() {
 }
 
 #[tokio::test]
-async fn the_same_events_again_are_duplicates_and_others_of_the_same_uid_are_conflicts() {
+async fn the_same_event_again_is_a_duplicate_and_with_other_content_a_revision() {
     let fixture = Fixture::new();
     let mut writer = fixture.writer().await;
     writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10), ("b", JANUARY, 20)])).await.unwrap();
@@ -129,8 +130,86 @@ async fn the_same_events_again_are_duplicates_and_others_of_the_same_uid_are_con
     // `b` came with another spelling of the same content, `a` with other content.
     let rows = [("b", JANUARY, 21), ("a", JANUARY, 99), ("c", JANUARY, 30), ("c", JANUARY, 30)];
     let counts = writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap().counts;
-    assert_eq!((counts.accepted, counts.duplicate, counts.rejected), (1, 2, 1));
-    assert_eq!(fixture.lake().await.state().tables[REJECT_TABLE].rows(), 1);
+    assert_eq!((counts.accepted, counts.duplicate, counts.revised, counts.rejected), (1, 2, 1, 0));
+    assert_eq!(fixture.lake().await.state().tables[REVISION_TABLE].rows(), 1);
+    assert_eq!(fixture.adds(REVISION_TABLE), 1);
+    // A revision that comes again, as the same line or as another one, is a duplicate of it; a third version is not.
+    let rows = [("a", JANUARY, 99), ("a", JANUARY, 98), ("a", JANUARY, 77), ("a", JANUARY, 78)];
+    let receipt = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((receipt.counts.accepted, receipt.counts.duplicate, receipt.counts.revised), (0, 3, 1));
+    assert_eq!(receipt.notes.redelivered, 2);
+    let state = fixture.lake().await.state().clone();
+    assert_eq!((state.totals.revised, state.notes.redelivered), (2, 3));
+}
+
+#[tokio::test]
+async fn an_event_of_another_time_is_another_event() {
+    let fixture = Fixture::new();
+    let rows = [("a", JANUARY, 10), ("a", JANUARY + 40 * DAY, 20)];
+    let together = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((together.counts.accepted, together.notes.shared_uids), (2, 1));
+    let fixture = Fixture::new();
+    for row in &rows {
+        let receipt = fixture.writer().await.commit(batch(&fixture.ocsf, std::slice::from_ref(row))).await.unwrap();
+        assert_eq!(receipt.counts.accepted, 1);
+    }
+    let again = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((again.counts.accepted, again.counts.duplicate), (0, 2));
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_bounded_and_forgetting_changes_nothing() {
+    let fixture = Fixture::new();
+    let of = |n: i64| {
+        let names: Vec<String> = (0..8).map(|uid| format!("u{uid}-{n}")).collect();
+        let rows: Vec<(&str, i64, i64)> = names
+            .iter()
+            .enumerate()
+            .map(|(at, uid)| (uid.as_str(), JANUARY + at as i64, n * 100 + at as i64))
+            .collect();
+        batch(&fixture.ocsf, &rows)
+    };
+    // Files that are forgotten soon, and files that are too large to be remembered at all.
+    for limit in [4000, 500] {
+        let mut writer = fixture.writer().await;
+        writer.index.limit(limit);
+        for n in 0..30 {
+            writer.commit(of(n)).await.unwrap();
+            assert!(writer.index.remembered() <= limit + 1000, "{}", writer.index.remembered());
+        }
+        for n in (0..30).rev() {
+            let counts = writer.commit(of(n)).await.unwrap().counts;
+            assert_eq!((counts.accepted, counts.duplicate), (0, 8));
+        }
+    }
+    assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 240);
+}
+
+#[tokio::test]
+async fn rows_without_a_uid_and_their_exact_doubles_are_counted() {
+    let fixture = Fixture::new();
+    let nameless = |digests: &[i64]| {
+        let rows: Vec<(&str, i64, i64)> = digests.iter().map(|digest| ("", JANUARY, *digest)).collect();
+        let mut batch = batch(&fixture.ocsf, &rows);
+        without_uids(&mut batch);
+        batch
+    };
+    let first = fixture.writer().await.commit(nameless(&[10, 20, 10])).await.unwrap();
+    assert_eq!((first.counts.accepted, first.notes.without_uid, first.notes.exact_doubles), (3, 3, 1));
+    let second = fixture.writer().await.commit(nameless(&[20, 30])).await.unwrap();
+    assert_eq!((second.counts.accepted, second.notes.without_uid, second.notes.exact_doubles), (2, 2, 1));
+    let notes = fixture.lake().await.state().notes;
+    assert_eq!((notes.without_uid, notes.exact_doubles), (5, 2));
+}
+
+/// Takes the uids from a batch.
+fn without_uids(batch: &mut Batch) {
+    for Arrived { events, .. } in &mut batch.events {
+        let at = events.batch.schema().index_of("_event_uid").unwrap();
+        let mut columns = events.batch.columns().to_vec();
+        columns[at] = new_null_array(columns[at].data_type(), events.batch.num_rows());
+        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -196,18 +275,18 @@ async fn of_two_retries_at_once_one_gives_way() {
 }
 
 #[tokio::test]
-async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
+async fn a_retried_line_whose_event_is_there_becomes_a_revision() {
     let fixture = Fixture::new();
     fixture.writer().await.commit(rejects(2)).await.unwrap();
     fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
     let rows = [("a", JANUARY, 99), ("b", JANUARY, 20)];
     let counts = fixture.writer().await.commit(retry(&fixture.ocsf, &rows, 2)).await.unwrap().counts;
-    assert_eq!((counts.read, counts.accepted, counts.duplicate), (1, 1, 0));
-    assert_eq!(open_lines(&fixture.lake().await).await, 1);
-    // When nothing is left there is nothing to write.
-    let receipt = fixture.writer().await.commit(retry(&fixture.ocsf, &rows[..1], 3)).await.unwrap();
-    assert_eq!((receipt.sequence, receipt.counts.read), (3, 0));
-    assert_eq!(fixture.lake().await.state().sequence, 3);
+    assert_eq!((counts.read, counts.accepted, counts.duplicate, counts.revised), (2, 1, 0, 1));
+    let lake = fixture.lake().await;
+    assert_eq!(open_lines(&lake).await, 0);
+    let totals = lake.state().totals;
+    assert_eq!((totals.read, totals.accepted, totals.revised, totals.rejected), (3, 2, 1, 0));
+    totals.check().unwrap();
 }
 
 #[tokio::test]
@@ -227,11 +306,7 @@ async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     };
     let nameless = || {
         let mut batch = batch(&fixture.ocsf, &[("a", JANUARY, 10)]);
-        let events = &mut batch.events[0].events;
-        let at = events.batch.schema().index_of("_event_uid").unwrap();
-        let mut columns = events.batch.columns().to_vec();
-        columns[at] = new_null_array(columns[at].data_type(), 1);
-        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+        without_uids(&mut batch);
         batch
     };
     let named = || batch(&fixture.ocsf, &[("b", JANUARY, 10)]);

@@ -18,25 +18,22 @@ use super::layout::{DELTA_LOG, delta_path, delta_version};
 use super::recover::tables_of;
 use super::state::{State, TableState};
 use super::table::{ahead, other};
-use super::{Lake, REJECT_TABLE, reject_schema};
-use crate::error::{Context, Error, Kind, Result};
+use super::{Lake, own_tables};
+use crate::error::{Context, Kind, Result};
 
 impl Lake {
     /// The Arrow schema of a table's files.
     pub fn table_schema(&self, table: &str) -> Result<SchemaRef> {
-        if let Some(schema) = own_table(table) {
-            return Ok(schema);
+        match own_tables().into_iter().find(|(name, _)| *name == table) {
+            Some((_, schema)) => Ok(schema),
+            None => Ok(self.class_of(table)?.arrow.clone()),
         }
-        self.ocsf().by_name(table).map(|class| class.arrow.clone()).ok_or_else(|| {
-            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
-                .hint("pass the directory with its class file: `--schemas DIR`")
-        })
     }
 
     /// All tables that this program can read: those of the loaded classes, and our own.
     pub fn loaded_tables(&self) -> Vec<String> {
         let classes = self.ocsf().classes().iter().map(|class| class.name.clone());
-        classes.chain(OWN_TABLES.iter().map(|(name, _)| name.to_string())).collect()
+        classes.chain(own_tables().into_iter().map(|(name, _)| name.to_string())).collect()
     }
 
     /// Tables of which the lake has rows, and this program no schema: results leave them out. With their rows.
@@ -179,11 +176,4 @@ enum Compared {
     Same,
     Behind,
     Ahead { table: String, version: u64 },
-}
-
-/// Tables that are no event class, with their columns.
-const OWN_TABLES: [(&str, fn() -> SchemaRef); 1] = [(REJECT_TABLE, reject_schema)];
-
-fn own_table(name: &str) -> Option<SchemaRef> {
-    OWN_TABLES.iter().find(|(own, _)| *own == name).map(|(_, schema)| schema())
 }

@@ -8,26 +8,27 @@
 //! without it: the put of the entry decides, every file has a name that no other writer gives, and nobody deletes what
 //! may belong to somebody else who is alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::RecordBatch;
 use bytes::Bytes;
-use hashbrown::HashMap as FastMap;
 use tokio::task::JoinSet;
 
 use super::arrange::{arrange, fill_batch};
 use super::commit::EntryRef;
-use super::dedupe::Index;
+use super::dedupe::{Index, Rows};
 use super::encode::{Part, encode};
-use super::entry::{Body, Counts, Ingest, Retried, SourceRange};
+use super::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
 use super::file::{FileEntry, FileName};
+use super::identity::Hasher;
 use super::layout::entry_path;
 use super::ledger::{Appended, Moment};
 use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
-use super::sift::{long, text};
+use super::revision::REVISION_TABLE;
+use super::sift::Sifted;
 use super::table::Projection;
 use super::{Lake, WRITER, random};
 use crate::clock::Clock;
@@ -39,7 +40,7 @@ use crate::typed::hex;
 /// A clock that is behind the ledger by more than this is worth a word: two machines may differ by seconds.
 const SKEW_MS: i64 = 60_000;
 
-/// Gives a row back as the JSON text of its event; handed in, since the lake does not know JSON.
+/// Gives a row back as the JSON text of its event; handed in, since the decoder knows how its rows were made.
 pub type Restore = Arc<dyn Fn(&EventClass, &RecordBatch, usize) -> Result<Vec<u8>> + Send + Sync>;
 
 /// What is committed together.
@@ -74,7 +75,8 @@ pub struct Arrived {
 pub struct Receipt {
     pub sequence: u64,
     pub counts: Counts,
-    /// Accepted rows by table, and rejects under `reject`.
+    pub notes: Notes,
+    /// Accepted rows by table, rejects under `reject`, and later versions under `revision`.
     pub rows: BTreeMap<String, u64>,
     /// Rejects by reason.
     pub rejects: BTreeMap<String, u64>,
@@ -84,7 +86,7 @@ pub struct Receipt {
     /// Of an API source: rows of time that had been covered before.
     pub late: u64,
     /// Of an API source: keyed hashes of the lines that became rejects.
-    pub reject_digests: Vec<i64>,
+    pub reject_digests: Vec<u128>,
     /// By how much this machine's clock was behind the ledger; none when it was not.
     pub skew_ms: Option<i64>,
 }
@@ -98,6 +100,10 @@ pub struct Writer {
     attempts: u16,
     clock: Clock,
     pub(super) index: Index,
+    /// Hashes contents.
+    pub(super) contents: Hasher,
+    /// Versions of the redaction rules, by the entry that they were used for.
+    pub(super) redactions: HashMap<u64, String>,
     pub(super) restore: Restore,
     pub(super) projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
@@ -111,7 +117,8 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.derive_seed("uid"));
+        let index = Index::new(lake.hasher("identity"));
+        let contents = lake.hasher("content");
         let projection = lake.projection();
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
@@ -122,6 +129,8 @@ impl Writer {
             attempts: 0,
             clock,
             index,
+            contents,
+            redactions: HashMap::new(),
             restore,
             projection,
             settled: None,
@@ -166,13 +175,11 @@ impl Writer {
     }
 
     /// How a batch would be counted if it were committed now; nothing is written.
-    pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
+    pub async fn weigh(&mut self, batch: &Batch) -> Result<(Counts, Notes)> {
         let _lock = self.lake.lock().await?;
         self.catch_up().await?;
         let sifted = self.sift(batch).await?;
-        let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;
-        let duplicate = sifted.duplicates + batch.repeated;
-        Ok(Counts { read: batch.read, accepted: sifted.accepted, duplicate, rejected, blank: batch.blank })
+        Ok((counts(batch, &sifted), sifted.notes))
     }
 
     /// Takes in what others wrote, and finishes what they left.
@@ -193,37 +200,24 @@ impl Writer {
         let moment = self.moment();
         let mut sifted = self.sift(batch).await?;
         failpoint::reached("commit.sifted");
-        let mut retried = Vec::new();
-        let mut rejects: Vec<&RejectRow> = Vec::new();
-        let counts = match &batch.retry {
-            None => {
-                rejects.extend(batch.rejects.iter().chain(&sifted.conflicts));
-                Counts {
-                    read: batch.read,
-                    accepted: sifted.accepted,
-                    duplicate: sifted.duplicates + batch.repeated,
-                    rejected: rejects.len() as u64,
-                    blank: batch.blank,
-                }
-            }
-            // A line whose uid is taken stays the reject that it is.
-            Some(retry) => {
-                let (lines, copies) = retry.without(&sifted.conflicts);
-                retried = lines;
-                let read = retried.iter().map(Retried::count).sum();
-                let duplicate = sifted.duplicates + copies;
-                Counts { read, accepted: sifted.accepted, duplicate, ..Counts::default() }
-            }
-        };
-        counts.check()?;
-        if batch.retry.is_some() && retried.is_empty() {
-            return Ok(Some(Receipt { sequence: sequence - 1, ..Receipt::default() }));
+        let (mut counts, mut retried) = (counts(batch, &sifted), Vec::new());
+        if let Some(retry) = &batch.retry {
+            let (lines, copies) = retry.taken();
+            counts.read = lines.iter().map(Retried::count).sum();
+            counts.duplicate += copies;
+            retried = lines;
         }
+        counts.check()?;
+        let notes = sifted.notes;
         let mut sources = batch.sources.clone();
-        let late = account(&mut sources, self.lake.state(), &sifted, &rejects)?;
-        if !rejects.is_empty() {
-            let rows = reject_batch(&rejects, moment.time_ms * 1000)?;
+        let late = account(&mut sources, self.lake.state(), &sifted, &batch.rejects)?;
+        if !batch.rejects.is_empty() {
+            let rows = reject_batch(&batch.rejects, moment.time_ms * 1000)?;
             sifted.tables.insert(REJECT_TABLE.to_string(), vec![rows]);
+        }
+        if !sifted.revisions.is_empty() {
+            let rows = std::mem::take(&mut sifted.revisions);
+            sifted.tables.insert(REVISION_TABLE.to_string(), rows);
         }
         let encoded = self.encode(std::mem::take(&mut sifted.tables), sequence).await?;
         failpoint::reached("commit.encoded");
@@ -237,6 +231,7 @@ impl Writer {
         let ingest = Ingest {
             sources,
             counts,
+            notes,
             redaction_version: batch.redaction_version.clone(),
             redacted: batch.redacted.clone(),
             drift: batch.drift.clone(),
@@ -267,8 +262,8 @@ impl Writer {
             Error::new(error.kind(), message).caused_by(error).hint("nothing is lost: the next run finishes it")
         })?;
 
-        let mut receipt = Receipt { sequence, counts, late, skew_ms: moment.skew_ms, ..Receipt::default() };
-        for reject in &rejects {
+        let mut receipt = Receipt { sequence, counts, notes, late, skew_ms: moment.skew_ms, ..Receipt::default() };
+        for reject in &batch.rejects {
             receipt.reject_digests.push(reject.digest);
             *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
         }
@@ -276,8 +271,8 @@ impl Writer {
             receipt.bytes += encoded.file.bytes;
             receipt.files += 1;
             *receipt.rows.entry(encoded.file.table().to_string()).or_default() += encoded.file.rows;
-            if encoded.file.table() != REJECT_TABLE {
-                self.index.remember(&encoded.file, encoded.uids);
+            if let Some(rows) = encoded.rows {
+                self.index.remember(&encoded.file, rows);
             }
         }
         Ok(Some(receipt))
@@ -306,11 +301,11 @@ impl Writer {
             let ids = Arc::new(self.lake.field_ids(&table));
             for part in arrange(&table, batches, partition)? {
                 let permit = self.threads.clone().acquire_owned().await.context(Kind::Internal, || "no encoder")?;
-                let (seed, place, ids) = (self.lake.derive_seed("uid"), number, Arc::clone(&ids));
+                let (hasher, place, ids) = (self.index.hasher(), number, Arc::clone(&ids));
                 let name = FileName { sequence, part: number as u32, nonce };
                 tasks.spawn_blocking(move || {
                     let _permit = permit;
-                    Encoded::new(part, name, &ids, seed).map(|encoded| (place, encoded))
+                    Encoded::new(part, name, &ids, hasher).map(|encoded| (place, encoded))
                 });
                 number += 1;
             }
@@ -331,31 +326,34 @@ impl Writer {
     }
 }
 
-/// A file's bytes, what the ledger says of it, and its uids for the look-up.
+/// How a batch is counted, its retried lines aside.
+fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
+    Counts {
+        read: batch.read,
+        accepted: sifted.accepted,
+        duplicate: sifted.duplicates + batch.repeated,
+        revised: sifted.revised,
+        rejected: batch.rejects.len() as u64,
+        blank: batch.blank,
+    }
+}
+
+/// A file's bytes, what the ledger says of it, and its rows for the look-up; rejects are not looked up.
 pub(super) struct Encoded {
     pub file: FileEntry,
     pub bytes: Bytes,
-    uids: FastMap<u64, (i64, u64)>,
+    rows: Option<Rows>,
 }
 
 impl Encoded {
-    fn new(part: Part, name: FileName, ids: &FieldIds, seed: u64) -> Result<Encoded> {
+    fn new(part: Part, name: FileName, ids: &FieldIds, hasher: Hasher) -> Result<Encoded> {
         let batches = part.batches.iter().map(|batch| fill_batch(batch, name.sequence)).collect::<Result<_>>()?;
         let part = Part { batches, ..part };
         let (file, bytes) = encode(&part, name, ids)?;
-        let mut uids = FastMap::with_capacity(file.rows as usize);
-        let mut place = 0;
-        for batch in &part.batches {
-            if let (Some(column), Some(digests)) = (text(batch, "_event_uid"), long(batch, "_digest")) {
-                for row in (0..column.len()).filter(|&row| column.is_valid(row)) {
-                    uids.insert(
-                        super::hash(seed, column.value(row).as_bytes()),
-                        (digests.value(row), place + row as u64),
-                    );
-                }
-            }
-            place += batch.num_rows() as u64;
-        }
-        Ok(Encoded { file, bytes: bytes.into(), uids })
+        let rows = match file.table() == REJECT_TABLE {
+            true => None,
+            false => Rows::of(file.table(), &part.batches, &hasher)?,
+        };
+        Ok(Encoded { file, bytes: bytes.into(), rows })
     }
 }

@@ -98,6 +98,7 @@ pub struct Ledger {
     pub read: u64,
     pub accepted: u64,
     pub duplicate: u64,
+    pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
 }
@@ -210,6 +211,7 @@ impl Ledger {
             read: counts.read,
             accepted: counts.accepted,
             duplicate: counts.duplicate,
+            revised: counts.revised,
             rejected: counts.rejected,
             blank: counts.blank,
         }

@@ -462,8 +462,6 @@ async fn account_state_follows_life_then_lock() {
 /// Boundaries, moved by the least that matters: (file, text, other text); more are in mutations.json.
 const MUTATIONS: &[(&str, &str, &str)] = &[
     // C2, C4, C5, C6, C7, C8, C10
-    ("conventions/distinct_event.sql", "order by e.time, ", "order by e.time desc, "),
-    ("conventions/distinct_event.sql", "where copy = 1", "where copy >= 1"),
     ("conventions/email_uid.sql", "last_seen desc", "last_seen"),
     ("conventions/user_object.sql", "'0' as place", "'2' as place"),
     ("conventions/user_object.sql", ", event_uid, chr(1), place", ", place, event_uid"),

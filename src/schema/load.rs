@@ -18,7 +18,7 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/ocsf-1.6.0"
 const OBJECTS: &str = "objects";
 
 /// Table names that the lake and the views use for themselves.
-const TAKEN_TABLES: [&str; 2] = ["reject", "event"];
+const TAKEN_TABLES: [&str; 3] = ["reject", "revision", "event"];
 
 /// Column names that the lake's partitions use.
 const TAKEN_COLUMNS: [&str; 2] = ["event_month", "event_day"];

@@ -31,7 +31,7 @@ use super::upstream::{Patience, physical};
 use super::views::{OVER_ALL, View, event, event_columns, views};
 use super::{functions, guard};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
+use crate::lake::{Lake, State, own_tables};
 use crate::schema::Ocsf;
 
 const INGEST_LOG: &str = "ingest_log";
@@ -124,7 +124,9 @@ impl Session {
         for class in ocsf.classes() {
             register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?;
         }
-        register(&context, &state, REJECT_TABLE, reject_schema(), options, &footers)?;
+        for (table, schema) in own_tables() {
+            register(&context, &state, table, schema, options, &footers)?;
+        }
         context
             .register_table(INGEST_LOG, Arc::new(IngestLog::new(lake.clone(), state.sequence)))
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
@@ -206,7 +208,8 @@ impl Session {
         let info = |name: String| {
             let kind = match name.as_str() {
                 INGEST_LOG | COVERAGE => "ledger",
-                name if name == REJECT_TABLE || self.bound.ocsf.by_name(name).is_some() => "table",
+                name if own_tables().iter().any(|(table, _)| *table == name) => "table",
+                name if self.bound.ocsf.by_name(name).is_some() => "table",
                 name if name == self.bound.ocsf.other().name => "table",
                 name if self.bound.left_out.iter().any(|(left_out, _)| left_out == name) => "unknown",
                 _ => "view",
@@ -366,7 +369,8 @@ impl Bound {
 
     fn own_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE].map(str::to_string));
+        names.extend(own_tables().map(|(table, _)| table.to_string()));
+        names.extend([INGEST_LOG, COVERAGE].map(str::to_string));
         names.extend(self.views.iter().map(|view| view.name.clone()));
         names
     }

@@ -22,10 +22,12 @@ import pyarrow.parquet
 
 from digest import digest
 
-# What is asked of every class and month; `reject` rows are no events and have neither severity nor actor.
-EVENT_FIGURES = ("rows", "severity", "actors", "first_us", "last_us")
-REJECT_FIGURES = ("rows", "first_us", "last_us")
+# What is asked of every class and month. Rows of `reject` and `revision` are no events and have neither severity nor
+# actor; the digest of a line, sixteen bytes, is compared as hex digits.
+EVENT_FIGURES = ("rows", "severity", "actors", "digests", "last_digest", "first_us", "last_us")
+FIGURES = {"reject": ("rows", "first_us", "last_us"), "revision": ("rows", "digests", "last_digest", "first_us", "last_us")}
 MAX_SHOWN = 20
+ENCODED = "encode(_digest, 'hex')"
 
 
 class Check:
@@ -65,7 +67,7 @@ class Check:
 
 
 def figures_of(table):
-    return REJECT_FIGURES if table == "reject" else EVENT_FIGURES
+    return FIGURES.get(table, EVENT_FIGURES)
 
 
 def by_month(table, rows):
@@ -73,12 +75,14 @@ def by_month(table, rows):
     return {str(month): dict(zip(figures_of(table), numbers, strict=True)) for month, *numbers in rows}
 
 
-def aggregates(table, microseconds):
-    """The figures as SQL, given the engine's way to say microseconds."""
+def aggregates(table, microseconds, hexadecimal):
+    """The figures as SQL, given the engine's ways to say microseconds and hex digits."""
     sql = {
         "rows": "count(*)",
         "severity": "CAST(sum(severity_id) AS BIGINT)",
         "actors": "count(DISTINCT actor.user.uid)",
+        "digests": "count(DISTINCT _digest)",
+        "last_digest": f"max({hexadecimal})",
         "first_us": microseconds.format("min(time)"),
         "last_us": microseconds.format("max(time)"),
     }
@@ -91,7 +95,7 @@ def plain_glob(lake, table):
 
 def with_auditlake(binary, lake, table):
     sql = (
-        f"SELECT event_month AS month, {aggregates(table, 'CAST({} AS BIGINT)')}"
+        f"SELECT event_month AS month, {aggregates(table, 'CAST({} AS BIGINT)', ENCODED)}"
         f" FROM {table} GROUP BY event_month ORDER BY event_month"
     )
     command = [binary, "sql", "--lake", str(lake), "-c", sql, "--format", "json"]
@@ -112,7 +116,7 @@ def json_rows(text):
 
 def with_duckdb(lake, table):
     sql = (
-        f"SELECT event_month, {aggregates(table, 'epoch_us({})')}"
+        f"SELECT event_month, {aggregates(table, 'epoch_us({})', 'lower(hex(_digest))')}"
         " FROM read_parquet($glob, hive_partitioning = true) GROUP BY ALL ORDER BY ALL"
     )
     return by_month(table, duckdb.execute(sql, {"glob": plain_glob(lake, table)}).fetchall())
@@ -125,6 +129,8 @@ def with_polars(table, frame):
         "severity": column("severity_id").sum(),
         # SQL's count(DISTINCT) leaves null out, polars counts it as a value.
         "actors": column("actor").struct.field("user").struct.field("uid").drop_nulls().n_unique(),
+        "digests": column("_digest").n_unique(),
+        "last_digest": column("_digest").bin.encode("hex").max(),
         "first_us": column("time").min().dt.epoch("us"),
         "last_us": column("time").max().dt.epoch("us"),
     }
@@ -142,13 +148,15 @@ def polars_delta(lake, table):
 
 def with_pandas(lake, table):
     frame = deltalake.DeltaTable(str(lake / table)).to_pandas()
-    if table != "reject":
+    if "actors" in figures_of(table):
         frame["actor_uid"] = frame["actor"].map(lambda actor: ((actor or {}).get("user") or {}).get("uid"))
     rows = []
     for month, group in frame.groupby("event_month", observed=True):
         times = group["time"].dt.as_unit("us").astype("int64")
         figures = {"rows": len(group), "first_us": int(times.min()), "last_us": int(times.max())}
-        if table != "reject":
+        if "digests" in figures_of(table):
+            figures |= {"digests": int(group["_digest"].nunique()), "last_digest": group["_digest"].map(bytes.hex).max()}
+        if "actors" in figures_of(table):
             figures |= {"severity": int(group["severity_id"].sum()), "actors": int(group["actor_uid"].nunique())}
         rows.append([month, *(figures[figure] for figure in figures_of(table))])
     return by_month(table, rows)
@@ -215,8 +223,9 @@ def check_order(check, lake, table):
 
 def check_sizes(check, expected, arguments):
     rows = {table: sum(month["rows"] for month in months.values()) for table, months in expected.items()}
-    check.equal("rows of all events", arguments.rows, sum(rows.values()) - rows.get("reject", 0))
+    check.equal("rows of all events", arguments.rows, sum(rows[table] for table in rows if table not in FIGURES))
     check.equal("rejects", arguments.rejects, rows.get("reject", 0))
+    check.equal("revisions", arguments.revisions, rows.get("revision", 0))
 
 
 def check_ledger(check, lake, table):
@@ -243,6 +252,7 @@ def main():
     parser.add_argument("--lake", required=True, type=Path)
     parser.add_argument("--rows", required=True, type=int, help="events that the lake must hold")
     parser.add_argument("--rejects", required=True, type=int, help="rejects that the lake must hold")
+    parser.add_argument("--revisions", required=True, type=int, help="later versions that the lake must hold")
     arguments = parser.parse_args()
 
     lake = arguments.lake.resolve()

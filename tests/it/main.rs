@@ -13,6 +13,7 @@ mod evidence;
 mod generate;
 mod hostile;
 mod house;
+mod identity;
 mod ingest;
 mod interrupt;
 mod kill;

@@ -64,7 +64,23 @@ pub fn ledger(lake: &Path) -> Ledger {
         assert_eq!(entry["previous"].as_str(), previous.as_deref(), "the chain is broken at {name}");
         if let Some(counts) = entry["counts"].as_object() {
             let of = |name: &str| counts[name].as_u64().unwrap();
-            assert_eq!(of("read"), of("accepted") + of("duplicate") + of("rejected") + of("blank"), "{name}");
+            assert_eq!(
+                of("read"),
+                of("accepted") + of("duplicate") + of("revised") + of("rejected") + of("blank"),
+                "{name}"
+            );
+            let mut rows = BTreeMap::new();
+            for file in entry["files"].as_array().unwrap() {
+                let kind = match file["table"].as_str().unwrap() {
+                    "reject" => "rejected",
+                    "revision" => "revised",
+                    _ => "accepted",
+                };
+                *rows.entry(kind).or_default() += file["rows"].as_u64().unwrap();
+            }
+            for kind in ["accepted", "revised", "rejected"] {
+                assert_eq!(of(kind), rows.get(kind).copied().unwrap_or(0), "{kind} of {name}");
+            }
         }
         let time = |entry: &Value| entry["time_ms"].as_i64().unwrap();
         assert!(entries.last().is_none_or(|last| time(last) <= time(&entry)), "{name} is older than the one before");

@@ -91,7 +91,6 @@ pub(super) const MUTATIONS: &[(&str, &str, &str)] = &[
     // gaps
     ("conventions/log_gap.sql", "time > prev_time + $max_gap", "time >= prev_time + $max_gap"),
     ("conventions/log_gap.sql", "overlap_start < overlap_end", "overlap_start <= overlap_end"),
-    ("conventions/log_gap.sql", "always.distinct_event", "always.event_row"),
     ("conventions/log_gap.sql", "always.distinct_event", "distinct_event"),
     ("conventions/log_gap.sql", "order by time, event_uid nulls last", "order by time desc, event_uid nulls last"),
     ("conventions/log_gap.sql", "order by time, event_uid nulls last", "order by time, event_uid desc nulls last"),
