@@ -300,8 +300,19 @@ impl App {
     }
 
     fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
+        match self.rules()? {
+            None => Ok((Arc::new(Policy::off()), String::new())),
+            Some(rules) => {
+                let version = rules.version();
+                Ok((Arc::new(Policy::new(rules, key)?), version))
+            }
+        }
+    }
+
+    /// The redaction rules in force: the embedded ones, a file's, and the list's. None: nothing is redacted.
+    fn rules(&self) -> Result<Option<Rules>> {
         if !self.config.is_redacting() {
-            return Ok((Arc::new(Policy::off()), String::new()));
+            return Ok(None);
         }
         let mut rules = Rules::embedded();
         if let Some(path) = self.config.redact_rules() {
@@ -309,8 +320,7 @@ impl App {
             let text = std::fs::read_to_string(path).context(Kind::Usage, || format!("cannot read {origin}"))?;
             rules = rules.merge(Rules::parse(&text, &origin)?);
         }
-        let version = rules.version();
-        Ok((Arc::new(Policy::new(rules, key)?), version))
+        Ok(Some(rules.merge(Rules::own(self.config.own_redact_rules())?)))
     }
 }
 

@@ -1,24 +1,55 @@
-//! `auditlake redact`: what would be replaced, and why; never the value.
+//! `auditlake redact`: what would be replaced, and why, never the value; and by which rules.
 
 use super::App;
 use super::rows::{Column, batch, print};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::redact::{About, Finding};
 use crate::render::{self, Format};
 use crate::source::{self, Source};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Files to look through; `-` is stdin
-    #[arg(long = "explain", value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long = "explain", value_name = "FILE", required_unless_present = "rules", num_args = 1..)]
     files: Vec<String>,
-    /// How the findings are written
+    /// List the rules in force: those of the program, of the file and of the list in the configuration
+    #[arg(long, conflicts_with = "files")]
+    rules: bool,
+    /// How the findings, or the rules, are written
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
+    let Some(rules) = app.rules()? else {
+        return Err(
+            Error::usage("redaction is off: `[redact] enabled` is false").hint("secrets are stored as they come")
+        );
+    };
+    // Compiled first: a rule that cannot be used is told before anything is listed.
     let (policy, version) = app.policy_with_key(b"explain")?;
-    let mut found: Vec<(String, u64, u64, crate::redact::Finding)> = Vec::new();
+    let about = rules.about();
+    let own: Vec<&str> =
+        about.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str()).collect();
+    let own = if own.is_empty() { String::new() } else { format!(", of your own {}", own.join(", ")) };
+    let on = about.iter().filter(|rule| rule.is_enabled).count();
+    let said = format!("rules {version}: {on} on{own}");
+    if args.rules {
+        app.screen.say(said);
+        let text =
+            |value: fn(&About) -> &str| Column::Text(about.iter().map(|rule| Some(value(rule).to_string())).collect());
+        let table = batch(vec![
+            ("rule", text(|rule| &rule.name)),
+            ("kind", text(|rule| &rule.kind)),
+            ("finds_by", text(|rule| rule.finds_by)),
+            ("looks_for", text(|rule| &rule.looks_for)),
+            ("state", text(|rule| if rule.is_enabled { "on" } else { "off" })),
+            ("origin", text(|rule| if rule.is_own { &rule.origin } else { "the program" })),
+        ])?;
+        print(&app.screen, &table, args.format, render::Options::default())?;
+        return Ok(0);
+    }
+    let mut found: Vec<(String, u64, u64, Finding)> = Vec::new();
     for input in source::expand(&args.files)? {
         let mut source = Source::open(&input, app.config.ingest().source)?;
         while let Some(chunk) = source.next()? {
@@ -31,7 +62,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             }
         }
     }
-    app.screen.say(format!("rules {version}; {} places would be redacted", found.len()));
+    app.screen.say(format!("{said}; {} places would be redacted", found.len()));
     let table = batch(vec![
         ("source", Column::Text(found.iter().map(|found| Some(found.0.clone())).collect())),
         ("line", Column::Number(found.iter().map(|found| Some(found.1)).collect())),

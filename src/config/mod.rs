@@ -93,6 +93,7 @@ struct Pull {
 struct Redact {
     enabled: bool,
     rules: String,
+    own: Vec<toml::Table>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -254,6 +255,11 @@ impl Config {
 
     pub fn redact_rules(&self) -> Option<&Path> {
         path(&self.redact.rules)
+    }
+
+    /// House rules, as they are written; [`Rules::own`](crate::redact::Rules::own) reads them.
+    pub fn own_redact_rules(&self) -> &[toml::Table] {
+        &self.redact.own
     }
 
     pub fn sql(&self) -> sql::Options {

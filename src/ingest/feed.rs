@@ -74,7 +74,9 @@ impl Feed {
                     };
                     let Ok((number, task)) = task else { return };
                     let fed = task.and_then(|task| match task {
-                        Task::Begin { name, resumed } => Ok(Fed::Begin { name, resumed }),
+                        Task::Begin { name, resumed } => {
+                            Ok(Fed::Begin { name: worker.policy.own(&name).into(), resumed })
+                        }
                         Task::End(outcome) => Ok(Fed::End(outcome)),
                         Task::Chunk { chunk, raw_bytes } => {
                             let worked = worker.work(&mut decoder, &chunk, raw_bytes);

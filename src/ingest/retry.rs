@@ -16,14 +16,14 @@ use std::time::Instant;
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use serde::Serialize;
 
-use super::work::{Worker, flatten};
+use super::work::Worker;
 use super::{Options, restore};
 use crate::clock::Clock;
 use crate::decode::RowOrigin;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::lake::{Arrived, Batch, Body, Counts, Lake, Notes, RejectFilter, RetryLine, SourceRange, Writer};
-use crate::redact::{self, Policy};
+use crate::redact::{self, Policy, is_redacted};
 use crate::schema::EventBatch;
 use crate::source::{self, Input, Mark, Source};
 
@@ -168,6 +168,10 @@ impl Taking {
                 self.leave(name, of_entry.len(), "it did not come from a file: send it once more");
                 continue;
             };
+            if is_redacted(name) {
+                self.leave(name, of_entry.len(), "its name held a secret and was redacted: send it once more");
+                continue;
+            }
             let (within, behind): (Vec<Open>, Vec<Open>) = of_entry.iter().partition(|open| open.offset < to.offset);
             if !behind.is_empty() {
                 let why = "the source ended within the line: `auditlake ingest` reads it when it is whole";
@@ -326,6 +330,6 @@ fn read(mut source: Source, range: Range, worker: &Worker, done: &mut HashSet<u6
     for events in &mut found.events {
         events.batch = worker.policy.apply(events.batch.clone(), &mut found.redacted)?;
     }
-    found.drift = flatten(decoder.drift());
+    found.drift = worker.drift(&mut decoder);
     Ok(Some((source, found)))
 }

@@ -58,7 +58,7 @@ impl Worker {
                     line: line.number,
                     offset: line.offset,
                     reason: reject.reason.to_string(),
-                    detail: reject.detail,
+                    detail: self.policy.own(&reject.detail),
                     length: bytes.len() as u64,
                     excerpt: self.excerpt(kept, &mut redacted),
                     sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
@@ -81,7 +81,7 @@ impl Worker {
             raw_bytes,
             end: chunk.end,
             redacted,
-            drift: flatten(decoder.drift()),
+            drift: self.drift(decoder),
         })
     }
 
@@ -99,6 +99,19 @@ impl Worker {
         }
     }
 
+    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
+    /// chooses the names of its attributes.
+    pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
+        let Drift { misfits, unknown, foreign_era, suspicious_time, unusable_uid } = decoder.drift();
+        let misfits = misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
+        let unknown = unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
+        let others =
+            [("foreign-era", foreign_era), ("suspicious-time", suspicious_time), ("unusable-uid", unusable_uid)];
+        let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
+        let all = misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0);
+        all.map(|(what, count)| (self.policy.own(&what), count)).collect()
+    }
+
     pub fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
         String::from_utf8_lossy(&self.policy.bytes(bytes, redacted)).into_owned()
     }
@@ -106,17 +119,4 @@ impl Worker {
 
 fn sha256(bytes: &[u8]) -> String {
     Hash32::sha256(bytes).to_string()
-}
-
-/// Drift as the ledger keeps it: one map of `what path` to count.
-pub(super) fn flatten(drift: Drift) -> BTreeMap<String, u64> {
-    let misfits = drift.misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
-    let unknown = drift.unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
-    let others = [
-        ("foreign-era", drift.foreign_era),
-        ("suspicious-time", drift.suspicious_time),
-        ("unusable-uid", drift.unusable_uid),
-    ];
-    let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
-    misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0).collect()
 }

@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn missed_times_are_caught_up_in_order_and_each_is_done_once() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = Log::open(&dir.path().join("r")).unwrap();
+        let mut log = Log::open(&dir.path().join("r"), str::to_owned).unwrap();
         let mut done = |_| Ok(Acted::Done(json!({})));
         // A new job does its last time only.
         assert_eq!(run(&mut log, &job(None, false), "2026-03-15T00:00:00Z", &mut done), ["Mar", "done"]);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_waits_or_fails_stays_due_and_holds_up_what_follows() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = Log::open(&dir.path().join("r")).unwrap();
+        let mut log = Log::open(&dir.path().join("r"), str::to_owned).unwrap();
         let job = job(Some("2026-01-01T07:00:00Z"), false);
         let now = "2026-04-02T00:00:00Z";
         let march = ms("2026-03-01T06:00:00Z");
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn what_runs_afterwards_is_tried_until_it_was_fine() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = Log::open(&dir.path().join("r")).unwrap();
+        let mut log = Log::open(&dir.path().join("r"), str::to_owned).unwrap();
         let jobs = [job(None, true)];
         let clock = Clock::Fixed("2026-03-15T00:00:00Z".parse().unwrap());
         let mut calls = Vec::new();

@@ -11,11 +11,14 @@ const LOCK: &str = "_lock";
 const WHAT: &str = "the run log";
 
 /// The log of one lake, locked as long as this lives.
-#[derive(Debug)]
 pub struct Log {
     chain: Chain<Body>,
     _lock: Option<Lock>,
+    redact: Redact,
 }
+
+/// Replaces the secrets of a reason: a command line that failed may hold some.
+type Redact = Box<dyn Fn(&str) -> String>;
 
 /// One entry, as it stands in its file.
 pub type Entry = disk::Entry<Body>;
@@ -32,19 +35,19 @@ pub enum Body {
 }
 
 impl Log {
-    /// Takes the lock and reads the log; it is an error when another process has it.
-    pub fn open(dir: &Path) -> Result<Log> {
+    /// Takes the lock and reads the log; it is an error when another process has it. Reasons pass `redact` on their way in.
+    pub fn open(dir: &Path, redact: impl Fn(&str) -> String + 'static) -> Result<Log> {
         disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
         let Some(lock) = Lock::attempt(&dir.join(LOCK))? else {
             return Err(Error::new(Kind::Locked, "another run of the schedules is at work")
                 .hint("it does what is due; nothing is left for this one"));
         };
-        Ok(Log { _lock: Some(lock), ..Log::read(dir)? })
+        Ok(Log { _lock: Some(lock), redact: Box::new(redact), ..Log::read(dir)? })
     }
 
     /// Reads the log without the lock, to look at it; it need not be there.
     pub fn read(dir: &Path) -> Result<Log> {
-        Ok(Log { chain: Chain::read(dir, WHAT)?, _lock: None })
+        Ok(Log { chain: Chain::read(dir, WHAT)?, _lock: None, redact: Box::new(str::to_owned) })
     }
 
     pub fn entries(&self) -> &[Entry] {
@@ -72,7 +75,10 @@ impl Log {
     }
 
     /// Appends an entry; it is on the disk when this returns.
-    pub fn append(&mut self, time_ms: i64, body: Body) -> Result<&Entry> {
+    pub fn append(&mut self, time_ms: i64, mut body: Body) -> Result<&Entry> {
+        if let Body::Failed { reason: text, .. } | Body::Afterwards { detail: text, .. } = &mut body {
+            *text = (self.redact)(text);
+        }
         self.chain.append(time_ms, body)
     }
 }
@@ -89,14 +95,14 @@ mod tests {
     fn a_log_is_one_processs_and_knows_what_was_done() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("_runs");
-        let mut log = Log::open(&place).unwrap();
+        let mut log = Log::open(&place, str::to_owned).unwrap();
         log.append(1, done(10)).unwrap();
         log.append(2, Body::Afterwards { of: 1, is_fine: false, detail: "exit 1".to_string() }).unwrap();
         log.append(3, done(20)).unwrap();
         log.append(4, Body::Afterwards { of: 3, is_fine: true, detail: String::new() }).unwrap();
-        assert_eq!(Log::open(&place).unwrap_err().kind(), Kind::Locked);
+        assert_eq!(Log::open(&place, str::to_owned).map(|_| ()).unwrap_err().kind(), Kind::Locked);
         drop(log);
-        let log = Log::open(&place).unwrap();
+        let log = Log::open(&place, str::to_owned).unwrap();
         assert_eq!((log.entries().len(), log.last_done("j"), log.last_done("k")), (4, Some(20), None));
         assert_eq!(log.open_ends("j"), [1]);
     }

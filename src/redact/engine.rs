@@ -14,11 +14,13 @@ use super::mask::{marks_end, placeholder_around};
 use super::names::{Known, Meaning, Names};
 use super::needle::Prefilter;
 use super::option::Options;
+use super::place::parameter_end;
 use super::prose::Cues;
 use super::rules::{How, Rules, Words, Worth};
 use super::scan::Scan;
 use super::shape::Shapes;
 use super::span::{Span, settle};
+use super::value::{Look, look};
 use crate::error::{Context, Kind, Result};
 use hashbrown::{HashMap, HashSet};
 use hmac::{Hmac, KeyInit, Mac};
@@ -154,6 +156,15 @@ impl Engine {
         settle(spans)
     }
 
+    /// All secrets of a text that may be a person's name: those that look random, by whatever rule.
+    pub fn secrets_of_operand(&self, text: &str) -> Vec<Span> {
+        let shaped = self.secrets(text, Scope::Person);
+        let is_shaped = |span: &Span| shaped.iter().any(|other| other.start < span.end && span.start < other.end);
+        let mut spans = self.secrets(text, Scope::Text);
+        spans.retain(|span| is_shaped(span) || look(&text[span.start..span.end], &self.vocabulary) == Look::Random);
+        spans
+    }
+
     /// All secrets of a text that may be broken, or cut off in the middle of a secret.
     pub fn secrets_of_excerpt(&self, text: &str) -> Vec<Span> {
         let mut spans = Vec::new();
@@ -199,7 +210,14 @@ impl Engine {
         }
         scan.packed();
         if let Some(layer) = layer::decoded(text) {
+            let first = out.len();
             self.find_in_layer(&layer, 0, scope, depth - 1, out);
+            for span in &mut out[first..] {
+                let end = parameter_end(text, span.start, span.end);
+                if end < span.end {
+                    (span.end, span.tag) = (end, self.tag(&text[span.start..end]));
+                }
+            }
         }
     }
 
@@ -215,10 +233,12 @@ impl Engine {
 
     /// Adds a span, unless it lies in a placeholder; one that cuts a placeholder takes all of it.
     pub fn push(&self, rule: usize, text: &str, start: usize, end: usize, secret: &str, out: &mut Vec<Span>) -> bool {
+        let within = parameter_end(text, start, end);
+        let secret = if within < end { &text[start..within] } else { secret };
+        let (mut start, mut end) = (start, within);
         if marks_end(text, start) >= end {
             return false;
         }
-        let (mut start, mut end) = (start, end);
         if let Some((open, close)) = placeholder_around(text, start) {
             if end <= close {
                 return false;
@@ -228,12 +248,16 @@ impl Engine {
         if let Some((_, close)) = placeholder_around(text, end) {
             end = close;
         }
+        out.push(Span { start, end, rule, tag: self.tag(secret), number: None });
+        true
+    }
+
+    /// The first 32 bits of a secret's HMAC.
+    fn tag(&self, secret: &str) -> u32 {
         let mut mac = self.key.clone();
         mac.update(secret.as_bytes());
         let bytes = mac.finalize().into_bytes();
-        let tag = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        out.push(Span { start, end, rule, tag, number: None });
-        true
+        u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 
     /// The rule that makes values of this name secret.

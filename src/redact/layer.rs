@@ -106,6 +106,11 @@ fn decode(text: &str, at_place: impl Fn(&[u8], usize) -> Option<Decoded>) -> Opt
     Some(Layer::new(bytes, map, source.len()))
 }
 
+/// Whether an entity of HTML or XML begins the text.
+pub(super) fn is_entity(source: &[u8]) -> bool {
+    entity(source).is_some()
+}
+
 /// An entity of HTML or XML: by number, or one of the five that XML knows.
 fn entity(source: &[u8]) -> Option<Decoded> {
     let length = source.iter().take(12).position(|byte| *byte == b';')? + 1;

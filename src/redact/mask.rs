@@ -1,7 +1,7 @@
 //! What was redacted before: placeholders of ours, and the marks of others.
 
 /// What every placeholder of ours begins with.
-const OPEN: &str = "[REDACTED:";
+pub(super) const OPEN: &str = "[REDACTED:";
 /// Longer than a mark of others, such as `<hidden_due_to_security_reasons>`.
 const LONGEST_MARK: usize = 48;
 

@@ -12,6 +12,7 @@
 //!
 //! Redacting twice changes nothing. JSON text that was valid stays valid, with the same structure.
 
+mod about;
 mod batch;
 mod counts;
 mod engine;
@@ -39,6 +40,7 @@ mod tests;
 mod value;
 mod written;
 
+pub use about::About;
 pub use rules::Rules;
 
 use crate::error::Result;
@@ -56,6 +58,11 @@ pub struct Policy {
 /// How many secrets each rule found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
+
+/// Whether something was replaced in a text before it was stored.
+pub fn is_redacted(text: &str) -> bool {
+    text.match_indices(mask::OPEN).any(|(at, _)| mask::placeholder_at(text, at).is_some())
+}
 
 /// A secret in a text, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +88,21 @@ impl Policy {
     pub fn text(&self, text: &str, counts: &mut Counts) -> Option<String> {
         let engine = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Text))?;
         engine.redact(text, |text| engine.secrets(text, Scope::Text), counts)
+    }
+
+    /// Redacts a text of ours before it is stored: the name of a file, a reason, what somebody asked.
+    pub fn own(&self, text: &str) -> String {
+        self.text(text, &mut Counts::default()).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// Redacts a text that will be compared with columns of any kind. People's names are stored as they are, so what a
+    /// name announces counts only when it looks random: `token=ann` may be somebody.
+    pub fn operand(&self, text: &str) -> String {
+        let Some(engine) = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Text)) else {
+            return text.to_owned();
+        };
+        let find = |text: &str| engine.secrets_of_operand(text);
+        engine.redact(text, find, &mut Counts::default()).unwrap_or_else(|| text.to_owned())
     }
 
     /// Redacts a line that could not be read, or the head of one: broken JSON, broken UTF-8, a secret cut in two.

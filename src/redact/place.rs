@@ -193,6 +193,27 @@ fn is_collection(segment: &str) -> bool {
         && segment.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'))
 }
 
+/// Where a secret from `start` to `end` ends at the latest: in a query string at the next `&`, whatever is in the value.
+/// Else who writes a parameter could hide those behind it.
+pub(super) fn parameter_end(text: &str, start: usize, end: usize) -> usize {
+    /// Longer than a parameter's name and what stands before a secret in its value.
+    const BEFORE: usize = 256;
+    let bytes = text.as_bytes();
+    let mut separators = memchr::memchr_iter(b'&', &bytes[start..end]).map(|at| start + at);
+    let Some(separator) = separators.find(|at| !layer::is_entity(&bytes[*at..])) else { return end };
+    let mut has_name = false;
+    for byte in bytes[..start].iter().rev().take(BEFORE) {
+        match byte {
+            b'?' | b'&' => return separator,
+            b'"' | b'\'' | b'<' | b'>' | b'\\' => return end,
+            byte if byte.is_ascii_whitespace() => return end,
+            _ => has_name |= *byte == b'=',
+        }
+    }
+    // A query string that was cut out of its URL.
+    if has_name && start <= BEFORE { separator } else { end }
+}
+
 /// Folds the spellings of a segment: `magic-link`, `magic_link`.
 pub(super) fn fold(word: &str) -> String {
     word.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase() as char).collect()

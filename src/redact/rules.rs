@@ -193,12 +193,6 @@ impl Rules {
         hex(&hash[..6])
     }
 
-    /// How many rules are on, and the names of those that the user wrote.
-    pub fn summary(&self) -> (usize, Vec<&str>) {
-        let own = self.rules.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str());
-        (self.rules.iter().filter(|rule| rule.is_enabled).count(), own.collect())
-    }
-
     /// The rules that are on, each with what it looks for.
     pub(super) fn effective(&self) -> Result<Vec<(&Rule, &How)>> {
         let mut effective = Vec::with_capacity(self.rules.len());
@@ -233,7 +227,7 @@ mod tests {
         assert_ne!(base.version(), merged.version());
         assert_eq!(base.version(), Rules::embedded().version());
         assert_eq!(base.version().len(), 12);
-        assert!(merged.summary().1.is_empty(), "a switch is no rule of one's own");
+        assert!(merged.about().iter().all(|rule| !rule.is_own), "a switch is no rule of one's own");
     }
 
     #[test]

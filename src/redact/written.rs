@@ -272,7 +272,16 @@ mod tests {
         let list: Vec<toml::Table> =
             table["own"].as_array().unwrap().iter().map(|rule| rule.as_table().unwrap().clone()).collect();
         let rules = Rules::own(&list[..1]).unwrap();
-        assert_eq!(rules.summary(), (1, vec!["badge"]));
+        let about = rules.about();
+        assert_eq!(about.len(), 1);
+        let told = (
+            about[0].name.as_str(),
+            about[0].finds_by,
+            about[0].looks_for.as_str(),
+            about[0].is_own,
+            about[0].origin.as_str(),
+        );
+        assert_eq!(told, ("badge", "shape", "B-[0-9]{6}", true, "[redact] own, number 1"));
         let error = Rules::own(&list).unwrap_err().to_string();
         assert_eq!(
             error,

@@ -58,5 +58,5 @@ pub use produce::{Order, Produced, produce, workbook};
 pub use run::{Outcome, run};
 pub use select::Selection;
 pub use summary::{Metric, ReportSummary, State, Summary, begin as begin_summary, metrics};
-pub use suppress::Suppressions;
+pub use suppress::{Suppression, Suppressions};
 pub use verify::{Findings, folder_alone, is_evidence, run_again};

@@ -21,7 +21,7 @@ use super::journal::{Journal, blank};
 use super::keys::{KeyRecord, Keyring, random_hex};
 use super::limit::Limiter;
 use super::metrics::Metrics;
-use super::query::{Query, parse};
+use super::query::{Asked, Query, read};
 use super::reading::Reading;
 use super::refusal::Refusal;
 use super::search::Search;
@@ -105,6 +105,7 @@ impl Server {
         }
         let mut reading = blank(request_id.to_string(), peer, self.clock.now_ms(), ENTRIES_PATH);
         reading.query = request.uri().query().map(str::to_string);
+        reading.asked = Asked::new(request.uri().query().unwrap_or_default());
         reading.user_agent = request.headers().get(header::USER_AGENT).map(said);
         if let Some(forwarded) = request.headers().get("x-forwarded-for").map(said) {
             reading.forwarded_for = forwarded.split(',').map(|address| address.trim().to_string()).collect();
@@ -120,7 +121,7 @@ impl Server {
                 return Err(refusal);
             }
         };
-        let made = match tokio::time::timeout(self.page_time, self.page(request.uri().query(), &mut reading)).await {
+        let made = match tokio::time::timeout(self.page_time, self.page(&mut reading)).await {
             Ok(made) => made,
             Err(_) => Err(unavailable(&Error::new(Kind::Unavailable, "a page took too long"))),
         };
@@ -165,9 +166,9 @@ impl Server {
         known.ok_or_else(Refusal::invalid_key)
     }
 
-    async fn page(&self, query: Option<&str>, reading: &mut Reading) -> Result<Vec<u8>, Refusal> {
+    async fn page(&self, reading: &mut Reading) -> Result<Vec<u8>, Refusal> {
         let captions: Vec<&str> = self.classes.iter().map(|(caption, _)| caption.as_str()).collect();
-        let query = parse(query.unwrap_or_default(), &captions).map_err(Refusal::parameters)?;
+        let query = read(&reading.asked, &captions).map_err(Refusal::parameters)?;
         let position = match &query.cursor {
             None => None,
             Some(cursor) => Some(self.cursors.open(cursor, &query.filters).ok_or_else(Refusal::cursor)?),

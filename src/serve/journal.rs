@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::keys::{Holder, random_hex};
+use super::query::Asked;
 use super::reading::Reading;
 use crate::decode::{self, Decoder, Encoder, RowOrigin};
 use crate::disk;
@@ -320,6 +321,7 @@ pub fn blank(uid: String, peer: std::net::SocketAddr, time_ms: i64, path: &'stat
         key_id: None,
         path,
         query: None,
+        asked: Asked::default(),
         user_agent: None,
         forwarded_for: Vec::new(),
         status: 0,

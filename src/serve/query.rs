@@ -3,9 +3,12 @@
 //! The form is that of HTML forms, so `+` is a space: the vendor's SDK sends it. Unknown parameters are ignored, as
 //! the contract says. A known one that comes twice is refused: it is single-valued, and to filter an audit log by one
 //! of two values in silence would be a wrong answer.
+//!
+//! The log of reads gets the same parameters that the answer is made from, each by itself: what somebody puts into one
+//! of them, or into one that is ignored, cannot hide another.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 /// Entries in a page when no limit is given, and at most.
@@ -21,6 +24,14 @@ pub struct Filters {
     pub actor_uid: Option<String>,
     pub class_name: Option<String>,
     pub activity_name: Option<String>,
+}
+
+/// What a query string says, parameter by parameter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Those that the contract knows, with all values that were given.
+    known: [Vec<String>; NAMES.len()],
+    ignored: Vec<(String, String)>,
 }
 
 /// One page that is asked for.
@@ -49,19 +60,43 @@ impl Fault {
 const NAMES: [&str; 7] =
     ["limit", "cursor", "time_from_unix_ms", "time_to_unix_ms", "actor_uid", "class_name", "activity_name"];
 
-/// Reads a query string; `classes` are the names that `class_name` may have.
-pub fn parse(text: &str, classes: &[&str]) -> Result<Query, Vec<Fault>> {
-    let mut faults = Vec::new();
-    let mut values: [Option<String>; NAMES.len()] = Default::default();
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        let Some(place) = NAMES.iter().position(|known| *known == name) else { continue };
-        if values[place].replace(value.into_owned()).is_some() {
-            let fault = Fault { name: NAMES[place], message: "Give this parameter once".to_string(), kind: "repeated" };
-            if !faults.contains(&fault) {
-                faults.push(fault);
+impl Asked {
+    /// Takes a query string apart.
+    pub fn new(text: &str) -> Asked {
+        let mut asked = Asked::default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            match NAMES.iter().position(|known| *known == name) {
+                Some(place) => asked.known[place].push(value.into_owned()),
+                None => asked.ignored.push((name.into_owned(), value.into_owned())),
             }
         }
+        asked
     }
+
+    /// The parameters that the contract knows, as they were given: a text, or several.
+    pub fn known(&self) -> Map<String, Value> {
+        let given = NAMES.iter().zip(&self.known).filter(|(_, values)| !values.is_empty());
+        given
+            .map(|(name, values)| (name.to_string(), if let [one] = &values[..] { json!(one) } else { json!(values) }))
+            .collect()
+    }
+
+    /// The others, in their order.
+    pub fn ignored(&self) -> Vec<Value> {
+        self.ignored.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+    }
+}
+
+/// Reads what was asked; `classes` are the names that `class_name` may have.
+pub fn read(asked: &Asked, classes: &[&str]) -> Result<Query, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let is_repeated = |place: &usize| asked.known[*place].len() > 1;
+    faults.extend((0..NAMES.len()).filter(is_repeated).map(|place| Fault {
+        name: NAMES[place],
+        message: "Give this parameter once".to_string(),
+        kind: "repeated",
+    }));
+    let values = asked.known.each_ref().map(|values| values.last().cloned());
     let [limit, cursor, from, to, actor_uid, class_name, activity_name] = values;
     let mut integer = |name: &'static str, text: Option<String>| {
         let text = text?;
@@ -108,18 +143,19 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<(&'static str, &'static str)> {
-        let faults = parse(text, &["Account Change"]).unwrap_err();
+        let faults = read(&Asked::new(text), &["Account Change"]).unwrap_err();
         faults.into_iter().map(|fault| (fault.name, fault.kind)).collect()
     }
 
     #[test]
     fn a_plus_is_a_space_and_unknown_names_are_ignored() {
-        let query = parse("class_name=Account+Change&activity_name=a%20b%2Bc&x=1&x=2&limit=7", &["Account Change"]);
-        let query = query.unwrap();
+        let asked = Asked::new("class_name=Account+Change&activity_name=a%20b%2Bc&x=1&x=2&limit=7");
+        assert_eq!(json!(asked.ignored()), json!([{"name": "x", "value": "1"}, {"name": "x", "value": "2"}]));
+        let query = read(&asked, &["Account Change"]).unwrap();
         assert_eq!(query.filters.class_name.as_deref(), Some("Account Change"));
         assert_eq!(query.filters.activity_name.as_deref(), Some("a b+c"));
         assert_eq!((query.limit, query.cursor), (7, None));
-        assert_eq!(parse("", &[]).unwrap().limit, DEFAULT_LIMIT);
+        assert_eq!(read(&Asked::new(""), &[]).unwrap().limit, DEFAULT_LIMIT);
     }
 
     #[test]
@@ -133,6 +169,16 @@ mod tests {
             faults("time_to_unix_ms=x&limit=1&limit=2&class_name=account_change&limit=3"),
             [("limit", "repeated"), ("time_to_unix_ms", "int_parsing"), ("class_name", "enum")]
         );
-        assert_eq!(parse("time_from_unix_ms=-5", &[]).unwrap().filters.time_from_ms, Some(-5));
+        assert_eq!(read(&Asked::new("time_from_unix_ms=-5"), &[]).unwrap().filters.time_from_ms, Some(-5));
+    }
+
+    #[test]
+    fn what_was_asked_is_told_as_it_was_given() {
+        let asked = Asked::new("limit=1&Cookie:x&actor_uid=a%26b&limit=2&constructor");
+        assert_eq!(json!(asked.known()), json!({"limit": ["1", "2"], "actor_uid": "a&b"}));
+        assert_eq!(
+            json!(asked.ignored()),
+            json!([{"name": "Cookie:x", "value": ""}, {"name": "constructor", "value": ""}])
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use serde_json::{Map, Value, json};
 
 use super::keys::{Holder, KeyRecord};
+use super::query::Asked;
 
 /// What is said of one request, or of several equal ones.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Reading {
     pub key_id: Option<String>,
     pub path: &'static str,
     pub query: Option<String>,
+    /// The same, taken apart; the program's answer, or its refusal, is about these.
+    pub asked: Asked,
     pub user_agent: Option<String>,
     /// What the request says of the way it came, if anything; anybody can say anything there.
     pub forwarded_for: Vec<String>,
@@ -88,14 +91,34 @@ impl Reading {
             "metadata",
             json!({"uid": self.uid, "version": "1.6.0", "product": product, "log_name": "audit-log reads"}),
         );
-        if is_success {
-            let unmapped = json!({
-                "entries": self.entries, "has_more": self.has_more, "newest_time": self.newest_ms,
-                "oldest_time": self.oldest_ms, "ledger_entry": self.ledger_entry,
-            });
-            put("unmapped", unmapped);
+        let unmapped = self.unmapped(is_success);
+        if !unmapped.is_empty() {
+            put("unmapped", Value::Object(unmapped));
         }
         Value::Object(event)
+    }
+
+    /// What was asked, and what was given. A list of pairs for what is ignored: its names are anybody's.
+    fn unmapped(&self, is_success: bool) -> Map<String, Value> {
+        let mut unmapped = Map::new();
+        let (known, ignored) = (self.asked.known(), self.asked.ignored());
+        if !known.is_empty() {
+            unmapped.insert("asked".to_string(), Value::Object(known));
+        }
+        if !ignored.is_empty() {
+            unmapped.insert("ignored".to_string(), Value::Array(ignored));
+        }
+        if is_success {
+            let given = [
+                ("entries", json!(self.entries)),
+                ("has_more", json!(self.has_more)),
+                ("newest_time", json!(self.newest_ms)),
+                ("oldest_time", json!(self.oldest_ms)),
+                ("ledger_entry", json!(self.ledger_entry)),
+            ];
+            unmapped.extend(given.map(|(name, value)| (name.to_string(), value)));
+        }
+        unmapped
     }
 
     fn message(&self) -> String {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::new(Rules::embedded(), b"key of the lake").unwrap());
 
 /// Digits of a fixed sequence; nothing here may depend on time or machine.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -20,7 +20,7 @@ impl Dice {
         self.0
     }
 
-    fn of(&mut self, alphabet: &str, length: usize) -> String {
+    pub fn of(&mut self, alphabet: &str, length: usize) -> String {
         let letters: Vec<char> = alphabet.chars().collect();
         (0..length).map(|_| letters[(self.next() >> 20) as usize % letters.len()]).collect()
     }
@@ -29,7 +29,7 @@ impl Dice {
         items[(self.next() >> 20) as usize % items.len()]
     }
 
-    fn uuid(&mut self) -> String {
+    pub fn uuid(&mut self) -> String {
         let hex = |dice: &mut Dice, length| dice.of(HEX, length);
         format!("{}-{}-4{}-a{}-{}", hex(self, 8), hex(self, 4), hex(self, 3), hex(self, 3), hex(self, 12))
     }
@@ -63,7 +63,12 @@ impl Dice {
         match kind % 6 {
             0 => self.of(BASE62, 24),
             1 => self.of(HEX, 40),
-            2 => format!("{}-{}{}!", self.pick(&["Winter", "hunter", "Tr0ub4dor", "blue7Sky"]), self.of(BASE62, 6), self.of("0123456789", 2)),
+            2 => format!(
+                "{}-{}{}!",
+                self.pick(&["Winter", "hunter", "Tr0ub4dor", "blue7Sky"]),
+                self.of(BASE62, 6),
+                self.of("0123456789", 2)
+            ),
             3 => self.of(BASE64, 43) + "=",
             4 => self.of("abcdefghijklmnopqrstuvwxyz0123456789", 20),
             _ => format!("{}.{}_{}", self.of(BASE62, 12), self.of(BASE62, 10), self.of(BASE62, 8)),
@@ -71,9 +76,9 @@ impl Dice {
     }
 }
 
-const BASE62: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-const BASE64: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
-const HEX: &str = "0123456789abcdef";
+pub const BASE62: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+pub const BASE64: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
+pub const HEX: &str = "0123456789abcdef";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// Forms of tokens that vendors publish, named as scanners name their rules. Put together here, lest a scanner of
@@ -201,20 +206,140 @@ const VENDORS: [(&str, &str); 118] = [
 
 /// Names whose value is a secret.
 const NAMES: [&str; 134] = [
-    "password", "password1", "newPassword2", "passwordConfirmation", "password_confirmation", "old_password", "currentPassword",
-    "password_hash", "passwordRepeat", "user[password]", "dbPassword", "DB_PASSWD", "rootpw_password", "passphrase", "pwd", "user_pwd",
-    "Passwort", "neuesPasswort", "Kennwort", "mot_de_passe", "motDePasse", "mdp", "contraseña", "contrasena_nueva", "senha", "senhaAtual",
-    "palavra-passe", "MYSQL_PWD", "PGPASSWORD", "smtp_pass", "secret", "client_secret", "clientSecret", "ClientSecret", "app_secret", "shared_secret",
-    "consumerSecret", "webhookSecret", "SECRET_KEY", "secret_key_base", "jwtSecret", "totp_secret", "AWS_SECRET_ACCESS_KEY", "SecretAccessKey",
-    "secretString", "token", "access_token", "accessToken", "refresh_token", "refreshToken", "id_token", "bearer_token", "authToken", "auth_token",
-    "X-Auth-Token", "csrfToken", "csrf_token", "XSRF-TOKEN", "csrfmiddlewaretoken", "__RequestVerificationToken", "session_token", "sessionToken", "device_token",
-    "registrationToken", "bot_token", "personal_access_token", "token_value", "newToken", "GITHUB_TOKEN", "NPM_TOKEN", "jeton", "Zugriffstoken", "session_id", "sessionId",
-    "sid", "JSESSIONID", "PHPSESSID", "connect.sid", "session", "sessionCookie", "api_key", "apiKey", "X-API-Key", "x-api-key", "apikey", "API_KEY",
-    "X-Auth-Key", "Ocp-Apim-Subscription-Key", "xi-api-key", "encryption_key", "encryptionKey", "signing_key", "signingKey", "access_key", "accountKey", "deploy_key",
-    "storageAccountKey", "sessionKey", "master_key", "license_key", "private_key", "privateKey", "ssh_private_key", "clé_privée", "clave_privada", "chave_secreta",
-    "hmac_key", "webhook_key", "service_account_key", "authorization", "Authorization", "Proxy-Authorization", "auth", "bearer", "jwt", "cookie", "Set-Cookie", "credentials",
-    "SAMLResponse", "SAMLRequest", "code_verifier", "client_assertion", "assertion", "signature", "X-Amz-Signature", "sig", "magic_link_token", "reset_token",
-    "verification_code", "recovery_codes", "backup_code", "kubeconfig", "pa\u{455}sword", "connectionString",
+    "password",
+    "password1",
+    "newPassword2",
+    "passwordConfirmation",
+    "password_confirmation",
+    "old_password",
+    "currentPassword",
+    "password_hash",
+    "passwordRepeat",
+    "user[password]",
+    "dbPassword",
+    "DB_PASSWD",
+    "rootpw_password",
+    "passphrase",
+    "pwd",
+    "user_pwd",
+    "Passwort",
+    "neuesPasswort",
+    "Kennwort",
+    "mot_de_passe",
+    "motDePasse",
+    "mdp",
+    "contraseña",
+    "contrasena_nueva",
+    "senha",
+    "senhaAtual",
+    "palavra-passe",
+    "MYSQL_PWD",
+    "PGPASSWORD",
+    "smtp_pass",
+    "secret",
+    "client_secret",
+    "clientSecret",
+    "ClientSecret",
+    "app_secret",
+    "shared_secret",
+    "consumerSecret",
+    "webhookSecret",
+    "SECRET_KEY",
+    "secret_key_base",
+    "jwtSecret",
+    "totp_secret",
+    "AWS_SECRET_ACCESS_KEY",
+    "SecretAccessKey",
+    "secretString",
+    "token",
+    "access_token",
+    "accessToken",
+    "refresh_token",
+    "refreshToken",
+    "id_token",
+    "bearer_token",
+    "authToken",
+    "auth_token",
+    "X-Auth-Token",
+    "csrfToken",
+    "csrf_token",
+    "XSRF-TOKEN",
+    "csrfmiddlewaretoken",
+    "__RequestVerificationToken",
+    "session_token",
+    "sessionToken",
+    "device_token",
+    "registrationToken",
+    "bot_token",
+    "personal_access_token",
+    "token_value",
+    "newToken",
+    "GITHUB_TOKEN",
+    "NPM_TOKEN",
+    "jeton",
+    "Zugriffstoken",
+    "session_id",
+    "sessionId",
+    "sid",
+    "JSESSIONID",
+    "PHPSESSID",
+    "connect.sid",
+    "session",
+    "sessionCookie",
+    "api_key",
+    "apiKey",
+    "X-API-Key",
+    "x-api-key",
+    "apikey",
+    "API_KEY",
+    "X-Auth-Key",
+    "Ocp-Apim-Subscription-Key",
+    "xi-api-key",
+    "encryption_key",
+    "encryptionKey",
+    "signing_key",
+    "signingKey",
+    "access_key",
+    "accountKey",
+    "deploy_key",
+    "storageAccountKey",
+    "sessionKey",
+    "master_key",
+    "license_key",
+    "private_key",
+    "privateKey",
+    "ssh_private_key",
+    "clé_privée",
+    "clave_privada",
+    "chave_secreta",
+    "hmac_key",
+    "webhook_key",
+    "service_account_key",
+    "authorization",
+    "Authorization",
+    "Proxy-Authorization",
+    "auth",
+    "bearer",
+    "jwt",
+    "cookie",
+    "Set-Cookie",
+    "credentials",
+    "SAMLResponse",
+    "SAMLRequest",
+    "code_verifier",
+    "client_assertion",
+    "assertion",
+    "signature",
+    "X-Amz-Signature",
+    "sig",
+    "magic_link_token",
+    "reset_token",
+    "verification_code",
+    "recovery_codes",
+    "backup_code",
+    "kubeconfig",
+    "pa\u{455}sword",
+    "connectionString",
 ];
 
 /// One text, and the secret that must not be left in it.
@@ -281,16 +406,64 @@ fn cases() -> Vec<Case> {
 type Add<'a> = &'a mut dyn FnMut(&'static str, String, &str);
 
 fn urls(dice: &mut Dice, add: Add) {
-    let segments = ["reset", "forgot-password", "set-password", "password-reset", "invite", "invitations", "join", "login", "auth", "sso", "share", "token",
-        "webhook", "claim", "callback", "verify", "confirm", "magic-link", "activate", "unsubscribe", "signup", "recover", "onboarding", "redeem"];
+    let segments = [
+        "reset",
+        "forgot-password",
+        "set-password",
+        "password-reset",
+        "invite",
+        "invitations",
+        "join",
+        "login",
+        "auth",
+        "sso",
+        "share",
+        "token",
+        "webhook",
+        "claim",
+        "callback",
+        "verify",
+        "confirm",
+        "magic-link",
+        "activate",
+        "unsubscribe",
+        "signup",
+        "recover",
+        "onboarding",
+        "redeem",
+    ];
     for segment in segments {
         let (long, short) = (dice.of(BASE62, 32), dice.of("abcdefghijklmnopqrstuvwxyz0123456789", 12));
         add("segments", format!("https://app.example.com/{segment}/{long}"), &long);
         add("segments", format!("https://app.example.com/{segment}/42/{long}?lang=en"), &long);
         add("segments", format!("/{segment}/{short}"), &short);
     }
-    let parameters = ["token", "access_token", "sid", "session", "ticket", "oobCode", "invite", "jwt", "auth", "pin", "access_key", "SAMLResponse", "code", "key", "sig",
-        "api_key", "password", "reset_token", "X-Amz-Security-Token", "id_token", "state_token", "signature", "hmac", "verification"];
+    let parameters = [
+        "token",
+        "access_token",
+        "sid",
+        "session",
+        "ticket",
+        "oobCode",
+        "invite",
+        "jwt",
+        "auth",
+        "pin",
+        "access_key",
+        "SAMLResponse",
+        "code",
+        "key",
+        "sig",
+        "api_key",
+        "password",
+        "reset_token",
+        "X-Amz-Security-Token",
+        "id_token",
+        "state_token",
+        "signature",
+        "hmac",
+        "verification",
+    ];
     for parameter in parameters {
         let secret = if parameter == "pin" { dice.of("0123456789", 6) } else { dice.of(BASE62, 24) };
         add("parameters", format!("https://app.example.com/cb?a=1&{parameter}={secret}&b=2"), &secret);
@@ -305,29 +478,103 @@ fn urls(dice: &mut Dice, add: Add) {
 
 fn texts(dice: &mut Dice, add: Add) {
     let forms = [
-        "deploy --password @ --host db1", "psql --password=@ -h db1", "tool --api-key @ run", "curl -u admin:@ https://x.example/a", "curl --user admin:@ https://x.example",
-        "curl -H 'Authorization: Bearer @' https://x.example", "curl -H \"X-Api-Key: @\" https://x.example", "mysql -u root -p@ shop", "sshpass -p @ ssh host",
-        "docker login -u bob -p @ registry.example", "export DB_PASSWORD=@", "set TOKEN=@", "$env:API_KEY = '@'", "Connect-Thing -Password @ -Force",
-        "machine x.example login bob password @", "the password is @", "password was changed from @ to somethingElse9", "Password changed from oldOne77 to @", "your new password: @",
-        "Passwort: @", "Kennwort lautet @", "le mot de passe est @", "la contraseña es @", "a senha é @", "CREATE USER bob IDENTIFIED BY '@'", "ALTER USER bob WITH PASSWORD '@'",
-        "SET PASSWORD FOR bob = PASSWORD('@')", "Server=db;Database=x;User Id=sa;Password=@;Encrypt=true", "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=@;EndpointSuffix=core.windows.net",
-        "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=@", "postgres://bob:@@@db.example:5432/x", "redis://:@@@cache.example:6379", "mongodb+srv://app:@@@c0.example.net",
-        "jdbc:mysql://db/x?user=bob&password=@", "<Password>@</Password>", "<ns:Password Type=\"text\">@</ns:Password>", "<password><![CDATA[@]]></password>", "<add key=\"ApiKey\" value=\"@\" />",
-        "<Data Name=\"Password\">@</Data>", "<property name=\"password\"><value>@</value></property>", "<key>api_key</key><string>@</string>", "password: |\n  @\nuser: bob", "tokens:\n  - @\n", "- name: DB_PASSWORD\n  value: @\n",
-        "Content-Disposition: form-data; name=\"password\"\r\n\r\n@\r\n--xyz--", "user=bob&password=@&go=1", "user,password,role\nbob,@,admin\n", "id;api_key\n7;@\n", "GET / HTTP/1.1\r\nCookie: sid=@; theme=dark\r\nHost: x",
-        "Set-Cookie: session=@; Path=/; HttpOnly", "password=&quot;@&quot;", "&lt;password&gt;@&lt;/password&gt;", "token&#61;@", "q=https%3A%2F%2Fx%2F%3Ftoken%3D@%26a%3D1", "q=https%253A%252F%252Fx%252F%253Ftoken%253D@",
-        "{'password': '@'}", "password => '@'", "token=@, user=bob", "api key: @", "secret = \"@\"", "credentials: {\"password\": \"@\"}", "p\u{430}ssword=@", "ｐａｓｓｗｏｒｄ=@", "pass\u{200b}word=@",
-        "\\\"password\\\": \\\"@\\\"", "{\"body\":\"{\\\"token\\\":\\\"@\\\"}\"", "auth failed for token=@", "Authorization: ApiKey @", "authorization: token @", "X-Vault-Token: @", "ConvertTo-SecureString '@' -AsPlainText",
-        "net use z: /user:bob /password:@", "with password @ rejected", "password=<redacted>@", "password=[REDACTED:password:00000000]@", "{\"token\":\"[REDACTED:token:01234567]@\"}", "name=password value=@",
+        "deploy --password @ --host db1",
+        "psql --password=@ -h db1",
+        "tool --api-key @ run",
+        "curl -u admin:@ https://x.example/a",
+        "curl --user admin:@ https://x.example",
+        "curl -H 'Authorization: Bearer @' https://x.example",
+        "curl -H \"X-Api-Key: @\" https://x.example",
+        "mysql -u root -p@ shop",
+        "sshpass -p @ ssh host",
+        "docker login -u bob -p @ registry.example",
+        "export DB_PASSWORD=@",
+        "set TOKEN=@",
+        "$env:API_KEY = '@'",
+        "Connect-Thing -Password @ -Force",
+        "machine x.example login bob password @",
+        "the password is @",
+        "password was changed from @ to somethingElse9",
+        "Password changed from oldOne77 to @",
+        "your new password: @",
+        "Passwort: @",
+        "Kennwort lautet @",
+        "le mot de passe est @",
+        "la contraseña es @",
+        "a senha é @",
+        "CREATE USER bob IDENTIFIED BY '@'",
+        "ALTER USER bob WITH PASSWORD '@'",
+        "SET PASSWORD FOR bob = PASSWORD('@')",
+        "Server=db;Database=x;User Id=sa;Password=@;Encrypt=true",
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=@;EndpointSuffix=core.windows.net",
+        "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=@",
+        "postgres://bob:@@@db.example:5432/x",
+        "redis://:@@@cache.example:6379",
+        "mongodb+srv://app:@@@c0.example.net",
+        "jdbc:mysql://db/x?user=bob&password=@",
+        "<Password>@</Password>",
+        "<ns:Password Type=\"text\">@</ns:Password>",
+        "<password><![CDATA[@]]></password>",
+        "<add key=\"ApiKey\" value=\"@\" />",
+        "<Data Name=\"Password\">@</Data>",
+        "<property name=\"password\"><value>@</value></property>",
+        "<key>api_key</key><string>@</string>",
+        "password: |\n  @\nuser: bob",
+        "tokens:\n  - @\n",
+        "- name: DB_PASSWORD\n  value: @\n",
+        "Content-Disposition: form-data; name=\"password\"\r\n\r\n@\r\n--xyz--",
+        "user=bob&password=@&go=1",
+        "user,password,role\nbob,@,admin\n",
+        "id;api_key\n7;@\n",
+        "GET / HTTP/1.1\r\nCookie: sid=@; theme=dark\r\nHost: x",
+        "Set-Cookie: session=@; Path=/; HttpOnly",
+        "password=&quot;@&quot;",
+        "&lt;password&gt;@&lt;/password&gt;",
+        "token&#61;@",
+        "q=https%3A%2F%2Fx%2F%3Ftoken%3D@%26a%3D1",
+        "q=https%253A%252F%252Fx%252F%253Ftoken%253D@",
+        "{'password': '@'}",
+        "password => '@'",
+        "token=@, user=bob",
+        "api key: @",
+        "secret = \"@\"",
+        "credentials: {\"password\": \"@\"}",
+        "p\u{430}ssword=@",
+        "ｐａｓｓｗｏｒｄ=@",
+        "pass\u{200b}word=@",
+        "\\\"password\\\": \\\"@\\\"",
+        "{\"body\":\"{\\\"token\\\":\\\"@\\\"}\"",
+        "auth failed for token=@",
+        "Authorization: ApiKey @",
+        "authorization: token @",
+        "X-Vault-Token: @",
+        "ConvertTo-SecureString '@' -AsPlainText",
+        "net use z: /user:bob /password:@",
+        "with password @ rejected",
+        "password=<redacted>@",
+        "password=[REDACTED:password:00000000]@",
+        "{\"token\":\"[REDACTED:token:01234567]@\"}",
+        "name=password value=@",
     ];
     for (number, form) in forms.iter().enumerate() {
         for turn in 0..3 {
             let secret = match (number + turn) % 3 {
                 0 => dice.of(BASE62, 22),
-                1 => format!("{}{}", dice.pick(&["hunter", "Winter", "Dragon"]), dice.of("abcdefghjkmnpqrstuvwxyz23456789", 6) + "7"),
-                _ => dice.of("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ", 5) + &dice.of("23456789", 3) + &dice.of(BASE62, 4),
+                1 => format!(
+                    "{}{}",
+                    dice.pick(&["hunter", "Winter", "Dragon"]),
+                    dice.of("abcdefghjkmnpqrstuvwxyz23456789", 6) + "7"
+                ),
+                _ => {
+                    dice.of("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ", 5)
+                        + &dice.of("23456789", 3)
+                        + &dice.of(BASE62, 4)
+                }
             };
-            let text = form.replace("@@@", "\u{1}@").replace('@', &secret).replace(&format!("\u{1}{secret}"), &format!("{secret}@"));
+            let text = form
+                .replace("@@@", "\u{1}@")
+                .replace('@', &secret)
+                .replace(&format!("\u{1}{secret}"), &format!("{secret}@"));
             add("texts", text.clone(), &secret);
             if turn == 0 {
                 add("texts", json!({"message": text}).to_string(), &secret);
@@ -350,7 +597,9 @@ fn packed(dice: &mut Dice, add: Add) {
             of(json!({"headers": [{"name": "Cookie", "value": format!("sid={s}; a=b")}]})),
             of(json!({"changes": [{"field": "password", "old": "x", "new": s}]})),
             of(json!({"changes": [{"field": "api_key", "from": s, "to": null}]})),
-            of(json!({"modifiedProperties": [{"displayName": "ClientSecret", "oldValue": "[]", "newValue": format!("[\"{s}\"]")}]})),
+            of(
+                json!({"modifiedProperties": [{"displayName": "ClientSecret", "oldValue": "[]", "newValue": format!("[\"{s}\"]")}]}),
+            ),
             of(json!({"parameters": [{"parameterName": "apiKey", "parameterValue": s}]})),
             of(json!({"parameters": [{"value": s, "name": "password"}]})),
             of(json!({"cookies": {"sid": s, "theme": "dark"}})),
@@ -381,9 +630,22 @@ fn keys(dice: &mut Dice, add: Add) {
             add("keys", text, &lines[2]);
         }
     }
-    add("keys", format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n-----END PGP PRIVATE KEY BLOCK-----"), &lines[2]);
-    add("keys", format!("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: \"x\"\n{body}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----"), &lines[2]);
-    let putty = format!("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPublic-Lines: 1\nAAAAC3Nz\nPrivate-Lines: 4\n{body}\nPrivate-MAC: {}", dice.of(HEX, 64));
+    add(
+        "keys",
+        format!("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{body}\n-----END PGP PRIVATE KEY BLOCK-----"),
+        &lines[2],
+    );
+    add(
+        "keys",
+        format!(
+            "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nComment: \"x\"\n{body}\n---- END SSH2 ENCRYPTED PRIVATE KEY ----"
+        ),
+        &lines[2],
+    );
+    let putty = format!(
+        "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPublic-Lines: 1\nAAAAC3Nz\nPrivate-Lines: 4\n{body}\nPrivate-MAC: {}",
+        dice.of(HEX, 64)
+    );
     add("keys", putty.clone(), &lines[2]);
     add("keys", json!({"file": putty}).to_string(), &lines[3]);
     let mut parts = vec!["-----BEGIN PRIVATE KEY-----".to_owned()];
@@ -396,10 +658,24 @@ fn keys(dice: &mut Dice, add: Add) {
     }
     let secret = dice.of(BASE62, 43);
     add("keys", json!({"k": secret, "kty": "oct"}).to_string(), &secret);
-    add("keys", format!("key {}", base64(&format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"))), &base64(&lines[0])[4..40]);
-    for hash in ["$2b$12${a53}", "$6$rounds=5000${a16}${a86}", "$argon2id$v=19$m=65536,t=3,p=4${a22}${a43}", "$scrypt$ln=16,r=8,p=1${a22}${a43}", "pbkdf2_sha256$600000${a22}${a43}=", "$1${a8}${a22}",
-        "{SSHA}{a32}", "$y$j9T${a22}${a43}", "$apr1${a8}${a22}", "pbkdf2:sha256:260000${a16}${h64}"] {
-        let hash = dice.fill(&hash.replace("{SSHA}", "{gSSHA"). replace("{gSSHA", "\u{2}"));
+    add(
+        "keys",
+        format!("key {}", base64(&format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"))),
+        &base64(&lines[0])[4..40],
+    );
+    for hash in [
+        "$2b$12${a53}",
+        "$6$rounds=5000${a16}${a86}",
+        "$argon2id$v=19$m=65536,t=3,p=4${a22}${a43}",
+        "$scrypt$ln=16,r=8,p=1${a22}${a43}",
+        "pbkdf2_sha256$600000${a22}${a43}=",
+        "$1${a8}${a22}",
+        "{SSHA}{a32}",
+        "$y$j9T${a22}${a43}",
+        "$apr1${a8}${a22}",
+        "pbkdf2:sha256:260000${a16}${h64}",
+    ] {
+        let hash = dice.fill(&hash.replace("{SSHA}", "{gSSHA").replace("{gSSHA", "\u{2}"));
         let hash = hash.replace('\u{2}', "{SSHA}");
         add("keys", format!("row bob {hash} staff"), &hash);
         add("keys", json!({"shadow": hash}).to_string(), &hash);
@@ -427,7 +703,12 @@ fn benign() -> Vec<String> {
             format!("1{}", dice.of("0123456789", 18)),
             format!("{}.{}@example.com", dice.pick(&["ann", "bob"]), dice.of("abcdefgh", 5)),
             format!("00u{}", dice.of(BASE62, 17)),
-            format!("S-1-5-21-{}-{}-{}-1104", dice.of("123456789", 9), dice.of("123456789", 9), dice.of("123456789", 9)),
+            format!(
+                "S-1-5-21-{}-{}-{}-1104",
+                dice.of("123456789", 9),
+                dice.of("123456789", 9),
+                dice.of("123456789", 9)
+            ),
             format!("203.0.113.{}", dice.of("123", 2)),
             format!("data:image/png;base64,iVBORw0KGgo{}", dice.of(BASE64, 60)),
         ];
@@ -572,7 +853,14 @@ fn at_least_95_of_100_secrets_are_found_in_every_group() {
 #[test]
 fn at_most_1_of_100_identifiers_is_touched() {
     let all = benign();
-    let touched: Vec<String> = all.iter().filter(|text| redact(text) != **text).map(|text| format!("{text}\n    {}", redact(text))).collect();
+    let touched: Vec<String> =
+        all.iter().filter(|text| redact(text) != **text).map(|text| format!("{text}\n    {}", redact(text))).collect();
     println!("{} of {} touched\n{}", touched.len(), all.len(), touched.join("\n"));
-    assert!(touched.len() * 100 <= all.len(), "{} of {} are touched:\n{}", touched.len(), all.len(), touched.join("\n"));
+    assert!(
+        touched.len() * 100 <= all.len(),
+        "{} of {} are touched:\n{}",
+        touched.len(),
+        all.len(),
+        touched.join("\n")
+    );
 }

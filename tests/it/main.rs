@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod connect;
+mod corpus;
 mod demo;
 mod dialect;
 mod env;
@@ -18,6 +19,7 @@ mod ingest;
 mod interrupt;
 mod kill;
 mod lossless;
+mod own_texts;
 mod parallel;
 mod plans;
 mod points;
@@ -29,6 +31,7 @@ mod report;
 mod results;
 mod schedule;
 mod schema;
+mod secrets;
 mod serve;
 mod shell;
 mod slt;

@@ -17,7 +17,7 @@ use crate::soundness::assert_sound;
 mod paging;
 mod wire;
 
-const PATH: &str = "/v1/workspace/audit-logs";
+pub const PATH: &str = "/v1/workspace/audit-logs";
 
 /// A running server; killed when it goes out of scope.
 pub(crate) struct Served {
@@ -27,7 +27,7 @@ pub(crate) struct Served {
 
 impl Served {
     /// Serves the lake in `./auditlake-data` on a free port, with `options` in the configuration's `[serve]`.
-    fn start(env: &Env, options: &str) -> Served {
+    pub fn start(env: &Env, options: &str) -> Served {
         Served::start_with(env, options, &[])
     }
 
@@ -60,7 +60,7 @@ impl Served {
         read_answer(&mut stream)
     }
 
-    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.send("GET", path, headers)
     }
 
@@ -92,7 +92,7 @@ impl Served {
     }
 
     /// Asks it to stop, and gives its exit code.
-    fn stop(&mut self) -> Option<i32> {
+    pub fn stop(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap().code()
@@ -107,7 +107,7 @@ impl Drop for Served {
 }
 
 #[derive(Debug)]
-struct Answer {
+pub struct Answer {
     status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
@@ -156,7 +156,7 @@ fn read_answer(stream: &mut impl Read) -> Answer {
 }
 
 /// A key that may read; `--user reader` unless said otherwise.
-fn reader(env: &Env) -> String {
+pub fn reader(env: &Env) -> String {
     key(env, &["--user", "reader", "--permission", "audit_log_read"])
 }
 

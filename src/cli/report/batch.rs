@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::report::{
     self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
-    Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
+    Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
 
@@ -51,10 +51,6 @@ pub struct Ground {
 }
 
 impl Ground {
-    pub fn open(app: &App, as_of: Option<AsOf>) -> Result<Ground> {
-        Ground::over(app, app.open_lake_as_of(as_of)?, as_of)
-    }
-
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
         let options = crate::sql::Options { as_of, ..app.config.sql() };
         let key = lake.derive_key("evidence");
@@ -70,6 +66,30 @@ impl Ground {
 }
 
 impl Batch {
+    /// Redacts what was given from outside of the lake before it becomes evidence. A secret turns into the placeholder
+    /// that the lake's rows have for it, so a parameter still finds them, and the evidence can be run again.
+    pub fn redacted(mut self, app: &App, lake: &Lake) -> Result<Batch> {
+        let (policy, _) = app.policy(lake)?;
+        for (name, value) in &mut self.params {
+            let redacted = policy.operand(value);
+            if redacted != *value {
+                app.screen
+                    .say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
+                *value = redacted;
+            }
+        }
+        let explained = |mut entry: Suppression| {
+            entry.finding = policy.operand(&entry.finding);
+            entry.reason = policy.own(&entry.reason);
+            entry.owner = policy.operand(&entry.owner);
+            entry
+        };
+        let Suppressions { entries, expired, .. } = self.suppressions;
+        let [entries, expired] = [entries, expired].map(|list| list.into_iter().map(explained).collect());
+        self.suppressions = Suppressions::new(entries, expired);
+        Ok(self)
+    }
+
     /// The parameters of one report that was named alone: every mistake is an error.
     pub fn exactly(&self, report: &Report) -> Result<Params> {
         Params::new(report, &self.given(report, true), self.period.as_ref().map(|(_, period)| *period))

@@ -102,7 +102,8 @@ pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
     if found.is_empty() {
         return Err(Error::usage("there is no schedule").hint("add a [[schedule]] to the configuration"));
     }
-    let runs = app.open_lake()?.root().join(RUNS);
+    let lake = app.open_lake()?;
+    let runs = lake.root().join(RUNS);
     if args.dry_run {
         let log = Log::read(&runs)?;
         for (job, _) in &found {
@@ -112,7 +113,8 @@ pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
         }
         return Ok(0);
     }
-    let mut log = Log::open(&runs)?;
+    let (policy, _) = app.policy(&lake)?;
+    let mut log = Log::open(&runs, move |text| policy.own(text))?;
     let error = run_all(app, args, &found, &mut log);
     // Also after trouble: what the metrics are for.
     if let Some(path) = &args.metrics {
@@ -184,8 +186,10 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
         is_replacing: true,
         schedule: Some(schedule.name.clone()),
     };
+    let lake = app.open_lake()?;
+    let batch = batch.redacted(app, &lake)?;
     let prepared = batch.prepare(&reports)?;
-    let ground = Ground::open(app, None)?;
+    let ground = Ground::over(app, lake, None)?;
     let limit_ms = due_ms.saturating_add(schedule.wait.map_or(0, |wait| wait.as_millis() as i64));
     if app.clock.now_ms() < limit_ms
         && let Some(reason) = hole(app, &ground, &catalog, period, limit_ms)?

@@ -250,6 +250,11 @@ async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSumma
     // Whoever pulls a source holds its lock, so that a job that starts again while it still runs does no harm.
     let mut locks = Vec::new();
     for source in &sources {
+        // A name is how the ledger finds the source again, so it cannot be replaced there.
+        if worker.policy.own(&source.name) != source.name {
+            return Err(Error::usage("the name of a source looks like a secret, and names are stored")
+                .hint("give the `[[source]]` another name"));
+        }
         locks.push(lock(&lake, &source.name)?);
     }
     let writer = Mutex::new(Box::new(Writer::new(lake, clock, options.threads, restore())?));
