@@ -56,12 +56,13 @@ struct Inner {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    place: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), hint: None, source: None }))
+        Error(Box::new(Inner { kind, message: message.into(), hint: None, place: None, source: None }))
     }
 
     /// The command line, a parameter or the configuration is wrong.
@@ -77,6 +78,12 @@ impl Error {
     /// Says what to do next; a later hint replaces an earlier one.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Says where in a text of the user's the trouble is, `report.sql:4`; the first place, which is the innermost, stays.
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.place.get_or_insert_with(|| place.into());
         self
     }
 
@@ -127,6 +134,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.0.place {
+            write!(f, "{place}: ")?;
+        }
         f.write_str(&self.0.message)?;
         let mut cause = self.source();
         while let Some(error) = cause {
@@ -175,6 +185,13 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_innermost_place_stays() {
+        let error = Error::input("cannot run it").at("inner.sql:2").at("outer.sql:7");
+        assert_eq!(error.to_string(), "inner.sql:2: cannot run it");
+        assert_eq!(error.message(), "cannot run it");
+    }
 
     #[test]
     fn a_cause_is_printed_once() {

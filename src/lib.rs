@@ -21,7 +21,7 @@
 //! API -> row:         Plan: window -> Client: page -> Decoder -> Policy -> Writer::commit, with window and cursor
 //! SQL -> screen:      Lake at one entry -> Session::query -> Rows -> Renderer
 //! page -> client:     serve::answer (key, gates, rate) -> row groups around a position -> entries -> log of the read
-//! report -> result:   header -> typed Params -> convention views -> SQL -> Outcome -> Renderer
+//! report -> result:    header -> typed Params -> Session::ordered (the same door) -> Outcome -> Renderer
 //! ```
 //!
 //! It runs on Unix, Linux and macOS: locks, modes, signals, and folders that change places in one step are theirs.

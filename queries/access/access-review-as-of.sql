@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "B"
 -- order = "subject_uid, privilege, resource_uid, privilege_source"
--- severity = "First match: 5 account_state `deleted` (granted after the delete); 4 is_privileged and (state disabled or locked, or granted_by = subject); 3 is_privileged; 2 ambiguous or state disabled or locked; else 1."
+-- severity = "First match: 5 account_state `deleted` (granted after the delete); 4 is_privileged and (state disabled or locked, or granted_by = subject); 3 is_privileged; 2 ambiguous, or state disabled or locked, or a name that matches in scope `resource` (C10); else 1."
 -- chart = "heatmap (subjects x privileges)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2", "CC6.3"]
@@ -20,6 +19,13 @@
 -- hipaa = ["164.308(a)(4)(ii)(B)", "164.308(a)(4)(ii)(C)", "164.312(a)(1)"]
 -- gdpr = ["32(1)(b)", "25(2)"]
 -- cis = ["6.8", "5.1", "6.1"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3005", elements = ["subject", "privileges", "outcome"] },
+--   { events = "3001", elements = ["subject", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- as_of = { type = "timestamp" }
@@ -32,6 +38,7 @@
 -- privilege = "string"
 -- resource_uid = "string"
 -- privilege_source = "string"
+-- scope = "string"
 -- is_privileged = "boolean"
 -- granted_time = "timestamp"
 -- granted_by = "string"
@@ -44,7 +51,7 @@
 select
   h.subject_uid, coalesce(i.label, h.subject_uid) as subject_label,
   coalesce(s.account_state, 'unknown') as account_state,
-  h.privilege, h.resource_uid, h.privilege_source, h.is_privileged,
+  h.privilege, h.resource_uid, h.privilege_source, h.scope, h.is_privileged,
   h.granted_time, h.granted_by, h.grant_event_uid, h.grant_events,
   (cast($as_of as bigint) - cast(h.granted_time as bigint)) / 86400000000 as held_days,
   h.ambiguous,
@@ -53,6 +60,7 @@ select
     when h.is_privileged and (s.account_state in ('disabled', 'locked') or h.granted_by = h.subject_uid) then 4
     when h.is_privileged then 3
     when h.ambiguous or s.account_state in ('disabled', 'locked') then 2
+    when h.scope = 'resource' and regexp_like(h.privilege, $privileged_pattern, 'i') then 2
     else 1
   end as severity_id
 from access_holding h

@@ -9,7 +9,6 @@
 -- order = "change, subject_uid, privilege, resource_uid, privilege_source"
 -- severity = "3 for added or regranted privileged rows; 1 else."
 -- chart = "bar (added / removed per privilege)"
--- expectation = "any"
 -- includes_to = true
 --
 -- [controls]
@@ -21,6 +20,14 @@
 -- hipaa = ["164.308(a)(4)(ii)(C)", "164.308(a)(8)"]
 -- gdpr = ["32(1)(d)"]
 -- cis = ["6.8", "5.1"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3005", elements = ["subject", "privileges", "outcome"] },
+--   { events = "3001", elements = ["subject", "outcome"] },
+-- ]
+-- compares_at_from = true
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -47,12 +54,12 @@
 -- whose uid became known in between would otherwise be one subject less and another more.
 --
 with earlier as (
-  select holder, item, resource_uid, source, opened_time, opened_by, closed_time, closed_by
+  select holder, item, resource_uid, source, is_privileged, opened_time, opened_by, closed_time, closed_by
   from ledger
   where family = 'access' and opened_time <= $from and (closed_time is null or closed_time > $from)
 ),
 later as (
-  select holder, item, resource_uid, source, opened_time, opened_by
+  select holder, item, resource_uid, source, is_privileged, opened_time, opened_by
   from ledger
   where family = 'access' and closed_time is null
 ),
@@ -66,7 +73,7 @@ compared as (
     end as change,
     coalesce(b.holder, a.holder) as subject_uid, coalesce(b.item, a.item) as privilege,
     coalesce(b.resource_uid, a.resource_uid) as resource_uid, coalesce(b.source, a.source) as privilege_source,
-    regexp_like(coalesce(b.item, a.item), $privileged_pattern, 'i') as is_privileged,
+    coalesce(b.is_privileged, a.is_privileged) as is_privileged,
     case when b.holder is null then a.opened_time else b.opened_time end as granted_time,
     case when b.holder is null then a.opened_by else b.opened_by end as granted_by,
     case when b.holder is null then a.closed_time end as closed_time,

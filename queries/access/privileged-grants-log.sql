@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "B"
 -- order = "time, event_uid, privilege, resource_uid"
--- severity = "4 effective and self_grant; 3 other effective opening rows; 2 failed opening rows; 1 closing rows."
+-- severity = "1 closing rows (also of one's own access); 2 opening rows of scope `resource`; 4 effective and self_grant; 3 other effective opening rows; 2 failed opening rows."
 -- chart = "bar (grants and revokes per day)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.3"]
@@ -20,6 +19,12 @@
 -- hipaa = ["164.308(a)(4)(ii)(B)", "164.308(a)(4)(ii)(C)"]
 -- gdpr = ["32(1)(b)", "32(4)"]
 -- cis = ["5.4", "6.1", "6.8"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3005", elements = ["subject", "privileges", "actor"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -36,6 +41,7 @@
 -- group_uid = "string"
 -- privilege = "string"
 -- resource_uid = "string"
+-- scope = "string"
 -- actor_uid = "string"
 -- actor_label = "string"
 -- self_grant = "boolean"
@@ -54,29 +60,30 @@
 with change as (
   select
     time, event_uid, outcome, effect, is_effective, subject_uid, cast(null as varchar) as group_key, privilege,
-    resource_uid,
+    resource_uid, scope,
     case privilege_source when 'policy' then case effect when 'open' then 'policy_attach' else 'policy_detach' end
       else case effect when 'open' then 'grant' else 'revoke' end end as change,
     'access' as ledger, subject_uid as holder, privilege as item, resource_uid as resource_key,
     privilege_source as source_key, actor_uid, src_ip
   from access_fact
-  where time >= $from and is_privileged
+  where time >= $from and matches
   union all
   select
-    time, event_uid, outcome, effect, is_effective, cast(null as varchar) as subject_uid, group_key, privilege, resource_uid,
+    time, event_uid, outcome, effect, is_effective, cast(null as varchar) as subject_uid, group_key, privilege,
+    resource_uid, scope,
     case effect when 'open' then 'group_grant' else 'group_revoke' end as change,
     'group_privilege' as ledger, group_key as holder, privilege as item, resource_uid as resource_key,
     '' as source_key, actor_uid, src_ip
   from group_fact
-  where kind = 'privilege' and time >= $from and is_privileged
+  where kind = 'privilege' and time >= $from and matches
   union all
   select
-    time, event_uid, outcome, case activity when 'add_user' then 'open' else 'close' end as effect, is_effective,
-    subject_uid, group_key, cast(null as varchar) as privilege, cast(null as varchar) as resource_uid,
-    case activity when 'add_user' then 'group_join' else 'group_leave' end as change,
+    time, event_uid, outcome, case activity_key when 3 then 'open' else 'close' end as effect, is_effective,
+    subject_uid, group_key, cast(null as varchar) as privilege, cast(null as varchar) as resource_uid, null as scope,
+    case activity_key when 3 then 'group_join' else 'group_leave' end as change,
     'member' as ledger, group_key as holder, subject_uid as item, '' as resource_key, '' as source_key, actor_uid, src_ip
   from group_change
-  where activity in ('add_user', 'remove_user') and time >= $from and is_privileged_group
+  where activity_key in (3, 4) and time >= $from and is_privileged_group
 ),
 held as (
   select
@@ -95,7 +102,7 @@ followed as (
 select
   f.time, f.change, f.outcome,
   f.subject_uid, coalesce(s.label, f.subject_uid) as subject_label,
-  f.group_key as group_uid, f.privilege, f.resource_uid,
+  f.group_key as group_uid, f.privilege, f.resource_uid, f.scope,
   f.actor_uid, coalesce(a.label, f.actor_uid) as actor_label,
   coalesce(f.subject_uid = f.actor_uid, false) as self_grant,
   f.src_ip,
@@ -105,10 +112,11 @@ select
   case when f.is_opening then f.closed_time is null end as still_held,
   f.event_uid,
   case
+    when f.effect = 'close' then 1
+    when f.scope = 'resource' then 2
     when f.is_opening and f.subject_uid = f.actor_uid then 4
     when f.is_opening then 3
-    when f.effect = 'open' then 2
-    else 1
+    else 2
   end as severity_id
 from followed f
 left join identity s on s.uid = f.subject_uid

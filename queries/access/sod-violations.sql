@@ -7,19 +7,26 @@
 -- tier = 1
 -- grade = "B"
 -- order = "severity_id desc, grant_time, subject_uid"
--- severity = "5 self_grant of a privileged privilege by a non-admin actor (user type_id not 2); 4 other self_grant and create_and_grant; 3 create_and_key and unprivileged self_grant."
+-- severity = "5 self_grant of a privileged privilege by a non-admin actor (`user_type` not Admin); 4 other self_grant and create_and_grant; 3 create_and_key and unprivileged self_grant."
 -- chart = "none"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.3", "CC5.1"]
 -- iso = ["A.5.3", "A.8.2", "A.5.18"]
 -- nist = ["AC-5", "AC-6", "AC-6(9)"]
 -- csf = ["PR.AA-05"]
--- pci = ["7.2.3", "8.2.4", "10.2.1.2"]
+-- pci = ["7.2.3", "8.2.4", "10.2.1.2", "10.2.1.5"]
 -- hipaa = ["164.308(a)(4)(ii)(B)", "164.308(a)(3)(ii)(A)"]
 -- gdpr = ["32(4)"]
 -- cis = ["6.1", "6.8", "5.4"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3005", elements = ["subject", "actor", "privileges"] },
+--   { events = "3001", elements = ["subject", "actor"] },
+--   { events = "3006/3", elements = ["subject", "group"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -61,9 +68,10 @@ granted as (
   from access_fact
   where effect = 'open' and is_effective and time >= $from
   union all
-  select time, event_uid, subject_uid, actor_uid, src_ip, 'group:' || group_key as item, is_privileged_group
+  select time, event_uid, subject_uid, actor_uid, src_ip, 'group:' || group_key as item,
+    is_privileged_group as is_privileged
   from group_change
-  where activity = 'add_user' and is_effective and time >= $from
+  where activity_key = 3 and is_effective and time >= $from
 ),
 given_key as (
   select k.time, k.event_uid, coalesce(k.owner_uid, k.actor_uid) as subject_uid, k.actor_uid, k.src_ip, k.key_uid as item
@@ -95,7 +103,9 @@ violation as (
   select pattern, time, create_time, subject_uid, actor_uid, item, src_ip, event_uid, true as is_privileged
   from paired
   union all
-  select pattern, time, create_time, subject_uid, actor_uid, item, create_ip, create_event_uid, true as is_privileged
+  select
+    pattern, time, create_time, subject_uid, actor_uid, item, create_ip as src_ip, create_event_uid as event_uid,
+    true as is_privileged
   from paired
   union all
   select 'self_grant' as pattern, time, null as create_time, subject_uid, actor_uid, item, src_ip, event_uid, is_privileged
@@ -124,8 +134,7 @@ select
     when f.pattern = 'create_and_key' or not f.is_privileged then 3
     else 4
   end as severity_id,
-  concat('sod-violations|', f.pattern, '|', f.actor_uid, '|', f.subject_uid, '|', cast(f.grant_time as bigint) / 1000)
-    as finding_key
+  finding_key('sod-violations', f.pattern, f.actor_uid, f.subject_uid, f.grant_time) as finding_key
 from found f
 left join identity s on s.uid = f.subject_uid
 left join identity a on a.uid = f.actor_uid

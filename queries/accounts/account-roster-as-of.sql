@@ -7,19 +7,25 @@
 -- tier = 1
 -- grade = "B"
 -- order = "subject_uid"
--- severity = "4 if privileged grants > 0 and mfa_state = `disabled`; 3 if state `unknown` and grants > 0, or several subjects share one e-mail (case-insensitive); else 1."
+-- severity = "4 if privileged grants > 0 and mfa_state = `disabled`; 3 if state `unknown` and grants > 0, or several listed subjects share one e-mail (case-insensitive); else 1."
 -- chart = "bar (accounts by state)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2"]
--- iso = ["A.5.16", "A.5.9"]
+-- iso = ["A.5.16"]
 -- nist = ["AC-2", "IA-4"]
--- csf = ["PR.AA-01", "ID.AM-08"]
+-- csf = ["PR.AA-01"]
 -- pci = ["8.2.1", "7.2.4"]
 -- hipaa = ["164.312(a)(2)(i)"]
 -- gdpr = ["32(1)(b)"]
 -- cis = ["5.1", "5.5"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3001", elements = ["subject", "outcome"] },
+--   { events = "3005", elements = ["subject", "privileges"] },
+-- ]
 --
 -- [parameters]
 -- as_of = { type = "timestamp" }

@@ -9,17 +9,22 @@
 -- order = "trigger_time, actor_uid"
 -- severity = "5 if actions >= 5 x threshold or accounts are among the targets and the actor is a service; 4 otherwise."
 -- chart = "bar (actions per minute in the episode)"
--- expectation = "no rows"
 --
 -- [controls]
--- soc2 = ["CC7.2", "CC7.3", "A1.2"]
+-- soc2 = ["CC7.2", "CC7.3"]
 -- iso = ["A.8.16", "A.5.25"]
 -- nist = ["AU-6", "SI-4", "AC-2(12)"]
 -- csf = ["DE.CM-03", "DE.AE-02"]
 -- pci = ["10.2.1.7", "10.4.1"]
 -- hipaa = ["164.308(a)(1)(ii)(D)", "164.312(c)(1)"]
 -- gdpr = ["32(1)(b)", "33(1)"]
--- cis = ["8.11", "13.11"]
+-- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3001,3004,3006", elements = ["actor", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -52,8 +57,7 @@
 --
 with action as (
   select
-    actor_uid, time, src_ip, class_uid,
-    coalesce(subject_uid, entity_uid, entity_result_uid, entity_name, group_key, path) as target
+    actor_uid, time, src_ip, class_uid, target_uid
   from event
   where is_successful and actor_uid is not null and time >= $from - $lookback and time < $to
     and (
@@ -98,7 +102,7 @@ found as (
     max(time) as last_time,
     count(*) as actions,
     max(in_window) as max_in_window,
-    count(distinct target) as targets,
+    count(distinct target_uid) as targets,
     array_agg(distinct class order by class) as kinds,
     array_agg(distinct src_ip order by src_ip) filter (where src_ip is not null) as src_ips,
     bool_or((class_uid = 3001)) as has_accounts
@@ -116,7 +120,7 @@ select
     when f.actions >= 5 * $threshold or f.has_accounts and i.user_type is not distinct from 'Service' then 5
     else 4
   end as severity_id,
-  concat('burst-deletion|', f.actor_uid, '|', cast(f.trigger_time as bigint) / 1000) as finding_key
+  finding_key('burst-deletion', f.actor_uid, f.trigger_time) as finding_key
 from found f
 left join identity i on i.uid = f.actor_uid
 order by f.trigger_time, f.actor_uid

@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "B"
 -- order = "days_inactive desc, subject_uid"
--- severity = "4 if open_privileged_grants > 0; 3 if days_inactive >= 2 x inactive_days or open_grants > 0; else 2. finding_key = `dormant-accounts|<subject_uid>|<reference ms>`."
+-- severity = "4 if open_privileged_grants > 0; 3 if days_inactive >= 2 x inactive_days or open_grants > 0; else 2."
 -- chart = "bar (accounts by days inactive: 90, 180, 365+)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]
@@ -20,6 +19,14 @@
 -- hipaa = ["164.308(a)(4)(ii)(C)"]
 -- gdpr = ["5(1)(f)", "32(1)(b)"]
 -- cis = ["5.3", "5.1"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3002/1", elements = ["subject", "outcome"] },
+--   { events = "3001", elements = ["subject"] },
+-- ]
+-- look_back = "inactive_days"
 --
 -- [parameters]
 -- as_of = { type = "timestamp" }
@@ -84,7 +91,7 @@ select
     when days_inactive >= 2 * $inactive_days or open_grants > 0 then 3
     else 2
   end as severity_id,
-  concat('dormant-accounts|', subject_uid, '|', cast(reference_time as bigint) / 1000) as finding_key
+  finding_key('dormant-accounts', subject_uid, reference_time) as finding_key
 from listed
 where days_inactive >= $inactive_days
 order by days_inactive desc, subject_uid

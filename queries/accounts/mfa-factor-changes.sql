@@ -7,19 +7,24 @@
 -- tier = 1
 -- grade = "B"
 -- order = "time, event_uid"
--- severity = "Effective disable: 5 open and privileged; 4 open, or by_other and privileged; 3 pending; 2 restored. Failed disable 2. Enable 1."
+-- severity = "Effective disable (also of unknown outcome): 5 open and privileged; 4 open, or by_other and privileged; 3 pending; 2 restored. Failed disable 2. Enable 1 (context, C18)."
 -- chart = "line (enables and disables per week)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6"]
 -- iso = ["A.8.5", "A.5.17"]
 -- nist = ["IA-2(1)", "IA-2(2)", "IA-5", "AC-2(4)"]
 -- csf = ["PR.AA-03", "PR.AA-01"]
--- pci = ["8.4.2", "8.4.3", "10.2.1.5"]
+-- pci = ["8.4.2", "8.4.3", "10.2.1.5", "8.4.1", "8.3.3"]
 -- hipaa = ["164.312(d)"]
 -- gdpr = ["32(1)(b)"]
 -- cis = ["6.3", "6.5"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3001", elements = ["subject", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -45,8 +50,8 @@
 -- finding_key = "string"
 ---
 --
--- A disable with an unknown outcome is no effective one (C7) and is rated like a failed one. Which factor it was is not
--- in OCSF 1.6.0.
+-- A disable counts unless it failed (C7): doubt must not hide the loss of a factor. Which factor it was is not in OCSF
+-- 1.6.0.
 --
 with change as (
   select
@@ -95,7 +100,7 @@ select
     when m.state = 'pending' then 3
     else 2
   end as severity_id,
-  concat('mfa-factor-changes|', m.done, '|', m.subject_uid, '|', cast(m.time as bigint) / 1000) as finding_key
+  finding_key('mfa-factor-changes', m.done, m.subject_uid, m.event_uid, m.time) as finding_key
 from stated m
 left join identity s on s.uid = m.subject_uid
 left join identity a on a.uid = m.actor_uid

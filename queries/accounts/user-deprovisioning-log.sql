@@ -7,19 +7,25 @@
 -- tier = 1
 -- grade = "B"
 -- order = "time nulls last, subject_uid"
--- severity = "4 for `missing` or lag > 7 x max_lag; 3 for lag > max_lag or an activity after left_time; 2 for a failed attempt without a later effective one; else 1."
+-- severity = "4 for `missing` or lag > 7 x max_lag; 3 for lag > max_lag or an activity after left_time; 2 for a failed attempt without a later effective disable or delete of the account (C4, `< to`); else 1."
 -- chart = "bar (accounts per day, coloured by action)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]
--- iso = ["A.5.16", "A.5.18", "A.6.5"]
--- nist = ["AC-2", "AC-2(3)", "PS-4"]
+-- iso = ["A.5.16", "A.5.18"]
+-- nist = ["AC-2", "AC-2(3)", "PS-4", "AC-2(4)"]
 -- csf = ["PR.AA-01"]
 -- pci = ["8.2.5", "8.2.4", "10.2.1.5"]
 -- hipaa = ["164.308(a)(3)(ii)(C)"]
 -- gdpr = ["32(1)(b)", "5(1)(f)"]
--- cis = ["6.2", "5.3"]
+-- cis = ["6.2"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3001", elements = ["subject", "actor", "outcome"] },
+-- ]
+-- input = { leavers = "lag" }
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -46,16 +52,27 @@
 ---
 --
 -- What was held, and when the account was last active, depends on the account and the time only, so both are worked out
--- once for each (subject, ms) and joined back to the events. `leavers` is an optional table of the run: an effective row
--- belongs to the leaver nearest in time (of two as near the earlier), a leaver without such a row is `missing`.
+-- once for each (subject, ms) and joined back to the events; for leavers also at the end. `leavers` is an optional table of
+-- the run: of two that are as near the earlier is taken, and one that no row takes is `missing` while the account is open.
 --
-with closed as (
+with recursive closed as (
   select time, event_uid, outcome, action, is_effective, subject_uid, actor_uid
   from account_action
   where action in ('disable', 'delete') and time >= $from and time < $to
 ),
+leaver as (
+  select *, cast(row_number() over (partition by subject_uid order by left_time, email) as bigint) as number
+  from (
+    select distinct coalesce(m.uid, l.email) as subject_uid, l.email, l.left_time
+    from (select lower(nullif(trim(email), '')) as email, left_time from leavers) l
+    left join email_uid m on m.email = l.email
+    where l.email is not null and l.left_time is not null
+  )
+),
 moment as (
   select distinct subject_uid, time from closed where subject_uid is not null
+  union
+  select subject_uid, $to as time from leaver
 ),
 activity as (
   select subject_uid, time from logon where outcome = 'success'
@@ -79,7 +96,9 @@ holding as (
   from ledger
   where ledger in ('access', 'member')
   union all
-  select 'api_key' as what, owner_uid as subject_uid, created_time, deleted_time from api_key where created_time is not null
+  select 'api_key' as what, owner_uid as subject_uid, created_time as opened_time, deleted_time as closed_time
+  from api_key
+  where created_time is not null
 ),
 held as (
   select
@@ -110,22 +129,35 @@ followed as (
     rows between 1 following and unbounded following
   )
 ),
-leaver as (
-  select distinct coalesce(m.uid, l.email) as subject_uid, l.email, l.left_time
-  from (select lower(nullif(trim(email), '')) as email, left_time from leavers) l left join email_uid m on m.email = l.email
-  where l.email is not null and l.left_time is not null
+-- Effective rows of a leaver's account take turns, in C4 order: each takes the nearest leaver that none has taken.
+turn as (
+  select
+    subject_uid, time, coalesce(event_uid, '') as uid, action,
+    cast(row_number() over (partition by subject_uid order by time, coalesce(event_uid, ''), action) as bigint) as number
+  from closed
+  where is_effective and subject_uid in (select subject_uid from leaver)
+),
+taking as (
+  select distinct subject_uid, cast(0 as bigint) as turn, make_array(cast(0 as bigint)) as taken
+  from turn
+  union all
+  select
+    s.subject_uid, s.turn + 1 as turn,
+    array_append(s.taken, coalesce(
+      first_value(l.number order by abs(cast(t.time as bigint) - cast(l.left_time as bigint)), l.number)
+        filter (where l.left_time <= t.time + interval '86400000 milliseconds' and not array_has(s.taken, l.number)),
+      0
+    )) as taken
+  from taking s
+  join turn t on t.subject_uid = s.subject_uid and t.number = s.turn + 1
+  join leaver l on l.subject_uid = s.subject_uid
+  group by s.subject_uid, s.turn, s.taken, t.time
 ),
 matched as (
-  select subject_uid, time, left_time
-  from (
-    select c.subject_uid, c.time, l.left_time, row_number() over (
-      partition by c.subject_uid, c.time
-      order by abs(cast(c.time as bigint) - cast(l.left_time as bigint)), l.left_time
-    ) as position
-    from (select distinct subject_uid, time from closed where is_effective) c
-    join leaver l on l.subject_uid = c.subject_uid and l.left_time <= c.time + interval '86400000 milliseconds'
-  )
-  where position = 1
+  select t.subject_uid, t.time, t.uid, t.action, l.left_time, l.number
+  from (select subject_uid, turn, taken[-1] as number from taking where turn > 0) s
+  join turn t on t.subject_uid = s.subject_uid and t.number = s.turn
+  join leaver l on l.subject_uid = s.subject_uid and l.number = s.number
 ),
 listed as (
   select
@@ -137,13 +169,19 @@ listed as (
   left join held h on h.subject_uid = c.subject_uid and h.time = c.time
   left join followed f
     on f.subject_uid = c.subject_uid and f.time = c.time and f.uid = coalesce(c.event_uid, '') and not f.is_on
-  left join matched m on m.subject_uid = c.subject_uid and m.time = c.time and c.is_effective
+  left join matched m
+    on m.subject_uid = c.subject_uid and m.time = c.time and m.uid = coalesce(c.event_uid, '') and m.action = c.action
+    and c.is_effective
   union all
   select
-    null, null, null, 'missing', l.subject_uid, l.email, null, null, null, null, null, null, false, l.left_time, $to
+    null as time, null as event_uid, null as outcome, 'missing' as action, l.subject_uid, l.email as name, null as actor_uid,
+    null as last_activity_time, coalesce(h.grants, 0) as grants, coalesce(h.groups, 0) as groups,
+    coalesce(h.keys, 0) as keys, null as reenabled_time, false as is_closed_later, l.left_time, $to as until
   from leaver l
-  left anti join matched m on m.subject_uid = l.subject_uid and m.left_time = l.left_time
-  where l.left_time < $to
+  left anti join matched m on m.subject_uid = l.subject_uid and m.number = l.number
+  left join account_state a on a.subject_uid = l.subject_uid
+  left join held h on h.subject_uid = l.subject_uid and h.time = $to
+  where l.left_time < $to and coalesce(a.account_state not in ('disabled', 'deleted'), true)
 ),
 measured as (
   select *, (cast(until as bigint) - cast(left_time as bigint)) / 1000 as lag_ms

@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "B"
 -- order = "time, event_uid"
--- severity = "3 if effective and (actor unknown or privileged_within); 2 if effective, automation_actors is not empty and the actor is not in it; else 1."
+-- severity = "3 if effective and (actor unknown or `privileged_within`); 2 if effective, automation_actors is not empty and the actor is not in it; else 1."
 -- chart = "bar (accounts per day)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]
@@ -20,6 +19,12 @@
 -- hipaa = ["164.308(a)(3)(ii)(A)", "164.308(a)(4)(ii)(C)", "164.312(a)(2)(i)"]
 -- gdpr = ["32(1)(b)", "32(4)"]
 -- cis = ["5.1", "6.1"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3001", elements = ["subject", "actor"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -69,7 +74,7 @@ opened as (
   union all
   select subject_uid, time, 'group:' || group_key as name, false as is_privileged
   from group_fact
-  where kind = 'member' and effect = 'open' and is_effective and time >= $from and time < $to
+  where kind = 'member' and effect = 'open' and is_effective and group_key is not null and time >= $from and time < $to
 ),
 given as (
   select

@@ -9,7 +9,6 @@
 -- order = "bucket_start, key"
 -- severity = "3 if failures >= min_failures and failure_rate > 0.5; else 1."
 -- chart = "line (successes, failures) with failure rate as second axis"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]
@@ -18,8 +17,14 @@
 -- csf = ["PR.AA-03", "DE.CM-03"]
 -- pci = ["10.2.1.4", "10.4.1"]
 -- hipaa = ["164.308(a)(5)(ii)(C)"]
--- gdpr = ["32(1)(d)"]
--- cis = ["8.11", "6.6"]
+-- gdpr = ["32(1)(b)"]
+-- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3002/1", elements = ["subject", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -49,7 +54,7 @@ with attempt as (
   select
     date_trunc($bucket, time at time zone $tz) as bucket_start,
     case $by when 'user' then subject_uid when 'ip' then src_ip when 'protocol' then protocol else 'all' end as key,
-    outcome, is_mfa, subject_uid, src_ip
+    outcome, mfa, subject_uid, src_ip
   from logon
   where time >= $from and time < $to
 ),
@@ -59,7 +64,7 @@ counted as (
     count(*) filter (where outcome = 'success') as successes,
     count(*) filter (where outcome = 'failure') as failures,
     count(*) filter (where outcome not in ('success', 'failure')) as other,
-    count(*) filter (where outcome = 'success' and is_mfa) as with_mfa,
+    count(*) filter (where outcome = 'success' and mfa) as with_mfa,
     count(distinct subject_uid) as distinct_users,
     count(distinct src_ip) as distinct_ips
   from attempt

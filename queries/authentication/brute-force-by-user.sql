@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "A"
 -- order = "trigger_time, subject_uid"
--- severity = "4 if success_time is set; else 2 if lockout_time is set (the control worked); else 3. finding_key = brute-force-by-user|<subject_uid>|<trigger ms>. src_ips sorted bytewise, nulls left out."
+-- severity = "4 if success_time is set; else 2 if lockout_time is set (the control worked); else 3. src_ips sorted bytewise, nulls left out."
 -- chart = "line (failures per minute around the episode)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6", "CC7.2", "CC7.3"]
@@ -19,7 +18,13 @@
 -- pci = ["8.3.4", "10.2.1.4", "10.4.1.1"]
 -- hipaa = ["164.308(a)(5)(ii)(C)", "164.308(a)(6)(ii)"]
 -- gdpr = ["32(1)(b)", "33(1)"]
--- cis = ["8.11", "6.3"]
+-- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3002/1", elements = ["subject", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -129,7 +134,7 @@ select
   coalesce(f.src_ips, make_array()) as src_ips,
   f.lockout_time, f.success_time, f.success_ip,
   case when f.success_time is not null then 4 when f.lockout_time is not null then 2 else 3 end as severity_id,
-  concat('brute-force-by-user|', f.subject_uid, '|', cast(f.trigger_time as bigint) / 1000) as finding_key
+  finding_key('brute-force-by-user', f.subject_uid, f.trigger_time) as finding_key
 from answered f
 left join identity i on i.uid = f.subject_uid
 order by f.trigger_time, f.subject_uid

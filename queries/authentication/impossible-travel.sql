@@ -7,19 +7,25 @@
 -- tier = 1
 -- grade = "C"
 -- order = "time, subject_uid, event_uid"
--- severity = "4 if both countries are known and differ and is_mfa is not true; else 3. is_mfa = `is_mfa`, else `session.is_mfa` of the later logon. finding_key = `impossible-travel|<subject>|<prev uid>|<uid>`."
+-- severity = "4 if both countries are known and differ and is_mfa is not true; else 3. is_mfa = MFA (C6) of the later logon."
 -- chart = "none (map where the UI has one)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6", "CC7.2"]
 -- iso = ["A.8.5", "A.8.16"]
 -- nist = ["AC-2(12)", "SI-4", "AU-6"]
 -- csf = ["DE.CM-03", "DE.AE-02"]
--- pci = ["10.4.1.1", "10.2.1.4"]
+-- pci = ["10.4.1.1"]
 -- hipaa = ["164.308(a)(1)(ii)(D)"]
 -- gdpr = ["32(1)(b)"]
--- cis = ["8.11", "6.3"]
+-- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3002/1 successful", elements = ["subject", "place"] },
+-- ]
+-- input = { ip_geo = "place" }
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -93,7 +99,7 @@ select
   r.mfa as is_mfa,
   r.prev_event_uid, r.event_uid,
   case when r.prev_country <> r.country and r.mfa is distinct from true then 4 else 3 end as severity_id,
-  concat('impossible-travel|', r.subject_uid, '|', r.prev_event_uid, '|', r.event_uid) as finding_key
+  finding_key('impossible-travel', r.subject_uid, r.prev_event_uid, r.event_uid, r.prev_time, r.time) as finding_key
 from rated r
 left join identity i on i.uid = r.subject_uid
 where r.distance >= $min_distance_km and (r.gap_ms = 0 or r.speed > $max_speed_kmh)

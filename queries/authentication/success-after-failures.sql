@@ -7,9 +7,8 @@
 -- tier = 2
 -- grade = "A"
 -- order = "success_time, subject_uid"
--- severity = "4 if new_ip and MFA not true; 3 if same_ip or new_ip; else 2."
+-- severity = "4 if new_ip and MFA not true (C6); 3 if same_ip or new_ip; else 2."
 -- chart = "none"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC7.3"]
@@ -20,6 +19,12 @@
 -- hipaa = ["164.308(a)(5)(ii)(C)", "164.308(a)(6)(ii)"]
 -- gdpr = ["33(1)"]
 -- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3002/1", elements = ["subject", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -96,7 +101,7 @@ select
     when j.same_ip or j.new_ip then 3
     else 2
   end as severity_id,
-  concat('success-after-failures|', j.subject_uid, '|', cast(j.time as bigint) / 1000) as finding_key
+  finding_key('success-after-failures', j.subject_uid, j.event_uid, j.time) as finding_key
 from judged j
 left join identity i on i.uid = j.subject_uid
 order by j.time, j.subject_uid, j.event_uid nulls last

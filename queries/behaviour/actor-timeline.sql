@@ -9,18 +9,23 @@
 -- order = "time, event_uid"
 -- severity = "severity_id of the event itself (null as 0)."
 -- chart = "line (events per hour by class)"
--- expectation = "any"
 -- any_of = ["subject", "ip", "session", "entity"]
 --
 -- [controls]
 -- soc2 = ["CC7.3", "CC7.4"]
 -- iso = ["A.5.28", "A.8.15", "A.5.25"]
--- nist = ["AU-7", "AU-7(1)", "AU-3", "AU-10", "IR-4"]
+-- nist = ["AU-7", "AU-7(1)", "AU-3", "IR-4", "AU-6"]
 -- csf = ["RS.AN-03", "RS.AN-06", "RS.AN-07", "DE.AE-03"]
 -- pci = ["10.2.2", "12.10.5"]
 -- hipaa = ["164.308(a)(6)(ii)", "164.312(b)"]
 -- gdpr = ["33(3)", "33(5)"]
--- cis = ["8.5", "17.9"]
+-- cis = ["8.5"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3001,3002,3004,3005,3006", elements = ["actor"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -55,28 +60,27 @@
 -- http_method = "string"
 -- path = "string"
 -- session_uid = "string"
--- dup_count = "bigint"
 -- event_uid = "string"
 -- raw = "string"
 -- severity_id = "int"
 ---
 --
--- Selectors narrow each other. `subject` is a uid, an e-mail address in any case or `app:<uid>`; it finds everybody whom C5
--- resolves to it and whom a user object with that uid or address belongs to. `entity` is the uid or name of an entity, group
+-- Selectors narrow each other. `subject` is a uid, an e-mail address or `domain\name` in any case, or `app:<uid>`; it finds
+-- everybody whom C5 resolves to it and whom a user object with that uid, address or name belongs to. `entity` is the uid or name of an entity, group
 -- or subgroup, or a segment of the path. An address is new when no event found by the same selectors has it before, from 90
 -- days before the period on. Events with no event_uid come first at their time (C4).
 --
-with person as (
+with alias as (
   select trim($subject) as uid
   where trim($subject) <> ''
   union
-  select coalesce(o.uid, m.uid, lower(o.email), o.name) as uid
-  from user_object o left join email_uid m on lower(o.email) = m.email
-  where o.uid = trim($subject) or lower(o.email) = lower(trim($subject))
+  select uid
+  from person
+  where lower(email) = lower(trim($subject)) or qualified = lower(trim($subject))
 ),
 found as (
   select
-    e.*,
+    e.*, e.raw,
     case
       when a.uid is not null and s.uid is not null then 'both'
       when a.uid is not null then 'actor'
@@ -87,8 +91,8 @@ found as (
       coalesce(e.entity_name, e.entity_uid, e.entity_result_uid), nullif(array_to_string(e.policies, ', '), '')
     ), '') as detail
   from event e
-  left join person a on a.uid = e.actor_uid
-  left join person s on s.uid = e.subject_uid
+  left join alias a on a.uid = e.actor_uid
+  left join alias s on s.uid = e.subject_uid
   where e.time >= $from - interval '90 days' and e.time < $to
     and (trim($subject) = '' or a.uid is not null or s.uid is not null)
     and (trim($ip) = '' or e.src_ip = trim($ip))
@@ -128,7 +132,6 @@ select
   n.detail, n.src_ip, n.country,
   n.src_ip is not null and n.nth_of_ip = 1 as ip_new,
   n.user_agent, n.http_method, n.path, n.session_uid,
-  cast(1 as bigint) as dup_count,
   n.event_uid,
   case when $include_raw then n.raw end as raw,
   coalesce(n.severity_id, 0) as severity_id

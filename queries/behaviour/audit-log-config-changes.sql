@@ -7,9 +7,8 @@
 -- tier = 1
 -- grade = "A"
 -- order = "time, event_uid"
--- severity = "5 effective delete or disable in log_config; 4 effective delete or disable elsewhere, or log_access by a reader not approved; 3 effective update or create; 2 failed; 1 approved reading."
+-- severity = "1 approved reading; 4 log_access by a reader not approved; 2 webhook_config, any outcome; 5 effective delete or disable (3001/5, 6; 3004/4, 9, 11, 12; 3006/5) in log_config; 4 effective delete or disable elsewhere; 3 every other effective change (create, update, enable, attach ...); 2 the rest (failed, or a closing change of unknown outcome)."
 -- chart = "none"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC7.1", "CC7.2", "CC8.1"]
@@ -20,6 +19,12 @@
 -- hipaa = ["164.312(b)", "164.312(c)(1)"]
 -- gdpr = ["32(1)(b)", "25(2)"]
 -- cis = ["8.1", "8.2", "8.12"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3004", elements = ["object", "actor"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -45,34 +50,31 @@
 ---
 --
 -- Reading by $approved_readers is one row per actor and day (UTC): time, event and the other columns of its first event.
--- The target is the entity, else the group, else the account, else the path. Severity 1 is also everything that no rule
--- names, such as reading a setting.
+-- The target is the entity, else the group, else the account, else the path.
 --
 with found as (
   select
-    e.*, c.activity,
-    e.category = 'log_access' and coalesce(array_has($approved_readers, e.actor_uid), false) as is_approved,
-    coalesce(e.entity_name, e.entity_uid, e.group_name, e.group_key, e.subject_uid, e.path) as target
+    e.time, e.category, e.class_uid, e.activity_id, c.activity, e.outcome, e.is_effective, e.actor_uid, e.src_ip,
+    e.http_method, e.path, e.event_uid,
+    coalesce(e.entity_name, e.entity_uid, e.group_name, e.group_key, e.subject_uid, e.path) as target,
+    e.category = 'log_access' and coalesce(array_has($approved_readers, e.actor_uid), false) as is_approved
   from event_category e
   join activity c on c.class_uid = e.class_uid and c.activity_key = e.activity_key
   where e.category is not null and e.time >= $from and e.time < $to
 ),
 listed as (
-  select
-    time, category, class_uid, activity_id, activity, outcome, is_effective, status_id, target, actor_uid, src_ip,
-    http_method, path, event_uid, false as is_approved, 1 as events
+  select *, 1 as events
   from found
   where not is_approved
   union all
   select * exclude (position)
   from (
     select
-      time, category, class_uid, activity_id, activity, outcome, is_effective, status_id, target, actor_uid, src_ip,
-      http_method, path, event_uid, is_approved,
+      *,
       count(*) over (partition by actor_uid, date_trunc('day', time)) as events,
       row_number() over (
         partition by actor_uid, date_trunc('day', time)
-        order by time, coalesce(event_uid, ''), target, path, http_method, src_ip, activity_id, status_id
+        order by time, coalesce(event_uid, ''), target, path, http_method, src_ip, activity_id, outcome
       ) as position
     from found
     where is_approved
@@ -84,19 +86,20 @@ select
   l.actor_uid, coalesce(i.label, l.actor_uid) as actor_label,
   l.src_ip, l.http_method, l.path, l.events, l.event_uid,
   case
+    when l.is_approved then 1
+    when l.category = 'log_access' then 4
+    when l.category = 'webhook_config' then 2
     when l.is_effective and coalesce(
       (l.class_uid = 3001) and l.activity_id in (5, 6) or l.class_uid = 3004 and l.activity_id in (4, 9, 11, 12)
       or l.class_uid = 3006 and l.activity_id = 5, false
     ) then case l.category when 'log_config' then 5 else 4 end
-    when l.category = 'log_access' and not l.is_approved then 4
-    when l.is_effective and coalesce(
-      (l.class_uid = 3001) and l.activity_id = 1 or l.class_uid = 3004 and l.activity_id in (1, 3)
-      or l.class_uid = 3006 and l.activity_id = 6, false
-    ) then 3
-    when l.status_id = 2 then 2
-    else 1
+    when l.is_effective then 3
+    else 2
   end as severity_id,
-  concat('audit-log-config-changes|', l.category, '|', l.actor_uid, '|', cast(l.time as bigint) / 1000) as finding_key
+  case
+    when l.is_approved then finding_key('audit-log-config-changes', l.category, l.actor_uid, cast(l.time as date))
+    else finding_key('audit-log-config-changes', l.category, l.event_uid, l.time)
+  end as finding_key
 from listed l
 left join identity i on i.uid = l.actor_uid
 order by l.time, l.event_uid nulls last, l.category, l.actor_uid nulls last, l.target nulls last, l.path nulls last

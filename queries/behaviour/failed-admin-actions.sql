@@ -9,22 +9,30 @@
 -- order = "last_time, actor_uid, action"
 -- severity = "4 privilege or group activity with later_success; 3 failures >= 3 x min_failures; else 2."
 -- chart = "bar (failures by action)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]
 -- iso = ["A.8.15", "A.8.16"]
--- nist = ["AU-6", "AC-6(9)", "SI-4"]
+-- nist = ["AU-6", "AC-6(9)", "SI-4", "AC-6(10)"]
 -- csf = ["DE.CM-03", "DE.AE-02"]
 -- pci = ["10.2.1.4", "10.2.1.2", "10.4.1"]
 -- hipaa = ["164.308(a)(5)(ii)(C)", "164.308(a)(1)(ii)(D)"]
--- gdpr = ["32(1)(d)"]
+-- gdpr = ["32(1)(b)"]
 -- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3001,3004,3005,3006", elements = ["actor", "outcome"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
 -- to = { type = "timestamp" }
 -- min_failures = { type = "int", default = 3 }
+-- window = { type = "duration", default = "P1D" }
+-- refusal_codes = { type = "list<string>", default = "@refusal_codes" }
+-- privileged_pattern = { type = "regex", default = "@privileged_pattern" }
 --
 -- [columns]
 -- actor_uid = "string"
@@ -41,51 +49,60 @@
 -- finding_key = "string"
 ---
 --
--- A row is an actor and an activity. The later success is one that took effect (C7) at or after the first failure, at the
--- same ms too.
+-- A row is an actor and an activity, of refusals: rate limits, conflicts and things not found are none. The later success is
+-- one that took effect (C7) on a target that had been refused, at the same ms too and at most $window after the refusal;
+-- where nobody says what the target was, none is known.
 --
 with attempt as (
-  select
-    *,
-    min(case when status_id = 2 then time end) over (partition by actor_uid, class_uid, activity_id) as first_failure
-  from (
-    select
-      *, coalesce(subject_uid, entity_uid, entity_result_uid, entity_name, group_key) as target
-    from admin_event
-    where time >= $from and time < $to
-  )
+  select actor_uid, class_uid, activity_id, activity_key, time, target_uid, is_refused, is_effective, status_detail, src_ip
+  from admin_event
+  where time >= $from and time < $to
 ),
 found as (
   select
     actor_uid, class_uid, activity_id, max(activity_key) as activity_key,
-    count(*) filter (where status_id = 2) as failures,
-    count(distinct case when status_id = 2 then target end) as targets,
-    min(first_failure) as first_time,
-    max(time) filter (where status_id = 2) as last_time,
-    min(time) filter (where is_effective and time >= first_failure) as later_success,
-    array_agg(distinct status_detail order by status_detail) filter (where status_id = 2 and status_detail is not null)
-      as status_details,
-    array_agg(distinct src_ip order by src_ip) filter (where status_id = 2 and src_ip is not null) as src_ips
+    count(*) as failures,
+    count(distinct target_uid) as targets,
+    min(time) as first_time,
+    max(time) as last_time,
+    array_agg(distinct status_detail order by status_detail) filter (where status_detail is not null) as status_details,
+    array_agg(distinct src_ip order by src_ip) filter (where src_ip is not null) as src_ips
   from attempt
-  where first_failure is not null
+  where is_refused
+  group by actor_uid, class_uid, activity_id
+),
+-- Of each success the latest refusal at or before it, of the same action on the same target.
+followed as (
+  select
+    actor_uid, class_uid, activity_id, time, is_effective,
+    max(case when is_refused then time end) over (
+      partition by actor_uid, class_uid, activity_id, target_uid order by time
+    ) as refused_time
+  from attempt
+  where target_uid is not null
+),
+succeeded as (
+  select actor_uid, class_uid, activity_id, min(time) as later_success
+  from followed
+  where is_effective and refused_time >= time - $window
   group by actor_uid, class_uid, activity_id
 )
 select
   f.actor_uid, coalesce(i.label, f.actor_uid) as actor_label,
   c.class || ': ' || c.activity as action,
-  f.failures, f.targets, f.first_time, f.last_time, f.later_success,
+  f.failures, f.targets, f.first_time, f.last_time, s.later_success,
   coalesce(f.status_details, make_array()) as status_details, coalesce(f.src_ips, make_array()) as src_ips,
   case
-    when f.class_uid in (3005, 3006) and f.later_success is not null then 4
+    when f.class_uid in (3005, 3006) and s.later_success is not null then 4
     when f.failures >= 3 * $min_failures then 3
     else 2
   end as severity_id,
-  concat(
-    'failed-admin-actions|', f.actor_uid, '|', f.class_uid * 100 + f.activity_key, '|',
-    cast(f.first_time as bigint) / 1000
-  ) as finding_key
+  finding_key('failed-admin-actions', f.actor_uid, f.class_uid * 100 + f.activity_key, f.first_time) as finding_key
 from found f
 join activity c on c.class_uid = f.class_uid and c.activity_key = f.activity_key
+left join succeeded s
+  on coalesce(s.actor_uid, '') = coalesce(f.actor_uid, '') and s.class_uid = f.class_uid
+  and coalesce(s.activity_id, -1) = coalesce(f.activity_id, -1)
 left join identity i on i.uid = f.actor_uid
-where f.failures >= $min_failures or f.later_success is not null
+where f.failures >= $min_failures or s.later_success is not null
 order by f.last_time, f.actor_uid nulls last, action, f.activity_id nulls last

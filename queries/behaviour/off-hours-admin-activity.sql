@@ -9,7 +9,6 @@
 -- order = "local_date, actor_uid"
 -- severity = "4 if privileged_changes > 0 and the actor had no off-hours action in the 28 days before; 3 privileged_changes > 0; else 2. reason: first of `weekend`, `holiday`, `before_start`, `after_end` that holds for the first action."
 -- chart = "heatmap (weekday x local hour)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC7.2"]
@@ -18,8 +17,14 @@
 -- csf = ["DE.CM-03", "DE.AE-02"]
 -- pci = ["10.2.1.2", "10.4.1.1"]
 -- hipaa = ["164.308(a)(1)(ii)(D)"]
--- gdpr = ["32(1)(d)"]
+-- gdpr = ["32(1)(b)"]
 -- cis = ["8.11"]
+--
+-- [verdict]
+-- judges = true
+-- needs = [
+--   { events = "3001,3004,3005,3006", elements = ["actor"] },
+-- ]
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -30,6 +35,7 @@
 -- weekend_off = { type = "boolean", default = true }
 -- holidays = { type = "list<date>", default = [] }
 -- exempt = { type = "list<string>", default = [] }
+-- exempt_types = { type = "list<string>", default = "@machine_types" }
 -- include_failed = { type = "boolean", default = false }
 -- privileged_pattern = { type = "regex", default = "@privileged_pattern" }
 --
@@ -48,19 +54,23 @@
 -- finding_key = "string"
 ---
 --
--- A privileged change is an assignment or revocation (class 3005) that names a privileged privilege. The 28 days are those
--- before the first action of a row; earlier off-hours actions count under the same parameters.
+-- A privileged change assigns or revokes a privilege, of a person or a group, or attaches or detaches a policy, and names a
+-- privileged one. The 28 days are those before the first action of a row; earlier off-hours actions count under the same
+-- parameters.
 --
 with action as (
   select
     e.actor_uid, e.local_date, e.time, e.event_uid, e.reason, e.src_ip, c.class || ': ' || c.activity as activity,
-    e.class_uid = 3005 and coalesce(array_has_any(e.privileges, p.names), false) as is_privileged_change
+    e.privileged_names > 0 and (
+      e.class_uid = 3005 and e.activity_id in (1, 2) or e.class_uid = 3001 and e.activity_id in (7, 8)
+      or e.class_uid = 3006 and e.activity_id in (1, 2)
+    ) as is_privileged_change
   from off_hours_event e
   join activity c on c.class_uid = e.class_uid and c.activity_key = e.activity_key
-  cross join (select array_agg(name) as names from privileged_name) p
   where e.time >= $from - interval '28 days' and e.time < $to
     and (e.is_not_failed or $include_failed)
     and not coalesce(array_has($exempt, e.actor_uid), false)
+    and not coalesce(array_has($exempt_types, e.actor_type), false)
 ),
 followed as (
   select
@@ -95,8 +105,7 @@ select
     when g.privileged_changes > 0 then 3
     else 2
   end as severity_id,
-  concat('off-hours-admin-activity|', g.actor_uid, '|', g.local_date, '|', cast(g.first_time as bigint) / 1000)
-    as finding_key
+  finding_key('off-hours-admin-activity', g.actor_uid, g.local_date, g.first_time) as finding_key
 from grouped g
 left join identity i on i.uid = g.actor_uid
 order by g.local_date, g.actor_uid nulls last

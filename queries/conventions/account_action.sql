@@ -1,8 +1,10 @@
 -- view: account_action
 -- convention: C7
 -- purpose: what was done to accounts: one row per account event, with its action and whether it took effect
+-- evaluate: once
 --
--- is_effective: opening actions unless they failed, closing ones only when they succeeded, the rest null.
+-- is_effective: opening actions unless they failed, closing ones only when they succeeded, the rest null. The loss of a
+-- second factor opens.
 select
   time, event_uid, outcome, subject_uid, actor_uid, src_ip,
   case activity_id
@@ -12,8 +14,8 @@ select
     else 'other'
   end as action,
   case
-    when activity_id in (1, 2, 7, 10, 12) then is_not_failed
-    when activity_id in (5, 6, 8, 9, 11) then is_successful
+    when activity_id in (1, 2, 7, 10, 11, 12) then is_not_failed
+    when activity_id in (5, 6, 8, 9) then is_successful
   end as is_effective
 from event
 where class_uid = 3001

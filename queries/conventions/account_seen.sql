@@ -1,6 +1,7 @@
 -- view: account_seen
 -- convention: C5 C7
 -- purpose: every account that the log knows of: who logged on, was managed, or acted
+-- evaluate: once
 --
 -- Failed events show nobody: a name that was typed into a logon is not an account. `is_effective`: seen by more than
 -- a revoke, leave or disabling whose outcome nobody knows. `first_time` counts all that did not fail.

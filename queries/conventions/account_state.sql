@@ -1,9 +1,11 @@
 -- view: account_state
 -- convention: C13
 -- purpose: the state of every account at the horizon, since when, and its latest effective creation
+-- evaluate: once
 --
 -- Two tracks. Life: at the same ms delete before disable before create / enable, the last wins. Lock: only events at
--- or after the latest effective create; at the same ms unlock wins. An account that was unlocked is active since then.
+-- or after the latest effective create; at the same ms unlock wins. An account that was unlocked is active since then. One
+-- that neither track knows and that logged on is older than the log: `active (seen)`, since an unknown time.
 with action as (
   select subject_uid, time, event_uid, action, actor_uid
   from account_action
@@ -28,19 +30,29 @@ lock as (
   from action a left join life l on l.subject_uid = a.subject_uid
   where a.action in ('lock', 'unlock') and (l.created_time is null or a.time >= l.created_time)
   group by a.subject_uid
+),
+seen as (
+  select distinct subject_uid from logon where outcome = 'success' and subject_uid is not null
 )
 select
-  coalesce(life.subject_uid, lock.subject_uid) as subject_uid,
+  coalesce(k.subject_uid, seen.subject_uid) as subject_uid,
   case
-    when life.action = 'delete' then 'deleted'
-    when life.action = 'disable' then 'disabled'
-    when lock.action = 'lock' then 'locked'
-    else 'active'
+    when k.life = 'delete' then 'deleted'
+    when k.life = 'disable' then 'disabled'
+    when k.lock = 'lock' then 'locked'
+    when k.subject_uid is not null then 'active'
+    else 'active (seen)'
   end as account_state,
   case
-    when life.action in ('delete', 'disable') then life.since
-    when lock.action = 'lock' then lock.since
-    else greatest(life.since, lock.since)
+    when k.life in ('delete', 'disable') then k.life_since
+    when k.lock = 'lock' then k.lock_since
+    else greatest(k.life_since, k.lock_since)
   end as state_since,
-  life.created_time, life.created_by
-from life full join lock on life.subject_uid = lock.subject_uid
+  k.created_time, k.created_by
+from (
+  select
+    coalesce(life.subject_uid, lock.subject_uid) as subject_uid, life.action as life, life.since as life_since,
+    lock.action as lock, lock.since as lock_since, life.created_time, life.created_by
+  from life full join lock on life.subject_uid = lock.subject_uid
+) k
+full join seen on seen.subject_uid = k.subject_uid

@@ -1,6 +1,7 @@
 -- view: api_key
 -- convention: C16 C17
 -- purpose: the API key ledger: one row per key and life (create to delete), with its owner
+-- evaluate: once
 --
 -- Effective deletes cut the events of a key into lives; at the same ms a delete stands before a create and after all
 -- else. A life without a create began before the log (created_time null). After a delete nothing but another delete is

@@ -12,11 +12,9 @@ select
     when 11 then 'deactivate' when 12 then 'suspend' when 13 then 'resume' else 'other'
   end as action,
   k.is_effective, k.is_not_failed,
-  coalesce(k.entity_uid, k.entity_result_uid, k.entity_name, regexp_match(k.path, '/api-keys/([^/?#]+)')[1]) as key_uid,
+  coalesce(k.entity_key, regexp_match(k.path, '/api-keys/([^/?#]+)')[1]) as key_uid,
   k.entity_name as key_name,
-  coalesce(
-    k.owner_uid, m.uid, lower(k.owner_email), k.owner_name, regexp_match(k.path, '/service-accounts/([^/?#]+)')[1]
-  ) as owner_uid,
+  coalesce(k.owner_uid, regexp_match(k.path, '/service-accounts/([^/?#]+)')[1]) as owner_uid,
   k.actor_uid, k.src_ip, k.message, k.unmapped
-from event k left join email_uid m on case when k.owner_uid is null then lower(k.owner_email) end = m.email
+from event k
 where k.is_api_key

@@ -1,66 +1,65 @@
 -- view: event
--- convention: C5 C6 C7 C9 C11 C12
--- purpose: every distinct visible event with who (subject_uid, actor_uid), from where (src_ip, country) and outcome
+-- convention: C5 C7 C9 C16
+-- purpose: every visible event with who (actor), whom (subject), what (action, target), from where (src_ip) and outcome
+-- plan: apart
 --
--- Labels are in `identity`. `is_not_failed` and `is_successful` are the two halves of C7: what opens access counts
--- unless it failed, what closes it counts only when it succeeded. `is_effective` is C7 itself: closing activities when
--- they succeeded, all others unless they failed. `is_user_actor` tells a person from an application.
+-- Uids and labels are those of the whole log (C5): an e-mail or a qualified name is the uid last seen with it, a label is
+-- the latest e-mail or name; for applications and unnamed people label and uid are the same. `is_not_failed` and
+-- `is_successful` are the two halves of C7: what opens access counts unless it failed, what closes it only when it
+-- succeeded; `is_effective` is C7 itself. `is_user_actor` tells a person from an application.
+--
+-- Beside these `event` has `raw` (the event as JSON) and the attributes that classes share (`actor`, `src_endpoint`,
+-- `metadata`, `unmapped`, `_extra` ...), by name only: `*` does not mean what comes from `e.*` here.
 select
-  class_uid, activity_id, time, event_uid, status_id,
-  -- nullif() only hides from the planner that this is never null: it and the engine come to other conclusions there
-  nullif(case
-    when class_uid = 3001 and activity_id between 1 and 12 or class_uid = 3002 and activity_id between 1 and 7
-      or class_uid = 3004 and activity_id between 1 and 13 or class_uid = 3005 and activity_id between 1 and 2
-      or class_uid = 3006 and activity_id between 1 and 8
-    then activity_id
-    else case coalesce(activity_id, 0) when 0 then 0 else 99 end
-  end, -1) as activity_key,
-  case coalesce(status_id, 0) when 0 then 'unknown' when 1 then 'success' when 2 then 'failure' else 'other' end
-    as outcome,
-  status_id is distinct from 2 as is_not_failed,
-  status_id is not distinct from 1 as is_successful,
-  case
-    when class_uid = 3001 and activity_id in (5, 6, 8, 9, 11) or class_uid = 3004 and activity_id in (4, 7, 9, 11, 12)
-      or class_uid = 3005 and activity_id = 2 or class_uid = 3006 and activity_id in (2, 4, 5, 8)
-    then status_id is not distinct from 1
-    else status_id is distinct from 2
-  end as is_effective,
-  case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
-  coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
-  resolved_actor is not null as is_user_actor,
-  -- C12: not reading, not password and second factor of the own account; an unknown activity counts
-  class_uid in (3001, 3004, 3005, 3006) and not coalesce((class_uid = 3004) and activity_id = 2, false)
-  and not coalesce(
-    (class_uid = 3001) and activity_id in (3, 4, 10, 11)
-    and resolved_user = coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)), false
-  ) as is_admin,
-  -- C11: what an entity is, its type says; only without one the path does. third-party-disabling is a setting.
-  class_uid = 3004 and coalesce(case
-    when entity_type is not null then
-      array_has($api_key_kinds, regexp_replace(lower(entity_type), '[^a-z0-9]+', '_', 'g'))
-    else regexp_like(path, '/api-keys(/|$)') and not regexp_like(path, '/api-keys/third-party-disabling(/|$)')
-  end, false) as is_api_key,
+  time, class, class_uid, activity_id, action, outcome, actor_uid,
+  coalesce(lookup('identity', 'label', actor_uid), app_name, app_uid, actor_uid) as actor_label,
+  subject_uid, coalesce(lookup('identity', 'label', subject_uid), subject_uid) as subject_label,
+  -- C16
+  coalesce(subject_uid, entity_key, group_key, path) as target_uid,
+  coalesce(
+    lookup('identity', 'label', subject_uid), subject_uid, entity_name, entity_key, group_name, group_key, path
+  ) as target_label,
   src_ip,
   -- C9: what the event says, else what a table of addresses says
-  case when has_place then country else geo_country end as country,
-  case when has_place then city else geo_city end as city,
-  case when has_place then lat else geo_lat end as lat,
-  case when has_place then long else geo_long end as long,
-  is_mfa, session_is_mfa, auth_protocol_id,
-  is_vpn, session_uid, severity_id, type_uid, time_dt, activity_name, status_detail,
-  http_method, user_agent, product_name, ocsf_version, raw, actor_user_type_id,
+  case when has_place then country else lookup('ip_place', 'country', src_ip) end as country,
+  case when has_place then city else lookup('ip_place', 'city', src_ip) end as city,
+  case when has_place then lat else lookup_double('ip_place', 'lat', src_ip) end as lat,
+  case when has_place then long else lookup_double('ip_place', 'long', src_ip) end as long,
+  severity_id, status_id, status_detail, message, event_uid, activity_key, activity_name, type_uid, time_dt,
+  is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid,
+  http_method, user_agent, path, product_name, ocsf_version, actor_user_type_id,
   privileges, policies, resources, group_key, group_name, subgroup_key,
-  entity_uid, entity_result_uid, entity_name, entity_type, owner_uid, owner_email, owner_name,
-  has_mfa, path, message, unmapped
+  entity_uid, entity_result_uid, entity_name, entity_type, entity_kind, entity_key,
+  coalesce(
+    owner_uid, lookup('email_uid', 'uid', lower(owner_email)), lookup('name_uid', 'uid', owner_qualified),
+    lower(owner_email), owner_qualified, owner_name
+  ) as owner_uid,
+  has_mfa, unmapped,
+  e.* exclude (
+    time, class, class_uid, activity_id, action, outcome, actor_uid, subject_uid, src_ip, country, city, lat, long,
+    severity_id, status_id, status_detail, message, event_uid, activity_key, activity_name, type_uid, time_dt,
+    is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid, http_method, user_agent, path, product_name,
+    ocsf_version, actor_user_type_id, privileges, policies, resources, group_key, group_name, subgroup_key, entity_uid,
+    entity_result_uid, entity_name, entity_type, entity_kind, entity_key, owner_uid, has_mfa, unmapped,
+    has_place, has_position, resolved_user, resolved_actor
+  )
 from (
   select
-    e.*,
-    coalesce(e.user_uid, u.uid, lower(e.user_email), e.user_name) as resolved_user,
-    coalesce(e.actor_user_uid, a.uid, lower(e.actor_user_email), e.actor_user_name) as resolved_actor,
-    g.country as geo_country, g.city as geo_city, g.lat as geo_lat, g.long as geo_long
-  from distinct_event e
-  -- A key is made only where it is needed: null joins nothing.
-  left join email_uid u on case when e.user_uid is null then lower(e.user_email) end = u.email
-  left join email_uid a on case when e.actor_user_uid is null then lower(e.actor_user_email) end = a.email
-  left join ip_place g on case when not e.has_place then e.src_ip end = g.ip
-)
+    *,
+    case when class_uid = 3002 then coalesce(resolved_user, resolved_actor) else resolved_user end as subject_uid,
+    coalesce(resolved_actor, 'app:' || coalesce(app_uid, app_name)) as actor_uid,
+    resolved_actor is not null as is_user_actor
+  from (
+    select
+      *,
+      coalesce(
+        user_uid, lookup('email_uid', 'uid', lower(user_email)), lookup('name_uid', 'uid', user_qualified),
+        lower(user_email), user_qualified, user_name
+      ) as resolved_user,
+      coalesce(
+        actor_user_uid, lookup('email_uid', 'uid', lower(actor_user_email)),
+        lookup('name_uid', 'uid', actor_user_qualified), lower(actor_user_email), actor_user_qualified, actor_user_name
+      ) as resolved_actor
+    from event_row
+  )
+) e

@@ -1,6 +1,7 @@
 -- view: group_change
 -- convention: C7 C10 C15
 -- purpose: one row per group event: what, whether it took effect, whether the group was privileged, its size after
+-- evaluate: once
 --
 -- As of an event means: by what stands before it in C4 order. After each entry of a key we know whether it is held (at
 -- one ms an opening wins, whichever came first), so the changes of that add up to how much a group holds. `members_after`
@@ -9,7 +10,7 @@ with entry as (
   select ledger, time, coalesce(event_uid, '') as uid, effect, holder, item, resource_uid
   from ledger_entry
   where family = 'group'
-    and (ledger = 'member' or ledger = 'group_privilege' and regexp_like(item, $privileged_pattern, 'i'))
+    and (ledger = 'member' or ledger = 'group_privilege' and is_privileged)
 ),
 held as (
   select ledger, time, uid, holder, item, resource_uid, max(case effect when 'open' then 1 else 0 end) over (
@@ -32,7 +33,8 @@ counted as (
   from (
     select holder, time, uid, ledger, change, false as is_event from step where change <> 0
     union all
-    select distinct group_key, time, coalesce(event_uid, ''), '', 0, true
+    select distinct
+      group_key as holder, time, coalesce(event_uid, '') as uid, '' as ledger, 0 as change, true as is_event
     from event
     where class_uid = 3006 and group_key is not null
   )
@@ -40,10 +42,7 @@ counted as (
 )
 select
   e.time, e.event_uid, e.outcome,
-  case e.activity_id
-    when 1 then 'assign_privileges' when 2 then 'revoke_privileges' when 3 then 'add_user' when 4 then 'remove_user'
-    when 5 then 'delete' when 6 then 'create' when 7 then 'add_subgroup' when 8 then 'remove_subgroup' else 'other'
-  end as activity,
+  e.activity_key, e.activity_name,
   e.is_effective, e.group_key, e.group_name, e.subject_uid, e.subgroup_key,
   coalesce(array_sort(e.privileges), make_array()) as privileges,
   e.actor_uid, e.src_ip,

@@ -10,7 +10,7 @@ select
   case ledger when 'subgroup' then item end as subgroup_key,
   case ledger when 'group_privilege' then item end as privilege,
   resource_uid,
-  ledger = 'group_privilege' and regexp_like(item, $privileged_pattern, 'i') as is_privileged,
+  scope, is_privileged,
   opened_time as since, opened_by as added_by, opens as add_events, ambiguous
 from ledger
 where family = 'group' and closed_time is null

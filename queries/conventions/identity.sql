@@ -16,8 +16,5 @@ select
     when 0 then 'Unknown' when 1 then 'User' when 2 then 'Admin' when 3 then 'System' when 4 then 'Service'
     else 'Other'
   end as user_type
-from (
-  select coalesce(o.uid, m.uid, lower(o.email), o.name) as uid, o.email, o.name, o.type_id, o.last_seen
-  from user_object o left join email_uid m on lower(o.email) = m.email
-)
+from person
 group by uid

@@ -14,19 +14,20 @@
 with fact as (
   select
     'access' as family, 'access' as ledger, time, event_uid, effect, subject_uid as holder, privilege as item,
-    resource_uid, privilege_source as source, actor_uid
+    resource_uid, privilege_source as source, scope, is_privileged, actor_uid
   from access_fact cross join opening_time
-  where is_effective and subject_uid is not null and (since is null or time >= since)
+  where is_effective and subject_uid is not null and resource_uid is not null and (since is null or time >= since)
   union all
   select
     'access' as family, 'access' as ledger, time, 'snapshot' as event_uid, 'open' as effect, subject_uid as holder, item,
-    resource_uid, 'direct' as source, null as actor_uid
+    resource_uid, 'direct' as source, scope, is_privileged, null as actor_uid
   from opening_balance
   where ledger = 'access' and subject_uid is not null and item is not null
   union all
   select
     'group' as family, case kind when 'privilege' then 'group_privilege' else kind end as ledger, time, event_uid, effect,
-    group_key as holder, coalesce(privilege, subgroup_key, subject_uid) as item, resource_uid, null as source, actor_uid
+    group_key as holder, coalesce(privilege, subgroup_key, subject_uid) as item, resource_uid, null as source, scope,
+    is_privileged, actor_uid
   from group_fact cross join opening_time
   where kind <> 'group' and is_effective and group_key is not null
     and coalesce(privilege, subgroup_key, subject_uid) is not null
@@ -34,7 +35,7 @@ with fact as (
   union all
   select
     'group' as family, 'member' as ledger, time, 'snapshot' as event_uid, 'open' as effect, item as holder,
-    subject_uid as item, null as resource_uid, null as source, null as actor_uid
+    subject_uid as item, null as resource_uid, null as source, null as scope, null as is_privileged, null as actor_uid
   from opening_balance
   where ledger = 'member' and subject_uid is not null and item is not null
 ),
@@ -47,13 +48,14 @@ ended as (
   from group_fact
   where kind = 'group' and effect = 'close' and is_effective
 )
-select family, ledger, time, event_uid, effect, holder, item, resource_uid, source, actor_uid
+select family, ledger, time, event_uid, effect, holder, item, resource_uid, source, scope, is_privileged, actor_uid
 from fact
 union all
 select distinct
-  family, ledger, e.time, e.event_uid, 'close' as effect, holder, item, resource_uid, source, e.actor_uid
+  family, ledger, e.time, e.event_uid, 'close' as effect, holder, item, resource_uid, source, scope, is_privileged,
+  e.actor_uid
 from (
-  select family, ledger, holder, item, resource_uid, source, unnest(
+  select family, ledger, holder, item, resource_uid, source, scope, is_privileged, unnest(
     case ledger
       when 'access' then make_array('a:' || holder)
       when 'member' then make_array('g:' || holder, 'a:' || item)

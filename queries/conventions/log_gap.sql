@@ -1,18 +1,27 @@
 -- view: log_gap
--- convention: C3
+-- convention: C3 C18
 -- purpose: stretches of [from, to) without any event longer than the log may be silent, whole or by class
 -- evaluate: once
 --
 -- The only view that looks beyond the period: a gap that began before it or ends after it has its full length here.
 -- Points are the different times of events in the period, the latest before and the earliest after it, or else the ends
--- of the period themselves. At one time an end stands outside of an event.
+-- of the period themselves. At one time an end stands outside of an event. `covered`: the collector asked its sources for
+-- all of it but for pieces as long as the log may be silent, and there was nothing. Never before the first event: what
+-- the source no longer keeps it cannot show.
 with moment as (
   select case when $stream_by = 'class' then cast(class_uid as varchar) else 'all' end as stream, time, event_uid
-  from always.distinct_event
+  from always.event_row
 ),
 stream as (
   select stream
-  from (values ('all'), ('3001'), ('3002'), ('3004'), ('3005'), ('3006')) as known(stream)
+  from (
+    select 'all' as stream
+    union
+    select cast(class_uid as varchar) from activity where class_uid between 3000 and 3999
+    union
+    -- other classes are expected from sources that have sent some
+    select cast(class_uid as varchar) from always.event_row
+  )
   where (stream = 'all') = ($stream_by = 'all')
 ),
 before as (
@@ -42,26 +51,46 @@ neighbour as (
     count(*) filter (where place = 1) over (partition by stream) as events
   from point
   window in_time as (partition by stream order by time, place)
-)
-select
-  stream, gap_type, gap_start, gap_end,
-  (cast(gap_end as bigint) - cast(gap_start as bigint)) / 1000 as gap_ms,
-  (cast(overlap_end as bigint) - cast(overlap_start as bigint)) / 1000 as overlap_ms,
-  prev_event_uid, next_event_uid
-from (
+),
+found as (
   select
-    stream, gap_type, gap_start, gap_end,
+    stream, gap_type, gap_start, gap_end, has_before,
     greatest(gap_start, $from) as overlap_start, least(gap_end, $to) as overlap_end,
     prev_event_uid, next_event_uid
   from (
     select
       stream, prev_time as gap_start, time as gap_end, largest as prev_event_uid, smallest as next_event_uid,
-      case when prev_is_edge then 'leading' when is_edge then 'trailing' else 'inner' end as gap_type
+      case when prev_is_edge then 'leading' when is_edge then 'trailing' else 'inner' end as gap_type,
+      not prev_is_edge as has_before
     from neighbour where events > 0 and time > prev_time + $max_gap
     union all
     select
-      stream, $from as gap_start, $to as gap_end, null as prev_event_uid, null as next_event_uid, 'empty' as gap_type
+      stream, $from as gap_start, $to as gap_end, null as prev_event_uid, null as next_event_uid, 'empty' as gap_type,
+      not prev_is_edge as has_before
     from neighbour where events = 0 and prev_time is not null
   )
+),
+-- What of a gap lies before each window, and after the last.
+piece as (
+  select
+    g.stream, g.gap_start, g.overlap_end, w.since, least(w.until, g.overlap_end) as until,
+    coalesce(
+      lag(w.until) over (partition by g.stream, g.gap_start order by w.since), g.overlap_start
+    ) as before
+  from found g join walked_window w on w.since < g.overlap_end and w.until > g.overlap_start
+  where g.has_before
+),
+asked as (
+  select
+    stream, gap_start,
+    bool_and(since <= before + $max_gap) and max(overlap_end) <= max(until) + $max_gap as covered
+  from piece
+  group by stream, gap_start
 )
+select
+  f.stream, gap_type, f.gap_start, gap_end,
+  (cast(gap_end as bigint) - cast(f.gap_start as bigint)) / 1000 as gap_ms,
+  (cast(overlap_end as bigint) - cast(overlap_start as bigint)) / 1000 as overlap_ms,
+  coalesce(covered, false) as covered, prev_event_uid, next_event_uid
+from found f left join asked a on a.stream = f.stream and a.gap_start = f.gap_start
 where overlap_start < overlap_end

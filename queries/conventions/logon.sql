@@ -2,10 +2,9 @@
 -- convention: C5 C6 C8 C9
 -- purpose: one row per logon
 --
--- `mfa` falls back to the session's flag; both are null when nobody said.
+-- `mfa` is null when nobody said whether there was a second factor.
 select
-  time, event_uid, outcome, subject_uid, actor_uid, src_ip, country, city, lat, long, is_vpn, user_agent,
-  is_mfa, coalesce(is_mfa, session_is_mfa) as mfa,
+  time, event_uid, outcome, subject_uid, actor_uid, src_ip, country, city, lat, long, is_vpn, user_agent, mfa,
   auth_protocol_id,
   case coalesce(auth_protocol_id, 0)
     when 0 then 'Unknown' when 1 then 'NTLM' when 2 then 'Kerberos' when 3 then 'Digest' when 4 then 'OpenID'

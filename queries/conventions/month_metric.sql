@@ -2,7 +2,7 @@
 -- convention: C7 C10 C11 C12 C13 C14
 -- purpose: the figures of the monthly summary for [from, to), all as double; `previous.month_metric` for the month before
 --
--- Accounts and privileges are those at the end, from all events before it. Bursts of failed logons are the episodes of
+-- Accounts and privileges are those at the end, from all events before it. Machines have no office hours. Bursts of failed logons are the episodes of
 -- brute-force-by-user, worked out the same way with their own parameters.
 with counted as (
   select
@@ -11,13 +11,14 @@ with counted as (
     cast(count(*) filter (where class_uid = 3001 and activity_id = 1 and is_not_failed) as double) as accounts_created,
     cast(count(*) filter (where class_uid = 3001 and activity_id in (5, 6) and is_successful) as double)
       as accounts_deactivated,
-    cast(sum(privileged_names) filter (where activity_id = 1 and is_not_failed) as double) as privileged_grants,
-    cast(sum(privileged_names) filter (where activity_id = 2 and is_successful) as double) as privileged_revokes,
+    cast(sum(privileged_names) filter (where class_uid = 3005 and activity_id = 1 and is_not_failed) as double)
+      as privileged_grants,
+    cast(sum(privileged_names) filter (where class_uid = 3005 and activity_id = 2 and is_successful) as double)
+      as privileged_revokes,
     cast(count(*) filter (where is_logon and is_successful) as double) as logon_success,
     cast(count(*) filter (where is_logon and status_id = 2) as double) as logon_failure,
-    cast(count(*) filter (where is_logon and is_successful and coalesce(is_mfa, session_is_mfa)) as double)
-      as logon_with_mfa,
-    cast(count(*) filter (where class_uid = 3001 and activity_id = 11 and is_successful) as double)
+    cast(count(*) filter (where is_logon and is_successful and mfa) as double) as logon_with_mfa,
+    cast(count(*) filter (where class_uid = 3001 and activity_id = 11 and is_not_failed) as double)
       as mfa_factors_disabled,
     cast(count(*) filter (where class_uid = 3001 and activity_id = 4 and is_successful) as double) as password_resets,
     cast(count(*) filter (where is_api_key and activity_id = 1 and is_not_failed) as double) as api_keys_created,
@@ -29,16 +30,14 @@ with counted as (
     cast(count(*) filter (where is_admin and status_id = 2) as double) as failed_admin_actions,
     cast(count(*) filter (where actor_uid is null and subject_uid is null) as double) as unattributed_events
   from (
-    select
-      e.*, class_uid = 3002 and activity_id = 1 as is_logon,
-      case when class_uid = 3005 then coalesce(cardinality(array_intersect(e.privileges, p.names)), 0) end
-        as privileged_names
-    from event e cross join (select array_agg(name) as names from privileged_name) p
+    select *, class_uid = 3002 and activity_id = 1 as is_logon
+    from event_authority
     where time >= $from and time < $to
   )
 ),
 account as (
-  select cast(count(*) as double) as accounts_active_end from account_state where account_state = 'active'
+  select cast(count(*) as double) as accounts_active_end from account_state
+  where account_state in ('active', 'active (seen)')
 ),
 holder as (
   select cast(count(distinct h.subject_uid) as double) as privileged_holders_end
@@ -49,9 +48,10 @@ off_hours as (
   select cast(count(*) as double) as off_hours_admin_actions
   from off_hours_event
   where is_not_failed and time >= $from and time < $to
+    and not coalesce(array_has($machine_types, actor_type), false)
 ),
 gap as (
-  select coalesce(sum(overlap_ms), 0) / 1000.0 as log_gap_seconds from log_gap
+  select coalesce(sum(overlap_ms), 0) / 1000.0 as log_gap_seconds from log_gap where not covered
 ),
 swept as (
   select

@@ -1,10 +1,14 @@
 -- view: privileged_name
 -- convention: C10
--- purpose: the names of privileges that are privileged, of all visible assignments and revocations
+-- purpose: the names that match the pattern of privileges, of all visible privileges and policies
 -- evaluate: once
 --
--- Few names, so the pattern is matched once for each and not once for each event:
--- `array_has_any(e.privileges, p.names)` with `cross join (select array_agg(name) as names from privileged_name) p`.
-select distinct name
-from (select unnest(privileges) as name from event_row where class_uid = 3005)
+-- Few names, so the pattern is matched once for each and not once for each event. `is_role`: a name of this kind on one
+-- resource is a sharing role there, and not privileged.
+select name, array_has($sharing_roles, lower(name)) as is_role
+from (
+  select distinct unnest(case class_uid when 3001 then policies else privileges end) as name
+  from event_row
+  where class_uid in (3001, 3005, 3006)
+)
 where regexp_like(name, $privileged_pattern, 'i')

@@ -3,33 +3,16 @@
 -- purpose: from when until when each subject held any privileged key of the access ledger
 -- evaluate: once
 --
--- As of t: `since <= t and (until is null or t < until)`; a subject's spans do not meet. Entries of a key are those of
--- `access_holding`, in its order; a grant is open until the next close of its key.
-with fact as (
-  select time, event_uid, effect, subject_uid, privilege, resource_uid, privilege_source
-  from access_fact
-  where is_effective and is_privileged and subject_uid is not null
-),
-entry as (
-  select * from fact
-  union all
-  select d.time, d.event_uid, 'close', k.*
-  from (select distinct subject_uid, privilege, resource_uid, privilege_source from fact) k
-  join account_action d on d.subject_uid = k.subject_uid and d.action = 'delete' and d.is_effective
-),
-opening as (
-  select subject_uid, time, effect, min(case when effect = 'close' then time end) over (
-    partition by subject_uid, privilege, resource_uid, privilege_source
-    order by time, effect, coalesce(event_uid, '') rows between 1 following and unbounded following
-  ) as closed
-  from entry
-),
-step as (
+-- As of t: `since <= t and (until is null or t < until)`; a subject's spans do not meet. What happens at one ms is one step,
+-- so a key that is lost and given back then is held all the time.
+with step as (
   select subject_uid, time, sum(change) as change
   from (
-    select subject_uid, time, 1 as change from opening where effect = 'open'
+    select holder as subject_uid, opened_time as time, 1 as change
+    from ledger where family = 'access' and is_privileged
     union all
-    select subject_uid, closed as time, -1 as change from opening where effect = 'open' and closed is not null
+    select holder as subject_uid, closed_time as time, -1 as change
+    from ledger where family = 'access' and is_privileged and closed_time is not null
   )
   group by subject_uid, time
 ),

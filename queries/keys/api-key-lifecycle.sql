@@ -9,17 +9,23 @@
 -- order = "state, created_time nulls first, key_uid"
 -- severity = "5 leaked and not deleted; 4 active and owner_state disabled or deleted; 3 overdue or leaked; 2 unknown_origin; else 1."
 -- chart = "bar (active keys by age class)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2", "CC6.3"]
 -- iso = ["A.5.17", "A.5.16", "A.8.5"]
--- nist = ["IA-5", "IA-5(1)", "AC-2"]
+-- nist = ["IA-5", "AC-2"]
 -- csf = ["PR.AA-01"]
--- pci = ["8.6.3", "8.6.1", "8.3.9", "10.2.1.5"]
+-- pci = ["8.6.2", "8.6.3", "10.2.1.5"]
 -- hipaa = ["164.312(d)", "164.308(a)(4)(ii)(C)"]
 -- gdpr = ["32(1)(b)"]
--- cis = ["5.5", "5.2"]
+-- cis = ["5.5"]
+--
+-- [verdict]
+-- judges = false
+-- needs = [
+--   { events = "3004", elements = ["object", "actor", "outcome"] },
+-- ]
+-- look_back = "max_age_days"
 --
 -- [parameters]
 -- as_of = { type = "timestamp" }

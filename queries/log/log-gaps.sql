@@ -7,19 +7,21 @@
 -- tier = 1
 -- grade = "A"
 -- order = "stream, gap_start"
--- severity = "5 empty; 4 gap > 4 x max_gap; 3 gap > 2 x max_gap; else 2."
+-- severity = "1 covered; 5 empty; 4 gap > 4 x max_gap; 3 gap > 2 x max_gap; else 2."
 -- chart = "heatmap (day x hour, empty cells marked)"
--- expectation = "no rows"
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC2.1"]
 -- iso = ["A.8.15", "A.8.16"]
 -- nist = ["AU-5", "AU-12", "AU-6"]
 -- csf = ["PR.PS-04", "DE.CM-09"]
--- pci = ["10.2.1.6", "10.7.2", "10.7.3", "10.5.1"]
+-- pci = ["10.2.1.6", "10.7.2"]
 -- hipaa = ["164.312(b)"]
 -- gdpr = ["32(1)(d)", "5(2)"]
 -- cis = ["8.2", "8.9", "8.11"]
+--
+-- [verdict]
+-- judges = true
 --
 -- [parameters]
 -- from = { type = "timestamp" }
@@ -34,6 +36,7 @@
 -- gap_end = "timestamp"
 -- gap_seconds = "double"
 -- overlap_seconds = "double"
+-- covered = "boolean"
 -- prev_event_uid = "string"
 -- next_event_uid = "string"
 -- severity_id = "int"
@@ -43,8 +46,9 @@
 --
 select
   stream, gap_type, gap_start, gap_end, gap_ms / 1000.0 as gap_seconds, overlap_ms / 1000.0 as overlap_seconds,
-  prev_event_uid, next_event_uid,
+  covered, prev_event_uid, next_event_uid,
   case
+    when covered then 1
     when gap_type = 'empty' then 5
     when gap_end > gap_start + $max_gap + $max_gap + $max_gap + $max_gap then 4
     when gap_end > gap_start + $max_gap + $max_gap then 3

@@ -9,7 +9,6 @@
 -- order = "class, element"
 -- severity = "4 share > 0.5 for who, what, when or outcome; 3 share > max_share; else 1. example = smallest uid lacking it."
 -- chart = "heatmap (class x element)"
--- expectation = "any"
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC7.2"]
@@ -20,6 +19,9 @@
 -- hipaa = ["164.312(b)", "164.312(a)(2)(i)"]
 -- gdpr = ["5(2)"]
 -- cis = ["8.5"]
+--
+-- [verdict]
+-- judges = false
 --
 -- [parameters]
 -- from = { type = "timestamp" }

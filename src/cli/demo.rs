@@ -37,7 +37,7 @@ const QUESTIONS: [(&str, &str); 3] = [
     ),
     (
         "What happened in the hour after the first deleted account?",
-        "select time, who_label as who, action, target_label as target, outcome, address\n\
+        "select time, actor_label as actor, action, target_label as target, outcome, src_ip\n\
          from event\n\
          where time between (select min(time) from account_change where activity_id = 6)\n\
            and (select min(time) + interval '1 hour' from account_change where activity_id = 6)\n\
@@ -81,7 +81,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         screen.say(format!("  {}: {}", story.name, story.text));
     }
     screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
-    let (summary, _) = ingest::ingest(app, vec![Input::File(file)], None, Progress::Auto)?;
+    let (summary, _) = ingest::ingest(app, Input::File(file).into(), app.config.ingest(), Progress::Auto)?;
     ingest::say(app, &summary);
 
     let lake = app.open_lake()?;

@@ -3,11 +3,13 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use glob::Pattern;
+
 use super::progress::Progress;
-use super::{App, tally};
+use super::{App, files, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
-use crate::source::{self, Input};
+use crate::source::{self, Inputs, Search};
 use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,18 @@ pub struct Args {
     /// Decode and count, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Read every file of a directory, whatever it is called
+    #[arg(long, conflicts_with = "include")]
+    all: bool,
+    /// Of a directory read the files whose name or path matches, such as '*.txt', and no others
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
+    include: Vec<Pattern>,
+    /// Of a directory leave alone the files and directories whose name or path matches
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
+    exclude: Vec<Pattern>,
+    /// Take the end of each file for its end: an unfinished last line will not be finished, and is rejected
+    #[arg(long)]
+    finish: bool,
     /// How progress is shown on stderr
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
     progress: Progress,
@@ -48,10 +62,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         names.push("-".to_string());
     }
-    let inputs = source::expand(&names)?;
+    let search = Search { all: args.all, include: args.include, exclude: args.exclude };
+    let inputs = source::expand(&names, &search)?;
+    let mut options = ingest::Options { max_rejects: args.max_rejects, ..app.config.ingest() };
+    options.source.is_final = args.finish;
     let (summary, cancelled) = match args.dry_run {
-        true => (dry_run(app, inputs)?, 0),
-        false => ingest(app, inputs, args.max_rejects, args.progress)?,
+        true => (dry_run(app, inputs, options)?, 0),
+        false => ingest(app, inputs, options, args.progress)?,
     };
     say(app, &summary);
     if summary.is_interrupted {
@@ -76,15 +93,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 }
 
 /// Takes in the inputs, with progress shown, and with ^C finishing the batch at hand; also the exit code for when it did.
-pub fn ingest(
-    app: &App,
-    inputs: Vec<Input>,
-    max_rejects: Option<RejectLimit>,
-    progress: Progress,
-) -> Result<(Summary, u8)> {
+pub fn ingest(app: &App, inputs: Inputs, options: ingest::Options, progress: Progress) -> Result<(Summary, u8)> {
     let lake = app.open_or_create_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
-    let options = ingest::Options { max_rejects, ..app.config.ingest() };
     let mut shown = progress.start(&app.screen);
     let text = "stopping after this batch; ^C again stops at once. The same command continues from there.";
     let stopping = app.signals.stop(app.screen, text);
@@ -99,8 +110,8 @@ pub fn ingest(
     Ok((summary, stopping.exit_code()))
 }
 
-fn dry_run(app: &App, inputs: Vec<Input>) -> Result<Summary> {
-    let (ocsf, options) = (app.ocsf()?, app.config.ingest());
+fn dry_run(app: &App, inputs: Inputs, options: ingest::Options) -> Result<Summary> {
+    let ocsf = app.ocsf()?;
     // Placeholders are not shown, so any key will do.
     let policy = app.policy_with_key(b"dry run")?.0;
     app.wait(async move { ingest::dry_run(ocsf, policy, &options, &inputs).await })
@@ -109,16 +120,7 @@ fn dry_run(app: &App, inputs: Vec<Input>) -> Result<Summary> {
 /// Prints what a run did.
 pub fn say(app: &App, summary: &Summary) {
     let screen = &app.screen;
-    for source in &summary.sources {
-        match source.state.as_str() {
-            "complete" if source.resumed_lines > 0 => {
-                screen.say(format!("{}: resumed after line {}", source.name, count(source.resumed_lines)));
-            }
-            "complete" => {}
-            "skipped" => screen.say(format!("{}: already ingested, nothing new", source.name)),
-            state => screen.say(format!("{}: incomplete ({state}) {}", source.name, source.detail)),
-        }
-    }
+    files::say(screen, summary);
     for (table, rows) in &summary.rows {
         screen.say(format!("{table:<20} {:>12} rows", count(*rows)));
     }

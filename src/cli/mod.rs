@@ -4,6 +4,7 @@ mod connect;
 mod coverage;
 mod demo;
 mod export;
+mod files;
 mod generate;
 mod ingest;
 mod key;
@@ -40,9 +41,8 @@ use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 use crate::lake::{self, Lake};
 use crate::redact::{Policy, Rules};
-use crate::report::Conventions;
 use crate::schema::Ocsf;
-use crate::sql::{AsOf, check_names};
+use crate::sql::{AsOf, Conventions, check_names};
 use crate::typed::{Visible, count};
 use screen::Screen;
 use signal::Signals;
@@ -215,7 +215,7 @@ impl App {
         let extra = self.global.schemas.as_deref().or_else(|| self.config.schemas());
         let ocsf = Ocsf::load(extra)?;
         if extra.is_some() {
-            check_names(&ocsf, &Conventions::default())?;
+            check_names(&ocsf, &Conventions::load()?)?;
         }
         Ok(Arc::new(ocsf))
     }

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::rows::{Column, batch, print};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::redact::{About, Finding};
 use crate::render::{self, Format};
 use crate::source::{self, Source};
@@ -21,19 +21,17 @@ pub struct Args {
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    let Some(rules) = app.rules()? else {
-        return Err(
-            Error::usage("redaction is off: `[redact] enabled` is false").hint("secrets are stored as they come")
-        );
-    };
     // Compiled first: a rule that cannot be used is told before anything is listed.
     let (policy, version) = app.policy_with_key(b"explain")?;
-    let about = rules.about();
+    let about = app.rules()?.map(|rules| rules.about()).unwrap_or_default();
     let own: Vec<&str> =
         about.iter().filter(|rule| rule.is_own && rule.is_enabled).map(|rule| rule.name.as_str()).collect();
     let own = if own.is_empty() { String::new() } else { format!(", of your own {}", own.join(", ")) };
     let on = about.iter().filter(|rule| rule.is_enabled).count();
-    let said = format!("rules {version}: {on} on{own}");
+    let said = match version.as_str() {
+        "" => "redaction is off, since `[redact] enabled` is false: secrets are stored as they come".to_string(),
+        version => format!("rules {version}: {on} on{own}"),
+    };
     if args.rules {
         app.screen.say(said);
         let text =
@@ -50,7 +48,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         return Ok(0);
     }
     let mut found: Vec<(String, u64, u64, Finding)> = Vec::new();
-    for input in source::expand(&args.files)? {
+    let inputs = source::expand(&args.files, &source::Search::default())?;
+    if let Some(unreadable) = inputs.unreadable.first() {
+        return Err(Error::new(Kind::Unavailable, format!("cannot read {}: {}", unreadable.name, unreadable.why)));
+    }
+    for input in inputs.found {
         let mut source = Source::open(&input, app.config.ingest().source)?;
         while let Some(chunk) = source.next()? {
             for line in &chunk.lines {

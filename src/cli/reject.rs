@@ -67,12 +67,11 @@ pub fn run(app: &App, command: Command) -> Result<u8> {
 }
 
 fn list(app: &App, args: ListArgs) -> Result<u8> {
+    let is_terminal = app.screen.is_terminal();
+    args.format.check_stdout(is_terminal)?;
     let lake = app.open_lake()?;
-    let options = render::Options {
-        width: app.screen.width(),
-        is_terminal: app.screen.is_terminal(),
-        ..render::Options::default()
-    };
+    let options =
+        render::Options { width: app.screen.width(), is_terminal, is_stream: true, ..render::Options::default() };
     let mut renderer = Renderer::new(args.format, reject_schema(), options, app.screen.stdout());
     // Read there, written here: a renderer stays on its thread.
     let (sender, receiver) = mpsc::sync_channel(1);

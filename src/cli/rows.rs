@@ -47,8 +47,9 @@ pub fn print(screen: &Screen, batch: &RecordBatch, format: Format, mut options: 
 
 /// Prints a batch to stdout, cut only where the options say so.
 pub fn print_whole(screen: &Screen, batch: &RecordBatch, format: Format, mut options: render::Options) -> Result<()> {
-    format.check_stdout()?;
     options.is_terminal = screen.is_terminal();
+    options.is_stream = true;
+    format.check_stdout(options.is_terminal)?;
     let mut renderer = Renderer::new(format, batch.schema(), options, screen.stdout());
     renderer.write(batch)?;
     renderer.finish()?;

@@ -7,6 +7,7 @@ use super::rows::{Column, batch, print};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};
+use crate::sql;
 use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
@@ -57,10 +58,6 @@ fn classes(ocsf: &Ocsf) -> Result<arrow::array::RecordBatch> {
 /// The columns of a class: dotted paths with type, requirement, storage and captions.
 pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
     let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
-    let captions = |field: &crate::schema::FieldInfo| {
-        let captions = field.captions.as_ref()?;
-        Some(captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect::<Vec<_>>().join(", "))
-    };
     batch(vec![
         ("column", Column::Text(fields.iter().map(|field| Some(field.path.clone())).collect())),
         ("type", Column::Text(fields.iter().map(|field| Some(field.arrow_type.clone())).collect())),
@@ -91,11 +88,7 @@ pub fn brief_columns(
         + "filled".len();
     // Five columns have six borders and a blank on each side of every cell.
     let room = width.map(|width| width.saturating_sub(used + 16).max(12));
-    let captions = fields.iter().map(|field| {
-        let captions = field.captions.as_ref()?;
-        let texts: Vec<String> = captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect();
-        Some(shorten(&texts.join(", "), room))
-    });
+    let captions = fields.iter().map(|field| captions(field).map(|captions| shorten(&captions, room)));
     let requirement = |field: &crate::schema::FieldInfo| Some(field.requirement.as_str().to_string());
     batch(vec![
         ("column", Column::Text(fields.iter().map(|field| Some(field.path.clone())).collect())),
@@ -104,6 +97,30 @@ pub fn brief_columns(
         ("filled", Column::Text(fields.iter().map(|field| share(filled.get(&field.path), rows)).collect())),
         ("captions", Column::Text(captions.collect())),
     ])
+}
+
+/// The columns of a class with all that the schema says of them, what one looks for first.
+pub fn whole_columns(
+    class: &EventClass,
+    filled: &BTreeMap<String, u64>,
+    rows: u64,
+) -> Result<arrow::array::RecordBatch> {
+    let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
+    let text = |of: &dyn Fn(&crate::schema::FieldInfo) -> Option<String>| Column::Text(fields.iter().map(of).collect());
+    batch(vec![
+        ("column", text(&|field| Some(field.path.clone()))),
+        ("type", text(&|field| Some(type_name(field)))),
+        ("filled", text(&|field| share(filled.get(&field.path), rows))),
+        ("captions", text(&captions)),
+        ("requirement", text(&|field| Some(field.requirement.as_str().to_string()))),
+        ("ocsf_type", text(&|field| Some(field.ocsf_type.clone()))),
+    ])
+}
+
+/// `0 Unknown, 1 Logon`: the ids of an enumeration with their meaning.
+fn captions(field: &crate::schema::FieldInfo) -> Option<String> {
+    let captions = field.captions.as_ref()?;
+    Some(captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect::<Vec<_>>().join(", "))
 }
 
 /// How many of the rows have a value; nothing where none has.
@@ -119,12 +136,9 @@ pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
 
 /// The type as SQL users name it; what is cut is JSON text.
 fn type_name(field: &crate::schema::FieldInfo) -> String {
-    match (field.storage, field.arrow_type.as_str()) {
-        (crate::schema::Storage::Cut, _) => "json".to_string(),
-        (_, text) if text.starts_with("Timestamp") => "timestamp".to_string(),
-        (_, text) => {
-            text.replace("Utf8", "text").replace("Int64", "bigint").replace("Float64", "double").to_lowercase()
-        }
+    match field.storage {
+        crate::schema::Storage::Cut => "json".to_string(),
+        _ => sql::type_name(&field.data_type),
     }
 }
 

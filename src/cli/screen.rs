@@ -27,9 +27,14 @@ impl Screen {
 
     /// An error, and what to do about it.
     pub fn error(&self, error: &Error) {
+        self.error_as(error, str::to_owned);
+    }
+
+    /// An error whose hint is said in other words.
+    pub fn error_as(&self, error: &Error, say: impl Fn(&str) -> String) {
         let _ = writeln!(io::stderr(), "error: {}", visible_lines(&error.to_string()));
         if let Some(hint) = error.hint_text() {
-            let _ = writeln!(io::stderr(), "hint: {}", visible_lines(hint));
+            let _ = writeln!(io::stderr(), "hint: {}", visible_lines(&say(hint)));
         }
     }
 
@@ -61,18 +66,20 @@ impl Screen {
 
     /// Columns of the terminal, when stdout is one.
     pub fn width(&self) -> Option<usize> {
+        self.terminal().map(|(width, _)| width)
+    }
+
+    /// Columns and rows of the terminal, when stdout is one.
+    pub fn terminal(&self) -> Option<(usize, usize)> {
         if !self.is_terminal() {
             return None;
         }
-        terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+        terminal_size::terminal_size().map(|(width, height)| (usize::from(width.0), usize::from(height.0)))
     }
 
     /// Columns and rows of the terminal, when stdout and stdin are one: there somebody can turn pages.
     pub fn size(&self) -> Option<(usize, usize)> {
-        if !self.is_terminal() || !io::stdin().is_terminal() {
-            return None;
-        }
-        terminal_size::terminal_size().map(|(width, height)| (usize::from(width.0), usize::from(height.0)))
+        self.terminal().filter(|_| io::stdin().is_terminal())
     }
 
     /// Whether somebody watches what is said.

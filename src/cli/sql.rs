@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::repl::{self, Expanded, Output, Script, Settings, Variables};
 
-/// Read before the first prompt of an interactive shell, in the home directory.
+/// The file in the home directory that an interactive shell reads before its first prompt.
 const INIT_FILE: &str = ".auditlakerc";
 
 #[derive(Debug, Default, clap::Args)]
@@ -47,19 +47,19 @@ pub struct Args {
     /// Leave out column names and row counts
     #[arg(short = 't', long, visible_alias = "tuples-only")]
     no_header: bool,
-    /// Show so many rows of a table; 0 shows all [default: 40 in the shell, else 0]
+    /// Show at most this many rows of a table; 0 for all [default: 40 in the shell, else 0]
     #[arg(long, value_name = "ROWS")]
     maxrows: Option<usize>,
-    /// Set a variable, which `:NAME` then stands for
+    /// Set a variable, used as `:NAME`
     #[arg(short = 'v', long = "variable", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// Go on after a statement that failed; the exit code still tells
+    /// Continue after a failed statement; the exit code still reports it
     #[arg(long)]
     keep_going: bool,
-    /// Do not read ~/.auditlakerc, which only the interactive shell reads anyway
+    /// Do not read ~/.auditlakerc (only the interactive shell reads it)
     #[arg(short = 'X', long)]
     no_rc: bool,
-    /// Use no files and start no programs on behalf of what is typed
+    /// Disable file access and external programs
     #[arg(long)]
     safe: bool,
     #[command(flatten)]
@@ -76,7 +76,7 @@ enum Input {
     File(PathBuf),
 }
 
-/// What the help says of the inputs; their order is in the matches only.
+/// The inputs as the help describes them; only the matches know their order.
 #[derive(clap::Args)]
 struct InputArgs {
     /// Run this statement; may be given several times
@@ -129,7 +129,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             scripts.push(script(input)?);
         }
         if scripts.is_empty() {
-            scripts.push(Script { text: read("-".as_ref())?, file: None });
+            scripts.push(Script { text: read("-".as_ref())?, file: Some("-".into()) });
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
@@ -139,6 +139,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut shell = Shell::open(app, lake, options_of_sql, params, args.safe, interrupts)?;
     app.warn_of_left_out(shell.left_out());
     if is_interactive {
+        shell = shell.interactive();
         let terminal = repl::Terminal {
             history: history(),
             greeting: Some(shell.greeting()).filter(|_| !app.screen.is_quiet),
@@ -181,11 +182,11 @@ fn settings(args: &Args) -> Result<Settings> {
         if args.safe {
             return Err(Error::usage("`--output` is off in safe mode"));
         }
-        settings.output = Some(Output { format, ..Output::new(path.clone()) });
+        settings.output = Some(Output { format, ..Output::file(path.clone()) });
     }
     if let Some(format) = format {
         if args.output.is_none() {
-            format.check_stdout()?;
+            format.check_stdout(std::io::stdout().is_terminal())?;
         }
         settings.format = format;
     }
@@ -202,7 +203,7 @@ fn variables(args: &Args) -> Result<Variables> {
     let mut variables = Variables::default();
     for text in &args.variables {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Error::usage(format!("`{text}` sets no variable")).hint("write -v name=value"));
+            return Err(Error::usage(format!("`{text}` does not set a variable")).hint("write -v name=value"));
         };
         variables.set(name, value.to_string())?;
     }
@@ -234,7 +235,7 @@ fn read(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// The user's own file, if it is there and wanted.
+/// The user's own file, if it exists and is wanted.
 fn init(args: &Args) -> Result<Option<Script>> {
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|_| !args.no_rc);
     match home.map(|home| home.join(INIT_FILE)).filter(|path| path.exists()) {

@@ -7,7 +7,6 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Partition;
-use crate::{ingest, report, serve, sql};
+use crate::{ingest, serve, sql};
 
 pub use self::source::ApiSource;
 
@@ -269,7 +268,6 @@ impl Config {
             spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
             spill_limit: Some(self.sql.spill),
             timeout: self.sql.timeout.filter(|timeout| !timeout.is_zero()),
-            conventions: Some(Arc::new(report::Conventions::default())),
             ..sql::Options::default()
         }
     }

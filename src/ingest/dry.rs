@@ -1,11 +1,10 @@
 //! What an ingest would do, up to the lake: decoded, redacted, counted, and nothing written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use super::feed::{Fed, Feed};
+use super::feed::Feed;
 use super::pending::Pending;
 use super::work::Worker;
 use super::{Options, Summary};
@@ -13,43 +12,35 @@ use crate::error::Result;
 use crate::lake::Hasher;
 use crate::redact::Policy;
 use crate::schema::Ocsf;
-use crate::source::Input;
+use crate::source::Inputs;
 
 /// Reads all inputs from their beginning. Duplicates are not looked up, so every row counts as accepted.
-pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &[Input]) -> Result<Summary> {
+pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
     // Nothing is looked up, so any key will do.
     let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]) };
-    let mut feed = Feed::start(inputs.to_vec(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
-    let mut summary = Summary::default();
+    let mut feed = Feed::start(inputs.found.clone(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
+    let mut summary = Summary::of(inputs);
     let mut pending = Pending::new(String::new());
-    while let Some(fed) = feed.next().await {
-        match fed? {
-            Fed::Begin { name, resumed } => pending.begin(name, resumed),
-            Fed::End(outcome) => summary.sources.push(pending.end(outcome)),
-            Fed::Chunk(chunk) => {
-                let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-                for events in &chunk.events {
-                    *rows.entry(events.class.name.clone()).or_default() += events.batch.num_rows() as u64;
-                }
-                for reject in &chunk.rejects {
-                    *summary.rejects.entry(reject.reason.clone()).or_default() += 1;
-                }
-                let counts = &mut summary.counts;
-                counts.read += chunk.read;
-                counts.blank += chunk.blank;
-                counts.rejected += chunk.rejects.len() as u64;
-                counts.accepted += rows.values().sum::<u64>();
-                for (table, rows) in rows {
-                    *summary.rows.entry(table).or_default() += rows;
-                }
-                pending.add(*chunk);
-                // Counted, and given back.
-                pending.take(&mut summary);
-            }
+    while let Some(loaded) = feed.next().await {
+        let loaded = loaded?;
+        for events in &loaded.events {
+            let rows = events.batch.num_rows() as u64;
+            *summary.rows.entry(events.class.name.clone()).or_default() += rows;
+            summary.counts.accepted += rows;
         }
+        for piece in &loaded.pieces {
+            for reject in &piece.rejects {
+                *summary.rejects.entry(reject.reason.clone()).or_default() += 1;
+            }
+            summary.counts.read += piece.read;
+            summary.counts.blank += piece.blank;
+            summary.counts.rejected += piece.rejects.len() as u64;
+        }
+        summary.sources.extend(pending.add(*loaded));
+        // Counted, and given back.
+        pending.take(&mut summary);
     }
-    summary.counts.check()?;
-    summary.seconds = started.elapsed().as_secs_f64();
+    summary.finish(started)?;
     Ok(summary)
 }

@@ -1,51 +1,26 @@
 //! The threads: one reads, some decode, and what they made comes out in the order in which it was read.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use tokio::sync::mpsc as channel;
 
-use super::work::{Worked, Worker};
+use super::load::{Begin, Load, Piece, Resumed};
+use super::work::{Loaded, Worker};
 use super::{Options, stopped};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::lake::{Head, Stream, Streams};
-use crate::source::{Blocks, Chunk, Identity, Input, Mark, Outcome, Source};
+use crate::source::{Blocks, Identity, Input, Mark, Outcome, Source};
 use crate::typed::hex;
-
-/// What comes out of the threads.
-#[derive(Debug)]
-pub enum Fed {
-    /// A source begins; with the mark where an earlier run stopped.
-    Begin {
-        name: Arc<str>,
-        resumed: Resumed,
-    },
-    Chunk(Box<Worked>),
-    End(Outcome),
-}
-
-/// Where a source is picked up.
-#[derive(Debug, Clone)]
-pub struct Resumed {
-    pub mark: Option<Mark>,
-    /// None for what cannot be read again.
-    pub identity: Option<Identity>,
-}
-
-/// What the reader hands to the workers.
-enum Task {
-    Begin { name: Arc<str>, resumed: Resumed },
-    Chunk { chunk: Chunk, raw_bytes: u64 },
-    End(Outcome),
-}
 
 /// The running threads' output.
 pub struct Feed {
-    results: channel::Receiver<(u64, Result<Fed>)>,
+    results: channel::Receiver<(u64, Result<Box<Loaded>>)>,
     /// Results that came before their turn.
-    early: BTreeMap<u64, Result<Fed>>,
+    early: BTreeMap<u64, Result<Box<Loaded>>>,
     next: u64,
 }
 
@@ -59,10 +34,11 @@ impl Feed {
         stop: Arc<AtomicBool>,
     ) -> Feed {
         let threads = options.threads.max(1);
-        let (task_sender, tasks) = mpsc::sync_channel::<(u64, Result<Task>)>(1);
+        let (task_sender, tasks) = mpsc::sync_channel::<(u64, Result<Load>)>(1);
         let (sender, results) = channel::channel(threads * 2);
         let tasks = Arc::new(Mutex::new(tasks));
         let blocks = Blocks::default();
+        let names = worker.clone();
         for _ in 0..threads {
             let (tasks, sender, worker, blocks) = (tasks.clone(), sender.clone(), worker.clone(), blocks.clone());
             thread::spawn(move || {
@@ -73,18 +49,8 @@ impl Feed {
                         Err(_) => return,
                     };
                     let Ok((number, task)) = task else { return };
-                    let fed = task.and_then(|task| match task {
-                        Task::Begin { name, resumed } => {
-                            Ok(Fed::Begin { name: worker.policy.own(&name).into(), resumed })
-                        }
-                        Task::End(outcome) => Ok(Fed::End(outcome)),
-                        Task::Chunk { chunk, raw_bytes } => {
-                            let worked = worker.work(&mut decoder, &chunk, raw_bytes);
-                            blocks.give(chunk.bytes);
-                            worked.map(|worked| Fed::Chunk(Box::new(worked)))
-                        }
-                    });
-                    if sender.blocking_send((number, fed)).is_err() {
+                    let worked = task.and_then(|load| worker.load(&mut decoder, load, &blocks)).map(Box::new);
+                    if sender.blocking_send((number, worked)).is_err() {
                         return;
                     }
                 }
@@ -92,7 +58,9 @@ impl Feed {
         }
         let options = options.source.clone();
         thread::spawn(move || {
-            let mut reader = Reader { tasks: task_sender, blocks, number: 0, raw_before: 0, streams, stop };
+            let load = Load::default();
+            let mut reader =
+                Reader { tasks: task_sender, blocks, number: 0, raw_before: 0, streams, stop, load, worker: names };
             for input in &inputs {
                 match reader.read(input, &options) {
                     Ok(true) => {}
@@ -103,22 +71,23 @@ impl Feed {
                     }
                 }
             }
+            reader.flush();
         });
         Feed { results, early: BTreeMap::new(), next: 0 }
     }
 
     /// What was read next, decoded; `None` at the end of all inputs.
-    pub async fn next(&mut self) -> Option<Result<Fed>> {
+    pub async fn next(&mut self) -> Option<Result<Box<Loaded>>> {
         loop {
-            if let Some(fed) = self.early.remove(&self.next) {
+            if let Some(worked) = self.early.remove(&self.next) {
                 self.next += 1;
-                return Some(fed);
+                return Some(worked);
             }
             match self.results.recv().await {
-                Some((number, fed)) => {
-                    self.early.insert(number, fed);
+                Some((number, worked)) => {
+                    self.early.insert(number, worked);
                 }
-                // A gap at the end means that a worker died with its chunk.
+                // A gap at the end means that a worker died with its load.
                 None if self.early.is_empty() => return None,
                 None => {
                     self.early.clear();
@@ -130,82 +99,106 @@ impl Feed {
 }
 
 struct Reader {
-    tasks: mpsc::SyncSender<(u64, Result<Task>)>,
+    tasks: mpsc::SyncSender<(u64, Result<Load>)>,
     blocks: Blocks,
     number: u64,
     raw_before: u64,
     /// Of the lake, and of this run.
     streams: Arc<Streams>,
     stop: Arc<AtomicBool>,
+    /// What was read and not sent yet.
+    load: Load,
+    /// For the names of sources, which may hold secrets.
+    worker: Worker,
 }
 
 impl Reader {
     /// Reads one source to its end; false when nobody listens any more or we were told to stop.
     fn read(&mut self, input: &Input, options: &crate::source::Options) -> Result<bool> {
-        let mut source = Source::open(input, options.clone())?;
-        source.read_into(self.blocks.clone());
-        let name: Arc<str> = source.name().into();
-        let resumed = self.resume(input, &mut source)?;
-        if !self.send(Ok(Task::Begin { name, resumed: resumed.clone() })) {
+        if self.stop.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let damage = self.damage(&resumed);
+        let mut source = match Source::open(input, options.clone()) {
+            Ok(source) => source,
+            // One source that cannot be read does not keep the others from being read.
+            Err(error) if error.kind() == Kind::Unavailable => {
+                let begin = Begin::unread(self.worker.name(input));
+                // What cannot be opened is named beside it.
+                let why = error.source().map_or_else(|| error.to_string(), |cause| cause.to_string());
+                let end = Some(Outcome::Incomplete { reason: "unreadable", detail: self.worker.policy.own(&why) });
+                self.load.push(Piece { begin: Some(begin), chunk: None, end });
+                return Ok(self.flush_if_large());
+            }
+            Err(error) => return Err(error),
+        };
+        source.read_into(self.blocks.clone());
+        source.heed(self.stop.clone());
+        let resumed = self.resume(input, &mut source)?;
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let name = self.worker.name(input);
+        let begin = Begin { url: self.worker.url(input), head: source.head().to_vec(), resumed: resumed.clone(), name };
+        let mut piece = Piece { begin: Some(begin), ..Piece::default() };
         let mut last = None;
         while let Some(chunk) = source.next()? {
             last = Some(chunk.end);
-            // The piece that an earlier run found cut off, and that is still cut off: it is a reject already.
-            let is_known = chunk.lines.is_empty() && chunk.blank == 0 && chunk.faults.len() == 1 && damage.is_some();
-            if is_known && damage == chunk.faults.first().map(|fault| fault.reason) {
-                continue;
-            }
-            let raw_bytes = self.raw_before + source.raw_bytes_read();
-            if !self.send(Ok(Task::Chunk { chunk, raw_bytes })) || self.stop.load(Ordering::Relaxed) {
+            piece.chunk = Some(chunk);
+            self.load.push(std::mem::take(&mut piece));
+            self.load.raw_bytes = self.raw_before + source.raw_bytes_read();
+            // What comes slowly is handed on as it comes.
+            let is_sent = if source.size().is_some() { self.flush_if_large() } else { self.flush() };
+            if !is_sent || self.stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
         }
         self.raw_before += source.raw_bytes_read();
         if let (Some(identity), Some(last)) = (resumed.identity, last) {
             // The same stream may come again in this very run, under another name.
-            let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
-            let (mark, state) = ((&last).into(), "complete".to_string());
-            Arc::make_mut(&mut self.streams).push(Stream { head, mark, state, ..Stream::default() });
+            Arc::make_mut(&mut self.streams).push(Stream {
+                head: head(&identity),
+                mark: (&last).into(),
+                state: "complete".to_string(),
+                ..Stream::default()
+            });
         }
-        Ok(self.send(Ok(Task::End(source.outcome()))))
+        piece.end = Some(source.outcome());
+        self.load.push(piece);
+        Ok(self.flush_if_large())
     }
 
     /// Moves the source behind what the lake has taken in already, under whatever name.
     fn resume(&self, input: &Input, source: &mut Source) -> Result<Resumed> {
-        if matches!(input, Input::Stdin) {
-            return Ok(Resumed { mark: None, identity: None });
+        if !matches!(input, Input::File(_)) {
+            return Ok(Resumed::default());
         }
         let identity = source.identity()?;
-        let head = hex(&identity.head);
+        let sha256 = hex(&identity.head);
         // A stream whose head was shorter than a full one may have grown since; its mark decides.
-        let known = self.streams.like(&head, identity.head_len).flat_map(|stream| [&stream.mark, &stream.before]);
+        let known = self.streams.like(&sha256, identity.head_len).flat_map(|stream| [&stream.mark, &stream.before]);
         let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
         let mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
-        Ok(Resumed { mark, identity: Some(identity) })
+        let here = mark.as_ref().and_then(|mark| self.streams.at(&mark.into()).next());
+        let state = here.map(|stream| stream.state.clone()).unwrap_or_default();
+        Ok(Resumed { mark, identity: Some(identity), state })
     }
 
-    /// The reason of the piece that the stream ended with when it was read up to here before, if it ended early.
-    fn damage(&self, resumed: &Resumed) -> Option<&'static str> {
-        let identity = resumed.identity?;
-        let head = Head { bytes: identity.head_len, sha256: hex(&identity.head) };
-        let here = match resumed.mark {
-            Some(mark) => self.streams.at(&(&mark).into()).next(),
-            // It was cut off within its first line, so that there is no mark.
-            None => self.streams.with_head(&head).find(|stream| stream.mark.offset == 0),
-        };
-        match here?.state.as_str() {
-            "truncated" | "corrupt" | "bomb" | "unreadable" => Some("truncated"),
-            "unterminated" => Some("syntax"),
-            "utf-16" => Some("utf-16"),
-            _ => None,
-        }
+    /// Sends what was read, once it is worth the way; false when nobody listens any more.
+    fn flush_if_large(&mut self) -> bool {
+        if self.load.is_large() { self.flush() } else { true }
     }
 
-    fn send(&mut self, task: Result<Task>) -> bool {
+    fn flush(&mut self) -> bool {
+        let load = std::mem::take(&mut self.load);
+        load.pieces.is_empty() || self.send(Ok(load))
+    }
+
+    fn send(&mut self, task: Result<Load>) -> bool {
         self.number += 1;
         self.tasks.send((self.number - 1, task)).is_ok()
     }
+}
+
+fn head(identity: &Identity) -> Head {
+    Head { bytes: identity.head_len, sha256: hex(&identity.head) }
 }

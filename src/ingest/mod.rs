@@ -9,6 +9,8 @@
 
 mod dry;
 mod feed;
+mod load;
+mod memory;
 mod own;
 mod pending;
 mod pull;
@@ -26,13 +28,13 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Counts, Lake, Notes, Receipt, Restore, Writer};
+use crate::lake::{Body, Counts, Lake, Notes, Receipt, Restore, Writer};
 use crate::redact::Policy;
-use crate::source::{self, Input};
+use crate::source::{self, Input, Inputs, Unreadable};
 use crate::typed::Hash32;
 
 pub use dry::dry_run;
-use feed::{Fed, Feed};
+use feed::Feed;
 pub use own::{Producer, batch_of_own};
 use pending::Pending;
 pub use pull::{
@@ -42,6 +44,10 @@ pub use retry::{RetryRun, RetrySummary, Unread, retry};
 
 /// A batch is committed when it has so many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;
+
+/// Rows take more memory than their text where columns are many and values few; a batch is committed when they take so
+/// many times what its text may have.
+const HEAVY: u64 = 2;
 
 /// How long a run that waits for its source takes to notice that it is to stop.
 const STOP_LATENCY: Duration = Duration::from_millis(200);
@@ -104,6 +110,10 @@ pub struct Summary {
     /// Rows added, by table; `reject` and `revision` among them.
     pub rows: BTreeMap<String, u64>,
     pub sources: Vec<SourceSummary>,
+    /// Of the sources, those that could not be opened.
+    pub unreadable: u64,
+    /// Files and directories that were found and not read, since their names are not those of logs.
+    pub passed_over: Vec<String>,
     /// Bytes of the (decompressed) input that were decoded.
     pub bytes_read: u64,
     /// Bytes of the Parquet files that were written.
@@ -123,22 +133,64 @@ pub struct Summary {
     pub has_too_many_rejects: bool,
 }
 
+/// The state of a source that was taken in before and has nothing new.
+const SKIPPED: &str = "skipped";
+
+/// Of one whose lines are all rejects: it is the wrong file, or has to be converted first.
+const NOT_EVENTS: &str = "not-events";
+
 /// What became of one source.
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct SourceSummary {
     pub name: String,
-    /// `complete`, `skipped` (taken in before, nothing new), `open` (interrupted), or why it is incomplete.
+    /// `complete`, `skipped` (taken in before, nothing new), `open` (interrupted), `pending` (its last line is not whole
+    /// yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`, or how it
+    /// was cut short: `truncated`, `corrupt`, `bomb`, `unterminated`.
     pub state: String,
     pub detail: String,
     /// Lines that an earlier run had taken in.
     pub resumed_lines: u64,
     pub lines: u64,
+    /// Of the lines, those that are no rows.
+    pub rejected: u64,
+}
+
+impl SourceSummary {
+    /// Of what cannot be read, known before anything is.
+    fn unreadable(source: &Unreadable) -> SourceSummary {
+        let (name, state, detail) = (source.name.clone(), "unreadable".to_string(), source.why.clone());
+        SourceSummary { name, state, detail, ..SourceSummary::default() }
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.state.as_str(), "complete" | SKIPPED)
+    }
 }
 
 impl Summary {
+    /// Of these inputs, before anything is read.
+    fn of(inputs: &Inputs) -> Summary {
+        Summary {
+            sources: inputs.unreadable.iter().map(SourceSummary::unreadable).collect(),
+            passed_over: inputs.passed_over.clone(),
+            ..Summary::default()
+        }
+    }
+
     /// Whether every source was read to its end.
     pub fn is_complete(&self) -> bool {
-        self.sources.iter().all(|source| matches!(source.state.as_str(), "complete" | "skipped"))
+        self.sources.iter().all(SourceSummary::is_complete)
+    }
+
+    /// How many sources are in this state.
+    pub fn sources_in(&self, state: &str) -> usize {
+        self.sources.iter().filter(|source| source.state == state).count()
+    }
+
+    fn finish(&mut self, started: Instant) -> Result<()> {
+        self.unreadable = self.sources_in("unreadable") as u64;
+        self.seconds = started.elapsed().as_secs_f64();
+        self.counts.check()
     }
 
     fn add(&mut self, receipt: &Receipt) {
@@ -182,30 +234,31 @@ pub struct Run<'a> {
 }
 
 /// Takes in all inputs, and accounts for every line.
-pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
+pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
     let lines = lake.hasher("line");
     let streams = lake.streams().await?;
     let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
-    let mut feed = Feed::start(inputs.to_vec(), streams, worker, &options, stop.clone());
-    let mut summary = Summary::default();
+    let mut feed = Feed::start(inputs.found.clone(), streams, worker, &options, stop.clone());
+    let mut summary = Summary::of(inputs);
     let mut pending = Pending::new(redaction_version);
-    let mut watched = Progress { total_bytes: total(inputs), ..Progress::default() };
+    let mut watched = Progress { total_bytes: total(&inputs.found), ..Progress::default() };
     let mut trouble = None;
     let mut idle = Duration::ZERO;
     loop {
         // Whoever waits for a slow source looks now and then whether he is to stop.
         let wait = options.batch_age.saturating_sub(pending.age()).min(STOP_LATENCY);
         match tokio::time::timeout(wait, feed.next()).await {
-            Ok(Some(Ok(Fed::Begin { name, resumed }))) => pending.begin(name, resumed),
-            Ok(Some(Ok(Fed::Chunk(chunk)))) => {
+            Ok(Some(Ok(loaded))) => {
                 idle = Duration::ZERO;
-                watched.raw_bytes = chunk.raw_bytes;
-                watched.lines += chunk.read;
-                watched.rejected += chunk.rejects.len() as u64;
-                pending.add(*chunk);
+                watched.raw_bytes = loaded.raw_bytes;
+                for piece in &loaded.pieces {
+                    watched.lines += piece.read;
+                    watched.rejected += piece.rejects.len() as u64;
+                }
+                summary.sources.extend(pending.add(*loaded));
                 watched.source = pending.source_name().to_string();
                 progress(&watched);
                 let limit = options.max_rejects;
@@ -214,7 +267,6 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
                     break;
                 }
             }
-            Ok(Some(Ok(Fed::End(outcome)))) => summary.sources.push(pending.end(outcome)),
             Ok(Some(Err(error))) => {
                 trouble = Some(error);
                 break;
@@ -224,11 +276,13 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
             Err(_) if stop.load(Ordering::Relaxed) && idle >= STOP_AFTER => break,
             Err(_) => idle += STOP_LATENCY,
         }
-        let is_full = pending.bytes >= options.batch_bytes || pending.rejects() >= BATCH_REJECTS;
+        let is_heavy = pending.memory >= HEAVY * options.batch_bytes;
+        let is_full = pending.bytes >= options.batch_bytes || is_heavy || pending.rejects() >= BATCH_REJECTS;
         // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody waits.
         // Small batches were asked for, and stay small.
         let may_grow = options.batch_bytes >= GROWING_BYTES
             && pending.bytes < 2 * options.batch_bytes
+            && !is_heavy
             && pending.rejects() < BATCH_REJECTS;
         if (is_full || pending.age() >= options.batch_age) && !(writer.is_busy() && may_grow) {
             writer = writer.commit(&mut pending, &mut summary).await?;
@@ -242,10 +296,29 @@ pub async fn run(run: Run<'_>, inputs: &[Input]) -> Result<Summary> {
         return Err(error);
     }
     summary.files_looked_up = writer.files_looked_up();
+    forgive(&mut summary, writer.lake()).await?;
     summary.is_interrupted = stop.load(Ordering::Relaxed);
-    summary.counts.check()?;
-    summary.seconds = started.elapsed().as_secs_f64();
+    summary.finish(started)?;
     Ok(summary)
+}
+
+/// A source of which nothing was a row may have become rows since, by a retry of its rejects.
+async fn forgive(summary: &mut Summary, lake: &Lake) -> Result<()> {
+    let mut accused: Vec<&mut SourceSummary> =
+        summary.sources.iter_mut().filter(|source| source.state == NOT_EVENTS && source.lines == 0).collect();
+    if accused.is_empty() {
+        return Ok(());
+    }
+    for sequence in lake.state().retries.clone() {
+        let (entry, _) = lake.entry(sequence).await?;
+        let Body::Ingest(ingest) = entry.body else { continue };
+        for source in &mut accused {
+            if ingest.retried.iter().any(|retried| retried.source == source.name) {
+                (source.state, source.detail) = (SKIPPED.to_string(), String::new());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The writer, or the commit that it is busy with.
@@ -294,8 +367,8 @@ fn total(inputs: &[Input]) -> Option<u64> {
     inputs
         .iter()
         .map(|input| match input {
-            Input::File(path) => std::fs::metadata(path).ok().map(|metadata| metadata.len()),
-            Input::Stdin => None,
+            Input::File(path) => Some(std::fs::metadata(path).map_or(0, |metadata| metadata.len())),
+            Input::Pipe(_) | Input::Stdin => None,
         })
         .sum()
 }

@@ -37,7 +37,7 @@ pub fn batch_of_own(
     let end = SourceMark { offset: bytes.len() as u64, number, hash: [0; 32] };
     let worker = Worker { ocsf: lake.ocsf().clone(), policy: policy.clone(), lines: lake.hasher("line") };
     let chunk = Chunk { bytes, lines, faults: Vec::new(), blank: 0, end };
-    let worked = worker.work(&mut worker.decoder(), &chunk, 0)?;
+    let worked = worker.work(&mut worker.decoder(), &chunk)?;
     if let Some(reject) = worked.rejects.first() {
         let message = format!("cannot take in line {} of our own: {} {}", reject.line, reject.reason, reject.detail);
         return Err(Error::new(Kind::Internal, message));

@@ -1,20 +1,25 @@
 //! The batch that is being gathered: what was decoded and not committed yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::feed::Resumed;
-use super::work::Worked;
-use super::{SourceSummary, Summary};
+use super::load::Begin;
+use super::memory;
+use super::work::{Loaded, Told};
+use super::{NOT_EVENTS, SKIPPED, SourceSummary, Summary};
 use crate::lake::{Arrived, Batch, Head, Mark, SourceRange};
-use crate::source::Outcome;
-use crate::typed::hex;
+use crate::source::{Outcome, look};
+use crate::typed::{count, hex};
 
 /// A batch in the making. Ranges of several small sources share it.
 pub struct Pending {
     redaction_version: String,
     batch: Batch,
+    /// Of the (decompressed) input.
     pub bytes: u64,
+    /// Bytes of the rows as they are held.
+    pub memory: u64,
     since: Option<Instant>,
     current: Option<Current>,
 }
@@ -23,6 +28,9 @@ pub struct Pending {
 struct Current {
     name: Arc<str>,
     kind: &'static str,
+    url: Option<String>,
+    /// Its first bytes.
+    start: Vec<u8>,
     head: Option<Head>,
     /// Where the batch at hand begins in it, and where it stands.
     from: Mark,
@@ -30,13 +38,18 @@ struct Current {
     /// Where it stood one chunk before.
     before: Mark,
     is_touched: bool,
+    /// As in [`super::load::Resumed::state`].
+    state_before: String,
     resumed_lines: u64,
     lines: u64,
+    blank: u64,
+    /// Of the lines, those that are no rows, by reason.
+    rejects: BTreeMap<String, u64>,
 }
 
 impl Pending {
     pub fn new(redaction_version: String) -> Self {
-        Pending { redaction_version, batch: Batch::default(), bytes: 0, since: None, current: None }
+        Pending { redaction_version, batch: Batch::default(), bytes: 0, memory: 0, since: None, current: None }
     }
 
     /// How long the oldest row has waited.
@@ -52,79 +65,73 @@ impl Pending {
         self.current.as_ref().map_or("", |current| &current.name)
     }
 
-    pub fn begin(&mut self, name: Arc<str>, resumed: Resumed) {
-        let mark = resumed.mark.as_ref().map(Mark::from).unwrap_or_default();
-        self.current = Some(Current {
-            kind: if resumed.identity.is_some() { "file" } else { "stdin" },
-            head: resumed.identity.map(|identity| Head { bytes: identity.head_len, sha256: hex(&identity.head) }),
-            from: mark.clone(),
-            resumed_lines: mark.line,
-            before: mark.clone(),
-            to: mark,
-            name,
-            is_touched: false,
-            lines: 0,
-        });
+    /// Takes a load in; the sources that ended within it.
+    pub fn add(&mut self, loaded: Loaded) -> Vec<SourceSummary> {
+        let mut ended = Vec::new();
+        let mut name: Arc<str> = "".into();
+        for mut told in loaded.pieces {
+            if let Some(begin) = told.begin.take() {
+                self.current = Some(Current::of(begin));
+            }
+            name = self.current.as_ref().map_or(name, |current| current.name.clone());
+            let end = told.end.take();
+            self.take_piece(told);
+            ended.extend(end.and_then(|outcome| self.end(outcome)));
+        }
+        self.memory += memory::of(&loaded.events);
+        for events in loaded.events {
+            self.batch.events.push(Arrived { source: name.clone(), events });
+        }
+        for (rule, count) in loaded.redacted.iter() {
+            *self.batch.redacted.entry(rule.to_string()).or_default() += count;
+        }
+        add(&mut self.batch.drift, &loaded.drift);
+        ended
     }
 
-    pub fn add(&mut self, worked: Worked) {
-        let Some(current) = &mut self.current else { return };
-        current.before = std::mem::replace(&mut current.to, (&worked.end).into());
+    fn take_piece(&mut self, told: Told) {
+        let (Some(current), Some(mark)) = (&mut self.current, told.mark) else { return };
+        current.before = std::mem::replace(&mut current.to, (&mark).into());
         current.is_touched = true;
-        current.lines += worked.read;
-        self.bytes += worked.bytes;
+        current.lines += told.read;
+        current.blank += told.blank;
+        self.bytes += current.to.offset - current.before.offset;
         self.since.get_or_insert_with(Instant::now);
-        let batch = &mut self.batch;
-        batch.read += worked.read;
-        batch.blank += worked.blank;
-        for events in worked.events {
-            batch.events.push(Arrived { source: current.name.clone(), events });
-        }
-        for mut reject in worked.rejects {
+        self.batch.read += told.read;
+        self.batch.blank += told.blank;
+        for mut reject in told.rejects {
             reject.source = current.name.to_string();
-            batch.rejects.push(reject);
-        }
-        for (rule, count) in worked.redacted.iter() {
-            *batch.redacted.entry(rule.to_string()).or_default() += count;
-        }
-        for (what, count) in worked.drift {
-            *batch.drift.entry(what).or_default() += count;
+            *current.rejects.entry(reject.reason.clone()).or_default() += 1;
+            self.batch.rejects.push(reject);
         }
     }
 
     /// The source at hand has ended.
-    pub fn end(&mut self, outcome: Outcome) -> SourceSummary {
-        let Some(mut current) = self.current.take() else { return SourceSummary::default() };
-        let (mut state, detail) = match outcome {
+    fn end(&mut self, outcome: Outcome) -> Option<SourceSummary> {
+        let mut current = self.current.take()?;
+        let (mut state, mut detail) = match outcome {
             Outcome::Complete => ("complete", String::new()),
             Outcome::Incomplete { reason, detail } => (reason, detail),
         };
-        if let Some(range) = current.range(state) {
-            self.batch.sources.push(range);
+        if let Some(why) = current.is_nothing() {
+            detail = if detail.is_empty() { why } else { format!("{detail}; {why}") };
+            if state == "complete" {
+                state = NOT_EVENTS;
+            }
         }
+        self.batch.sources.extend(current.range(state));
         if state == "complete" && current.lines == 0 && current.resumed_lines > 0 {
-            state = "skipped";
+            state = SKIPPED;
         }
-        SourceSummary {
-            name: current.name.to_string(),
-            state: state.to_string(),
-            detail,
-            resumed_lines: current.resumed_lines,
-            lines: current.lines,
-        }
+        Some(current.summary(state, detail))
     }
 
     /// The source at hand was left before its end.
     pub fn leave(&mut self) -> Option<SourceSummary> {
         let mut current = self.current.take()?;
         self.batch.sources.extend(current.range("open"));
-        Some(SourceSummary {
-            name: current.name.to_string(),
-            state: "open".to_string(),
-            detail: format!("stopped after line {}", current.to.line),
-            resumed_lines: current.resumed_lines,
-            lines: current.lines,
-        })
+        let detail = format!("stopped after line {}", current.to.line);
+        Some(current.summary("open", detail))
     }
 
     /// Hands out the batch; `None` when there is nothing to commit.
@@ -133,6 +140,7 @@ impl Pending {
             self.batch.sources.push(range);
         }
         self.since = None;
+        self.memory = 0;
         summary.bytes_read += std::mem::take(&mut self.bytes);
         let mut batch = std::mem::take(&mut self.batch);
         batch.redaction_version.clone_from(&self.redaction_version);
@@ -143,6 +151,61 @@ impl Pending {
 }
 
 impl Current {
+    fn of(begin: Begin) -> Current {
+        let Begin { name, url, head, resumed } = begin;
+        let mark = resumed.mark.as_ref().map(Mark::from).unwrap_or_default();
+        let kind = match (&*name, &resumed.identity) {
+            ("-", _) => "stdin",
+            (_, Some(_)) => "file",
+            (_, None) => "pipe",
+        };
+        Current {
+            name,
+            kind,
+            url,
+            start: head,
+            head: resumed.identity.map(|identity| Head { bytes: identity.head_len, sha256: hex(&identity.head) }),
+            from: mark.clone(),
+            resumed_lines: mark.line,
+            before: mark.clone(),
+            to: mark,
+            is_touched: false,
+            state_before: resumed.state,
+            lines: 0,
+            blank: 0,
+            rejects: BTreeMap::new(),
+        }
+    }
+
+    fn rejected(&self) -> u64 {
+        self.rejects.values().sum()
+    }
+
+    /// Says so when not one of the source's lines ever was a row.
+    fn is_nothing(&self) -> Option<String> {
+        if self.lines == 0 && self.resumed_lines > 0 && self.state_before == NOT_EVENTS {
+            return Some(format!("none of its lines was a row when it was read before; {}", look(&self.start)));
+        }
+        let is_new = self.resumed_lines == 0 || self.state_before == NOT_EVENTS;
+        if !is_new || self.rejects.is_empty() || self.rejected() + self.blank < self.lines {
+            return None;
+        }
+        let reasons: Vec<String> =
+            self.rejects.iter().map(|(reason, times)| format!("{} x {reason}", count(*times))).collect();
+        Some(format!("none of its lines is a row ({}); {}", reasons.join(", "), look(&self.start)))
+    }
+
+    fn summary(self, state: &str, detail: String) -> SourceSummary {
+        SourceSummary {
+            rejected: self.rejected(),
+            name: self.name.to_string(),
+            state: state.to_string(),
+            detail,
+            resumed_lines: self.resumed_lines,
+            lines: self.lines,
+        }
+    }
+
     /// What the batch took from this source, if anything; the next range begins where it ends.
     fn range(&mut self, state: &str) -> Option<SourceRange> {
         if !std::mem::take(&mut self.is_touched) {
@@ -152,6 +215,7 @@ impl Current {
         Some(SourceRange {
             kind: self.kind.to_string(),
             name: self.name.to_string(),
+            url: self.url.clone(),
             head: self.head.clone(),
             from,
             to: self.to.clone(),
@@ -162,7 +226,7 @@ impl Current {
     }
 }
 
-fn add(total: &mut std::collections::BTreeMap<String, u64>, more: &std::collections::BTreeMap<String, u64>) {
+fn add(total: &mut BTreeMap<String, u64>, more: &BTreeMap<String, u64>) {
     for (name, count) in more {
         *total.entry(name.clone()).or_default() += count;
     }

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use serde::Serialize;
+use url::Url;
 
 use super::work::Worker;
 use super::{Options, restore};
@@ -23,7 +24,7 @@ use crate::decode::RowOrigin;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::lake::{Arrived, Batch, Body, Counts, Lake, Notes, RejectFilter, RetryLine, SourceRange, Writer};
-use crate::redact::{self, Policy, is_redacted};
+use crate::redact::{self, Policy};
 use crate::schema::EventBatch;
 use crate::source::{self, Input, Mark, Source};
 
@@ -75,6 +76,7 @@ struct Open {
 
 /// Open rejects of one range that one entry read.
 struct Range {
+    path: PathBuf,
     from: Mark,
     to: Mark,
     lines: Vec<Open>,
@@ -164,24 +166,24 @@ impl Taking {
             let (entry, _) = self.writer.lake().entry(of_entry[0].batch).await?;
             let Body::Ingest(ingest) = entry.body else { continue };
             let source = ingest.sources.into_iter().find(|source| source.name == **name);
-            let Some(SourceRange { head: Some(_), from, to, .. }) = source else {
+            let Some(SourceRange { head: Some(_), from, to, url, .. }) = source else {
                 self.leave(name, of_entry.len(), "it did not come from a file: send it once more");
                 continue;
             };
-            if is_redacted(name) {
+            let Some(path) = url.and_then(|url| Url::parse(&url).ok()?.to_file_path().ok()) else {
                 self.leave(name, of_entry.len(), "its name held a secret and was redacted: send it once more");
                 continue;
-            }
+            };
             let (within, behind): (Vec<Open>, Vec<Open>) = of_entry.iter().partition(|open| open.offset < to.offset);
             if !behind.is_empty() {
                 let why = "the source ended within the line: `auditlake ingest` reads it when it is whole";
                 self.leave(name, behind.len(), why);
             }
             if !within.is_empty() {
-                ranges.push(Range { from: (&from).into(), to: (&to).into(), lines: within });
+                ranges.push(Range { path, from: (&from).into(), to: (&to).into(), lines: within });
             }
         }
-        ranges.sort_by_key(|range| (range.from.offset, range.to.offset));
+        ranges.sort_by(|a, b| (&a.path, a.from.offset, a.to.offset).cmp(&(&b.path, b.from.offset, b.to.offset)));
         Ok(ranges)
     }
 
@@ -193,15 +195,22 @@ impl Taking {
         worker: &Worker,
         options: &Options,
     ) -> Result<()> {
-        let mut source: Option<Source> = None;
+        let mut source: Option<(PathBuf, Source)> = None;
         let mut done: HashSet<u64> = HashSet::new();
         for range in ranges {
-            let count = range.lines.len();
-            let reader = source.take().filter(|source| source.position() <= range.from.offset);
-            let (input, worker, limits) = (Input::File(PathBuf::from(&**name)), worker.clone(), options.source.clone());
+            let (count, path) = (range.lines.len(), range.path.clone());
+            // Files of one name may have lain in several directories; their lines are not each other's.
+            let before = source.take().filter(|(before, _)| *before == path);
+            if before.is_none() {
+                done.clear();
+            }
+            let reader = before.map(|(_, source)| source).filter(|source| source.position() <= range.from.offset);
+            let (input, worker, limits) = (Input::File(path.clone()), worker.clone(), options.source.clone());
+            // A line that was rejected was taken for whole.
+            let limits = source::Options { is_final: true, ..limits };
             let mut known = std::mem::take(&mut done);
             let task = tokio::task::spawn_blocking(move || {
-                let reader = reader.map_or_else(|| open(&input, limits), Ok);
+                let reader = reader.map_or_else(|| Source::open(&input, limits), Ok);
                 let read = reader.and_then(|reader| read(reader, range, &worker, &mut known));
                 (read, known)
             });
@@ -210,7 +219,7 @@ impl Taking {
             match read {
                 Ok(Some((reader, found))) => {
                     failpoint::reached("retry.read");
-                    source = Some(reader);
+                    source = Some((path, reader));
                     self.add(name, found);
                 }
                 Ok(None) => self.leave(name, count, "the file is not what it was when the line was read"),
@@ -279,15 +288,6 @@ impl Taking {
             *summary.rows.entry(table).or_default() += rows;
         }
         Ok(())
-    }
-}
-
-/// Opens a file. What has become a pipe would be waited for, and gives its bytes once.
-fn open(input: &Input, options: source::Options) -> Result<Source> {
-    let source = Source::open(input, options)?;
-    match source.size() {
-        Some(_) => Ok(source),
-        None => Err(Error::new(Kind::Unavailable, "it is no file any more")),
     }
 }
 

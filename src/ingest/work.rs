@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use url::Url;
+
+use super::load::{Begin, Load, Piece};
 use crate::decode::{self, Decoder, Drift, RowOrigin};
 use crate::error::Result;
 use crate::lake::{Hasher, RejectRow};
 use crate::redact::{Counts, Policy};
 use crate::schema::{EventBatch, Ocsf};
-use crate::source::{Chunk, Fault, Mark};
+use crate::source::{Blocks, Chunk, Fault, Input, Mark, Outcome};
 use crate::typed::Hash32;
 
 /// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
@@ -30,14 +33,33 @@ pub struct Worked {
     pub rejects: Vec<RejectRow>,
     /// Lines that the source split off, blank ones included.
     pub read: u64,
-    pub blank: u64,
-    /// Bytes of the (decompressed) stream.
-    pub bytes: u64,
-    /// Bytes of the file read so far, for the progress bar.
-    pub raw_bytes: u64,
-    pub end: Mark,
     pub redacted: Counts,
     pub drift: BTreeMap<String, u64>,
+}
+
+/// A load after decoding and redaction.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Of all pieces.
+    pub events: Vec<EventBatch>,
+    pub pieces: Vec<Told>,
+    /// As in [`Load::raw_bytes`].
+    pub raw_bytes: u64,
+    pub redacted: Counts,
+    pub drift: BTreeMap<String, u64>,
+}
+
+/// What became of a piece of a source, its rows aside.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub begin: Option<Begin>,
+    /// Lines that the source split off, blank ones included.
+    pub read: u64,
+    pub blank: u64,
+    pub rejects: Vec<RejectRow>,
+    /// Where the source stands behind the piece's chunk, if it has one.
+    pub mark: Option<Mark>,
+    pub end: Option<Outcome>,
 }
 
 impl Worker {
@@ -45,8 +67,33 @@ impl Worker {
         Decoder::new(self.ocsf.clone(), decode::Options { is_coded: true, ..decode::Options::default() })
     }
 
-    pub fn work(&self, decoder: &mut Decoder, chunk: &Chunk, raw_bytes: u64) -> Result<Worked> {
+    /// Decodes and redacts one chunk.
+    pub fn work(&self, decoder: &mut Decoder, chunk: &Chunk) -> Result<Worked> {
         let mut redacted = Counts::default();
+        let rejects = self.push(decoder, chunk, &mut redacted);
+        let (events, drift) = self.flush(decoder, &mut redacted)?;
+        Ok(Worked { events, rejects, read: read(chunk), redacted, drift })
+    }
+
+    /// Decodes and redacts all pieces of a load, and gives the blocks of its chunks back.
+    pub fn load(&self, decoder: &mut Decoder, load: Load, blocks: &Blocks) -> Result<Loaded> {
+        let mut redacted = Counts::default();
+        let mut pieces = Vec::with_capacity(load.pieces.len());
+        for Piece { begin, chunk, end } in load.pieces {
+            let mut told = Told { begin, end, ..Told::default() };
+            if let Some(chunk) = chunk {
+                told.rejects = self.push(decoder, &chunk, &mut redacted);
+                (told.read, told.blank, told.mark) = (read(&chunk), chunk.blank, Some(chunk.end));
+                blocks.give(chunk.bytes);
+            }
+            pieces.push(told);
+        }
+        let (events, drift) = self.flush(decoder, &mut redacted)?;
+        Ok(Loaded { events, pieces, raw_bytes: load.raw_bytes, redacted, drift })
+    }
+
+    /// Gives the lines of a chunk to the decoder; what is not a row.
+    fn push(&self, decoder: &mut Decoder, chunk: &Chunk, redacted: &mut Counts) -> Vec<RejectRow> {
         let mut rejects = Vec::new();
         for line in &chunk.lines {
             let bytes = &chunk.bytes[line.range.clone()];
@@ -60,29 +107,43 @@ impl Worker {
                     reason: reject.reason.to_string(),
                     detail: self.policy.own(&reject.detail),
                     length: bytes.len() as u64,
-                    excerpt: self.excerpt(kept, &mut redacted),
+                    excerpt: self.excerpt(kept, redacted),
                     sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
                     digest: origin.digest,
                 });
             }
         }
-        rejects.extend(chunk.faults.iter().map(|fault| self.fault(fault, &mut redacted)));
+        rejects.extend(chunk.faults.iter().map(|fault| self.fault(fault, redacted)));
         rejects.sort_by_key(|reject| reject.line);
+        rejects
+    }
+
+    /// Takes the rows out of the decoder, redacted.
+    fn flush(&self, decoder: &mut Decoder, redacted: &mut Counts) -> Result<(Vec<EventBatch>, BTreeMap<String, u64>)> {
         let mut events = decoder.flush();
         for batch in &mut events {
-            batch.batch = self.policy.apply(batch.batch.clone(), &mut redacted)?;
+            batch.batch = self.policy.apply(batch.batch.clone(), redacted)?;
         }
-        Ok(Worked {
-            events,
-            read: chunk.lines.len() as u64 + chunk.faults.len() as u64 + chunk.blank,
-            rejects,
-            blank: chunk.blank,
-            bytes: chunk.bytes.len() as u64,
-            raw_bytes,
-            end: chunk.end,
-            redacted,
-            drift: self.drift(decoder),
-        })
+        Ok((events, self.drift(decoder)))
+    }
+
+    /// The name of an input as it is shown and stored: names of files hold secrets, too.
+    pub fn name(&self, input: &Input) -> Arc<str> {
+        match input {
+            Input::Stdin => "-".into(),
+            Input::File(path) | Input::Pipe(path) => self.policy.own(&path.to_string_lossy()).into(),
+        }
+    }
+
+    /// Where a file can be found again; none when that would tell a secret.
+    pub fn url(&self, input: &Input) -> Option<String> {
+        let Input::File(path) = input else { return None };
+        let path = std::path::absolute(path).ok()?;
+        let text = path.to_string_lossy();
+        if self.policy.own(&text) != text {
+            return None;
+        }
+        Some(Url::from_file_path(&path).ok()?.to_string())
     }
 
     fn fault(&self, fault: &Fault, redacted: &mut Counts) -> RejectRow {
@@ -115,6 +176,10 @@ impl Worker {
     pub fn excerpt(&self, bytes: &[u8], redacted: &mut Counts) -> String {
         String::from_utf8_lossy(&self.policy.bytes(bytes, redacted)).into_owned()
     }
+}
+
+fn read(chunk: &Chunk) -> u64 {
+    chunk.lines.len() as u64 + chunk.faults.len() as u64 + chunk.blank
 }
 
 fn sha256(bytes: &[u8]) -> String {

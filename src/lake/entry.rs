@@ -109,9 +109,12 @@ impl Retried {
 /// Where lines of a batch stood.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceRange {
-    /// `file`, `stdin` or `api`; `retry`: a file of which only rejected lines were read again.
+    /// `file`, `pipe`, `stdin` or `api`; `retry`: a file of which only rejected lines were read again.
     pub kind: String,
     pub name: String,
+    /// Where a file can be found again, as a `file:` URL; none for what is no file, or when its path holds a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The beginning of the stream, by which a file is known under any name; none for what cannot be read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,

@@ -46,9 +46,8 @@ impl Engine {
         let to = end + row[end..].iter().take(32).take_while(is_word).count();
         // `%2Freset`: the letter of an encoded slash belongs to it.
         let words = [&row[from..to], &row[at..to]];
-        let is_announced = words.iter().any(|word| {
-            std::str::from_utf8(word).is_ok_and(|word| self.segments.contains_key(&super::place::fold(word)))
-        });
+        let is_announced =
+            words.iter().any(|word| std::str::from_utf8(word).is_ok_and(|word| self.announced_by(word).is_some()));
         if !is_announced || to >= row.len() {
             return false;
         }
@@ -69,6 +68,12 @@ impl Engine {
     /// Whether the name around a letter of another alphabet is secret.
     fn counts_as_alike(&self, row: &[u8], at: usize) -> bool {
         let to = at + row[at..].iter().take(NAME).take_while(|byte| is_name(byte)).count();
+        // A delimiter in full width, which the letters around it hide.
+        let wide = (at..to).find(|at| row[*at] == 0xef && matches!(super::layer::wide(row, *at), Some(b':' | b'=')));
+        if let Some(wide) = wide {
+            let from = wide - row[..wide].iter().rev().take(NAME).take_while(|byte| is_name(byte)).count();
+            return self.rule_of(&String::from_utf8_lossy(&row[from..wide])).is_some();
+        }
         let mut next = row[to..].iter().take(NAME).skip_while(|byte| matches!(byte, b' ' | b'\t'));
         let from = at - row[..at].iter().rev().take(NAME).take_while(|byte| is_name(byte)).count();
         // A sentence with such letters has needles of its own.
@@ -133,9 +138,12 @@ impl Engine {
         let is_direct = matches!(worth, Worth::Any | Worth::Code | Worth::Pin)
             || row[..to].iter().rev().take(NAME).take_while(|byte| is_name(byte)).any(|byte| *byte == b'_');
         let mut words = rest.split(u8::is_ascii_whitespace).filter_map(|word| std::str::from_utf8(word).ok());
+        // `SECRET 'x'`, `token a => b`.
+        let is_quoted = rest.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| b"\"'`".contains(byte));
         has_value
             && (is_direct
                 || rest[0] == b'('
+                || is_quoted
                 || words.any(|word| self.vocabulary.links.contains(word) || self.vocabulary.changes.contains(word)))
     }
 

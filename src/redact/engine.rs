@@ -35,7 +35,8 @@ pub(super) enum Scope {
     Text,
     /// A URL, or a part of one, without its scheme.
     Url,
-    /// A person's name or address: only shapes are looked for, or people could make themselves unreadable.
+    /// A person's name or address: what a name announces counts only when it looks random, or people could make themselves
+    /// unreadable: `token=ann` may be somebody.
     Person,
 }
 
@@ -156,15 +157,6 @@ impl Engine {
         settle(spans)
     }
 
-    /// All secrets of a text that may be a person's name: those that look random, by whatever rule.
-    pub fn secrets_of_operand(&self, text: &str) -> Vec<Span> {
-        let shaped = self.secrets(text, Scope::Person);
-        let is_shaped = |span: &Span| shaped.iter().any(|other| other.start < span.end && span.start < other.end);
-        let mut spans = self.secrets(text, Scope::Text);
-        spans.retain(|span| is_shaped(span) || look(&text[span.start..span.end], &self.vocabulary) == Look::Random);
-        spans
-    }
-
     /// All secrets of a text that may be broken, or cut off in the middle of a secret.
     pub fn secrets_of_excerpt(&self, text: &str) -> Vec<Span> {
         let mut spans = Vec::new();
@@ -188,6 +180,10 @@ impl Engine {
     pub fn find(&self, text: &str, scope: Scope, depth: usize, out: &mut Vec<Span>) {
         if scope == Scope::Person {
             Scan::new(self, text, depth, out).shapes();
+            let mut announced = Vec::new();
+            self.find(text, Scope::Text, depth, &mut announced);
+            announced.retain(|span| look(&text[span.start..span.end], &self.vocabulary) == Look::Random);
+            out.append(&mut announced);
             return;
         }
         if depth > 0 && layer::begins_like_json(text) {

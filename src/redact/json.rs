@@ -268,10 +268,12 @@ impl<'a, 'o> Walk<'a, 'o> {
     fn is_field(&self, start: usize) -> bool {
         let before = &self.text[..start - 1];
         let before = before.trim_end().trim_end_matches(':').trim_end().trim_end_matches('"');
-        ["field", "property", "attribute", "parameter", "column", "setting", "variable", "header"].iter().any(|word| {
-            before.len() >= word.len()
-                && before.as_bytes()[before.len() - word.len()..].eq_ignore_ascii_case(word.as_bytes())
-        })
+        ["field", "property", "attribute", "parameter", "column", "setting", "variable", "header", "label"].iter().any(
+            |word| {
+                before.len() >= word.len()
+                    && before.as_bytes()[before.len() - word.len()..].eq_ignore_ascii_case(word.as_bytes())
+            },
+        )
     }
 
     /// What a string of a list says about the next one.

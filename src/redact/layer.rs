@@ -50,14 +50,27 @@ pub(super) fn percent(text: &str) -> Option<Layer> {
     })
 }
 
-/// Decodes all that free text may hold, one level of each: `%XX`, `&quot;`, `&#61;`, `\n`, `\u0070`.
+/// Decodes all that free text may hold, one level of each: `%XX`, `&quot;`, `&#61;`, `\n`, `\u0070`, `＝`.
 pub(super) fn decoded(text: &str) -> Option<Layer> {
     decode(text, |source, at| match source[at] {
         b'%' => hex_pair(source, at).map(|byte| Decoded::byte(byte, 3)),
         b'&' => entity(&source[at..]),
         b'\\' => escape(source, at),
+        WIDE => wide(source, at).map(|byte| Decoded::byte(byte, 3)),
         _ => None,
     })
+}
+
+/// The first byte of ASCII in full width.
+const WIDE: u8 = 0xef;
+
+/// The ASCII character that stands in full width at `at`.
+pub(super) fn wide(source: &[u8], at: usize) -> Option<u8> {
+    match source.get(at + 1..at + 3)? {
+        [0xbc, low @ 0x81..=0xbf] => Some(low - 0x60),
+        [0xbd, low @ 0x80..=0x9e] => Some(low - 0x20),
+        _ => None,
+    }
 }
 
 /// What an encoding stands for, and its length.
@@ -82,8 +95,8 @@ impl Decoded {
 /// Decodes where `at` finds something encoded; None when it never does.
 fn decode(text: &str, at_place: impl Fn(&[u8], usize) -> Option<Decoded>) -> Option<Layer> {
     let source = text.as_bytes();
-    let first =
-        (0..source.len()).find(|&at| matches!(source[at], b'%' | b'&' | b'\\') && at_place(source, at).is_some())?;
+    let first = (0..source.len())
+        .find(|&at| matches!(source[at], b'%' | b'&' | b'\\' | WIDE) && at_place(source, at).is_some())?;
     let mut bytes = Vec::with_capacity(source.len());
     let mut map = Vec::with_capacity(source.len() + 1);
     bytes.extend_from_slice(&source[..first]);

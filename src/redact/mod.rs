@@ -59,11 +59,6 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts(BTreeMap<String, u64>);
 
-/// Whether something was replaced in a text before it was stored.
-pub fn is_redacted(text: &str) -> bool {
-    text.match_indices(mask::OPEN).any(|(at, _)| mask::placeholder_at(text, at).is_some())
-}
-
 /// A secret in a text, without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -95,13 +90,12 @@ impl Policy {
         self.text(text, &mut Counts::default()).unwrap_or_else(|| text.to_owned())
     }
 
-    /// Redacts a text that will be compared with columns of any kind. People's names are stored as they are, so what a
-    /// name announces counts only when it looks random: `token=ann` may be somebody.
+    /// Redacts a text that will be compared with columns of any kind, people's names among them.
     pub fn operand(&self, text: &str) -> String {
-        let Some(engine) = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Text)) else {
+        let Some(engine) = self.engine.as_ref().filter(|engine| engine.may_hold_secret(text, Scope::Person)) else {
             return text.to_owned();
         };
-        let find = |text: &str| engine.secrets_of_operand(text);
+        let find = |text: &str| engine.secrets(text, Scope::Person);
         engine.redact(text, find, &mut Counts::default()).unwrap_or_else(|| text.to_owned())
     }
 

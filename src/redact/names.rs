@@ -4,7 +4,7 @@
 //! them says how sure that is.
 
 use super::fold::Folded;
-use super::rules::{Named, Words};
+use super::rules::{Named, Words, Worth};
 use hashbrown::{HashMap, HashSet};
 
 /// Words of a name that are looked up together: `code de verification` has three.
@@ -33,7 +33,8 @@ pub(super) struct Known {
 #[derive(Default)]
 pub(super) struct Names {
     entries: HashMap<String, Entry>,
-    query_only: HashMap<String, usize>,
+    /// The rule, and whether the name must be the whole name.
+    query_only: HashMap<String, (usize, bool)>,
     about: HashSet<String>,
     same: HashSet<String>,
     without: HashSet<String>,
@@ -43,6 +44,12 @@ pub(super) struct Names {
     tails: Ends,
     /// How those entries begin that compounds may begin with.
     heads: Ends,
+}
+
+/// A name without the words that join its parts in other languages: `codigo_de_seguridad`, `cle_d_acces`.
+fn without_links(name: &str) -> String {
+    let is_link = |word: &&str| matches!(*word, "de" | "d" | "da" | "do" | "del" | "des" | "du" | "la" | "le");
+    name.split('_').filter(|word| !is_link(word)).collect::<Vec<_>>().join("_")
 }
 
 /// A set of three letters each, as bits: it may say yes too often.
@@ -100,9 +107,11 @@ impl Names {
     pub fn add(&mut self, rule: usize, named: &Named) {
         for name in &named.names {
             if named.is_query_only {
-                self.query_only.insert(Folded::new(name).joined, rule);
+                let is_whole = named.value != Worth::Random;
+                self.query_only.insert(Folded::new(name).joined, (rule, is_whole));
             } else {
                 self.insert(name, Some(rule), named);
+                self.insert(&without_links(name), Some(rule), named);
             }
         }
         for name in &named.except {
@@ -140,9 +149,15 @@ impl Names {
     /// What a name says as a parameter of a URL query.
     pub fn in_query(&self, name: &str) -> Meaning {
         let folded = Folded::new(name);
-        match self.query_only.get(&folded.joined) {
-            Some(rule) => Meaning::Secret(Known { rule: *rule, is_sure: true }),
-            None => self.meaning_of(&folded),
+        if let Some((rule, _)) = self.query_only.get(&folded.joined) {
+            return Meaning::Secret(Known { rule: *rule, is_sure: true });
+        }
+        let meaning = self.meaning_of(&folded);
+        // `team_invite`, `st_ticket`: what the last word says, if nothing else is known of the name.
+        let last = folded.words.len().checked_sub(1).and_then(|last| self.query_only.get(folded.word(last)));
+        match (&meaning, last) {
+            (Meaning::Unknown, Some((rule, false))) => Meaning::Secret(Known { rule: *rule, is_sure: true }),
+            _ => meaning,
         }
     }
 

@@ -103,7 +103,7 @@ impl Prefilter {
 
     fn scan_blocks<const N: usize>(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
         let mut folded = [0u8; N];
-        let mut resume = vec![0usize; self.groups.len() + 3];
+        let mut resume = vec![0usize; self.groups.len() + 4];
         let mut start = 0;
         while start < bytes.len() {
             let end = bytes.len().min(start + N);
@@ -126,6 +126,7 @@ impl Prefilter {
             let resume = &mut resume[self.groups.len()..];
             self.starts.scan(bytes, start..end, &mut resume[0], hit);
             self.encoded(bytes, start, end, &mut resume[1], hit);
+            self.signs(bytes, start, end, &mut resume[3], hit);
             if !block.is_ascii() {
                 for at in (start..end).filter(|at| !bytes[*at].is_ascii()) {
                     if at >= resume[2] {
@@ -164,6 +165,18 @@ impl Prefilter {
                 *resume = next;
             }
         }
+    }
+
+    /// What begins with a sign. It goes on by itself: what is encoded further right says nothing about what is here.
+    fn signs(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        resume: &mut usize,
+        hit: &mut dyn FnMut(Candidate) -> Option<usize>,
+    ) {
+        let block = &bytes[start..end];
         let [first, second, third] = needles::SIGNS;
         for at in memchr::memchr3_iter(first, second, third, block).map(|at| start + at) {
             if at < *resume {
@@ -283,14 +296,16 @@ impl Engine {
     pub fn suspects(&self, bytes: &[u8], rows: usize, offset: impl Fn(usize) -> usize, scope: Scope) -> Vec<usize> {
         let mut found = Vec::new();
         let counts = |candidate: &Candidate, start: usize, end: usize| {
-            let is_looked_for = scope != Scope::Person || matches!(candidate.test, Test::Shape(_));
-            is_looked_for && candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
+            candidate.end <= end && self.counts(&bytes[start..end], candidate, start)
         };
         // Where a row begins a token does, whatever ends the row before.
         for row in 0..rows {
             let (start, end) = (offset(row), offset(row + 1));
-            let mut check = |candidate: Candidate| counts(&candidate, start, end).then_some(end);
-            if self.prefilter.starts.at(bytes, start, &mut check).is_some()
+            let row_bytes = &bytes[start..];
+            let mut check = |Candidate { at, end: past, test }: Candidate| {
+                counts(&Candidate { at: start + at, end: start + past, test }, start, end).then_some(end)
+            };
+            if self.prefilter.starts.at(row_bytes, 0, &mut check).is_some()
                 || scope == Scope::Url && has_random_part(&bytes[start..end], 0)
             {
                 found.push(row);

@@ -4,7 +4,9 @@ use super::fold::Folded;
 use super::needle::{Candidate, Test};
 use super::option::GLUED;
 use super::packed::{BEGINNINGS, SHORTEST};
+use super::prose::POSITIONAL;
 use super::rules::{Alphabet, How, Rules};
+use super::value::RANDOM;
 use crate::error::Result;
 
 /// Signs that needles begin with, so rare that each is looked at.
@@ -86,9 +88,10 @@ pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
         ["\\u04", "\\u03", "\\u01", "\\uff", "\\u20", "\\ud835"].map(|escape| Needle::at_start(escape, Test::Always)),
     );
     needles.extend(
-        ["identified by", "identified with", "securestring", "net user ", "chpasswd", "passwd --stdin"]
+        ["identified by", "identified with", "securestring", "chpasswd", "passwd --stdin"]
             .map(|cue| Needle::at_start(cue, Test::Always)),
     );
+    needles.extend(POSITIONAL.map(|(command, _)| Needle::at_start(command, Test::Always)));
     needles.extend(
         rules
             .words
@@ -134,6 +137,7 @@ pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
             }
             How::Behind => {
                 needles.extend(["redacted", "masked", "filtered"].map(|mark| Needle::at_start(mark, Test::Behind)));
+                needles.push(Needle::new("***", Test::Shape(RANDOM)));
             }
             How::Packed => {
                 needles

@@ -39,7 +39,7 @@ impl Scan<'_, '_> {
     pub(super) fn options(&mut self) {
         let bytes = self.bytes;
         let mut taken = 0;
-        for at in memchr::memchr_iter(b'-', bytes) {
+        for at in memchr::memchr2_iter(b'-', b'/', bytes) {
             let is_start = at == 0 || bytes[at - 1].is_ascii_whitespace() || b"\"'`([{,=|".contains(&bytes[at - 1]);
             if at < taken || !is_start {
                 continue;
@@ -71,7 +71,7 @@ impl Scan<'_, '_> {
             {
                 return self.login(flag.rule, end + 1);
             }
-            return self.glued(at, end);
+            return if name.starts_with('/') { None } else { self.glued(at, end) };
         };
         // A quote that closes the option itself: `"-p" "x"` of a list that became text.
         let from = end + bytes[end..end + blanks].iter().take_while(|byte| !matches!(byte, b' ' | b'\t')).count();
@@ -79,6 +79,9 @@ impl Scan<'_, '_> {
         if let Some(flag) = self.engine.options.get(name) {
             let (rule, is_pair) = (flag.rule, flag.is_pair);
             return if is_pair { self.login(rule, start) } else { self.argument(rule, at, start) };
+        }
+        if name.starts_with('/') {
+            return None;
         }
         if let Some(taken) = self.glued(at, end) {
             return Some(taken);

@@ -1,7 +1,7 @@
 //! Secrets that their place in a URL gives away: passwords before the host, random path segments after `/reset/`,
 //! `/invite/` and the like, and long random values anywhere in a URL that are no identifiers.
 
-use super::engine::Scope;
+use super::engine::{Engine, Scope};
 use super::layer;
 use super::mask::placeholder_at;
 use super::scan::Scan;
@@ -71,7 +71,7 @@ impl Scan<'_, '_> {
         if length < 3 || !is_segment {
             return None;
         }
-        self.engine.segments.get(&fold(&self.text[start..at])).copied()
+        self.engine.announced_by(&self.text[start..at])
     }
 
     /// Takes what looks random in the next segments, until one names a collection; returns where it stopped.
@@ -116,6 +116,25 @@ impl Scan<'_, '_> {
     }
 }
 
+impl Engine {
+    /// The rule of a path segment, and whether ids after it are left alone. Of several words one is enough to announce
+    /// something random: `shared-links`, `verify-your-email`; but not in the name of a collection.
+    pub(super) fn announced_by(&self, segment: &str) -> Option<(usize, bool)> {
+        if let Some(found) = self.segments.get(&fold(segment)) {
+            return Some(*found);
+        }
+        let mut words: Vec<String> = segment.split(['-', '_']).filter(|word| !word.is_empty()).map(fold).collect();
+        let last = words.last_mut().filter(|_| segment.contains(['-', '_']))?;
+        if is_collection(last) {
+            last.pop();
+            if !["link", "invite", "invitation", "share"].contains(&last.as_str()) {
+                return None;
+            }
+        }
+        words.iter().find_map(|word| self.segments.get(word)).map(|(rule, _)| (*rule, true))
+    }
+}
+
 /// The parts of a URL that are long and random; up to its end, or to the next URL inside of it.
 pub(super) fn random_parts(text: &str, start: usize) -> Vec<(usize, usize)> {
     let bytes = text.as_bytes();
@@ -146,7 +165,7 @@ fn is_identified(before: &str, is_parameter: bool) -> bool {
     let lower = before.to_ascii_lowercase();
     if !is_parameter {
         return is_collection(before)
-            || matches!(lower.as_str(), "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
+            || matches!(lower.as_str(), "a" | "d" | "id" | "u" | "e" | "folder" | "file" | "document" | "user");
     }
     let names = [
         "cursor",

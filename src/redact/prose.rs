@@ -6,9 +6,9 @@ use super::mask::{mark_at, placeholder_at};
 use super::names::Known;
 use super::rules::{How, Rule, Worth};
 use super::scan::{Manner, Right, Scan, quoted};
-use super::value::{Look, RANDOM, look};
+use super::value::{Look, RANDOM, is_scrambled, look};
 use crate::error::{Context, Kind, Result};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use std::collections::BTreeSet;
 
 /// Words after the secret's name that are looked at.
@@ -24,7 +24,7 @@ pub(super) struct Cues {
 }
 
 /// Marks that text may stand behind, and SQL.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "redacted]",
     "redacted>",
     "redacted)",
@@ -34,9 +34,20 @@ const OTHERS: [&str; 12] = [
     "convertto-securestring",
     "masked]",
     "filtered]",
-    "net user ",
     "chpasswd",
     "passwd --stdin",
+    "***",
+    "\";s:",
+];
+
+/// Commands that take a password as their last argument, and how many arguments they have then at least.
+pub(super) const POSITIONAL: [(&str, usize); 6] = [
+    ("net user ", 2),
+    ("net use ", 1),
+    ("htpasswd -", 2),
+    ("rasdial ", 3),
+    ("wpa_passphrase ", 2),
+    ("mysqladmin password ", 1),
 ];
 
 impl Cues {
@@ -60,6 +71,7 @@ impl Cues {
         words.extend(spoken.iter().flat_map(|word| [word.clone(), word.to_lowercase()]));
         let names = words.len();
         words.extend(OTHERS.iter().map(|word| (*word).to_owned()));
+        words.extend(POSITIONAL.iter().map(|(command, _)| (*command).to_owned()));
         let automaton =
             AhoCorasick::builder().ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).build(words);
         Ok(Cues {
@@ -72,17 +84,18 @@ impl Cues {
 impl Scan<'_, '_> {
     pub(super) fn sentences(&mut self) {
         let engine: &Engine = self.engine;
-        let mut taken = 0;
-        for found in engine.cues.automaton.find_iter(self.text) {
-            if found.start() < taken {
-                continue;
-            }
+        let mut from = 0;
+        while let Some(found) = engine.cues.automaton.find(Input::new(self.text).range(from..)) {
             let end = if found.pattern().as_usize() < engine.cues.names {
                 self.spoken(found.start(), found.end())
             } else {
                 self.cued(found.start(), found.end())
             };
-            taken = end.unwrap_or(taken);
+            // A longer name may hide a shorter one that begins in it: `root pass` in `root password x`.
+            from = end.filter(|end| *end > found.start()).unwrap_or(found.start() + 1);
+            while !self.text.is_char_boundary(from) {
+                from += 1;
+            }
         }
     }
 
@@ -112,13 +125,18 @@ impl Scan<'_, '_> {
         while !rest.is_char_boundary(reach) {
             reach -= 1;
         }
-        let (mut is_linked, mut is_from, mut is_change) = (false, false, true);
+        let (mut is_linked, mut is_from, mut is_change, mut was_change) = (false, false, true, false);
         let mut taken = None;
         let mut at = end;
         for count in 0..WORDS {
             at += self.text[at..end + reach].len() - self.text[at..end + reach].trim_start().len();
             let word = self.text[at..end + reach].split_ascii_whitespace().next()?;
             let plain = word.trim_matches(|c: char| ",;.!".contains(c)).to_lowercase();
+            // `password of ann: x => y`
+            let is_arrow = || {
+                let after = self.text[at + word.len()..end + reach].trim_start();
+                ["=> ", "-> ", "→ "].iter().any(|arrow| after.starts_with(arrow))
+            };
             let candidate = if is_from {
                 // Only `from x to y` tells two values; `from` alone tells where somebody was.
                 let after = self.text[at + word.len()..end + reach].trim_start();
@@ -126,7 +144,9 @@ impl Scan<'_, '_> {
                     .iter()
                     .any(|link| after.starts_with(link))
             } else {
-                is_linked || is_direct && count == 0
+                // `SECRET 'x'` of SQL.
+                let is_quoted = word.starts_with(['\'', '"']);
+                is_linked || count == 0 && (is_direct || is_quoted) || is_password && is_arrow()
             };
             if candidate && let Some(right) = self.told(at, word, worth, count == 0) {
                 let next = right.end;
@@ -144,10 +164,11 @@ impl Scan<'_, '_> {
             let vocabulary = self.words();
             let is_to = matches!(
                 plain.as_str(),
-                "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "as" | "="
+                "to" | "auf" | "zu" | "a" | "à" | "para" | "into" | "nach" | "vers" | "en" | "as" | "="
             );
             is_from = is_change && matches!(plain.as_str(), "from" | "von" | "de" | "desde" | "depuis");
-            is_linked = vocabulary.links.contains(&plain) || is_change && is_to;
+            is_linked = vocabulary.links.contains(&plain) || is_to && (is_change || was_change);
+            was_change = vocabulary.changes.contains(&plain);
             is_change = is_change && (vocabulary.changes.contains(&plain) || is_from || is_to && taken.is_some());
             at += word.len();
         }
@@ -162,7 +183,12 @@ impl Scan<'_, '_> {
         {
             let value = &self.text[right.start..right.end];
             let is_prose = value.split(' ').any(|word| self.words().is_prose(word));
-            return (is_password && !is_prose || self.is_random(value)).then_some(right);
+            let is_told = if is_password {
+                !is_prose || self.is_random(value)
+            } else {
+                !is_next && self.is_random(value) || self.is_scrambled(value)
+            };
+            return is_told.then_some(right);
         }
         let open = word.len() - word.trim_start_matches(['(', '[']).len();
         let value = word[open..].trim_end_matches([',', ';', '.', '!', ')', ']', '"', '\'', ':']);
@@ -187,6 +213,11 @@ impl Scan<'_, '_> {
         is_told.then_some(Right { start: at + open, end: at + open + value.len(), manner: Manner::Assigned })
     }
 
+    /// Random, and not the path of a secret, as stores have them: `prod/db-AbCdEf`.
+    fn is_scrambled(&self, value: &str) -> bool {
+        look(value, self.words()) == Look::Random && (is_scrambled(value) || !value.contains(['/', ':']))
+    }
+
     fn is_random(&self, value: &str) -> bool {
         matches!(look(value, self.words()), Look::Random | Look::Chosen)
     }
@@ -205,12 +236,11 @@ impl Scan<'_, '_> {
             let right = quoted(self.bytes, end + skip)?;
             return self.take_password(right.start, right.end);
         }
-        if cue == "net user " {
-            let name = self.text[end..].split(' ').next()?.len();
-            let password = self.text.get(end + name + 1..)?.split([' ', '"', '\'']).next()?;
-            let is_password =
-                matches!(look(password, self.words()), Look::Chosen | Look::Random) && !password.starts_with('/');
-            return is_password.then(|| self.take_password(end + name + 1, end + name + 1 + password.len()))?;
+        if let Some((_, least)) = POSITIONAL.iter().find(|(command, _)| *command == cue) {
+            return self.positional(end, *least);
+        }
+        if cue == "\";s:" {
+            return self.serialized(start, end);
         }
         if cue == "chpasswd" || cue == "passwd --stdin" {
             return self.echoed(start);
@@ -223,10 +253,56 @@ impl Scan<'_, '_> {
             return self.take_password(right.start, right.end);
         }
         let rule = self.engine.behind?;
+        if cue == "***" {
+            // Four letters behind are what masks leave; a whole token is not.
+            let past = end + self.bytes[end..].iter().take_while(|byte| **byte == b'*').count();
+            let length = self.bytes[past..].iter().take(RANDOM).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let is_mask = start == 0 || !self.bytes[start - 1].is_ascii_alphanumeric() && self.bytes[start - 1] != b'*';
+            return if is_mask && length == RANDOM { self.take_behind(rule, past) } else { None };
+        }
         let floor = start.saturating_sub(80);
         let open = floor + memchr::memrchr3(b'[', b'<', b'(', &self.bytes[floor..(start + 1).min(self.bytes.len())])?;
         let past = if cue == ":0" { placeholder_at(self.text, open)? } else { mark_at(self.text, open)? };
         self.take_behind(rule, past)
+    }
+
+    /// The last argument of a command, which goes on at `start`: `net use \\srv /user:bob x`.
+    fn positional(&mut self, start: usize, least: usize) -> Option<usize> {
+        let length = self.bytes[start..]
+            .iter()
+            .take(REACH)
+            .take_while(|byte| !matches!(byte, b'|' | b';' | b'\n' | b'&' | b'>'))
+            .count();
+        let mut end = start + length;
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let line = &self.text[start..end];
+        let (mut arguments, mut last) = (0, None);
+        for word in line.split_ascii_whitespace() {
+            let plain = word.trim_matches(['"', '\'']);
+            if !plain.is_empty() && !plain.starts_with(['/', '-', '\\', '%', '$']) {
+                (arguments, last) = (arguments + 1, Some(plain));
+            }
+        }
+        let last = last.filter(|_| arguments >= least)?;
+        if !matches!(look(last, self.words()), Look::Chosen | Look::Random) || last.contains('\\') {
+            return None;
+        }
+        let from = start + (last.as_ptr() as usize - line.as_ptr() as usize);
+        self.take_password(from, from + last.len())
+    }
+
+    /// `s:8:"password";s:12:"x"`, as PHP writes it: the name ends at `start`, and the length of the value begins at `end`.
+    fn serialized(&mut self, start: usize, end: usize) -> Option<usize> {
+        let name = self.bytes[..start].iter().rev().take(64).take_while(|byte| **byte != b'"').count();
+        let known = self.engine.rule_of(&self.text[start - name..start])?;
+        let digits = self.bytes[end..].iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
+        if digits == 0 || self.bytes.get(end + digits) != Some(&b':') {
+            return None;
+        }
+        let right = quoted(self.bytes, end + digits + 1)?;
+        self.take_right(known, right)
     }
 
     /// `echo bob:x | chpasswd`, `echo x | passwd --stdin bob`.

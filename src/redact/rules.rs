@@ -95,6 +95,7 @@ pub(super) struct Begins {
 pub(super) enum Worth {
     Any,
     Secret,
+    Answer,
     #[default]
     Token,
     Session,

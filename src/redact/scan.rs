@@ -103,6 +103,8 @@ impl<'a, 'o> Scan<'a, 'o> {
         let (known, manner) = match meaning {
             Meaning::Secret(known) => match bytes[at] {
                 b'=' if is_query => (known, Manner::Query),
+                // An address with a tag: `ann+password=x@corp.example`.
+                b'=' if before == Some(b'+') && self.is_address(left.start, at) => return None,
                 b'=' => (known, Manner::Assigned),
                 b'>' => (known, Manner::Assigned),
                 // A path with colons, such as an ARN: `arn:aws:secretsmanager:eu-west-1:1:secret:name`.
@@ -164,6 +166,17 @@ impl<'a, 'o> Scan<'a, 'o> {
         (first > 0).then(|| self.engine.rule_of(&self.text[left.start - 1 - first..left.start + left.name.len()]))?
     }
 
+    /// Whether the name from `start` and what follows the delimiter at `at` are parts of an e-mail address.
+    fn is_address(&self, start: usize, at: usize) -> bool {
+        let is_local = start > 1 && self.bytes[start - 2].is_ascii_alphanumeric();
+        let length = self.bytes[at + 1..]
+            .iter()
+            .take(64)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"@.-_".contains(byte))
+            .count();
+        is_local && look(&self.text[at + 1..at + 1 + length], self.words()) == Look::Address
+    }
+
     /// Whether the colon at `at` is one of several in a list of words: `okta_password:password:aut1abc2def3ghi4`.
     fn is_colon_list(&self, at: usize) -> bool {
         let rest = &self.bytes[at + 1..];
@@ -181,6 +194,9 @@ impl<'a, 'o> Scan<'a, 'o> {
         {
             return Some(block);
         }
+        // `userPassword:: x` of LDIF.
+        let is_double = bytes[at] == b':' && matches!(bytes.get(at + 1..at + 3), Some(b": "));
+        let at = at + usize::from(is_double);
         let blanks = bytes[at + 1..].iter().take_while(|byte| b" \t=>".contains(byte)).count();
         let start = at + 1 + blanks;
         let first = *bytes.get(start)?;
@@ -197,8 +213,11 @@ impl<'a, 'o> Scan<'a, 'o> {
             _ if manner == Manner::Query => query_end(bytes, self.after_scheme(past)),
             _ => word_end(bytes, self.after_scheme(past)),
         };
-        let end =
-            if worth == Worth::Any && manner == Manner::Prose { self.phrase_end(start).unwrap_or(end) } else { end };
+        let end = if matches!(worth, Worth::Any | Worth::Answer) && manner == Manner::Prose {
+            self.phrase_end(start).unwrap_or(end)
+        } else {
+            end
+        };
         Some(Right { start, end: end.max(past), manner })
     }
 
@@ -227,7 +246,12 @@ impl<'a, 'o> Scan<'a, 'o> {
     /// Takes the value of a secret name, unless it is none; says whether it took it.
     pub fn take(&mut self, known: Known, right: &Right) -> bool {
         let label = self.engine.label(known.rule);
-        let worth = if known.is_sure { label.worth } else { Worth::Random };
+        let worth = match label.worth {
+            _ if !known.is_sure => Worth::Random,
+            // A sentence says other things about an answer.
+            Worth::Answer if !matches!(right.manner, Manner::Whole | Manner::Open) => Worth::Any,
+            worth => worth,
+        };
         let value = &self.text[right.start..right.end];
         let end = right.start + value.trim_end().len();
         let mut start = (right.start + value.len() - value.trim_start().len()).min(end);
@@ -347,6 +371,12 @@ pub(super) fn name_before(text: &str, at: usize) -> Option<Left<'_>> {
 
 /// A value in quotes, which may be escaped as often as the quotes of the text it was taken from.
 pub(super) fn quoted(bytes: &[u8], start: usize) -> Option<Right> {
+    if let Some(mark @ (b"\"\"\"" | b"'''")) = bytes.get(start..start + 3) {
+        let inner = start + 3;
+        let end = memchr::memmem::find(&bytes[inner..], mark).map(|length| inner + length);
+        let manner = if end.is_some() { Manner::Whole } else { Manner::Open };
+        return Some(Right { start: inner, end: end.unwrap_or(bytes.len()), manner });
+    }
     let escapes = bytes[start.min(bytes.len())..].iter().take(64).take_while(|byte| **byte == b'\\').count();
     let quote = *bytes.get(start + escapes)?;
     if !matches!(quote, b'"' | b'\'' | b'`') {

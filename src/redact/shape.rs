@@ -13,6 +13,9 @@ use regex::Regex;
 /// The bytes of a token that say whether it is mixed: those of any vendor, and not more, however long the text is.
 const LOOK: usize = 160;
 
+/// Places before a needle at which its expression is tried.
+const STARTS: usize = 4;
+
 /// An expression that does not match within so many bytes does not match: else each needle would be a pass over the text.
 const WINDOW: usize = 4096;
 
@@ -110,8 +113,16 @@ impl Scan<'_, '_> {
             By::Regex { regex, back, is_mixed: must_be_mixed, .. } => {
                 let is_inner = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/_-~.".contains(byte);
                 let before = self.bytes[..at].iter().rev().take(*back).take_while(is_inner).count();
-                let starts = [at - before, at];
-                let starts = if *back == 0 { &starts[1..] } else { &starts[..] };
+                // Behind each sign too: another token may stand right before, `license-0a1b..NRAL`.
+                let first = at - before;
+                let signs =
+                    (first..at).filter(|place| !self.bytes[*place].is_ascii_alphanumeric()).map(|place| place + 1);
+                let mut starts = [at; STARTS];
+                for (start, place) in
+                    starts[..STARTS - 1].iter_mut().zip([first].into_iter().chain(signs).filter(|place| *place < at))
+                {
+                    *start = place;
+                }
                 let captures = starts.iter().filter(|start| self.is_start(**start, *back)).find_map(|start| {
                     let near = self.near(*start);
                     let captures = regex.captures(near)?;

@@ -65,7 +65,8 @@ impl Starts {
             quick.push(Quick { place: place as u16, folded: word(&needle.folded), mask });
         }
         quick.push(Quick { place: u16::MAX, folded: 0, mask: 0 });
-        let flags: Vec<Vec<u8>> = flags.iter().map(|flag| flag.trim_start_matches('-').as_bytes().to_vec()).collect();
+        let flags: Vec<Vec<u8>> =
+            flags.iter().map(|flag| flag.trim_start_matches(['-', '/']).as_bytes().to_vec()).collect();
         let mut flag_letters = [false; 256];
         flags.iter().for_each(|flag| flag_letters[usize::from(flag[0])] = true);
         Starts { bits, first, quick, needles, flags, flag_letters }
@@ -98,9 +99,9 @@ impl Starts {
         fitting.find_map(|(_, needle)| needle.candidate(bytes, at).and_then(&mut *hit))
     }
 
-    /// Tells `hit` of an option whose name begins at `at`, behind a dash.
+    /// Tells `hit` of an option whose name begins at `at`, behind a dash, or a slash as Windows has it.
     fn flag(&self, bytes: &[u8], at: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
-        if at == 0 || bytes[at - 1] != b'-' || !self.flag_letters[usize::from(bytes[at])] {
+        if at == 0 || !matches!(bytes[at - 1], b'-' | b'/') || !self.flag_letters[usize::from(bytes[at])] {
             return None;
         }
         let is_here = |flag: &&Vec<u8>| {

@@ -422,6 +422,8 @@ fn jumble() -> impl Strategy<Value = String> {
             "Authorization",
             "cookie",
             "code",
+            "PIN 1234 ",
+            "root password 'Xq7zLm4Rp9w'",
             "sig",
             "api key",
             "name",
@@ -467,6 +469,11 @@ fn jumble() -> impl Strategy<Value = String> {
             "hunter2",
             "[REDACTED:token:0123abcd]",
             "[REDACTED:",
+            "$6$abcdefgh$0123456789abcdefABCDEF",
+            "{SSHA}0123456789abcdefABCDEF",
+            "-p ",
+            "--password ",
+            "/+Az09",
             "***",
             "-----BEGIN PRIVATE KEY-----",
             "é",
@@ -533,6 +540,14 @@ proptest! {
             let spans = engine.secrets(&text, Scope::Text);
             prop_assert!(engine.may_hold_secret(&text, Scope::Text) || spans.is_empty(), "{} {:?}", text, spans);
         }
+    }
+
+    #[test]
+    fn a_column_redacts_like_its_texts(texts in prop::collection::vec(jumble(), 1..12)) {
+        let column: ArrayRef = Arc::new(texts.iter().map(Some).collect::<StringArray>());
+        let redacted = POLICY.apply(RecordBatch::try_from_iter([("m", column)]).unwrap(), &mut Counts::default()).unwrap();
+        let found: Vec<&str> = redacted.column(0).as_string::<i32>().iter().map(Option::unwrap).collect();
+        prop_assert_eq!(found, texts.iter().map(|text| redact(text)).collect::<Vec<_>>());
     }
 
     #[test]

@@ -61,12 +61,12 @@ pub(super) fn look(value: &str, words: &Vocabulary) -> Look {
     if words.terms.contains(&value.to_ascii_lowercase()) {
         return Look::Word;
     }
+    if is_product_key(value) || is_recovery_key(value) {
+        return Look::Random;
+    }
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     if value.bytes().all(|byte| byte.is_ascii_digit() || b"-+.,:/()".contains(&byte)) {
         return if digits > 0 { Look::Number(digits) } else { Look::Short };
-    }
-    if is_product_key(value) {
-        return Look::Random;
     }
     if is_words(value) {
         let is_one = value.bytes().all(|byte| byte.is_ascii_alphabetic()) && !has_hump(value);
@@ -76,7 +76,7 @@ pub(super) fn look(value: &str, words: &Vocabulary) -> Look {
     match value.len() {
         RANDOM.. => Look::Random,
         6.. if !is_letters => Look::Chosen,
-        8.. if !value.is_ascii() || is_letters && value.len() >= 12 => Look::Chosen,
+        8.. if !value.is_ascii() || is_letters && (value.len() >= 12 || flips(value) >= 4) => Look::Chosen,
         _ if is_letters || !value.is_ascii() => Look::Word,
         _ => Look::Short,
     }
@@ -91,6 +91,8 @@ fn known_form(value: &str) -> Option<Look> {
     if is_hash(value) {
         return Some(Look::Hash);
     }
+    // `AC` or `SK` and 32 digits: what Twilio numbers its things by.
+    let is_sid = value.len() == 34 && bytes[..2].iter().all(u8::is_ascii_uppercase) && is_hash(&value[2..]);
     let is_key_id = value.len() == 20
         && bytes.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
         && ["AKIA", "ASIA", "AIDA", "AROA", "AGPA", "ANPA", "ANVA", "APKA", "ABIA", "ACCA"]
@@ -113,7 +115,7 @@ fn known_form(value: &str) -> Option<Look> {
     ]
     .iter()
     .any(|start| value.starts_with(start));
-    if is_key_id || is_known {
+    if is_key_id || is_known || is_sid {
         return Some(Look::Known);
     }
     if value.contains("://") {
@@ -136,6 +138,12 @@ fn known_form(value: &str) -> Option<Look> {
         return Some(Look::Path);
     }
     is_id(value).then_some(Look::Id)
+}
+
+/// A path from the root or the home of a system, of words: a password may have slashes as well.
+fn is_rooted(value: &str) -> bool {
+    let is_windows = value.as_bytes().get(1..3) == Some(b":\\");
+    (is_windows || value.starts_with(['/', '~'])) && is_words(value.trim_start_matches('~'))
 }
 
 /// Text with blanks: random if a part of it is.
@@ -290,6 +298,11 @@ pub(super) fn is_mixed(value: &str) -> bool {
     has_hump(value) || (has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic))
 }
 
+/// How often capitals and small letters follow one another.
+fn flips(value: &str) -> usize {
+    value.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase()).count()
+}
+
 fn has_hump(value: &str) -> bool {
     value.as_bytes().windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase())
 }
@@ -340,8 +353,7 @@ fn is_word(segment: &str) -> bool {
     }
     let humps =
         bytes.windows(2).filter(|pair| pair[1].is_ascii_uppercase() && pair[0].is_ascii_lowercase()).count() + 1;
-    let flips = bytes.windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase()).count();
-    if bytes.len() / humps < 3 && bytes.len() > 3 || flips > 2 * humps + 1 || bytes.len() / humps > 24 {
+    if bytes.len() / humps < 3 && bytes.len() > 3 || flips(segment) > 2 * humps + 1 || bytes.len() / humps > 24 {
         return false;
     }
     if bytes.len() <= 4 {
@@ -373,14 +385,20 @@ impl Worth {
     pub fn accepts(self, value: &str, words: &Vocabulary) -> bool {
         let look = look(value, words);
         let is_prose = || words.prose.contains(&value.to_ascii_lowercase());
-        let is_sentence = || value.split_ascii_whitespace().any(|word| words.is_prose(word));
+        let told = || value.split_ascii_whitespace().filter(|word| words.is_prose(word)).count();
+        let is_sentence = || told() > 0;
+        // A passphrase has such words as well, but does not consist of them.
+        let is_remark = || told() * 2 >= value.split_ascii_whitespace().count();
         match (self, look) {
             (_, Look::Nothing) => false,
             (Worth::Any, Look::Number(digits)) => digits >= 4,
             (Worth::Any, Look::Known) => value.starts_with("data:"),
             (Worth::Any, Look::Word) => !is_prose(),
-            (Worth::Any, Look::Phrase) => !is_sentence(),
+            (Worth::Any, Look::Phrase) => !is_remark(),
+            (Worth::Any, Look::Path) => !is_rooted(value),
             (Worth::Any, _) => true,
+            (Worth::Answer, Look::Word) => !is_prose(),
+            (Worth::Answer, _) => true,
             (Worth::Secret, Look::Number(_) | Look::Known | Look::Path | Look::Address | Look::Date) => false,
             (Worth::Secret, Look::Word) => !is_prose() && value.len() >= 4,
             (Worth::Secret, Look::Words) => !value.contains([':', ',', '|', '/']),
@@ -425,6 +443,13 @@ impl Worth {
 fn is_grouped(value: &str) -> bool {
     let lengths: Vec<usize> = value.split('-').map(str::len).collect();
     lengths.len() >= 2 && lengths.iter().all(|length| *length == lengths[0]) && (4..=8).contains(&lengths[0])
+}
+
+/// Eight groups of six digits, as disks are unlocked with.
+fn is_recovery_key(value: &str) -> bool {
+    value.len() == 55
+        && value.split('-').count() == 8
+        && value.split('-').all(|group| group.len() == 6 && group.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `ABCD-1234-EFGH-5678`.

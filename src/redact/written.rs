@@ -215,8 +215,8 @@ impl Written {
             return Ok(Some(How::Segment { words, is_weak: self.is_weak }));
         }
         if let Some(flags) = self.flags {
-            if let Some(bad) = flags.iter().find(|flag| flag.len() < 2 || !flag.starts_with('-')) {
-                return Err(format!("option `{bad}` does not begin with `-`"));
+            if let Some(bad) = flags.iter().find(|flag| flag.len() < 2 || !flag.starts_with(['-', '/'])) {
+                return Err(format!("option `{bad}` begins with neither `-` nor `/`"));
             }
             return Ok(Some(How::Flag { flags, tools: self.tools, is_pair: self.is_pair }));
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::ipc::writer::FileWriter;
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use super::names::with_unique_names;
 use super::parquet::Parquet;
@@ -72,23 +72,57 @@ impl FileBody for ParquetFile {
     }
 }
 
-/// Arrow IPC, also known as Feather 2.
+/// Arrow IPC: a file, also known as Feather 2, or a stream.
 pub(super) struct ArrowFile {
     schema: SchemaRef,
-    writer: Option<FileWriter<Vec<u8>>>,
+    is_stream: bool,
+    writer: Option<ArrowWriter>,
+}
+
+enum ArrowWriter {
+    File(FileWriter<Vec<u8>>),
+    Stream(StreamWriter<Vec<u8>>),
 }
 
 impl ArrowFile {
-    pub(super) fn new(schema: &Schema) -> ArrowFile {
-        ArrowFile { schema: Arc::new(with_unique_names(schema)), writer: None }
+    pub(super) fn new(schema: &Schema, is_stream: bool) -> ArrowFile {
+        ArrowFile { schema: Arc::new(with_unique_names(schema)), is_stream, writer: None }
     }
 
-    fn writer(&mut self) -> Result<&mut FileWriter<Vec<u8>>> {
+    fn writer(&mut self) -> Result<&mut ArrowWriter> {
         if self.writer.is_none() {
-            let writer = FileWriter::try_new(Vec::new(), &self.schema).context(Kind::Internal, no_arrow)?;
-            self.writer = Some(writer);
+            let writer = if self.is_stream {
+                StreamWriter::try_new(Vec::new(), &self.schema).map(ArrowWriter::Stream)
+            } else {
+                FileWriter::try_new(Vec::new(), &self.schema).map(ArrowWriter::File)
+            };
+            self.writer = Some(writer.context(Kind::Internal, no_arrow)?);
         }
         self.writer.as_mut().ok_or_else(|| Error::new(Kind::Internal, no_arrow()))
+    }
+}
+
+impl ArrowWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), arrow::error::ArrowError> {
+        match self {
+            ArrowWriter::File(writer) => writer.write(batch),
+            ArrowWriter::Stream(writer) => writer.write(batch),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), arrow::error::ArrowError> {
+        match self {
+            ArrowWriter::File(writer) => writer.finish(),
+            ArrowWriter::Stream(writer) => writer.finish(),
+        }
+    }
+
+    /// The writer counts its bytes itself; those that are done may leave its buffer.
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        match self {
+            ArrowWriter::File(writer) => writer.get_mut(),
+            ArrowWriter::Stream(writer) => writer.get_mut(),
+        }
     }
 }
 
@@ -97,15 +131,14 @@ impl FileBody for ArrowFile {
         let batch = renamed(batch, &self.schema)?;
         let writer = self.writer()?;
         writer.write(&batch).context(Kind::Internal, no_arrow)?;
-        // The writer counts its bytes itself; those that are done may leave its buffer.
-        out.append(writer.get_mut());
+        out.append(writer.buffer());
         Ok(())
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let writer = self.writer()?;
         writer.finish().context(Kind::Internal, no_arrow)?;
-        out.append(writer.get_mut());
+        out.append(writer.buffer());
         Ok(())
     }
 }

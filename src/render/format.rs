@@ -28,7 +28,7 @@ pub enum Format {
     /// A Markdown table
     #[value(alias = "md")]
     Markdown,
-    /// One line per value
+    /// One line per value, nested ones by their paths
     #[value(aliases = ["vertical", "expanded"])]
     Line,
     /// A page with one HTML table
@@ -38,7 +38,7 @@ pub enum Format {
     List,
     /// Apache Parquet, to a file only
     Parquet,
-    /// Arrow IPC (Feather 2), to a file only
+    /// Arrow IPC: a file (Feather 2), or a stream in a pipe
     #[value(aliases = ["feather", "ipc"])]
     Arrow,
     /// An Excel workbook, to a file only
@@ -83,17 +83,24 @@ impl Format {
         }
     }
 
-    /// Whether the format is bytes for a file: one result, never on a terminal or in a pipe.
-    pub fn is_file_only(self) -> bool {
+    /// Whether the format is bytes: one result, never on a terminal.
+    pub fn is_bytes(self) -> bool {
         matches!(self, Format::Parquet | Format::Arrow | Format::Xlsx)
     }
 
-    /// Refuses a format that only a file can take.
-    pub fn check_stdout(self) -> Result<(), Error> {
-        if !self.is_file_only() {
-            return Ok(());
-        }
-        Err(Error::usage(format!("{self} is written to a file only"))
+    /// Whether a person reads it rather than a program.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Format::Table | Format::Line)
+    }
+
+    /// Refuses a format that stdout cannot take. Arrow goes to a pipe, for a notebook at its other end.
+    pub fn check_stdout(self, is_terminal: bool) -> Result<(), Error> {
+        let takers = match self {
+            Format::Arrow if is_terminal => "a file or a pipe",
+            Format::Parquet | Format::Xlsx => "a file",
+            _ => return Ok(()),
+        };
+        Err(Error::usage(format!("{self} is written to {takers} only"))
             .hint(format!("name one: `-o result.{self}`, or `\\g result.{self}` in the shell")))
     }
 }

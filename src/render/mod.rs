@@ -11,20 +11,26 @@
 //! NULL is the empty text unless `Options::null` says otherwise; JSON has its own `null`. Row counts and all other
 //! talk belong to the caller.
 
+mod caption;
 mod csv;
 mod escape;
 mod files;
 mod format;
 mod html;
 mod json;
+mod layout;
 mod line;
 mod list;
 mod markdown;
 mod names;
 mod parquet;
+mod read;
+mod span;
 mod table;
 mod value;
+mod wrap;
 mod xlsx;
+mod zone;
 
 use std::error::Error as _;
 use std::io::{self, Write};
@@ -33,9 +39,11 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use self::parquet::Parquet;
+pub use caption::Captions;
 pub use format::Format;
 pub use markdown::escaped as markdown_text;
 pub use value::row_texts;
+pub use wrap::wrapped;
 pub use xlsx::Workbook;
 
 use crate::error::{Context, Error, Kind, Result};
@@ -52,16 +60,27 @@ pub struct Options {
     pub null: Option<String>,
     /// The terminal's columns: tables are cut to fit. `None` cuts nothing.
     pub width: Option<usize>,
+    /// The terminal's rows: cells of tables are wrapped while the table fits them, and cut where they are not known.
+    pub height: Option<usize>,
     /// Tables only: of longer results, show the head, a line of dots and the tail.
     pub max_rows: Option<usize>,
     /// The writer is a terminal: CSV is then escaped like a table.
     pub is_terminal: bool,
+    /// The writer is a pipe: Arrow is then a stream, which a reader can take without seeking.
+    pub is_stream: bool,
     /// What stands between values (csv, list); the format's own when not set.
     pub separator: Option<String>,
     /// CSV and TSV: cells that a spreadsheet would run as a formula get a leading apostrophe.
     pub neutralise_formulas: bool,
-    /// Tables that are wider than `width` are printed in line format instead of being cut (`\x auto`).
+    /// Tables that are wider than `width` are printed in line format instead of being cut (`\x auto`), unless they have
+    /// too many rows to be read so.
     pub line_if_wide: bool,
+    /// Line format: values that are NULL get a line, too.
+    pub nulls: bool,
+    /// Line format: the meaning of ids is shown beside them.
+    pub captions: Option<Captions>,
+    /// Text formats: times that are stored in UTC are shown in this zone.
+    pub zone: Option<chrono_tz::Tz>,
     /// The result's name, which a workbook shows on its sheet.
     pub title: Option<String>,
 }
@@ -72,11 +91,16 @@ impl Default for Options {
             header: true,
             null: None,
             width: None,
+            height: None,
             max_rows: None,
             is_terminal: false,
+            is_stream: false,
             separator: None,
             neutralise_formulas: true,
             line_if_wide: false,
+            nulls: false,
+            captions: None,
+            zone: None,
             title: None,
         }
     }
@@ -94,12 +118,33 @@ trait Body: Send {
     fn begin(&mut self, out: &mut String);
     fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()>;
     fn end(&mut self, out: &mut String) -> Result<()>;
+
+    /// How many columns there are and how many of them are shown, when some are not.
+    fn left_out(&self) -> Option<(usize, usize)> {
+        None
+    }
+
+    /// Whether a table was printed as lines.
+    fn is_lines(&self) -> bool {
+        false
+    }
 }
 
 /// What a format of bytes does; the writer is made with the first batch, because it can fail.
 trait FileBody: Send {
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()>;
     fn end(&mut self, out: &mut Vec<u8>) -> Result<()>;
+}
+
+/// What was shown of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Rows that were given to the renderer.
+    pub rows: u64,
+    /// How many columns there are and how many of them are shown, when the screen is too narrow for all.
+    pub columns: Option<(usize, usize)>,
+    /// A table was printed as lines, with all its rows.
+    pub is_lines: bool,
 }
 
 enum Form {
@@ -112,12 +157,18 @@ enum Form {
 /// Dropped without `finish`, the output stays incomplete on purpose: a JSON array that failed half-way does not parse.
 pub struct Renderer<W: Write> {
     form: Form,
+    /// What batches are turned into when times are shown in a zone.
+    zoned: Option<SchemaRef>,
     rows: u64,
     out: W,
 }
 
 impl<W: Write> Renderer<W> {
     pub fn new(format: Format, schema: SchemaRef, options: Options, out: W) -> Self {
+        // A file of bytes holds the instants, which are the same in every zone.
+        let zone = options.zone.filter(|_| !format.is_bytes());
+        let zoned = zone.map(|zone| zone::schema_in(&schema, zone));
+        let schema = zoned.clone().unwrap_or(schema);
         let text = |mut body: Box<dyn Body>| {
             let mut buffer = String::new();
             body.begin(&mut buffer);
@@ -134,14 +185,16 @@ impl<W: Write> Renderer<W> {
             Format::Html => text(Box::new(html::Html::new(schema, options))),
             Format::List => text(Box::new(list::List::new(schema, options))),
             Format::Parquet => Form::File(Box::new(files::ParquetFile::new(&schema)), Vec::new()),
-            Format::Arrow => Form::File(Box::new(files::ArrowFile::new(&schema)), Vec::new()),
+            Format::Arrow => Form::File(Box::new(files::ArrowFile::new(&schema, options.is_stream)), Vec::new()),
             Format::Xlsx => Form::File(Box::new(files::Sheet::new(schema, options)), Vec::new()),
         };
-        Renderer { form, rows: 0, out }
+        Renderer { form, zoned, rows: 0, out }
     }
 
     /// Writes the rows of `batch`; tables may hold them back until `finish`.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let in_zone = self.zoned.as_ref().map(|schema| zone::batch_in(batch, schema)).transpose()?;
+        let batch = in_zone.as_ref().unwrap_or(batch);
         for start in (0..batch.num_rows()).step_by(ROWS_PER_WRITE) {
             let rows = ROWS_PER_WRITE.min(batch.num_rows() - start);
             let batch = batch.slice(start, rows);
@@ -155,15 +208,19 @@ impl<W: Write> Renderer<W> {
         Ok(())
     }
 
-    /// Writes what is left and flushes the writer; returns how many rows were given.
-    pub fn finish(mut self) -> Result<u64> {
+    /// Writes what is left and flushes the writer; returns what was shown.
+    pub fn finish(mut self) -> Result<Shown> {
         match &mut self.form {
             Form::Text(body, buffer) => body.end(buffer)?,
             Form::File(body, buffer) => body.end(buffer)?,
         }
         self.drain()?;
         self.out.flush().context(Kind::Unavailable, || "cannot write the result")?;
-        Ok(self.rows)
+        let (columns, is_lines) = match &self.form {
+            Form::Text(body, _) => (body.left_out(), body.is_lines()),
+            Form::File(..) => (None, false),
+        };
+        Ok(Shown { rows: self.rows, columns, is_lines })
     }
 
     fn drain(&mut self) -> Result<()> {

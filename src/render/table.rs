@@ -1,27 +1,28 @@
-//! Boxes around aligned columns, cut to the terminal: wide text cells first, then columns from the middle.
+//! Boxes around aligned columns, as [`layout`](super::layout) lays them out.
 //!
 //! With `max_rows` only the head and the tail are kept. Without it rows are laid out in pages, the first of which sets
-//! the widths; a later page may grow a column, but never cuts one that the first page did not.
+//! the widths; a later page may grow a column that the first page did not have to cut.
 
 use std::collections::VecDeque;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, ColumnConstraint, Row, TableComponent, Width};
 
+use super::layout::{self, Fit, Layout, Leaf, Screen, header_lines, widest};
 use super::line::Line;
-use super::value::{columns, is_number};
+use super::value::{Column, columns};
+use super::wrap::{cut, width, wrapped};
 use super::{Body, Options};
 use crate::error::Result;
 use crate::typed::visible;
 
 /// Rows that are held to find the widths when there is no limit.
 const PAGE: usize = 10_000;
-/// Text columns are cut down to this many characters before columns are left out.
-const NARROWEST: usize = 12;
-/// What a cell has around it: two blanks and a border.
-const FRAME: usize = 3;
+/// A cell holds at most this many screens' widths of text, or as many as the screen has lines: breaking a megabyte into
+/// lines to show a few is slow.
+const WIDTHS_PER_CELL: usize = 8;
+/// The place of rows that are not shown.
+const GAP: &str = "·";
 
 pub(super) struct Table {
     schema: SchemaRef,
@@ -40,17 +41,16 @@ pub(super) struct Table {
 enum State {
     /// Nothing is printed yet.
     Waiting,
-    /// The columns shown, by index or `None` for the dots between, and their widths.
     Started(Layout),
     /// Too wide: lines are printed instead.
     Lines(Line),
 }
 
-#[derive(Clone)]
-struct Layout {
-    columns: Vec<Option<usize>>,
-    widths: Vec<usize>,
-    is_cut: bool,
+/// The rows of a page, with the columns of each batch.
+struct Page<'b> {
+    batches: Vec<(&'b RecordBatch, Vec<Column<'b>>)>,
+    /// Where the row that stands for the rows not shown belongs.
+    gap: Option<usize>,
 }
 
 impl Table {
@@ -91,28 +91,21 @@ impl Table {
     fn print_page(&mut self, is_last: bool, out: &mut String) -> Result<()> {
         let head = std::mem::take(&mut self.head);
         let tail: Vec<RecordBatch> = std::mem::take(&mut self.tail).into();
-        self.head_rows = 0;
+        let head_rows = std::mem::take(&mut self.head_rows);
         if matches!(self.state, State::Lines(_)) {
             return self.print_lines(&head, &tail, out);
         }
-        let mut rows = self.cells(&head)?;
-        if self.gap > 0 {
-            rows.push(vec!["·".to_owned(); self.schema.fields().len()]);
-        }
-        rows.extend(self.cells(&tail)?);
-
+        let batches = head.iter().chain(&tail).map(|batch| Ok((batch, columns(batch)?)));
+        let page = Page { batches: batches.collect::<Result<_>>()?, gap: (self.gap > 0).then_some(head_rows) };
         let (layout, is_first) = match &self.state {
             State::Started(layout) => (layout.clone(), false),
-            _ => {
-                let widths = widths(&self.header(), &rows);
-                if self.options.line_if_wide && self.options.width.is_some_and(|width| total(&widths) > width) {
-                    self.state = State::Lines(Line::new(self.schema.clone(), self.options.clone()));
-                    return self.print_lines(&head, &tail, out);
-                }
-                (self.lay_out(widths), true)
-            }
+            _ => (self.lay_out(&page), true),
         };
-        let layout = self.draw(layout, rows, is_first, is_last, out);
+        if is_first && self.is_for_lines(&layout, &head, &tail)? {
+            self.state = State::Lines(Line::new(self.schema.clone(), self.options.clone()));
+            return self.print_lines(&head, &tail, out);
+        }
+        let layout = self.draw(layout, &page, is_first, is_last, out);
         self.state = State::Started(layout);
         Ok(())
     }
@@ -123,7 +116,7 @@ impl Table {
             line.rows(batch, out)?;
         }
         if self.gap > 0 {
-            out.push_str("·\n");
+            out.push_str(&format!("{GAP}\n"));
             line.skip(self.gap);
         }
         for batch in tail {
@@ -132,20 +125,36 @@ impl Table {
         Ok(())
     }
 
-    fn header(&self) -> Vec<String> {
-        if !self.options.header {
-            return vec![String::new(); self.schema.fields().len()];
+    /// Whether a result that the screen is too narrow for is better read line by line: it is one row, or few enough to
+    /// be seen at once. Of many rows a table with the columns that matter shows more.
+    fn is_for_lines(&self, layout: &Layout, head: &[RecordBatch], tail: &[RecordBatch]) -> Result<bool> {
+        if !self.options.line_if_wide || layout.is_whole {
+            return Ok(false);
         }
-        self.schema.fields().iter().map(|field| self.cell(field.name())).collect()
+        let rows: usize = head.iter().chain(tail).map(RecordBatch::num_rows).sum();
+        let Some(height) = self.options.height.filter(|_| rows > 1) else { return Ok(rows > 0) };
+        let line = Line::new(self.schema.clone(), self.options.clone());
+        let mut lines = 0;
+        for batch in head.iter().chain(tail) {
+            lines += line.height(batch, height)?;
+        }
+        Ok(self.gap == 0 && lines < height)
     }
 
-    /// A cell as it is shown. Of text that is far wider than the terminal only the beginning is laid out: breaking a
-    /// megabyte into lines in order to show the first is slow.
-    fn cell(&self, text: &str) -> String {
+    fn lay_out(&self, page: &Page<'_>) -> Layout {
+        let screen = self.options.width.map(|width| Screen { width, height: self.options.height });
+        let asked =
+            layout::Page { texts: &|leaf, is_brief| self.texts(page, leaf, is_brief), first: &|leaf| page.first(leaf) };
+        layout::lay_out(&self.schema, screen, self.options.header, &asked)
+    }
+
+    /// A text as it is shown.
+    fn shown(&self, text: &str) -> String {
         let mut shown = String::new();
         visible(text, &mut shown);
         if let Some(width) = self.options.width
-            && let Some((at, _)) = shown.char_indices().nth(2 * width + 16)
+            && let Some((at, _)) =
+                shown.char_indices().nth(self.options.height.unwrap_or(0).max(WIDTHS_PER_CELL) * width)
         {
             shown.truncate(at);
             shown.push('…');
@@ -153,123 +162,138 @@ impl Table {
         shown
     }
 
-    fn cells(&self, batches: &[RecordBatch]) -> Result<Vec<Vec<String>>> {
-        let mut rows = Vec::new();
+    /// The texts of a column, row by row.
+    fn texts(&self, page: &Page<'_>, leaf: &Leaf, is_brief: bool) -> Vec<String> {
+        let mut texts = Vec::new();
         let mut text = String::new();
-        for batch in batches {
-            let columns = columns(batch)?;
+        for (batch, columns) in &page.batches {
             for row in 0..batch.num_rows() {
-                let cells = columns.iter().map(|column| {
-                    text.clear();
-                    if !column.write_text(row, &mut text) {
-                        text.push_str(self.options.null_text());
-                    }
-                    self.cell(&text)
-                });
-                rows.push(cells.collect());
+                text.clear();
+                if !write_leaf(columns, leaf, row, &mut text) {
+                    text.push_str(self.options.null_text());
+                } else if is_brief && (leaf.is_time || leaf.is_span && !is_brief_span(&text)) {
+                    to_seconds(&mut text);
+                }
+                texts.push(self.shown(&text));
             }
         }
-        Ok(rows)
-    }
-
-    /// Decides which columns are shown how wide.
-    fn lay_out(&self, natural: Vec<usize>) -> Layout {
-        let all: Vec<Option<usize>> = (0..natural.len()).map(Some).collect();
-        let Some(width) = self.options.width.filter(|width| total(&natural) > *width) else {
-            return Layout { columns: all, widths: natural, is_cut: false };
-        };
-        // A number that is cut reads as another number, so only text gives way.
-        let capped = |column: usize, cap: usize| match self.schema.field(column).data_type() {
-            kind if kind.is_numeric() || kind.is_temporal() => natural[column],
-            _ => natural[column].min(cap),
-        };
-        let at = |columns: &[Option<usize>], cap: usize| -> Vec<usize> {
-            columns.iter().map(|column| column.map_or(1, |column| capped(column, cap))).collect()
-        };
-        let mut columns = all;
-        while total(&at(&columns, NARROWEST)) > width && columns.iter().flatten().count() > 1 {
-            // The first columns say what a row is, the last what came of it: the middle goes.
-            let shown: Vec<usize> = columns.into_iter().flatten().collect();
-            let middle = shown.len() / 2;
-            let (left, right) = (&shown[..middle], &shown[middle + 1..]);
-            columns = left.iter().copied().map(Some).chain([None]).chain(right.iter().copied().map(Some)).collect();
+        if let Some(at) = page.gap {
+            texts.insert(at, GAP.to_owned());
         }
-        // The largest cap that fits; the narrowest where nothing fits, and the terminal wraps.
-        let (mut low, mut high) = (NARROWEST.min(width), width.max(NARROWEST));
-        while low < high {
-            let cap = (low + high).div_ceil(2);
-            if total(&at(&columns, cap)) <= width { low = cap } else { high = cap - 1 }
-        }
-        let widths = at(&columns, low);
-        Layout { columns, widths, is_cut: true }
+        texts
     }
 
     /// Appends a page and returns its layout, whose columns may have grown.
-    fn draw(&self, layout: Layout, rows: Vec<Vec<String>>, is_first: bool, is_last: bool, out: &mut String) -> Layout {
-        let mut table = comfy_table::Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED).set_truncation_indicator("…");
-        for (component, character) in [
-            (TableComponent::HeaderLines, '─'),
-            (TableComponent::LeftHeaderIntersection, '├'),
-            (TableComponent::MiddleHeaderIntersections, '┼'),
-            (TableComponent::RightHeaderIntersection, '┤'),
-            (TableComponent::VerticalLines, '│'),
-        ] {
-            table.set_style(component, character);
-        }
-        // Cells are cut at the edge, not between words: no cell holds a control character.
-        table.set_delimiter('\0');
-        let pick = |cells: Vec<String>| -> Row {
-            let mut cells: Vec<Option<String>> = cells.into_iter().map(Some).collect();
-            let shown = layout.columns.iter().map(|column| match column {
-                Some(column) => cells[*column].take().unwrap_or_default(),
-                None => "…".to_owned(),
-            });
-            let mut row = Row::from(shown.collect::<Vec<_>>());
-            if layout.is_cut {
-                row.max_height(1);
+    fn draw(&self, mut layout: Layout, page: &Page<'_>, is_first: bool, is_last: bool, out: &mut String) -> Layout {
+        let mut cells: Vec<Vec<String>> =
+            layout.leaves.iter().map(|leaf| self.texts(page, leaf, layout.is_brief)).collect();
+        if layout.fit == Fit::Natural {
+            for (width, texts) in layout.widths.iter_mut().zip(&cells) {
+                *width = widest(texts).max(*width);
             }
-            row
-        };
+        }
+        let rows = cells.first().map_or(0, Vec::len);
+        let mut widths = layout.widths.clone();
+        let mut is_right: Vec<bool> = layout.leaves.iter().map(|leaf| leaf.is_number).collect();
+        let mut names: Vec<String> = layout.leaves.iter().map(|leaf| leaf.name.clone()).collect();
+        if layout.left_out.is_some() {
+            // The column that says that others are missing.
+            widths.push(1);
+            is_right.push(false);
+            names.push("…".to_owned());
+            cells.push(vec!["…".to_owned(); rows]);
+        }
         let has_header = is_first && self.options.header;
+        if is_first && rows == 0 && !has_header {
+            return layout;
+        }
+        if is_first {
+            border(&widths, ['┌', '┬', '┐'], out);
+        }
         if has_header {
-            table.set_header(pick(self.header()));
+            let lines = names.iter().zip(&widths).map(|(name, width)| header_lines(name, *width));
+            draw_row(&lines.collect::<Vec<_>>(), &widths, &is_right, out);
+            border(&widths, ['├', '┼', '┤'], out);
         }
-        let has_rows = !rows.is_empty();
-        table.add_rows(rows.into_iter().map(pick));
-        if !has_rows && !has_header {
-            if is_first {
-                return layout;
-            }
-            // The result ended with a page: an empty row carries the last border.
-            table.add_row(vec![String::new(); layout.columns.len()]);
+        for row in 0..rows {
+            let lines = cells.iter().zip(&widths).map(|(texts, width)| match layout.fit {
+                Fit::Natural => vec![texts[row].clone()],
+                Fit::Wrapped => wrapped(&texts[row], *width),
+                Fit::Cut => vec![cut(&texts[row], *width)],
+            });
+            draw_row(&lines.collect::<Vec<_>>(), &widths, &is_right, out);
         }
-        for (index, column) in layout.columns.iter().enumerate() {
-            let width = Width::Fixed(u16::try_from(layout.widths[index] + FRAME - 1).unwrap_or(u16::MAX));
-            let constraint =
-                if layout.is_cut { ColumnConstraint::Absolute(width) } else { ColumnConstraint::LowerBoundary(width) };
-            let is_number = column.is_some_and(|column| is_number(self.schema.field(column).data_type()));
-            if let Some(column) = table.column_mut(index) {
-                column.set_constraint(constraint);
-                if is_number {
-                    column.set_cell_alignment(CellAlignment::Right);
-                }
-            }
+        if is_last {
+            border(&widths, ['└', '┴', '┘'], out);
         }
-        let lines: Vec<String> = table.lines().collect();
-        let from = if has_rows || is_first { usize::from(!is_first) } else { lines.len() - 1 };
-        let to = lines.len() - usize::from(!is_last);
-        for line in &lines[from..to.max(from)] {
-            out.push_str(line);
-            out.push('\n');
+        layout
+    }
+}
+
+impl Page<'_> {
+    /// The first value of a column.
+    fn first(&self, leaf: &Leaf) -> Option<String> {
+        let mut text = String::new();
+        let mut rows =
+            self.batches.iter().flat_map(|(batch, columns)| (0..batch.num_rows()).map(move |row| (columns, row)));
+        rows.any(|(columns, row)| write_leaf(columns, leaf, row, &mut text)).then_some(text)
+    }
+}
+
+/// Appends the value of a column or member; false and nothing for NULL.
+///
+/// A member of a struct that is null is null, whatever its own column holds there.
+fn write_leaf(columns: &[Column<'_>], leaf: &Leaf, row: usize, out: &mut String) -> bool {
+    let Some((first, members)) = leaf.place.split_first() else { return false };
+    let mut column = &columns[*first];
+    for member in members {
+        match column.members().get(*member) {
+            Some(inner) if !column.is_null(row) => column = &inner.column,
+            _ => return false,
         }
-        let widths = if layout.is_cut {
-            layout.widths
-        } else {
-            let seen = table.column_max_content_widths();
-            layout.widths.iter().zip(seen).map(|(width, seen)| usize::from(seen).max(*width)).collect()
-        };
-        Layout { widths, ..layout }
+    }
+    column.write_text(row, out)
+}
+
+/// Whether a span is less than a minute, so that its fraction counts.
+fn is_brief_span(text: &str) -> bool {
+    text.trim_start_matches('-').starts_with("00:00:")
+}
+
+/// Takes the fraction out of a time that is written as RFC 3339, or of a span.
+fn to_seconds(time: &mut String) {
+    let Some(point) = time.find('.') else { return };
+    let end = time[point + 1..].find(|c: char| !c.is_ascii_digit()).map_or(time.len(), |digits| point + 1 + digits);
+    time.replace_range(point..end, "");
+}
+
+fn border(widths: &[usize], [left, middle, right]: [char; 3], out: &mut String) {
+    out.push(left);
+    for (index, width) in widths.iter().enumerate() {
+        if index > 0 {
+            out.push(middle);
+        }
+        out.extend(std::iter::repeat_n('─', width + 2));
+    }
+    out.push(right);
+    out.push('\n');
+}
+
+/// Draws one row, which takes as many lines as its highest cell.
+fn draw_row(cells: &[Vec<String>], widths: &[usize], is_right: &[bool], out: &mut String) {
+    let height = cells.iter().map(Vec::len).max().unwrap_or(1).max(1);
+    for line in 0..height {
+        out.push('│');
+        for ((cell, room), is_right) in cells.iter().zip(widths).zip(is_right) {
+            let text = cell.get(line).map_or("", String::as_str);
+            let blanks = room.saturating_sub(width(text));
+            let (before, after) = if *is_right { (blanks, 0) } else { (0, blanks) };
+            out.extend(std::iter::repeat_n(' ', before + 1));
+            out.push_str(text);
+            out.extend(std::iter::repeat_n(' ', after + 1));
+            out.push('│');
+        }
+        out.push('\n');
     }
 }
 
@@ -298,17 +322,15 @@ impl Body for Table {
     fn end(&mut self, out: &mut String) -> Result<()> {
         self.print_page(true, out)
     }
-}
 
-/// The width of each column's widest cell.
-fn widths(header: &[String], rows: &[Vec<String>]) -> Vec<usize> {
-    let mut table = comfy_table::Table::new();
-    table.set_header(header);
-    table.add_rows(rows);
-    table.column_max_content_widths().into_iter().map(usize::from).collect()
-}
+    fn left_out(&self) -> Option<(usize, usize)> {
+        match &self.state {
+            State::Started(layout) => layout.left_out(),
+            _ => None,
+        }
+    }
 
-/// The width of a table with its frame.
-fn total(widths: &[usize]) -> usize {
-    widths.iter().map(|width| width + FRAME).sum::<usize>() + 1
+    fn is_lines(&self) -> bool {
+        matches!(self.state, State::Lines(_))
+    }
 }

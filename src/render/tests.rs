@@ -55,7 +55,7 @@ fn render(format: Format, options: Options, batches: &[RecordBatch]) -> String {
         renderer.write(batch).unwrap();
     }
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    assert_eq!(renderer.finish().unwrap(), rows as u64);
+    assert_eq!(renderer.finish().unwrap().rows, rows as u64);
     String::from_utf8(out).unwrap()
 }
 
@@ -178,29 +178,23 @@ fn markdown_cells_are_only_text() {
 fn line_cuts_nothing() {
     assert_snapshot!(plain(Format::Line, &[events()]), @r#"
     -[ RECORD 1 ]-
-    time    | 2026-01-15T10:00:00.123Z
-    count   | -5
-    score   | 0.1
-    is_mfa  | true
-    user    | {"name":"Ada, \"Countess\"","level":1}
-    tags    | ["a|b",null]
-    message | =1+1\nsecond `line` <b> [x](y)
+    time       | 2026-01-15T10:00:00.123Z
+    count      | -5
+    score      | 0.1
+    is_mfa     | true
+    user.name  | Ada, "Countess"
+    user.level | 1
+    tags       | ["a|b",null]
+    message    | =1+1\nsecond `line` <b> [x](y)
     -[ RECORD 2 ]-
-    time    | 2026-01-15T10:00:00Z
-    count   | 9007199254740993
-    score   | NaN
-    is_mfa  | false
-    user    | {"name":"\u202eevil\u001b[2J","level":null}
-    tags    | []
-    message |
+    time      | 2026-01-15T10:00:00Z
+    count     | 9007199254740993
+    score     | NaN
+    is_mfa    | false
+    user.name | \u{202e}evil\u{1b}[2J
+    tags      | []
+    message   |
     -[ RECORD 3 ]-
-    time    |
-    count   |
-    score   |
-    is_mfa  |
-    user    |
-    tags    |
-    message |
     "#);
 }
 
@@ -222,24 +216,25 @@ fn table_fits_the_terminal() {
     let options = Options { width: Some(80), ..Options::default() };
     let text = render(Format::Table, options, &[events()]);
     assert!(text.lines().all(|line| line.chars().count() <= 80));
-    assert_snapshot!(text, @r"
-    ┌──────────────────────────┬──────────────────┬───┬────────────────────────────┐
-    │ time                     │            count │ … │ message                    │
-    ├──────────────────────────┼──────────────────┼───┼────────────────────────────┤
-    │ 2026-01-15T10:00:00.123Z │               -5 │ … │ =1+1\nsecond `line` <b> [… │
-    │ 2026-01-15T10:00:00Z     │ 9007199254740993 │ … │                            │
-    │                          │                  │ … │                            │
-    └──────────────────────────┴──────────────────┴───┴────────────────────────────┘
-    ");
+    assert_snapshot!(text, @r#"
+    ┌──────────────────────┬──────────────────┬───────┬───────────────────────┬───┐
+    │ time                 │            count │ score │ user.name             │ … │
+    ├──────────────────────┼──────────────────┼───────┼───────────────────────┼───┤
+    │ 2026-01-15T10:00:00Z │               -5 │   0.1 │ Ada, "Countess"       │ … │
+    │ 2026-01-15T10:00:00Z │ 9007199254740993 │   NaN │ \u{202e}evil\u{1b}[2J │ … │
+    │                      │                  │       │                       │ … │
+    └──────────────────────┴──────────────────┴───────┴───────────────────────┴───┘
+    "#);
     let options = Options { width: Some(130), null: Some("∅".into()), ..Options::default() };
     assert_snapshot!(render(Format::Table, options, &[events()]), @r#"
-    ┌──────────────────────────┬──────────────────┬───────┬────────┬────────────────────────┬──────────────┬────────────────────────┐
-    │ time                     │            count │ score │ is_mfa │ user                   │ tags         │ message                │
-    ├──────────────────────────┼──────────────────┼───────┼────────┼────────────────────────┼──────────────┼────────────────────────┤
-    │ 2026-01-15T10:00:00.123Z │               -5 │   0.1 │ true   │ {"name":"Ada, \"Count… │ ["a|b",null] │ =1+1\nsecond `line` <… │
-    │ 2026-01-15T10:00:00Z     │ 9007199254740993 │   NaN │ false  │ {"name":"\u202eevil\u… │ []           │                        │
-    │ ∅                        │                ∅ │     ∅ │ ∅      │ ∅                      │ ∅            │ ∅                      │
-    └──────────────────────────┴──────────────────┴───────┴────────┴────────────────────────┴──────────────┴────────────────────────┘
+    ┌──────────────────────┬──────────────────┬───────┬────────┬───────────────────────┬───────────┬──────────────┬──────────────────┐
+    │ time                 │            count │ score │ is_mfa │ user.name             │     user. │ tags         │ message          │
+    │                      │                  │       │        │                       │     level │              │                  │
+    ├──────────────────────┼──────────────────┼───────┼────────┼───────────────────────┼───────────┼──────────────┼──────────────────┤
+    │ 2026-01-15T10:00:00Z │               -5 │   0.1 │ true   │ Ada, "Countess"       │         1 │ ["a|b",null] │ =1+1\nsecond `l… │
+    │ 2026-01-15T10:00:00Z │ 9007199254740993 │   NaN │ false  │ \u{202e}evil\u{1b}[2J │         ∅ │ []           │                  │
+    │ ∅                    │                ∅ │     ∅ │ ∅      │ ∅                     │         ∅ │ ∅            │ ∅                │
+    └──────────────────────┴──────────────────┴───────┴────────┴───────────────────────┴───────────┴──────────────┴──────────────────┘
     "#);
 }
 
@@ -359,30 +354,30 @@ fn every_type_has_a_text() {
     let json = plain(Format::Ndjson, std::slice::from_ref(&batch));
     let second: serde_json::Map<_, _> = serde_json::from_str(json.lines().nth(1).unwrap()).unwrap();
     assert!(second.len() == batch.num_columns() && second.values().all(serde_json::Value::is_null));
-    assert_snapshot!(json.lines().next().unwrap(), @r#"{"null":null,"u64":18446744073709551615,"f32":1e20,"f64":null,"large":"l","s":"1970-01-01T00:00:00","far":"9223372036854775807","ms":"1969-12-31T23:59:59.999Z","us":"1970-01-01T00:00:00.000001","ns":"1970-01-01T00:00:00.000000001Z","date":"2026-01-15","clock":"01:00:00.000001","took":"PT1.5S","interval":"1 days 0.500 secs","decimal":"-123.45","hex":"00ff","fixed":[1,null],"map":{"k\"":1},"dictionary":"x","runs":"r","unused":null}"#);
+    assert_snapshot!(json.lines().next().unwrap(), @r#"{"null":null,"u64":18446744073709551615,"f32":1e20,"f64":null,"large":"l","s":"1970-01-01T00:00:00","far":"9223372036854775807","ms":"1970-01-01T01:59:59.999+02:00","us":"1970-01-01T00:00:00.000001","ns":"1970-01-01T00:00:00.000000001Z","date":"2026-01-15","clock":"01:00:00.000001","took":"00:00:01.500","interval":"1 day 00:00:00.500","decimal":"-123.45","hex":"00ff","fixed":[1,null],"map":{"k\"":1},"dictionary":"x","runs":"r","unused":null}"#);
     assert_snapshot!(plain(Format::Line, &[batch.slice(0, 1)]), @r#"
     -[ RECORD 1 ]-
-    null       |
     u64        | 18446744073709551615
     f32        | 1e20
     f64        | inf
     large      | l
     s          | 1970-01-01T00:00:00
     far        | 9223372036854775807
-    ms         | 1969-12-31T23:59:59.999Z
+    ms         | 1970-01-01T01:59:59.999+02:00
     us         | 1970-01-01T00:00:00.000001
     ns         | 1970-01-01T00:00:00.000000001Z
     date       | 2026-01-15
     clock      | 01:00:00.000001
-    took       | PT1.5S
-    interval   | 1 days 0.500 secs
+    took       | 00:00:01.500
+    interval   | 1 day 00:00:00.500
     decimal    | -123.45
     hex        | 00ff
     fixed      | [1,null]
-    map        | {"k\"":1}
+    map        | {
+               |   "k\"": 1
+               | }
     dictionary | x
     runs       | r
-    unused     |
     "#);
 }
 

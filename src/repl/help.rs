@@ -1,95 +1,136 @@
-//! Every command of the shell in one table: its spellings, what follows, what it does.
+//! The list of commands, and the answer to one that does not exist.
 
+use super::commands::{COMMANDS, PROGRAM, find, names};
 use crate::error::Error;
 use crate::typed::nearest;
 
-/// The first word of a spelling is the name.
-pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
-    ("\\q .quit .exit quit exit", "[code]", "leave the shell (also ^D)"),
-    ("\\? .help help", "[text]", "list these commands, or those that say the text"),
-    ("\\h \\df .functions", "[name]", "list the SQL functions, or explain one"),
-    ("\\d \\dt .tables", "[pattern]", "list the tables; \\dt+ with rows, files, bytes and times"),
-    ("\\d .schema .inspect .describe", "name", "list the columns of a table, nested ones as dotted paths"),
-    ("\\i .read", "file", "run the statements of a file"),
-    ("\\ir", "file", "the same, relative to the file that is running"),
-    ("\\o .output", "[file]", "send results to a file (format from its suffix), or back to the terminal"),
-    (".once", "file", "send the next result to a file"),
-    ("\\g", "[file]", "run the statement, or the last one again; into a file"),
-    ("\\gx \\G", "[file]", "the same, one line per value"),
-    ("\\gset", "[prefix]", "run the statement and set a variable for each column of its one row"),
-    ("\\watch", "[seconds] [c=times]", "run the statement again and again on the newest state of the lake, until ^C"),
-    (".last", "", "run the last statement again and show all its rows"),
-    ("\\e .edit", "[file]", "edit the statement, or a file, in $EDITOR and run it"),
-    ("\\r .clear", "", "drop the statement that is being typed"),
-    ("\\c .refresh", "", "see the newest state of the lake"),
-    ("\\pset", "[name [value]]", "show or change a setting: \\pset lists them"),
-    (".mode", "[format]", "table, csv, tsv, json, ndjson, markdown, line, html, list; to files parquet, arrow, xlsx"),
-    ("\\a", "", "switch between table and list"),
-    ("\\H", "", "switch between table and HTML"),
-    ("\\x", "[on|off|auto]", "show one line per value; auto when the table is too wide"),
-    ("\\t", "[on|off]", "show rows only, without column names and row count"),
-    (".headers", "[on|off]", "show column names"),
-    ("\\timing .timer", "[on|off]", "show what statements read and how long they take"),
-    (".nullvalue", "text", "show NULL as this text"),
-    ("\\f .separator", "text", "put this text between the values of a list"),
-    (".maxrows", "[rows]", "show so many rows of a table; 0 shows all"),
-    (".pager", "[on|off|always]", "show what is longer than the screen in $PAGER"),
-    ("\\set", "[name [value...]]", "set a variable, or list them: :name, :'text' and :\"column\" stand for it"),
-    ("\\unset", "name", "forget a variable"),
-    (".parameter .param", "[set name value|unset name|clear|list]", "the values of $name and :name, with types"),
-    ("\\if \\elif", "condition", "run what follows only if the condition is true"),
-    ("\\else \\endif", "", "otherwise; the end of it"),
-    ("\\s .history", "", "list what was typed"),
-    ("\\echo .print", "text", "print the text"),
-    ("\\! .shell .system", "[command]", "run a command of the system's shell"),
-    (".COMMAND", "[argument]...", "run a command of the program, such as .status or .report list"),
+/// Columns of the names and arguments; longer ones have a line of their own.
+const NAMES: usize = 40;
+/// Columns of a line: what most terminals have.
+const LINE: usize = 100;
+/// On narrower terminals purposes stand on lines of their own, this far in.
+const INDENTATION: usize = 6;
+
+/// Commands of other shells, and what does their work here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("\\copy", "`\\g FILE` writes a result to a file, `.ingest FILE` adds events"),
+    (".import", "`.ingest FILE` adds events"),
+    (".open", "another lake is opened with `--lake`; `\\conninfo` shows this one"),
+    (".attach", "another lake is opened with `--lake`; `\\conninfo` shows this one"),
+    (".dump", "`.export` writes events as they came in"),
+    (".save", "`\\g FILE` writes a result to a file"),
+    ("\\l", "`\\conninfo` shows which lake is open, `\\d` its tables"),
+    (".log", "`\\s` lists what was typed"),
+    ("\\gdesc", "`describe select ...` shows the columns of a result"),
 ];
 
-/// Commands of other shells that users try; better told than guessed at.
-const ABSENT: &[&str] = &["\\copy", ".open", ".import", ".attach", ".excel", ".dump", ".save", "\\l", "\\w", "\\p"];
-
-/// The spellings of all commands, for completion.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    let spelt = COMMANDS.iter().flat_map(|(names, ..)| names.split(' ')).filter(|name| *name != ".COMMAND");
-    spelt.chain(["\\dt+", "\\d+"])
-}
-
-/// The help text: all commands, or those whose line contains `text`.
-pub(super) fn help(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default().to_lowercase();
-    let lines = COMMANDS.iter().map(|(names, arguments, purpose)| (format!("{names} {arguments}"), purpose));
-    let matching = lines.filter(|(names, purpose)| format!("{names} {purpose}").to_lowercase().contains(&text));
-    let mut help: String = matching
-        .map(|(names, purpose)| match names.trim_end() {
-            names if names.len() > 42 => format!("  {names}\n  {:<42} {purpose}\n", ""),
-            names => format!("  {names:<42} {purpose}\n"),
-        })
-        .collect();
-    if help.is_empty() {
-        help = format!("no command says `{text}`\n");
+/// The help text for a terminal of so many columns: all commands, or those that contain `text`.
+pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
+    let line = columns.unwrap_or(LINE).min(LINE);
+    let at = if line < LINE { INDENTATION } else { NAMES };
+    let is_all = text == Some("-all");
+    let wanted = text.filter(|_| !is_all).unwrap_or_default().to_lowercase();
+    // The name of a command means that command alone.
+    let named = text.and_then(find);
+    let specs = COMMANDS.iter().filter(|spec| named.is_none_or(|named| std::ptr::eq(*spec, named)));
+    let rows = specs.map(|spec| {
+        let usage = if spec.usage.is_empty() { String::new() } else { format!(" {}", spec.usage) };
+        (format!("{}{usage}", spec.names.join(" ")), spec.purpose, spec.example)
+    });
+    let program = (PROGRAM.0.to_owned(), PROGRAM.1, ".status");
+    let rows = rows.chain(named.is_none().then_some(program));
+    let is_wanted = |(names, purpose, _): &(String, &str, &str)| {
+        named.is_some() || format!("{names} {purpose}").to_lowercase().contains(&wanted)
+    };
+    let matching: Vec<_> = rows.filter(is_wanted).collect();
+    if matching.is_empty() {
+        return format!("no command matches `{wanted}`\n");
+    }
+    // Few commands were asked for by name: then an example helps more than brevity.
+    let has_examples = is_all || text.is_some() && matching.len() <= 3;
+    let mut help = String::new();
+    for (names, purpose, example) in matching {
+        let mut lines = broken(purpose, line.saturating_sub(at + 3).max(20));
+        lines.extend(has_examples.then(|| format!("example: {example}")));
+        let is_beside = at == NAMES && names.chars().count() <= at;
+        let head = if is_beside { lines.remove(0) } else { String::new() };
+        help.push_str(format!("  {names:<at$} {head}").trim_end());
+        help.push('\n');
+        for line in lines {
+            help.push_str(&format!("  {:at$} {line}\n", ""));
+        }
     }
     help
 }
 
-/// The answer to a command that there is not.
+/// The text in lines of at most `room` characters.
+fn broken(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let is_full = lines.last().is_some_and(|line| !line.is_empty() && line.len() + 1 + word.len() > room);
+        if is_full {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+/// The answer to a command that does not exist.
 pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     let error = Error::usage(format!("no command `{name}`"));
-    if ABSENT.contains(&name) {
-        return error.hint("psql or DuckDB has it, this shell does not; `\\?` lists the commands");
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
+        return error.hint(*instead);
     }
     let dotted = programs.iter().map(|program| format!(".{program}"));
     let known = names().map(str::to_owned).chain(dotted);
     let known: Vec<String> = known.collect();
+    let plain = |name: &str| name.trim_start_matches(['\\', '.']).to_owned();
+    let wanted = plain(name);
+    let bare: Vec<String> = known.iter().map(|known| plain(known)).collect();
     // The sigil says little: in short names it would count for too much.
-    let plain = |text: &str| text.trim_start_matches(['\\', '.']).to_owned();
-    let (wanted, bare) = (plain(name), known.iter().map(|known| plain(known)).collect::<Vec<_>>());
-    let meant = bare.iter().position(|bare| *bare == wanted);
-    let meant = meant.or_else(|| {
-        let near = nearest(&wanted, bare.iter().map(String::as_str))?;
-        bare.iter().position(|bare| bare == near)
-    });
-    match meant {
-        Some(at) => error.hint(format!("did you mean `{}`?", known[at])),
+    let is_known = bare.contains(&wanted);
+    let meant = if is_known { Some(wanted.as_str()) } else { nearest(&wanted, bare.iter().map(String::as_str)) };
+    // Of two spellings of a name the one that begins as the wrong one does.
+    let spellings = known.iter().filter(|known| meant == Some(plain(known).as_str()));
+    match spellings.min_by_key(|known| known.chars().next() != name.chars().next()) {
+        Some(known) => error.hint(format!("did you mean `{known}`?")),
         None => error.hint("`\\?` lists the commands"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_the_terminal() {
+        for columns in [None, Some(100), Some(200), Some(60)] {
+            let help = help(None, columns);
+            let widest = help.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns.unwrap_or(100), "{columns:?} {widest}:\n{help}");
+            assert!(help.lines().count() >= COMMANDS.len());
+        }
+        assert!(help(Some("TIMING"), None).contains("example: \\timing on"));
+        assert!(help(Some("\\d"), None).lines().count() <= 3);
+        assert_eq!(help(Some("-all"), None).matches("example: ").count(), COMMANDS.len() + 1);
+        assert_eq!(help(Some("zzz"), None), "no command matches `zzz`\n");
+    }
+
+    #[test]
+    fn what_is_named_instead_exists() {
+        for (name, instead) in ELSEWHERE {
+            assert!(!names().any(|known| known == *name), "{name} exists");
+            for command in instead.split('`').skip(1).step_by(2).filter(|word| word.starts_with(['\\', '.'])) {
+                let command = command.split(' ').next().unwrap();
+                let is_program = [".ingest", ".export"].contains(&command);
+                assert!(is_program || names().any(|known| known == command), "{command} does not exist");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Colours of what is typed. The characters stay as they are: only colours are put between them.
 
+use super::keywords::KEYWORDS;
 use super::split::skip;
 
 const KEYWORD: &str = "\x1b[1;34m";
@@ -12,85 +13,6 @@ const PLAIN: &str = "\x1b[0m";
 
 /// Above this a line is not coloured: it is looked at again with every key.
 const MAX_BYTES: usize = 16 * 1024;
-
-/// Words that make up a query; names of functions and columns are left alone.
-pub(super) const KEYWORDS: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "as",
-    "asc",
-    "between",
-    "by",
-    "case",
-    "cast",
-    "cross",
-    "current_date",
-    "current_timestamp",
-    "desc",
-    "describe",
-    "distinct",
-    "else",
-    "end",
-    "escape",
-    "except",
-    "exclude",
-    "exists",
-    "explain",
-    "false",
-    "filter",
-    "first",
-    "following",
-    "from",
-    "full",
-    "group",
-    "having",
-    "ilike",
-    "in",
-    "inner",
-    "intersect",
-    "interval",
-    "is",
-    "join",
-    "lateral",
-    "left",
-    "like",
-    "limit",
-    "natural",
-    "not",
-    "null",
-    "nulls",
-    "offset",
-    "on",
-    "or",
-    "order",
-    "outer",
-    "over",
-    "partition",
-    "preceding",
-    "qualify",
-    "range",
-    "recursive",
-    "replace",
-    "right",
-    "rows",
-    "select",
-    "show",
-    "similar",
-    "table",
-    "tables",
-    "then",
-    "true",
-    "unbounded",
-    "union",
-    "unnest",
-    "using",
-    "values",
-    "when",
-    "where",
-    "window",
-    "with",
-];
 
 /// `line` in colours, after the lines of a statement that have `begun`.
 pub(super) fn highlight(begun: &str, line: &str) -> String {
@@ -183,11 +105,6 @@ mod tests {
         assert_eq!(shown("", ".5"), ".<n:5>");
         assert_eq!(shown("select 'a\n", "b' , 1"), "<t:b'> , <n:1>");
         assert_eq!(shown("select /* a\n", "b"), "<c:b>");
-    }
-
-    #[test]
-    fn keywords_are_sorted() {
-        assert!(KEYWORDS.is_sorted());
     }
 
     proptest::proptest! {

@@ -10,7 +10,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::{FileHistory, History, SearchDirection};
 use rustyline::{CompletionType, Config, Editor, Helper};
 
-use super::complete::Words;
+use super::complete::Completion;
 use super::{Backend, Prompt};
 use crate::error::{Context, Error, Kind, Result};
 
@@ -27,7 +27,7 @@ pub(super) enum Input {
 }
 
 pub(super) struct LineEditor<'a> {
-    editor: Editor<Words<'a>, FileHistory>,
+    editor: Editor<Completion<'a>, FileHistory>,
     history: Option<PathBuf>,
     prompt: Prompt,
 }
@@ -58,11 +58,24 @@ impl<'a> LineEditor<'a> {
                 .hint("lines are remembered for this run only; move the file away to begin a new one");
             backend.borrow_mut().show_error(&error);
         }
-        editor.set_helper(Some(Words { backend, files: FilenameCompleter::new(), begun: String::new() }));
+        editor.set_helper(Some(Completion {
+            backend,
+            files: FilenameCompleter::new(),
+            begun: String::new(),
+            variables: Vec::new(),
+            parameters: Vec::new(),
+        }));
         Ok(LineEditor { editor, history, prompt })
     }
 
-    /// Reads a line behind `begun`, the lines of a statement so far.
+    /// Names that completion offers besides those of the lake.
+    pub(super) fn know(&mut self, variables: Vec<String>, parameters: Vec<String>) {
+        if let Some(helper) = self.editor.helper_mut() {
+            (helper.variables, helper.parameters) = (variables, parameters);
+        }
+    }
+
+    /// Reads a line after `begun`, the lines of a statement so far.
     pub(super) fn read(&mut self, begun: &str) -> Result<Input> {
         if let Some(helper) = self.editor.helper_mut() {
             begun.clone_into(&mut helper.begun);

@@ -1,7 +1,8 @@
 //! The interactive shell, and scripts that speak its language.
 //!
 //! ```text
-//! terminal -> line (editing) -> split (statements, commands) -> meta (what a command means) -> Backend
+//! terminal -> line (editing) -> split (statements, commands) -> command (what a line means) -> Backend
+//!                                                            commands, setting: the tables of what there is
 //! ```
 //!
 //! Text passes a few stations: variables are replaced in statements and commands (`variables`), conditions decide which
@@ -11,16 +12,20 @@
 //! to stdout, all talk to stderr. ^C at the prompt drops the line; ^C while a statement runs is the backend's to
 //! notice, and answered with an error of kind `Cancelled`, after which the shell goes on.
 
+mod command;
+mod commands;
 mod complete;
 mod condition;
 mod help;
 mod highlight;
+mod keywords;
 mod line;
-mod meta;
 mod pending;
+mod script;
 mod setting;
 mod settings;
 mod shell;
+mod spec;
 mod split;
 mod statement;
 mod variables;
@@ -33,8 +38,11 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use settings::{Expanded, Output, Pager, Settings};
-pub use split::split_statements;
+pub use command::Listing;
+pub use complete::starting;
+pub use keywords::{KEYWORDS, PHRASES};
+pub use settings::{Expanded, Output, Pager, Settings, Target};
+pub use split::{skip, split_statements};
 pub use variables::{Parameters, Variables};
 
 use crate::error::{Error, Result};
@@ -49,10 +57,18 @@ pub trait Backend {
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()>;
     /// Runs a statement that has one row, and gives its columns as text.
     fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>>;
-    /// Shows the tables whose name is like `pattern`; `is_verbose` adds rows, files, bytes and times.
-    fn tables(&mut self, settings: &Settings, pattern: Option<&str>, is_verbose: bool) -> Result<()>;
-    /// Shows the columns of a table.
-    fn describe(&mut self, settings: &Settings, name: &str) -> Result<()>;
+    /// Shows the tables, or those that are asked for.
+    fn tables(&mut self, settings: &Settings, listing: &Listing) -> Result<()>;
+    /// Shows the columns of a table; `is_verbose` adds what the schema says of them.
+    fn describe(&mut self, settings: &Settings, name: &str, is_verbose: bool) -> Result<()>;
+    /// Shows the columns of a query's result.
+    fn describe_query(&mut self, settings: &Settings, sql: &str) -> Result<()>;
+    /// Shows the SQL that defines a view.
+    fn define(&mut self, settings: &Settings, name: &str) -> Result<()>;
+    /// Which lake is open, and which state of it.
+    fn connection(&self) -> String;
+    /// The time, for a person.
+    fn time(&self) -> String;
     /// Shows the SQL functions, or what one does.
     fn functions(&mut self, settings: &Settings, name: Option<&str>) -> Result<()>;
     /// Sees the newest state of the lake from now on.
@@ -67,10 +83,16 @@ pub trait Backend {
     fn system(&mut self, command: Option<&str>) -> Result<()>;
     /// Lets the user edit `text`, or the file; returns what it is afterwards.
     fn edit(&mut self, text: &str, file: Option<&Path>) -> Result<String>;
+    /// Columns of the terminal, when there is one.
+    fn columns(&self) -> Option<usize>;
     /// Prints a text that may be longer than the screen.
     fn page(&mut self, text: &str, settings: &Settings) -> Result<()>;
-    /// What may stand at the end of `before`, with `after` behind it.
-    fn complete(&self, wanted: Wanted, before: &str, after: &str) -> Vec<Candidate>;
+    /// Writes a text into a file, which is there whole or not at all.
+    fn write(&mut self, path: &Path, text: &str) -> Result<()>;
+    /// Ways to go on with a word; answers at once, with what is known by then.
+    fn complete(&self, wanted: Wanted, typed: &Typed<'_>) -> Vec<Candidate>;
+    /// Looks up, without waiting, what will be needed to complete this beginning of a statement.
+    fn prepare(&self, statement: &str);
     /// Whether `text` holds a secret, which must not get into the history.
     fn is_secret(&self, text: &str) -> bool;
     /// Prints an error to stderr as the program does.
@@ -80,17 +102,32 @@ pub trait Backend {
 /// What is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// A statement, from its beginning.
+    /// A word of a statement.
     Sql,
+    /// The text of a string in a statement.
+    Text,
     /// The name of a table.
     Table,
+    /// The name of a view.
+    View,
     /// The name of a function.
     Function,
-    /// A command line of the program, without the dot.
+    /// A word of a command line of the program, without the dot.
     Program,
 }
 
-/// A way to go on. It replaces the word before the cursor, which is made of letters, digits, `_`, `.` and `-`.
+/// The surroundings of the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Typed<'a> {
+    /// The statement or command line up to the word; up to its quote, of a string.
+    pub before: &'a str,
+    /// The word up to the cursor.
+    pub word: &'a str,
+    /// The rest of the line.
+    pub after: &'a str,
+}
+
+/// A way to go on: it replaces the word.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     pub text: String,
@@ -179,16 +216,21 @@ pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> R
     let mut edited: Option<String> = None;
     loop {
         let line = match edited.take() {
-            // As the last line of the file has an end, the statement has not.
+            // The last line of the file ends, the statement does not.
             Some(text) => text.trim_end_matches('\n').to_owned(),
-            None => match editor.read(pending.text())? {
+            None => match read(&mut editor, &shell, pending.text())? {
                 Input::Line(line) => line,
                 Input::Interrupted => {
                     pending.clear();
                     shell.interrupt();
                     continue;
                 }
-                Input::End => return Ok(0),
+                Input::End => {
+                    if !pending.text().is_empty() {
+                        eprintln!("the statement had no end and was not run");
+                    }
+                    return Ok(0);
+                }
             },
         };
         let Some(text) = pending.push(&line) else { continue };
@@ -215,6 +257,14 @@ pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> R
             pending.clear();
         }
     }
+}
+
+/// Reads a line from the terminal.
+fn read(editor: &mut LineEditor<'_>, shell: &Shell<'_>, begun: &str) -> Result<Input> {
+    let variables = shell.variables.iter().map(|(name, _)| name.to_owned());
+    let plain = |name: &String| name.split(':').next().unwrap_or_default().to_owned();
+    editor.know(variables.collect(), shell.settings.parameters.keys().map(plain).collect());
+    editor.read(begun)
 }
 
 /// Runs scripts one after the other; settings and variables of one hold for the next.

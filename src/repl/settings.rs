@@ -1,5 +1,6 @@
 //! What the user has set, and what it means for the next result.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -16,6 +17,10 @@ pub struct Settings {
     pub is_timing_on: bool,
     /// The text of NULL; the renderer's default when not set.
     pub null: Option<String>,
+    /// Whether lines of single values are shown for NULL, too.
+    pub nulls: bool,
+    /// The zone in which times are shown; UTC when not set.
+    pub zone: Option<chrono_tz::Tz>,
     /// Rows of a table on a terminal; `None` shows all.
     pub max_rows: Option<usize>,
     pub header: bool,
@@ -28,25 +33,62 @@ pub struct Settings {
     /// The width that tables are cut to instead of the terminal's.
     pub columns: Option<usize>,
     pub pager: Pager,
-    /// Results go to this file instead of the terminal.
+    /// Results go there instead of to the terminal.
     pub output: Option<Output>,
     /// Values of the statements' parameters.
     pub parameters: Parameters,
 }
 
-/// A file that results are written to.
+/// Where results are written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
-    pub path: PathBuf,
-    /// An earlier result of this session is in the file: write behind it.
+    pub target: Target,
+    /// An earlier result of this session is in the file: write after it.
     pub is_append: bool,
     /// The format that was asked for together with the file; otherwise its suffix decides.
     pub format: Option<Format>,
 }
 
+/// What takes a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    File(PathBuf),
+    /// A command line of the system's shell, which reads the result.
+    Program(String),
+    /// The program that the desktop opens workbooks with.
+    Spreadsheet,
+    Editor,
+}
+
 impl Output {
-    pub fn new(path: PathBuf) -> Output {
-        Output { path, is_append: false, format: None }
+    pub fn new(target: Target) -> Output {
+        Output { target, is_append: false, format: None }
+    }
+
+    pub fn file(path: PathBuf) -> Output {
+        Output::new(Target::File(path))
+    }
+}
+
+impl Target {
+    /// The format that the target asks for.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Target::File(path) => Format::from_path(path),
+            Target::Spreadsheet => Some(Format::Xlsx),
+            Target::Program(_) | Target::Editor => None,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::File(path) => path.display().fmt(f),
+            Target::Program(line) => write!(f, "|{line}"),
+            Target::Spreadsheet => f.write_str("a spreadsheet"),
+            Target::Editor => f.write_str("the editor"),
+        }
     }
 }
 
@@ -75,8 +117,18 @@ impl FromStr for Pager {
 pub enum Expanded {
     Off,
     On,
-    /// When the table is wider than the terminal.
+    /// When a table would be wider than the terminal.
     Auto,
+}
+
+impl Expanded {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Expanded::Off => "off",
+            Expanded::On => "on",
+            Expanded::Auto => "auto",
+        }
+    }
 }
 
 impl Default for Settings {
@@ -84,9 +136,11 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             format: Format::Table,
-            expanded: Expanded::Off,
+            expanded: Expanded::Auto,
             is_timing_on: false,
             null: None,
+            nulls: false,
+            zone: None,
             max_rows: Some(40),
             header: true,
             footer: true,
@@ -103,26 +157,28 @@ impl Default for Settings {
 impl Settings {
     /// The format in force: a file's first, then `\x`, then the one that was chosen.
     pub fn format(&self) -> Format {
-        let of_file = self.output.as_ref().and_then(|output| output.format.or_else(|| Format::from_path(&output.path)));
-        match of_file {
+        let of_target = self.output.as_ref().and_then(|output| output.format.or_else(|| output.target.format()));
+        match of_target {
             Some(format) => format,
             None if self.expanded == Expanded::On && self.format == Format::Table => Format::Line,
             None => self.format,
         }
     }
 
-    /// The renderer's options for a result on a terminal of `width` columns; `None` when stdout is no terminal.
+    /// The renderer's options for a result on a terminal of so many columns and rows; `None` when stdout is not one.
     ///
-    /// A result that goes to a file is never cut.
-    pub fn render_options(&self, width: Option<usize>) -> render::Options {
-        let is_terminal = width.is_some() && self.output.is_none();
-        let width = width.map(|width| self.columns.unwrap_or(width)).filter(|_| is_terminal);
+    /// A result that goes elsewhere is never cut.
+    pub fn render_options(&self, terminal: Option<(usize, usize)>) -> render::Options {
+        let terminal = terminal.filter(|_| self.output.is_none());
         render::Options {
             header: self.header,
             null: self.null.clone(),
-            width,
+            nulls: self.nulls,
+            zone: self.zone,
+            width: terminal.map(|(columns, _)| self.columns.unwrap_or(columns)),
+            height: terminal.map(|(_, rows)| rows),
             max_rows: self.max_rows.filter(|_| self.output.is_none()),
-            is_terminal,
+            is_terminal: terminal.is_some(),
             separator: match self.format() {
                 Format::List => self.separator.clone(),
                 Format::Csv => self.csv_separator.clone(),
@@ -131,33 +187,6 @@ impl Settings {
             line_if_wide: self.expanded == Expanded::Auto,
             ..render::Options::default()
         }
-    }
-
-    /// The settings as `\pset` lists them.
-    pub(super) fn list(&self) -> String {
-        let expanded = match self.expanded {
-            Expanded::Off => "off",
-            Expanded::On => "on",
-            Expanded::Auto => "auto",
-        };
-        let max_rows = self.max_rows.map_or("no limit".to_owned(), |rows| rows.to_string());
-        let output = self.output.as_ref().map_or("stdout".to_owned(), |output| output.path.display().to_string());
-        let lines = [
-            ("format", self.format.to_string()),
-            ("expanded", expanded.to_owned()),
-            ("null", format!("'{}'", self.null.as_deref().unwrap_or_default())),
-            ("tuples_only", on_off(!self.header && !self.footer).to_owned()),
-            ("header", on_off(self.header).to_owned()),
-            ("footer", on_off(self.footer).to_owned()),
-            ("fieldsep", format!("'{}'", self.separator.as_deref().unwrap_or("|"))),
-            ("csv_fieldsep", format!("'{}'", self.csv_separator.as_deref().unwrap_or(","))),
-            ("pager", self.pager.name().to_owned()),
-            ("columns", self.columns.map_or("the terminal's".to_owned(), |columns| columns.to_string())),
-            ("maxrows", max_rows),
-            ("timing", on_off(self.is_timing_on).to_owned()),
-            ("output", output),
-        ];
-        lines.into_iter().map(|(name, value)| format!("{name:<13} {value}\n")).collect()
     }
 }
 

@@ -4,19 +4,16 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use super::command::{self, Branch, Command, Go, Parameter};
 use super::condition::Conditions;
 use super::help::help;
-use super::meta::{self, Command, Go, Parameter};
-use super::settings::{Output, Settings};
+use super::settings::{Output, Settings, Target};
 use super::split::{End, Unit, units};
 use super::variables::{Variables, is_name};
-use super::{Backend, Options, Script};
+use super::{Backend, Options};
 use crate::error::{Context, Error, Kind, Result};
 use crate::render;
 use crate::typed::visible_lines;
-
-/// Scripts inside scripts: one that reads itself is a mistake, not a loop.
-const DEEPEST: usize = 16;
 
 pub(super) struct Shell<'a> {
     pub(super) settings: Settings,
@@ -29,9 +26,9 @@ pub(super) struct Shell<'a> {
     pub(super) talk: &'a mut dyn Write,
     pub(super) is_interactive: bool,
     /// Failures are shown and do not stop the rest.
-    keep_going: bool,
+    pub(super) keep_going: bool,
     pub(super) failures: usize,
-    conditions: Conditions,
+    pub(super) conditions: Conditions,
     /// What was typed so far, for `\s`.
     pub(super) history: Vec<String>,
     /// The lines of a statement that is not ended, for `\e`.
@@ -39,10 +36,10 @@ pub(super) struct Shell<'a> {
     /// What came back from the editor, to be run as if it was typed.
     pub(super) edited: Option<String>,
     /// For the next statement only.
-    pub(super) once: Option<PathBuf>,
+    pub(super) once: Option<Target>,
     last: Option<String>,
     pub(super) is_reset: bool,
-    depth: usize,
+    pub(super) depth: usize,
 }
 
 impl<'a> Shell<'a> {
@@ -82,51 +79,6 @@ impl<'a> Shell<'a> {
         self.conditions.truncate(0);
     }
 
-    /// Runs the user's own file before the first prompt, which comes whatever happens in it.
-    pub(super) fn init(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
-        self.depth = 1;
-        let is_interactive = std::mem::replace(&mut self.is_interactive, false);
-        let done = self.run_whole(backend, &script.text, script.file.as_deref());
-        (self.depth, self.is_interactive) = (0, is_interactive);
-        done.or_else(|error| {
-            backend.show_error(&error);
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
-    /// Runs a script; what is left open at its end is a failure like others.
-    pub(super) fn script_of(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
-        let done = self.run_whole(backend, &script.text, script.file.as_deref());
-        match done {
-            Err(error) if self.keep_going && error.kind() == Kind::Usage => {
-                self.failures += 1;
-                backend.show_error(&error);
-                Ok(ControlFlow::Continue(()))
-            }
-            done => done,
-        }
-    }
-
-    /// Runs a text as a file: all conditions that it begins it must end.
-    pub(super) fn run_whole(
-        &mut self,
-        backend: &mut dyn Backend,
-        text: &str,
-        file: Option<&Path>,
-    ) -> Result<ControlFlow<u8>> {
-        let depth = self.conditions.depth();
-        let done = self.run(backend, text.trim_start_matches('\u{feff}'), file);
-        let is_open = self.conditions.depth() > depth;
-        self.conditions.truncate(depth);
-        match done? {
-            ControlFlow::Continue(()) if is_open => {
-                Err(Error::usage("an `\\if` has no `\\endif`")
-                    .hint("conditions end where the text ends that begins them"))
-            }
-            done => Ok(done),
-        }
-    }
-
     /// Runs `text`, which came from `file` or was typed; breaks with an exit code.
     pub(super) fn run(
         &mut self,
@@ -134,11 +86,15 @@ impl<'a> Shell<'a> {
         text: &str,
         file: Option<&Path>,
     ) -> Result<ControlFlow<u8>> {
-        for unit in units(text) {
+        let mut units = units(text);
+        while let Some(unit) = units.next() {
             let error = match self.unit(backend, unit, file) {
                 Ok(ControlFlow::Continue(())) => continue,
                 Ok(done) => return Ok(done),
-                Err(error) => error,
+                Err(error) => match file {
+                    Some(file) => error.at(format!("{}:{}", super::script::name(file), units.line())),
+                    None => error,
+                },
             };
             let is_cancelled = error.kind() == Kind::Cancelled;
             if !self.keep_going || render::is_closed_pipe(&error) || is_cancelled && !self.is_interactive {
@@ -167,7 +123,7 @@ impl<'a> Shell<'a> {
         match unit {
             Unit::Statement(sql, end) => {
                 let go = match end {
-                    End::Go(line) => meta::parse_go(line, &self.variables)?,
+                    End::Go(line) => command::parse_go(line, &self.variables)?,
                     End::Command => {
                         return Err(Error::usage("a statement is not ended before the next command")
                             .hint("end statements with `;`"));
@@ -178,7 +134,7 @@ impl<'a> Shell<'a> {
                 self.go(backend, sql, go)?;
             }
             Unit::Command(line) => {
-                let command = meta::parse(line, &backend.commands(), &self.variables)?;
+                let command = command::parse(line, &backend.commands(), &self.variables)?;
                 self.check_safe(line, &command)?;
                 return self.command(backend, command, file);
             }
@@ -188,26 +144,26 @@ impl<'a> Shell<'a> {
 
     /// Follows `\if` and its kin; nothing for other commands.
     fn condition(&mut self, line: &str) -> Option<Result<()>> {
-        let (name, rest) = meta::split_name(line);
+        let (_, rest) = command::split_name(line);
         let variables = &self.variables;
         let value = || super::words::words(rest, variables).map(|words| words.join(" "));
-        Some(match name {
-            "\\if" => self.conditions.begin(value),
-            "\\elif" => self.conditions.otherwise_if(value),
-            "\\else" => self.conditions.otherwise(),
-            "\\endif" => self.conditions.end(),
-            _ => return None,
+        Some(match command::branch(line)? {
+            Branch::If => self.conditions.begin(value),
+            Branch::ElseIf => self.conditions.otherwise_if(value),
+            Branch::Else => self.conditions.otherwise(),
+            Branch::End => self.conditions.end(),
         })
     }
 
     /// Safe mode reads and writes nothing but the lake and the terminal, and starts no program.
     fn check_safe(&self, line: &str, command: &Command) -> Result<()> {
         let is_outside = match command {
-            Command::System(_) | Command::Edit(_) | Command::Program(_) | Command::Read(..) | Command::Once(_) => true,
-            Command::Output(path) => path.is_some(),
+            Command::System(_) | Command::Edit(_) | Command::Program(_) => true,
+            Command::Read(..) | Command::Once(_) | Command::Write(_) => true,
+            Command::Output(target) => target.is_some(),
             _ => false,
         };
-        let (name, _) = meta::split_name(line);
+        let (name, _) = command::split_name(line);
         if self.is_safe && is_outside {
             return Err(Error::usage(format!("`{name}` is off in safe mode"))
                 .hint("start the shell without `--safe` to use files and programs"));
@@ -218,23 +174,31 @@ impl<'a> Shell<'a> {
     fn command(&mut self, backend: &mut dyn Backend, command: Command, file: Option<&Path>) -> Result<ControlFlow<u8>> {
         match command {
             Command::Quit(code) => return Ok(ControlFlow::Break(code)),
-            Command::Help(text) => backend.page(&help(text.as_deref()), &self.settings)?,
+            Command::Help(text) => {
+                let text = help(text.as_deref(), backend.columns());
+                backend.page(&text, &self.settings)?;
+            }
             Command::Functions(name) => {
                 self.deliver(None, |settings| backend.functions(settings, name.as_deref()))?;
             }
-            Command::Tables { pattern, is_verbose } => {
-                self.deliver(None, |settings| backend.tables(settings, pattern.as_deref(), is_verbose))?;
+            Command::Tables(listing) => self.deliver(None, |settings| backend.tables(settings, &listing))?,
+            Command::Describe { name, is_verbose } => {
+                self.deliver(None, |settings| backend.describe(settings, &name, is_verbose))?;
             }
-            Command::Describe(name) => self.deliver(None, |settings| backend.describe(settings, &name))?,
+            Command::Definition(name) => self.deliver(None, |settings| backend.define(settings, &name))?,
+            Command::Connection => {
+                let text = backend.connection();
+                self.answer(&text)?;
+            }
             Command::Read(path, is_relative) => return self.read(backend, path, file.filter(|_| is_relative)),
-            Command::Output(path) => {
-                self.notice(&match &path {
-                    Some(path) => format!("results go to {}", path.display()),
+            Command::Output(target) => {
+                self.notice(&match &target {
+                    Some(target) => format!("results go to {target}"),
                     None => "results go to the terminal".to_owned(),
                 })?;
-                self.settings.output = path.map(|path| Output::new(self.at_home(path)));
+                self.settings.output = target.map(|target| Output::new(self.target_at_home(target)));
             }
-            Command::Once(path) => self.once = Some(self.at_home(path)),
+            Command::Once(target) => self.once = Some(target),
             Command::Go(go) => {
                 let sql = self.last_statement()?;
                 self.go(backend, &sql, go)?;
@@ -247,7 +211,16 @@ impl<'a> Shell<'a> {
                 result?;
             }
             Command::Edit(path) => self.edit(backend, path.as_deref())?,
+            Command::Print => {
+                let text = self.statement()?;
+                self.answer(&format!("{text}\n"))?;
+            }
+            Command::Write(path) => {
+                let text = self.statement()?;
+                backend.write(&self.at_home(path), &format!("{text};\n"))?;
+            }
             Command::Reset => self.is_reset = true,
+            Command::Clear => self.clear()?,
             Command::Refresh => backend.refresh()?,
             Command::Set(None) => {
                 let list: String = self.variables.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect();
@@ -306,6 +279,22 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
+    /// The statement that is being typed, or the last one.
+    fn statement(&self) -> Result<String> {
+        match self.begun.trim_end() {
+            "" => self.last_statement(),
+            begun => Ok(begun.to_owned()),
+        }
+    }
+
+    /// The target, `~/` being the user's home.
+    pub(super) fn target_at_home(&self, target: Target) -> Target {
+        match target {
+            Target::File(path) => Target::File(self.at_home(path)),
+            other => other,
+        }
+    }
+
     /// The path, `~/` being the user's home.
     pub(super) fn at_home(&self, path: PathBuf) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {
@@ -318,25 +307,16 @@ impl<'a> Shell<'a> {
         self.last.clone().ok_or_else(|| Error::usage("no statement was run yet"))
     }
 
-    fn read(&mut self, backend: &mut dyn Backend, path: PathBuf, script: Option<&Path>) -> Result<ControlFlow<u8>> {
-        let path = self.at_home(path);
-        let path = script.and_then(Path::parent).map_or(path.clone(), |folder| folder.join(&path));
-        let cannot = || format!("cannot read the script {}", path.display());
-        if self.depth == DEEPEST {
-            return Err(Error::input(cannot()).hint("scripts read each other more than 16 deep: one reads itself"));
+    /// Empties the screen of a terminal.
+    fn clear(&mut self) -> Result<()> {
+        if !self.is_interactive {
+            return Ok(());
         }
-        let text = std::fs::read_to_string(&path).context(Kind::Input, cannot)?;
-        // A script stops at its first failure, also one that was called from the prompt.
-        let keep_going = self.keep_going;
-        self.keep_going = keep_going && !self.is_interactive;
-        self.depth += 1;
-        let result = self.run_whole(backend, &text, Some(&path));
-        self.depth -= 1;
-        self.keep_going = keep_going;
-        result
+        let cleared = self.talk.write_all(b"\x1b[H\x1b[2J").and_then(|()| self.talk.flush());
+        cleared.context(Kind::Unavailable, || "cannot write to the terminal")
     }
 
-    fn answer(&mut self, text: &str) -> Result<()> {
+    pub(super) fn answer(&mut self, text: &str) -> Result<()> {
         // A variable may hold what a log held.
         self.out
             .write_all(visible_lines(text).as_bytes())

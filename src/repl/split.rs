@@ -1,7 +1,10 @@
 //! Text becomes statements and shell commands.
 //!
 //! A statement ends at a `;` (or `\g`, `\gx`, `\G`) that is not inside a string, a quoted name, a dollar-quoted text
-//! or a comment. A shell command is a line of its own that begins with `\` or with `.` and a letter.
+//! or a comment. A shell command is a line of its own that begins with `\`, with `.` and a letter, or with a command's
+//! plain name, such as `quit`.
+
+use super::commands::{find, is_go};
 
 /// What a text consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,17 +35,19 @@ pub fn split_statements(text: &str) -> Vec<String> {
         Unit::Statement(sql, _) => Some(sql.to_owned()),
         Unit::Command(_) => None,
     };
-    Units { text, at: 0, has_commands: false }.filter_map(statement).collect()
+    Units { text, at: 0, first: 0, has_commands: false }.filter_map(statement).collect()
 }
 
 /// The statements and commands of `text`.
 pub(super) fn units(text: &str) -> Units<'_> {
-    Units { text, at: 0, has_commands: true }
+    Units { text, at: 0, first: 0, has_commands: true }
 }
 
 pub(super) struct Units<'a> {
     text: &'a str,
     at: usize,
+    /// Where the first word of the latest unit stands.
+    first: usize,
     has_commands: bool,
 }
 
@@ -59,6 +64,7 @@ impl<'a> Iterator for Units<'a> {
             }
             if self.has_commands && is_command(rest, self.is_line_start(self.at)) {
                 let line = line(rest);
+                self.first = self.at;
                 self.at += line.len();
                 return Some(Unit::Command(line.trim_end()));
             }
@@ -70,6 +76,11 @@ impl<'a> Iterator for Units<'a> {
 }
 
 impl<'a> Units<'a> {
+    /// The line, counted from one, on which the latest unit begins; comments before it do not count.
+    pub(super) fn line(&self) -> usize {
+        self.text[..self.first].matches('\n').count() + 1
+    }
+
     /// Reads up to the end of a statement; `None` when there was no word before it.
     fn statement(&mut self) -> Option<Unit<'a>> {
         let (text, start) = (self.text, self.at);
@@ -81,6 +92,9 @@ impl<'a> Units<'a> {
                 None => (c.len_utf8(), true),
             };
             if !is_closed {
+                if !has_words {
+                    self.first = at;
+                }
                 self.at = text.len();
                 return Some(Unit::Statement(text[start..].trim_end(), End::Quoted));
             }
@@ -90,10 +104,13 @@ impl<'a> Units<'a> {
             }
             if c == '\\' && self.has_commands {
                 let line = line(&text[at..]);
-                if is_go(line) {
+                if ends_statement(line) {
                     self.at = at + line.len();
                     // Without words it means the statement before, which the shell remembers.
                     let end = line.trim_end();
+                    if !has_words {
+                        self.first = at;
+                    }
                     return Some(if has_words {
                         Unit::Statement(text[start..at].trim_end(), End::Go(end))
                     } else {
@@ -106,7 +123,10 @@ impl<'a> Units<'a> {
                 }
             }
             let is_comment = step > 1 && matches!(c, '-' | '/');
-            has_words |= !c.is_whitespace() && !is_comment;
+            if !has_words && !c.is_whitespace() && !is_comment {
+                has_words = true;
+                self.first = at;
+            }
             at += step;
             // A comment or blanks before a command are not the beginning of a statement.
             if !has_words && self.has_commands && is_command(&text[at..], self.is_line_start(at)) {
@@ -130,18 +150,19 @@ fn is_command(rest: &str, is_line_start: bool) -> bool {
     match characters.next() {
         Some('\\') => true,
         Some('.') => is_line_start && characters.next().is_some_and(|c| c.is_ascii_alphabetic()),
-        Some('q' | 'e' | 'h' | 'Q' | 'E' | 'H') if is_line_start => {
-            let word = line(rest).trim().trim_end_matches(';').trim_end();
-            ["quit", "exit", "help"].iter().any(|known| word.eq_ignore_ascii_case(known))
+        // `quit`, `exit 3`, `help`, `?`, `clear`: no statement begins like one of them.
+        Some(_) if is_line_start => {
+            let word = line(rest).split_whitespace().next().unwrap_or_default().trim_end_matches(';');
+            !word.is_empty() && find(word).is_some()
         }
         _ => false,
     }
 }
 
 /// Whether a backslash command runs the statement before it.
-fn is_go(line: &str) -> bool {
+fn ends_statement(line: &str) -> bool {
     let word = line.split_whitespace().next().unwrap_or_default().trim_end_matches(';');
-    matches!(word, "\\g" | "\\gx" | "\\G" | "\\gset" | "\\watch")
+    is_go(word)
 }
 
 fn line(text: &str) -> &str {
@@ -149,7 +170,7 @@ fn line(text: &str) -> &str {
 }
 
 /// The length of the string, quoted name, dollar quote or comment at `at`, and whether it is closed.
-pub(super) fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
+pub fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
     let rest = &text[at..];
     let found = |end: Option<usize>| Some((end.unwrap_or(rest.len()), end.is_some()));
     match rest.as_bytes()[0] {
@@ -267,6 +288,31 @@ mod tests {
             [Statement("select 1", End::Go("\\G")), Command("\\g")]
         );
         assert_eq!(units("select 1\n\\x\n").collect::<Vec<_>>(), [Statement("select 1", End::Command), Command("\\x")]);
+    }
+
+    #[test]
+    fn plain_names_of_commands_are_commands() {
+        use Unit::*;
+        let text = "exit 3\n?\nclear\nhelp timing\nselect\nexit;\nhelpful";
+        let expected = [
+            Command("exit 3"),
+            Command("?"),
+            Command("clear"),
+            Command("help timing"),
+            Statement("select\nexit", End::Semicolon),
+            Statement("helpful", End::Open),
+        ];
+        assert_eq!(units(text).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_unit_knows_its_line() {
+        let mut units = units("-- head\n\nselect 1;\n\\x\n/* a\nb */ select\n2;\n\\g\n");
+        let mut lines = Vec::new();
+        while units.next().is_some() {
+            lines.push(units.line());
+        }
+        assert_eq!(lines, [3, 4, 6, 8]);
     }
 
     #[test]

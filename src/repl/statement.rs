@@ -1,11 +1,10 @@
 //! A statement on its way to the backend: variables, where the result goes, and how often it is run.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Backend;
-use super::meta::Go;
-use super::settings::{Expanded, Output, Settings};
+use super::command::{Go, Listing};
+use super::settings::{Expanded, Output, Settings, Target};
 use super::shell::Shell;
 use super::variables::is_name;
 use crate::error::{Error, Kind, Result};
@@ -15,17 +14,18 @@ impl Shell<'_> {
     pub(super) fn go(&mut self, backend: &mut dyn Backend, sql: &str, go: Go) -> Result<()> {
         let sql = &self.variables.substitute(sql)?;
         match go {
-            Go::Show { is_expanded, file } => {
-                if self.is_safe && file.is_some() {
+            Go::Show { is_expanded, target } => {
+                if self.is_safe && target.is_some() {
                     return Err(Error::usage("`\\g FILE` is off in safe mode"));
                 }
-                self.deliver(file, |settings| {
+                self.deliver(target, |settings| {
                     if is_expanded {
                         settings.expanded = Expanded::On;
                     }
                     match habit(sql) {
-                        Some(Habit::Tables) => backend.tables(settings, None, false),
-                        Some(Habit::Describe(name)) => backend.describe(settings, name),
+                        Some(Habit::Tables) => backend.tables(settings, &Listing::default()),
+                        Some(Habit::Describe(name)) => backend.describe(settings, name, false),
+                        Some(Habit::DescribeQuery(query)) => backend.describe_query(settings, query),
                         None => backend.execute(sql, settings),
                     }
                 })
@@ -56,6 +56,11 @@ impl Shell<'_> {
                 backend.refresh()?;
             }
             round += 1;
+            // A person wants to know how old the numbers are; a program gets rows only.
+            if self.settings.format().is_for_people() {
+                let time = backend.time();
+                self.answer(&format!("{time} (every {} s)\n", pause.as_secs_f64()))?;
+            }
             self.deliver(None, |settings| backend.execute(sql, settings))?;
         }
         Ok(())
@@ -64,15 +69,15 @@ impl Shell<'_> {
     /// Runs what has a result, with settings that know where it goes.
     pub(super) fn deliver(
         &mut self,
-        file: Option<PathBuf>,
+        target: Option<Target>,
         run: impl FnOnce(&mut Settings) -> Result<()>,
     ) -> Result<()> {
         let once = self.once.take();
         let mut settings = self.settings.clone();
-        let file = file.or(once);
-        let is_elsewhere = file.is_some();
-        if let Some(path) = file {
-            settings.output = Some(Output::new(self.at_home(path)));
+        let target = target.or(once);
+        let is_elsewhere = target.is_some();
+        if let Some(target) = target {
+            settings.output = Some(Output::new(self.target_at_home(target)));
         }
         run(&mut settings)?;
         // A result that failed left the file as it was.
@@ -87,18 +92,27 @@ impl Shell<'_> {
 enum Habit<'a> {
     Tables,
     Describe(&'a str),
+    /// The columns of a query's result.
+    DescribeQuery(&'a str),
 }
 
 fn habit(sql: &str) -> Option<Habit<'_>> {
-    let words: Vec<&str> = sql.split_whitespace().collect();
-    match words.as_slice() {
-        [show, tables] if show.eq_ignore_ascii_case("show") && tables.eq_ignore_ascii_case("tables") => {
-            Some(Habit::Tables)
-        }
-        [describe, name] if is_name(name) => ["describe", "desc"]
-            .iter()
-            .any(|known| describe.eq_ignore_ascii_case(known))
-            .then_some(Habit::Describe(name)),
-        _ => None,
+    let sql = sql.trim();
+    let (first, rest) = sql.split_once(char::is_whitespace)?;
+    let rest = rest.trim();
+    let is = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    if is(first, &["show"]) && is(rest, &["tables"]) {
+        return Some(Habit::Tables);
+    }
+    if !is(first, &["describe", "desc"]) {
+        return None;
+    }
+    let next = rest.split(|c: char| c.is_whitespace() || c == '(').next().unwrap_or_default();
+    if is_name(rest) {
+        Some(Habit::Describe(rest))
+    } else if is(next, &["select", "with", "from", "values"]) {
+        Some(Habit::DescribeQuery(rest))
+    } else {
+        None
     }
 }

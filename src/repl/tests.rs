@@ -24,19 +24,48 @@ impl Backend for Fake {
         self.settings.push(settings.clone());
         match sql {
             "fail cancelled" => Err(Error::new(Kind::Cancelled, "cancelled")),
-            _ if sql.starts_with("fail") => Err(Error::input(format!("cannot {sql}"))),
+            _ if sql.contains("fail") => Err(Error::input(format!("cannot {sql}"))),
             _ => Ok(()),
         }
     }
 
-    fn tables(&mut self, _: &Settings, pattern: Option<&str>, is_verbose: bool) -> Result<()> {
-        self.calls.push(format!("tables {pattern:?} {is_verbose}"));
+    fn tables(&mut self, _: &Settings, listing: &Listing) -> Result<()> {
+        self.calls.push(format!("tables {:?} {}", listing.pattern, listing.is_verbose));
         Ok(())
     }
 
-    fn describe(&mut self, _: &Settings, name: &str) -> Result<()> {
+    fn describe(&mut self, _: &Settings, name: &str, _: bool) -> Result<()> {
         self.calls.push(format!("describe {name}"));
         Ok(())
+    }
+
+    fn describe_query(&mut self, _: &Settings, sql: &str) -> Result<()> {
+        self.calls.push(format!("describe query {sql}"));
+        Ok(())
+    }
+
+    fn define(&mut self, _: &Settings, name: &str) -> Result<()> {
+        self.calls.push(format!("define {name}"));
+        Ok(())
+    }
+
+    fn connection(&self) -> String {
+        "lake here\n".to_owned()
+    }
+
+    fn time(&self) -> String {
+        "2026-01-31T12:00:00Z".to_owned()
+    }
+
+    fn write(&mut self, path: &Path, text: &str) -> Result<()> {
+        self.calls.push(format!("write {} {text:?}", path.display()));
+        Ok(())
+    }
+
+    fn prepare(&self, _: &str) {}
+
+    fn columns(&self) -> Option<usize> {
+        None
     }
 
     fn functions(&mut self, _: &Settings, name: Option<&str>) -> Result<()> {
@@ -86,7 +115,7 @@ impl Backend for Fake {
         vec!["ingest".to_owned(), "status".to_owned()]
     }
 
-    fn complete(&self, _: Wanted, _: &str, _: &str) -> Vec<Candidate> {
+    fn complete(&self, _: Wanted, _: &Typed<'_>) -> Vec<Candidate> {
         Vec::new()
     }
 
@@ -222,17 +251,17 @@ fn results_go_where_they_were_sent() {
         .settings
         .iter()
         .map(|settings| {
-            let output = settings.output.as_ref().map(|o| (o.path.to_str().unwrap(), o.is_append));
+            let output = settings.output.as_ref().map(|o| (o.target.to_string(), o.is_append));
             (settings.format(), output)
         })
         .collect();
     assert_eq!(
         seen,
         [
-            (Format::Csv, Some(("all.csv", false))),
-            (Format::Json, Some(("one.json", false))),
-            (Format::Csv, Some(("all.csv", true))),
-            (Format::Markdown, Some(("two.md", false))),
+            (Format::Csv, Some(("all.csv".to_owned(), false))),
+            (Format::Json, Some(("one.json".to_owned(), false))),
+            (Format::Csv, Some(("all.csv".to_owned(), true))),
+            (Format::Markdown, Some(("two.md".to_owned(), false))),
             (Format::Line, None),
             (Format::Table, None),
         ]
@@ -256,9 +285,11 @@ fn files_are_read_where_they_are() {
     let missing = script("\\i no-such-file.sql").2.unwrap_err();
     assert_eq!(missing.message(), "cannot read the script no-such-file.sql");
 
-    let (fake, ..) = session(&[&format!("\\i '{}'", path("bad.sql")), "select 'next';"]);
-    assert_eq!(fake.calls, ["fail in file", "select 'next'"], "the file stops, the shell does not");
-    assert_eq!(fake.errors, ["cannot fail in file"]);
+    write("outside.sql", "-- a comment\n\nselect 1;\n\\ir bad.sql\n");
+    let (fake, ..) = session(&[&format!("\\i '{}'", path("outside.sql")), "select 'next';"]);
+    let calls = ["-- a comment\n\nselect 1", "fail in file", "select 'next'"];
+    assert_eq!(fake.calls, calls, "the file stops, the shell does not");
+    assert_eq!(fake.errors, [format!("{}:1: cannot fail in file", path("bad.sql"))]);
 }
 
 #[test]
@@ -288,7 +319,7 @@ fn session_collects_lines_until_a_statement_ends() {
     );
     assert_eq!(fake.settings[0].expanded, Expanded::Auto);
     assert_eq!(fake.settings[4].expanded, Expanded::On);
-    assert_eq!(talk, "expanded is auto: on when a table is too wide\ntiming is on\n");
+    assert_eq!(talk, "expanded is auto: on when a result is too wide for a table\ntiming is on\n");
     assert!(out.starts_with("\\x auto\nselect ';\n' as a,\n2\n; select 3;\n"), "{out}");
     assert_eq!(exit, Some(0));
 }
@@ -312,7 +343,7 @@ fn session_survives_mistakes_and_paste() {
         fake.errors,
         ["no command `\\zz`", "no statement was run yet", "cannot fail a", "cancelled", "cancelled",]
     );
-    assert!(out.starts_with("csv\nformat        csv\nexpanded      off\n"), "{out}");
+    assert!(out.starts_with("csv\nformat        csv\nexpanded      auto\n"), "{out}");
     assert!(out.contains("how long they take") && out.contains("leave the shell"));
     assert_eq!(exit, None);
 }
@@ -320,10 +351,11 @@ fn session_survives_mistakes_and_paste() {
 #[test]
 fn results_for_a_file_are_not_cut() {
     let mut settings = Settings { expanded: Expanded::Auto, ..Settings::default() };
-    let shown = settings.render_options(Some(80));
-    assert_eq!((shown.width, shown.max_rows, shown.is_terminal, shown.line_if_wide), (Some(80), Some(40), true, true));
-    settings.output = Some(Output::new("x.txt".into()));
-    let written = settings.render_options(Some(80));
+    let shown = settings.render_options(Some((80, 25)));
+    assert_eq!((shown.width, shown.height), (Some(80), Some(25)));
+    assert_eq!((shown.max_rows, shown.is_terminal, shown.line_if_wide), (Some(40), true, true));
+    settings.output = Some(Output::file("x.txt".into()));
+    let written = settings.render_options(Some((80, 25)));
     assert_eq!((written.width, written.max_rows, written.is_terminal), (None, None, false));
 }
 
@@ -376,6 +408,8 @@ fn parameters_are_kept_for_the_backend() {
 fn a_statement_is_watched_on_new_states() {
     let (fake, _, outcome) = script("select 1 \\watch 0.5 c=3");
     assert_eq!(outcome.unwrap(), Outcome::default());
+    assert_eq!(fake.pages, "2026-01-31T12:00:00Z (every 0.5 s)\n".repeat(3));
+    assert_eq!(script(".mode csv\nselect 1 \\watch 0.5 c=3").0.pages, "", "a program reads rows only");
     let round = ["pause 500ms", "refresh", "select 1"];
     assert_eq!(fake.calls, [&["select 1"][..], &round, &round].concat());
     let (fake, _, _, _) = session(&["select 1;", "\\watch i=9", "select 2;"]);
@@ -413,6 +447,10 @@ fn safe_mode_uses_no_files_and_starts_no_programs() {
         ".once x.csv",
         "select 1 \\g x.csv",
         "\\g x",
+        "\\g |cat",
+        "\\o |cat",
+        ".once -x",
+        "\\w x.sql",
     ] {
         let (fake, ..) = session_with(options(), &["select 0;", line, "select 1 as one;"]);
         assert_eq!(fake.calls, ["select 0", "select 1 as one"], "{line}");
@@ -434,7 +472,7 @@ fn habits_are_answered_by_the_shell() {
             "tables None false",
             "describe event",
             "describe event",
-            "describe select 1",
+            "describe query select 1",
             "tables None false"
         ]
     );
@@ -455,7 +493,7 @@ fn formats_and_rows_only_are_switched_as_in_psql() {
     assert_eq!(formats(".headers off\n\\pset footer off"), (Format::Table, false, false));
     let (_, settings, _) =
         script("\\pset fieldsep ;\n\\a\n\\pset columns 60\n\\pset pager always\n\\pset csv_fieldsep '\t'");
-    assert_eq!(settings.render_options(Some(80)).width, Some(60));
+    assert_eq!(settings.render_options(Some((80, 25))).width, Some(60));
     assert_eq!((settings.pager, settings.separator.as_deref()), (Pager::Always, Some(";")));
 }
 
@@ -477,8 +515,26 @@ fn the_first_file_may_fail_and_the_shell_starts() {
 fn a_tilde_is_the_home_and_answers_are_printable() {
     let options = || Options { home: Some("/home/ann".into()), ..Options::default() };
     let (fake, ..) = session_with(options(), &["select 1 \\g ~/a.csv", "\\o ~/b.csv", "select 2;", "select 3 \\g x~y"]);
-    let paths: Vec<_> = fake.settings.iter().map(|settings| settings.output.clone().unwrap().path).collect();
-    assert_eq!(paths, [Path::new("/home/ann/a.csv"), Path::new("/home/ann/b.csv"), Path::new("x~y")]);
+    let paths: Vec<_> = fake.settings.iter().map(|settings| settings.output.clone().unwrap().target).collect();
+    assert_eq!(paths, ["/home/ann/a.csv", "/home/ann/b.csv", "x~y"].map(|path| Target::File(path.into())));
     let (_, out, ..) = session(&["\\set x 'a\u{1b}[2Jé'", "\\echo :x", "\\set"]);
     assert_eq!(out, "a\\u{1b}[2Jé\nx = 'a\\u{1b}[2Jé'\n");
+}
+
+#[test]
+fn the_statement_is_printed_and_written() {
+    let (fake, out, ..) = session(&["\\p", "select 1;", "\\p", "select 2,", "\\p", "\\w a.sql", "3;", "\\conninfo"]);
+    assert_eq!(fake.errors, ["no statement was run yet"]);
+    assert_eq!(fake.calls, ["select 1", "write a.sql \"select 2,;\\n\"", "select 2,\n3"]);
+    assert_eq!(out, "select 1\nselect 2,\nlake here\n");
+}
+
+#[test]
+fn a_place_in_a_script_is_named() {
+    let mut fake = Fake::default();
+    let (mut out, mut talk) = (Vec::new(), Vec::new());
+    let mut shell = Shell::script(Options::default(), &mut out, &mut talk, true);
+    let text = "select 1;\n\\zz\n/* two\nlines */ fail a;\n".to_owned();
+    let _ = shell.script_of(&mut fake, &Script { text, file: Some("-".into()) }).unwrap();
+    assert_eq!(fake.errors, ["stdin:2: no command `\\zz`", "stdin:4: cannot /* two\nlines */ fail a"]);
 }

@@ -1,8 +1,7 @@
 //! The words of a command line, and what a command makes of them.
 
-use std::path::PathBuf;
-
-use super::meta::Command;
+use super::command::Command;
+use super::settings::Target;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 
@@ -47,8 +46,11 @@ pub(super) fn words(line: &str, variables: &Variables) -> Result<Vec<String>> {
 
 /// What follows the name of a command.
 pub(super) struct Arguments<'a> {
+    /// The command as it was typed.
     pub name: &'a str,
     pub words: &'a [String],
+    /// The rest of the line as it is.
+    pub rest: &'a str,
 }
 
 impl<'a> Arguments<'a> {
@@ -82,13 +84,19 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A file that results go to. psql pipes into `|command`, sqlite3 opens programs with `-e` and `-x`: we do neither.
-    pub fn path(&self) -> Result<Option<PathBuf>> {
-        match self.words.first() {
-            Some(word) if word.starts_with(['|', '-']) => Err(Error::usage(format!("cannot send results to `{word}`"))
-                .hint("name a file, such as result.csv or result.xlsx")),
-            _ => Ok(self.text()?.map(PathBuf::from)),
+    /// A file or a program that results go to.
+    pub fn target(&self) -> Result<Option<Target>> {
+        if let [word] = self.words
+            && let Some(program) = word.strip_prefix('|')
+        {
+            let program = program.trim().trim_end_matches(';').to_owned();
+            return if program.is_empty() {
+                Err(self.missing("a program"))
+            } else {
+                Ok(Some(Target::Program(program)))
+            };
         }
+        Ok(self.text()?.map(|path| Target::File(path.into())))
     }
 }
 

@@ -5,26 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
-use toml::Table;
 
 use super::header::Report;
-use super::views::Views;
 use crate::error::{Context, Error, Kind, Result};
+use crate::sql::Conventions;
 use crate::typed::nearest;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
 /// Below `queries/`: the shared definitions, not reports.
 const CONVENTIONS: &str = "conventions";
-const DEFAULTS: &str = "conventions/defaults.toml";
 
 /// The reports that can be run.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     /// By id.
     reports: Vec<Report>,
-    defaults: Table,
-    views: Arc<Views>,
+    conventions: Arc<Conventions>,
 }
 
 impl Catalog {
@@ -36,21 +33,19 @@ impl Catalog {
 
     /// `files`: path below `queries/` and text.
     pub(super) fn parse(files: Vec<(String, String)>, extra: Option<&Path>) -> Result<Catalog> {
-        let defaults = defaults(&files)?;
-        let is_sql = |path: &str| path.ends_with(".sql");
-        let (conventions, own): (Vec<_>, Vec<_>) =
-            files.into_iter().filter(|(path, _)| is_sql(path)).partition(|(path, _)| path.starts_with(CONVENTIONS));
-        let views = Arc::new(Views::parse(&conventions, &defaults)?);
+        let conventions = Arc::new(Conventions::load()?);
+        let is_report = |path: &str| path.ends_with(".sql") && !path.starts_with(CONVENTIONS);
+        let own: Vec<_> = files.into_iter().filter(|(path, _)| is_report(path)).collect();
 
         let mut reports = Vec::new();
         for (path, text) in &own {
-            reports.push(Report::parse(&format!("queries/{path}"), text, &defaults, &views)?);
+            reports.push(Report::parse(&format!("queries/{path}"), text, &conventions)?);
         }
         if let Some(folder) = extra {
             for path in sql_files(folder)? {
                 let text = fs::read_to_string(&path)
                     .context(Kind::Usage, || format!("cannot read report {}", path.display()))?;
-                reports.push(Report::parse(&path.display().to_string(), &text, &defaults, &views)?);
+                reports.push(Report::parse(&path.display().to_string(), &text, &conventions)?);
             }
         }
         reports.sort_by(|a, b| a.id.cmp(&b.id));
@@ -59,12 +54,12 @@ impl Catalog {
             return Err(Error::usage(format!("cannot load reports: `{id}` is in {first} and in {second}"))
                 .hint("give your own report another id"));
         }
-        Ok(Catalog { reports, defaults, views })
+        Ok(Catalog { reports, conventions })
     }
 
     /// Reads a report that is not in the catalogue: one that is checked, or one that ran once.
     pub fn read(&self, path: &str, text: &str) -> Result<Report> {
-        Report::parse(path, text, &self.defaults, &self.views)
+        Report::parse(path, text, &self.conventions)
     }
 
     /// All reports, by id.
@@ -83,21 +78,6 @@ impl Catalog {
             None => "`report list` lists them all".to_string(),
         }))
     }
-}
-
-fn defaults(files: &[(String, String)]) -> Result<Table> {
-    match files.iter().find(|(path, _)| path == DEFAULTS) {
-        Some((path, text)) => text.parse().context(Kind::Internal, || format!("cannot read queries/{path}")),
-        None => Ok(Table::new()),
-    }
-}
-
-/// The shared definitions alone.
-pub(super) fn conventions() -> Result<Views> {
-    let mut files = embedded()?;
-    let defaults = defaults(&files)?;
-    files.retain(|(path, _)| path.starts_with(CONVENTIONS) && path.ends_with(".sql"));
-    Views::parse(&files, &defaults)
 }
 
 /// The files of `queries/`.

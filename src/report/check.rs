@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use datafusion::prelude::SessionContext;
 use regex::Regex;
 
 use super::catalog::{Catalog, sql_files};
@@ -11,6 +10,7 @@ use super::params::Params;
 use super::run::run;
 use super::select::framework_id;
 use crate::error::{Context, Error, Kind, Result};
+use crate::sql::Session;
 
 /// The form of control ids, by framework.
 const CONTROL_IDS: [(&str, &str, &str); 8] = [
@@ -38,8 +38,8 @@ pub struct Checked {
 }
 
 /// Checks every report of `folder`: its head, controls and parameters, and that it plans and gives its columns over the
-/// tables of `ctx`, which may be empty.
-pub async fn check(catalog: &Catalog, folder: &Path, ctx: &SessionContext) -> Result<Vec<Checked>> {
+/// lake of the session, which may be empty.
+pub async fn check(catalog: &Catalog, folder: &Path, session: &Session) -> Result<Vec<Checked>> {
     let mut all = Vec::new();
     let mut ids: Vec<String> = catalog.list().iter().map(|report| report.id.clone()).collect();
     for path in sql_files(folder)? {
@@ -58,7 +58,7 @@ pub async fn check(catalog: &Catalog, folder: &Path, ctx: &SessionContext) -> Re
                 }
                 controls(&report, &mut checked.problems);
                 habits(&report, &mut checked.advice);
-                if let Err(error) = plan(&report, ctx).await {
+                if let Err(error) = plan(&report, session).await {
                     checked.problems.push(said(&error));
                 }
                 checked.id = Some(report.id);
@@ -119,7 +119,7 @@ fn habits(report: &Report, advice: &mut Vec<String>) {
 }
 
 /// Runs the report with a value for each parameter that has none.
-async fn plan(report: &Report, ctx: &SessionContext) -> Result<()> {
+async fn plan(report: &Report, session: &Session) -> Result<()> {
     let is_chosen = |name: &String| report.any_of.first() == Some(name);
     let open = report.parameters.iter().filter(|one| one.default.is_none() || is_chosen(&one.name));
     let given: Vec<(String, String)> = open
@@ -142,7 +142,7 @@ async fn plan(report: &Report, ctx: &SessionContext) -> Result<()> {
         })
         .collect();
     let params = Params::new(report, &given, None)?;
-    run(report, &params, ctx).await?.collect().await.map(|_| ())
+    run(report, &params, session).await?.collect().await.map(|_| ())
 }
 
 /// The text of a new report, which passes the check.

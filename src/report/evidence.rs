@@ -16,7 +16,7 @@ use crate::typed::hex;
 pub const FILE: &str = "evidence.json";
 const FORMAT: u32 = 1;
 /// Of the report catalogue that the embedded reports follow.
-const CATALOGUE: u32 = 1;
+const CATALOGUE: u32 = 2;
 pub const PROGRAM: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
 
 /// The run header of the catalogue (section 3), and what `report verify` needs.

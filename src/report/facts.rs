@@ -6,39 +6,26 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use datafusion::prelude::SessionContext;
+use datafusion::scalar::ScalarValue;
 use serde::{Deserialize, Serialize};
-use toml::Table;
 
-use super::header::Report;
 use super::params::Params;
-use super::run::run;
 use crate::error::{Context, Kind, Result};
+use crate::sql::{Horizon, Session};
 
 /// `max_gap` of log-gaps.
 pub const MAX_GAP_MS: i64 = 86_400_000;
 
-/// First and last event of each hour of the period: gaps are longer than an hour, so none hides within one. The
-/// parameters are not called `from` and `to`, which would hide the events after the period.
-const HOURS: &str = "--- report\n-- id = \"hours\"\n-- title = \"\"\n-- question = \"\"\n-- kind = \"data quality\"\n\
-    -- order = \"\"\n-- [parameters]\n-- begin = { type = \"timestamp\" }\n-- end = { type = \"timestamp\" }\n\
-    -- [columns]\n-- first_time = \"timestamp\"\n-- last_time = \"timestamp\"\n-- events = \"bigint\"\n---\n\
-    select min(time) as first_time, max(time) as last_time, count(*) as events from event_row\n\
-    where time >= $begin and time < $end group by date_trunc('hour', time) order by first_time";
+/// First and last event of each hour of the period: gaps are longer than an hour, so none hides within one.
+const HOURS: &str = "select min(time), max(time), count(*) from event_row
+    where time >= $begin and time < $end group by date_trunc('hour', time) order by 1";
 
-const AROUND: &str = "--- report\n-- id = \"around\"\n-- title = \"\"\n-- question = \"\"\n-- kind = \"data quality\"\n\
-    -- order = \"\"\n-- [parameters]\n-- begin = { type = \"timestamp\" }\n-- end = { type = \"timestamp\" }\n\
-    -- [columns]\n-- log_start = \"timestamp\"\n-- log_end = \"timestamp\"\n-- before = \"timestamp\"\n\
-    -- after = \"timestamp\"\n---\n\
-    select min(time) as log_start, max(time) as log_end, max(case when time < $begin then time end) as before,\n\
-    min(case when time >= $end then time end) as after from event_row";
+const AROUND: &str = "select min(time), max(time), max(case when time < $begin then time end),
+    min(case when time >= $end then time end) from event_row";
 
-const UNNAMED: &str = "--- report\n-- id = \"unnamed\"\n-- title = \"\"\n-- question = \"\"\n\
-    -- kind = \"data quality\"\n-- order = \"\"\n-- [parameters]\n-- begin = { type = \"timestamp\" }\n\
-    -- to = { type = \"timestamp\" }\n-- [columns]\n-- subject = \"bigint\"\n-- actor = \"bigint\"\n-- neither = \"bigint\"\n---\n\
-    select count(*) filter (where subject_uid is null) as subject, count(*) filter (where actor_uid is null) as actor,\n\
-    count(*) filter (where subject_uid is null and actor_uid is null) as neither\n\
-    from event where time >= $begin and time < $to";
+const UNNAMED: &str = "select count(*) filter (where subject_uid is null), count(*) filter (where actor_uid is null),
+    count(*) filter (where subject_uid is null and actor_uid is null)
+    from event where time >= $begin and time < $end";
 
 /// The time that a run is about, half-open; an as-of report's begins with the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,16 +103,16 @@ impl Span {
 }
 
 impl Facts {
-    /// Looks at the tables of `ctx`; `any` lends the conventions.
-    pub async fn gather(any: &Report, span: Span, ctx: &SessionContext) -> Result<Facts> {
+    /// Asks a session. Only what is named sees no further than the period: who is who is a matter of what came before.
+    pub async fn gather(span: Span, session: &Session) -> Result<Facts> {
         let far = (span.from_ms.unwrap_or(0), span.to_ms.unwrap_or(i64::MAX / 1000));
-        let around = ask(any, AROUND, far, ctx).await?;
+        let around = ask(AROUND, far, Horizon::All, session).await?;
         let log_start_ms = time(&around, 0, 0);
         let log_end_ms = time(&around, 1, 0);
         let from_ms = span.from_ms.or(log_start_ms).unwrap_or_default();
         let to_ms = span.to_ms.or(log_end_ms.map(|end| end + 1)).unwrap_or(from_ms).max(from_ms);
 
-        let hours = ask(any, HOURS, (from_ms, to_ms), ctx).await?;
+        let hours = ask(HOURS, (from_ms, to_ms), Horizon::All, session).await?;
         let mut points = Vec::with_capacity(hours.num_rows());
         for row in 0..hours.num_rows() {
             if let (Some(first), Some(last)) = (time(&hours, 0, row), time(&hours, 1, row)) {
@@ -134,7 +121,7 @@ impl Facts {
         }
         let before = if span.from_ms.is_some() { time(&around, 2, 0) } else { None };
         let coverage = Coverage::of((from_ms, to_ms), before, &points, time(&around, 3, 0));
-        let unnamed = ask(any, UNNAMED, (from_ms, to_ms), ctx).await?;
+        let unnamed = ask(UNNAMED, (from_ms, to_ms), Horizon::Before { time_ms: to_ms }, session).await?;
         let events = (0..hours.num_rows()).map(|row| number(&hours, 2, row)).sum();
         let unnamed =
             Unnamed { subject: number(&unnamed, 0, 0), actor: number(&unnamed, 1, 0), neither: number(&unnamed, 2, 0) };
@@ -190,12 +177,12 @@ impl Coverage {
     }
 }
 
-async fn ask(any: &Report, text: &str, (begin, end): (i64, i64), ctx: &SessionContext) -> Result<RecordBatch> {
-    let report = Report::parse("facts", text, &Table::new(), any.views())?;
-    let last = if report.parameter("to").is_some() { "to" } else { "end" };
-    let outcome = run(&report, &Params::times([("begin", begin), (last, end)]), ctx).await?;
-    let schema = outcome.schema.clone();
-    let batches = outcome.collect().await?;
+async fn ask(sql: &str, (begin, end): (i64, i64), horizon: Horizon, session: &Session) -> Result<RecordBatch> {
+    let time = |time_ms: i64| ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()));
+    let params = vec![("begin".to_string(), time(begin)), ("end".to_string(), time(end))];
+    let rows = session.query(sql, &params, horizon).await?;
+    let schema = rows.schema.clone();
+    let batches = rows.collect().await?;
     arrow::compute::concat_batches(&schema, &batches).context(Kind::Internal, || "cannot read the facts of a run")
 }
 

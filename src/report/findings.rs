@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::render::{Format, Options, Renderer};
 use crate::typed::{count, hex};
 
-const KEY: &str = "finding_key";
+/// The column whose text names a finding.
+pub(super) const KEY: &str = "finding_key";
 const SEVERITY: &str = "severity_id";
 
 /// Findings that a run names one by one for CI; the rest is in the result.
@@ -111,11 +112,17 @@ pub struct Tally {
     /// Rows that are findings and that nobody has explained.
     pub findings: u64,
     pub suppressed: u64,
-    /// Findings by name of their severity.
+    /// Rows of severity 1 of a report that judges: shown, no findings.
+    #[serde(default)]
+    pub context: u64,
+    /// Rows of severity 3 or more of a report that does not judge, that nobody has explained.
+    #[serde(default)]
+    pub attention: u64,
+    /// Findings and rows that want attention, by name of their severity.
     pub by_severity: BTreeMap<String, u64>,
 }
 
-/// One finding, for CI.
+/// One finding, or row of a listing that wants attention, for CI.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     pub key: String,
@@ -162,20 +169,31 @@ impl<'a> Judge<'a> {
         let severities = self.severity.and_then(|column| batch.column(column).as_primitive_opt::<Int64Type>());
         let has_severity = severities.is_some();
         let is_judged = self.report.expectation == Expectation::NoRows;
-        let keys = if is_judged { keys(self.report, self.key, batch)? } else { Vec::new() };
+        // C18: what a listing shows as severe is seen as well, and what a detection shows as context is not.
+        let counts = |severity: Severity, is_said: bool| match is_judged {
+            true => severity > Severity::Informational,
+            false => is_said && severity >= Severity::Medium,
+        };
+        let said = |row: usize| severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
+        let mut ids = (0..batch.num_rows()).map(said);
+        let is_any = ids.any(|id| counts(Severity::from_id(id), id.is_some()));
+        let keys = if is_any { keys(self.report, self.key, batch)? } else { Vec::new() };
         let mut marks = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             self.tally.rows += 1;
-            let id = severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
+            let id = said(row);
             let severity = Severity::from_id(id);
             let mut mark = Mark { severity: (has_severity && id.is_some()).then_some(severity), is_suppressed: false };
-            if let Some(key) = keys.get(row).filter(|_| is_judged) {
+            if is_judged && severity == Severity::Informational {
+                self.tally.context += 1;
+            }
+            if let Some(key) = keys.get(row).filter(|_| counts(severity, id.is_some())) {
                 if let Some(place) = self.suppressions.place(key) {
                     self.used[place] = true;
                     self.tally.suppressed += 1;
                     mark.is_suppressed = true;
                 } else {
-                    self.tally.findings += 1;
+                    *if is_judged { &mut self.tally.findings } else { &mut self.tally.attention } += 1;
                     *self.tally.by_severity.entry(severity.name().to_string()).or_default() += 1;
                     if self.named.len() < NAMED {
                         self.named.push(Finding { key: key.clone(), severity, row: self.tally.rows });

@@ -12,8 +12,9 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
-use super::views::Views;
+use super::verdict::{VerdictHead, VerdictRule};
 use crate::error::{Error, Result};
+use crate::sql::Conventions;
 
 /// A report as its file says it: head and SQL.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub struct Report {
     pub severity: String,
     pub chart: String,
     pub expectation: Expectation,
+    /// The data that its verdict rests on.
+    pub verdict: VerdictRule,
     /// Text parameters of which at least one must not be empty; none: no such rule.
     pub any_of: Vec<String>,
     /// A run sees events at `to` itself, as of that time, and not only those before it.
@@ -46,8 +49,6 @@ pub struct Report {
     pub text: String,
     /// Where it stands: path below `queries/`, or of the user's file.
     pub path: String,
-    /// The conventions it may use; the catalogue gives the same to all.
-    pub(super) views: Arc<Views>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -201,8 +202,9 @@ struct Head {
     severity: String,
     #[serde(default)]
     chart: String,
-    #[serde(default = "any")]
-    expectation: Expectation,
+    expectation: Option<Expectation>,
+    #[serde(default)]
+    verdict: Option<Spanned<VerdictHead>>,
     #[serde(default)]
     any_of: Vec<String>,
     #[serde(default)]
@@ -212,10 +214,6 @@ struct Head {
     #[serde(default)]
     parameters: InOrder<ParameterHead>,
     columns: InOrder<ColumnType>,
-}
-
-fn any() -> Expectation {
-    Expectation::Any
 }
 
 #[derive(Deserialize)]
@@ -229,7 +227,7 @@ struct ParameterHead {
 }
 
 /// A TOML table whose entries keep the order of the file: for result columns it is part of the contract.
-struct InOrder<T>(Vec<(Spanned<String>, T)>);
+pub(super) struct InOrder<T>(pub(super) Vec<(Spanned<String>, T)>);
 
 impl<T> Default for InOrder<T> {
     fn default() -> Self {
@@ -265,8 +263,8 @@ const OPENING: &str = "--- report";
 const CLOSING: &str = "---";
 
 impl Report {
-    /// Reads a report's file; `path` is for messages, `shared` resolves defaults like `"@privileged_pattern"`.
-    pub(super) fn parse(path: &str, text: &str, shared: &Table, views: &Arc<Views>) -> Result<Report> {
+    /// Reads a report's file; `path` is for messages, `conventions` resolve defaults like `"@privileged_pattern"`.
+    pub(super) fn parse(path: &str, text: &str, conventions: &Conventions) -> Result<Report> {
         let at =
             |line: usize, message: &str| Error::usage(format!("cannot read report {path}, line {line}: {message}"));
         let lines: Vec<&str> = text.lines().collect();
@@ -301,7 +299,7 @@ impl Report {
         for (name, parameter) in head.parameters.0 {
             let default = match parameter.default {
                 None => None,
-                Some(value) => Some(default_text(&value, shared).ok_or_else(|| {
+                Some(value) => Some(default_text(&value, conventions.shared()).ok_or_else(|| {
                     let line = line_of(name.span().start);
                     at(line, &format!("the default of parameter `{}` is not one we know", name.get_ref()))
                 })?),
@@ -309,6 +307,19 @@ impl Report {
             let name = name.into_inner();
             parameters.push(Parameter { name, ty: parameter.ty, default, values: parameter.values });
         }
+        let (expectation, verdict) = match head.verdict {
+            None => (head.expectation.unwrap_or(Expectation::Any), VerdictRule::default()),
+            Some(verdict) => {
+                let line = line_of(verdict.span().start);
+                let verdict = verdict.into_inner();
+                let judges = if verdict.judges { Expectation::NoRows } else { Expectation::Any };
+                if head.expectation.is_some_and(|expectation| expectation != judges) {
+                    return Err(at(line, "`expectation` and `judges` of the verdict contradict each other")
+                        .hint("a report that judges expects no rows; leave out one of the two"));
+                }
+                (judges, verdict.rule(&parameters, conventions).map_err(|message| at(line, &message))?)
+            }
+        };
         Ok(Report {
             id: head.id.into_inner(),
             title: head.title,
@@ -323,18 +334,14 @@ impl Report {
             order: head.order,
             severity: head.severity,
             chart: head.chart,
-            expectation: head.expectation,
+            expectation,
+            verdict,
             any_of: head.any_of,
             includes_to: head.includes_to,
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),
-            views: Arc::clone(views),
         })
-    }
-
-    pub(super) fn views(&self) -> &Arc<Views> {
-        &self.views
     }
 
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
@@ -375,7 +382,7 @@ mod tests {
 
     #[test]
     fn order_of_columns_and_parameters_is_that_of_the_file() {
-        let report = Report::parse("x.sql", SMALL, &Table::new(), &Arc::default()).unwrap();
+        let report = Report::parse("x.sql", SMALL, &Conventions::default()).unwrap();
         assert_eq!(report.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
         assert_eq!(report.parameters[0].default.as_deref(), Some("3"));
         assert_eq!(report.parameters[1].name, "a");
@@ -385,12 +392,12 @@ mod tests {
     #[test]
     fn errors_name_file_and_line() {
         let wrong = SMALL.replace("\"int\", default", "\"integer\", default");
-        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", &wrong, &Conventions::default()).unwrap_err();
         assert!(error.message().starts_with("cannot read report x.sql, line 8: "), "{error}");
         let wrong = SMALL.replace("-- order = \"a\"", "order = \"a\"");
-        let error = Report::parse("x.sql", &wrong, &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", &wrong, &Conventions::default()).unwrap_err();
         assert!(error.message().starts_with("cannot read report x.sql, line 6: "), "{error}");
-        let error = Report::parse("x.sql", "select 1", &Table::new(), &Arc::default()).unwrap_err();
+        let error = Report::parse("x.sql", "select 1", &Conventions::default()).unwrap_err();
         assert_eq!(error.message(), "cannot read report x.sql, line 1: no head");
     }
 }

@@ -1,20 +1,18 @@
 //! A `.sql` file becomes evidence: head, parameters, conventions, result.
 //!
 //! ```text
-//! queries/<subject>/<id>.sql --header--> Report --params--> typed literals --run--> Outcome (checked columns)
-//! queries/conventions/*.sql  --views---> the catalogue's shared definitions, relative to the run's horizon
+//! queries/<subject>/<id>.sql --header--> Report --params--> typed values --Session::ordered--> Outcome (checked columns)
 //! Outcome + Facts (coverage) --produce-> a folder: result.csv|json|parquet|xlsx, report.html|md, evidence.json
 //! ```
 //!
-//! A report sees events only through the convention views, and those only `visible_<class>`: the class's table up to
-//! the horizon. Every run has tables and views of its own, so runs do not disturb each other or the session.
+//! A report is a statement like any other: it runs in a session, sees what the shell sees up to its horizon, and is bounded
+//! by the same limits.
 
 mod catalog;
 mod chart;
 mod check;
 #[cfg(test)]
 mod convention_tests;
-mod conventions;
 mod diff;
 mod display;
 mod evidence;
@@ -22,28 +20,24 @@ mod facts;
 mod findings;
 mod hashes;
 mod header;
-mod literal;
 mod manifest;
 mod markdown;
 mod month;
-mod names;
 mod page;
 mod params;
 mod period;
 mod produce;
 mod run;
 mod select;
-mod smallest;
 mod summary;
 mod suppress;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod verify;
-mod views;
 
 pub use catalog::Catalog;
 pub use check::{Checked, check, template};
-pub use conventions::Conventions;
 pub use diff::{Diff, Entry, diff};
 pub use evidence::{Asked, Evidence, PROGRAM, Stamp};
 pub use facts::{Coverage, Facts, Span};
@@ -59,4 +53,5 @@ pub use run::{Outcome, run};
 pub use select::Selection;
 pub use summary::{Metric, ReportSummary, State, Summary, begin as begin_summary, metrics};
 pub use suppress::{Suppression, Suppressions};
+pub use verdict::{Element, Need, VerdictRule};
 pub use verify::{Findings, folder_alone, is_evidence, run_again};

@@ -17,12 +17,7 @@ pub(super) fn bounds(name: &str, values: &[(String, Value)]) -> Result<[(String,
     let wrong = || Error::usage(format!("parameter `{name}` is no month that a calendar has"));
     let first = text(name).and_then(first_day).ok_or_else(wrong)?;
     let zone = Tz::from_str(text("tz").unwrap_or("UTC")).map_err(|_| wrong())?;
-    let at = |date: Option<NaiveDate>| {
-        let midnight = date?.and_time(NaiveTime::MIN);
-        // Where clocks jump at midnight the day begins later, on a whole quarter of an hour.
-        let mut quarters = (0..96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
-        quarters.find_map(|time| Some(zone.from_local_datetime(&time).earliest()?.timestamp_millis()))
-    };
+    let at = |date: Option<NaiveDate>| first_instant(zone, date?);
     let bound = |name: &str, date| Ok((name.to_string(), Value::Timestamp(at(date).ok_or_else(wrong)?)));
     let month = Months::new(1);
     Ok([
@@ -30,6 +25,14 @@ pub(super) fn bounds(name: &str, values: &[(String, Value)]) -> Result<[(String,
         bound("to", first.checked_add_months(month))?,
         bound("previous_from", first.checked_sub_months(month))?,
     ])
+}
+
+/// The first millisecond of a day in a zone.
+pub(super) fn first_instant(zone: Tz, date: NaiveDate) -> Option<i64> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    // Where clocks jump at midnight the day begins later, on a whole quarter of an hour.
+    let mut quarters = (0..96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
+    quarters.find_map(|time| Some(zone.from_local_datetime(&time).earliest()?.timestamp_millis()))
 }
 
 /// The first day of `2026-01`.

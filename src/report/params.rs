@@ -1,17 +1,19 @@
 //! Values for a report's parameters: from text, typed, complete.
 //!
-//! Nothing here knows SQL; `literal` turns a value into a typed literal of the statement.
+//! Statements take them as typed scalars (`sql::Params`), never as text.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use arrow::array::timezone::Tz;
 use chrono::{NaiveDate, NaiveTime};
+use datafusion::scalar::ScalarValue;
 
 use super::header::{Parameter, ParameterType, Report};
 use super::month;
 use super::period::Period;
 use crate::error::{Error, Result};
+use crate::sql;
 use crate::typed::{Time, nearest, parse_duration, parse_time};
 
 /// One typed value.
@@ -29,6 +31,24 @@ pub enum Value {
     Strings(Vec<String>),
     /// Names to patterns, in the order of their names.
     Map(Vec<(String, String)>),
+}
+
+impl Value {
+    fn scalar(&self) -> ScalarValue {
+        match self {
+            // A time beyond the calendar is as far away as times go.
+            Value::Timestamp(time_ms) => {
+                ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()))
+            }
+            Value::Duration(length_ms) => sql::duration(*length_ms),
+            Value::Int(number) => ScalarValue::Int64(Some(*number)),
+            Value::Double(number) => ScalarValue::Float64(Some(*number)),
+            Value::Boolean(value) => ScalarValue::Boolean(Some(*value)),
+            Value::Text(text) => ScalarValue::Utf8(Some(text.clone())),
+            Value::Strings(texts) => sql::list(texts),
+            Value::Map(entries) => sql::map(entries),
+        }
+    }
 }
 
 /// All parameters of one report, in the order of its head: given ones and defaults.
@@ -86,6 +106,7 @@ impl Params {
                 (Some(value), _) => value,
                 (None, Some(text)) => match relative(parameter, text, &values) {
                     Some(value) => value,
+                    None if name == "as_of" => end_of_day(report, given, parameter, text)?,
                     None => typed(parameter, text)?,
                 },
                 (None, None) => {
@@ -123,10 +144,9 @@ impl Params {
         Ok(params)
     }
 
-    /// Times that nobody wrote, milliseconds: for questions of our own, and for what the conventions alone need.
-    pub(super) fn times<'a>(times: impl IntoIterator<Item = (&'a str, i64)>) -> Params {
-        let value = |(name, time_ms): (&str, i64)| (name.to_string(), Value::Timestamp(time_ms));
-        Params { values: times.into_iter().map(value).collect() }
+    /// The values as a statement takes them.
+    pub fn scalars(&self) -> sql::Params {
+        self.values.iter().map(|(name, value)| (name.clone(), value.scalar())).collect()
     }
 
     /// Whether a period says anything about the report's parameters.
@@ -176,6 +196,26 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
             Some(Value::Timestamp(time_ms.checked_sub(length_ms)?))
         }
         _ => None,
+    }
+}
+
+/// The value of `as_of`, which is inclusive: of a date the last millisecond of that day, in the zone of the parameter `tz`,
+/// UTC without one (C3).
+fn end_of_day(report: &Report, given: &[(String, String)], parameter: &Parameter, text: &str) -> Result<Value> {
+    let value = typed(parameter, text)?;
+    let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") else { return Ok(value) };
+    let zone = match report.parameter("tz").filter(|tz| tz.ty == ParameterType::Timezone) {
+        Some(tz) => match given.iter().find(|(name, _)| *name == tz.name).map(|(_, zone)| zone).or(tz.default.as_ref())
+        {
+            Some(zone) => Tz::from_str(zone).ok(),
+            None => None,
+        },
+        None => Tz::from_str("UTC").ok(),
+    };
+    let end_ms = zone.zip(date.succ_opt()).and_then(|(zone, next)| month::first_instant(zone, next));
+    match (parameter.ty, end_ms) {
+        (ParameterType::Timestamp, Some(end_ms)) => Ok(Value::Timestamp(end_ms - 1)),
+        _ => Ok(value),
     }
 }
 

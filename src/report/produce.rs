@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures::TryStreamExt;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::chart::Chart;
@@ -66,17 +65,16 @@ pub struct Produced {
 pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
     let report = &order.report;
     let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
-    let outcome = run(report, &order.params, order.session.context()).await?;
+    let mut outcome = run(report, &order.params, &order.session).await?;
+    let used = outcome.used();
     let conventions =
-        outcome.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
+        used.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
     let conventions = conventions.collect();
-    let tables = evidence::tables(&order.session, &outcome.tables);
+    let tables = evidence::tables(&order.session, &used.tables);
 
     let mut judge = Judge::new(report, &order.suppressions);
     let mut sinks = Sinks::new(&draft, order, &outcome.schema)?;
-    let mut rows = outcome.rows;
-    let cannot = || format!("cannot run report `{}`", report.id);
-    while let Some(batch) = rows.try_next().await.context(Kind::Input, cannot)? {
+    while let Some(batch) = outcome.next().await? {
         let marks = judge.look(&batch)?;
         sinks.page.rows(&batch, &marks);
         sinks.write(&batch)?;

@@ -26,6 +26,8 @@ pub struct Summary {
     /// Where the folders are.
     pub folder: String,
     pub findings: u64,
+    #[serde(default)]
+    pub attention: u64,
     pub reports: Vec<ReportSummary>,
 }
 
@@ -42,6 +44,11 @@ pub struct ReportSummary {
     pub rows: u64,
     pub findings: u64,
     pub suppressed: u64,
+    /// Rows of a listing of severity 3 or more, and rows of a detection of severity 1.
+    #[serde(default)]
+    pub attention: u64,
+    #[serde(default)]
+    pub context: u64,
     pub by_severity: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Severity>,
@@ -79,6 +86,8 @@ impl ReportSummary {
             rows: tally.rows,
             findings: tally.findings,
             suppressed: tally.suppressed,
+            attention: tally.attention,
+            context: tally.context,
             by_severity: tally.by_severity.clone(),
             worst: tally.worst(),
             coverage: Some(evidence.facts.coverage.share),
@@ -110,7 +119,8 @@ impl Summary {
             }
         }
         let findings = reports.iter().map(|report| report.findings).sum();
-        Summary { schedule: self.schedule.clone().or(earlier.schedule), findings, reports, ..self.clone() }
+        let attention = reports.iter().map(|report| report.attention).sum();
+        Summary { schedule: self.schedule.clone().or(earlier.schedule), findings, attention, reports, ..self.clone() }
     }
 
     pub fn to_json(&self) -> Result<String> {
@@ -118,8 +128,8 @@ impl Summary {
         Ok(text + "\n")
     }
 
-    /// The exit code of the run: 3 when a report failed; with a limit, 1 for findings at or above it, else 4 when a
-    /// detection could not be assessed.
+    /// The exit code of the run: 3 when a report failed; with a limit, 1 for findings and rows that want attention at or
+    /// above it, else 4 when a detection could not be assessed.
     pub fn exit_code(&self, fail_on: Option<Severity>) -> u8 {
         let has = |state: State| self.reports.iter().any(|report| report.state == state);
         let is_open = || self.reports.iter().any(|report| report.verdict == Some(Verdict::NotAssessable));
@@ -269,13 +279,17 @@ pub fn metrics(metrics: &[Metric]) -> String {
         let seconds = metric.last_success_ms as f64 / 1000.0;
         let _ = writeln!(out, "auditlake_report_last_success_timestamp_seconds{{{labels}}} {seconds}");
     });
-    family("findings", "Findings of the last run that nobody explained.", &|metric, labels, out| {
-        for id in 1..=5 {
-            let name = Severity::from_id(Some(id)).name();
-            let count = metric.by_severity.get(name).copied().unwrap_or_default();
-            let _ = writeln!(out, "auditlake_report_findings{{{labels},severity=\"{name}\"}} {count}");
-        }
-    });
+    family(
+        "findings",
+        "Findings, and rows of listings that want attention, of the last run that nobody explained.",
+        &|metric, labels, out| {
+            for id in 1..=5 {
+                let name = Severity::from_id(Some(id)).name();
+                let count = metric.by_severity.get(name).copied().unwrap_or_default();
+                let _ = writeln!(out, "auditlake_report_findings{{{labels},severity=\"{name}\"}} {count}");
+            }
+        },
+    );
     family("coverage_ratio", "Share of the last period that the log covers.", &|metric, labels, out| {
         let _ = writeln!(out, "auditlake_report_coverage_ratio{{{labels}}} {}", metric.coverage);
     });
@@ -306,6 +320,7 @@ pub fn begin(time_ms: i64, user: &str, period: Asked, ledger: (u64, &str), folde
         ledger_sha256: ledger.1.to_string(),
         folder: folder.to_string(),
         findings: 0,
+        attention: 0,
         reports: Vec::new(),
     }
 }

@@ -94,7 +94,7 @@ pub async fn run_again(
     let given: Vec<(String, String)> = given.map(|given| (given.name.clone(), given.value.clone())).collect();
     let params = Params::new(&report, &given, None)?;
     let span = Span::of(&params, evidence.period.from_ms.zip(evidence.period.to_ms));
-    let facts = Arc::new(Facts::gather(&report, span, session.context()).await?);
+    let facts = Arc::new(Facts::gather(span, &session).await?);
     let suppressions = Suppressions::new(evidence.suppressions.entries.clone(), evidence.suppressions.expired.clone());
     let order = Order {
         session,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ::arrow::datatypes::DataType;
+
 use super::{Attribute, Captions, EventClass, Kind, OWN_COLUMNS, Object, Requirement, arrow};
 
 /// One path of a class: a column, a member of a struct, or a struct.
@@ -11,6 +13,8 @@ pub struct FieldInfo {
     pub path: String,
     /// The Arrow type as text: "Utf8", "List<Utf8>", "Struct".
     pub arrow_type: String,
+    /// The type of a value, for a list that of its items.
+    pub data_type: DataType,
     /// As OCSF has it, "object:user"; empty for our own columns.
     pub ocsf_type: String,
     pub requirement: Requirement,
@@ -52,6 +56,7 @@ impl EventClass {
             found.push(FieldInfo {
                 path: (*name).to_owned(),
                 arrow_type: arrow::type_text(field.data_type()),
+                data_type: field.data_type().clone(),
                 ocsf_type: String::new(),
                 requirement: Requirement::Optional,
                 captions: None,
@@ -109,9 +114,14 @@ fn walk(object: &Object, prefix: &str, found: &mut Vec<FieldInfo>) {
         let mark = if attribute.is_list { "[]" } else { "" };
         let path = format!("{prefix}{}{mark}", attribute.name);
         let is_cut = matches!(attribute.kind, Kind::Json);
+        let field = arrow::field(attribute);
         found.push(FieldInfo {
             path: path.clone(),
-            arrow_type: arrow::type_text(arrow::field(attribute).data_type()),
+            arrow_type: arrow::type_text(field.data_type()),
+            data_type: match field.data_type() {
+                DataType::List(item) => item.data_type().clone(),
+                other => other.clone(),
+            },
             ocsf_type: attribute.ocsf_type.clone(),
             requirement: attribute.requirement,
             captions: attribute.captions.clone(),

@@ -162,6 +162,10 @@ fn everything_the_api_declares_is_typed() {
     }
 }
 
+/// Rarely sent, so they have no column of their own: the conventions read them in `_extra` and in the JSON of what is cut.
+const READ_AS_JSON: [&str; 3] =
+    ["src_endpoint.location.coordinates", "device.location.coordinates", "http_response.code"];
+
 #[test]
 fn everything_the_reports_use_is_typed() {
     let (ocsf, catalogue, facts) = (ocsf(), shared("reports/catalogue.json"), shared("ocsf/1.6.0/schema.json"));
@@ -169,6 +173,9 @@ fn everything_the_reports_use_is_typed() {
     for report in catalogue["reports"].as_array().unwrap() {
         for field in ["fields", "optional_fields"].iter().filter_map(|key| report[key].as_array()).flatten() {
             let (scope, path) = field.as_str().unwrap().split_once('.').unwrap();
+            if READ_AS_JSON.contains(&path) {
+                continue;
+            }
             let classes = ocsf.classes().iter().filter(|class| class.uid.is_some());
             for class in classes.filter(|class| scope == "*" || class.uid == scope.parse().ok()) {
                 let first = path.split('.').next().unwrap();

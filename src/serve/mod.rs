@@ -54,8 +54,8 @@ use limit::Limiter;
 use listen::{Limits, acceptor, bind, serve};
 use metrics::Metrics;
 
-/// The classes that the audit-log API has; others of the lake are not served.
-const CLASSES: [i64; 5] = [3001, 3002, 3004, 3005, 3006];
+/// The category of the classes that the audit-log API has, Identity & Access Management; others are not served.
+const CATEGORY: i64 = 3;
 
 /// How the log is served.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let journal = Journal::start(folder, lake.ocsf().clone(), policy, options.reads_interval, sealed, backlog.clone())?;
 
     let ocsf = lake.ocsf().clone();
-    let served = CLASSES.iter().filter_map(|uid| ocsf.by_uid(*uid));
+    let served = ocsf.classes().iter().filter(|class| class.category_uid == Some(CATEGORY));
     let classes: Vec<(String, String)> = served.map(|class| (class.caption.clone(), class.name.clone())).collect();
     let tables = classes.iter().map(|(_, table)| table.clone()).collect();
     let server = Arc::new(Server {

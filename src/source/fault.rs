@@ -12,7 +12,7 @@ pub struct Fault {
     pub number: u64,
     /// Of the first byte in the decompressed stream.
     pub offset: u64,
-    /// One of `line-too-long`, `nul-run`, `syntax`, `truncated`, `utf-16`.
+    /// One of `line-too-long`, `nul-run`, `syntax`, `truncated`.
     pub reason: &'static str,
     /// In bytes, without the line ending.
     pub length: u64,

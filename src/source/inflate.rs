@@ -8,7 +8,9 @@ use std::io::{ErrorKind, Read};
 use std::mem;
 
 use super::Options;
+use super::bzip2::Bzip2;
 use super::gzip::Gzip;
+use super::xz::Xz;
 use super::zstd::Zstd;
 
 /// Read at once from a compressed source; also how far the decoder reads ahead.
@@ -59,6 +61,8 @@ enum Codec {
     Plain,
     Gzip(Box<Gzip>),
     Zstd(Box<Zstd>),
+    Bzip2(Box<Bzip2>),
+    Xz(Box<Xz>),
 }
 
 impl Inflate {
@@ -102,6 +106,8 @@ impl Inflate {
             Codec::Plain => return self.raw.read(out, room),
             Codec::Gzip(gzip) => gzip.read(&mut self.raw, cleared(out, room)),
             Codec::Zstd(zstd) => zstd.read(&mut self.raw, cleared(out, room)),
+            Codec::Bzip2(bzip2) => bzip2.read(&mut self.raw, cleared(out, room)),
+            Codec::Xz(xz) => xz.read(&mut self.raw, cleared(out, room)),
         };
         out.truncate(have + count);
         self.produced += count as u64;
@@ -136,10 +142,12 @@ fn cleared(out: &mut Vec<u8>, room: usize) -> &mut [u8] {
 impl Codec {
     fn of(raw: &mut Raw) -> Result<Codec, Damage> {
         // If the reader fails that early, what it gave before is still read, and then it is told.
-        let _ = raw.has(4);
+        let _ = raw.has(6);
         Ok(match raw.here() {
             [0x1f, 0x8b, ..] => Codec::Gzip(Box::new(Gzip::new())),
             magic if Zstd::begins(magic) => Codec::Zstd(Box::new(Zstd::new()?)),
+            magic if Bzip2::begins(magic) => Codec::Bzip2(Box::new(Bzip2::new())),
+            magic if Xz::begins(magic) => Codec::Xz(Box::new(Xz::new())),
             _ => Codec::Plain,
         })
     }

@@ -1,11 +1,11 @@
 //! NDJSON: one event a line. The fast form, where finding the newlines is all there is to do.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memmem};
 
-use super::values::{Step, Values};
-use super::{Fault, Line};
+use super::{Fault, Line, inner_events};
 
 /// So many lines end a chunk: of events it has a few thousand, of short bad lines it would have millions, and each
 /// becomes a reject that is larger than itself.
@@ -20,16 +20,50 @@ pub(super) struct Items {
     /// Of the last line, in the whole source.
     pub number: u64,
     pub max_line_bytes: usize,
+    /// Events that do not stand in the bytes as they are, such as texts with escapes: one after the other, with the place
+    /// of each in `lines`.
+    pub apart: Vec<u8>,
+    pub are_apart: Vec<(usize, Range<usize>)>,
 }
 
 impl Items {
-    /// Adds the line `line`, unless the `whole` item that it stands in is too long.
-    pub fn item(&mut self, bytes: &[u8], whole: Range<usize>, line: Range<usize>, base: u64) {
-        if whole.len() > self.max_line_bytes {
-            return self.fault(&bytes[whole.clone()], base + whole.start as u64, "line-too-long");
+    /// Adds a line, unless it is too long.
+    pub fn item(&mut self, bytes: &[u8], range: Range<usize>, base: u64) {
+        let offset = base + range.start as u64;
+        if range.len() > self.max_line_bytes {
+            return self.fault(&bytes[range], offset, "line-too-long");
         }
         self.number += 1;
-        self.lines.push(Line { offset: base + line.start as u64, range: line, number: self.number });
+        self.lines.push(Line { offset, range, number: self.number });
+    }
+
+    /// Adds the events in what may be an envelope; itself, when it is none.
+    pub fn opened(&mut self, bytes: &[u8], range: Range<usize>, base: u64) {
+        let is_short = range.len() <= self.max_line_bytes;
+        let Some(inner) = inner_events(&bytes[range.clone()]).filter(|_| is_short) else {
+            return self.item(bytes, range, base);
+        };
+        for event in inner {
+            let at = range.start + event.at;
+            match event.bytes {
+                Cow::Borrowed(event) => self.item(bytes, at..at + event.len(), base),
+                Cow::Owned(event) => {
+                    let start = self.apart.len();
+                    self.apart.extend_from_slice(&event);
+                    self.are_apart.push((self.lines.len(), start..self.apart.len()));
+                    self.item(bytes, at..at, base);
+                }
+            }
+        }
+    }
+
+    /// Puts the events that stand apart behind the chunk's bytes.
+    pub fn bring_in(&mut self, bytes: &mut Vec<u8>) {
+        let base = bytes.len();
+        bytes.extend_from_slice(&self.apart);
+        for (line, range) in self.are_apart.drain(..) {
+            self.lines[line].range = base + range.start..base + range.end;
+        }
     }
 
     pub fn fault(&mut self, bytes: &[u8], offset: u64, reason: &'static str) {
@@ -51,13 +85,14 @@ impl Items {
 pub(super) struct Lines {
     /// Everything before was searched for newlines.
     seen: u64,
-    /// The first line was a page, a bundle or a CloudEvent, so each line may be.
+    /// Lines at the beginning are envelopes, so each line may be.
     is_enveloped: bool,
+    event: memmem::Finder<'static>,
 }
 
 impl Lines {
     pub fn new(at: u64, is_enveloped: bool) -> Lines {
-        Lines { seen: at, is_enveloped }
+        Lines { seen: at, is_enveloped, event: memmem::Finder::new(b"\"class_uid\"") }
     }
 
     /// Takes the lines out of `bytes`, which begin at `base` of the stream and with a line; where the next line begins.
@@ -97,9 +132,16 @@ impl Lines {
         if is_blank(&bytes[range.clone()]) && range.len() <= items.max_line_bytes {
             items.number += 1;
             items.blank += 1;
-        } else if !self.is_enveloped || range.len() > items.max_line_bytes || !unwrap(bytes, &range, base, items) {
-            items.item(bytes, range.clone(), range, base);
+        } else if self.may_be_envelope(&bytes[range.clone()]) {
+            items.opened(bytes, range, base);
+        } else {
+            items.item(bytes, range, base);
         }
+    }
+
+    /// Most lines are events, and are told by a look at them.
+    fn may_be_envelope(&self, line: &[u8]) -> bool {
+        self.is_enveloped || line.first() != Some(&b'{') || self.event.find(line).is_none()
     }
 }
 
@@ -111,27 +153,4 @@ pub(super) fn leading_zeros(bytes: &[u8]) -> usize {
 fn is_blank(line: &[u8]) -> bool {
     // Nearly every line is told by its first byte.
     line.first().is_none_or(|first| *first <= b' ') && line.iter().all(|byte| matches!(byte, b'\t'..=b'\r' | b' '))
-}
-
-/// Adds the events of a line that is an envelope; false, and nothing added, when its brackets do not match.
-fn unwrap(bytes: &[u8], range: &Range<usize>, base: u64, items: &mut Items) -> bool {
-    let line = &bytes[range.clone()];
-    let mut values = Values::new(0, items.max_line_bytes);
-    let mut found = Vec::new();
-    loop {
-        match values.step(line, 0) {
-            Step::Item { line, .. } => found.push(line),
-            Step::Closed { .. } => {}
-            Step::Broken { .. } => return false,
-            Step::More => break,
-        }
-    }
-    if values.is_open() {
-        return false;
-    }
-    for event in found {
-        let event = range.start + event.start as usize..range.start + event.end as usize;
-        items.item(bytes, event.clone(), event, base);
-    }
-    true
 }

@@ -1,9 +1,12 @@
 //! Bytes arrive and leave as lines: files, standard input and API answers, whatever form they have.
 //!
 //! ```text
-//! file, stdin, reader -> inflate (plain, gzip, zstd) -> sniff -> lines  (NDJSON)  -> Chunk { bytes, lines, faults }
-//!                                                             -> values (arrays, pages, concatenated JSON)
+//! file, stdin -> inflate (plain, gzip, zstd, bzip2, xz) -> sniff -> lines  (NDJSON) -> Chunk { bytes, lines, faults }
+//!     parquet (rows as lines) -^                                 -> values (arrays, pages, concatenated JSON)
+//!                                                                -> foreign (refused by name)
 //! ```
+//!
+//! What is no event may be an envelope around some: then these are the lines.
 //!
 //! A chunk is one contiguous piece of the decompressed stream, owned, so that it can go to a worker thread; its lines
 //! are ranges of it. Whatever is not a line is counted: blank lines by number, damage as a [`Fault`], so that the
@@ -12,16 +15,24 @@
 
 mod api;
 mod blocks;
+mod bzip2;
+mod envelope;
 mod fault;
 mod gzip;
 mod inflate;
 mod input;
 mod lines;
+mod look;
+mod magic;
+mod names;
+mod parquet;
+mod pass;
 mod pump;
 mod reader;
 mod resume;
 mod sniff;
 mod values;
+mod xz;
 mod zstd;
 
 #[cfg(test)]
@@ -34,8 +45,10 @@ pub use api::{
     Taped,
 };
 pub use blocks::Blocks;
+use envelope::inner_events;
 pub use fault::Fault;
-pub use input::{Input, expand};
+pub use input::{Input, Inputs, Search, Unreadable, expand};
+pub use look::look;
 pub use reader::Source;
 
 /// Bounds of one source.
@@ -49,13 +62,15 @@ pub struct Options {
     pub max_ratio: u64,
     /// Decompressed bytes that one compressed source may give.
     pub max_output: Option<u64>,
+    /// The end of a file is its end: what is not whole there will not become so, and is a fault.
+    pub is_final: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         // Measured: what a chunk costs besides its lines (columns that begin anew, dictionaries that learn the same texts
         // again) makes chunks of 4 MiB a tenth dearer than these; 32 MiB are no better.
-        Options { chunk_bytes: 16 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None }
+        Options { chunk_bytes: 16 << 20, max_line_bytes: 16 << 20, max_ratio: 1000, max_output: None, is_final: false }
     }
 }
 
@@ -90,12 +105,12 @@ pub struct Line {
 /// A place in a source that a later run can find again, in this file or in another one that begins with the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// Decompressed bytes up to the end of the last whole line. A piece that was cut off lies behind it, so that it is
-    /// read again when the rest has arrived.
+    /// Decompressed bytes up to the end of the last whole line. What a file ends with that is not whole lies behind it,
+    /// so that it is read again when the rest has arrived.
     pub offset: u64,
     /// Lines so far, with blanks and faults.
     pub number: u64,
-    /// SHA-256 of the decompressed stream from its start to `offset`.
+    /// BLAKE3 of the decompressed stream from its start to `offset`.
     pub hash: [u8; 32],
 }
 
@@ -110,7 +125,7 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Complete,
-    /// `reason` is one of `truncated`, `corrupt`, `bomb`, `unterminated`, `unreadable`, `utf-16`.
+    /// `reason` is one of `pending`, `truncated`, `corrupt`, `bomb`, `unterminated`, `unreadable`, `refused`.
     Incomplete {
         reason: &'static str,
         detail: String,

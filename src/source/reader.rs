@@ -3,23 +3,32 @@
 use std::fs::File;
 use std::io::Read;
 use std::mem;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::de::IgnoredAny;
 
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use super::blocks::Blocks;
-use super::fault::Passing;
 use super::inflate::{Damage, Inflate};
-use super::lines::{Items, leading_zeros};
+use super::lines::Items;
+use super::parquet::Parquet;
+use super::pass::Until;
 use super::pump::Pump;
 use super::sniff::{Form, MARK, SNIFF_BYTES};
-use super::values::Step;
-use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES};
-use crate::error::{Context, Kind, Result};
+use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES, inner_events};
+use crate::error::{Context, Error, Kind, Result};
+use crate::typed::bytes;
 
 /// What [`Source::identity`] covers.
 const HEAD_BYTES: usize = 4096;
+
+/// What is left of a source in one piece of this size is handed out in a block of its own size.
+const SMALL_BYTES: usize = 64 << 10;
 
 /// A stream of events, read from its start to its end.
 pub struct Source {
@@ -27,9 +36,11 @@ pub struct Source {
     /// Set when the source can be opened again.
     pub(super) path: Option<PathBuf>,
     size: Option<u64>,
+    /// The stream is not the file's bytes but made of them.
+    is_made: bool,
     pub(super) options: Options,
     pub(super) inflate: Inflate,
-    blocks: Blocks,
+    pub(super) blocks: Blocks,
     /// Read and not handed out; the first byte is at `base` of the stream.
     pub(super) buffer: Vec<u8>,
     pub(super) base: u64,
@@ -40,36 +51,45 @@ pub struct Source {
     /// Unknown until the first bytes are there.
     pub(super) form: Option<Form>,
     identity: Option<Identity>,
+    head: Vec<u8>,
+    /// Set by somebody who does not want to wait.
+    stop: Arc<AtomicBool>,
     /// No more bytes will come.
     pub(super) is_ended: bool,
-    damage: Option<Damage>,
+    pub(super) damage: Option<Damage>,
     /// Everything was handed out.
-    is_finished: bool,
-    outcome: Outcome,
-}
-
-/// How far the bytes of a fault reach.
-enum Until {
-    ItemEnds,
-    /// NUL bytes, and the newline behind them.
-    ZerosEnd,
-    StreamEnds,
+    pub(super) is_finished: bool,
+    pub(super) outcome: Outcome,
 }
 
 impl Source {
-    /// Opens a file or standard input.
+    /// Opens a file, a pipe or standard input.
     pub fn open(input: &Input, options: Options) -> Result<Source> {
-        let Input::File(path) = input else {
-            return Ok(Source::from_reader("-", Box::new(Pump::new(std::io::stdin())), None, options));
+        let path = match input {
+            Input::Stdin => return Ok(Source::from_reader("-", Box::new(Pump::new(std::io::stdin())), None, options)),
+            Input::Pipe(path) => {
+                let pipe = File::open(path).context(Kind::Unavailable, || format!("cannot open {}", path.display()))?;
+                return Ok(Source::from_reader(&path.to_string_lossy(), Box::new(Pump::new(pipe)), None, options));
+            }
+            Input::File(path) => path,
         };
         let cannot = || format!("cannot open {}", path.display());
+        // Opening what has become a pipe meanwhile would wait for its writer.
+        if !path.metadata().context(Kind::Unavailable, cannot)?.is_file() {
+            return Err(Error::new(Kind::Unavailable, format!("{}: it is no file any more", cannot())));
+        }
         let file = File::open(path).context(Kind::Unavailable, cannot)?;
-        let metadata = file.metadata().context(Kind::Unavailable, cannot)?;
-        // A pipe has a name too, but neither a size nor a second reading.
-        let size = metadata.is_file().then_some(metadata.len());
-        let reader: Box<dyn Read + Send> = if size.is_some() { Box::new(file) } else { Box::new(Pump::new(file)) };
-        let mut source = Source::from_reader(&path.to_string_lossy(), reader, size, options);
-        source.path = size.map(|_| path.clone());
+        let size = file.metadata().context(Kind::Unavailable, cannot)?.len();
+        let is_made = is_parquet(&file);
+        let reader: Box<dyn Read + Send> = if is_made {
+            let failed = |error| format!("cannot read {} as Parquet: {error}", path.display());
+            Box::new(Parquet::open(file).map_err(|error| Error::new(Kind::Unavailable, failed(error)))?)
+        } else {
+            Box::new(file)
+        };
+        let mut source = Source::from_reader(&path.to_string_lossy(), reader, Some(size), options);
+        source.is_made = is_made;
+        source.path = Some(path.clone());
         Ok(source)
     }
 
@@ -79,6 +99,7 @@ impl Source {
             name: name.to_owned(),
             path: None,
             size,
+            is_made: false,
             inflate: Inflate::new(reader, &options),
             options,
             blocks: Blocks::default(),
@@ -88,6 +109,8 @@ impl Source {
             number: 0,
             form: None,
             identity: None,
+            head: Vec::new(),
+            stop: Arc::default(),
             is_ended: false,
             damage: None,
             is_finished: false,
@@ -100,6 +123,21 @@ impl Source {
         self.blocks = blocks;
     }
 
+    /// Gives up passing over what is known as soon as this is set.
+    pub fn heed(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// The first few kilobytes of the decompressed stream.
+    pub fn head(&mut self) -> &[u8] {
+        self.begin();
+        &self.head
+    }
+
     /// The path as it was given, `-` for standard input.
     pub fn name(&self) -> &str {
         &self.name
@@ -110,9 +148,14 @@ impl Source {
         self.size
     }
 
-    /// Of these, bytes read so far.
+    /// Of these, bytes read so far; for the progress bar.
     pub fn raw_bytes_read(&self) -> u64 {
-        self.inflate.raw_bytes()
+        self.inflate.raw_bytes().min(self.size.unwrap_or(u64::MAX))
+    }
+
+    /// Beyond this no earlier run can have read.
+    pub(super) fn reach(&self) -> u64 {
+        if self.inflate.is_plain() && !self.is_made { self.size.unwrap_or(u64::MAX) } else { u64::MAX }
     }
 
     /// How the source ended; final once [`Source::next`] gave `None`.
@@ -139,12 +182,19 @@ impl Source {
             return;
         }
         self.fill(SNIFF_BYTES);
-        let head = &self.buffer[..self.buffer.len().min(HEAD_BYTES)];
-        self.identity = Some(Identity { head_len: head.len() as u64, head: Sha256::digest(head).into() });
+        self.head = self.buffer[..self.buffer.len().min(HEAD_BYTES)].to_vec();
+        let head = Sha256::digest(&self.head).into();
+        self.identity = Some(Identity { head_len: self.head.len() as u64, head });
         if self.buffer.starts_with(MARK) {
             self.consume(MARK.len());
         }
-        self.form = Some(Form::of(&self.buffer, self.base, self.options.max_line_bytes));
+        let form = Form::of(&self.buffer, self.base, self.options.max_line_bytes);
+        if let Form::Foreign(foreign) = form {
+            let detail = format!("this is {}: {}", foreign.name, foreign.advice);
+            self.outcome = Outcome::Incomplete { reason: "refused", detail };
+            self.is_finished = true;
+        }
+        self.form = Some(form);
     }
 
     /// The next chunk of what lies before `limit`; `None` when nothing is left there.
@@ -158,6 +208,7 @@ impl Source {
             let is_last = self.is_ended && end == self.buffer.len();
             let is_whole = self.damage.as_ref().is_none_or(|damage| damage.is_behind);
 
+            let (may_grow, is_plain) = (self.may_grow(), self.inflate.is_plain());
             let mut items = self.items();
             let (bytes, base) = (&self.buffer[..end], self.base);
             let (cut, is_broken) = match &mut self.form {
@@ -165,13 +216,15 @@ impl Source {
                     // A last line without newline comes in a chunk of its own: it may be half of a line that is still
                     // being written, and then a later run goes on from the mark before it.
                     let is_tail = bytes.ends_with(b"\n") || memchr::memrchr(b'\n', bytes).is_none();
-                    (lines.scan(bytes, base, is_last && is_whole && is_tail, &mut items), false)
+                    // Who compresses a file is done with it.
+                    let is_final = !may_grow || !is_plain || bytes.ends_with(b"\n") || is_line(bytes);
+                    (lines.scan(bytes, base, is_last && is_whole && is_tail && is_final, &mut items), false)
                 }
                 Some(Form::Values(values)) => {
                     let scan = values.scan(bytes, base, is_last && is_whole, &mut items);
                     (scan.cut, scan.is_broken)
                 }
-                Some(Form::Utf16) | None => (0, true),
+                Some(Form::Foreign(_)) | None => (0, true),
             };
             if !items.is_empty() {
                 return Some(self.hand_out(cut, items));
@@ -182,10 +235,11 @@ impl Source {
                 return Some(self.pass("syntax", Until::StreamEnds));
             }
             if is_last {
-                if left > 0 {
+                if left > 0 && !may_grow {
                     return Some(self.pass_over("truncated"));
                 }
                 self.finish();
+                self.leave(left);
             } else if left > self.options.max_line_bytes.saturating_add(1) {
                 return Some(self.pass_over("line-too-long"));
             } else if end == room && cut == 0 {
@@ -207,6 +261,9 @@ impl Source {
         let mut have = self.buffer.len();
         if have >= target || self.is_ended {
             return;
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer = self.blocks.take(target + SPARE_BYTES);
         }
         self.buffer.reserve(target - have + SPARE_BYTES);
         while have < target {
@@ -232,17 +289,27 @@ impl Source {
     }
 
     /// Takes the first `cut` bytes of the buffer, with the lines found in them.
-    pub(super) fn hand_out(&mut self, cut: usize, items: Items) -> Chunk {
-        // Room for the next chunk at once, so that it need not move when it is read.
-        let room = self.options.chunk_bytes.max(self.buffer.len() - cut);
-        let mut rest = self.blocks.take(room + SPARE_BYTES);
-        rest.extend_from_slice(&self.buffer[cut..]);
-        let mut bytes = mem::replace(&mut self.buffer, rest);
-        bytes.truncate(cut);
-        bytes.reserve(SPARE_BYTES);
+    pub(super) fn hand_out(&mut self, cut: usize, mut items: Items) -> Chunk {
+        let mut bytes = if self.is_ended && self.buffer.len() <= SMALL_BYTES {
+            // Of a small file, of which there may be thousands on the way at once.
+            let mut bytes = Vec::with_capacity(cut + SPARE_BYTES);
+            bytes.extend_from_slice(&self.buffer[..cut]);
+            self.buffer.drain(..cut);
+            bytes
+        } else {
+            // Room for the next chunk at once, so that it need not move when it is read.
+            let room = if self.is_ended { 0 } else { self.options.chunk_bytes };
+            let mut rest = self.blocks.take(room.max(self.buffer.len() - cut) + SPARE_BYTES);
+            rest.extend_from_slice(&self.buffer[cut..]);
+            let mut bytes = mem::replace(&mut self.buffer, rest);
+            bytes.truncate(cut);
+            bytes
+        };
         self.hasher.update(&bytes);
         self.base += cut as u64;
         self.number = items.number;
+        items.bring_in(&mut bytes);
+        bytes.reserve(SPARE_BYTES);
         Chunk { bytes, lines: items.lines, faults: items.faults, blank: items.blank, end: self.mark() }
     }
 
@@ -257,93 +324,39 @@ impl Source {
         Mark { offset: self.base, number: self.number, hash: self.hasher.finalize().into() }
     }
 
-    /// Makes a fault of the line at the start of the buffer, whose end is not in sight.
-    fn pass_over(&mut self, reason: &'static str) -> Chunk {
-        let is_zero = matches!(self.form, Some(Form::Lines(_))) && self.buffer.first() == Some(&0);
-        if is_zero { self.pass("nul-run", Until::ZerosEnd) } else { self.pass(reason, Until::ItemEnds) }
+    /// Whether what is not whole at the end may become so: somebody still writes the file, or sends it once more.
+    fn may_grow(&self) -> bool {
+        self.path.is_some() && !self.options.is_final
     }
 
-    /// Makes a fault of what begins at the start of the buffer, in constant memory.
-    fn pass(&mut self, reason: &'static str, until: Until) -> Chunk {
-        let before = self.mark();
-        self.number += 1;
-        let mut passing = Passing::new(self.number, self.base, reason);
-        let mut until = until;
-        let end = loop {
-            let found = self.end(&mut until, &mut passing);
-            let (end, next) = found.unwrap_or((self.buffer.len(), self.buffer.len()));
-            passing.push(&self.buffer[..end]);
-            self.consume(next);
-            if found.is_some() {
-                break self.mark();
-            }
-            // Bytes ahead of the scanner, so that the last ones are told as such.
-            self.fill(self.options.chunk_bytes.max(1));
-            if self.buffer.is_empty() {
-                break if self.ends_within(&until, &mut passing) { before } else { self.mark() };
+    /// Says that the last bytes were left alone, since nobody can tell yet what they will be.
+    fn leave(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let what = match &self.form {
+            Some(Form::Values(_)) => "value",
+            _ => "line",
+        };
+        let left = format!("{} of an unfinished {what} at the end are left for the next run", bytes(count as u64));
+        self.outcome = match mem::replace(&mut self.outcome, Outcome::Complete) {
+            Outcome::Complete => Outcome::Incomplete { reason: "pending", detail: left },
+            Outcome::Incomplete { reason, detail } => {
+                Outcome::Incomplete { reason, detail: format!("{detail}; {left}") }
             }
         };
-        let trims = matches!(self.form, Some(Form::Lines(_)));
-        let faults = vec![passing.finish(trims)];
-        Chunk {
-            bytes: Vec::with_capacity(SPARE_BYTES),
-            lines: Vec::new(),
-            faults,
-            blank: 0,
-            end: Mark { number: self.number, ..end },
-        }
     }
 
-    /// Where in the buffer the passing piece ends, and where the next one begins.
-    fn end(&mut self, until: &mut Until, passing: &mut Passing) -> Option<(usize, usize)> {
-        match (&until, &mut self.form) {
-            (Until::ItemEnds, Some(Form::Lines(_))) => memchr(b'\n', &self.buffer).map(|at| (at, at + 1)),
-            (Until::ItemEnds, Some(Form::Values(values))) => match values.step(&self.buffer, self.base) {
-                Step::Item { whole, .. } => Some(((whole.end - self.base) as usize, (whole.end - self.base) as usize)),
-                Step::Broken { .. } => {
-                    passing.set_reason("syntax");
-                    *until = Until::StreamEnds;
-                    None
-                }
-                // Nothing is closed within an item.
-                Step::Closed { .. } | Step::More => None,
-            },
-            (Until::ZerosEnd, _) => {
-                let zeros = leading_zeros(&self.buffer);
-                (zeros < self.buffer.len()).then(|| (zeros, zeros + usize::from(self.buffer[zeros] == b'\n')))
-            }
-            (Until::StreamEnds, _) | (Until::ItemEnds, _) => None,
+    /// Takes back that nothing is left.
+    pub(super) fn reopen(&mut self) {
+        if !matches!(self.form, Some(Form::Foreign(_))) {
+            self.is_finished = false;
+            self.outcome = Outcome::Complete;
         }
-    }
-
-    /// The stream ended in a fault: says why, and whether the piece may get longer once the source is repaired.
-    fn ends_within(&mut self, until: &Until, passing: &mut Passing) -> bool {
-        let is_cut_off = self.damage.as_ref().is_some_and(|damage| !damage.is_behind);
-        let detail = match (&self.form, until) {
-            (Some(Form::Utf16), _) => {
-                passing.set_reason("utf-16");
-                self.outcome =
-                    Outcome::Incomplete { reason: "utf-16", detail: "the text is UTF-16; convert it to UTF-8".into() };
-                self.is_finished = true;
-                return true;
-            }
-            _ if is_cut_off => {
-                passing.set_reason("truncated");
-                self.finish();
-                return true;
-            }
-            (Some(Form::Values(_)), Until::StreamEnds) => "brackets do not match",
-            (Some(Form::Values(values)), _) if values.in_item() => "the last value does not end",
-            _ => return false,
-        };
-        passing.set_reason("syntax");
-        self.outcome = Outcome::Incomplete { reason: "unterminated", detail: detail.into() };
-        self.is_finished = true;
-        true
     }
 
     /// Nothing is left.
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         self.is_finished = true;
         let is_open = matches!(&self.form, Some(Form::Values(values)) if values.is_open());
         if let Some(damage) = &self.damage {
@@ -352,5 +365,25 @@ impl Source {
             let detail = "the array or page is not closed".into();
             self.outcome = Outcome::Incomplete { reason: "unterminated", detail };
         }
+    }
+}
+
+fn is_parquet(file: &File) -> bool {
+    let mut magic = [0; 4];
+    // What cannot be read is told when it is read.
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == *b"PAR1"
+}
+
+/// Whether bytes without a line end are a line all the same: an object that is closed, with whatever is around it.
+fn is_line(bytes: &[u8]) -> bool {
+    let line = bytes.trim_ascii();
+    line.is_empty()
+        || matches!(line.last(), Some(b'}' | b']'))
+            && (serde_json::from_slice::<IgnoredAny>(line).is_ok() || inner_events(line).is_some())
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.blocks.give(mem::take(&mut self.buffer));
     }
 }

@@ -15,12 +15,15 @@ impl Source {
     pub fn skip_to(&mut self, marks: &[Mark]) -> Result<Option<Mark>> {
         let Some(path) = self.path.clone() else { return Ok(None) };
         self.begin();
-        let reach = if self.inflate.is_plain() { self.size().unwrap_or(u64::MAX) } else { u64::MAX };
+        let reach = self.reach();
         let mut marks: Vec<Mark> = marks.iter().filter(|mark| (1..=reach).contains(&mark.offset)).copied().collect();
         marks.sort_by_key(|mark| mark.offset);
 
         let mut best = None;
         for same in marks.chunk_by(|a, b| a.offset == b.offset) {
+            if self.is_stopped() {
+                return Ok(None);
+            }
             let hash = self.go_to(same[0].offset);
             if let Some(mark) = same.iter().find(|mark| Some(mark.hash) == hash) {
                 best = Some(*mark);
@@ -84,7 +87,11 @@ impl Source {
 
     /// Passes over the lines before `offset`; the hash of the stream up to there when a line ends there.
     fn go_to(&mut self, offset: u64) -> Option<[u8; 32]> {
-        while self.advance(offset).is_some() {}
+        while !self.is_stopped()
+            && let Some(chunk) = self.advance(offset)
+        {
+            self.blocks.give(chunk.bytes);
+        }
         if self.base == offset {
             return Some(self.mark().hash);
         }
@@ -113,6 +120,8 @@ impl Source {
         }
         self.number = items.number;
         self.consume(tail);
+        // It was the end, and it was not whole: that is settled.
+        self.reopen();
         let newline = self.buffer.iter().take_while(|byte| **byte == b'\r').count();
         if self.buffer.get(newline) == Some(&b'\n') {
             self.consume(newline + 1);

@@ -135,6 +135,21 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Lines that do not compress to nothing.
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    // Blocks of a size that damage can fall between.
+    let mut options = lzma_rust2::XzOptions::with_preset(1);
+    options.set_block_size(std::num::NonZeroU64::new(1 << 20));
+    let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn events(count: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut state = 7u64;
@@ -155,7 +170,7 @@ fn lines_of_every_ending() {
 
 #[test]
 fn nothing_is_complete() {
-    for bytes in [&b""[..], b"\xef\xbb\xbf", &gzip(b""), &zstd(b"")] {
+    for bytes in [&b""[..], b"\xef\xbb\xbf", &gzip(b""), &zstd(b""), &bzip2(b""), &xz(b"")] {
         let mut source = pieces(bytes, 1, Options::default());
         assert!(source.next().unwrap().is_none());
         assert_eq!(source.outcome(), Outcome::Complete);
@@ -188,6 +203,49 @@ fn long_lines_are_faults_in_every_chunking() {
             assert_eq!(all.faults(), expected, "{chunk_bytes}");
         }
     }
+}
+
+#[test]
+fn what_is_not_whole_at_the_end_of_a_file_is_left_until_it_is_or_nothing_more_will_come() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events");
+    let pretty = "{\n\"class_uid\": 1\n}\n{\n\"class_uid\"";
+    for (text, lines, reason, final_reason) in [
+        ("{\"a\":1}\n{\"b\":", 1, "pending", ""),
+        ("{\"a\":1}\nnonsense", 1, "pending", ""),
+        ("{\"a\":1}\n12", 1, "pending", ""),
+        ("{\"a\":1}\n{\"b\":2}", 2, "", ""),
+        ("{\"a\":1}\n2026-01-01T00:00:00Z stdout F {\"class_uid\":1}", 2, "", ""),
+        ("{\"a\":1}\n  ", 1, "", ""),
+        ("{", 0, "pending", "unterminated"),
+        (pretty, 1, "pending", "unterminated"),
+        ("[{\"a\":1},{\"b\":", 1, "unterminated", "unterminated"),
+        ("{\"entries\":[{\"a\":1},{\"b\":", 1, "unterminated", "unterminated"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let all = drain(&mut open(&path, 4), Some(text.as_bytes()));
+        assert_eq!((all.lines.len(), all.faults.len(), all.reason()), (lines, 0, reason), "{text}");
+        assert!(reason.is_empty() || all.end.is_none_or(|end| end.offset < text.len() as u64), "{text}");
+
+        let options = Options { is_final: true, ..small(4, 1 << 20) };
+        let mut source = Source::open(&Input::File(path.clone()), options).unwrap();
+        let decided = drain(&mut source, Some(text.as_bytes()));
+        assert_eq!(decided.end.unwrap().offset, text.len() as u64, "{text}");
+        assert_eq!(decided.reason(), final_reason, "{text}");
+        // What was decided stays so.
+        let mut again = open(&path, 4);
+        if matches!(final_reason, "") {
+            assert_eq!(again.skip_to(&[decided.end.unwrap()]).unwrap(), decided.end, "{text}");
+            assert_eq!((again.next().unwrap().is_none(), again.outcome()), (true, Outcome::Complete), "{text}");
+        }
+    }
+    // Of a compressed file the end is its end, unless it was cut.
+    std::fs::write(&path, gzip(b"{}\nnonsense")).unwrap();
+    assert_eq!(drain(&mut open(&path, 4), None).texts(), ["{}", "nonsense"]);
+    let cut = gzip(&events(3));
+    std::fs::write(&path, &cut[..cut.len() - 20]).unwrap();
+    let all = drain(&mut open(&path, 1000), None);
+    assert_eq!((all.faults.len(), all.reason()), (0, "truncated"));
 }
 
 /// Gives `{"a":"xxx...` without end, then another line.
@@ -262,20 +320,22 @@ fn what_cannot_be_taken_apart_is_one_fault() {
             (lines, vec![(2, "syntax", length)], reason),
             "{text}"
         );
-        assert!(all.end.unwrap().offset < text.len() as u64);
+        assert_eq!(all.end.unwrap().offset, text.len() as u64, "a verdict is final");
     }
 }
 
 #[test]
 fn pages_and_bundles() {
-    let page = r#"{"has_more":true,"entries":[{"a":{"entries":[1]}},{"b":2}],"next_cursor":"]}","x":{"entries":[5]}}"#;
+    let page =
+        r#"{"has_more":true,"entries":[{"a":{"entries":[1]}},{"class_uid":2}],"next_cursor":"]}","x":{"entries":[5]}}"#;
     for text in [
         page.to_owned(),
         page.replace("\"entries\":[{", "\"events\": [\n{").replace("},{", "},\n  {"),
+        page.replace("\"entries\":[{", "\"Records\":\n[{"),
         format!("{page}\n"),
     ] {
         let all = read_in_all_ways(text.as_bytes());
-        assert_eq!((all.lines.len(), all.texts()[1], all.reason()), (2, r#"{"b":2}"#, ""), "{text}");
+        assert_eq!((all.lines.len(), all.texts()[1], all.reason()), (2, r#"{"class_uid":2}"#, ""), "{text}");
     }
     // A page a line: a line that is broken stands for itself.
     let all = read_in_all_ways(format!("{page}\n{{\"entries\":[{{\"c\":3}}\n{{\"d\":4}}\n{page}").as_bytes());
@@ -328,12 +388,34 @@ fn values_over_many_lines() {
 }
 
 #[test]
-fn utf16_is_one_fault() {
+fn events_are_taken_out_of_texts_in_every_chunking() {
+    let event = r#"{"class_uid":3002,"message":"a\"\nb"}"#;
+    let log = |event: &str| format!(r#"{{"log":{},"stream":"stdout"}}"#, serde_json::to_string(event).unwrap());
+    // A greeting first, then events, then other text; and an event as it is.
+    let text = [log("hello\n"), log(event), log(&format!("{event}\n")), event.to_string(), log("bye")].join("\n");
+    let expected = [log("hello\n"), event.into(), event.into(), event.into(), log("bye")];
+    for chunk_bytes in [1, 16, 4096] {
+        let mut source = pieces(text.as_bytes(), 3, small(chunk_bytes, 1 << 20));
+        let mut found = Vec::new();
+        while let Some(chunk) = source.next().unwrap() {
+            assert_eq!(blake3::hash(&text.as_bytes()[..chunk.end.offset as usize]).as_bytes(), &chunk.end.hash);
+            found.extend(chunk.lines.iter().map(|line| {
+                let bytes = chunk.bytes[line.range.clone()].to_vec();
+                (line.number, line.offset, String::from_utf8(bytes).unwrap())
+            }));
+        }
+        assert_eq!(found.iter().map(|line| &line.2).collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+        assert!(found.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0 && pair[0].1 < pair[1].1));
+    }
+}
+
+#[test]
+fn foreign_formats_are_refused_and_nothing_of_them_is_a_line() {
     let utf16: Vec<u8> = "{\"a\":1}\n{}\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let big: Vec<u8> = "{\"a\":1}\n{}\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    for bytes in [&utf16, &big, &[b"\xff\xfe", &utf16[..]].concat()] {
-        let all = read_in_all_ways(bytes);
-        assert_eq!((all.faults(), all.reason()), (vec![(1, "utf-16", bytes.len() as u64)], "utf-16"));
+    let zip = b"PK\x03\x04\x14\0\0\0\n\n".to_vec();
+    for bytes in [utf16, gzip(&zip), zip, gzip(&gzip(b"{}")), b"PAR1\x15\x04".to_vec()] {
+        let all = drain(&mut pieces(&bytes, 1, small(4, 16)), None);
+        assert_eq!((all.lines.len(), all.faults.len(), all.reason()), (0, 0, "refused"));
     }
 }
 
@@ -346,6 +428,8 @@ fn compressed_streams_of_several_parts() {
         [gzip(one), gzip(b""), gzip(two), vec![0; 512]].concat(),
         [zstd(one), zstd(two)].concat(),
         [&b"\x50\x2a\x4d\x18\x03\0\0\0abc"[..], &zstd(one), &zstd(b""), &zstd(two)].concat(),
+        [bzip2(one), bzip2(b""), bzip2(two)].concat(),
+        [xz(one), vec![0; 8], xz(b""), xz(two)].concat(),
     ] {
         for step in [1, 1000, usize::MAX] {
             let all = drain(&mut pieces(&bytes, step, small(10_000, 1000)), Some(&plain));
@@ -365,7 +449,8 @@ fn a_gzip_header_with_every_field() {
 #[test]
 fn truncated_and_corrupt_streams_keep_the_whole_lines() {
     let plain = events(20_000);
-    for (packed, block) in [(gzip(&plain), 80_000), (zstd(&plain), 300_000)] {
+    let packed = [(gzip(&plain), 80_000), (zstd(&plain), 300_000), (bzip2(&plain), 300_000), (xz(&plain), 80_000)];
+    for (packed, block) in packed {
         let cut = drain(&mut pieces(&packed[..packed.len() / 2], 5000, Options::default()), Some(&plain));
         assert_eq!(cut.reason(), "truncated");
         let mut flipped = packed.clone();
@@ -385,12 +470,12 @@ fn truncated_and_corrupt_streams_keep_the_whole_lines() {
 #[test]
 fn every_cut_of_a_small_gzip_or_zstd_is_incomplete() {
     let plain = events(5);
-    for packed in [gzip(&plain), zstd(&plain)] {
-        for length in 4..packed.len() {
+    for packed in [gzip(&plain), zstd(&plain), bzip2(&plain), xz(&plain)] {
+        for length in 6..packed.len() {
             let all = drain(&mut pieces(&packed[..length], 3, Options::default()), Some(&plain));
             assert_eq!(all.reason(), "truncated", "{length}");
         }
-        let whole = drain(&mut pieces(&[&packed[..], b"garbage"].concat(), 3, Options::default()), Some(&plain));
+        let whole = drain(&mut pieces(&[&packed[..], b"garbage!"].concat(), 3, Options::default()), Some(&plain));
         assert_eq!((whole.lines.len(), whole.faults.len(), whole.reason()), (5, 0, "corrupt"));
     }
     let mut packed = gzip(&plain);
@@ -415,7 +500,7 @@ fn a_reader_that_fails_keeps_the_whole_lines() {
     let mut source = Source::from_reader("test", Box::new(reader), None, Options::default());
     let all = drain(&mut source, Some(b"{}\n{}\n{\"a\""));
     assert_eq!((all.lines.len(), all.faults(), all.reason()), (2, vec![(3, "truncated", 4)], "unreadable"));
-    assert_eq!(all.end.unwrap().offset, 6);
+    assert_eq!(all.end.unwrap().offset, 10);
 }
 
 #[test]
@@ -490,14 +575,14 @@ fn a_file_that_grew_goes_on_and_another_one_starts_anew() {
     let plain = events(400);
     let half = plain.len() / 2;
     let half = half + plain[half..].iter().position(|byte| *byte == b'\n').unwrap();
-    for (cut, is_line_end) in [(half, true), (half + 1, true), (half + 10, false), (half - 3, false)] {
+    for cut in [half, half + 1, half + 10, half - 3] {
         std::fs::write(&path, &plain[..cut]).unwrap();
         let (marks, _) = marks(&path, 3000);
         std::fs::write(&path, &plain).unwrap();
         let mut source = open(&path, 3000);
         let at = source.skip_to(&marks).unwrap().unwrap();
-        // A line that was cut off within is read again.
-        assert_eq!(at, marks[marks.len() - if is_line_end { 1 } else { 2 }]);
+        // A line that was cut off within was left.
+        assert_eq!(at, marks[marks.len() - 1]);
         let rest = drain(&mut source, Some(&plain));
         assert_eq!(rest.lines[0].0, at.number + 1);
         assert_eq!(rest.end.unwrap().number, 400);

@@ -3,8 +3,8 @@
 //! The scanner knows brackets and strings and nothing else: what stands between them is the decoder's business. It goes
 //! over each byte once, in whatever pieces they come, and gives out
 //!
-//! * each element of an array, of the `entries` of an API page, of the `events` of a bundle;
-//! * each other value, and of a CloudEvent its `data`.
+//! * each element of an array, and of the list in a page: the `entries` of the audit-log API, the `Records` of a trail;
+//! * each other value.
 //!
 //! Separators are taken as they come: a missing or a surplus comma loses nothing. A bracket that closes another kind of
 //! bracket is the end: from there on nobody can say where an element begins.
@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
+use super::envelope::LISTS;
 use super::lines::Items;
 
 /// Nesting beyond this counts as broken; the decoder's own limit is far below.
@@ -34,6 +35,9 @@ pub(super) struct Values {
     broken: Option<u64>,
     /// What stands before the list of a page is not longer than a line may be, wherever the bytes were cut.
     max_line_bytes: usize,
+    /// Objects may be pages. They are not where the first one is an event.
+    has_pages: bool,
+    is_event: bool,
 }
 
 /// Where the scanner is while it is in no item.
@@ -56,30 +60,28 @@ struct Item {
     key_start: Option<u64>,
     key: Key,
     is_event: bool,
-    is_cloud_event: bool,
-    data_start: Option<u64>,
-    data: Option<Range<u64>>,
 }
 
-/// The first-level keys that tell an envelope.
+/// The first-level keys that tell a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
-    /// `entries` or `events`.
+    /// One of [`LISTS`].
     List,
-    Data,
-    SpecVersion,
     ClassUid,
     Other,
 }
 
 /// What the scanner found.
 pub(super) enum Step {
-    /// An item, and the line in it.
-    Item { whole: Range<u64>, line: Range<u64> },
+    Item(Range<u64>),
     /// The end of an array or page.
-    Closed { end: u64 },
+    Closed {
+        end: u64,
+    },
     /// Nothing can be told apart from here on.
-    Broken { at: u64 },
+    Broken {
+        at: u64,
+    },
     /// All bytes were scanned.
     More,
 }
@@ -93,7 +95,7 @@ pub(super) struct Scan {
 }
 
 impl Values {
-    pub fn new(at: u64, max_line_bytes: usize) -> Values {
+    pub fn new(at: u64, max_line_bytes: usize, has_pages: bool) -> Values {
         Values {
             place: Place::Top,
             item: None,
@@ -103,21 +105,23 @@ impl Values {
             seen: at,
             broken: None,
             max_line_bytes,
+            has_pages,
+            is_event: false,
         }
     }
 
-    /// Whether an array, a page or an item is open.
+    /// Whether an array or a page is open.
     pub fn is_open(&self) -> bool {
-        self.place != Place::Top || self.item.is_some()
+        self.place != Place::Top
     }
 
     pub fn is_page(&self) -> bool {
         matches!(self.place, Place::Page | Place::Epilogue)
     }
 
-    /// Whether the open item has what makes a CloudEvent.
-    pub fn is_cloud_event(&self) -> bool {
-        self.item.as_ref().is_some_and(|item| item.is_cloud_event && item.data_start.is_some())
+    /// Whether the item that was found last, or is open, is an event.
+    pub fn is_event(&self) -> bool {
+        self.is_event
     }
 
     pub fn in_item(&self) -> bool {
@@ -129,8 +133,11 @@ impl Values {
         let here = |range: Range<u64>| (range.start - base) as usize..(range.end - base) as usize;
         loop {
             match self.step(bytes, base) {
-                Step::Item { whole, line } => {
-                    items.item(bytes, here(whole), here(line), base);
+                Step::Item(range) => {
+                    match self.is_event {
+                        true => items.item(bytes, here(range), base),
+                        false => items.opened(bytes, here(range), base),
+                    }
                     if items.is_full() {
                         return Scan { cut: (self.seen.max(base) - base) as usize, is_broken: false };
                     }
@@ -143,9 +150,9 @@ impl Values {
         // A number or a word at the very end has no delimiter.
         if is_last
             && self.is_bare()
-            && let Some(Step::Item { whole, line }) = self.emit(self.seen)
+            && let Some(Step::Item(range)) = self.emit(self.seen)
         {
-            items.item(bytes, here(whole), here(line), base);
+            items.item(bytes, here(range), base);
         }
         let kept = self.item.as_ref().map_or(self.seen, |item| item.start);
         Scan { cut: (kept.max(base) - base) as usize, is_broken: false }
@@ -196,7 +203,7 @@ impl Values {
             };
             if let Some(step) = step {
                 // A bare item ends before its delimiter, which is looked at again.
-                let is_before = matches!(&step, Step::Item { whole, .. } if whole.end == at);
+                let is_before = matches!(&step, Step::Item(range) if range.end == at);
                 self.seen = if is_before { at } else { at + 1 };
                 return step;
             }
@@ -235,7 +242,7 @@ impl Values {
             // The key of an item whose bytes were dropped is of no interest.
             item.key = start.checked_sub(base).map_or(Key::Other, |start| Key::of(&bytes[start as usize..pos - 1]));
             item.is_event |= item.key == Key::ClassUid;
-            item.is_cloud_event |= item.key == Key::SpecVersion;
+            self.is_event = item.is_event;
         }
         None
     }
@@ -264,21 +271,20 @@ impl Values {
             }
             None if self.place == Place::Epilogue => {}
             None => self.item = Some(Item { expects_key: byte == b'{', ..Item::at(at) }),
-            Some(item) if self.stack == [b'{'] => match item.key {
-                Key::List
-                    if byte == b'['
-                        && self.place == Place::Top
-                        && !item.is_event
-                        && at - item.start <= self.max_line_bytes as u64 =>
-                {
-                    self.place = Place::Page;
-                    self.item = None;
-                    self.stack.clear();
-                    return None;
-                }
-                Key::Data if byte == b'{' => item.data_start = Some(at),
-                _ => {}
-            },
+            Some(item)
+                if self.stack == [b'{']
+                    && item.key == Key::List
+                    && byte == b'['
+                    && self.place == Place::Top
+                    && self.has_pages
+                    && !item.is_event
+                    && at - item.start <= self.max_line_bytes as u64 =>
+            {
+                self.place = Place::Page;
+                self.item = None;
+                self.stack.clear();
+                return None;
+            }
             Some(_) => {}
         }
         self.stack.push(byte);
@@ -301,13 +307,7 @@ impl Values {
         if (open == b'{') != (byte == b'}') {
             return Some(self.broken(at));
         }
-        let item = self.item.as_mut()?;
-        match self.stack.len() {
-            0 => return self.emit(at + 1),
-            1 if item.data.is_none() => item.data = item.data_start.map(|start| start..at + 1),
-            _ => {}
-        }
-        None
+        if self.stack.is_empty() { self.emit(at + 1) } else { None }
     }
 
     fn comma(&mut self, at: u64) -> Option<Step> {
@@ -325,10 +325,8 @@ impl Values {
 
     fn emit(&mut self, end: u64) -> Option<Step> {
         let item = self.item.take()?;
-        let whole = item.start..end;
-        let is_envelope = item.is_cloud_event && !item.is_event;
-        let line = item.data.filter(|_| is_envelope).unwrap_or(whole.clone());
-        Some(Step::Item { whole, line })
+        self.is_event = item.is_event;
+        Some(Step::Item(item.start..end))
     }
 
     fn broken(&mut self, at: u64) -> Step {
@@ -340,26 +338,15 @@ impl Values {
 
 impl Item {
     fn at(start: u64) -> Item {
-        Item {
-            start,
-            expects_key: false,
-            key_start: None,
-            key: Key::Other,
-            is_event: false,
-            is_cloud_event: false,
-            data_start: None,
-            data: None,
-        }
+        Item { start, expects_key: false, key_start: None, key: Key::Other, is_event: false }
     }
 }
 
 impl Key {
     fn of(name: &[u8]) -> Key {
         match name {
-            b"entries" | b"events" => Key::List,
-            b"data" => Key::Data,
-            b"specversion" => Key::SpecVersion,
             b"class_uid" => Key::ClassUid,
+            name if LISTS.iter().any(|list| list.as_bytes() == name) => Key::List,
             _ => Key::Other,
         }
     }

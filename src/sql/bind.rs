@@ -2,13 +2,18 @@
 //!
 //! They are put in before planning, because `limit :n`, `interval :w` and `at time zone :tz` want their values then.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use arrow::array::{Array as _, AsArray, MapBuilder, StringBuilder};
+use arrow::datatypes::DataType as ArrowType;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Array, CastKind, DataType, Expr, Map, MapEntry, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
+use super::dialect::{self, expression};
 use crate::error::{Error, Result};
 use crate::typed::parse_time;
 
@@ -44,16 +49,50 @@ pub fn parse_param(text: &str) -> Result<(String, ScalarValue)> {
     Ok((name.to_string(), value))
 }
 
-/// Puts the values into a statement.
-pub fn bind<T: VisitMut>(statement: &mut T, params: &Params) -> Result<()> {
-    match statement.visit(&mut Binder { params }) {
+/// A list of text.
+pub fn list(values: &[String]) -> ScalarValue {
+    let values: Vec<ScalarValue> = values.iter().map(|value| ScalarValue::from(value.as_str())).collect();
+    ScalarValue::List(ScalarValue::new_list_nullable(&values, &ArrowType::Utf8))
+}
+
+/// Names to texts.
+pub fn map(entries: &[(String, String)]) -> ScalarValue {
+    let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+    for (name, value) in entries {
+        map.keys().append_value(name);
+        map.values().append_value(value);
+    }
+    // One value for each key, as the loop has it.
+    map.append(true).expect("as many keys as values");
+    ScalarValue::Map(Arc::new(map.finish()))
+}
+
+/// A length of time, milliseconds.
+pub fn duration(length_ms: i64) -> ScalarValue {
+    ScalarValue::DurationMillisecond(Some(length_ms))
+}
+
+/// Puts the values of placeholders into a statement.
+pub fn bind<T: VisitMut>(statement: &mut T, value_of: &dyn Fn(&str) -> Option<ScalarValue>) -> Result<()> {
+    match statement.visit(&mut Binder { value_of }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
+/// The names of a query's placeholders.
+pub fn placeholders(sql: &str) -> Result<Vec<String>> {
+    let found = RefCell::new(Vec::new());
+    let mut statement = dialect::view(sql)?;
+    bind(&mut statement, &|name| {
+        found.borrow_mut().push(name.to_string());
+        Some(ScalarValue::Null)
+    })?;
+    Ok(found.into_inner())
+}
+
 struct Binder<'a> {
-    params: &'a Params,
+    value_of: &'a dyn Fn(&str) -> Option<ScalarValue>,
 }
 
 impl VisitorMut for Binder<'_> {
@@ -64,14 +103,14 @@ impl VisitorMut for Binder<'_> {
             return ControlFlow::Continue(());
         };
         let name = text.trim_start_matches([':', '$', '@']);
-        let Some((_, value)) = self.params.iter().find(|(known, _)| known == name) else {
+        let Some(value) = (self.value_of)(name) else {
             let error = Error::usage(format!("the statement needs a value for `{text}`"));
             return ControlFlow::Break(match name.is_empty() || text.starts_with('?') {
                 true => error.hint("name it `:name`, and pass --param name=value"),
                 false => error.hint(format!("pass --param {name}=value")),
             });
         };
-        match literal(value) {
+        match literal(&value) {
             Some(literal) => *expr = literal,
             None => {
                 let kind = value.data_type();
@@ -85,15 +124,16 @@ impl VisitorMut for Binder<'_> {
 /// A literal of the value's own type; `None` for types that nobody passes.
 fn literal(value: &ScalarValue) -> Option<Expr> {
     let plain = |value: Value| Expr::Value(value.into());
+    let text = |text: &str| plain(Value::SingleQuotedString(text.to_string()));
     if value.is_null() {
         return Some(plain(Value::Null));
     }
-    if let Some(text) = value.try_as_str().flatten() {
-        return Some(plain(Value::SingleQuotedString(text.to_string())));
+    if let Some(value) = value.try_as_str().flatten() {
+        return Some(text(value));
     }
-    let cast = |text: String, data_type| Expr::Cast {
+    let cast = |value: String, data_type| Expr::Cast {
         kind: CastKind::Cast,
-        expr: Box::new(plain(Value::SingleQuotedString(text))),
+        expr: Box::new(text(&value)),
         data_type,
         array: false,
         format: None,
@@ -105,15 +145,32 @@ fn literal(value: &ScalarValue) -> Option<Expr> {
         ScalarValue::Float64(Some(number)) => {
             cast(format!("{number:?}"), DataType::Double(datafusion::sql::sqlparser::ast::ExactNumberInfo::None))
         }
+        // From the number: as text, times far away would have more digits than the engine reads.
         ScalarValue::TimestampMicrosecond(Some(time_us), _) => {
-            let time = chrono::DateTime::from_timestamp_micros(*time_us)?;
-            cast(
-                time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-                DataType::Timestamp(None, TimezoneInfo::WithTimeZone),
-            )
+            parsed(&format!("arrow_cast({time_us}, 'Timestamp(Microsecond, Some(\"UTC\"))')"))?
+        }
+        ScalarValue::DurationMillisecond(Some(length_ms)) => parsed(&format!("interval '{length_ms} milliseconds'"))?,
+        ScalarValue::List(list) => {
+            let items = list.value(0);
+            match items.as_string_opt::<i32>()? {
+                items if items.is_empty() => parsed("arrow_cast(make_array(), 'List(Utf8)')")?,
+                items => Expr::Array(Array { elem: items.iter().flatten().map(text).collect(), named: false }),
+            }
+        }
+        ScalarValue::Map(map) => {
+            let entries = map.value(0);
+            let (keys, values) = (entries.column(0).as_string_opt::<i32>()?, entries.column(1).as_string_opt::<i32>()?);
+            let entry = |(key, value)| MapEntry { key: Box::new(text(key)), value: Box::new(text(value)) };
+            let pairs = keys.iter().flatten().zip(values.iter().flatten());
+            Expr::Map(Map { entries: pairs.map(entry).collect() })
         }
         _ => return None,
     })
+}
+
+/// An expression whose text we made of numbers alone.
+fn parsed(sql: &str) -> Option<Expr> {
+    expression(sql).ok()
 }
 
 #[cfg(test)]

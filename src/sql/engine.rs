@@ -17,7 +17,7 @@ use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;
-use super::upstream::{Types, analyzer, physical_rules};
+use super::upstream::{Operators, Types, analyzer, physical_rules};
 
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
@@ -38,6 +38,8 @@ pub fn context_by(
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .set_str("datafusion.sql_parser.dialect", "duckdb")
+        // `now()` and `'...'::timestamptz` are instants like those of the columns, not times without a zone.
+        .set_str("datafusion.execution.time_zone", "UTC")
         // `varchar` is the text that the tables have: joins and scans compare the two kinds of text of the engine with an
         // error, where one comes from a cast and the other from a file.
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
@@ -65,6 +67,7 @@ pub fn context_by(
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?)
+        .with_expr_planners(vec![Arc::new(Operators)])
         .with_default_features()
         .with_analyzer_rules(analyzer())
         .with_optimizer_rules(rules)

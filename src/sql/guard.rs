@@ -177,6 +177,7 @@ mod tests {
         let known = Known {
             ocsf: Arc::new(Ocsf::load(None).unwrap()),
             tables: Vec::new(),
+            unknown: Vec::new(),
             sql: String::new(),
             memory_limit: None,
             context: SessionContext::new(),

@@ -1,48 +1,62 @@
 //! SQL over one state of the lake.
 //!
 //! ```text
-//! Lake at one ledger entry -> tables (Parquet scans) + ledger tables -> views -> guard -> DataFusion -> Rows
-//!                             prune, groups, footers: what need not be read          rules: what it does not think of
+//! Lake at one ledger entry -> tables (Parquet scans) + ledger tables -> conventions -> guard -> DataFusion -> Rows
+//!                             prune, groups, footers: what need not be read                  rules: what it does not think of
 //! ```
 //!
 //! A session is bound to one ledger entry, so all its statements see one state of all tables. Every statement goes
 //! through the guard: it is read only and reaches nothing but the lake.
 
+mod activity;
 mod bind;
+mod bound;
 mod conventions;
 mod coverage_table;
 mod dialect;
 mod documentation;
 mod engine;
 mod error;
+mod event;
 mod floor;
 mod footers;
 mod functions;
 mod groups;
 mod guard;
+mod kept;
 mod labels;
+mod late;
 mod ledger_table;
-mod narrow;
 mod options;
+mod plan_text;
+mod plan_tree;
 mod prune;
+mod purpose;
 mod reading;
 mod registry;
 mod rows;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod scope;
 mod session;
 mod spill;
 mod table;
 #[cfg(test)]
 mod tests;
-mod types;
+mod type_name;
 mod upstream;
-mod views;
 
-pub use bind::{Params, parse_param};
-pub use conventions::Conventions;
+pub use bind::{Params, duration, list, map, parse_param, placeholders};
+pub use conventions::{Conventions, Horizon, Used};
 pub use documentation::FunctionInfo;
+pub use functions::numbered;
 pub use options::{AsOf, Options};
+pub use plan_tree::{PlanNode, Scan};
+pub use purpose::of_column as column_purpose;
 pub use reading::{Gauge, Reading};
 pub use rows::Rows;
+#[cfg(test)]
+pub use sample::Sample;
 pub use session::{ColumnInfo, Session, TableInfo, check_names};
+pub use type_name::type_name;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::catalog::TableProvider;
+
 use super::conventions::Conventions;
 
 /// How a session runs its queries.
@@ -21,8 +23,10 @@ pub struct Options {
     /// Events before `since_us` and at or after `until_us` do not exist for the session.
     pub since_us: Option<i64>,
     pub until_us: Option<i64>,
-    /// The catalogue's conventions, which another module has.
-    pub conventions: Option<Arc<dyn Conventions>>,
+    /// The conventions; none are those inside the program.
+    pub conventions: Option<Arc<Conventions>>,
+    /// Tables that take the place of the lake's, or of conventions which stand for an input, by their names.
+    pub given: Vec<(String, Arc<dyn TableProvider>)>,
 }
 
 /// A state of the lake.

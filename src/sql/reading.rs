@@ -3,15 +3,15 @@
 //! The logical plan names the tables, so the files that it could have read; the physical plan names those that are
 //! left after pruning, and its scans count rows and bytes as they go.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use datafusion::physical_plan::{ExecutionPlan, Metric};
 
+use super::plan_tree::{PlanNode, tree};
 use crate::lake::State;
 
 /// Files and bytes of one query.
@@ -29,26 +29,20 @@ pub struct Reading {
     pub bytes_done: u64,
 }
 
-/// Files and bytes of the tables that a statement names; twice what it names twice.
+/// Files and bytes of the tables that a statement stands on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Named {
     files: u64,
     bytes: u64,
 }
 
-/// Looks the tables of a statement up in the state that it is run on.
-pub fn named(statement: &LogicalPlan, state: &State) -> Named {
+/// Looks tables up in the state that a statement is run on.
+pub fn named(tables: &[String], state: &State) -> Named {
     let mut named = Named::default();
-    // The closure never fails, so neither does the walk.
-    let _ = statement.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node
-            && let Some(table) = state.tables.get(scan.table_name.table())
-        {
-            named.files += table.files.len() as u64;
-            named.bytes += table.bytes();
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
+    for table in tables.iter().filter_map(|table| state.tables.get(table)) {
+        named.files += table.files.len() as u64;
+        named.bytes += table.bytes();
+    }
     named
 }
 
@@ -68,10 +62,15 @@ impl Gauge {
         &self.plan
     }
 
+    /// The plan for people; with what was read and how long it took once the statement was run.
+    pub fn tree(&self) -> PlanNode {
+        tree(&self.plan)
+    }
+
     pub fn read(&self) -> Reading {
         let mut reading = Reading { files: self.named.files, bytes: self.named.bytes, ..Reading::default() };
         visit(&self.plan, &mut reading);
-        // The period of the session may name a table where the engine then reads another.
+        // A table that is named twice is read twice.
         reading.files = reading.files.max(reading.files_planned);
         reading.bytes = reading.bytes.max(reading.bytes_planned);
         reading
@@ -85,20 +84,24 @@ fn visit(plan: &Arc<dyn ExecutionPlan>, reading: &mut Reading) {
     let Some(scan) = plan.downcast_ref::<DataSourceExec>() else { return };
     let Some(config) = scan.data_source().downcast_ref::<FileScanConfig>() else { return };
     let planned = config.file_groups.iter().flat_map(|group| group.iter());
-    let (mut files, mut bytes, mut rows) = (0, 0, Some(0));
-    for file in planned {
-        files += 1;
-        bytes += file.object_meta.size;
-        let known = file.statistics.as_ref().and_then(|statistics| statistics.num_rows.get_value().copied());
+    // A file may be split into ranges, each of which the scan counts as one.
+    let (mut files, mut parts, mut bytes, mut rows) = (HashSet::new(), 0, 0, Some(0));
+    for part in planned {
+        parts += 1;
+        if !files.insert(&part.object_meta.location) {
+            continue;
+        }
+        bytes += part.object_meta.size;
+        let known = part.statistics.as_ref().and_then(|statistics| statistics.num_rows.get_value().copied());
         rows = rows.zip(known).map(|(rows, known)| rows + known);
     }
-    reading.files_planned += files;
+    reading.files_planned += files.len() as u64;
     reading.bytes_planned += bytes;
     let Some(metrics) = plan.metrics() else { return };
     reading.bytes_read += count(&metrics, "bytes_scanned");
     let seen = metrics.output_rows().unwrap_or_default() as u64 + count(&metrics, "pushdown_rows_pruned");
     let share = |done: u64, all: u64| if all == 0 { 0.0 } else { (done as f64 / all as f64).min(1.0) };
-    let by_files = share(count(&metrics, "files_processed"), files);
+    let by_files = share(count(&metrics, "files_processed"), parts);
     let by_rows = rows.map_or(0.0, |rows| share(seen, rows as u64));
     reading.bytes_done += (bytes as f64 * by_files.max(by_rows)) as u64;
 }

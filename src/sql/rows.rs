@@ -17,6 +17,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::conventions::Used;
 use super::error::{Known, explain};
 use super::reading::Gauge;
 use crate::error::{Context, Error, Kind, Result};
@@ -48,6 +49,7 @@ pub struct Rows {
     task: Option<SpawnedTask<()>>,
     known: Arc<Known>,
     limit: Option<Limit>,
+    used: Used,
 }
 
 impl Rows {
@@ -57,6 +59,7 @@ impl Rows {
         mut stream: SendableRecordBatchStream,
         known: Arc<Known>,
         limit: Option<Limit>,
+        used: Used,
     ) -> Rows {
         let (sender, batches) = mpsc::channel(AHEAD);
         let task = SpawnedTask::spawn(async move {
@@ -67,12 +70,17 @@ impl Rows {
                 }
             }
         });
-        Rows { schema, gauge, batches, task: Some(task), known, limit }
+        Rows { schema, gauge, batches, task: Some(task), known, limit, used }
     }
 
     /// The plan that runs, whose metrics tell what was read.
     pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
         self.gauge.plan()
+    }
+
+    /// What the statement was made of.
+    pub fn used(&self) -> &Used {
+        &self.used
     }
 
     /// Counts what the query reads, also while it runs.

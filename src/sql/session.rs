@@ -2,47 +2,42 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::catalog::TableProvider;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::dataframe::DataFrame;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement;
 
-use super::bind::{Params, bind};
-use super::conventions::{self, Conventions, Named};
+use super::bind::Params;
+use super::bound::{Bound, OWN_VIEWS, names};
+use super::conventions::{Conventions, Horizon, MADE, Maker, Shelf};
 use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
-use super::error::{Known, explain, nearest};
+use super::error::{explain, nearest};
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
-use super::narrow::Narrow;
 use super::options::Options;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
-use super::types::type_name;
-use super::upstream::{Patience, physical};
-use super::views::{OVER_ALL, View, event, event_columns, views};
-use super::{functions, guard};
+use super::type_name::type_name;
+use super::upstream::Patience;
+use super::{activity, functions, purpose};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State, own_tables};
 use crate::schema::Ocsf;
 
-const INGEST_LOG: &str = "ingest_log";
-const COVERAGE: &str = "coverage";
+pub const INGEST_LOG: &str = "ingest_log";
+pub const COVERAGE: &str = "coverage";
+pub const ACTIVITY: &str = "activity";
+/// The engine's name for the catalog of all tables.
+const CATALOG: &str = "datafusion";
 
 /// Checks that no class has the name of a table or a view that every session has.
-pub fn check_names(ocsf: &Ocsf, conventions: &dyn Conventions) -> Result<()> {
-    let mut taken = vec![INGEST_LOG.to_string(), COVERAGE.to_string()];
-    taken.extend(views(ocsf).into_iter().map(|view| view.name));
-    taken.extend(conventions.list().into_iter().map(|(name, _)| name));
-    match ocsf.classes().iter().find(|class| taken.contains(&class.name)) {
+pub fn check_names(ocsf: &Ocsf, conventions: &Conventions) -> Result<()> {
+    let names = names(ocsf, conventions);
+    match ocsf.classes().iter().find(|class| names.iter().filter(|name| **name == class.name).count() > 1) {
         Some(class) => {
             Err(Error::usage(format!("cannot use {0}.json: `{0}` is a table that every lake has", class.name))
                 .hint("give the class file another name: it becomes the table's"))
@@ -56,27 +51,14 @@ pub struct Session {
     bound: Arc<Bound>,
 }
 
-/// What the tasks of a session share.
-struct Bound {
-    context: SessionContext,
-    ocsf: Arc<Ocsf>,
-    state: Arc<State>,
-    /// Views of ours, planned when a statement names them: each takes longer to plan than most statements.
-    views: Vec<View>,
-    conventions: Option<Arc<dyn Conventions>>,
-    memory_limit: Option<usize>,
-    timeout: Option<Duration>,
-    /// Tables with rows that no schema is loaded for; with their rows.
-    left_out: Vec<(String, u64)>,
-    /// A statement asked for all events, and these tables were left out.
-    is_short: AtomicBool,
-}
-
 /// A table as `\dt+` shows it.
 #[derive(Debug, Clone)]
 pub struct TableInfo {
     pub name: String,
+    /// `class`, `view`, `report view`, `ledger`, or `unknown`: rows of a class that is not loaded.
     pub kind: &'static str,
+    /// What it is for, in one line.
+    pub purpose: String,
     pub rows: Option<u64>,
     pub files: Option<u64>,
     pub bytes: Option<u64>,
@@ -93,6 +75,7 @@ impl TableInfo {
         TableInfo {
             name: name.to_string(),
             kind,
+            purpose: String::new(),
             rows: Some(files.iter().map(|file| file.rows).sum()),
             files: Some(files.len() as u64),
             bytes: Some(files.iter().map(|file| file.bytes).sum()),
@@ -132,19 +115,36 @@ impl Session {
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
         let covered = coverage(&state).context(Kind::Internal, || cannot_register(COVERAGE))?;
         context.register_batch(COVERAGE, covered).context(Kind::Internal, || cannot_register(COVERAGE))?;
-        let views = views(&ocsf);
-        let left_out = lake.unknown_tables_in(&state);
-        let bound = Bound {
-            context,
-            ocsf,
-            state,
-            views,
-            conventions: options.conventions.clone(),
-            memory_limit: options.memory_limit,
-            timeout: options.timeout,
-            left_out,
-            is_short: AtomicBool::new(false),
+        let activities = activity::activities(&ocsf).context(Kind::Internal, || cannot_register(ACTIVITY))?;
+        context.register_batch(ACTIVITY, activities).context(Kind::Internal, || cannot_register(ACTIVITY))?;
+        for (name, table) in &options.given {
+            let cannot = || cannot_register(name);
+            // One that stands for a convention is found when the convention is named.
+            if context.deregister_table(quoted(name)).context(Kind::Internal, cannot)?.is_some() {
+                context.register_table(quoted(name), table.clone()).context(Kind::Internal, cannot)?;
+            }
+        }
+        let shelf = Arc::new(Shelf::default());
+        let catalog =
+            context.catalog(CATALOG).ok_or_else(|| Error::new(Kind::Internal, "the engine has no catalog"))?;
+        catalog.register_schema(MADE, shelf.clone()).context(Kind::Internal, || cannot_register(MADE))?;
+        let conventions = match &options.conventions {
+            Some(conventions) => conventions.clone(),
+            None => Arc::new(Conventions::load()?),
         };
+        let maker = Arc::new(Maker {
+            context: context.clone(),
+            shelf,
+            ocsf: ocsf.clone(),
+            state: state.clone(),
+            given: options.given.clone(),
+            memory_limit: options.memory_limit,
+        });
+        let (memory_limit, timeout) = (options.memory_limit, options.timeout);
+        check_names(&ocsf, &conventions)?;
+        let (left_out, is_short) = (lake.unknown_tables_in(&state), AtomicBool::new(false));
+        let bound =
+            Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short };
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -172,29 +172,40 @@ impl Session {
         &self.bound.ocsf
     }
 
-    /// The engine with all tables registered, for reports, which add views of their own.
+    /// The engine, for whoever decodes a plan of this session.
     pub fn context(&self) -> &SessionContext {
         &self.bound.context
     }
 
-    /// Starts one statement; rows come as they are made. Dropping the future or the rows stops it.
-    pub async fn query(&self, sql: &str, params: &Params) -> Result<Rows> {
+    /// Starts one statement over the events before the horizon; rows come as they are made. Dropping the future or the
+    /// rows stops it.
+    pub async fn query(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Rows> {
+        self.ordered(sql, params, horizon, &[]).await
+    }
+
+    /// The same with the rows in one order: what the statement leaves open is ordered by these columns of its result.
+    pub async fn ordered(&self, sql: &str, params: &Params, horizon: Horizon, columns: &[String]) -> Result<Rows> {
         let limit = self.bound.timeout.map(Limit::new);
-        let known = Arc::new(Known {
-            ocsf: self.bound.ocsf.clone(),
-            tables: self.bound.names(),
-            sql: sql.to_string(),
-            memory_limit: self.bound.memory_limit,
-            context: self.bound.context.clone(),
-        });
+        let known = Arc::new(self.bound.known(sql));
         let (bound, text, params, names) = (self.bound.clone(), sql.to_string(), params.clone(), known.clone());
+        let order = columns.to_vec();
         // When this is dropped, by a time limit or ^C, planning ends at its next step.
         let waiting = Waiting(Patience::default());
         let patience = waiting.0.clone();
-        let planning = SpawnedTask::spawn(async move { bound.plan(&text, &params, &names, &patience).await });
-        let (gauge, stream) =
+        let planning = SpawnedTask::spawn(async move {
+            let planned = bound.plan(&text, &params, horizon, &order, &names, &patience).await?;
+            let stream = execute_stream(planned.plan.clone(), planned.task.clone());
+            Ok((stream.map_err(|error| explain(error, &names))?, planned))
+        });
+        let (stream, planned) =
             within(limit, planning.join()).await?.context(Kind::Internal, || "the planner stopped")??;
-        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit))
+        let gauge = Gauge::new(reading::named(&planned.used.tables, &self.bound.state), planned.plan);
+        Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit, planned.used))
+    }
+
+    /// The plan of a statement, not begun.
+    pub async fn plan(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self.bound.plan(sql, params, horizon, &[], &self.bound.known(sql), &Patience::default()).await?.plan)
     }
 
     /// The functions that statements may use, by name.
@@ -206,31 +217,41 @@ impl Session {
     pub fn tables(&self) -> Vec<TableInfo> {
         let state = &self.bound.state;
         let info = |name: String| {
+            let is_class = self.bound.ocsf.by_name(&name).is_some();
+            let is_own = own_tables().iter().any(|(table, _)| *table == name);
             let kind = match name.as_str() {
                 INGEST_LOG | COVERAGE => "ledger",
-                name if own_tables().iter().any(|(table, _)| *table == name) => "table",
-                name if self.bound.ocsf.by_name(name).is_some() => "table",
-                name if name == self.bound.ocsf.other().name => "table",
-                name if self.bound.left_out.iter().any(|(left_out, _)| left_out == name) => "unknown",
+                _ if is_own => "ledger",
+                _ if is_class => "class",
+                _ if self.bound.conventions.view(&name).is_some() && !OWN_VIEWS.contains(&name.as_str()) => {
+                    "report view"
+                }
                 _ => "view",
             };
-            let stored = TableInfo::stored(&name, kind, state);
-            match kind {
-                "table" | "unknown" => stored,
-                _ => TableInfo { rows: None, files: None, bytes: None, ..stored },
+            let purpose = purpose::of_table(&name, &self.bound.ocsf);
+            let view = self.bound.conventions.view(&name);
+            let purpose = purpose.or_else(|| view.map(|view| view.purpose.clone())).unwrap_or_default();
+            let stored = TableInfo { purpose, ..TableInfo::stored(&name, kind, state) };
+            match is_class || is_own {
+                true => stored,
+                false => TableInfo { rows: None, files: None, bytes: None, ..stored },
             }
         };
-        let left_out = self.bound.left_out.iter().map(|(name, _)| name.clone());
-        self.bound.names().into_iter().chain(left_out).map(info).collect()
+        let left_out = self.bound.left_out.iter().map(|(name, _)| TableInfo {
+            purpose: "events of a class whose schema is not loaded".to_string(),
+            ..TableInfo::stored(name, "unknown", state)
+        });
+        self.bound.names().into_iter().map(info).chain(left_out).collect()
+    }
+
+    /// The SQL that defines a view; `None` for tables, and for names that do not exist.
+    pub fn definition(&self, name: &str) -> Option<String> {
+        self.bound.conventions.view(name).map(|view| view.text.trim().to_string())
     }
 
     /// The columns of a table, nested ones as dotted paths, depth first.
     pub async fn columns(&self, table: &str) -> Result<Vec<ColumnInfo>> {
-        self.bound.require(&[table.to_string()]).await?;
-        if let Some(conventions) = self.bound.conventions_named(table) {
-            self.bound.make(&conventions, &Named { view: table.to_string(), as_of_us: None }).await?;
-        }
-        let Ok(provider) = self.bound.context.table_provider(table).await else {
+        let Some(schema) = self.bound.columns(table).await? else {
             let error = Error::input(format!("no table `{table}`"));
             return Err(match nearest(table, &self.bound.names()) {
                 Some(name) => error.hint(format!("did you mean `{name}`?")),
@@ -238,151 +259,10 @@ impl Session {
             });
         };
         let mut columns = Vec::new();
-        for field in provider.schema().fields() {
+        for field in schema.fields() {
             walk("", field, &mut columns);
         }
         Ok(columns)
-    }
-}
-
-impl Bound {
-    /// From a statement's text to its first row.
-    async fn plan(
-        &self,
-        sql: &str,
-        params: &Params,
-        known: &Known,
-        patience: &Patience,
-    ) -> Result<(Gauge, SendableRecordBatchStream)> {
-        let mut statement = guard::admit(sql, known)?;
-        let mut named = Vec::new();
-        if let Some(inner) = guard::inner(&mut statement) {
-            bind(inner, params)?;
-            conventions::replace(inner, &mut |name, arguments| {
-                if self.conventions_named(name).is_none() {
-                    return Ok(None);
-                }
-                let as_of_us = arguments.map_or(Ok(None), |arguments| conventions::as_of(name, arguments))?;
-                let one = Named { view: name.to_string(), as_of_us };
-                let table = arguments.map(|_| one.table());
-                named.push(one);
-                Ok(table)
-            })?;
-            for named in &named {
-                if let Some(conventions) = self.conventions_named(&named.view) {
-                    self.make(&conventions, named).await?;
-                }
-            }
-        }
-        if !self.left_out.is_empty() && (!named.is_empty() || self.is_over_all(&statement)) {
-            self.is_short.store(true, Ordering::Relaxed);
-        }
-        // With few columns first. Where that does not do, all of them give the right answer, or the right complaint.
-        if let Some(narrow) = Narrow::new(sql, &statement, event_columns(&self.ocsf)) {
-            let view = event(&self.ocsf, &|column| narrow.has(column));
-            self.add(&narrow.table, &view).await?;
-            if let Ok(planned) = self.start(narrow.statement, known, patience).await {
-                return Ok(planned);
-            }
-        }
-        self.start(statement, known, patience).await
-    }
-
-    /// Whether a statement names a view that is made of every class.
-    fn is_over_all(&self, statement: &Statement) -> bool {
-        let references = self.context.state().resolve_table_references(statement);
-        references.is_ok_and(|names| names.iter().any(|name| OVER_ALL.contains(&name.table())))
-    }
-
-    /// Plans a statement whose own tables may be views that are yet to be made.
-    async fn start(
-        &self,
-        statement: Statement,
-        known: &Known,
-        patience: &Patience,
-    ) -> Result<(Gauge, SendableRecordBatchStream)> {
-        let explained = |error| explain(error, known);
-        let state = self.context.state();
-        let references = state.resolve_table_references(&statement).map_err(explained)?;
-        let is_about_all = !guard::is_plain(&statement)
-            || references.iter().any(|reference| reference.schema() == Some("information_schema"));
-        match is_about_all {
-            true => self.require(&self.views.iter().map(|view| view.name.clone()).collect::<Vec<_>>()).await?,
-            false => {
-                self.require(&references.iter().map(|name| name.table().to_string()).collect::<Vec<_>>()).await?;
-            }
-        }
-        let mut state = self.context.state();
-        state.config_mut().options_mut().extensions.insert(patience.clone());
-        let plan = state.statement_to_plan(statement).await.map_err(explained)?;
-        guard::options().verify_plan(&plan).map_err(explained)?;
-        let named = reading::named(&plan, &self.state);
-        let task = state.task_ctx();
-        let plan = physical(&state, &plan).await.map_err(explained)?;
-        let stream = execute_stream(plan.clone(), task).map_err(explained)?;
-        Ok((Gauge::new(named, plan), stream))
-    }
-
-    /// Registers those of the names that are views of ours and not yet known to the engine.
-    async fn require(&self, names: &[String]) -> Result<()> {
-        for view in self.views.iter().filter(|view| names.contains(&view.name)) {
-            self.add(&view.name, &view.sql).await?;
-        }
-        Ok(())
-    }
-
-    /// Registers a view, once.
-    async fn add(&self, name: &str, sql: &str) -> Result<()> {
-        let cannot = || cannot_register(name);
-        if self.context.table_exist(quoted(name)).context(Kind::Internal, cannot)? {
-            return Ok(());
-        }
-        let state = self.context.state();
-        let plan = state.create_logical_plan(sql).await.context(Kind::Internal, cannot)?;
-        self.register(name, DataFrame::new(state, plan).into_view())
-    }
-
-    /// The conventions, when `name` is one of them and nothing of ours.
-    fn conventions_named(&self, name: &str) -> Option<Arc<dyn Conventions>> {
-        let conventions = self.conventions.as_ref()?;
-        let is_ours = self.own_names().iter().any(|own| own == name);
-        (!is_ours && conventions.list().iter().any(|(known, _)| known == name)).then(|| conventions.clone())
-    }
-
-    async fn make(&self, conventions: &Arc<dyn Conventions>, named: &Named) -> Result<()> {
-        let table = named.table();
-        if self.context.table_exist(quoted(&table)).context(Kind::Internal, || cannot_register(&table))? {
-            return Ok(());
-        }
-        let provider = conventions.make(&named.view, named.as_of_us, &self.context).await?;
-        self.register(&table, provider)
-    }
-
-    fn register(&self, name: &str, provider: Arc<dyn TableProvider>) -> Result<()> {
-        match self.context.register_table(quoted(name), provider) {
-            Ok(_) => Ok(()),
-            // Two statements at once that name the same view.
-            Err(_) if self.context.table_exist(quoted(name)).unwrap_or(false) => Ok(()),
-            Err(error) => Err(error).context(Kind::Internal, || cannot_register(name)),
-        }
-    }
-
-    fn own_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.ocsf.classes().iter().map(|class| class.name.clone()).collect();
-        names.extend(own_tables().map(|(table, _)| table.to_string()));
-        names.extend([INGEST_LOG, COVERAGE].map(str::to_string));
-        names.extend(self.views.iter().map(|view| view.name.clone()));
-        names
-    }
-
-    fn names(&self) -> Vec<String> {
-        let mut names = self.own_names();
-        for (name, _) in self.conventions.iter().flat_map(|conventions| conventions.list()) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
     }
 }
 
@@ -396,7 +276,7 @@ impl Drop for Waiting {
 }
 
 /// A reference to a table whatever letters its name has.
-fn quoted(name: &str) -> datafusion::common::TableReference {
+pub fn quoted(name: &str) -> datafusion::common::TableReference {
     datafusion::common::TableReference::bare(name)
 }
 
@@ -414,6 +294,6 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
     }
 }
 
-fn cannot_register(table: &str) -> String {
+pub fn cannot_register(table: &str) -> String {
     format!("cannot register the table `{table}`")
 }

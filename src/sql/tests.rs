@@ -221,6 +221,7 @@ impl Tables {
         let known = super::error::Known {
             ocsf: Arc::new(crate::schema::Ocsf::load(None).unwrap()),
             tables: Vec::new(),
+            unknown: Vec::new(),
             sql: sql.to_string(),
             memory_limit: None,
             context: self.context.clone(),
@@ -229,7 +230,7 @@ impl Tables {
         let batches = self.runtime.block_on(async {
             let state = self.context.state();
             let plan = state.statement_to_plan(statement).await.unwrap();
-            let plan = super::upstream::physical(&state, &plan).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let plan = super::late::planned(&state, &plan).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
             datafusion::physical_plan::collect(plan, state.task_ctx()).await.unwrap()
         });
         let text = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();

@@ -1,10 +1,14 @@
 -- The queries of `tests/bench/query` and of `tests/it/plans.rs`: what is asked of an audit log, in three groups.
 --
--- `-- query: GROUP NAME` begins one, `-- fragment: NAME` a text that `{NAME}` stands for, `-- chdb:` the form of the query
--- above for ClickHouse where its dialect differs. {actor}, {address}, {event}, {session} and the day are looked up in
+-- `-- query: GROUP NAME` begins one, `-- fragment: NAME` a text that `{NAME}` stands for, `-- peers:` what it stands for in
+-- other engines, which have no `event`, `-- chdb:` the form of the query above for ClickHouse where its dialect differs. {actor}, {address}, {event}, {session} and the day are looked up in
 -- the lake: a person and an address with few events, any event and session, a day in the middle.
 
 -- fragment: every
+every as (
+  select time, class_uid, activity_id, status_id, actor.user.uid as who, src_endpoint.ip as ip, _event_uid, message from event
+)
+-- peers:
 every as (
   select time, class_uid, activity_id, status_id, actor.user.uid as who, src_endpoint.ip as ip, _event_uid, message from account_change
   union all

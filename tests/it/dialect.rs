@@ -41,11 +41,11 @@ fn an_error_shows_the_place_and_what_to_write() {
     hint: did you mean `from`?
     [exit status: 3]
     ");
-    assert_snapshot!(said("select count(*) as count from event where count > 1"), @r"
+    assert_snapshot!(said("select count(*) as many from event where many > 1"), @r"
     ------- stderr -------
-    error: no column `count`
-    line 1: select count(*) as count from event where count > 1
-                                                      ^
+    error: no column `many`
+    line 1: select count(*) as many from event where many > 1
+                                                     ^
     hint: a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it
     [exit status: 3]
     ");

@@ -114,12 +114,18 @@ impl Env {
         rows[0].as_object().unwrap().values().next().unwrap().as_u64().unwrap()
     }
 
-    /// One run of `ingest`, and its summary.
+    /// One run of `ingest` that must succeed, and its summary.
     pub fn ingest<A: AsRef<OsStr>>(&self, inputs: impl IntoIterator<Item = A>) -> Value {
-        let mut command = self.command(["ingest", "--summary-json", "-", "--quiet"]);
-        let output = command.args(inputs).output().unwrap();
-        assert!(output.status.success(), "{}", self.text(&output));
-        serde_json::from_slice(&output.stdout).unwrap()
+        let (code, summary) = self.try_ingest(inputs);
+        assert_eq!(code, 0, "{summary}");
+        summary
+    }
+
+    /// One run of `ingest`: its exit code and its summary.
+    pub fn try_ingest<A: AsRef<OsStr>>(&self, inputs: impl IntoIterator<Item = A>) -> (i32, Value) {
+        let output = self.command(["ingest", "--summary-json", "-", "--quiet"]).args(inputs).output().unwrap();
+        let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", self.text(&output)));
+        (output.status.code().unwrap(), summary)
     }
 
     /// Output as snapshots show it.

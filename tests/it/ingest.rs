@@ -247,6 +247,7 @@ fn the_summary_accounts_for_every_line() {
       "has_too_many_rejects": false,
       "is_interrupted": false,
       "last_sequence": 1,
+      "passed_over": [],
       "redelivered": 0,
       "rejects": {
         "syntax": 1
@@ -262,10 +263,12 @@ fn the_summary_accounts_for_every_line() {
           "detail": "",
           "lines": 5,
           "name": "in.ndjson",
+          "rejected": 1,
           "resumed_lines": 0,
           "state": "complete"
         }
       ],
+      "unreadable": 0,
       "without_uid": 0
     }
     "#);
@@ -308,7 +311,7 @@ fn a_grown_file_is_read_from_where_it_ended() {
     env.write("log.ndjson", lines(&SMALL));
     assert_snapshot!(env.run(["ingest", "log.ndjson"]), @r"
     ------- stderr -------
-    log.ndjson: resumed after line 3
+    log.ndjson: resumed after line 3, 3 lines
     group_management                1 rows
     other_event                     1 rows
     user_access                     1 rows
@@ -324,7 +327,7 @@ fn a_line_that_was_half_written_is_read_when_it_is_whole() {
     let text = lines(&SMALL);
     let cut = lines(&SMALL[..3]).len() + 30;
     env.write("log.ndjson", &text[..cut]);
-    env.ingest(["log.ndjson"]);
+    assert_eq!(env.try_ingest(["log.ndjson"]).0, 4);
     env.write("log.ndjson", &text);
     env.ingest(["log.ndjson"]);
     assert_same_events(&small(), &values(&env.ok(["export"])));

@@ -1,4 +1,5 @@
-//! Nothing in a plan is an operator of ours: plans survive a trip through their wire format and answer the same.
+//! Nothing in a plan is an operator of ours: plans survive a trip through their wire format and answer the same. And none is
+//! larger than its question.
 //!
 //! The queries are those of `tests/bench/queries.sql`, which the benchmark asks too.
 
@@ -8,11 +9,17 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use auditlake::lake::Lake;
+use auditlake::report::{Catalog, Params as ReportParams};
 use auditlake::schema::Ocsf;
-use auditlake::sql::{Options, Params, Session};
+use auditlake::sql::{Horizon, Options, Params, Session};
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion_proto::bytes::{physical_plan_from_bytes, physical_plan_to_bytes};
 
 use crate::env::Env;
+
+/// What the plan of a report may have at most, and that of a statement over `event` alone: of each class some lines.
+const REPORT_LINES: usize = 400;
+const EVENT_LINES: usize = 60;
 
 const QUERIES: &str = include_str!("../bench/queries.sql");
 
@@ -27,7 +34,7 @@ fn queries(needles: &HashMap<&str, String>) -> Vec<(String, String)> {
         } else if let Some(name) = line.strip_prefix("-- query: ") {
             queries.push((name.to_string(), String::new()));
             current = queries.last_mut().map(|(_, sql)| sql);
-        } else if line == "-- chdb:" {
+        } else if line == "-- chdb:" || line == "-- peers:" {
             current = None;
         } else if let (Some(text), false) = (&mut current, line.starts_with("-- ")) {
             text.push_str(line);
@@ -95,16 +102,16 @@ fn every_plan_is_made_of_the_engines_own_operators() {
         let mut answered = 0;
         for (name, sql) in queries {
             let context = session.context();
-            // Planned as the session plans it, but not begun: a running sort writes what it has seen into its filters,
-            // and a plan that is encoded meanwhile carries that along.
-            let frame = context.sql(&sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let plan = frame.create_physical_plan().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            // Not begun: a running sort writes what it has seen into its filters, and a plan that is encoded meanwhile
+            // carries that along.
+            let plan = session.plan(&sql, &Params::new(), Horizon::All).await;
+            let plan = plan.unwrap_or_else(|error| panic!("{name}: {error}"));
             let bytes = physical_plan_to_bytes(plan).unwrap_or_else(|error| panic!("{name}: {error}"));
             let decoded = physical_plan_from_bytes(&bytes, &context.task_ctx());
             let decoded = decoded.unwrap_or_else(|error| panic!("{name}: {error}"));
             let again = datafusion::physical_plan::collect(decoded, context.task_ctx()).await;
             let again = again.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let rows = session.query(&sql, &Params::new()).await.unwrap().collect().await.unwrap();
+            let rows = session.query(&sql, &Params::new(), Horizon::All).await.unwrap().collect().await.unwrap();
             let columns = |batches: &[RecordBatch]| -> Vec<RecordBatch> {
                 // The session gives columns the names that were asked for.
                 let renamed = |(at, field): (usize, &Arc<arrow::datatypes::Field>)| {
@@ -125,4 +132,58 @@ fn every_plan_is_made_of_the_engines_own_operators() {
     };
     let answered = runtime.block_on(async { tokio::spawn(run).await.unwrap() });
     assert!(answered >= 18, "only {answered} of 20 queries have rows: the others prove nothing");
+}
+
+/// Operators of a plan, one a line.
+fn lines(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    displayable(plan.as_ref()).indent(false).to_string().lines().count()
+}
+
+/// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names it.
+#[test]
+fn plans_stay_small() {
+    let env = Env::new();
+    env.ok(["gen", "2000", "--days", "40", "--users", "30", "--out", "e.ndjson"]);
+    env.ok(["ingest", "e.ndjson"]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(32 << 20).build().unwrap();
+    let path = env.path("auditlake-data");
+    let run = async move {
+        let lake = Lake::open(&path, Arc::new(Ocsf::load(None).unwrap())).await.unwrap();
+        let session = Session::new(&lake, &Options::default()).await.unwrap();
+        let mut sizes: Vec<(String, usize, usize)> = Vec::new();
+        for report in Catalog::load(None).unwrap().list() {
+            let given = [
+                ("from", "2026-01-10"),
+                ("to", "2026-02-01"),
+                ("as_of", "2026-02-01"),
+                ("month", "2026-01"),
+                ("subject", "ann"),
+            ];
+            let given: Vec<(String, String)> = given
+                .into_iter()
+                .filter(|(name, _)| report.parameter(name).is_some_and(|parameter| parameter.default.is_none()))
+                .map(|(name, text)| (name.to_string(), text.to_string()))
+                .chain((report.id == "actor-timeline").then(|| ("subject".to_string(), "ann".to_string())))
+                .collect();
+            let params = ReportParams::new(report, &given, None).unwrap().scalars();
+            let plan = session.plan(&report.sql, &params, Horizon::All).await;
+            let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", report.id));
+            sizes.push((report.id.clone(), lines(&plan), REPORT_LINES));
+        }
+        for sql in [
+            "select count(*) from event",
+            "select time, actor_label, action, target_label, outcome from event where actor_uid = 'x' order by time desc limit 20",
+            "select actor.user.uid, unmapped->>'region' from event where src_endpoint.ip = '192.0.2.1'",
+            "select outcome, count(*) from event where class_uid = 3002 group by outcome",
+            "select * from event where subject_uid is null",
+        ] {
+            let plan =
+                session.plan(sql, &Params::new(), Horizon::All).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            sizes.push((sql.to_string(), lines(&plan), EVENT_LINES));
+        }
+        sizes
+    };
+    let sizes = runtime.block_on(async { tokio::spawn(run).await.unwrap() });
+    let large: Vec<&(String, usize, usize)> = sizes.iter().filter(|(_, lines, limit)| lines > limit).collect();
+    assert!(large.is_empty(), "larger than they may be: {large:#?}\nall: {sizes:#?}");
 }

@@ -12,7 +12,8 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
 
 fn with_fixture(id: &str) -> Env {
     let env = Env::new();
-    env.write("fixture.ndjson", fs::read_to_string(format!("{DATA}/{id}.ndjson")).unwrap());
+    let text = fs::read_to_string(format!("{DATA}/{id}.ndjson")).unwrap();
+    env.write("fixture.ndjson", text);
     env.ok(["ingest", "-q", "fixture.ndjson"]);
     env
 }
@@ -193,7 +194,7 @@ fn a_report_shows_what_it_takes_and_gives() {
       pci                    8.3.4, 10.2.1.4, 10.4.1.1
       hipaa                  164.308(a)(5)(ii)(C), 164.308(a)(6)(ii)
       gdpr                   32(1)(b), 33(1)
-      cis                    8.11, 6.3
+      cis                    8.11
     ");
 }
 
@@ -373,4 +374,20 @@ fn a_month_a_holiday_and_one_of_some_reach_the_rows() {
     let found = rows(&["actor-timeline", "--period", "2026-01", "--param", &ip]);
     assert!(found.len() as u64 >= address[0]["n"].as_u64().unwrap());
     assert!(found.iter().all(|row| format!("ip={}", row["src_ip"].as_str().unwrap()) == ip));
+}
+
+#[test]
+fn severe_rows_of_a_listing_reach_the_exit_code() {
+    let env = with_fixture("api-key-lifecycle");
+    let run = |as_of: &str| {
+        let as_of = format!("as_of={as_of}");
+        let report = ["report", "run", "api-key-lifecycle", "--format", "ndjson", "--fail-on", "critical"];
+        env.run([&report[..], &["--param", &as_of]].concat())
+    };
+    // A key that was found in public and that nobody deleted.
+    let found = run("2026-03-31");
+    assert!(found.contains("[exit status: 1]") && found.contains(" to look at"), "{found}");
+    // Before there was any.
+    let before = run("2025-01-01");
+    assert!(!before.contains("[exit status") && !before.contains("to look at"), "{before}");
 }

@@ -59,3 +59,44 @@ fn a_class_of_ones_own_is_listed() {
     let text = env.ok(["schema", "--schemas", schemas, "--format", "csv"]);
     assert!(text.contains("6005,datastore_activity,Datastore Activity,"), "{text}");
 }
+
+/// Two events a day for a month, of a class of one's own and of one without any schema.
+fn foreign() -> String {
+    let event = |day: usize, class: i64| {
+        let time = 1_767_225_600_000 + day as i64 * 86_400_000;
+        format!(
+            "{{\"class_uid\":{class},\"time\":{time},\"activity_id\":1,\"metadata\":{{\"uid\":\"{class}-{day}\"}},\
+             \"actor\":{{\"user\":{{\"uid\":\"ann\",\"email_addr\":\"ann@corp.example\"}}}}}}\n"
+        )
+    };
+    (0..31).flat_map(|day| [event(day, 6005), event(day, 1001)]).collect()
+}
+
+#[test]
+fn an_added_class_and_one_without_a_schema_are_in_the_shell_in_reports_and_in_gaps() {
+    let env = Env::new();
+    let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/schemas");
+    env.write("foreign.ndjson", foreign());
+    env.ok(["ingest", "-q", "foreign.ndjson", "--schemas", schemas]);
+    let sql = "select class, class_uid, action, actor_label, count(*) as n, count(actor.user.uid) as named from event \
+               group by all order by class";
+    assert_snapshot!(env.ok(["sql", "--schemas", schemas, "--format", "csv", "-c", sql]), @r"
+    class,class_uid,action,actor_label,n,named
+    datastore_activity,6005,Read,ann@corp.example,31,31
+    other_event,1001,,ann@corp.example,31,31
+    ");
+    let args = ["report", "run", "-q", "log-gaps", "--period", "2026-01", "--format", "csv", "--schemas", schemas];
+    let gaps = env.ok([&args[..], &["--param", "stream_by=all"]].concat());
+    assert_eq!(gaps.lines().count(), 1, "no gap: {gaps}");
+    let gaps = env.ok([&args[..], &["--param", "stream_by=class"]].concat());
+    assert!(gaps.contains("3002") && !gaps.contains("6005") && !gaps.contains("1001"), "{gaps}");
+    // Who looks without the schema is told what is missing.
+    assert_snapshot!(env.run(["sql", "-c", "select count(*) from datastore_activity"]), @r"
+    ------- stderr -------
+    error: the lake has a table `datastore_activity`, but no schema of that name is loaded
+    line 1: select count(*) from datastore_activity
+                                 ^
+    hint: name the folder with its class file: --schemas DIR
+    [exit status: 3]
+    ");
+}

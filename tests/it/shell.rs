@@ -112,6 +112,7 @@ fn help_lists_the_commands() {
     let screen = typed(&env, &["\\?", ".help watch", "help"]);
     assert!(screen.contains("leave the shell") && screen.contains("list the tables"), "{screen}");
     assert_eq!(screen.matches("again and again").count(), 3, "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 100), "{screen}");
 }
 
 #[test]
@@ -128,9 +129,9 @@ fn a_function_is_explained() {
 fn tables_are_listed_by_pattern_and_with_sizes() {
     let env = Env::with_small();
     let screen = typed(&env, &["\\d", "show tables;", ".tables user%", "\\dt *_change", "\\dt+ auth"]);
-    assert!(screen.matches("│ event ").count() == 2 && screen.contains("│ group_management "), "{screen}");
-    assert_eq!(screen.matches("│ user_access ").count(), 3, "{screen}");
-    assert_eq!(screen.matches("│ account_change ").count(), 3, "{screen}");
+    let rows = |name: &str| screen.lines().filter(|line| line.starts_with(&format!("│ {name} "))).count();
+    assert!(rows("event") == 2 && rows("group_management") == 2, "{screen}");
+    assert_eq!((rows("user_access"), rows("account_change")), (3, 3), "{screen}");
     assert!(!screen.contains("information_schema"), "{screen}");
     assert!(screen.contains("│ rows │ files │") && screen.contains("│ authentication │    1 │     1 │"), "{screen}");
     assert!(screen.contains("2026-01-01T00:00:00Z"), "{screen}");
@@ -262,7 +263,8 @@ fn rows_are_expanded_on_demand_and_when_too_wide() {
         ],
     );
     assert!(screen.contains("│ short │") && screen.contains("expanded is auto"), "{screen}");
-    assert_eq!(screen.matches(&"w".repeat(120)).count(), 1, "whole when expanded, cut in a table:\n{screen}");
+    // Expanded a value is broken at the edge, in a table it may be cut.
+    assert!(screen.contains(&format!("b | {}", "w".repeat(96))), "{screen}");
     for line in ["five | 5", "six | 6", "seven | 7"] {
         assert!(screen.contains(line), "{screen}");
     }
@@ -273,7 +275,7 @@ fn timing_tells_what_was_read_and_pruned() {
     let env = Env::with_small();
     let screen = typed(
         &env,
-        &["\\timing on", "select who_uid from event where time < '2026-01-15';", ".timer off", "select 1 as one;"],
+        &["\\timing on", "select actor_uid from event where time < '2026-01-15';", ".timer off", "select 1 as one;"],
     );
     assert!(screen.contains("timing is on"), "{screen}");
     let told = screen.lines().find(|line| line.contains("; read ")).unwrap_or_else(|| panic!("{screen}"));
@@ -326,7 +328,7 @@ fn what_is_longer_than_the_screen_goes_to_the_pager() {
     let screen = terminal.leave();
     assert!(screen.contains("\n│ short │") && screen.contains("P:│ long │"), "{screen}");
     assert!(screen.contains("\n│ plain │") && screen.contains("P:│ always │"), "{screen}");
-    assert!(screen.contains("P:  \\q .quit"), "{screen}");
+    assert!(screen.contains("P:  \\q \\quit .quit"), "{screen}");
     // Who leaves the pager has seen enough, and one that is not there is told.
     for (pager, told) in [("head -n 2", " v │"), ("no-such-pager", "error: cannot run the pager `no-such-pager`")] {
         let mut terminal = Terminal::run_with(&env, "auditlake sql --maxrows 0", &[("PAGER", pager)]);
@@ -566,7 +568,7 @@ fn progress_counts_the_bytes_of_the_plan() {
     let mut terminal = Terminal::run(&env, "auditlake sql");
     terminal.ready().keys(&format!("{slow}\r")).sees("computing").keys(CTRL_C).sees("error: cancelled");
     let raw = terminal.raw();
-    assert!(raw.contains("KiB/"), "{raw:?}");
+    assert!(raw.contains(" kB of "), "{raw:?}");
     terminal.leave();
 }
 
@@ -657,7 +659,7 @@ fn any_text_can_be_typed_and_pasted() {
         .keys(&format!("\u{1b}[200~select '{long}' as l,\nlength('{long}') as n;\nselect 'two' as t;\n\u{1b}[201~\r"));
     terminal.sees("│ two │");
     let screen = terminal.leave();
-    for shown in ["│ é😀日本 │", "│ a;'b   │", "$$;\\q", "│ c; │", "│ 6000 │"] {
+    for shown in ["│ é😀日本 │", "│ a;'b   │", "$$;\\q", "│ c; │", "\nn | 6000\n"] {
         assert!(screen.contains(shown), "no {shown}:\n{screen}");
     }
 }
@@ -677,9 +679,9 @@ fn a_table_fits_the_terminal_also_after_it_was_resized() {
     let widest =
         |screen: &str| screen.lines().filter(|line| line.starts_with('┌')).map(|line| line.chars().count()).max();
     let wide = "select * from authentication;";
-    let before = typed(&env, &[wide]);
+    let before = typed(&env, &["\\x off", wide]);
     assert!(widest(&before).is_some_and(|width| (70..=100).contains(&width)), "{before}");
-    let after = typed(&env, &["\\! stty cols 60", wide]);
+    let after = typed(&env, &["\\x off", "\\! stty cols 60", wide]);
     assert!(widest(&after).is_some_and(|width| (30..=60).contains(&width)), "{after}");
 }
 

@@ -22,18 +22,18 @@ fn a_nested_path_needs_no_quotes() {
 #[test]
 fn the_event_view_holds_every_class() {
     let env = Env::with_small();
-    let sql = "select time, class, who_uid, action, target_uid, outcome from event order by time";
+    let sql = "select time, class, actor_uid, action, target_uid, outcome from event order by time";
     assert_snapshot!(env.run(["sql", "-c", sql]), @r"
-    ┌──────────────────────┬───────────────────┬─────────┬───────────────────┬────────────┬─────────┐
-    │ time                 │ class             │ who_uid │ action            │ target_uid │ outcome │
-    ├──────────────────────┼───────────────────┼─────────┼───────────────────┼────────────┼─────────┤
-    │ 2026-01-01T00:00:00Z │ authentication    │ ann     │ Logon             │ ann        │ success │
-    │ 2026-01-01T00:00:01Z │ account_change    │ ann     │ Create            │ bob        │ success │
-    │ 2026-01-01T00:00:02Z │ entity_management │         │ Read              │ x          │ unknown │
-    │ 2026-01-01T00:00:03Z │ user_access       │         │ Assign Privileges │ bob        │ unknown │
-    │ 2026-02-01T00:00:00Z │ group_management  │         │ Add User          │ g          │ unknown │
-    │ 2026-02-01T00:00:01Z │ other_event       │         │                   │            │ unknown │
-    └──────────────────────┴───────────────────┴─────────┴───────────────────┴────────────┴─────────┘
+    ┌──────────────────────┬───────────────────┬───────────┬───────────────────┬────────────┬─────────┐
+    │ time                 │ class             │ actor_uid │ action            │ target_uid │ outcome │
+    ├──────────────────────┼───────────────────┼───────────┼───────────────────┼────────────┼─────────┤
+    │ 2026-01-01T00:00:00Z │ authentication    │ ann       │ Logon             │ ann        │ success │
+    │ 2026-01-01T00:00:01Z │ account_change    │ ann       │ Create            │ bob        │ success │
+    │ 2026-01-01T00:00:02Z │ entity_management │           │ Read              │ x          │ unknown │
+    │ 2026-01-01T00:00:03Z │ user_access       │           │ Assign Privileges │ bob        │ unknown │
+    │ 2026-02-01T00:00:00Z │ group_management  │           │ Add User          │ bob        │ unknown │
+    │ 2026-02-01T00:00:01Z │ other_event       │           │                   │            │ unknown │
+    └──────────────────────┴───────────────────┴───────────┴───────────────────┴────────────┴─────────┘
     ");
 }
 
@@ -332,7 +332,7 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     a
     1
     ------- stderr -------
-    error: no column `nothing`
+    error: q.sql:2: no column `nothing`
     line 1: select nothing
                    ^
     hint: `\d TABLE` lists the columns
@@ -344,7 +344,7 @@ fn an_error_stops_the_script_unless_asked_to_go_on() {
     b
     2
     ------- stderr -------
-    error: no column `nothing`
+    error: q.sql:2: no column `nothing`
     line 1: select nothing
                    ^
     hint: `\d TABLE` lists the columns
@@ -550,8 +550,8 @@ fn errors_say_how_it_is_spelt_here() {
         ),
         (
             "select 1 from authentication where time = 'soon'",
-            "cannot read the time `soon`",
-            "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z",
+            "cannot read the time 'soon'",
+            "write '2026-01-31' or '2026-01-31T12:00:00Z'",
         ),
         ("select outcom from event", "no column `outcom`", "did you mean `outcome`?"),
         ("select a.actor.usr.uid from authentication a", "no field `usr`", "did you mean `actor.user.uid`?"),

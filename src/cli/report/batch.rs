@@ -16,6 +16,7 @@ use crate::report::{
     Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
+use crate::typed::count;
 
 /// What a run over some reports is given.
 pub struct Batch {
@@ -59,9 +60,9 @@ impl Ground {
         Ok(Ground { session: Arc::new(session), key })
     }
 
-    pub fn facts(&self, app: &App, report: &Report, span: Span) -> Result<Arc<Facts>> {
-        let (session, report) = (self.session.clone(), report.clone());
-        app.wait(async move { Facts::gather(&report, span, session.context()).await }).map(Arc::new)
+    pub fn facts(&self, app: &App, span: Span) -> Result<Arc<Facts>> {
+        let session = self.session.clone();
+        app.wait(async move { Facts::gather(span, &session).await }).map(Arc::new)
     }
 }
 
@@ -176,7 +177,7 @@ pub fn into_folders(
         let span = batch.span(&params);
         let produced = match known.iter().find(|(other, _)| *other == span) {
             Some((_, facts)) => Ok(facts.clone()),
-            None => ground.facts(app, &report, span).inspect(|facts| known.push((span, facts.clone()))),
+            None => ground.facts(app, span).inspect(|facts| known.push((span, facts.clone()))),
         }
         .and_then(|facts| {
             let order = Order {
@@ -198,6 +199,7 @@ pub fn into_folders(
                 let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
                 say(app, &done);
                 summary.findings += done.findings;
+                summary.attention += done.attention;
                 summary.reports.push(done);
                 named.insert(report.id.clone(), produced.named);
             }
@@ -267,13 +269,18 @@ pub fn say(app: &App, report: &ReportSummary) {
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
     }
-    if report.suppressed > 0 {
-        line.push_str(&format!(", {} suppressed", report.suppressed));
-    }
+    line.push_str(&notes(report));
     if report.idle_suppressions > 0 {
         line.push_str(&format!(", {} expired or unused", counted(report.idle_suppressions, "suppression")));
     }
     app.screen.say(line);
+}
+
+/// Which rows are not findings, and yet more than rows.
+pub fn notes(report: &ReportSummary) -> String {
+    let notes = [(report.attention, "to look at"), (report.context, "as context"), (report.suppressed, "suppressed")];
+    let there = notes.iter().filter(|(rows, _)| *rows > 0);
+    there.map(|(rows, what)| format!(", {} {what}", count(*rows))).collect()
 }
 
 /// Who runs this, as the system says it.

@@ -13,7 +13,7 @@ use crate::config::Schedule;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
-use crate::report::{Catalog, Metric, Period, Selection, Span, State, Summary, Suppressions, metrics, zone};
+use crate::report::{Metric, Period, Selection, Span, State, Summary, Suppressions, metrics, zone};
 use crate::typed::When;
 
 /// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
@@ -192,7 +192,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     let ground = Ground::over(app, lake, None)?;
     let limit_ms = due_ms.saturating_add(schedule.wait.map_or(0, |wait| wait.as_millis() as i64));
     if app.clock.now_ms() < limit_ms
-        && let Some(reason) = hole(app, &ground, &catalog, period, limit_ms)?
+        && let Some(reason) = hole(app, &ground, period, limit_ms)?
     {
         return Ok(Acted::Waiting(reason));
     }
@@ -217,10 +217,9 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
 }
 
 /// What the log does not cover of the period, in words.
-fn hole(app: &App, ground: &Ground, catalog: &Catalog, period: Period, limit_ms: i64) -> Result<Option<String>> {
-    let Some(any) = catalog.list().first() else { return Ok(None) };
+fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Option<String>> {
     let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
-    let facts = ground.facts(app, any, span)?;
+    let facts = ground.facts(app, span)?;
     if facts.coverage.is_whole() {
         return Ok(None);
     }

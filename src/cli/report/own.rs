@@ -72,7 +72,7 @@ pub fn check(app: &App, directory: &Path) -> Result<u8> {
     let checked = app.wait(async move {
         let lake = Lake::open_or_create(&place, &lake::Options::default(), ocsf, clock).await?;
         let session = Session::new(&lake, &options).await?;
-        report::check(&catalog, &folder, session.context()).await
+        report::check(&catalog, &folder, &session).await
     })?;
     let mut bad = 0;
     for one in &checked {

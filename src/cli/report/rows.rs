@@ -1,17 +1,15 @@
 //! The rows of one report, on the screen or in one file; the head of the run goes to stderr.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
 
-use futures::TryStreamExt;
-
 use super::super::App;
 use super::super::output::Output;
-use super::batch::{Batch, Ground};
-use crate::error::{Context, Error, Kind, Result};
+use super::batch::{Batch, Ground, notes};
+use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};
 use crate::report::{self, Judge, Params, Report, ReportSummary, State};
-use crate::typed::count;
 
 /// Runs a report and writes its rows.
 pub fn run(
@@ -29,7 +27,7 @@ pub fn run(
     }
     let (sequence, hash) = ground.session.entry();
     screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
-    let facts = ground.facts(app, report, batch.span(&params))?;
+    let facts = ground.facts(app, batch.span(&params))?;
     let coverage = &facts.coverage;
     match coverage.is_whole() {
         true => screen.say("  coverage 100 %"),
@@ -44,15 +42,15 @@ pub fn run(
     let width = if out.is_screen() { screen.width() } else { None };
     let is_terminal = out.is_screen() && screen.is_terminal();
     let title = Some(report.id.clone());
-    let options = render::Options { width, is_terminal, title, ..render::Options::default() };
+    let is_stream = output.is_none();
+    let options = render::Options { width, is_terminal, is_stream, title, ..render::Options::default() };
     let suppressions = batch.suppressions.of_report(&report.id);
     let (runner, task) = (ground.session.clone(), report.clone());
     let written = app.wait(async move {
-        let outcome = report::run(&task, &params, runner.context()).await?;
+        let mut outcome = report::run(&task, &params, &runner).await?;
         let mut sink = Renderer::new(format, outcome.schema.clone(), options, &mut out);
         let mut judge = Judge::new(&task, &suppressions);
-        let mut rows = outcome.rows;
-        while let Some(batch) = rows.try_next().await.context(Kind::Input, || "cannot run the report")? {
+        while let Some(batch) = outcome.next().await? {
             judge.look(&batch)?;
             sink.write(&batch)?;
         }
@@ -68,6 +66,8 @@ pub fn run(
             rows: tally.rows,
             findings: tally.findings,
             suppressed: tally.suppressed,
+            attention: tally.attention,
+            context: tally.context,
             worst: tally.worst(),
             by_severity: tally.by_severity,
             coverage: Some(facts.coverage.share),
@@ -79,9 +79,7 @@ pub fn run(
     let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
-    let suppressed =
-        if summary.suppressed > 0 { format!(", {} suppressed", summary.suppressed) } else { String::new() };
-    screen.say(format!("  {} rows: {verdict}{suppressed}", count(summary.rows)));
+    screen.say(format!("  {}: {verdict}{}", report::counted(summary.rows, "row"), notes(&summary)));
     Ok((summary, named))
 }
 
@@ -89,7 +87,7 @@ pub fn run(
 pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
         (Some(format), Some(_)) => Ok(format),
-        (Some(format), None) => format.check_stdout().map(|()| format),
+        (Some(format), None) => format.check_stdout(std::io::stdout().is_terminal()).map(|()| format),
         (None, None) => Ok(Format::Table),
         (None, Some(path)) => Format::from_path(path).ok_or_else(|| {
             Error::usage(format!("cannot tell a format from {}", path.display()))

@@ -135,6 +135,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
             summary.findings = done.findings;
+            summary.attention = done.attention;
             summary.reports.push(done);
             (summary, BTreeMap::from([(report.id.clone(), found)]))
         }

@@ -4,48 +4,70 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 
 use super::super::{App, rows, schema, status};
-use super::words::{Column, Table, Words};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
-use crate::sql::{FunctionInfo, Session};
+use crate::repl::Listing;
+use crate::sql::{FunctionInfo, Session, TableInfo, column_purpose, type_name};
 use crate::typed::nearest;
 
-/// The tables whose name is like `pattern`: `%` and `*` stand for any text, `_` and `?` for a character; without them
-/// a part of the name will do.
-pub fn tables(session: &Session, pattern: Option<&str>, is_verbose: bool, is_brief: bool) -> Result<RecordBatch> {
+/// The order in which tables are listed.
+const GROUPS: [&str; 4] = ["view", "class", "report view", "ledger"];
+
+/// The tables that are asked for, group by group.
+pub fn tables(session: &Session, listing: &Listing, is_brief: bool) -> Result<RecordBatch> {
     let mut tables = session.tables();
-    if let Some(pattern) = pattern {
-        let has_wildcards = pattern.contains(['%', '*', '?']);
-        let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-        let is_meant = |name: &str| {
-            let name: Vec<char> = name.to_lowercase().chars().collect();
-            match has_wildcards {
-                true => is_like(&name, &pattern),
-                false => name.windows(pattern.len().max(1)).any(|part| is_like(part, &pattern)),
-            }
-        };
-        tables.retain(|table| is_meant(&table.name));
+    tables.retain(|table| !listing.is_views || table.kind.ends_with("view"));
+    if let Some(pattern) = &listing.pattern {
+        // There is one schema: `public.event` and `*.*` mean what stands after the dot.
+        let pattern = Pattern::new(pattern.rsplit('.').next().unwrap_or_default());
+        tables.retain(|table| pattern.matches(&table.name));
     }
-    if is_verbose && is_brief {
-        // On a screen the names must be whole, and milliseconds do not matter.
-        let seconds = |time: Option<i64>| time.map(|time| time.div_euclid(1_000_000) * 1_000_000);
-        for table in &mut tables {
-            (table.min_time_us, table.max_time_us) = (seconds(table.min_time_us), seconds(table.max_time_us));
-        }
-        let whole = status::table(&tables)?;
-        let wanted: Vec<usize> =
-            (0..whole.num_columns()).filter(|at| whole.schema().field(*at).name() != "last_batch").collect();
-        return whole.project(&wanted).context(Kind::Internal, || "cannot list the tables");
+    tables.sort_by_key(|table| GROUPS.iter().position(|group| *group == table.kind));
+    let text =
+        |of: &dyn Fn(&TableInfo) -> String| rows::Column::Text(tables.iter().map(|table| Some(of(table))).collect());
+    if !listing.is_verbose {
+        return rows::batch(vec![
+            ("table", text(&|table| table.name.clone())),
+            ("kind", text(&|table| table.kind.to_string())),
+            ("rows", rows::Column::Number(tables.iter().map(|table| table.rows).collect())),
+            ("what it is", text(&|table| table.purpose.clone())),
+        ]);
     }
-    if is_verbose {
+    if !is_brief {
         return status::table(&tables);
     }
-    rows::batch(vec![
-        ("table", rows::Column::Text(tables.iter().map(|table| Some(table.name.clone())).collect())),
-        ("kind", rows::Column::Text(tables.iter().map(|table| Some(table.kind.to_string())).collect())),
-    ])
+    // On a screen the names must be whole, and milliseconds do not matter.
+    let seconds = |time: Option<i64>| time.map(|time| time.div_euclid(1_000_000) * 1_000_000);
+    for table in &mut tables {
+        (table.min_time_us, table.max_time_us) = (seconds(table.min_time_us), seconds(table.max_time_us));
+    }
+    let whole = status::table(&tables)?;
+    let wanted: Vec<usize> =
+        (0..whole.num_columns()).filter(|at| whole.schema().field(*at).name() != "last_batch").collect();
+    whole.project(&wanted).context(Kind::Internal, || "cannot list the tables")
+}
+
+/// A part of a name, or a pattern: `%` and `*` stand for any text, `?` for a character, and so does `_` beside one of them.
+struct Pattern {
+    text: Vec<char>,
+    is_whole: bool,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Pattern {
+        Pattern { text: text.to_lowercase().chars().collect(), is_whole: text.contains(['%', '*', '?']) }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.to_lowercase().chars().collect();
+        if self.is_whole {
+            return is_like(&name, &self.text);
+        }
+        name.windows(self.text.len().max(1)).any(|part| is_like(part, &self.text)) || self.text.is_empty()
+    }
 }
 
 fn is_like(text: &[char], pattern: &[char]) -> bool {
@@ -58,14 +80,23 @@ fn is_like(text: &[char], pattern: &[char]) -> bool {
     }
 }
 
-/// The columns of a table as dotted paths, and whether they are already cut to the width.
+/// What is told about a table.
+pub struct Described {
+    pub columns: RecordBatch,
+    /// The columns are already cut to the width.
+    pub is_cut: bool,
+    /// The SQL of a view.
+    pub definition: Option<String>,
+}
+
+/// The columns of a table as dotted paths; of a view with its definition.
 pub fn columns(
     app: &App,
     lake: &Lake,
     session: &Arc<Session>,
-    name: &str,
+    (name, is_verbose): (&str, bool),
     width: Option<usize>,
-) -> Result<(RecordBatch, bool)> {
+) -> Result<Described> {
     let files = session.state().tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
     let count = files.iter().map(|file| file.rows).sum();
     let store = lake.store();
@@ -74,10 +105,15 @@ pub fn columns(
         false => app.wait(async move { lake::filled(&store, &files).await })?,
     };
     if let Some(class) = lake.ocsf().by_name(name) {
-        return Ok((schema::brief_columns(class, width, &filled, count)?, true));
+        let columns = if is_verbose {
+            schema::whole_columns(class, &filled, count)?
+        } else {
+            schema::brief_columns(class, width, &filled, count)?
+        };
+        return Ok(Described { columns, is_cut: !is_verbose, definition: None });
     }
-    let (session, table) = (session.clone(), name.to_string());
-    let columns = app.wait(async move { session.columns(&table).await })?;
+    let (asked, table) = (session.clone(), name.to_string());
+    let columns = app.wait(async move { asked.columns(&table).await })?;
     let mut shown = vec![
         ("column", rows::Column::Text(columns.iter().map(|column| Some(column.path.clone())).collect())),
         ("type", rows::Column::Text(columns.iter().map(|column| Some(column.data_type.clone())).collect())),
@@ -87,7 +123,40 @@ pub fn columns(
         let share = |path: &String| schema::share(filled.get(path), count);
         shown.push(("filled", rows::Column::Text(columns.iter().map(|column| share(&column.path)).collect())));
     }
-    Ok((rows::batch(shown)?, false))
+    let meanings: Vec<Option<String>> =
+        columns.iter().map(|column| column_purpose(&column.path).map(str::to_string)).collect();
+    if meanings.iter().any(Option::is_some) {
+        shown.push(("what it is", rows::Column::Text(meanings)));
+    }
+    Ok(Described { columns: rows::batch(shown)?, is_cut: false, definition: session.definition(name) })
+}
+
+/// The columns of a query's result.
+pub fn result_columns(schema: &Schema) -> Result<RecordBatch> {
+    let fields = schema.fields();
+    rows::batch(vec![
+        ("column", rows::Column::Text(fields.iter().map(|field| Some(field.name().clone())).collect())),
+        ("type", rows::Column::Text(fields.iter().map(|field| Some(type_name(field.data_type()))).collect())),
+    ])
+}
+
+/// The SQL that defines a view.
+pub fn definition(session: &Session, name: &str) -> Result<String> {
+    if let Some(sql) = session.definition(name) {
+        return Ok(sql);
+    }
+    let tables = session.tables();
+    if tables.iter().any(|table| table.name == name) {
+        return Err(
+            Error::input(format!("`{name}` is a table, not a view")).hint(format!("`\\d {name}` lists its columns"))
+        );
+    }
+    let views = tables.iter().filter(|table| table.kind.ends_with("view")).map(|table| table.name.as_str());
+    let error = Error::input(format!("no view `{name}`"));
+    Err(match nearest(name, views) {
+        Some(known) => error.hint(format!("did you mean `{known}`?")),
+        None => error.hint("`\\dv` lists the views"),
+    })
 }
 
 /// The answer to `\h`.
@@ -97,16 +166,29 @@ pub enum Functions {
     Many(RecordBatch),
 }
 
-/// All functions, the one with this name, or those whose name holds the text.
+/// All functions, the one with this name, or those whose name is like the text.
 pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
     let mut functions = session.functions();
+    // A view of the reports is also a function of a time: the state that it had then.
+    let views = session.tables().into_iter().filter(|table| table.kind == "report view");
+    functions.extend(views.map(|view| FunctionInfo {
+        kind: "table",
+        syntax: format!("{}(time)", view.name),
+        description: format!("{}. Events after the time that it is given do not count.", first_upper(&view.purpose)),
+        arguments: vec![("time".to_string(), "'2026-01-31' or '2026-01-31T12:00:00Z', UTC".to_string())],
+        example: Some(format!("select * from {}('2026-01-31') limit 10", view.name)),
+        name: view.name,
+        ..FunctionInfo::default()
+    }));
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some(name) = name.map(|name| name.trim_end_matches("()").to_lowercase()) {
         let is_named = |function: &&FunctionInfo| function.name == name || function.aliases.contains(&name);
         if let Some(function) = functions.iter().find(is_named) {
             return Ok(Functions::One(explain(function)));
         }
         let names: Vec<String> = functions.iter().map(|function| function.name.clone()).collect();
-        functions.retain(|function| function.name.contains(&name));
+        let pattern = Pattern::new(&name);
+        functions.retain(|function| pattern.matches(&function.name));
         if functions.is_empty() {
             let error = Error::input(format!("no function `{name}`"));
             return Err(match nearest(&name, names.iter().map(String::as_str)) {
@@ -115,7 +197,7 @@ pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
             });
         }
     }
-    // The first sentence says what it is for; the rest is for who asks.
+    // The first sentence says what it is for; the rest is for those who ask.
     let brief = |function: &FunctionInfo| {
         let line = function.description.lines().next().unwrap_or_default();
         Some(line.split_once(". ").map_or(line, |(sentence, _)| sentence).trim_end_matches('.').to_string())
@@ -127,6 +209,11 @@ pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
         ("kind", text(&|function| Some(function.kind.to_string()))),
         ("description", text(&brief)),
     ])?))
+}
+
+fn first_upper(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }
 
 fn explain(function: &FunctionInfo) -> String {
@@ -153,37 +240,15 @@ fn explain(function: &FunctionInfo) -> String {
     text
 }
 
-/// Everything that may be typed in a statement.
-pub fn words(app: &App, session: &Arc<Session>) -> Words {
-    let classes = session.ocsf().classes().iter().map(|class| {
-        let leaves = class.describe().into_iter().filter(|field| field.is_leaf);
-        let columns = leaves.map(|field| Column { path: field.path, captions: field.captions });
-        Table { name: class.name.clone(), columns: columns.collect() }
-    });
-    let mut tables: Vec<Table> = classes.collect();
-    for table in session.tables() {
-        if tables.iter().any(|known| known.name == table.name) {
-            continue;
-        }
-        let (session, name) = (session.clone(), table.name.clone());
-        // A view that cannot be planned is named all the same; asking for it will tell why.
-        let columns = app.wait(async move { session.columns(&name).await }).unwrap_or_default();
-        let columns = columns.into_iter().map(|column| Column { path: column.path, captions: None }).collect();
-        tables.push(Table { name: table.name, columns });
-    }
-    Words { tables, functions: session.functions().into_iter().map(|function| function.name).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn patterns_are_those_of_like_and_of_the_shell() {
-        let like = |text: &str, pattern: &str| {
-            is_like(&text.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>())
-        };
+        let like = |text: &str, pattern: &str| Pattern::new(pattern).matches(text);
         assert!(like("user_access", "user%") && like("user_access", "*access") && like("event", "e_ent"));
         assert!(!like("user_access", "access%") && like("é", "?") && like("", "%") && !like("", "?"));
+        assert!(like("user_access", "ser_acc") && !like("user_access", "ser-acc") && like("event", ""));
     }
 }

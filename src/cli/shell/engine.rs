@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::super::signal::Interrupts;
 use super::super::threads;
 use crate::error::{Context, Error, Kind, Result};
-use crate::sql::{Params, Rows, Session};
+use crate::sql::{Horizon, Params, Rows, Session};
 
 /// Time between two looks at how far a query is.
 const TICK: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ impl Engine {
             None => threads()?,
         };
         let (session, sql) = (session.clone(), sql.to_string());
-        let task = runtime.spawn(async move { session.query(&sql, &params).await });
+        let task = runtime.spawn(async move { session.query(&sql, &params, Horizon::All).await });
         self.threads = Some(runtime);
         let planned =
             self.until(task, tick).and_then(|planned| planned.context(Kind::Internal, || "the planner stopped")?);

@@ -7,33 +7,43 @@
 mod bar;
 mod describe;
 mod engine;
+mod explain;
+mod meaning;
+mod names;
 mod outside;
 mod pager;
+mod program;
+mod show;
+mod token;
+mod voice;
 mod words;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use tempfile::TempPath;
 
 use super::signal::{Interrupts, Which};
 use super::{App, command_names};
-use crate::disk::Whole;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::redact::{Counts, Policy};
 use crate::render::{self, Format, Renderer};
-use crate::repl::{self, Backend, Candidate, Settings, Wanted};
-use crate::sql::{Options, Params, Reading, Rows, Session, parse_param};
-use crate::typed::{bytes, count};
+use crate::repl::{Backend, Candidate, Listing, Settings, Typed, Wanted};
+use crate::report::Catalog;
+use crate::sql::{Horizon, Options, Params, Rows, Session, parse_param};
 use bar::QueryBar;
 use engine::{Engine, cancelled};
-use pager::{Paged, Pager};
-use words::Words;
+use names::{Names, Shelf};
+use pager::Pager;
+
+/// Lines that a list of ours may have: it is meant to be read page by page.
+const LONG: usize = 100_000;
 
 /// The engine behind the shell and behind `-c`, `-f` and stdin.
 pub struct Shell<'a> {
@@ -45,13 +55,15 @@ pub struct Shell<'a> {
     params: Params,
     policy: Arc<Policy>,
     /// For completion: collected when TAB is first pressed, a one-shot query does without.
-    words: OnceCell<Words>,
+    names: OnceCell<Names>,
+    shelf: Arc<Shelf>,
     pager: Option<Pager>,
+    /// Workbooks that a spreadsheet may still read; they go with the shell.
+    opened: RefCell<Vec<TempPath>>,
+    /// Somebody sits at a prompt.
+    is_interactive: bool,
     engine: Engine,
 }
-
-/// A renderer whose output goes wherever the result goes.
-type Out<'a> = Renderer<Box<dyn Write + 'a>>;
 
 impl<'a> Shell<'a> {
     /// `interrupts` says which ^C gives up the statement that runs. On a terminal each does that and no more; in a batch
@@ -69,7 +81,25 @@ impl<'a> Shell<'a> {
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
         let pager = if is_safe { None } else { Pager::from_env() };
-        Ok(Shell { app, lake, session, options, params, policy, words: OnceCell::new(), pager, engine })
+        Ok(Shell {
+            app,
+            lake,
+            session,
+            options,
+            params,
+            policy,
+            names: OnceCell::new(),
+            shelf: Arc::default(),
+            pager,
+            opened: RefCell::default(),
+            is_interactive: false,
+            engine,
+        })
+    }
+
+    /// The shell of somebody at a prompt, to whom hints name commands instead of flags.
+    pub fn interactive(self) -> Shell<'a> {
+        Shell { is_interactive: true, ..self }
     }
 
     /// As in [`Session::left_out`].
@@ -104,117 +134,52 @@ impl<'a> Shell<'a> {
         Ok(params)
     }
 
-    /// Renders a result to where the settings send it; a file changes only when all of it is there. Returns the rows,
-    /// unless the user left the pager before the last.
-    fn emit(
-        &self,
-        settings: &Settings,
-        schema: SchemaRef,
-        mut options: render::Options,
-        feed: impl FnOnce(&mut Out<'_>) -> Result<()>,
-    ) -> Result<Option<u64>> {
-        let (screen, format) = (&self.app.screen, settings.format());
-        let Some(output) = &settings.output else {
-            format.check_stdout()?;
-            options.is_terminal = screen.is_terminal();
-            let mut out = self.paged(settings);
-            let mut renderer = Renderer::new(format, schema, options, Box::new(&mut out) as Box<dyn Write + '_>);
-            let fed = feed(&mut renderer).and_then(|()| renderer.finish());
-            let is_paging = out.is_paging();
-            let closed = out.close();
-            return match fed {
-                // Who leaves the pager has seen enough.
-                Err(error) if is_paging && render::is_closed_pipe(&error) => closed.map(|()| None),
-                fed => fed.and_then(|rows| closed.map(|()| Some(rows))),
-            };
-        };
-        if output.is_append && format.is_file_only() {
-            return Err(Error::usage(format!("{} holds a result, and {format} holds only one", output.path.display()))
-                .hint("name another file: `\\g FILE` or `\\o FILE`"));
-        }
-        let file = if output.is_append { Whole::append(&output.path) } else { Whole::begin(&output.path) };
-        let mut file = file?.known_to(&self.app.unfinished);
-        let mut renderer = Renderer::new(format, schema, options, Box::new(&mut file) as Box<dyn Write + '_>);
-        feed(&mut renderer)?;
-        let rows = renderer.finish()?;
-        file.finish()?;
-        Ok(Some(rows))
-    }
-
-    /// A small result of our own.
-    fn show_batch(&self, batch: &RecordBatch, settings: &Settings) -> Result<()> {
-        let options = settings.render_options(self.app.screen.width());
-        self.emit(settings, batch.schema(), options, |out| out.write(batch)).map(|_| ())
-    }
-
-    fn paged(&self, settings: &Settings) -> Paged {
-        let pager = self.pager.clone().filter(|_| settings.pager != repl::Pager::Off);
-        let is_always = settings.pager == repl::Pager::Always;
-        Paged::new(pager, self.app.screen.size(), is_always, Box::new(self.app.screen.stdout()))
-    }
-
-    /// Passes rows on as they come; ^C ends it.
-    fn feed(&self, rows: &mut Rows, out: &mut Out<'_>, settings: &Settings) -> Result<()> {
-        let gauge = rows.gauge();
-        let mut bar = QueryBar::new(&self.app.screen);
-        // Rows on the screen and a bar there do not go together; a table with a limit is printed at its end.
-        let is_held = settings.format() == Format::Table && settings.max_rows.is_some();
-        let is_printed = settings.output.is_none() && !is_held;
-        loop {
-            let Some(batch) = self.engine.next(rows, || bar.show(Some(gauge.read())))? else { return Ok(()) };
-            if is_printed {
-                bar.end();
-            }
-            out.write(&batch)?;
-        }
-    }
-
-    fn words(&self) -> &Words {
-        self.words.get_or_init(|| describe::words(self.app, &self.session))
-    }
-
-    /// What a result's last line says: rows, time, and what was read for it.
-    fn footer(&self, rows: u64, elapsed: Duration, reading: Reading, settings: &Settings) -> String {
-        let mut text = format!("{} row{}", count(rows), if rows == 1 { "" } else { "s" });
-        let is_cut = settings.format() == Format::Table && settings.output.is_none();
-        if let Some(limit) = settings.max_rows.filter(|limit| is_cut && rows > *limit as u64) {
-            text.push_str(&format!(" ({} shown, `.last` shows all)", count(limit as u64)));
-        }
-        if let Some(output) = &settings.output {
-            text.push_str(&format!(" written to {}", output.path.display()));
-        }
-        text.push_str(&format!(", {:.3} s", elapsed.as_secs_f64()));
-        if settings.is_timing_on && reading.files > 0 {
-            text.push_str(&format!(
-                "; read {} of {} files, {} of {}; pruned {} files, {}",
-                count(reading.files_planned),
-                count(reading.files),
-                bytes(reading.bytes_read),
-                bytes(reading.bytes),
-                count(reading.files.saturating_sub(reading.files_planned)),
-                bytes(reading.bytes.saturating_sub(reading.bytes_read)),
-            ));
-        }
-        text
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            // A catalogue that cannot be read is the commands' to complain about.
+            let catalog = Catalog::load(self.app.config.reports());
+            let reports = catalog.map(|catalog| catalog.list().iter().map(|report| report.id.clone()).collect());
+            let handle = self.app.runtime.handle().clone();
+            Names::new(&self.session, handle, self.shelf.clone(), reports.unwrap_or_default())
+        })
     }
 }
 
 impl Backend for Shell<'_> {
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()> {
+        let is_for_people = settings.output.is_none() && settings.format().is_for_people();
         if settings.output.is_none() {
-            settings.format().check_stdout()?;
+            settings.format().check_stdout(self.app.screen.is_terminal())?;
+        }
+        if let Some(asked) = explain::asked(sql).filter(|_| is_for_people) {
+            return self.explain(asked, settings);
         }
         let started = Instant::now();
         let mut rows = self.start(sql, settings)?;
-        let options = settings.render_options(self.app.screen.width());
+        let is_plan = rows.schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"]);
+        if is_plan && is_for_people {
+            return self.show_plans(rows, settings);
+        }
+        let options = self.render_options(settings, sql);
         let gauge = rows.gauge();
-        let emitted = self.emit(settings, rows.schema.clone(), options, |out| self.feed(&mut rows, out, settings));
+        // The time in a pager is the reader's, not the statement's.
+        let took = Cell::new(Duration::ZERO);
+        let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
+            let fed = self.feed(&mut rows, out, settings);
+            took.set(started.elapsed());
+            fed
+        });
         drop(rows);
         let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
-        let is_table = settings.output.is_some() || matches!(settings.format(), Format::Table | Format::Line);
+        let is_table = settings.output.is_some() || settings.format().is_for_people();
         let is_told = settings.is_timing_on || (is_table && settings.footer && self.app.screen.is_terminal());
-        if let Some(shown) = shown.filter(|_| is_told) {
-            self.app.screen.say(self.footer(shown, started.elapsed(), gauge.read(), settings));
+        if let Some(shown) = shown {
+            if is_told {
+                self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
+            }
+            if shown.rows == 0 {
+                self.doubt(sql);
+            }
         }
         Ok(())
     }
@@ -239,35 +204,77 @@ impl Backend for Shell<'_> {
         Ok(names.zip(render::row_texts(batch, 0)?).collect())
     }
 
-    fn tables(&mut self, settings: &Settings, pattern: Option<&str>, is_verbose: bool) -> Result<()> {
+    fn tables(&mut self, settings: &Settings, listing: &Listing) -> Result<()> {
         let is_brief = settings.output.is_none() && self.app.screen.is_terminal();
-        let batch = describe::tables(&self.session, pattern, is_verbose, is_brief)?;
-        self.show_batch(&batch, settings)
+        let batch = describe::tables(&self.session, listing, is_brief)?;
+        self.show_list(&batch, settings)
     }
 
-    fn describe(&mut self, settings: &Settings, name: &str) -> Result<()> {
-        // The paths are what one came for: all of them, and whole.
-        let settings = &Settings { max_rows: None, ..settings.clone() };
-        let width = settings.render_options(self.app.screen.width()).width;
-        let (batch, is_whole) = describe::columns(self.app, &self.lake, &self.session, name, width)?;
-        let mut options = settings.render_options(self.app.screen.width());
-        options.width = options.width.filter(|_| !is_whole);
-        self.emit(settings, batch.schema(), options, |out| out.write(&batch)).map(|_| ())
+    fn describe(&mut self, settings: &Settings, name: &str, is_verbose: bool) -> Result<()> {
+        let width = settings.render_options(self.app.screen.terminal()).width;
+        let described = describe::columns(self.app, &self.lake, &self.session, (name, is_verbose), width)?;
+        let settings = &show::for_list(settings);
+        let mut options = settings.render_options(self.app.screen.terminal());
+        options.width = options.width.filter(|_| !described.is_cut);
+        options.height = options.height.map(|_| LONG);
+        let columns = &described.columns;
+        let definition =
+            described.definition.filter(|_| settings.output.is_none() && settings.format().is_for_people());
+        let Some(definition) = definition else {
+            return self.emit(settings, columns.schema(), options, |out| out.write(columns)).map(|_| ());
+        };
+        let mut text = Vec::new();
+        let mut renderer = Renderer::new(settings.format(), columns.schema(), options, &mut text);
+        renderer.write(columns)?;
+        renderer.finish()?;
+        let columns = String::from_utf8_lossy(&text);
+        self.page(&format!("{columns}\n{}", self.folded(definition.trim_end())), settings)
+    }
+
+    fn describe_query(&mut self, settings: &Settings, sql: &str) -> Result<()> {
+        let schema = self.start(sql, settings)?.schema.clone();
+        self.show_list(&describe::result_columns(&schema)?, settings)
+    }
+
+    fn define(&mut self, settings: &Settings, name: &str) -> Result<()> {
+        let definition = describe::definition(&self.session, name)?;
+        if settings.output.is_none() && settings.format().is_for_people() {
+            return self.page(&self.folded(definition.trim_end()), settings);
+        }
+        let column = super::rows::Column::Text(vec![Some(definition)]);
+        self.show_batch(&super::rows::batch(vec![("definition", column)])?, settings)
+    }
+
+    fn connection(&self) -> String {
+        let state = self.session.state();
+        let time = chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339());
+        format!(
+            "lake {} ({}), OCSF {}\nledger entry {} of {}\nsha256 {}\n",
+            self.lake.root().display(),
+            state.lake.partition.column(),
+            state.lake.ocsf_version,
+            state.sequence,
+            time.unwrap_or_default(),
+            state.hash
+        )
+    }
+
+    fn time(&self) -> String {
+        let now = chrono::DateTime::from_timestamp_millis(self.app.clock.now_ms());
+        now.map(|now| now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)).unwrap_or_default()
     }
 
     fn functions(&mut self, settings: &Settings, name: Option<&str>) -> Result<()> {
         match describe::functions(&self.session, name)? {
-            describe::Functions::One(text) => self.page(&text, settings),
-            describe::Functions::Many(batch) => {
-                self.show_batch(&batch, &Settings { max_rows: None, ..settings.clone() })
-            }
+            describe::Functions::One(text) => self.page(&self.folded(&text), settings),
+            describe::Functions::Many(batch) => self.show_batch(&batch, &show::for_list(settings)),
         }
     }
 
     fn refresh(&mut self) -> Result<()> {
         self.lake = self.app.open_lake()?;
         self.session = Arc::new(bind(self.app, &self.lake, &self.options)?);
-        self.words = OnceCell::new();
+        self.names = OnceCell::new();
         Ok(())
     }
 
@@ -304,13 +311,28 @@ impl Backend for Shell<'_> {
         }
     }
 
-    fn complete(&self, wanted: Wanted, before: &str, after: &str) -> Vec<Candidate> {
+    fn write(&mut self, path: &Path, text: &str) -> Result<()> {
+        disk::write(path, text.as_bytes())
+    }
+
+    fn complete(&self, wanted: Wanted, typed: &Typed<'_>) -> Vec<Candidate> {
+        let names = self.names();
         match wanted {
-            Wanted::Sql => self.words().sql(before, after),
-            Wanted::Table => self.words().tables(before),
-            Wanted::Function => self.words().functions(before),
-            Wanted::Program => words::program(before),
+            Wanted::Sql => words::sql(names, typed),
+            Wanted::Text => words::text(names, typed),
+            Wanted::Table => words::tables(names, typed.word),
+            Wanted::View => words::views(names, typed.word),
+            Wanted::Function => words::functions(names, typed.word),
+            Wanted::Program => program::complete(names, typed.before, typed.word),
         }
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.app.screen.width()
+    }
+
+    fn prepare(&self, statement: &str) {
+        words::prepare(self.names(), statement);
     }
 
     fn is_secret(&self, text: &str) -> bool {
@@ -318,7 +340,11 @@ impl Backend for Shell<'_> {
     }
 
     fn show_error(&mut self, error: &Error) {
-        self.app.screen.error(error);
+        if self.is_interactive {
+            self.app.screen.error_as(error, voice::spoken);
+        } else {
+            self.app.screen.error(error);
+        }
     }
 }
 
@@ -331,7 +357,7 @@ fn bind(app: &App, lake: &Lake, options: &Options) -> Result<Session> {
 pub fn show(app: &App, session: &Arc<Session>, sql: &str, params: Params) -> Result<()> {
     let (session, sql) = (session.clone(), sql.to_string());
     let batches = app.wait(async move {
-        let rows = session.query(&sql, &params).await?;
+        let rows = session.query(&sql, &params, Horizon::All).await?;
         let schema = rows.schema.clone();
         Ok((schema, rows.collect().await?))
     })?;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::NamedTempFile;
 
@@ -47,6 +47,25 @@ pub fn system(app: &App, command: Option<&str>) -> Result<()> {
         app.screen.say(format!("[{status}]"));
     }
     Ok(())
+}
+
+/// Starts a program of the system's shell that reads a result.
+pub fn reader(line: &str) -> Result<Child> {
+    let spawned = Command::new("sh").arg("-c").arg(line).stdin(Stdio::piped()).spawn();
+    spawned.context(Kind::Unavailable, || format!("cannot run `{line}`"))
+}
+
+/// Opens a workbook in the program that the desktop has for it, which goes on by itself.
+pub fn spreadsheet(file: &Path) -> Result<()> {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let cannot = || format!("cannot open a spreadsheet with `{opener}`");
+    let instead = "`.once result.xlsx` writes the next result to a file";
+    let spawned = Command::new(opener).arg(file).stdin(Stdio::null()).status();
+    match spawned {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Error::new(Kind::Unavailable, format!("{}: {status}", cannot())).hint(instead)),
+        Err(error) => Err(Error::new(Kind::Unavailable, cannot()).caused_by(error).hint(instead)),
+    }
 }
 
 /// What `text`, or the file, is after the user has edited it.

@@ -1,271 +1,196 @@
-//! What may be typed next in a statement: tables, columns step by step along their paths, functions, keywords, and
-//! the ids of an enumeration with their captions.
+//! What may be typed next in a statement: tables, columns step by step along their paths, functions, keywords, the ids
+//! of an enumeration with their captions, and texts that a column can hold.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use clap::CommandFactory;
+use crate::repl::{Candidate, KEYWORDS, PHRASES, Typed, starting};
 
-use crate::repl::Candidate;
-use crate::schema::Captions;
+use super::meaning::texts;
+use super::names::{Columns, Names};
+use super::token::{compared, is_keyword, is_one_of, named, tokens};
 
-/// Keywords that begin a part of a query.
-const KEYWORDS: &[&str] = &[
-    "and",
-    "as",
-    "asc",
-    "between",
-    "case",
-    "count(*)",
-    "desc",
-    "distinct",
-    "else",
-    "end",
-    "explain",
-    "filter",
-    "from",
-    "group by",
-    "having",
-    "ilike",
-    "in",
-    "is",
-    "join",
-    "left join",
-    "like",
-    "limit",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "or",
-    "order by",
-    "over",
-    "partition by",
-    "select",
-    "then",
-    "union all",
-    "using",
-    "when",
-    "where",
-    "with",
-];
+/// Keywords that are offered only after the word that they follow.
+const FOLLOWS: &[(&str, &str)] =
+    &[("order", "by"), ("group", "by"), ("partition", "by"), ("union", "all"), ("nulls", "last")];
 
-/// Everything that a session knows by name.
-#[derive(Default)]
-pub struct Words {
-    pub tables: Vec<Table>,
-    pub functions: Vec<String>,
+/// A table that a statement names, with its other name in it and its columns, if they are known.
+struct Scoped<'a> {
+    table: String,
+    alias: Option<&'a str>,
+    columns: Option<Columns>,
 }
 
-pub struct Table {
-    pub name: String,
-    pub columns: Vec<Column>,
+/// Tables that begin with a word.
+pub fn tables(names: &Names, word: &str) -> Vec<Candidate> {
+    starting(names.tables.iter().map(Candidate::plain), word)
 }
 
-/// A leaf, its path dotted; `[]` marks lists.
-pub struct Column {
-    pub path: String,
-    pub captions: Option<Arc<Captions>>,
+pub fn views(names: &Names, word: &str) -> Vec<Candidate> {
+    starting(names.views.iter().map(Candidate::plain), word)
 }
 
-impl Words {
-    pub fn tables(&self, word: &str) -> Vec<Candidate> {
-        starting(self.tables.iter().map(|table| Candidate::plain(&table.name)), word)
-    }
+pub fn functions(names: &Names, word: &str) -> Vec<Candidate> {
+    starting(names.functions.iter().map(Candidate::plain), word)
+}
 
-    pub fn functions(&self, word: &str) -> Vec<Candidate> {
-        starting(self.functions.iter().map(Candidate::plain), word)
-    }
-
-    /// What may stand at the end of `before`, in a statement that goes on with `after`.
-    pub fn sql(&self, before: &str, after: &str) -> Vec<Candidate> {
-        let start = word_start(before);
-        let (head, word) = before.split_at(start);
-        let head_words = tokens(head);
-        let last = head_words.last().copied().unwrap_or_default();
-        if is_one_of(last, &["from", "join", "describe", "desc"]) {
-            return self.tables(word);
-        }
-        let all: Vec<&str> = head_words.iter().copied().chain(tokens(after)).collect();
-        let scope = self.scope(&all);
-        if let Some(path) = compared(&head_words) {
-            let ids = self.ids(path, &scope, word);
-            if !ids.is_empty() {
-                return ids;
-            }
-        }
-        if last.eq_ignore_ascii_case("from,") || (last == "," && is_in_from(&head_words)) {
-            return self.tables(word);
-        }
-        let mut found = self.columns(&scope, word);
-        if !word.is_empty() && !word.contains('.') {
-            found.extend(self.functions.iter().map(|name| Candidate { text: format!("{name}("), shown: name.clone() }));
-            found.extend(self.tables.iter().map(|table| Candidate::plain(&table.name)));
-        }
-        if !word.contains('.') {
-            let is_upper = word.chars().next().is_some_and(char::is_uppercase);
-            found.extend(
-                KEYWORDS
-                    .iter()
-                    .map(|name| Candidate::plain(if is_upper { name.to_uppercase() } else { name.to_string() })),
-            );
-        }
-        starting(found, word)
-    }
-
-    /// The tables that a statement names, with their other names in it; all tables when it names none.
-    fn scope<'a>(&'a self, words: &[&'a str]) -> Vec<(&'a Table, Option<&'a str>)> {
-        let table = |name: &str| self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
-        let mut found = Vec::new();
-        for (index, word) in words.iter().enumerate() {
-            let Some(table) = table(word) else { continue };
-            let is_named = index > 0 && (is_one_of(words[index - 1], &["from", "join"]) || words[index - 1] == ",");
-            if !is_named {
-                continue;
-            }
-            let rest = &words[index + 1..];
-            let rest = if rest.first().is_some_and(|word| word.eq_ignore_ascii_case("as")) { &rest[1..] } else { rest };
-            let alias = rest.first().copied().filter(|word| {
-                word.starts_with(|c: char| c.is_alphabetic() || c == '_')
-                    && !KEYWORDS.iter().any(|known| known.split(' ').any(|part| part.eq_ignore_ascii_case(word)))
-            });
-            found.push((table, alias));
-        }
-        if found.is_empty() { self.tables.iter().map(|table| (table, None)).collect() } else { found }
-    }
-
-    /// Columns, each to the end of the path's next step.
-    fn columns(&self, scope: &[(&Table, Option<&str>)], word: &str) -> Vec<Candidate> {
-        let mut found = Vec::new();
-        for (table, alias) in scope {
-            let prefixes = [Some(table.name.as_str()), *alias];
-            let is_before = |name: &&str| word.strip_prefix(*name).is_some_and(|rest| rest.starts_with('.'));
-            let prefix = prefixes.into_iter().flatten().find(is_before);
-            let (prefix, typed) = match prefix {
-                Some(name) => word.split_at(name.len() + 1),
-                None => ("", word),
-            };
-            for column in &table.columns {
-                if let Some(step) = step(&column.path, typed) {
-                    found.push(Candidate::plain(format!("{prefix}{step}")));
-                }
-            }
-        }
-        found
-    }
-
-    /// The ids of the enumeration at `path`; `word` may begin the id or its caption.
-    fn ids(&self, path: &str, scope: &[(&Table, Option<&str>)], word: &str) -> Vec<Candidate> {
-        let path_of = |table: &Table, alias: Option<&str>| {
-            let names = [Some(table.name.as_str()), alias];
-            let stripped = names.into_iter().flatten().find_map(|name| path.strip_prefix(name)?.strip_prefix('.'));
-            stripped.unwrap_or(path).to_lowercase()
-        };
-        let captions_in = |scope: &[(&Table, Option<&str>)]| {
-            let mut found: BTreeMap<(usize, String), BTreeMap<String, Vec<String>>> = BTreeMap::new();
-            for (table, alias) in scope {
-                let path = path_of(table, *alias);
-                let column = table.columns.iter().find(|column| column.path.to_lowercase() == path);
-                let Some(captions) = column.and_then(|column| column.captions.as_ref()) else { continue };
-                for (id, caption) in captions.entries() {
-                    // Numbers in the order of numbers.
-                    let captions = found.entry((id.len(), id.clone())).or_default();
-                    captions.entry(caption.clone()).or_default().push(table.name.clone());
-                }
-            }
-            found
-        };
-        let mut found = captions_in(scope);
-        if found.is_empty() {
-            // A view has no captions of its own; its columns are those of the classes.
-            found = captions_in(&self.tables.iter().map(|table| (table, None)).collect::<Vec<_>>());
-        }
-        let lower = word.to_lowercase();
-        let is_meant = |id: &str, captions: &BTreeMap<String, Vec<String>>| {
-            id.starts_with(word) || captions.keys().any(|caption| caption.to_lowercase().starts_with(&lower))
-        };
-        let shown = |id: &str, captions: &BTreeMap<String, Vec<String>>| {
-            let texts: Vec<String> = captions
-                .iter()
-                .map(|(caption, tables)| match captions.len() {
-                    1 => caption.clone(),
-                    _ => format!("{caption} ({})", tables.join(", ")),
-                })
-                .collect();
-            format!("{id}  {}", texts.join(", "))
-        };
-        found
-            .iter()
-            .filter(|((_, id), captions)| is_meant(id, captions))
-            .map(|((_, id), captions)| {
-                let is_number = id.parse::<i64>().is_ok();
-                let text = if is_number { id.clone() } else { format!("'{id}'") };
-                Candidate { text, shown: shown(id, captions) }
-            })
-            .collect()
+/// Looks up the columns of the views that a statement names.
+pub fn prepare(names: &Names, statement: &str) {
+    for (table, _) in named(&tokens(statement), |name| names.is_table(name)) {
+        names.prepare(&table);
     }
 }
 
-/// The program's commands, their subcommands and flags.
-pub fn program(line: &str) -> Vec<Candidate> {
-    let mut words: Vec<&str> = line.split_whitespace().collect();
-    let word = if line.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or_default() };
-    let mut command = super::super::Cli::command();
-    for name in words {
-        if let Some(inner) = command.find_subcommand(name) {
-            command = inner.clone();
+/// What may stand in the place of the word that is typed.
+pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
+    let word = typed.word;
+    let before = tokens(typed.before);
+    let last = before.last().copied().unwrap_or_default();
+    if is_one_of(last, &["from", "join", "describe", "desc"]) || last == "," && is_in_from(&before) {
+        return tables(names, word);
+    }
+    let scope = scope(names, &before, typed.after);
+    if let Some(path) = compared(&before) {
+        let found = ids(names, path, &scope, word);
+        if !found.is_empty() {
+            return found;
         }
     }
-    let flags = command.get_arguments().filter_map(|argument| argument.get_long());
-    let candidates: Vec<String> = match word.starts_with('-') {
-        true => flags.map(|flag| format!("--{flag}")).collect(),
-        false => command.get_subcommands().map(|command| command.get_name().to_string()).collect(),
-    };
-    starting(candidates.into_iter().map(Candidate::plain), word)
-}
-
-/// Where the word at the end begins; a dotted path is one word.
-fn word_start(text: &str) -> usize {
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-    text.char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(text.len(), |(at, _)| at)
-}
-
-/// Words and operators, as far as completion needs them.
-fn tokens(text: &str) -> Vec<&str> {
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let keyword = |word: &str| Candidate::plain(cased(word, typed.word));
+    if let Some((_, next)) = FOLLOWS.iter().find(|(first, _)| last.eq_ignore_ascii_case(first)) {
+        return starting([keyword(next)], word);
+    }
     let mut found = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let is_operator = |c: char| matches!(c, '=' | '<' | '>' | '!');
-        let length = match first {
-            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            c if is_operator(c) => rest.find(|c| !is_operator(c)).unwrap_or(rest.len()),
-            c => c.len_utf8(),
-        };
-        found.push(&rest[..length]);
-        rest = rest[length..].trim_start();
+    // After a value no other value can follow.
+    let is_after_value = !before.is_empty() && !is_keyword(last) && (is_value(last) || last == ")");
+    let pending = scope.iter().find(|scoped| scoped.columns.is_none() && names.is_looked_up(&scoped.table));
+    if let Some(pending) = pending.filter(|_| word.is_empty() && !is_after_value) {
+        return patience(&pending.table);
+    }
+    if !is_after_value || !word.is_empty() {
+        found.extend(columns(&scope, word));
+    }
+    if !word.is_empty() && !word.contains('.') {
+        found.extend(names.functions.iter().map(|name| Candidate { text: format!("{name}("), shown: name.clone() }));
+        found.extend(names.tables.iter().map(Candidate::plain));
+    }
+    if !word.contains('.') && (is_after_value || !word.is_empty() || found.is_empty()) {
+        found.extend(KEYWORDS.iter().chain(PHRASES).map(|word| keyword(word)));
+    }
+    starting(found, word)
+}
+
+/// Two lines that are shown and change nothing: of one candidate TAB would take the text, and there is none yet.
+fn patience(table: &str) -> Vec<Candidate> {
+    let lines = [format!("the columns of `{table}` are being looked up:"), "press TAB again".to_string()];
+    lines.map(|shown| Candidate { text: String::new(), shown }).to_vec()
+}
+
+/// The texts that the column can hold that the string at the cursor is compared with.
+pub fn text(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
+    let before = tokens(typed.before);
+    let Some(path) = compared(&before) else { return Vec::new() };
+    let scope = scope(names, &before, typed.after);
+    let tables: Vec<String> = scope.iter().map(|scoped| scoped.table.clone()).collect();
+    let path = scope.iter().find_map(|scoped| scoped.within(path)).unwrap_or(path);
+    let Some(texts) = texts(&names.ocsf, &tables, path) else { return Vec::new() };
+    // The string is closed unless it is closed already.
+    let rest = typed.after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    let quote = if rest.starts_with('\'') { "" } else { "'" };
+    let lower = typed.word.to_lowercase();
+    let found = texts.known.into_iter().filter(|text| text.to_lowercase().starts_with(&lower));
+    found.map(|text| Candidate { text: format!("{}{quote}", text.replace('\'', "''")), shown: text }).collect()
+}
+
+impl Scoped<'_> {
+    /// The path without the table's name before it.
+    fn within<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let names = [Some(self.table.as_str()), self.alias];
+        names.into_iter().flatten().find_map(|name| path.strip_prefix(name)?.strip_prefix('.'))
+    }
+}
+
+/// The tables that a statement names; all classes and the view over them when it names none.
+fn scope<'a>(names: &Names, before: &[&'a str], after: &'a str) -> Vec<Scoped<'a>> {
+    let words: Vec<&str> = before.iter().copied().chain(tokens(after)).collect();
+    let mut found = named(&words, |name| names.is_table(name));
+    if found.is_empty() {
+        let classes = names.ocsf.classes().iter().map(|class| class.name.clone());
+        found = classes.chain(["event".to_string()]).map(|name| (name, None)).collect();
+    }
+    let tables: Vec<&str> = found.iter().map(|(table, _)| table.as_str()).collect();
+    let columns = names.columns(&tables);
+    found.into_iter().zip(columns).map(|((table, alias), columns)| Scoped { table, alias, columns }).collect()
+}
+
+/// Columns, each to the end of the path's next step.
+fn columns(scope: &[Scoped<'_>], word: &str) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for scoped in scope {
+        let typed = scoped.within(word).unwrap_or(word);
+        let prefix = &word[..word.len() - typed.len()];
+        for column in scoped.columns.iter().flat_map(|columns| columns.iter()) {
+            found.extend(step(&column.path, typed).map(|step| Candidate::plain(format!("{prefix}{step}"))));
+        }
     }
     found
 }
 
-/// The path that the next word is compared with: `a.b = `, `a.b in (1, `.
-fn compared<'a>(words: &[&'a str]) -> Option<&'a str> {
-    let is_path = |word: &&&str| word.starts_with(|c: char| c.is_alphabetic() || c == '_');
-    let (last, rest) = words.split_last()?;
-    if matches!(*last, "=" | "==" | "!=" | "<>") {
-        return rest.last().filter(is_path).copied();
-    }
-    // Back over the values of a list.
-    let open = words.iter().rposition(|word| !matches!(*word, "," | "'") && word.parse::<i64>().is_err())?;
-    let (before, list) = words.split_at(open);
-    let is_list = list.first() == Some(&"(") && matches!(*last, "(" | ",");
-    let (keyword, before) = before.split_last().filter(|_| is_list)?;
-    let before = match keyword.eq_ignore_ascii_case("in") {
-        true if before.last().is_some_and(|word| word.eq_ignore_ascii_case("not")) => &before[..before.len() - 1],
-        true => before,
-        false => return None,
+/// The ids of the enumeration at `path`; `word` may begin the id or its caption.
+fn ids(names: &Names, path: &str, scope: &[Scoped<'_>], word: &str) -> Vec<Candidate> {
+    let lower = path.to_lowercase();
+    let mut found: BTreeMap<(usize, String), BTreeMap<String, Vec<String>>> = BTreeMap::new();
+    let mut add = |table: &str, path: &str, columns: &Columns| {
+        let captions = columns.iter().find(|column| column.path.to_lowercase() == path);
+        let captions = captions.and_then(|column| column.captions.as_ref());
+        for (id, caption) in captions.iter().flat_map(|captions| captions.entries()) {
+            // Numbers in the order of numbers.
+            let captions = found.entry((id.len(), id.clone())).or_default();
+            captions.entry(caption.clone()).or_default().push(table.to_string());
+        }
+        captions.is_some()
     };
-    before.last().filter(is_path).copied()
+    let mut is_known = false;
+    for scoped in scope {
+        let path = scoped.within(&lower).unwrap_or(&lower);
+        is_known |= scoped.columns.as_ref().is_some_and(|columns| add(&scoped.table, path, columns));
+    }
+    if !is_known {
+        // A view has no captions of its own; its columns are those of the classes.
+        let path = scope.iter().find_map(|scoped| scoped.within(&lower)).unwrap_or(&lower);
+        let classes: Vec<&str> = names.ocsf.classes().iter().map(|class| class.name.as_str()).collect();
+        for (class, columns) in classes.iter().zip(names.columns(&classes)) {
+            if let Some(columns) = columns {
+                add(class, path, &columns);
+            }
+        }
+    }
+    let lower = word.to_lowercase();
+    let is_meant = |id: &str, captions: &BTreeMap<String, Vec<String>>| {
+        id.starts_with(word) || captions.keys().any(|caption| caption.to_lowercase().starts_with(&lower))
+    };
+    let shown = |id: &str, captions: &BTreeMap<String, Vec<String>>| {
+        let texts = captions.iter().map(|(caption, tables)| match captions.len() {
+            1 => caption.clone(),
+            _ => format!("{caption} ({})", tables.join(", ")),
+        });
+        format!("{id}  {}", texts.collect::<Vec<_>>().join(", "))
+    };
+    let meant = found.iter().filter(|((_, id), captions)| is_meant(id, captions));
+    let candidates = meant.map(|((_, id), captions)| {
+        let text = if id.parse::<i64>().is_ok() { id.clone() } else { format!("'{id}'") };
+        Candidate { text, shown: shown(id, captions) }
+    });
+    candidates.collect()
+}
+
+/// Whether a word is a value that an operator or another clause follows.
+fn is_value(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"'))
+}
+
+/// A keyword in the case in which the word before the cursor is typed.
+fn cased(keyword: &str, word: &str) -> String {
+    if word.chars().next().is_some_and(char::is_uppercase) { keyword.to_uppercase() } else { keyword.to_string() }
 }
 
 /// Whether the words end in a list of tables.
@@ -274,10 +199,6 @@ fn is_in_from(words: &[&str]) -> bool {
         is_one_of(word, &["select", "from", "where", "group", "order", "having", "on", "limit", "by", "("])
     });
     part.is_some_and(|at| words[at].eq_ignore_ascii_case("from"))
-}
-
-fn is_one_of(word: &str, known: &[&str]) -> bool {
-    known.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// The path up to the end of the step in which `typed` ends, if the path begins like it; lists end it.
@@ -292,86 +213,101 @@ fn step(path: &str, typed: &str) -> Option<String> {
     })
 }
 
-fn starting(candidates: impl IntoIterator<Item = Candidate>, word: &str) -> Vec<Candidate> {
-    let begins = |text: &str| text.get(..word.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word));
-    let mut found: Vec<Candidate> = candidates.into_iter().filter(|candidate| begins(&candidate.text)).collect();
-    found.sort();
-    found.dedup();
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::schema::Ocsf;
 
-    fn words() -> Words {
-        let ocsf = Ocsf::load(None).unwrap();
-        let columns = |class: &crate::schema::EventClass| {
-            let leaves = class.describe().into_iter().filter(|field| field.is_leaf);
-            leaves.map(|field| Column { path: field.path, captions: field.captions }).collect()
-        };
-        let tables = ocsf.classes().iter().map(|class| Table { name: class.name.clone(), columns: columns(class) });
-        Words { tables: tables.collect(), functions: vec!["cidr_match".to_string(), "count".to_string()] }
+    fn names() -> Names {
+        Names::of_schema(Ocsf::load(None).unwrap())
     }
 
-    fn texts(before: &str, after: &str) -> Vec<String> {
-        words().sql(before, after).into_iter().map(|candidate| candidate.text).collect()
+    /// What is offered where the bar stands.
+    fn offered(text: &str) -> Vec<Candidate> {
+        let (head, after) = text.split_once('|').unwrap_or((text, ""));
+        let start = head.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).map_or(0, |at| at + 1);
+        sql(&names(), &Typed { before: &head[..start], word: &head[start..], after })
+    }
+
+    fn texts(text: &str) -> Vec<String> {
+        offered(text).into_iter().map(|candidate| candidate.text).collect()
+    }
+
+    /// What is offered in the string that is open where the bar stands.
+    fn strings(typed: &str) -> Vec<String> {
+        let (head, after) = typed.split_once('|').unwrap_or((typed, ""));
+        let quote = head.rfind('\'').unwrap();
+        let typed = Typed { before: &head[..quote], word: &head[quote + 1..], after };
+        text(&names(), &typed).into_iter().map(|candidate| candidate.text).collect()
     }
 
     #[test]
     fn paths_are_offered_step_by_step() {
-        assert_eq!(texts("select actor.us", " from authentication"), ["actor.user."]);
-        let members = texts("select actor.user.", " from authentication");
+        assert_eq!(texts("select actor.us| from authentication"), ["actor.user."]);
+        let members = texts("select actor.user.| from authentication");
         assert!(members.contains(&"actor.user.uid".to_string()), "{members:?}");
         assert!(members.iter().all(|path| path.starts_with("actor.user.")), "{members:?}");
-        assert_eq!(texts("select a.actor.user.email", " from authentication a"), ["a.actor.user.email_addr"]);
-        assert_eq!(texts("select authentication.actor.user.email", " from authentication as b")[0].len(), 36);
-        assert_eq!(texts("select privile", "\nfrom user_access"), ["privileges"]);
-        assert_eq!(texts("SELECT x FROM user_access WHE", ""), ["WHEN", "WHERE"]);
+        assert_eq!(texts("select a.actor.user.email| from authentication a"), ["a.actor.user.email_addr"]);
+        assert_eq!(texts("select authentication.actor.user.email| from authentication as b")[0].len(), 36);
+        assert_eq!(texts("select privile|\nfrom user_access"), ["privileges"]);
+        assert_eq!(texts("SELECT x FROM user_access WHE"), ["WHEN", "WHERE"]);
     }
 
     #[test]
     fn tables_stand_where_tables_stand() {
-        assert_eq!(texts("select 1 from auth", ""), ["authentication"]);
-        assert_eq!(texts("select 1 from authentication a join us", ""), ["user_access"]);
-        assert_eq!(texts("select 1 from authentication, us", ""), ["user_access"]);
-        assert!(texts("select cid", "").contains(&"cidr_match(".to_string()));
+        assert_eq!(texts("select 1 from auth"), ["authentication"]);
+        assert_eq!(texts("select 1 from authentication a join us"), ["user_access"]);
+        assert_eq!(texts("select 1 from authentication, us"), ["user_access"]);
+        assert!(texts("select cid").contains(&"cidr_match(".to_string()));
+    }
+
+    #[test]
+    fn keywords_follow_their_words() {
+        assert_eq!(texts("select 1 from authentication order b"), ["by"]);
+        assert_eq!(texts("select 1 from authentication order "), ["by"]);
+        assert!(texts("select 1 from authentication gro").contains(&"group by".to_string()));
+        let after = texts("select 1 from authentication ");
+        assert!(after.contains(&"where".to_string()) && !after.contains(&"actor.".to_string()), "{after:?}");
+        let columns = texts("select | from authentication");
+        assert!(columns.contains(&"actor.".to_string()) && !columns.contains(&"where".to_string()), "{columns:?}");
     }
 
     #[test]
     fn ids_are_offered_with_their_captions() {
-        let logon = words().sql("select * from authentication where activity_id = ", "");
+        let logon = offered("select * from authentication where activity_id = ");
         assert!(logon.contains(&Candidate { text: "1".to_string(), shown: "1  Logon".to_string() }), "{logon:?}");
         assert_eq!(logon[0].text, "0");
-        assert_eq!(texts("select * from authentication where activity_id = logo", ""), ["1", "2"]);
-        assert_eq!(texts("select * from authentication a where a.activity_id not in (1, Logof", ""), ["2"]);
-        assert_eq!(texts("select * from event where status_id <> fail", ""), ["2"]);
-        let both = words().sql("select * from event where activity_id = ", "");
+        assert_eq!(texts("select * from authentication where activity_id = logo"), ["1", "2"]);
+        assert_eq!(texts("select * from authentication a where a.activity_id not in (1, Logof"), ["2"]);
+        assert_eq!(texts("select * from event where status_id <> fail"), ["2"]);
+        let both = offered("select * from event where activity_id = ");
         assert!(both.iter().any(|candidate| candidate.shown.contains("Logon (authentication)")), "{both:?}");
-        assert!(texts("select * from authentication where time = ", "").contains(&"actor.".to_string()));
+        assert!(texts("select * from authentication where time = ").contains(&"actor.".to_string()));
     }
 
     #[test]
-    fn commands_of_the_program_are_offered() {
-        let texts = |line: &str| program(line).into_iter().map(|candidate| candidate.text).collect::<Vec<_>>();
-        assert!(texts("report ").contains(&"run".to_string()));
-        assert_eq!(texts("report sho"), ["show"]);
-        assert!(texts("ingest --dry").contains(&"--dry-run".to_string()));
-        assert!(texts("ingest x").is_empty());
+    fn strings_are_offered_the_texts_of_their_column() {
+        assert_eq!(strings("select * from event where outcome = 'su"), ["success'"]);
+        assert_eq!(strings("select * from event where outcome = 'su|'"), ["success"]);
+        assert_eq!(
+            strings("select * from event where outcome in ('success', '"),
+            ["success'", "failure'", "other'", "unknown'"]
+        );
+        assert_eq!(strings("select * from event e where e.class = 'user_a"), ["user_access'"]);
+        assert_eq!(strings("select * from authentication where status = 'fail"), ["Failure'"]);
+        assert_eq!(strings("select * from account_state('2026-01-31') where outcome = 'su"), ["success'"]);
+        assert_eq!(strings("select * from event where message = 'act"), [""; 0]);
+        assert_eq!(strings("select '"), [""; 0]);
     }
 
     proptest::proptest! {
         #[test]
-        fn any_text_can_be_completed(before in "[a(,=.' é\n1]{0,30}", after in "[a(,=.' é\n1]{0,10}") {
-            let words = Words {
-                tables: vec![Table {
-                    name: "a".to_string(),
-                    columns: vec![Column { path: "é.a[].b".to_string(), captions: None }],
-                }],
-                functions: Vec::new(),
-            };
-            words.sql(&before, &after);
+        fn any_text_can_be_completed(before in "[a(,=.' é\n1]{0,30}", word in "[a.é]{0,5}", after in "[a(,=.' é\n1]{0,10}") {
+            let names = names();
+            let typed = Typed { before: &before, word: &word, after: &after };
+            sql(&names, &typed);
+            text(&names, &typed);
+            prepare(&names, &before);
         }
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn take(
     let end = Mark { offset: offset + bytes.len() as u64, number: line + digests.len() as u64, hash: [0; 32] };
     let text = bytes.clone();
     let chunk = Chunk { bytes, lines: lines.clone(), faults: Vec::new(), blank: 0, end };
-    let mut worked = worker.work(decoder, &chunk, 0)?;
+    let mut worked = worker.work(decoder, &chunk)?;
     worked.read += repeated;
     refuse_nameless(worker, &mut worked, &lines, &text)?;
     let (outside, order) = look(&worked, window);

@@ -48,6 +48,9 @@ pub fn index(summary: &Summary) -> String {
                     .collect();
                 counts.join(", ")
             }
+            (State::Done, Some(Verdict::Evidence)) if report.attention > 0 => {
+                format!("evidence, {} to look at", counted(report.attention, "row"))
+            }
             (State::Done, Some(verdict)) => verdict.name().to_string(),
             (State::Skipped, _) => format!("not run: {}", report.reason.as_deref().unwrap_or_default()),
             _ => format!("failed: {}", report.reason.as_deref().unwrap_or_default()),

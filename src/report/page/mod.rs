@@ -86,25 +86,34 @@ pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
         0 => String::new(),
         count => format!("{count} suppressed"),
     };
+    let context = match tally.context {
+        0 => String::new(),
+        count => format!("{} shown as context", counted(count, "row")),
+    };
+    let attention = match tally.attention {
+        0 => String::new(),
+        count => format!("{} to look at: {}", counted(count, "row"), tally.in_words()),
+    };
     let join = |parts: &[&str]| {
         let said: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
         said.join("; ")
     };
     match evidence.verdict {
         Verdict::Findings => {
-            ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &suppressed, &hole]))
+            ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &context, &suppressed, &hole]))
         }
         Verdict::None => {
-            ("none", "No finding".to_string(), join(&["the log covers the whole period", suppressed.as_str()]))
+            ("none", "No finding".to_string(), join(&["the log covers the whole period", &context, &suppressed]))
         }
         Verdict::NotAssessable => (
             "open",
             format!("No finding, but not assessable for {missing} %"),
-            join(&["events may be missing there, so this is no pass", suppressed.as_str()]),
+            join(&["events may be missing there, so this is no pass", &context, &suppressed]),
         ),
         Verdict::Evidence => {
             let class = if coverage.is_whole() { "evidence" } else { "open" };
-            (class, counted(tally.rows, "row"), join(&["listed as evidence, not judged", hole.as_str()]))
+            let parts = ["listed as evidence, not judged", &attention, &suppressed, &hole];
+            (class, counted(tally.rows, "row"), join(&parts))
         }
     }
 }

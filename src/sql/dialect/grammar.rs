@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::{Dialect, DuckDbDialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// Functions whose argument may be a lambda; elsewhere `x -> y` is the JSON operator.
 pub const TAKE_LAMBDAS: [&str; 16] = [
@@ -142,6 +142,23 @@ impl Dialect for AuditDialect {
         true
     }
 
+    // `1_000`, `E'a\nb'` and `U&'\00e4'`, as PostgreSQL has them: else each is a value and a name behind it.
+    fn supports_numeric_literal_underscores(&self) -> bool {
+        true
+    }
+
+    fn supports_string_escape_constant(&self) -> bool {
+        true
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_concatenation_with_newline(&self) -> bool {
+        true
+    }
+
     // `from t window w as (...)`, `limit 5, 10` and trailing commas are read as DuckDB reads them; the rest is its own.
     fn prec_value(&self, precedence: Precedence) -> u8 {
         RANKS.prec_value(precedence)
@@ -183,33 +200,6 @@ fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<E
             false => Expr::IsDistinctFrom(left, right),
         }
     }))
-}
-
-/// Gives operators the tokens that the parser knows them by: `?` behind an expression is no parameter, `**` is `^`.
-pub fn respelled(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut is_behind_expression = false;
-    for at in 0..tokens.len() {
-        let is_next_mul = tokens.get(at + 1).is_some_and(|next| next.token == Token::Mul);
-        let token = &mut tokens[at].token;
-        match token {
-            Token::Whitespace(_) => continue,
-            Token::Placeholder(text) if text == "?" && is_behind_expression => *token = Token::Question,
-            Token::Mul if is_next_mul && is_behind_expression => {
-                *token = Token::Caret;
-                tokens[at + 1].token = Token::Whitespace(Whitespace::Space);
-                is_behind_expression = false;
-                continue;
-            }
-            _ => {}
-        }
-        is_behind_expression = match token {
-            Token::Word(word) => word.keyword == Keyword::NoKeyword || word.keyword == Keyword::END,
-            Token::RParen | Token::RBracket | Token::RBrace | Token::Number(..) | Token::SingleQuotedString(_) => true,
-            Token::Placeholder(_) => true,
-            _ => false,
-        };
-    }
-    tokens
 }
 
 /// The call of a function with plain arguments.
@@ -303,9 +293,11 @@ mod tests {
 
     use datafusion::sql::sqlparser::tokenizer::Tokenizer;
 
+    use super::super::tokens::respelled;
+
     fn parsed(text: &str) -> Expr {
         let tokens = Tokenizer::new(&AuditDialect, text).tokenize_with_location().unwrap();
-        let mut parser = Parser::new(&AuditDialect).with_tokens_with_locations(respelled(tokens));
+        let mut parser = Parser::new(&AuditDialect).with_tokens_with_locations(respelled(text, tokens).unwrap());
         let expr = parser.parse_expr().unwrap();
         assert_eq!(parser.peek_token_ref().token, Token::EOF, "{text}");
         expr

@@ -15,11 +15,12 @@ mod parse;
 mod relations;
 mod rewrite;
 mod summary;
+mod tokens;
 mod unread;
 
 pub use grammar::AuditDialect;
 pub use labels::unmarked;
-pub use parse::{Place, parse, place};
+pub use parse::{Place, expression, parse, place, view};
 pub use relations::Relations;
-pub use rewrite::{REWRITTEN, rewrite};
+pub use rewrite::{REWRITTEN, rewrite, rewrite_view};
 pub use unread::{Role, check};

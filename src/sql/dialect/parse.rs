@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::ast::{Expr, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace, Word};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
 
-use super::grammar::{AuditDialect, respelled};
+use super::grammar::AuditDialect;
+use super::tokens::respelled;
 use super::{measure, summary};
 use crate::error::{Context, Error, Kind, Result};
 
@@ -28,6 +29,23 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>> {
     })?
 }
 
+/// Reads a query of ours: one statement.
+pub fn view(sql: &str) -> Result<Sql> {
+    let mut statements = parse(sql)?;
+    match (statements.pop_front(), statements.pop_front()) {
+        (Some(Statement::Statement(statement)), None) => Ok(*statement),
+        _ => Err(Error::new(Kind::Internal, "it is not one query")),
+    }
+}
+
+/// Reads one expression whose text is ours.
+pub fn expression(sql: &str) -> Result<Expr> {
+    let parser = Parser::new(&AuditDialect).try_with_sql(sql);
+    parser
+        .and_then(|mut parser| parser.parse_expr())
+        .context(Kind::Internal, || format!("cannot make an expression of {sql}"))
+}
+
 /// Does something that may need a deep stack.
 fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     std::thread::scope(|scope| {
@@ -40,8 +58,7 @@ fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
 fn read(sql: &str) -> Result<VecDeque<Statement>> {
     let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location();
     let tokens = tokens.map_err(|error| at(sql, Some(error.location), &error.message))?;
-    unknown_shapes(sql, &tokens)?;
-    let (tokens, asks) = summary::taken_off(without_hints(respelled(tokens)));
+    let (tokens, asks) = summary::taken_off(respelled(sql, tokens)?);
     let wrong = |error| from_parser(sql, error);
     let mut parser = DFParserBuilder::new("").with_dialect(&AuditDialect).build().map_err(wrong)?;
     let inner = Parser::new(&AuditDialect).with_recursion_limit(RECURSION);
@@ -51,81 +68,6 @@ fn read(sql: &str) -> Result<VecDeque<Statement>> {
         statements.iter_mut().for_each(summary::wrap);
     }
     Ok(statements)
-}
-
-/// `as materialized (` and `as not materialized (` are advice that changes no answer, and the parser reads it in one dialect only.
-fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is = |token: Option<&&TokenWithSpan>, keyword| matches!(token, Some(TokenWithSpan { token: Token::Word(Word { keyword: found, .. }), .. }) if *found == keyword);
-    let mut kept: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for (place, token) in tokens.iter().enumerate() {
-        let mut after = tokens[place..].iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-        let mut before = kept.iter().rev().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-        let is_behind_as = is(before.next().as_ref(), Keyword::AS);
-        let first = after.next();
-        let (second, third) = (after.next(), after.next());
-        let opens = |token: Option<&TokenWithSpan>| token.is_some_and(|token| token.token == Token::LParen);
-        let is_hint = is_behind_as
-            && !matches!(token.token, Token::Whitespace(_))
-            && ((is(first.as_ref(), Keyword::MATERIALIZED) && opens(second))
-                || (is(first.as_ref(), Keyword::NOT) && is(second.as_ref(), Keyword::MATERIALIZED) && opens(third)));
-        match is_hint {
-            true => kept.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span }),
-            false => kept.push(token.clone()),
-        }
-    }
-    kept
-}
-
-/// What DuckDB reads and this parser does not: said in words instead of by the token that was not expected.
-fn unknown_shapes(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
-    let words: Vec<&TokenWithSpan> =
-        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let word = |at: usize| match words.get(at).map(|token| &token.token) {
-        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_lowercase(),
-        _ => String::new(),
-    };
-    let refuse = |place: usize, message: &str, hint: &str| {
-        let location = words.get(place).map(|token| token.span.start);
-        Err(at(sql, location, message).hint(hint))
-    };
-    match word(0).as_str() {
-        "pivot" => {
-            return refuse(
-                0,
-                "`pivot` is not a statement here",
-                "write select * from TABLE pivot (count(*) for outcome in ('success', 'failure')), \
-                 or count(*) filter (where outcome = 'success') as success",
-            );
-        }
-        "unpivot" => {
-            return refuse(0, "`unpivot` is not a statement here", "write one select for each column, with union all");
-        }
-        _ => {}
-    }
-    for place in 0..words.len() {
-        match (word(place).as_str(), word(place + 1).as_str()) {
-            ("using", "sample") => {
-                return refuse(place, "samples are not taken here", "write order by random() limit 100");
-            }
-            ("asof", "join") => {
-                return refuse(
-                    place,
-                    "`asof join` is not supported",
-                    "join on times, and keep the newest with row_number() over (partition by ... order by time desc)",
-                );
-            }
-            ("columns", _) if words.get(place + 1).is_some_and(|token| token.token == Token::LParen) => {
-                return refuse(place, "`columns()` is not supported", "name the columns, or write * exclude (...)");
-            }
-            _ => {}
-        }
-        if let Some(TokenWithSpan { token: Token::Char(quote @ ('‘' | '’' | '“' | '”')), .. }) = words.get(place)
-        {
-            let message = format!("{quote} is not a quote of SQL");
-            return refuse(place, &message, "text stands in straight single quotes: 'text'");
-        }
-    }
-    Ok(())
 }
 
 /// The parser's error with the place where it arose.
@@ -231,7 +173,7 @@ pub struct Place {
 }
 
 /// An error with the line it is about, and a caret under the place.
-fn at(sql: &str, location: Option<Location>, message: &str) -> Error {
+pub fn at(sql: &str, location: Option<Location>, message: &str) -> Error {
     match location.and_then(|location| place(sql, Place { line: location.line, column: location.column })) {
         Some(shown) => Error::input(format!("{message}\n{shown}")),
         None => Error::input(message),

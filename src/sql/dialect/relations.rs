@@ -23,7 +23,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::labels::folded;
 use super::summary;
-use crate::sql::types::type_name;
+use crate::sql::type_name::type_name;
 
 /// Begins the names of lists while they are opened.
 const LIST: &str = "__list";

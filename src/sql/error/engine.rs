@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::Known;
-use super::names::{no_function, no_member, no_table};
+use super::names::{is_called, no_function, no_member, no_table};
 use super::values::{cannot_compare, name, not_a_number};
 use crate::error::Error;
 use crate::sql::guard::read_only;
@@ -46,17 +46,58 @@ pub fn said(text: &str, known: &Known) -> Error {
             kind => known.at(value, &format!("cannot read the text '{value}' as {kind}")),
         };
     }
-    if let Some(time) =
-        between(text, "Error parsing timestamp from '", "'").or_else(|| between(text, "cannot read the time `", "`"))
-    {
-        return known
-            .at(time, &format!("cannot read the time '{time}'"))
-            .hint("write '2026-01-31' or '2026-01-31T12:00:00Z'");
+    if let Some(time) = between(text, "Error parsing timestamp from '", "'") {
+        return no_time(time, &format!("cannot read the time '{time}'"), known);
     }
-    if let Some(function) = between(text, "satisfy a call to '", "' function")
-        .or_else(|| between(text, "Function '", "' failed to match any signature"))
+    if let Some(time) = between(text, "cannot read the time `", "`") {
+        return no_time(time, &first_line(text).replace('`', "'"), known);
+    }
+    if let Some(error) = call(text, known) {
+        return error;
+    }
+    if let Some(types) = between(text, "Cannot coerce arithmetic expression ", " to valid types") {
+        let types = spoken(types);
+        let hint = match types.contains("time") {
+            true => "a time is moved by an interval: time + interval '1 day'",
+            false => "cast one of them: cast(x as bigint), cast(x as double)",
+        };
+        return Error::input(format!("{types} cannot be computed")).hint(hint);
+    }
+    if text.contains("regex parse error") {
+        let why = text.lines().find_map(|line| line.trim().strip_prefix("error: "));
+        return Error::input(format!("cannot read the regular expression: {}", why.unwrap_or("it is not complete")))
+            .hint("a letter that means itself stands behind a backslash: \\( \\. \\[");
+    }
+    if text.contains("is nested inside") {
+        return Error::input("an aggregate stands within an aggregate")
+            .hint("aggregate in a query of `with`, and aggregate its rows");
+    }
+    if text.starts_with("Aggregate functions are not allowed in the WHERE clause") {
+        return Error::input("an aggregate cannot stand in `where`, which picks rows before they are aggregated")
+            .hint("write it behind `having`, after `group by`");
+    }
+    if text.starts_with("Too many columns! The subquery should only return one column") {
+        return Error::input("a subquery that stands for a value has one column").hint("select one column in it");
+    }
+    if let Some(table) = text.strip_prefix("Invalid qualifier ") {
+        let table = table.trim_matches(['"', '`', '.']);
+        return known
+            .at(table, &format!("no table `{table}` in this `from`"))
+            .hint("a table with an alias is known by the alias alone");
+    }
+    if let Some((value, kind)) = between(text, "Can't cast value ", "\n")
+        .or_else(|| text.strip_prefix("Can't cast value "))
+        .and_then(|rest| rest.split_once(" to type "))
     {
-        return wrong_call(function, known);
+        return known.at(value, &format!("{value} is out of the range of {}", sized(kind)));
+    }
+    if let Some(from) = text.strip_prefix("Unsupported CAST from ") {
+        let to = text.rsplit_once(" to ").map_or("another type", |(_, to)| name(to.trim()));
+        let error = Error::input(format!("cannot cast {} to {to}", name(from)));
+        return match name(from) {
+            "a struct" => error.hint("name one of its members, as in actor.user.uid; `\\d TABLE` lists them"),
+            _ => error.hint("`\\h` lists the functions"),
+        };
     }
     if let Some(column) = between(text, "column \"", "\" must appear in the GROUP BY clause").or_else(|| {
         between(
@@ -151,11 +192,69 @@ fn no_struct(known: &Known) -> Error {
     }
 }
 
-fn wrong_call(function: &str, known: &Known) -> Error {
+/// What is wrong with the call of a function.
+fn call(text: &str, known: &Known) -> Option<Error> {
+    // Functions of ours say themselves what they take.
+    if let Some((function, why)) = between(text, "unction '", ". No function matches")
+        .and_then(|rest| rest.split_once("' user-defined coercion failed with: "))
+    {
+        let why = bare(why);
+        let is_ours = why.contains(" takes ");
+        return Some(match is_ours {
+            true => known.at(function, &spoken(why)),
+            false => wrong_call(function, known),
+        });
+    }
+    let function = between(text, "satisfy a call to '", "' function")
+        .or_else(|| between(text, "unction '", "' failed to match any signature"))
+        .or_else(|| between(text, "unction '", "' requires "))
+        .or_else(|| between(text, "unction '", "' expects "))
+        .or_else(|| between(text, "unction '", "' expected "))
+        .or_else(|| text.strip_prefix('\'')?.split_once("' does not support zero arguments").map(|(name, _)| name))
+        .or_else(|| {
+            text.split_once(" does not support type ").map(|(name, _)| name).filter(|name| !name.contains(' '))
+        })?;
+    Some(wrong_call(function, known))
+}
+
+/// A text that is no time. A month is not one either: people mean its first moment, or its last.
+fn no_time(time: &str, message: &str, known: &Known) -> Error {
+    let error = known.at(time, message);
+    let is_month = |text: &str| {
+        let (year, month) = text.trim().split_once('-')?;
+        let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);
+        (year > 1000 && (1..=12).contains(&month)).then_some((year, month))
+    };
+    match is_month(time) {
+        Some((year, month)) => {
+            let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+            error.hint(format!("a month is time >= '{year}-{month:02}-01' and time < '{next_year}-{next_month:02}-01'"))
+        }
+        None => error.hint("write '2026-01-31', '2026-01-31 12:00' or '2026-01-31T12:00:00Z'"),
+    }
+}
+
+/// A type of whole numbers by its name in SQL.
+fn sized(kind: &str) -> &'static str {
+    let kind = kind.trim();
+    let known = [
+        ("Int8", "tinyint"),
+        ("Int16", "smallint"),
+        ("Int32", "integer"),
+        ("Int64", "bigint"),
+        ("UInt8", "tinyint unsigned"),
+        ("UInt16", "smallint unsigned"),
+        ("UInt32", "integer unsigned"),
+        ("UInt64", "bigint unsigned"),
+        ("Date32", "date"),
+        ("Decimal", "decimal"),
+    ];
+    known.iter().find(|(name, _)| kind.starts_with(name)).map_or("its type", |(_, name)| name)
+}
+
+pub fn wrong_call(function: &str, known: &Known) -> Error {
     let error = known.at(function, &format!("`{function}` cannot be called like this"));
-    let is_it =
-        |info: &crate::sql::FunctionInfo| info.name == function || info.aliases.iter().any(|alias| alias == function);
-    match known.functions().into_iter().find(is_it) {
+    match known.functions().into_iter().find(|info| is_called(info, function)) {
         Some(function) => error.hint(format!("it is {}; `\\h {}` tells more", function.syntax, function.name)),
         None => error.hint("`\\h` lists the functions"),
     }
@@ -189,7 +288,7 @@ fn spoken(text: &str) -> String {
             .expect("the pattern is constant")
     });
     static TYPE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"\bTimestamp\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean)\b")
+        Regex::new(r"\b(?:Timestamp|Interval|Duration)\([^()]*\)|\b(?:Utf8View|LargeUtf8|Utf8|Int64|Int32|Float64|Boolean|Date32)\b")
             .expect("the pattern is constant")
     });
     let line = first_line(text);
@@ -197,6 +296,8 @@ fn spoken(text: &str) -> String {
     let line = NUMBER.replace_all(&line, "$1");
     let line = TYPE.replace_all(&line, |found: &regex::Captures<'_>| match &found[0] {
         kind if kind.starts_with("Timestamp") => "time",
+        kind if kind.starts_with("Interval") || kind.starts_with("Duration") => "interval",
+        kind if kind.starts_with("Date") => "date",
         kind if kind.contains("Utf8") => "text",
         kind if kind.starts_with("Boolean") => "boolean",
         _ => "number",

@@ -23,10 +23,15 @@ use crate::schema::Ocsf;
 
 pub use names::nearest;
 
+/// Bytes of an error's message.
+const LONGEST: usize = 2000;
+
 /// What is known around a statement, for suggestions.
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
+    /// Tables of the lake whose classes are not loaded.
+    pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
     pub memory_limit: Option<usize>,
@@ -61,6 +66,13 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         DataFusionError::External(inner) => match Error::within(inner.as_ref()) {
             // A text of the statement, whose place is known here alone.
             Some(error) if error.message().starts_with("cannot read the time") => engine::said(error.message(), known),
+            Some(error) if error.message().len() > LONGEST => {
+                // A value that is quoted may be of any size.
+                Error::new(
+                    error.kind(),
+                    error.message().chars().take(LONGEST / 4).chain(" ...".chars()).collect::<String>(),
+                )
+            }
             Some(error) => error.copy(),
             None => data::about_the_data(root).unwrap_or_else(|| engine::said(&root.to_string(), known)),
         },

@@ -16,7 +16,10 @@ impl Known {
     /// A column path of any table that is close to `wrong`, and not the same.
     pub fn nearest_path(&self, wrong: &str) -> Option<String> {
         let meant = self.meant(wrong);
-        self.ocsf.classes().iter().find_map(|class| {
+        let sql = self.sql.to_lowercase();
+        // Of the tables that the statement names: a path of another one is not there either.
+        let classes = self.ocsf.classes().iter().filter(|class| sql.contains(&class.name));
+        classes.filter(|_| wrong.chars().count() > 2).find_map(|class| {
             // The name of a table may stand before the path.
             let path = meant.split_once('.').filter(|(first, _)| class.attribute(first).is_none());
             let path = path.map_or(meant.as_str(), |(_, path)| path);
@@ -95,17 +98,35 @@ pub fn no_member(wrong: &str, known: &Known) -> Error {
 }
 
 pub fn no_table(wrong: &str, known: &Known) -> Error {
+    if known.unknown.iter().any(|unknown| unknown == wrong) {
+        return known
+            .at(wrong, &format!("the lake has a table `{wrong}`, but no schema of that name is loaded"))
+            .hint("name the folder with its class file: --schemas DIR");
+    }
     let error = known.at(wrong, &format!("no table `{wrong}`"));
     let others: Vec<String> = known.tables.iter().filter(|name| *name != wrong).cloned().collect();
     with_nearest(error, nearest(wrong, &others), "`\\d` lists the tables")
 }
 
 pub fn no_function(wrong: &str, known: &Known) -> Error {
+    if known.context.state().window_functions().contains_key(wrong) {
+        return known
+            .at(wrong, &format!("`{wrong}` is a function of windows"))
+            .hint(format!("write {wrong}(...) over (partition by ... order by ...)"));
+    }
+    if known.functions().iter().any(|function| is_called(function, wrong)) {
+        return super::engine::wrong_call(wrong, known);
+    }
     let functions = known.functions().into_iter();
     let names: Vec<String> =
         functions.flat_map(|function| function.aliases.into_iter().chain([function.name])).collect();
     let error = known.at(wrong, &format!("no function `{wrong}`"));
     with_nearest(error, nearest(wrong, &names), "`\\h` lists the functions")
+}
+
+/// Whether a function goes by a name.
+pub fn is_called(function: &crate::sql::FunctionInfo, name: &str) -> bool {
+    function.name == name || function.aliases.iter().any(|alias| alias == name)
 }
 
 /// The one of `names` that was meant.

@@ -75,7 +75,9 @@ impl Known {
             }
         }
         path.reverse();
-        (!path.is_empty()).then(|| path.join("."))
+        // Behind `select` or `cast(` nothing is compared.
+        let is_name = path.len() > 1 || path.first().is_some_and(|word| !is_keyword(word));
+        (!path.is_empty() && is_name).then(|| path.join("."))
     }
 
     /// Whether the statement gives the name to a column.
@@ -88,4 +90,11 @@ impl Known {
     pub fn is_quoted(&self, name: &str) -> bool {
         self.sql.contains(&format!("\"{name}\""))
     }
+}
+
+/// Words that stand before a text and are no columns.
+fn is_keyword(word: &str) -> bool {
+    let keywords =
+        ["select", "where", "on", "having", "when", "then", "else", "case", "or", "cast", "try_cast", "by", "distinct"];
+    keywords.contains(&word)
 }

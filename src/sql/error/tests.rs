@@ -9,6 +9,7 @@ fn known(sql: &str) -> Known {
     Known {
         ocsf: Arc::new(Ocsf::load(None).unwrap()),
         tables: vec!["authentication".to_string(), "event".to_string()],
+        unknown: Vec::new(),
         sql: sql.to_string(),
         memory_limit: None,
         context: SessionContext::new(),
@@ -77,7 +78,7 @@ fn no_syntax_tree_and_no_type_of_the_engine_is_shown() {
         ),
         (
             "Error during planning: Cannot coerce arithmetic expression Utf8 + Boolean to valid types",
-            "cannot coerce arithmetic expression text + boolean",
+            "text + boolean cannot be computed",
         ),
         ("Execution error: x Utf8(\"day\") and Int64(42) of Timestamp(µs, \"UTC\")", "x 'day' and 42 of time"),
         (

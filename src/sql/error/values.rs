@@ -6,7 +6,8 @@ use crate::error::Error;
 /// A text that is no number: where ids are meant, the captions that they have.
 pub fn not_a_number(text: &str, known: &Known) -> Error {
     let Some(path) = known.compared_with(text) else {
-        return Error::input(format!("cannot read the text '{text}' as a number"))
+        return known
+            .at(text, &format!("cannot read the text '{text}' as a number"))
             .hint("a column of texts is compared with texts: write the number in quotes, or cast the column");
     };
     let error = known.at(text, &format!("`{path}` is a number, and '{text}' is not"));

@@ -105,7 +105,7 @@ impl Checked {
 }
 
 fn out_of_range<T>(what: &str, data_type: &DataType) -> Result<T> {
-    let name = crate::sql::types::type_name(data_type);
+    let name = crate::sql::type_name::type_name(data_type);
     exec_err!("`{what}`: the result is out of the range of {name}; cast a value to double first")
 }
 

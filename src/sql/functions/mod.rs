@@ -1,15 +1,25 @@
 //! The SQL functions: ours, each in a file of its own, and the engine's, each behind a door (`wrapped`).
 
 mod ago;
+mod bare_address;
 mod checked;
 mod cidr_match;
 mod event_json;
+mod finding_key;
 mod frequent;
+mod json;
+mod kind;
+mod lookup;
+mod names;
 mod ocsf_caption;
+mod patterns;
 mod redacted;
 mod sizes;
+mod smallest;
+mod somebody;
 mod texts;
 mod times;
+mod whole;
 mod wrapped;
 
 use std::sync::Arc;
@@ -22,8 +32,11 @@ use super::documentation::{FunctionInfo, functions};
 use crate::schema::Ocsf;
 
 pub use checked::{arithmetic, concatenation};
+pub use finding_key::numbered;
 pub use frequent::frequent;
-pub use times::Zone;
+pub use lookup::{LookupRows, LookupSource, fill_lookups, lookup};
+pub use times::{Zone, is_length, scaled};
+pub use whole::{has_fraction, whole};
 pub use wrapped::behind_door;
 
 /// What comes without documentation of its own: the JSON functions and their operators.
@@ -52,7 +65,7 @@ const JSON: [(&str, &str, &str, &str); 11] = [
 ];
 
 /// Other names under which people know functions of the engine.
-const NAMES: [(&str, &[&str]); 18] = [
+const NAMES: [(&str, &[&str]); 28] = [
     ("array_agg", &["list", "array_collect"]),
     ("string_agg", &["group_concat", "listagg"]),
     ("approx_distinct", &["approx_count_distinct"]),
@@ -64,27 +77,50 @@ const NAMES: [(&str, &[&str]); 18] = [
     ("strpos", &["instr"]),
     ("lower", &["lcase"]),
     ("upper", &["ucase"]),
-    ("arrow_typeof", &["typeof"]),
     ("array_length", &["array_size", "list_size"]),
     ("make_array", &["list_value", "list_pack"]),
     ("array_to_string", &["list_aggr_string"]),
     ("generate_series", &["sequence"]),
     ("current_date", &["today"]),
-    ("starts_with", &["prefix"]),
+    ("starts_with", &["prefix", "startswith"]),
+    ("ends_with", &["suffix", "endswith"]),
+    ("ceil", &["ceiling"]),
+    ("signum", &["sign"]),
+    ("uuid", &["gen_random_uuid"]),
+    ("var", &["variance"]),
+    ("levenshtein", &["levenshtein_distance", "editdist3"]),
+    ("octet_length", &["strlen"]),
+    ("ascii", &["ord", "unicode"]),
+    ("array_min", &["list_min"]),
+    ("list_avg", &["array_average"]),
+    ("json_length", &["json_array_length", "jsonb_array_length"]),
 ];
 
 /// Makes the functions known to a session.
 pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(ago::function());
+    context.register_udf(bare_address::function());
     context.register_udf(cidr_match::function());
     context.register_udf(event_json::function(ocsf.clone()));
+    context.register_udf(finding_key::function());
+    context.register_udf(names::function());
+    context.register_udf(names::function_or());
     context.register_udf(ocsf_caption::function(ocsf.clone()));
     context.register_udf(redacted::function());
-    for function in times::functions().into_iter().chain(texts::functions(context.udf("contains").ok())) {
+    context.register_udf(somebody::function());
+    context.register_udaf(smallest::function());
+    context.register_udf(kind::function());
+    let own = times::functions().into_iter().chain(json::functions()).chain(patterns::functions());
+    for function in own.chain(texts::functions(context.udf("contains").ok())) {
         context.register_udf(function);
     }
     if let Ok(engines) = context.udf("date_part") {
         context.register_udf(times::date_part(engines));
+    }
+    for name in ["range", "generate_series"] {
+        if let Ok(engines) = context.udf(name) {
+            context.register_udf(times::series(engines));
+        }
     }
     context.register_udaf(checked::sum());
     context.register_udaf(frequent::mode());
@@ -121,7 +157,9 @@ pub fn catalogue(context: &SessionContext) -> Vec<FunctionInfo> {
     });
     let mut all: Vec<FunctionInfo> = json.into_iter().chain(rewritten).collect();
     let is_new = |function: &FunctionInfo| {
-        JSON.iter().all(|(name, ..)| *name != function.name)
+        // The lookups of kept views are not called by name.
+        !function.name.contains(' ')
+            && JSON.iter().all(|(name, ..)| *name != function.name)
             && REWRITTEN.iter().all(|other| other.name != function.name)
     };
     all.extend(functions(context).into_iter().filter(is_new));
@@ -139,12 +177,25 @@ mod tests {
         datafusion_functions_json::register_all(&mut context).unwrap();
         register(&context, &Arc::new(Ocsf::load(None).unwrap()));
         let all = catalogue(&context);
-        let names = JSON.iter().map(|(name, ..)| *name).chain(["ago", "cidr_match", "ocsf_caption", "redacted"]);
+        let names = JSON.iter().map(|(name, ..)| *name).chain([
+            "ago",
+            "bare_address",
+            "cidr_match",
+            "finding_key",
+            "names",
+            "names_or",
+            "ocsf_caption",
+            "redacted",
+            "smallest",
+            "somebody",
+        ]);
         for name in names {
             let found: Vec<&FunctionInfo> = all.iter().filter(|function| function.name == name).collect();
             let [function] = found.as_slice() else { panic!("{name} is there {} times", found.len()) };
             assert!(!function.description.is_empty() && function.syntax.contains(name), "{function:?}");
-            let is_there = context.state().scalar_functions().contains_key(name);
+            let state = context.state();
+            let is_there =
+                state.scalar_functions().contains_key(name) || state.aggregate_functions().contains_key(name);
             assert!(is_there || function.kind == "operator", "{name}");
             assert!(function.example.is_some() || function.arguments.len() > 1, "{name} has no example");
         }

@@ -12,8 +12,10 @@ use crate::sql::upstream::Patience;
 const MAX_VALUE: i128 = 64 << 20;
 /// Bytes that one call may make for all rows of a batch: enough for every honest use, and for two threads at once.
 const MAX_BYTES: i128 = 256 << 20;
+/// Bytes of a constant: it is copied with the plan, and shown in the names of what is made of it.
+const MAX_CONSTANT: i128 = 1 << 20;
 /// Constants that count: smaller ones are computed by the thousand.
-const LARGE_CONSTANT: i128 = 1 << 20;
+const LARGE_CONSTANT: i128 = 16 << 10;
 /// With fewer bytes than this going in, nothing but the functions below makes much.
 const SMALL: usize = 16 << 20;
 
@@ -58,7 +60,16 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
         bytes += value;
         too_much(name, value, bytes)?;
     }
-    match is_constant(arguments) && bytes > LARGE_CONSTANT {
+    let is_constant = is_constant(arguments);
+    if is_constant && bytes > MAX_CONSTANT {
+        return exec_err!("`{name}` would make more than {} MiB for a constant", MAX_CONSTANT >> 20);
+    }
+    // What a lambda gives is made for each item, whatever it is made of.
+    let spread = bytes.saturating_mul(arguments.number_rows as i128);
+    if is_constant {
+        too_much(name, 0, spread)?;
+    }
+    match is_constant && bytes > LARGE_CONSTANT {
         true => Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX)),
         false => Ok(()),
     }
@@ -80,7 +91,10 @@ fn is_constant(arguments: &ScalarFunctionArgs) -> bool {
 /// Refuses what a call has made, when it is too much all the same.
 pub fn behind(name: &str, made: &ColumnarValue) -> Result<()> {
     match made {
-        ColumnarValue::Scalar(value) => too_much(name, value.size() as i128, 0),
+        ColumnarValue::Scalar(value) if value.size() as i128 > MAX_CONSTANT => {
+            exec_err!("`{name}` would make more than {} MiB for a constant", MAX_CONSTANT >> 20)
+        }
+        ColumnarValue::Scalar(_) => Ok(()),
         ColumnarValue::Array(array) => {
             let bytes = array.get_array_memory_size();
             if bytes <= SMALL {

@@ -30,7 +30,7 @@ fn own() -> Signature {
 }
 
 /// The result, one value if all arguments were.
-fn result(arguments: &ScalarFunctionArgs, array: ArrayRef) -> Result<ColumnarValue> {
+pub fn result(arguments: &ScalarFunctionArgs, array: ArrayRef) -> Result<ColumnarValue> {
     let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
     Ok(match is_constant {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
@@ -38,7 +38,7 @@ fn result(arguments: &ScalarFunctionArgs, array: ArrayRef) -> Result<ColumnarVal
     })
 }
 
-fn rows(arguments: &ScalarFunctionArgs) -> usize {
+pub fn rows(arguments: &ScalarFunctionArgs) -> usize {
     let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
     if is_constant { 1 } else { arguments.number_rows }
 }

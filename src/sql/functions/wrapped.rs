@@ -23,6 +23,7 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 
+use super::lookup::Lookup;
 use super::sizes;
 
 /// Answers some calls itself.
@@ -49,8 +50,10 @@ pub fn behind_door(function: &ScalarUDF) -> Option<ScalarUDF> {
 
 fn door(function: &ScalarUDF, own: Option<Own>) -> Option<ScalarUDF> {
     let name = function.name();
-    // The engine's JSON functions know each other, and give back parts of what they are given.
-    let is_plain = PLAIN.contains(&name) || name.starts_with("json_") || function.inner().is::<Wrapped>();
+    let inner = function.inner();
+    // The engine's JSON functions know each other, and give back parts of what they are given. Lookups are found in plans
+    // by what they are.
+    let is_plain = PLAIN.contains(&name) || name.starts_with("json_") || inner.is::<Wrapped>() || inner.is::<Lookup>();
     (!is_plain).then(|| ScalarUDF::new_from_impl(Wrapped { inner: function.inner().clone(), own }))
 }
 

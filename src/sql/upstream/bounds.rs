@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::error::Result;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::{AnalyzerRule, OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -21,7 +22,7 @@ use crate::error::{Error, Kind};
 const MAX_NODES: usize = 30_000;
 
 /// Bytes of large constants that a statement may compute while it is planned: each is copied with the plan.
-const MAX_CONSTANTS: u64 = 128 << 20;
+const MAX_CONSTANTS: u64 = 16 << 20;
 
 /// Whether somebody still waits for a plan, and what has been made of constants for it.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,17 @@ impl Patience {
     /// Ends the planning at its next step.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// The engine's state for a statement that somebody waits for.
+    pub fn within(&self, mut state: SessionState) -> SessionState {
+        state.config_mut().options_mut().extensions.insert(self.clone());
+        state
+    }
+
+    /// Of the statement that is being planned.
+    pub fn of(options: &ConfigOptions) -> Patience {
+        options.extensions.get::<Patience>().cloned().unwrap_or_default()
     }
 
     /// Counts a constant that a function makes; an error when all of them come to too much.

@@ -2,7 +2,7 @@
 //!
 //! The engine's operators wrap around (apache/datafusion#12140). When types are known, operators of whole numbers become
 //! functions that check (`functions::checked`); so does `||` of texts, which could make texts of any size, and so do functions
-//! that the planner took without asking the session.
+//! that the planner took without asking the session. Casts to whole numbers round (`functions::whole`).
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::everywhere;
-use crate::sql::functions::{arithmetic, behind_door, concatenation};
+use crate::sql::functions::{arithmetic, behind_door, concatenation, has_fraction, whole};
 
 #[derive(Debug)]
 pub struct CheckedArithmetic;
@@ -30,7 +30,9 @@ impl AnalyzerRule for CheckedArithmetic {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         everywhere(plan, |plan| {
-            let is_one = |part: &Expr| operation(part).is_some() || matches!(part, Expr::ScalarFunction(_));
+            let is_one = |part: &Expr| {
+                operation(part).is_some() || matches!(part, Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_))
+            };
             let may = |expr: &Expr| expr.exists(|part| Ok(is_one(part))).unwrap_or(false);
             if !plan.expressions().iter().any(may) {
                 return Ok(Transformed::no(plan));
@@ -78,6 +80,9 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             None => Transformed::no(expr),
         };
     }
+    if matches!(expr, Expr::Cast(_) | Expr::TryCast(_)) {
+        return rounded(expr, schema);
+    }
     let Some((left, op, right)) = operation(&expr) else { return Transformed::no(expr) };
     let (Ok(left_type), Ok(right_type)) = (left.get_type(schema), right.get_type(schema)) else {
         return Transformed::no(expr);
@@ -95,4 +100,27 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         None => Transformed::no(expr),
     }
+}
+
+/// A cast to a whole number of the whole number that is nearest, instead of the next one towards nought.
+fn rounded(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let (inner, to) = match &expr {
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => (expr, field.data_type()),
+        _ => return Transformed::no(expr),
+    };
+    let cuts = to.is_integer() && inner.get_type(schema).is_ok_and(|from| has_fraction(&from));
+    if !cuts {
+        return Transformed::no(expr);
+    }
+    let is_written_out = match inner.as_ref() {
+        Expr::Negative(inner) => matches!(inner.as_ref(), Expr::Literal(..)),
+        inner => matches!(inner, Expr::Literal(..)),
+    };
+    let args = vec![inner.as_ref().clone()];
+    let made = Box::new(Expr::ScalarFunction(ScalarFunction { func: Arc::new(whole(is_written_out)), args }));
+    Transformed::yes(match expr {
+        Expr::Cast(Cast { field, .. }) => Expr::Cast(Cast { expr: made, field }),
+        Expr::TryCast(TryCast { field, .. }) => Expr::TryCast(TryCast { expr: made, field }),
+        other => other,
+    })
 }

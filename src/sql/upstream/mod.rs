@@ -26,12 +26,15 @@
 //! | two aggregates of other orders, a column and its cast as groups | not reported | `dialect::rewrite::aggregates` |
 //! | a filter of a window aggregate is lost when a physical plan is serialised | #17417 | nothing here serialises plans |
 
+mod absent;
 mod again;
 mod bounds;
 mod checked;
+mod constants;
 mod dependent;
 mod grouping;
 mod literals;
+mod operators;
 mod pushdown;
 mod sets;
 mod subqueries;
@@ -48,15 +51,21 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use crate::error::Error;
 
-pub use again::physical;
+pub use again::{calmer, is_theirs};
 pub use bounds::{Patience, PatientOptimizer};
+pub use constants::SmallConstants;
+pub use operators::Operators;
 pub use pushdown::physical_rules;
 pub use types::Types;
 
 /// The engine's analyzer with what mends it: before types are known what is said in other words, behind what types decide.
 pub fn analyzer() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(bounds::Bounds), Arc::new(sets::Copies), Arc::new(subqueries::Subqueries)];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(bounds::Bounds),
+        Arc::new(sets::Copies),
+        Arc::new(subqueries::Subqueries),
+        Arc::new(absent::AbsentRows),
+    ];
     for rule in Analyzer::new().rules {
         let name = rule.name().to_string();
         if name == "type_coercion" {

@@ -11,10 +11,9 @@ use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::memory::InMemory;
 
-use super::*;
 use crate::schema::Ocsf;
 use crate::sql::error::{Known, explain};
-use crate::sql::{Options, engine, functions, guard};
+use crate::sql::{Options, engine, functions, guard, late};
 
 /// What the engine says to `sql` when nobody stands in between.
 fn alone(sql: &str) -> String {
@@ -29,7 +28,14 @@ pub fn here(sql: &str) -> String {
     let ocsf = Arc::new(Ocsf::load(None).unwrap());
     let context = engine::context(Arc::new(InMemory::new()), &Options::default()).unwrap();
     functions::register(&context, &ocsf);
-    let known = Known { ocsf, tables: Vec::new(), sql: sql.to_string(), memory_limit: None, context: context.clone() };
+    let known = Known {
+        ocsf,
+        tables: Vec::new(),
+        unknown: Vec::new(),
+        sql: sql.to_string(),
+        memory_limit: None,
+        context: context.clone(),
+    };
     let statement = match guard::admit(sql, &known) {
         Ok(statement) => statement,
         Err(error) => return format!("error: {error}"),
@@ -37,7 +43,7 @@ pub fn here(sql: &str) -> String {
     let said = run(async {
         let state = context.state();
         let plan = state.statement_to_plan(statement).await?;
-        let plan = physical(&state, &plan).await?;
+        let plan = late::planned(&state, &plan).await?;
         collect(plan, state.task_ctx()).await
     });
     said
@@ -51,6 +57,7 @@ fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {
             let known = Known {
                 ocsf: Arc::new(Ocsf::load(None).unwrap()),
                 tables: Vec::new(),
+                unknown: Vec::new(),
                 sql: String::new(),
                 memory_limit: None,
                 context: SessionContext::new(),

@@ -31,6 +31,17 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     if let Some(query) = query(statement) {
         labels::outermost(sql, query);
     }
+    expressions(statement)
+}
+
+/// Rewrites the statement of a view, whose columns have the names that it gives them.
+pub fn rewrite_view(statement: &mut Statement) -> Result<()> {
+    walk(statement, &mut shapes::Shapes)?;
+    walk(statement, &mut Within { depth: 0 })?;
+    expressions(statement)
+}
+
+fn expressions(statement: &mut Statement) -> Result<()> {
     walk(statement, &mut order::Order)?;
     walk(statement, &mut members::Members::default())?;
     walk(statement, &mut aggregates::Aggregates)?;

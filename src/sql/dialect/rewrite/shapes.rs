@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableFactor, TableWithJoins, Value, VisitorMut,
-    WildcardAdditionalOptions,
+    Expr, Fetch, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
+    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableFactor, TableWithJoins, Value,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
+use super::super::grammar::call;
 use crate::error::Error;
 
 pub struct Shapes;
@@ -62,6 +63,25 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
         TableFactor::UNNEST { .. } => return true,
         _ => return false,
     };
+    if is_series(name, args) {
+        // The engine's table has steps of whole numbers, and of times in nanoseconds.
+        let list = match factor {
+            TableFactor::Table { name, args: Some(args), .. } => call_of(name, &args.args),
+            TableFactor::Function { name, args, .. } => call_of(name, args),
+            _ => None,
+        };
+        let Some(list) = list else { return false };
+        let (TableFactor::Table { alias, .. } | TableFactor::Function { alias, .. }) = factor else { return false };
+        let alias = alias.take().or_else(|| Some(named("value")));
+        *factor = TableFactor::UNNEST {
+            alias,
+            array_exprs: vec![list],
+            with_offset: false,
+            with_offset_alias: None,
+            with_ordinality: false,
+        };
+        return true;
+    }
     if !is_unnest(name) {
         return false;
     }
@@ -81,6 +101,34 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
         with_ordinality: false,
     };
     true
+}
+
+/// A series whose bounds are anything but numbers that are written out.
+fn is_series(name: &ObjectName, args: &[FunctionArg]) -> bool {
+    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return false };
+    let is_number = |arg: &FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => match expr {
+            Expr::UnaryOp { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
+            expr => matches!(expr, Expr::Value(_)),
+        },
+        _ => true,
+    };
+    ["range", "generate_series"].contains(&ident.value.to_lowercase().as_str()) && !args.iter().all(is_number)
+}
+
+fn call_of(name: &ObjectName, args: &[FunctionArg]) -> Option<Expr> {
+    let args: Option<Vec<Expr>> = args
+        .iter()
+        .map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr.clone()),
+            _ => None,
+        })
+        .collect();
+    Some(call(&name.to_string().to_lowercase(), args?))
+}
+
+fn named(name: &str) -> TableAlias {
+    TableAlias { explicit: false, name: Ident::new(name), columns: Vec::new(), at: None }
 }
 
 fn is_unnest(name: &ObjectName) -> bool {

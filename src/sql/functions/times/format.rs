@@ -103,7 +103,7 @@ impl ScalarUDFImpl for Text {
         let patterns = arguments.args[pattern].to_array(rows)?;
         let patterns = arrow::compute::cast(&patterns, &DataType::Utf8)?;
         let patterns = arrow::array::AsArray::as_string::<i32>(&patterns);
-        let in_c = |pattern: &str| if self.is_mysql { of_mysql(pattern) } else { as_c(pattern) };
+        let in_c = |pattern: &str| if self.is_mysql { Ok(of_mysql(pattern)) } else { as_c(pattern) };
         let mut made = Vec::with_capacity(array.len());
         let mut last: (Option<String>, String) = (None, String::new());
         for (row, time) in array.iter().enumerate() {
@@ -113,7 +113,7 @@ impl ScalarUDFImpl for Text {
             };
             let pattern = patterns.value(row);
             if last.0.as_deref() != Some(pattern) {
-                last = (Some(pattern.to_string()), in_c(pattern));
+                last = (Some(pattern.to_string()), in_c(pattern)?);
             }
             made.push(Some(clock.show(us, &items(&last.1)?)?));
         }

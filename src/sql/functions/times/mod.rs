@@ -11,6 +11,8 @@ mod now;
 mod parse;
 mod pattern;
 mod round;
+mod scaled;
+mod series;
 mod zone;
 
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use datafusion::scalar::ScalarValue;
 pub use calendar::{Zone, utc};
 pub use epoch::date_part;
 pub use round::date_trunc;
+pub use scaled::{is_length, scaled};
+pub use series::series;
 
 /// The functions that replace the engine's or are new.
 pub fn functions() -> Vec<ScalarUDF> {

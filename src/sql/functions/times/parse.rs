@@ -177,7 +177,7 @@ impl Read {
             let mut found = None;
             for pattern in &patterns {
                 let pattern = pattern.as_string::<i32>().value(row);
-                let pattern = if self.patterns == Patterns::MySql { of_mysql(pattern) } else { as_c(pattern) };
+                let pattern = if self.patterns == Patterns::MySql { of_mysql(pattern) } else { as_c(pattern)? };
                 found = found.or(by_pattern(text, &pattern)?);
             }
             match found {
@@ -198,8 +198,26 @@ fn by_pattern(text: &str, pattern: &str) -> Result<Option<i64>> {
     if let Ok(instant) = parsed.to_datetime() {
         return Ok(Some(instant.timestamp_micros()));
     }
+    let mut parsed = parsed;
+    // A year alone begins in January, a month alone with its first day, an hour alone with its first minute.
+    if parsed.ordinal().is_none() && parsed.isoweek().is_none() {
+        if parsed.month().is_none() && parsed.set_month(1).is_err() {
+            return Ok(None);
+        }
+        if parsed.day().is_none() && parsed.set_day(1).is_err() {
+            return Ok(None);
+        }
+    }
+    if parsed.hour_mod_12().is_some() && parsed.minute().is_none() && parsed.set_minute(0).is_err() {
+        return Ok(None);
+    }
     let Ok(day) = parsed.to_naive_date() else { return Ok(None) };
-    let time = parsed.to_naive_time().unwrap_or(chrono::NaiveTime::MIN);
+    let has_time = parsed.hour_mod_12().is_some() || parsed.minute().is_some() || parsed.second().is_some();
+    let time = match (has_time, parsed.to_naive_time()) {
+        (_, Ok(time)) => time,
+        (false, Err(_)) => chrono::NaiveTime::MIN,
+        (true, Err(_)) => return Ok(None),
+    };
     Ok(Some(day.and_time(time).and_utc().timestamp_micros()))
 }
 
@@ -217,5 +235,9 @@ mod tests {
         assert_eq!(read("31.01.9999 12:30", "%d.%m.%Y %H:%M").as_deref(), Some("9999-01-31T12:30:00+00:00"));
         assert_eq!(read("2026-01-31 12:30 +0200", "%Y-%m-%d %H:%M %z").as_deref(), Some("2026-01-31T10:30:00+00:00"));
         assert_eq!(read("30.02.2026", "%d.%m.%Y"), None);
+        assert_eq!(read("2026-03", "%Y-%m").as_deref(), Some("2026-03-01T00:00:00+00:00"));
+        assert_eq!(read("2026", "%Y").as_deref(), Some("2026-01-01T00:00:00+00:00"));
+        assert_eq!(read("2026-03-05 14", "%Y-%m-%d %H").as_deref(), Some("2026-03-05T14:00:00+00:00"));
+        assert_eq!(read("2026-03-05 30", "%Y-%m-%d %S"), None);
     }
 }

@@ -43,10 +43,16 @@ const TEMPLATES: [(&str, &str); 36] = [
     ("ms", "%3f"),
 ];
 
+/// Templates of PostgreSQL for which there is nothing here: they would stand for themselves.
+const MISSING: [&str; 13] = ["MONTH", "MON", "DAY", "DY", "SSSS", "IDDD", "WW", "RM", "CC", "J", "Q", "W", "D"];
+
+/// Letters of a pattern: each may become a text of its own for each row.
+const LONGEST: usize = 1000;
+
 /// A pattern as C has it.
-pub fn as_c(pattern: &str) -> String {
+pub fn as_c(pattern: &str) -> Result<String> {
     if pattern.contains('%') {
-        return pattern.to_string();
+        return Ok(pattern.to_string());
     }
     let mut made = String::new();
     let mut rest = pattern;
@@ -63,12 +69,17 @@ pub fn as_c(pattern: &str) -> String {
                 rest = &rest[template.len()..];
             }
             None => {
+                if let Some(template) = MISSING.iter().find(|template| rest.starts_with(**template)) {
+                    return plan_err!(
+                        "no template `{template}`: YYYY, MM, Mon, Month, DD, DDD, Dy, Day, IW, HH24, HH12, MI, SS, MS and AM are there; text stands in double quotes"
+                    );
+                }
                 made.push(letter);
                 rest = &rest[letter.len_utf8()..];
             }
         }
     }
-    made
+    Ok(made)
 }
 
 /// A pattern of MySQL and Athena as C has it.
@@ -107,6 +118,9 @@ pub fn of_mysql(pattern: &str) -> String {
 
 /// The parts of a pattern, each of which means something.
 pub fn items(pattern: &str) -> Result<Vec<Item<'_>>> {
+    if pattern.len() > LONGEST {
+        return plan_err!("the pattern has {} bytes; the limit is {LONGEST}", pattern.len());
+    }
     let items: Vec<Item<'_>> = StrftimeItems::new(pattern).collect();
     match items.iter().any(|item| matches!(item, Item::Error)) {
         true => plan_err!(
@@ -122,10 +136,15 @@ mod tests {
 
     #[test]
     fn patterns_of_three_worlds() {
+        let as_c = |pattern: &str| as_c(pattern).unwrap();
         assert_eq!(as_c("YYYY-MM-DD HH24:MI:SS.MS"), "%Y-%m-%d %H:%M:%S.%3f");
         assert_eq!(as_c("%d.%m.%Y"), "%d.%m.%Y");
         assert_eq!(as_c("DD \"of\" Month"), "%d of %B");
         assert_eq!(of_mysql("%Y-%m-%d %H:%i:%s"), "%Y-%m-%d %H:%M:%S");
+        for pattern in ["D", "MONTH YYYY", "YYYY Q"] {
+            assert!(super::as_c(pattern).is_err(), "{pattern}");
+        }
+        assert!(items(&"%Y".repeat(600)).is_err());
         assert!(items("%Q").is_err() && items("%Y").is_ok());
     }
 }

@@ -11,6 +11,7 @@
 //! where x not in (select y from s ...)  -> where not exists (select ... and (y = x) is not false)
 //! select x in (select y from s ...)     -> case when (select count(*) ... and y = x) > 0 then true ...
 //! select exists (select ...)            -> (select count(*) ...) > 0
+//! select x > all (select y from s ...)  -> case when (select count(*) ... and (x > y) is false) > 0 then false ...
 //! count(*) filter (where exists (...))  -> over a projection with (select count(*) ...) > 0 as a column
 //! ```
 
@@ -35,7 +36,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use nodes::{aggregated, joined};
 use single::{exists, in_single};
-use values::{in_as_value, not_in};
+use values::{compared, in_as_value, not_in};
 
 use super::dependent::{is_pulled_up, placed};
 use super::{everywhere, ours};
@@ -103,8 +104,11 @@ impl Names {
 }
 
 fn has_subquery(expr: &Expr) -> bool {
-    let is_one = |part: &Expr| Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)));
-    expr.exists(is_one).unwrap_or(false)
+    expr.exists(|part| Ok(is_subquery(part))).unwrap_or(false)
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
 }
 
 fn schema_below(plan: &LogicalPlan) -> DFSchema {
@@ -172,6 +176,7 @@ fn valued(expr: Expr, schema: &DFSchema, names: &Names) -> Result<Transformed<Ex
             Some(changed) => Ok(Transformed::yes(changed)),
             None => Ok(Transformed::yes(in_as_value(found, schema, names)?)),
         },
+        Expr::SetComparison(found) => Ok(Transformed::yes(compared(found, schema, names)?)),
         other => Ok(Transformed::no(other)),
     })
 }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::super::dependent::placed;
 use super::super::ours;
-use super::{Names, filtered, has_subquery, valued};
+use super::{Names, filtered, has_subquery, is_subquery, valued};
 use crate::error::Error;
 
 /// Conditions with subqueries stand above an inner join as well as in it.
@@ -40,7 +40,7 @@ pub fn aggregated(aggregate: Aggregate, names: &Names) -> Result<LogicalPlan> {
     let mut outside = |expr: &Expr| -> Result<Expr> {
         let name = kept.save(expr);
         let changed = expr.clone().transform_down(|part| {
-            if !matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)) {
+            if !is_subquery(&part) {
                 return Ok(Transformed::no(part));
             }
             let column = names.next();

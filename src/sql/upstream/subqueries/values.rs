@@ -3,8 +3,8 @@
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit, when};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, SetQuantifier};
+use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, lit, when};
 
 use super::{Names, rows, subquery};
 
@@ -57,6 +57,22 @@ pub fn in_as_value(found: InSubquery, schema: &DFSchema, names: &Names) -> Resul
         .when(unknown, null())
         .when(expr.as_ref().clone().is_null().and(any), null())
         .otherwise(lit(negated))
+}
+
+/// `x > any (select y ...)`, `x > all (select y ...)`: null where no row decides it, and one is unknown.
+pub fn compared(found: SetComparison, schema: &DFSchema, names: &Names) -> Result<Expr> {
+    let SetComparison { expr, subquery: inner, op, quantifier } = found;
+    let which = |condition: &dyn Fn(Box<Expr>) -> Expr| {
+        let (plan, value) = named(inner.subquery.as_ref().clone(), names)?;
+        let compared = BinaryExpr { left: Box::new(outer(&expr, schema)?), op, right: Box::new(value) };
+        let condition = condition(Box::new(Expr::BinaryExpr(compared)));
+        let plan = LogicalPlanBuilder::from(plan).filter(condition)?.build()?;
+        Ok::<Expr, DataFusionError>(rows(plan, names)?.gt(lit(0_i64)))
+    };
+    let is_any = quantifier == SetQuantifier::Any;
+    let decided = which(&|compared| if is_any { Expr::IsTrue(compared) } else { Expr::IsFalse(compared) })?;
+    let unknown = which(&|compared| Expr::IsNull(compared))?;
+    when(decided, lit(is_any)).when(unknown, lit(ScalarValue::Boolean(None))).otherwise(lit(!is_any))
 }
 
 /// The subquery, and its column under a name that nothing else has.

@@ -67,6 +67,22 @@ pub fn plus(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Plus, right: Box::new(right) }
 }
 
+/// So often an interval such as `1 day`.
+pub fn times(count: Expr, interval: &str) -> Expr {
+    let unit = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(text(interval)),
+        data_type: DataType::Interval { fields: None, precision: None },
+        array: false,
+        format: None,
+    };
+    Expr::BinaryOp {
+        left: Box::new(Expr::Nested(Box::new(count))),
+        op: BinaryOperator::Multiply,
+        right: Box::new(unit),
+    }
+}
+
 pub fn not(expr: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) }
 }

@@ -5,22 +5,25 @@
 
 mod build;
 mod listed;
+mod lists;
+mod operators;
 mod shares;
+mod times;
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    ObjectNamePart, TimezoneInfo, Value, ValueWithSpan, VisitorMut,
+    BinaryOperator, CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    ObjectNamePart, Value, ValueWithSpan, VisitorMut,
 };
 
 use super::super::grammar::call;
 use crate::error::{Error, Result};
 
 use build::{
-    add_filter, and, cast, is_not_null, minus, not, number, order_by, plain, plus, rename, renamed, renamed_function,
-    set_arguments, text, with_arguments,
+    add_filter, and, is_not_null, number, order_by, plain, plus, rename, renamed, renamed_function, set_arguments,
+    text, with_arguments,
 };
 use shares::{discrete, each, first_of, steps};
 
@@ -32,31 +35,15 @@ impl VisitorMut for Calls {
     type Break = Error;
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        match operators::spelled(expr) {
+            Ok(Some(made)) => {
+                *expr = made;
+                return ControlFlow::Continue(());
+            }
+            Ok(None) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
         match expr {
-            Expr::AtTimeZone { timestamp, time_zone } => {
-                *expr = call("at_time_zone", vec![timestamp.as_ref().clone(), time_zone.as_ref().clone()]);
-            }
-            Expr::BinaryOp { left, op, right } if json(op).is_some() => {
-                if let Some(function) = json(op) {
-                    let mut arguments = steps_of(left);
-                    arguments.push(right.as_ref().clone());
-                    *expr = call(function, arguments);
-                }
-            }
-            // A power in DuckDB and PostgreSQL; the parser takes it for a bitwise operation.
-            Expr::BinaryOp { left, op: BinaryOperator::BitwiseXor, right } => {
-                *expr = call("power", vec![left.as_ref().clone(), right.as_ref().clone()]);
-            }
-            Expr::BinaryOp { op: BinaryOperator::DuckIntegerDivide, .. } => {
-                return ControlFlow::Break(
-                    Error::input("`//` is not supported")
-                        .hint("a / b of whole numbers is a whole number; else write floor(a / b)"),
-                );
-            }
-            // The engine's planner would take its own function for it.
-            Expr::Extract { field, expr: time, .. } => {
-                *expr = call("date_part", vec![text(&field.to_string().to_lowercase()), time.as_ref().clone()]);
-            }
             Expr::Subquery(query) => first_of(query),
             Expr::Function(function) => {
                 let Some(name) = name_of(function) else { return ControlFlow::Continue(()) };
@@ -69,27 +56,6 @@ impl VisitorMut for Calls {
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// The function behind an operator of JSON text.
-fn json(op: &BinaryOperator) -> Option<&'static str> {
-    match op {
-        // As JSON text, as in psql: the engine's own is one of many types in one.
-        BinaryOperator::Arrow => Some("json_get_json"),
-        BinaryOperator::LongArrow => Some("json_as_text"),
-        BinaryOperator::Question => Some("json_contains"),
-        _ => None,
-    }
-}
-
-/// What a step is taken from: another one's text and steps, so that the text is read once.
-fn steps_of(json: &Expr) -> Vec<Expr> {
-    match json {
-        Expr::Function(function) if name_of(function).as_deref() == Some("json_get_json") => {
-            arguments(function).unwrap_or_else(|| vec![json.clone()])
-        }
-        other => vec![other.clone()],
     }
 }
 
@@ -114,6 +80,12 @@ fn arguments(function: &Function) -> Option<Vec<Expr>> {
 
 fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
     let Some(args) = arguments(function) else { return Ok(None) };
+    if let Some(made) = times::rewritten(name, &args) {
+        return Ok(Some(made));
+    }
+    if let Some(made) = lists::rewritten(name, function, &args)? {
+        return Ok(Some(made));
+    }
     Ok(match (name, args.as_slice()) {
         ("count_if" | "countif", [condition]) => {
             let mut made = function.clone();
@@ -122,12 +94,12 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
             add_filter(&mut made, condition.clone());
             Some(Expr::Function(made))
         }
-        ("arg_max" | "max_by" | "arg_min" | "min_by", [value, by]) => {
+        ("arg_max" | "argmax" | "max_by" | "arg_min" | "argmin" | "min_by", [value, by]) => {
             let mut made = function.clone();
             rename(&mut made, "first_value");
             set_arguments(&mut made, vec![plain(value.clone())]);
             add_filter(&mut made, and(is_not_null(value.clone()), is_not_null(by.clone())));
-            order_by(&mut made, by.clone(), matches!(name, "arg_min" | "min_by"));
+            order_by(&mut made, by.clone(), matches!(name, "arg_min" | "argmin" | "min_by"));
             Some(Expr::Function(made))
         }
         ("any_value" | "arbitrary", [value]) => {
@@ -138,10 +110,15 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
         }
         ("first", [_]) => Some(renamed(function, "first_value")),
         ("last", [_]) => Some(renamed(function, "last_value")),
-        ("quantile" | "quantile_disc", [value, share]) => Some(each(share, |share| discrete(function, value, share))),
+        ("quantile" | "quantile_disc", [value, share]) => {
+            Some(each(share, |share| discrete(function, value, share, true)))
+        }
         // `percentile_disc(0.5) within group (order by x)`.
         ("percentile_disc", [share]) => match function.within_group.as_slice() {
-            [by] => Some(each(share, |share| discrete(function, &by.expr, share))),
+            [by] => {
+                let is_ascending = by.options.asc.unwrap_or(true);
+                Some(each(share, |share| discrete(function, &by.expr, share, is_ascending)))
+            }
             _ => None,
         },
         ("mode", []) => match function.within_group.as_slice() {
@@ -153,6 +130,10 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
             }
             _ => None,
         },
+        // A list of shares is a list of results.
+        ("percentile_cont", [share @ Expr::Array(_)]) => {
+            Some(each(share, |share| with_arguments(function, "percentile_cont", vec![share.clone()])))
+        }
         ("quantile_cont", [value, share]) => {
             Some(each(share, |share| with_arguments(function, "percentile_cont", vec![value.clone(), share.clone()])))
         }
@@ -166,17 +147,6 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
             conditions: vec![CaseWhen { condition: condition.clone(), result: then.clone() }],
             else_result: rest.first().cloned().map(Box::new),
         }),
-        ("date", [value]) => Some(cast(value.clone(), DataType::Date)),
-        ("from_iso8601_timestamp", [value]) => {
-            Some(cast(value.clone(), DataType::Timestamp(None, TimezoneInfo::WithTimeZone)))
-        }
-        ("from_iso8601_date", [value]) => Some(cast(value.clone(), DataType::Date)),
-        ("timezone", [zone, time]) => Some(call("at_time_zone", vec![time.clone(), zone.clone()])),
-        ("age", [later, earlier]) => Some(minus(later.clone(), earlier.clone())),
-        ("epoch", [time]) => Some(part("epoch", time)),
-        ("dayname", [time]) => Some(call("to_char", vec![time.clone(), text("%A")])),
-        ("monthname", [time]) => Some(call("to_char", vec![time.clone(), text("%B")])),
-        (_, [time]) if part_of(name).is_some() => part_of(name).map(|field| part(field, time)),
         ("regexp_extract", [subject, pattern, rest @ ..]) if rest.len() < 2 => {
             // The whole becomes the first group.
             let whole = call("concat", vec![text("("), pattern.clone(), text(")")]);
@@ -195,56 +165,38 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
             let whole = call("concat", vec![text("^(?:"), pattern.clone(), text(")$")]);
             Some(call("regexp_like", vec![subject.clone(), whole]))
         }
-        ("json_extract_string" | "json_extract_scalar" | "json_value", [json, path]) => {
+        ("json_extract_string" | "json_extract_scalar" | "json_value" | "get_json_object", [json, path]) => {
             Some(call("json_as_text", steps(name, json, path)?))
         }
         ("json_extract" | "json_query" | "json_extract_path", [json, path]) => {
             Some(call("json_get_json", steps(name, json, path)?))
         }
-        ("filter", [_, Expr::Lambda(_)]) => Some(renamed(function, "array_filter")),
-        ("transform" | "apply" | "array_apply" | "list_apply", [_, Expr::Lambda(_)]) => {
-            Some(renamed(function, "array_transform"))
+        ("regexp_substr", [subject, pattern]) => {
+            Some(call("array_element", vec![call("regexp_match", vec![subject.clone(), pattern.clone()]), number("1")]))
         }
-        ("none_match", [_, Expr::Lambda(_)]) => Some(not(renamed(function, "array_any_match"))),
-        ("all_match", [list, Expr::Lambda(lambda)]) => {
-            let mut opposite = lambda.clone();
-            opposite.body = Box::new(not(Expr::Nested(opposite.body)));
-            Some(not(with_arguments(function, "array_any_match", vec![list.clone(), Expr::Lambda(opposite)])))
+        ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(left.clone()))),
+            op: BinaryOperator::Modulo,
+            right: Box::new(Expr::Nested(Box::new(right.clone()))),
+        }))),
+        ("set_agg", [_]) => {
+            let mut made = renamed_function(function, "array_agg");
+            if let FunctionArguments::List(list) = &mut made.args {
+                list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+            }
+            Some(Expr::Function(made))
         }
-        // Of a map by a key, of a list by a place.
-        ("element_at", [_, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. })]) => None,
-        ("element_at", [_, _]) => Some(renamed(function, "array_element")),
-        ("last_day", [time]) => {
-            let month = call("date_trunc", vec![text("month"), time.clone()]);
-            let next = call("date_add", vec![text("month"), number("1"), month]);
-            Some(cast(call("date_add", vec![text("day"), number("-1"), next]), DataType::Date))
+        ("group_concat" | "listagg" | "string_agg", [value]) => {
+            Some(with_arguments(function, "string_agg", vec![value.clone(), text(",")]))
         }
-        ("date_add", [time, by]) => Some(plus(time.clone(), by.clone())),
-        ("date_sub", [time, by]) => Some(minus(time.clone(), by.clone())),
+        ("to_base64", [value]) => Some(call("encode", vec![value.clone(), text("base64")])),
+        ("from_base64", [value]) => Some(call("decode", vec![value.clone(), text("base64")])),
+        ("from_hex" | "unhex", [value]) => Some(call("decode", vec![value.clone(), text("hex")])),
+        // JSON is text here.
+        ("json_parse" | "json_format", [value]) => Some(Expr::Nested(Box::new(value.clone()))),
+        ("json_extract_path_text" | "jsonb_extract_path_text", [_, _, ..]) => Some(renamed(function, "json_as_text")),
         ("json_get", [_, _, ..]) => Some(renamed(function, "json_get_json")),
         ("json_exists", [json, path]) => Some(call("json_contains", steps(name, json, path)?)),
         _ => None,
     })
-}
-
-/// The field of `date_part` that a function of that name takes.
-fn part_of(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "year" => "year",
-        "quarter" => "quarter",
-        "month" => "month",
-        "week" | "weekofyear" | "week_of_year" => "week",
-        "day" | "dayofmonth" | "day_of_month" => "day",
-        "dayofyear" | "day_of_year" | "doy" => "doy",
-        "dayofweek" | "dow" | "weekday" => "dow",
-        "isodow" | "day_of_week" => "isodow",
-        "hour" => "hour",
-        "minute" => "minute",
-        "second" => "second",
-        _ => return None,
-    })
-}
-
-fn part(field: &str, time: &Expr) -> Expr {
-    call("date_part", vec![text(field), time.clone()])
 }

@@ -18,12 +18,12 @@ pub fn each(share: &Expr, one: impl Fn(&Expr) -> Expr) -> Expr {
 }
 
 /// The sorted values, and the one at the share of their number.
-pub fn discrete(function: &Function, value: &Expr, share: &Expr) -> Expr {
+pub fn discrete(function: &Function, value: &Expr, share: &Expr, is_ascending: bool) -> Expr {
     let mut values = renamed_function(function, "array_agg");
     values.within_group.clear();
     set_arguments(&mut values, vec![plain(value.clone())]);
     add_filter(&mut values, is_not_null(value.clone()));
-    order_by(&mut values, value.clone(), true);
+    order_by(&mut values, value.clone(), is_ascending);
     let mut count = renamed_function(function, "count");
     count.within_group.clear();
     set_arguments(&mut count, vec![plain(value.clone())]);
@@ -37,6 +37,7 @@ pub fn discrete(function: &Function, value: &Expr, share: &Expr) -> Expr {
     // A subscript would become an aggregate that takes constants only.
     call("array_element", vec![Expr::Function(values), index])
 }
+
 /// `(select x from t order by y limit 1)` is `(select first_value(x order by y) from t)`, which the engine makes a join of
 /// also where it names columns of the query around it.
 pub fn first_of(query: &mut Query) {

@@ -1,0 +1,71 @@
+//! What the reader hands to the workers at once: a chunk of a large source, or very many small sources.
+//!
+//! Every hand-over makes columns of its own, some hundreds of them. Small sources share theirs, so that memory and time
+//! follow the bytes that are read and not the number of files.
+
+use std::sync::Arc;
+
+use crate::source::{Chunk, Identity, Mark, Outcome};
+
+/// A load of this size is worth its columns.
+const LOAD_BYTES: usize = 1 << 20;
+
+/// Sources are told of and forgotten, even those that have nothing new.
+const LOAD_PIECES: usize = 1 << 10;
+
+/// Pieces of sources, in the order in which they were read.
+#[derive(Debug, Default)]
+pub struct Load {
+    pub pieces: Vec<Piece>,
+    bytes: usize,
+    /// Bytes of all files read so far, as they are stored; for the progress bar.
+    pub raw_bytes: u64,
+}
+
+impl Load {
+    pub fn push(&mut self, piece: Piece) {
+        self.bytes += piece.chunk.as_ref().map_or(0, |chunk| chunk.bytes.len());
+        self.pieces.push(piece);
+    }
+
+    pub fn is_large(&self) -> bool {
+        self.pieces.len() >= LOAD_PIECES || self.bytes >= LOAD_BYTES
+    }
+}
+
+/// A part of one source: its beginning, one chunk, its end.
+#[derive(Debug, Default)]
+pub struct Piece {
+    pub begin: Option<Begin>,
+    pub chunk: Option<Chunk>,
+    pub end: Option<Outcome>,
+}
+
+/// A source begins.
+#[derive(Debug)]
+pub struct Begin {
+    pub name: Arc<str>,
+    /// Where the file can be found again, from whatever directory.
+    pub url: Option<String>,
+    /// Its first bytes, to tell what it looks like if need be.
+    pub head: Vec<u8>,
+    pub resumed: Resumed,
+}
+
+impl Begin {
+    /// Of a source that could not be opened.
+    pub fn unread(name: Arc<str>) -> Begin {
+        Begin { name, url: None, head: Vec::new(), resumed: Resumed::default() }
+    }
+}
+
+/// Where a source is picked up.
+#[derive(Debug, Clone, Default)]
+pub struct Resumed {
+    /// Where an earlier run stopped.
+    pub mark: Option<Mark>,
+    /// None for what cannot be read again.
+    pub identity: Option<Identity>,
+    /// In which state an earlier run left it that had read it up to here.
+    pub state: String,
+}

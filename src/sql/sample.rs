@@ -1,0 +1,74 @@
+//! A session over a few events, for tests: decoded as ingest does it, in memory, and none of them dropped.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use datafusion::catalog::{MemTable, TableProvider};
+use serde_json::Value as Json;
+
+use super::{Conventions, Options, Session};
+use crate::clock::Clock;
+use crate::decode::{Decoder, Options as Decoding, RowOrigin};
+use crate::lake::{self, Lake};
+use crate::schema::Ocsf;
+
+/// Tables that sessions are given.
+pub struct Sample {
+    given: Mutex<Vec<(String, Arc<dyn TableProvider>)>>,
+    conventions: Option<Arc<Conventions>>,
+}
+
+impl Sample {
+    /// Events by class, two partitions each so that plans have something to merge. What cannot be a row is left out.
+    pub fn new(events: &[Json]) -> Sample {
+        let ocsf = Arc::new(Ocsf::load(None).unwrap());
+        let mut given: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
+        let (first, second) = events.split_at(events.len() / 2);
+        let halves = [first, second].map(|events| decoded(events, &ocsf));
+        for class in ocsf.classes() {
+            let of = |half: &Vec<(String, RecordBatch)>| -> Vec<RecordBatch> {
+                half.iter().filter(|(name, _)| *name == class.name).map(|(_, batch)| batch.clone()).collect()
+            };
+            let partitions: Vec<Vec<RecordBatch>> = halves.iter().map(of).collect();
+            if partitions.iter().any(|partition| !partition.is_empty()) {
+                let table = MemTable::try_new(class.arrow.clone(), partitions).unwrap();
+                given.push((class.name.clone(), Arc::new(table)));
+            }
+        }
+        Sample { given: Mutex::new(given), conventions: None }
+    }
+
+    /// The same with other conventions.
+    pub fn under(self, conventions: Arc<Conventions>) -> Sample {
+        Sample { conventions: Some(conventions), ..self }
+    }
+
+    /// Gives sessions a table, in place of the one of this name that they were given.
+    pub fn give(&self, name: &str, table: Arc<dyn TableProvider>) {
+        let mut given = self.given.lock().unwrap();
+        given.retain(|(known, _)| known != name);
+        given.push((name.to_string(), table));
+    }
+
+    /// A session over an empty lake that sees these tables.
+    pub async fn session(&self) -> Session {
+        let folder = tempfile::tempdir().unwrap();
+        let ocsf = Arc::new(Ocsf::load(None).unwrap());
+        let lake = Lake::open_or_create(folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
+        let options = Options {
+            given: self.given.lock().unwrap().clone(),
+            conventions: self.conventions.clone(),
+            ..Options::default()
+        };
+        Session::new(&lake, &options).await.unwrap()
+    }
+}
+
+fn decoded(events: &[Json], ocsf: &Arc<Ocsf>) -> Vec<(String, RecordBatch)> {
+    let mut decoder = Decoder::new(ocsf.clone(), Decoding::default());
+    for (number, event) in events.iter().enumerate() {
+        let origin = RowOrigin { number: number as u64 + 1, ..RowOrigin::default() };
+        let _ = decoder.push(event.to_string().as_bytes(), origin);
+    }
+    decoder.flush().into_iter().map(|events| (events.class.name.clone(), events.batch)).collect()
+}
