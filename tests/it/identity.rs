@@ -380,8 +380,8 @@ fn the_same_lines_give_the_same_lake_however_they_come() {
         let nameless = corpus.iter().filter(|(_, said)| said.is_none()).count() as u64;
 
         let env = Env::new();
-        let batch_mib = ["96", "0.002", "0.0004"][dice.below(3)];
-        env.write("auditlake.toml", format!("[ingest]\nbatch_mib = {batch_mib}\n"));
+        let batch = ["96MiB", "2KB", "400"][dice.below(3)];
+        env.write("auditlake.toml", format!("[ingest]\nbatch = \"{batch}\"\n"));
         let files = 1 + dice.below(6);
         let mut texts: Vec<Vec<&str>> = vec![Vec::new(); files];
         corpus.iter().for_each(|(line, _)| texts[dice.below(files)].push(line));

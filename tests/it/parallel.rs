@@ -74,7 +74,7 @@ fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
     for round in 0..rounds {
         let env = Env::new();
         // A batch for every few lines.
-        env.write("auditlake.toml", "[ingest]\nbatch_mib = 0.003\nthreads = 1\n\n[redact]\nenabled = false\n");
+        env.write("auditlake.toml", "[ingest]\nbatch = \"3KB\"\nthreads = 1\n\n[redact]\nenabled = false\n");
         env.generate("events.ndjson", 24);
         let text = env.read("events.ndjson");
         let all: Vec<&str> = text.lines().collect();

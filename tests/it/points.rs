@@ -76,7 +76,9 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
     // Every line is a reject until the limit is raised.
     let long: Vec<String> = (0..12).map(|number| event(number, &"x".repeat(200))).collect();
     env.write("long.ndjson", crate::env::lines(&long));
-    ingest("long.ndjson", "rejected", "short.toml");
+    // A file of which no line is a row is told by exit code 4.
+    let rejected = ["ingest", "long.ndjson", "--lake", "rejected", "--config", "short.toml", "-q"];
+    assert_eq!(env.command(rejected).output().unwrap().status.code(), Some(4));
     assert_eq!(assert_sound(&env.path("rejected")).count("rejected"), 12);
 
     let all = told(&all);

@@ -42,7 +42,7 @@ fn export(env: &Env, lake: &str) -> (Option<i32>, Vec<String>, String) {
 }
 
 fn count(env: &Env, lake: &str) -> (Option<i32>, String, String) {
-    let query = "select count(*) from event where coalesce(who_uid, '') <> 'nobody'";
+    let query = "select count(*) from event where coalesce(actor_uid, '') <> 'nobody'";
     let output = env.command(["sql", "-q", "--lake", lake, "--csv", "--no-header", "-c", query]).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -293,7 +293,7 @@ fn append(lake: &Path, entry: Value) {
 fn an_older_program_meets_a_newer_lake_and_says_so() {
     let env = Env::with_small();
     let lake = env.path("auditlake-data");
-    let counts = json!({"read": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "blank": 0});
+    let counts = json!({"read": 0, "accepted": 0, "duplicate": 0, "revised": 0, "rejected": 0, "blank": 0});
     append(
         &lake,
         json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 2, "reads_from": 1}),
@@ -360,7 +360,7 @@ fn a_new_lake_has_all_its_tables_and_connect_says_which_have_no_rows() {
     env.write("in.ndjson", format!("{MORE}\n"));
     env.ok(["ingest", "in.ndjson", "-q", "--lake", "run[1]"]);
     let tables: Vec<String> = names(&env.path("run[1]")).into_iter().filter(|name| !name.starts_with('_')).collect();
-    assert_eq!(tables.len(), 8, "{tables:?}");
+    assert_eq!(tables.len(), 9, "{tables:?}");
     for table in &tables {
         let log = env.path("run[1]").join(table).join("_delta_log");
         let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
