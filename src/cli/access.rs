@@ -47,7 +47,6 @@ pub enum Read<'a> {
 pub struct Access(Option<Log>);
 
 struct Log {
-    lake: Lake,
     policy: Arc<Policy>,
     redaction_version: String,
     place: PathBuf,
@@ -72,8 +71,7 @@ impl Access {
         let (policy, redaction_version) = app.policy(lake)?;
         match create(lake.root()) {
             Ok((place, file)) => {
-                let lake = lake.clone().with_patience(Patience { limit: PATIENCE, tell: Arc::new(|_| {}) });
-                Ok(Access(Some(Log { lake, policy, redaction_version, place, file, open: None, has_lines: false })))
+                Ok(Access(Some(Log { policy, redaction_version, place, file, open: None, has_lines: false })))
             }
             // Whoever may only read the lake reads it; that this is not logged is said.
             Err(error) if wanted == AccessLog::Shared => {
@@ -114,11 +112,13 @@ impl Access {
     /// Takes the lines into the lake, and those that others left.
     pub fn close(self, app: &App) -> Result<()> {
         let Some(log) = self.0 else { return Ok(()) };
-        let Log { lake, policy, redaction_version, place, file, has_lines, .. } = log;
+        let Log { policy, redaction_version, place, file, has_lines, .. } = log;
         if !has_lines {
             return remove(&place);
         }
         let clock = app.clock;
+        // Its newest state: what was read may have been an older one.
+        let lake = app.open_lake()?.with_patience(Patience { limit: PATIENCE, tell: Arc::new(|_| {}) });
         app.wait(async move {
             let mut places = left(&lake.root().join(FOLDER))?;
             places.push((place, file));

@@ -32,6 +32,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     }
     let mut access = Access::of(app, &lake)?;
     let mut out = Output::begin(app, args.output.as_deref())?;
+    // Of the tables that were named none is left out.
+    let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?;
     let exported = app.wait(async move {
         let events = export(&lake, &args.tables, &mut out).await?;
@@ -41,7 +43,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     access.close(app)?;
     let exported = exported?;
     app.screen.say(format!("{} events", count(exported)));
-    Ok(0)
+    app.warn_of_left_out(&left_out);
+    Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
@@ -56,7 +59,7 @@ async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) ->
         for file in &table.files {
             let mut batches = rows(&lake.store(), file).await?;
             while let Some(batch) = batches.next().await {
-                let batch = batch.context(Kind::Unavailable, || format!("cannot read {}/{}", file.table, file.path))?;
+                let batch = batch?;
                 for row in 0..batch.num_rows() {
                     line.clear();
                     encoder.write(&batch, row, &mut line)?;

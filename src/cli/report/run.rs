@@ -109,22 +109,25 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         schedule: None,
     };
     let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
-    let lake = app.open_lake()?;
+    let lake = app.open_lake_as_of(as_of)?;
     let batch = batch.redacted(app, &lake)?;
     let mut access = Access::of(app, &lake)?;
     let ids = reports.iter().map(|report| report.id.as_str()).collect();
     access.begin(app, &Read::Reports { ids, parameters: &batch.params }, lake.state().sequence)?;
     let ran = run_batch(app, args, lake, as_of, (&reports, &batch));
-    let rows = |(summary, _): &(Summary, _)| summary.reports.iter().map(|report| report.rows).sum();
+    let rows = |(summary, ..): &Ran| summary.reports.iter().map(|report| report.rows).sum();
     access.end(app, ran.as_ref().map(rows))?;
     access.close(app)?;
-    let (summary, named) = ran?;
+    let (summary, named, is_short) = ran?;
     tell(app, args, &summary, &named)?;
-    Ok(summary.exit_code(args.fail_on))
+    Ok(match summary.exit_code(args.fail_on) {
+        0 if is_short => Kind::Incomplete.exit_code(),
+        code => code,
+    })
 }
 
-/// A summary, and the findings of each report.
-type Ran = (Summary, BTreeMap<String, Vec<Finding>>);
+/// A summary, the findings of each report, and whether tables were left out.
+type Ran = (Summary, BTreeMap<String, Vec<Finding>>, bool);
 
 fn run_batch(
     app: &App,
@@ -134,10 +137,13 @@ fn run_batch(
     (reports, batch): (&[&Report], &Batch),
 ) -> Result<Ran> {
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
-    Ok(match (folder, reports) {
+    // Set by whichever way the reports are run.
+    let is_short;
+    let (summary, named) = match (folder, reports) {
         (Some(dir), _) => {
             let prepared = batch.prepare(reports)?;
             let ground = Ground::over(app, lake, as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
             let (summary, named) = into_folders(app, &ground, batch, prepared, dir)?;
             let page = match reports {
@@ -152,6 +158,7 @@ fn run_batch(
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
             let ground = Ground::over(app, lake, as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
@@ -164,7 +171,8 @@ fn run_batch(
             return Err(Error::usage(format!("{} reports cannot share one output", reports.len()))
                 .hint("name a directory with `-o DIR`: each gets a folder in it"));
         }
-    })
+    };
+    Ok((summary, named, is_short))
 }
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.

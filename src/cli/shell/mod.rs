@@ -14,20 +14,20 @@ mod outside;
 mod pager;
 mod program;
 mod show;
+mod statement;
 mod token;
 mod voice;
 mod words;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
 use tempfile::TempPath;
 
-use super::access::{Access, Read};
+use super::access::Access;
 use super::signal::{Interrupts, Which};
 use super::{App, command_names};
 use crate::disk;
@@ -107,20 +107,14 @@ impl<'a> Shell<'a> {
         Shell { is_interactive: true, ..self }
     }
 
-    /// What was read is in the lake when this returns.
-    pub fn close(&mut self) -> Result<()> {
-        std::mem::replace(&mut self.access, Access::none()).close(self.app)
+    /// As in [`Session::left_out`].
+    pub fn left_out(&self) -> &[(String, u64)] {
+        self.session.left_out()
     }
 
-    /// Runs what reads rows, with a line about it in the log before and behind it.
-    fn logged(&mut self, sql: &str, settings: &Settings, run: impl FnOnce(&mut Self) -> Result<u64>) -> Result<()> {
-        let parameters: Vec<(String, String)> =
-            self.params(settings)?.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
-        let read = Read::Query { sql, parameters: &parameters };
-        self.access.begin(self.app, &read, self.session.entry().0)?;
-        let done = run(self);
-        self.access.end(self.app, done.as_ref().map(|rows| *rows))?;
-        done.map(drop)
+    /// As in [`Session::is_short`].
+    pub fn is_short(&self) -> bool {
+        self.session.is_short()
     }
 
     pub fn greeting(&self) -> String {
@@ -143,65 +137,6 @@ impl<'a> Shell<'a> {
             params.push((name, value));
         }
         Ok(params)
-    }
-
-    /// Runs one statement and shows its result; gives the rows that were shown.
-    fn run(&mut self, sql: &str, settings: &Settings) -> Result<u64> {
-        let is_for_people = settings.output.is_none() && settings.format().is_for_people();
-        if settings.output.is_none() {
-            settings.format().check_stdout(self.app.screen.is_terminal())?;
-        }
-        if let Some(asked) = explain::asked(sql).filter(|_| is_for_people) {
-            return self.explain(asked, settings).map(|()| 0);
-        }
-        let started = Instant::now();
-        let mut rows = self.start(sql, settings)?;
-        let is_plan = rows.schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"]);
-        if is_plan && is_for_people {
-            return self.show_plans(rows, settings).map(|()| 0);
-        }
-        let options = self.render_options(settings, sql);
-        let gauge = rows.gauge();
-        // The time in a pager is the reader's, not the statement's.
-        let took = Cell::new(Duration::ZERO);
-        let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
-            let fed = self.feed(&mut rows, out, settings);
-            took.set(started.elapsed());
-            fed
-        });
-        drop(rows);
-        let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
-        let is_table = settings.output.is_some() || settings.format().is_for_people();
-        let is_told = settings.is_timing_on || (is_table && settings.footer && self.app.screen.is_terminal());
-        let Some(shown) = shown else { return Ok(0) };
-        let shown_rows = shown.rows;
-        if is_told {
-            self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
-        }
-        if shown_rows == 0 {
-            self.doubt(sql);
-        }
-        Ok(shown_rows)
-    }
-
-    fn one_row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>> {
-        let mut rows = self.start(sql, settings)?;
-        let schema = rows.schema.clone();
-        let mut found: Vec<RecordBatch> = Vec::new();
-        while let Some(batch) =
-            self.engine.next(&mut rows, || {}).inspect_err(|error| self.engine.leave_behind(error))?
-        {
-            found.push(batch);
-            if found.iter().map(RecordBatch::num_rows).sum::<usize>() > 1 {
-                return Err(Error::input("the statement has more than one row, which `\\gset` cannot take")
-                    .hint("add `limit 1`, or aggregate"));
-            }
-        }
-        let Some(batch) = found.iter().find(|batch| batch.num_rows() > 0) else {
-            return Err(Error::input("the statement has no row, and `\\gset` needs one"));
-        };
-        let names = schema.fields().iter().map(|field| field.name().clone());
-        Ok(names.zip(render::row_texts(batch, 0)?).collect())
     }
 
     fn names(&self) -> &Names {
