@@ -71,20 +71,24 @@ impl Committer {
             let server = || left.server.clone();
             let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
             let mut next = left.committed + 1;
+            // A hole is told once, and not again by the piece behind it.
+            let mut is_told = left.fault.is_some();
             if let Some(fault) = left.fault {
                 recovered.turns.push(missing(next, fault));
             }
             for (first, place) in &left.pieces {
-                if *first > next && left.fault.is_none() {
+                if *first > next && !is_told {
                     recovered.turns.push(missing(next, "lines are missing"));
                 }
-                if !place.exists() {
+                is_told = !place.exists();
+                if is_told {
                     recovered.turns.push(missing(*first, "a piece is missing"));
                     continue;
                 }
                 let taken = self.commit(place, Seals::new(key, &left.server, *first), u64::MAX).await?;
                 recovered.lines += taken.lines;
                 next = next.max(taken.next);
+                left.note_committed(&key, next - 1)?;
                 match taken.is_whole {
                     true => remove(place)?,
                     false => {

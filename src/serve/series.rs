@@ -9,8 +9,8 @@
 //! they are in the lake, the seals show that a line was changed, taken out or put in, and the record shows that a piece is
 //! missing; neither can be made without the lake's key. The record is locked for as long as its server lives.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -131,6 +131,26 @@ pub struct Left {
     pub fault: Option<&'static str>,
     /// Held, so that no other server takes the same in.
     _lock: Option<File>,
+}
+
+impl Left {
+    /// Records that everything up to this number is in the lake, before its piece is removed: who recovers may be killed too.
+    pub fn note_committed(&self, key: &[u8; 32], last: u64) -> Result<()> {
+        let cannot = || format!("cannot write {}", self.record.display());
+        if !self.record.exists() {
+            return Ok(());
+        }
+        // A last line that was cut short goes, so that this one begins a line.
+        let text = fs::read(&self.record).context(Kind::Unavailable, cannot)?;
+        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let noted = OpenOptions::new().write(true).open(&self.record).and_then(|mut file| {
+            file.set_len(end as u64)?;
+            file.seek(SeekFrom::End(0))?;
+            file.write_all(line(key, &self.server, "committed", last).as_bytes())?;
+            file.sync_data()
+        });
+        noted.context(Kind::Unavailable, cannot)
+    }
 }
 
 /// What the servers left in `folder` that run no longer.
@@ -264,11 +284,20 @@ mod tests {
         drop(series);
         let one = || left(dir.path(), KEY).unwrap().remove(0);
         let found = one();
+        assert!(left(dir.path(), KEY).unwrap().is_empty(), "somebody takes it in");
         let numbers: Vec<u64> = found.pieces.iter().map(|(number, _)| *number).collect();
-        assert_eq!((found.server, found.committed, numbers, found.fault), (server, 3, vec![4, 9], None));
-        // A piece that is gone is still expected.
+        assert_eq!((&found.server, found.committed, numbers, found.fault), (&server, 3, vec![4, 9], None));
+        // A piece that is gone is still expected, until it is recorded that the lake has it.
         fs::remove_file(&found.pieces[0].1).unwrap();
+        drop(found);
         assert_eq!(one().pieces.len(), 2);
+        let mut torn = fs::read(&record).unwrap();
+        torn.extend_from_slice(b"began 1");
+        fs::write(&record, torn).unwrap();
+        one().note_committed(&KEY, 8).unwrap();
+        let found = one();
+        assert_eq!((found.committed, found.pieces.len(), found.fault), (8, 1, None));
+        drop(found);
         let text = fs::read_to_string(&record).unwrap();
         fs::write(&record, text.replace("began 4", "began 5")).unwrap();
         assert_eq!(one().fault, Some("its record was changed"));

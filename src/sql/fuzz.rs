@@ -86,13 +86,15 @@ fn long_chains_of_anything_end_with_an_answer() {
         " over ()",
     ];
     for chain in chains {
-        let sql = format!("select 1{}", chain.repeat(240_000 / chain.len()));
+        // A debug build takes seconds for the whole length of one; each kind of it that ended the process is that long.
+        let bytes = if [" is null", " in (1)"].contains(&chain) { 240_000 } else { 60_000 };
+        let sql = format!("select 1{}", chain.repeat(bytes / chain.len()));
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || admit(&sql)).unwrap();
         assert!(thread.join().is_ok(), "{chain}");
     }
     let before = ["not ", "- ", "(", "case when ", "exists (select ", "f(", "[", "{'a': "];
     for chain in before {
-        let sql = format!("select {}1", chain.repeat(240_000 / chain.len()));
+        let sql = format!("select {}1", chain.repeat(60_000 / chain.len()));
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || admit(&sql)).unwrap();
         assert!(thread.join().is_ok(), "{chain}");
     }

@@ -416,8 +416,12 @@ fn a_read_outlives_a_server_that_is_killed() {
     assert_eq!(env.number(READS), 0);
     // A torn line, as a crash leaves it, was never acknowledged.
     let (place, record) = (reads(&env), only(&env, "server-"));
-    let (whole, recorded) = (std::fs::read(&place).unwrap(), std::fs::read(&record).unwrap());
-    let mut torn = whole.clone();
+    let kept: Vec<_> = [own_files(&env, "reads-"), vec![record.clone()]]
+        .concat()
+        .into_iter()
+        .map(|place| (std::fs::read(&place).unwrap(), place))
+        .collect();
+    let mut torn = std::fs::read(&place).unwrap();
     torn.extend_from_slice(b"0f0f\t{\"time\":17672");
     std::fs::write(&place, torn).unwrap();
 
@@ -425,8 +429,9 @@ fn a_read_outlives_a_server_that_is_killed() {
     assert_eq!(env.number(READS), 7);
     assert!(!place.exists() && !record.exists());
     // Killed between the commit and the removal: the lines come again, and add nothing.
-    std::fs::write(&place, whole).unwrap();
-    std::fs::write(&record, recorded).unwrap();
+    for (bytes, place) in kept {
+        std::fs::write(place, bytes).unwrap();
+    }
     assert_eq!(next.stop(), Some(0));
     let mut last = Served::start(&env, "");
     assert_eq!(last.stop(), Some(0));
@@ -573,8 +578,8 @@ fn guesses_are_on_the_disk_and_limited_by_address() {
     );
     let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
     assert_snapshot!(text, @r#"
-    {"why":"invalid_api_key","n":10,"agent":"bruteforce-A","ip":"127.0.0.1"}
-    {"why":"rate_limit_exceeded","n":1,"agent":"bruteforce-A","ip":"127.0.0.1"}
+    {"agent":"bruteforce-A","ip":"127.0.0.1","n":10,"why":"invalid_api_key"}
+    {"agent":"bruteforce-A","ip":"127.0.0.1","n":1,"why":"rate_limit_exceeded"}
     "#);
 }
 
@@ -624,9 +629,10 @@ fn health_and_the_document_need_no_key_and_numbers_one_of_their_own() {
 
     // At their own address numbers take no key, and there is nothing else.
     let mut served = Served::start(&env, "metrics_listen = \"127.0.0.1:0\"");
-    let mut said = String::new();
-    BufReader::new(served.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
-    let address = said.trim().strip_prefix("numbers at http://").unwrap().strip_suffix("/metrics").unwrap();
+    // What the server before had logged is told first.
+    let said = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = said.into_iter().find_map(|line| Some(line.strip_prefix("numbers at http://")?.to_string())).unwrap();
+    let address = address.strip_suffix("/metrics").unwrap();
     let log = std::mem::replace(&mut served.address, address.parse().unwrap());
     assert!(served.get("/metrics", &[]).text().contains("auditlake_ledger_entry "));
     assert_eq!(served.get("/healthz", &[]).status, 200);
