@@ -13,6 +13,7 @@ use super::number::Floats;
 use super::reject::Reject;
 use super::route::{Route, route};
 use super::table::{Parsed, Scratch, Table};
+use super::time::{Doubt, Times};
 use super::token::plain;
 use crate::schema::{EventBatch, EventClass, Ocsf};
 
@@ -25,11 +26,12 @@ pub struct Options {
     pub seal_bytes: usize,
     /// Texts that repeat come as a dictionary: `Dictionary(Int32, Utf8)` where the class's schema has `Utf8`.
     pub is_coded: bool,
+    pub times: Times,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_depth: 64, seal_bytes: 1 << 30, is_coded: false }
+        Options { max_depth: 64, seal_bytes: 1 << 30, is_coded: false, times: Times::default() }
     }
 }
 
@@ -55,6 +57,7 @@ pub struct Decoder {
     sealed: Vec<EventBatch>,
     foreign_era: u64,
     suspicious_time: u64,
+    odd_time: u64,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -73,6 +76,7 @@ impl Decoder {
             sealed: Vec::new(),
             foreign_era: 0,
             suspicious_time: 0,
+            odd_time: 0,
             input: Vec::new(),
             tape: Tape(Vec::new()),
             scratch: Scratch::default(),
@@ -92,9 +96,9 @@ impl Decoder {
         // The class's first line goes the long way.
         let table = &mut self.tables[*self.by_uid.get(&Some(class_uid))?];
         let text = plain(line)?;
-        let scanned = table.scan(text, &self.ocsf, &mut self.scratch)?;
+        let scanned = table.scan(text, &self.ocsf, self.options.times, &mut self.scratch)?;
         table.place(text, &scanned, origin, &mut self.scratch);
-        self.suspicious_time += u64::from(scanned.is_suspicious);
+        self.tell(scanned.doubt);
         if table.bytes() >= self.options.seal_bytes {
             self.sealed.extend(table.finish());
         }
@@ -112,13 +116,13 @@ impl Decoder {
         let parsed = simd_json::fill_tape_padded(&mut self.input, line.len(), &mut self.buffers, &mut tape)
             .map_err(|error| Reject::of_parser(line, &error, self.options.max_depth))
             .and_then(|()| Floats::correct(line, self.buffers.structural_indexes(), &mut tape.0))
-            .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf)?, floats)));
-        let result = parsed.and_then(|(Route { class, is_foreign, is_suspicious, event_uid }, floats)| {
+            .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf, self.options.times)?, floats)));
+        let result = parsed.and_then(|(Route { class, is_foreign, doubt, event_uid }, floats)| {
             let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
             let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid, bytes: line.len() };
             table.push(&parsed, origin, &mut self.scratch)?;
             self.foreign_era += u64::from(is_foreign);
-            self.suspicious_time += u64::from(is_suspicious);
+            self.tell(doubt);
             if table.bytes() >= self.options.seal_bytes {
                 self.sealed.extend(table.finish());
             }
@@ -126,6 +130,14 @@ impl Decoder {
         });
         self.tape = tape.reset();
         result
+    }
+
+    fn tell(&mut self, doubt: Doubt) {
+        match doubt {
+            Doubt::None => {}
+            Doubt::Seconds => self.suspicious_time += 1,
+            Doubt::Odd => self.odd_time += 1,
+        }
     }
 
     /// Hands out all rows since the last flush: one batch per class, more only for a class that was sealed.
@@ -158,6 +170,7 @@ impl Decoder {
         let mut drift = Drift {
             foreign_era: mem::take(&mut self.foreign_era),
             suspicious_time: mem::take(&mut self.suspicious_time),
+            odd_time: mem::take(&mut self.odd_time),
             ..Drift::default()
         };
         for table in &mut self.tables {

@@ -32,6 +32,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod time;
 mod token;
 mod value;
 
@@ -39,3 +40,4 @@ pub use decoder::{Decoder, Options, RowOrigin};
 pub use drift::Drift;
 pub use encode::Encoder;
 pub use reject::Reject;
+pub use time::Times;

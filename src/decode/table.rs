@@ -14,8 +14,9 @@ use super::item::{Item, Piece, Roles};
 use super::number::Floats;
 use super::place::Placing;
 use super::reject::Reject;
-use super::route::{SECONDS_BELOW, contradicts};
+use super::route::contradicts;
 use super::scan::Scan;
+use super::time::{Doubt, Times};
 use super::value::Fill;
 use crate::schema::{EventBatch, EventClass, Kind, OWN_COLUMNS, Ocsf};
 
@@ -51,8 +52,7 @@ pub(super) struct Scratch {
 
 /// What a line that was scanned turned out to be.
 pub(super) struct Scanned<'l> {
-    /// `time` looks like seconds, not milliseconds.
-    pub(super) is_suspicious: bool,
+    pub(super) doubt: Doubt,
     event_uid: Option<&'l str>,
 }
 
@@ -113,7 +113,13 @@ impl Table {
     }
 
     /// Reads a line the fast way into `scratch`; none when it has to go the long way. No column is touched.
-    pub(super) fn scan<'l>(&mut self, line: &'l str, ocsf: &Ocsf, scratch: &mut Scratch) -> Option<Scanned<'l>> {
+    pub(super) fn scan<'l>(
+        &mut self,
+        line: &'l str,
+        ocsf: &Ocsf,
+        times: Times,
+        scratch: &mut Scratch,
+    ) -> Option<Scanned<'l>> {
         let mut scan = Scan::new(line, self.roles?, scratch);
         scan.line(&mut self.root)?;
         let said = scan.said;
@@ -127,7 +133,7 @@ impl Table {
         }
         let uids = [said.metadata_uid, said.id].into_iter().flatten();
         Some(Scanned {
-            is_suspicious: said.time? < SECONDS_BELOW * 1000,
+            doubt: times.judge(said.time? / 1000).ok()?,
             event_uid: uids.map(|uid| uid.of(line).trim()).find(|uid| !uid.is_empty()),
         })
     }

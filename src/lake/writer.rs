@@ -233,10 +233,11 @@ impl Writer {
     /// Encodes each table's rows, one file a partition, several at once.
     async fn encode(&self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
         let partition = self.lake.state().lake.partition;
+        let latest_us = self.lake.latest_time_ms(self.clock).saturating_mul(1000);
         let mut tasks = JoinSet::new();
         let mut number = 0;
         for (table, batches) in tables {
-            for part in arrange(&table, batches, partition)? {
+            for part in arrange(&table, batches, partition, latest_us)? {
                 let permit = self.threads.clone().acquire_owned().await.context(Kind::Internal, || "no encoder")?;
                 let (seed, place) = (self.lake.derive_seed("uid"), number);
                 tasks.spawn_blocking(move || {
