@@ -10,12 +10,16 @@ use simd_json::{Buffers, INPUT_PADDING, Tape};
 use super::drift::Drift;
 use super::item::guess;
 use super::number::Floats;
-use super::reject::Reject;
+use super::reject::{LINE_TOO_LONG, Reject};
 use super::route::{Route, route};
-use super::table::{Parsed, Scratch, Table};
+use super::table::{Scratch, Table};
 use super::time::{Doubt, Times};
 use super::token::plain;
 use crate::schema::{EventBatch, EventClass, Ocsf};
+
+/// Items hold positions of 32 bits, in a text that may be longer than the line: an escape takes up to three times its own
+/// length when it is written again.
+const MAX_LINE_BYTES: usize = 1 << 30;
 
 /// How lines are decoded.
 #[derive(Debug, Clone)]
@@ -97,7 +101,7 @@ impl Decoder {
         let table = &mut self.tables[*self.by_uid.get(&Some(class_uid))?];
         let text = plain(line)?;
         let scanned = table.scan(text, &self.ocsf, self.options.times, &mut self.scratch)?;
-        table.place(text, &scanned, origin, &mut self.scratch);
+        table.place(Some(text), line.len(), scanned.event_uid, origin, &mut self.scratch);
         self.tell(scanned.doubt);
         if table.bytes() >= self.options.seal_bytes {
             self.sealed.extend(table.finish());
@@ -107,6 +111,9 @@ impl Decoder {
 
     /// The long way, which decides what the line is.
     pub(super) fn parse(&mut self, line: &[u8], origin: RowOrigin) -> Result<(), Reject> {
+        if line.len() > MAX_LINE_BYTES {
+            return Err(Reject::new(LINE_TOO_LONG, "longer than a line can be"));
+        }
         // The parser unescapes strings in place and reads beyond the end. It would copy the line for the latter; by
         // giving it a copy with the padding we pay the same and keep the line, which floats are read from again.
         self.input.clear();
@@ -119,8 +126,8 @@ impl Decoder {
             .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf, self.options.times)?, floats)));
         let result = parsed.and_then(|(Route { class, is_foreign, doubt, event_uid }, floats)| {
             let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
-            let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid, bytes: line.len() };
-            table.push(&parsed, origin, &mut self.scratch)?;
+            table.walk(&tape.0, &floats, &mut self.scratch)?;
+            table.place(None, line.len(), event_uid, origin, &mut self.scratch);
             self.foreign_era += u64::from(is_foreign);
             self.tell(doubt);
             if table.bytes() >= self.options.seal_bytes {

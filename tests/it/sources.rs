@@ -468,3 +468,62 @@ fn addresses_and_placeholders_are_stored_as_they_came() {
         assert_same_events(&values(&fs::read_to_string(&case).unwrap()), &values(&env.ok(["export"])));
     }
 }
+
+/// The events of [`event`] as a Parquet file, with nulls, a nested struct and the time as a timestamp.
+fn parquet(numbers: std::ops::Range<u64>, codec: parquet::basic::Compression) -> Vec<u8> {
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, StructArray, TimestampMillisecondArray};
+    use arrow::datatypes::{DataType, Field};
+    use std::sync::Arc;
+
+    let count = numbers.clone().count();
+    let uids: ArrayRef = Arc::new(StringArray::from_iter_values(numbers.clone().map(|number| format!("n{number}"))));
+    let metadata = StructArray::from(vec![(Arc::new(Field::new("uid", DataType::Utf8, true)), uids)]);
+    let times = numbers.map(|number| 1_767_225_600_000 + number as i64 * 1000);
+    let batch = RecordBatch::try_from_iter([
+        ("class_uid", Arc::new(Int32Array::from_value(3002, count)) as ArrayRef),
+        ("time", Arc::new(TimestampMillisecondArray::from_iter_values(times))),
+        ("metadata", Arc::new(metadata)),
+        ("activity_id", Arc::new(Int32Array::from_value(1, count))),
+        ("message", Arc::new(StringArray::new_null(count))),
+    ])
+    .unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder().set_compression(codec).build();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn parquet_of_security_lake_becomes_the_events_that_it_holds() {
+    use parquet::basic::Compression;
+
+    let env = Env::new();
+    let place = "lake/aws/CLOUD_TRAIL_MGMT/2.0/region=eu-central-1/accountId=123456789012/eventDay=20260101";
+    for (number, (name, codec)) in (0..).zip([
+        ("a.parquet", Compression::UNCOMPRESSED),
+        ("b.snappy.parquet", Compression::SNAPPY),
+        ("c.gz.parquet", Compression::GZIP(Default::default())),
+        ("d.zstd.parquet", Compression::ZSTD(Default::default())),
+        ("e.PARQUET", Compression::LZ4_RAW),
+        ("f.parquet", Compression::BROTLI(Default::default())),
+    ]) {
+        env.write(&format!("{place}/{name}"), parquet(number * 100..number * 100 + 100, codec));
+    }
+    let summary = env.ingest(["lake"]);
+    assert_eq!(summary["counts"]["accepted"], 600, "{summary}");
+    assert_same_events(&values(&events(0..600)), &values(&env.ok(["export"])));
+    assert!(states(&env.ingest(["lake"])).iter().all(|(_, state)| *state == "skipped"));
+
+    // Cut short it is none, and the others are read all the same.
+    let whole = parquet(600..700, Compression::SNAPPY);
+    env.write("more/cut.parquet", &whole[..whole.len() - 20]);
+    env.write("more/whole.parquet", &whole);
+    let (code, summary) = env.try_ingest(["more"]);
+    assert_eq!(
+        (code, states(&summary)),
+        (4, vec![("more/cut.parquet", "unreadable"), ("more/whole.parquet", "complete")]),
+        "{summary}"
+    );
+}
