@@ -13,7 +13,7 @@ use super::number::Floats;
 use super::reject::{LINE_TOO_LONG, Reject};
 use super::route::{Route, route};
 use super::table::{Scratch, Table};
-use super::time::{Doubt, Times};
+use super::time::{Doubts, Times};
 use super::token::plain;
 use crate::schema::{EventBatch, EventClass, Ocsf};
 
@@ -60,8 +60,7 @@ pub struct Decoder {
     /// Full before the flush.
     sealed: Vec<EventBatch>,
     foreign_era: u64,
-    suspicious_time: u64,
-    odd_time: u64,
+    doubts: Doubts,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -79,8 +78,7 @@ impl Decoder {
             by_uid: HashMap::new(),
             sealed: Vec::new(),
             foreign_era: 0,
-            suspicious_time: 0,
-            odd_time: 0,
+            doubts: Doubts::default(),
             input: Vec::new(),
             tape: Tape(Vec::new()),
             scratch: Scratch::default(),
@@ -102,7 +100,7 @@ impl Decoder {
         let text = plain(line)?;
         let scanned = table.scan(text, &self.ocsf, self.options.times, &mut self.scratch)?;
         table.place(Some(text), line.len(), scanned.event_uid, origin, &mut self.scratch);
-        self.tell(scanned.doubt);
+        self.doubts.add(scanned.doubt);
         if table.bytes() >= self.options.seal_bytes {
             self.sealed.extend(table.finish());
         }
@@ -129,7 +127,7 @@ impl Decoder {
             table.walk(&tape.0, &floats, &mut self.scratch)?;
             table.place(None, line.len(), event_uid, origin, &mut self.scratch);
             self.foreign_era += u64::from(is_foreign);
-            self.tell(doubt);
+            self.doubts.add(doubt);
             if table.bytes() >= self.options.seal_bytes {
                 self.sealed.extend(table.finish());
             }
@@ -137,14 +135,6 @@ impl Decoder {
         });
         self.tape = tape.reset();
         result
-    }
-
-    fn tell(&mut self, doubt: Doubt) {
-        match doubt {
-            Doubt::None => {}
-            Doubt::Seconds => self.suspicious_time += 1,
-            Doubt::Odd => self.odd_time += 1,
-        }
     }
 
     /// Hands out all rows since the last flush: one batch per class, more only for a class that was sealed.
@@ -174,12 +164,9 @@ impl Decoder {
 
     /// What the schema did not describe since the last call.
     pub fn drift(&mut self) -> Drift {
-        let mut drift = Drift {
-            foreign_era: mem::take(&mut self.foreign_era),
-            suspicious_time: mem::take(&mut self.suspicious_time),
-            odd_time: mem::take(&mut self.odd_time),
-            ..Drift::default()
-        };
+        let Doubts { seconds: suspicious_time, odd: odd_time } = mem::take(&mut self.doubts);
+        let mut drift =
+            Drift { foreign_era: mem::take(&mut self.foreign_era), suspicious_time, odd_time, ..Drift::default() };
         for table in &mut self.tables {
             table.drift(&mut drift);
         }

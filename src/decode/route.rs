@@ -49,8 +49,8 @@ pub(super) fn route<'t>(
     let class_uid = integer(nodes, class_uid, floats)
         .ok_or_else(|| Reject::new(BAD_CLASS_UID, "`class_uid` is not an integer of 64 bits"))?;
     let time = time.filter(present).ok_or_else(|| Reject::new(MISSING_TIME, "no `time`"))?;
-    let time = integer(nodes, time, floats)
-        .ok_or_else(|| Reject::new(BAD_TIME, "`time` is not an integer of 64 bits"))?;
+    let time =
+        integer(nodes, time, floats).ok_or_else(|| Reject::new(BAD_TIME, "`time` is not an integer of 64 bits"))?;
     let doubt = times.judge(time)?;
 
     let known = ocsf.by_uid(class_uid);

@@ -83,7 +83,7 @@ fn at(batch: &EventBatch, path: &str) -> ArrayRef {
 #[test]
 fn every_reason_is_named() {
     let deep = |levels: usize| event(&format!(r#""unmapped":{}1{}"#, "[".repeat(levels), "]".repeat(levels)));
-    let cases: [(&str, &[u8]); 33] = [
+    let cases: [(&str, &[u8]); 35] = [
         ("syntax", b""),
         ("syntax", b"   "),
         ("syntax", b"{"),

@@ -35,6 +35,24 @@ pub(super) enum Doubt {
     Odd,
 }
 
+/// How many times were in doubt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Doubts {
+    pub(super) seconds: u64,
+    pub(super) odd: u64,
+}
+
+impl Doubts {
+    #[inline]
+    pub(super) fn add(&mut self, doubt: Doubt) {
+        match doubt {
+            Doubt::None => {}
+            Doubt::Seconds => self.seconds += 1,
+            Doubt::Odd => self.odd += 1,
+        }
+    }
+}
+
 impl Times {
     /// What is to be told of a time; the reject when it cannot be stored, or is not to be.
     #[inline]

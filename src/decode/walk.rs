@@ -124,7 +124,13 @@ impl<'a, 't> Walk<'a, 't> {
     #[inline]
     fn scalar(&self, values: &Values, at: usize, scalar: StaticNode) -> Option<Item> {
         match values {
-            Values::Boolean(_) => if let StaticNode::Bool(value) = scalar { Some(Item::Boolean(value)) } else { None },
+            Values::Boolean(_) => {
+                if let StaticNode::Bool(value) = scalar {
+                    Some(Item::Boolean(value))
+                } else {
+                    None
+                }
+            }
             Values::Long(_) => self.floats.integer(at, scalar).map(Item::Long),
             // Milliseconds come in, microseconds are stored.
             Values::Time(_) => self.floats.integer(at, scalar).and_then(|ms| ms.checked_mul(1000)).map(Item::Long),

@@ -65,7 +65,10 @@ pub struct Told {
 
 impl Worker {
     pub fn decoder(&self) -> Decoder {
-        Decoder::new(self.ocsf.clone(), decode::Options { is_coded: true, times: self.times, ..decode::Options::default() })
+        Decoder::new(
+            self.ocsf.clone(),
+            decode::Options { is_coded: true, times: self.times, ..decode::Options::default() },
+        )
     }
 
     /// Decodes and redacts one chunk.

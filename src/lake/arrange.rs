@@ -14,12 +14,7 @@ use crate::error::{Context, Kind, Result};
 /// Splits one table's rows into parts, one a partition, each sorted by time; ties keep the order of arrival.
 ///
 /// Times before 1970 and behind `latest_us` share one partition: no row decides how many there are.
-pub fn arrange(
-    table: &str,
-    batches: Vec<RecordBatch>,
-    partition: Partition,
-    latest_us: i64,
-) -> Result<Vec<Part>> {
+pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition, latest_us: i64) -> Result<Vec<Part>> {
     // Sources are mostly in order: then the batches are written as they are and nothing is copied.
     let batches = if is_sorted(&batches)? { batches } else { vec![sort(&batches)?] };
     let mut parts: Vec<Part> = Vec::new();

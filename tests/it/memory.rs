@@ -22,7 +22,8 @@ fn watched(env: &Env, args: &[&str]) -> (u64, Value) {
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
         let text = fs::read_to_string(&status).unwrap_or_default();
-        let kib = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
+        let kib =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
         peak = kib.map_or(peak, |kib| kib.parse::<u64>().unwrap() / 1024);
         thread::sleep(Duration::from_millis(5));
     }
@@ -43,7 +44,11 @@ fn many_small_files_take_no_more_than_few() {
     for (folder, files) in [("few", 500), ("many", 4000)] {
         fs::create_dir(env.path(folder)).unwrap();
         for number in 0..files {
-            fs::write(env.path(&format!("{folder}/{number:05}.json")), event(files * 10 + number, 1_767_225_600_000 + number, "")).unwrap();
+            fs::write(
+                env.path(&format!("{folder}/{number:05}.json")),
+                event(files * 10 + number, 1_767_225_600_000 + number, ""),
+            )
+            .unwrap();
         }
         let (peak, summary) = watched(&env, &[folder]);
         assert_eq!(summary["counts"]["accepted"], files, "{}", summary["counts"]);

@@ -190,9 +190,7 @@ impl Values {
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
                 Values::Verbatim(text_of(column)?)
             }
-            DataType::Struct(fields) => {
-                Values::Object(members(fields, column.as_struct().columns(), json, path)?)
-            }
+            DataType::Struct(fields) => Values::Object(members(fields, column.as_struct().columns(), json, path)?),
             DataType::List(_) => {
                 let list = column.as_list::<i32>();
                 Values::List(list.offsets().clone(), Box::new(Member::new(name, list.values(), json, &mut Vec::new())?))
