@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -105,4 +105,26 @@ fn events_of_fifteen_megabytes_and_very_many_names_are_bounded() {
     let (peak, summary) = watched(&env, &["names.json", "--lake", "other"]);
     assert_eq!(summary["counts"]["accepted"], 4000, "{}", summary["counts"]);
     assert!(peak < LIMIT_MIB, "{peak} MiB for 160,000 names");
+}
+
+/// Every file compared with every stream of the lake is a quarter of an hour for 50,000 of them, each night.
+#[test]
+fn a_known_file_costs_the_same_however_many_are_known() {
+    let again = |files: u64| {
+        let env = Env::new();
+        fs::create_dir(env.path("in")).unwrap();
+        for number in 0..files {
+            // Of as many lengths as there are files.
+            let more = format!(",\"message\":\"{}\"", "x".repeat(number as usize % 3500));
+            fs::write(env.path(&format!("in/{number:05}.json")), event(number, 1_767_225_600_000 + number, &more))
+                .unwrap();
+        }
+        assert_eq!(env.ingest(["in"])["counts"]["accepted"], files);
+        let begun = Instant::now();
+        let summary = env.ingest(["in"]);
+        assert_eq!(summary["counts"]["read"], 0, "{}", summary["counts"]);
+        begun.elapsed().as_secs_f64()
+    };
+    let (few, many) = (again(800), again(3200));
+    assert!(many < 8.0 * few + 1.0, "{few:.1} s for 800 known files, {many:.1} s for 3,200");
 }
