@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use glob::Pattern;
 
 use super::progress::Progress;
-use super::{App, files};
+use super::{App, files, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Inputs, Search};
@@ -123,10 +123,11 @@ fn dry_run(app: &App, inputs: Inputs, options: ingest::Options) -> Result<Summar
 }
 
 /// What of the drift deserves a word, and what it means.
-const WARNINGS: [(&str, &str); 3] = [
+const WARNINGS: [(&str, &str); 4] = [
     ("foreign-era", "the class name or category contradicts `class_uid`; the events are in other_event"),
     ("suspicious-time", "`time` seems to be in seconds, and was stored as sent"),
     ("odd-time", "`time` cannot be the time of an event, and was stored as sent"),
+    ("unusable-uid", "the id is neither a text nor an integer, so another delivery is not recognised"),
 ];
 
 /// Prints what a run did.
@@ -148,15 +149,8 @@ pub fn say(app: &App, summary: &Summary) {
     if redacted > 0 {
         screen.say(format!("redacted: {} secrets", count(redacted)));
     }
-    let counts = &summary.counts;
-    screen.say(format!(
-        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
-        count(counts.read),
-        count(counts.accepted),
-        count(counts.duplicate),
-        count(counts.rejected),
-        count(counts.blank)
-    ));
+    tally::notes(screen, &summary.counts, &summary.notes);
+    screen.say(tally::identity(&summary.counts));
     let rate = summary.bytes_read as f64 / summary.seconds.max(0.001);
     screen.say(format!(
         "{} in {:.1} s ({}/s); {} files, {} written",

@@ -42,8 +42,8 @@ impl Default for Options {
 /// Where a row came from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowOrigin {
-    /// Keyed hash of the line as it came; becomes `_digest`.
-    pub digest: i64,
+    /// Keyed hash of the line as it came; becomes `_digest`, sixteen bytes, the first one the most significant.
+    pub digest: u128,
     /// Running line number in the source, from 1.
     pub number: u64,
     /// Position of the line's first byte in the source.
@@ -61,6 +61,7 @@ pub struct Decoder {
     sealed: Vec<EventBatch>,
     foreign_era: u64,
     doubts: Doubts,
+    unusable_uid: u64,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -79,6 +80,7 @@ impl Decoder {
             sealed: Vec::new(),
             foreign_era: 0,
             doubts: Doubts::default(),
+            unusable_uid: 0,
             input: Vec::new(),
             tape: Tape(Vec::new()),
             scratch: Scratch::default(),
@@ -122,12 +124,13 @@ impl Decoder {
             .map_err(|error| Reject::of_parser(line, &error, self.options.max_depth))
             .and_then(|()| Floats::correct(line, self.buffers.structural_indexes(), &mut tape.0))
             .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf, self.options.times)?, floats)));
-        let result = parsed.and_then(|(Route { class, is_foreign, doubt, event_uid }, floats)| {
+        let result = parsed.and_then(|(Route { class, is_foreign, doubt, uid }, floats)| {
             let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
             table.walk(&tape.0, &floats, &mut self.scratch)?;
-            table.place(None, line.len(), event_uid, origin, &mut self.scratch);
+            table.place(None, line.len(), uid.text(), origin, &mut self.scratch);
             self.foreign_era += u64::from(is_foreign);
             self.doubts.add(doubt);
+            self.unusable_uid += u64::from(uid.is_unusable());
             if table.bytes() >= self.options.seal_bytes {
                 self.sealed.extend(table.finish());
             }
@@ -165,8 +168,13 @@ impl Decoder {
     /// What the schema did not describe since the last call.
     pub fn drift(&mut self) -> Drift {
         let Doubts { seconds: suspicious_time, odd: odd_time } = mem::take(&mut self.doubts);
-        let mut drift =
-            Drift { foreign_era: mem::take(&mut self.foreign_era), suspicious_time, odd_time, ..Drift::default() };
+        let mut drift = Drift {
+            foreign_era: mem::take(&mut self.foreign_era),
+            suspicious_time,
+            odd_time,
+            unusable_uid: mem::take(&mut self.unusable_uid),
+            ..Drift::default()
+        };
         for table in &mut self.tables {
             table.drift(&mut drift);
         }

@@ -17,6 +17,9 @@ pub struct Drift {
     pub suspicious_time: u64,
     /// Events whose `time` cannot be one and was to be kept all the same.
     pub odd_time: u64,
+    /// Events without a uid because what stands in its place is neither text nor an integer: another delivery of them
+    /// cannot be recognised.
+    pub unusable_uid: u64,
 }
 
 impl Drift {

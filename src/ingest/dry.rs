@@ -10,7 +10,7 @@ use super::work::Worker;
 use super::{Options, Summary, times};
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::lake::latest_time_ms;
+use crate::lake::{Hasher, latest_time_ms};
 use crate::redact::Policy;
 use crate::schema::Ocsf;
 use crate::source::Inputs;
@@ -25,8 +25,9 @@ pub async fn dry_run(
 ) -> Result<Summary> {
     let started = Instant::now();
     let times = times(latest_time_ms(clock.now_ms()), options);
-    let worker = Worker { ocsf, policy, seed: 0, times };
-    let mut feed = Feed::start(inputs.found.clone(), Vec::new(), worker, options, Arc::new(AtomicBool::new(false)));
+    // Nothing is looked up, so any key will do.
+    let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]), times };
+    let mut feed = Feed::start(inputs.found.clone(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::of(inputs);
     let mut pending = Pending::new(String::new());
     while let Some(loaded) = feed.next().await {
