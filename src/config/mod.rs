@@ -66,6 +66,7 @@ struct Ingest {
     #[serde(deserialize_with = "value::size")]
     max_line: u64,
     max_ratio: u64,
+    keep_odd_times: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -214,6 +215,7 @@ impl Config {
                 ..defaults.source
             },
             max_rejects: None,
+            keep_odd_times: self.ingest.keep_odd_times,
         }
     }
 
@@ -227,6 +229,7 @@ impl Config {
             batch_age: pull.batch_age,
             max_wait: pull.max_wait,
             threads: self.ingest().threads,
+            keep_odd_times: self.ingest.keep_odd_times,
             ..ingest::PullOptions::default()
         }
     }

@@ -19,6 +19,7 @@ mod ingest;
 mod interrupt;
 mod kill;
 mod lossless;
+mod memory;
 mod own_texts;
 mod parallel;
 mod plans;
