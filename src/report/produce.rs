@@ -43,7 +43,7 @@ pub struct Order {
     pub report: Report,
     pub params: Params,
     pub asked: Asked,
-    pub facts: Arc<Facts>,
+    pub facts: Facts,
     pub suppressions: Suppressions,
     pub stamp: Stamp,
     /// The lake's key for seals.
@@ -95,10 +95,10 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
             .map(|(name, value)| Value { name: name.to_string(), value: value.to_string() })
             .collect(),
         period: order.asked.clone(),
-        verdict: judge.verdict(&order.facts.coverage),
+        verdict: judge.verdict(&order.facts),
         tally: judge.tally.clone(),
         result_sha256,
-        facts: (*order.facts).clone(),
+        facts: order.facts.clone(),
         ledger: Ledger::of(&order.session),
         tables,
         suppressions: Suppressed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::evidence::{self, Evidence, PROGRAM};
-use super::facts::{Facts, Span};
+use super::facts::{Log, Span};
 use super::hashes::{hashes, names};
 use super::params::Params;
 use super::produce::{Order, produce};
@@ -94,7 +94,7 @@ pub async fn run_again(
     let given: Vec<(String, String)> = given.map(|given| (given.name.clone(), given.value.clone())).collect();
     let params = Params::new(&report, &given, None)?;
     let span = Span::of(&params, evidence.period.from_ms.zip(evidence.period.to_ms));
-    let facts = Arc::new(Facts::gather(span, &session).await?);
+    let facts = Log::read(session.clone(), [&report]).await?.facts(&report, &params, span, &[]).await?;
     let suppressions = Suppressions::new(evidence.suppressions.entries.clone(), evidence.suppressions.expired.clone());
     let order = Order {
         session,

@@ -12,7 +12,7 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
 use crate::report::{
-    self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
+    self, Asked, Finding, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
     Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
@@ -59,9 +59,11 @@ impl Ground {
         Ok(Ground { session: Arc::new(session), key })
     }
 
-    pub fn facts(&self, app: &App, span: Span) -> Result<Arc<Facts>> {
-        let session = self.session.clone();
-        app.wait(async move { Facts::gather(span, &session).await }).map(Arc::new)
+    /// The log as runs of these reports see it.
+    pub fn log(&self, app: &App, reports: &[&Report]) -> Result<Log> {
+        let (session, reports) = (self.session.clone(), reports.iter().map(|report| (*report).clone()));
+        let reports: Vec<Report> = reports.collect();
+        app.wait(async move { Log::read(session, &reports).await })
     }
 }
 
@@ -161,7 +163,8 @@ pub fn into_folders(
     let (sequence, hash) = ground.session.entry();
     app.screen.say(format!("ledger entry {sequence}, sha256 {hash}"));
     let mut named = BTreeMap::new();
-    let mut known: Vec<(Span, Arc<Facts>)> = Vec::new();
+    let ready: Vec<&Report> = prepared.iter().map(Prepared::report).collect();
+    let log = Arc::new(ground.log(app, &ready)?);
     let kept = kept(ground, batch, &prepared, dir)?;
     for one in prepared {
         let (report, params) = match one {
@@ -174,24 +177,15 @@ pub fn into_folders(
         };
         let begin = Instant::now();
         let span = batch.span(&params);
-        let produced = match known.iter().find(|(other, _)| *other == span) {
-            Some((_, facts)) => Ok(facts.clone()),
-            None => ground.facts(app, span).inspect(|facts| known.push((span, facts.clone()))),
-        }
-        .and_then(|facts| {
-            let order = Order {
-                session: ground.session.clone(),
-                report: (*report).clone(),
-                params,
-                asked: asked.clone(),
-                facts,
-                suppressions: batch.suppressions.of_report(&report.id),
-                stamp: stamp.clone(),
-                key: ground.key,
-                unfinished: app.unfinished.clone(),
-            };
-            let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
-            app.wait(async move { produce(&order, &dir, is_replacing).await })
+        let (log, task) = (log.clone(), (*report).clone());
+        let (asked, suppressions) = (asked.clone(), batch.suppressions.of_report(&report.id));
+        let (stamp, key, unfinished) = (stamp.clone(), ground.key, app.unfinished.clone());
+        let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
+        let produced = app.wait(async move {
+            let facts = log.facts(&task, &params, span, &[]).await?;
+            let session = log.session().clone();
+            let order = Order { session, report: task, params, asked, facts, suppressions, stamp, key, unfinished };
+            produce(&order, &dir, is_replacing).await
         });
         match produced {
             Ok(produced) => {
@@ -254,7 +248,6 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
 
 /// One line a report.
 pub fn say(app: &App, report: &ReportSummary) {
-    let verdict = report.verdict.map_or("", |verdict| verdict.name());
     let what = match report.verdict {
         Some(crate::report::Verdict::Findings) => {
             let worst = report.worst.map_or(String::new(), |worst| format!(", worst {worst}"));
@@ -262,11 +255,15 @@ pub fn say(app: &App, report: &ReportSummary) {
         }
         Some(crate::report::Verdict::None) => "no finding".to_string(),
         Some(crate::report::Verdict::Evidence) => counted(report.rows, "row"),
-        _ => format!("no finding, but {verdict}"),
+        Some(crate::report::Verdict::NotAssessable) => report.not_assessable(),
+        None => String::new(),
     };
     let mut line = format!("{}: {what}", report.id);
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
+    }
+    if !report.reasons.is_empty() && report.verdict != Some(crate::report::Verdict::NotAssessable) {
+        line.push_str(&format!(", could not see everything ({})", report::kinds(&report.reasons)));
     }
     line.push_str(&notes(report));
     if report.idle_suppressions > 0 {

@@ -219,11 +219,12 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
 /// What the log does not cover of the period, in words.
 fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Option<String>> {
     let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
-    let facts = ground.facts(app, span)?;
-    if facts.coverage.is_whole() {
+    let log = ground.log(app, &[])?;
+    let coverage = app.wait(async move { log.coverage(span).await })?;
+    if coverage.is_whole() {
         return Ok(None);
     }
-    let missing = facts.coverage.missing_percent();
+    let missing = coverage.missing_percent();
     Ok(Some(format!(
         "the log does not cover {missing} % of {}; run at {} at the latest",
         period.name(),

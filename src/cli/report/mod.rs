@@ -94,7 +94,7 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
 
 fn show(app: &App, report: &Report) -> Result<()> {
     let mut text = format!("{}: {}\n\n{}\n\nparameters\n", report.id, report.title, report.question);
-    for parameter in &report.parameters {
+    for parameter in report.all_parameters() {
         let default = parameter.default.as_ref().map_or("required".to_string(), |default| format!("= {default}"));
         text.push_str(&format!("  {:<22} {:<14} {default}\n", parameter.name, parameter.ty.to_string()));
     }
