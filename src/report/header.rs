@@ -50,6 +50,8 @@ pub struct Report {
     pub sql: String,
     /// The whole file, for its hash in the evidence.
     pub text: String,
+    /// It is a user's, and none of the program's.
+    pub is_own: bool,
     /// Where it stands: path below `queries/`, or of the user's file.
     pub path: String,
 }
@@ -352,6 +354,7 @@ impl Report {
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),
+            is_own: true,
         })
     }
 

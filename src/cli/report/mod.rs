@@ -3,6 +3,7 @@
 mod batch;
 mod due;
 mod hook;
+mod inputs;
 mod own;
 mod rows;
 mod run;
@@ -40,6 +41,12 @@ enum Action {
     },
     /// Run reports: rows to the screen, or evidence into a directory
     Run(Box<RunArgs>),
+    /// List the tables that reports can be given beside the lake, and what they cannot say without
+    Inputs {
+        /// How the list is written
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Run what the schedules of the configuration say is due
     Due(DueArgs),
     /// Compare the findings of two runs of one report: new, gone, unchanged
@@ -67,6 +74,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::List { format } => list(app, &catalog(app)?, format)?,
         Action::Show { id } => show(app, catalog(app)?.get(&id)?)?,
         Action::Run(args) => return run::run(app, &args),
+        Action::Inputs { format } => inputs::list(app, &catalog(app)?, format)?,
         Action::Due(args) => return due::run(app, &args),
         Action::Diff(args) => return own::diff(app, &args),
         Action::Verify(args) => return verify::run(app, &args),

@@ -28,8 +28,8 @@ pub fn run(
     let (sequence, hash) = ground.session.entry();
     screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
     let (log, task, given) = (ground.log(app, &[report])?, report.clone(), params.clone());
-    let span = batch.span(&params);
-    let facts = app.wait(async move { log.facts(&task, &given, span, &[]).await })?;
+    let (span, inputs) = (batch.span(&params), ground.given());
+    let facts = app.wait(async move { log.facts(&task, &given, span, &inputs).await })?;
     let coverage = &facts.coverage;
     match coverage.is_whole() {
         true => screen.say("  coverage 100 %"),
