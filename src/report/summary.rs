@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::evidence::{Asked, Evidence, PROGRAM};
+use super::evidence::{Asked, Evidence, PROGRAM, hash};
 use super::findings::{Finding, Severity, Verdict};
 use super::page;
 use super::reason::{Reason, in_words};
@@ -64,6 +64,9 @@ pub struct ReportSummary {
     /// Of `result.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_sha256: Option<String>,
+    /// Of `evidence.json`, so that whoever keeps the summary knows the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_sha256: Option<String>,
     pub seconds: f64,
     /// Suppressions that met no finding or have expired.
     pub idle_suppressions: u64,
@@ -80,10 +83,10 @@ pub enum State {
 }
 
 impl ReportSummary {
-    pub fn done(evidence: &Evidence, seconds: f64) -> ReportSummary {
+    pub fn done(evidence: &Evidence, seconds: f64) -> Result<ReportSummary> {
         let tally = &evidence.tally;
         let idle = evidence.suppressions.unused.len() + evidence.suppressions.expired.len();
-        ReportSummary {
+        Ok(ReportSummary {
             id: evidence.report.id.clone(),
             title: evidence.report.title.clone(),
             state: State::Done,
@@ -100,9 +103,10 @@ impl ReportSummary {
             reasons: evidence.facts.reasons.clone(),
             unseen: evidence.facts.unseen,
             result_sha256: Some(evidence.result_sha256.clone()),
+            evidence_sha256: Some(hash(&evidence.to_bytes()?)),
             seconds,
             idle_suppressions: idle as u64,
-        }
+        })
     }
 
     /// `no finding, but not assessable (33.4 %): ...`, of a report of which that is so.

@@ -28,6 +28,7 @@ fn evidence(env: &Env, folder: &str) -> Value {
 /// the name of our report, and the folder is sealed as ours are.
 fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &str) {
     let (lake, into, program) = (env.path("auditlake-data"), env.path(into), program.to_string());
+    fs::create_dir(&into).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(64 << 20).build().unwrap();
     runtime.block_on(async {
         let work = tokio::spawn(async move {
@@ -267,7 +268,7 @@ fn a_report_of_ones_own_is_checked_against_the_file_that_is_named() {
 #[test]
 fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let env = Env::with_events(3_000);
-    let leaver = env.rows("select user.uid as uid, user.email_addr as email from account_change where activity_id = 6 limit 1");
+    let leaver = env.rows("select subject_label as email from event where class_uid = 3001 and activity_id = 6 limit 1");
     let csv = match leaver.first() {
         Some(row) => format!("email,left_time\n{},2026-01-01\n", row["email"].as_str().unwrap_or("x@y.example")),
         None => "email,left_time\nx@y.example,2026-01-01\n".to_string(),

@@ -64,6 +64,7 @@ impl Ground {
         let options = crate::sql::Options { as_of, given, ..app.config.sql() };
         let sealer = Sealer { key: lake.derive_key("evidence"), signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
+        app.warn_of_left_out(session.left_out());
         Ok(Ground { session: Arc::new(session), inputs: Arc::new(inputs.to_vec()), sealer })
     }
 
@@ -217,7 +218,7 @@ pub fn into_folders(
         match produced {
             Ok(produced) => {
                 read.extend(produced.evidence.inputs.iter().map(|input| input.name.clone()));
-                let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
+                let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64())?;
                 say(app, &done);
                 summary.findings += done.findings;
                 summary.attention += done.attention;

@@ -7,6 +7,7 @@ mod inputs;
 mod own;
 mod rows;
 mod run;
+mod runs;
 mod verify;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::App;
 use super::batch::Ground;
+use super::runs;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
 use crate::report::{
@@ -20,8 +21,11 @@ use crate::typed::visible;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder of a report, or a directory with such folders
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+    #[arg(value_name = "FOLDER", required_unless_present = "runs")]
+    folder: Option<PathBuf>,
+    /// Check what the schedules have run instead: the chain of the run log, and that each folder is there as it was left
+    #[arg(long, conflicts_with = "folder")]
+    runs: bool,
     /// Check only the files against each other: neither the ledger nor the run
     #[arg(long)]
     files_only: bool,
@@ -43,7 +47,8 @@ struct Against {
 }
 
 pub fn run(app: &App, args: &Args) -> Result<u8> {
-    let folders = folders(&args.folder)?;
+    let Some(folder) = &args.folder else { return runs::verify(app) };
+    let folders = folders(folder)?;
     let catalog = super::catalog(app)?;
     let reports = args.reports.iter().map(|path| catalog.read_file(path)).collect::<Result<_>>()?;
     let public = match &args.public_key {
@@ -60,10 +65,10 @@ pub fn run(app: &App, args: &Args) -> Result<u8> {
 
     let key = against.lake.as_ref().map(|lake| lake.derive_key("evidence"));
     let (mut bad, mut unknown) = (0, None);
-    let whole = check_manifest(&args.folder, key.as_ref(), against.public.as_ref());
+    let whole = check_manifest(folder, key.as_ref(), against.public.as_ref());
     if let Some(findings) = problem_of(whole, |problem| Some(Findings { problems: vec![problem], notes: Vec::new() }))? {
         bad += usize::from(!findings.problems.is_empty());
-        print(app, &args.folder, &findings)?;
+        print(app, folder, &findings)?;
     }
     for folder in &folders {
         match check(app, folder, &against)? {
@@ -109,7 +114,7 @@ fn print(app: &App, folder: &Path, findings: &Findings) -> Result<()> {
 }
 
 /// A name in a folder of somebody else's must not look like a line of ours.
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     let mut out = String::new();
     visible(text, &mut out);
     out
@@ -266,7 +271,7 @@ fn data(lake: &Lake, ground: &Ground, evidence: &Evidence, found: &mut Findings)
         let known = tables.get(&table.name).map(|known| known.files.as_slice()).unwrap_or_default();
         for file in &table.files {
             let name = format!("{}/{}", table.name, file.path);
-            if !known.iter().any(|known| known.path == file.path && known.sha256 == file.sha256) {
+            if !known.iter().any(|known| known.path() == file.path && known.sha256.to_string() == file.sha256) {
                 found.problems.push(format!("{name} is no file of ledger entry {}", evidence.ledger.sequence));
                 continue;
             }
