@@ -35,6 +35,9 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
+    /// Tables that reports are given, by name.
+    input: BTreeMap<String, PathBuf>,
+    signing: Signing,
     serve: Serve,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
@@ -115,6 +118,12 @@ struct Report {
     suppressions: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signing {
+    key: Option<source::WrittenKey>,
+}
+
 /// One `[[schedule]]`, as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +143,9 @@ pub struct Schedule {
     pub output: PathBuf,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Beside those of `[input]`, or instead of them.
+    #[serde(default)]
+    pub input: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub xlsx: bool,
     #[serde(default, deserialize_with = "value::duration_or_none")]
@@ -298,6 +310,15 @@ impl Config {
 
     pub fn reports(&self) -> Option<&Path> {
         path(&self.report.directory)
+    }
+
+    pub fn inputs(&self) -> &BTreeMap<String, PathBuf> {
+        &self.input
+    }
+
+    /// Where the private key is that signs evidence.
+    pub fn signing(&self) -> Option<crate::source::KeySource> {
+        self.signing.key.as_ref().map(source::WrittenKey::source)
     }
 
     pub fn suppressions(&self) -> Option<&Path> {

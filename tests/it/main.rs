@@ -11,6 +11,7 @@ mod demo;
 mod dialect;
 mod env;
 mod evidence;
+mod forging;
 mod generate;
 mod hostile;
 mod house;
