@@ -36,6 +36,8 @@ pub struct Report {
     pub order: String,
     pub severity: String,
     pub chart: String,
+    /// How to read the rows, and what they cannot say: paragraphs for an auditor.
+    pub limits: String,
     pub expectation: Expectation,
     /// The data that its verdict rests on.
     pub verdict: VerdictRule,
@@ -202,6 +204,8 @@ struct Head {
     severity: String,
     #[serde(default)]
     chart: String,
+    #[serde(default)]
+    limits: String,
     expectation: Option<Expectation>,
     #[serde(default)]
     verdict: Option<Spanned<VerdictHead>>,
@@ -334,6 +338,7 @@ impl Report {
             order: head.order,
             severity: head.severity,
             chart: head.chart,
+            limits: head.limits.trim().to_string(),
             expectation,
             verdict,
             any_of: head.any_of,
@@ -346,6 +351,11 @@ impl Report {
 
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// The paragraphs of `limits`, each one line.
+    pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
+        self.limits.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -106,6 +106,9 @@ fn show(app: &App, report: &Report) -> Result<()> {
     for (framework, controls) in &report.controls {
         text.push_str(&format!("  {framework:<22} {}\n", controls.join(", ")));
     }
+    if !report.limits.is_empty() {
+        text.push_str(&format!("\nhow to read this, and its limits\n  {}\n", report.limits.replace('\n', "\n  ")));
+    }
     text.push_str(&format!("\n{}\n", report.sql.trim()));
     app.screen.print(&text)
 }
