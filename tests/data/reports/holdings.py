@@ -70,7 +70,57 @@ def effective_now(events, p, inputs):
     return ordered(rows, lambda r: [last(r[c]) for c in ("subject_uid", "privilege", "resource_uid", "via", "granting_group")])
 
 
+def against_workspace(events, p, inputs):
+    given = inputs.get("snapshot_access", ())
+    taken = max((row["taken_at"] for row in given), default=None)
+    log = Log(events, FOREVER, p)  # the log alone: the snapshot is what it is compared with
+    logged, there = {}, set()
+    if taken is None:
+        return []
+    for (subject, privilege, resource, _), h in log.open_keys("access", taken).items():
+        key = ("privilege", subject, privilege, resource)
+        logged[key] = min(logged.get(key, h["opened"]), h["opened"])
+    for (group, subject), h in log.open_keys("member", taken).items():
+        logged["group", subject, group, None] = h["opened"]
+    owners = {k["key"]: k["owner"] for k in log.key_lives()
+              if k["created"] is not None and k["created"] <= taken and (k["deleted"] is None or k["deleted"] > taken)}
+    for k in log.key_lives():
+        if k["key"] in owners and k["created"] is not None and k["created"] <= taken and (k["deleted"] or FOREVER) > taken:
+            logged["api_key", None, k["key"], None] = k["created"]
+    spoken = {}
+    for row in given:
+        kind, item, subject = text(row["item_type"]), text(row["item"]), text(row["subject_uid"])
+        if row["taken_at"] != taken or item is None or kind not in ("privilege", "group", "api_key"):
+            continue
+        if kind == "api_key":
+            there.add(("api_key", None, item, None))
+            spoken[item] = subject
+        elif subject is not None:
+            there.add((kind, subject, item, (text(row.get("resource_uid")) or "*") if kind == "privilege" else None))
+    rows = []
+    for key in logged.keys() | there:
+        kind, subject, item, resource = key
+        if kind == "api_key":
+            subject = spoken.get(item) or owners.get(item)
+        result = "only_log" if key not in there else "match" if key in logged else "only_workspace"
+        privileged = kind == "privilege" and is_privileged(item, resource, log.p)
+        rows.append({
+            "result": result, "item_type": kind, "subject_uid": subject, "subject_label": log.label(subject), "item": item,
+            "resource_uid": resource, "granted_time": logged.get(key), "agreement": None,
+            "severity_id": {"match": 1, "only_log": 2}.get(result, 4 if privileged else 3),
+        })
+    for kind in {r["item_type"] for r in rows}:
+        mine = [r["result"] == "match" for r in rows if r["item_type"] == kind]
+        share = sum(mine) / len(mine)
+        rows.append({
+            "result": "summary", "item_type": kind, "subject_uid": None, "subject_label": None, "item": None,
+            "resource_uid": None, "granted_time": None, "agreement": share, "severity_id": 1 if share == 1 else 2,
+        })
+    return ordered(rows, lambda r: (r["item_type"], r["result"], last(r["subject_uid"]), last(r["item"])))
+
+
 REPORTS = {
+    "access-state-reconciliation": (against_workspace, {}),
     "effective-access-as-of": (effective_now, {"max_depth": "10"}),
     "group-membership-as-of": (members, {}),
 }

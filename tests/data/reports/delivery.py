@@ -1,0 +1,151 @@
+"""Reports on the log as a record: delay, conformance, retention, completeness (catalogue C, G of tier 2), in plain loops."""
+from conventions import *
+
+def local_day(time, zone):
+    return datetime.fromtimestamp(time / 1000, timezone.utc).astimezone(zone).date()
+
+
+def at_share(values, percent):
+    """The value at a share of the sorted values, between two of them by their distance; milliseconds to seconds."""
+    values = sorted(values)
+    low, rest = divmod(percent * (len(values) - 1), 100)
+    step = values[min(low + 1, len(values) - 1)] - values[low]
+    return (values[low] * 100 + step * rest) / 100000
+
+
+def latency(events, p, inputs):
+    start, zone = ms(p["from"]), ZoneInfo(p["tz"])
+    tolerance, reorder, most = duration(p["tolerance"]), duration(p["reorder_tolerance"]), duration(p["max_p95"])
+    log = Log(events, ms(p["to"]), p, inputs)
+    here = [e for e in log.events if start <= e["time"]]
+    groups = {}
+    for e in here:
+        groups.setdefault((local_day(e["time"], zone).isoformat(), class_of(e)), []).append(e)
+
+    def arrival(e):
+        return next((get(e, "metadata." + k) for k in ("logged_time", "processed_time")
+                     if get(e, "metadata." + k) is not None), None)
+
+    def is_late(e):
+        came = arrival(e)
+        before = [x["time"] for x in here if arrival(x) is not None and came is not None and arrival(x) < came]
+        return bool(before) and max(before) - e["time"] > reorder
+
+    rows = []
+    for (day, name), found in groups.items():
+        delays = [arrival(e) - e["time"] for e in found if arrival(e) is not None]
+        future = sum(arrival(e) is not None and e["time"] > arrival(e) + tolerance for e in found)
+        spoken = [(e["time"], text(e.get("time_dt"))) for e in found]
+        mismatch = sum(said is not None and abs(ms(said) - time) >= 1000 for time, said in spoken)
+        p95 = at_share(delays, 95) if delays else None
+        unknown = len(found) - len(delays)
+        severity = 4 if future or mismatch else 3 if p95 is not None and p95 * 1000 > most else 2 if unknown else 1
+        rows.append({
+            "day": day, "class": name, "events": len(found), "no_arrival": unknown,
+            "min_delay_s": min(delays) / 1000 if delays else None, "median_delay_s": at_share(delays, 50) if delays else None,
+            "p95_delay_s": p95, "max_delay_s": max(delays) / 1000 if delays else None, "future": future,
+            "dt_mismatch": mismatch, "out_of_order": sum(map(is_late, found)), "severity_id": severity,
+        })
+    return ordered(rows, lambda r: (r["day"], r["class"]))
+
+
+def retention(events, p, inputs):
+    zone = ZoneInfo(p["tz"])
+    as_of, grace, most = as_of_ms(p["as_of"], p["tz"]), duration(p["grace"]), int(p["max_empty_days"])
+    horizon, online = duration(p["horizon"]), duration(p["online"])
+    log = Log(events, as_of + 1, p, inputs)
+
+    def days_back(length):
+        day, last_day = local_day(as_of - length + 1, zone), local_day(as_of, zone)
+        return [day + timedelta(days=n) for n in range((last_day - day).days + 1)]
+
+    def longest_run(days, found):
+        longest = run = 0
+        for day in days:
+            run = 0 if day in found else run + 1
+            longest = max(longest, run)
+        return longest
+
+    def row(month, days, found, meets, severity):
+        full = {local_day(e["time"], zone) for e in found}
+        times = [e["time"] for e in found]
+        empty = longest_run(days, full)
+        return {
+            "month": month, "days": len(days), "days_with_events": len(full), "events": len(found),
+            "first_time": min(times, default=None), "last_time": max(times, default=None), "longest_empty_days": empty,
+            "meets_horizon": meets, "severity_id": severity or (3 if empty > most else 1),
+        }
+
+    inside = [e for e in log.events if e["time"] > as_of - horizon]
+    months = {}
+    for day in days_back(horizon):
+        months.setdefault(day.isoformat()[:7], []).append(day)
+    earliest = log.events[0]["time"] if log.events else None
+    meets = earliest is not None and earliest <= as_of - horizon + grace
+    recent = {local_day(e["time"], zone) for e in log.events if e["time"] > as_of - online}
+    at_hand = longest_run(days_back(online), recent) <= most
+    summary = row(None, days_back(horizon), inside, meets, 4 if not meets else None if at_hand else 3)
+    summary["first_time"] = earliest
+    return [summary] + [
+        row(month, days, [e for e in inside if local_day(e["time"], zone) in days], None, None)
+        for month, days in sorted(months.items())]
+
+
+def source_counts(events, p, inputs):
+    start, to, size, settle = ms(p["from"]), ms(p["to"]), duration(p["bucket"]), duration(p["settle"])
+    log = Log(events, to, p, inputs)
+    tables = {3001: "account_change", 3002: "authentication", 3004: "entity_management", 3005: "user_access",
+              3006: "group_management"}
+    rows = []
+
+    def ours(begin, end, is_asked):
+        here = [e for e in log.events if begin <= e["time"] < end and is_asked(e)]
+        return {uid_of(e) for e in here} - {None}, sum(uid_of(e) is None for e in here)
+
+    def row(begin, end, name, theirs, mine, missing, extra):
+        status = "equal"
+        if end > to - settle:
+            status = "open"
+        elif mine < theirs or missing:
+            status = "missing"
+        elif mine > theirs or extra:
+            status = "extra"
+        rows.append({
+            "bucket_start": begin, "bucket_end": end, "class": name, "source_events": theirs, "our_events": mine,
+            "difference": mine - theirs, "missing_ids": missing, "extra_ids": extra, "status": status,
+            "severity_id": {"missing": 4, "extra": 3}.get(status, 1),
+        })
+
+    asked = {}
+    for given in inputs.get("source_counts", ()):
+        if start <= given["bucket_start"] and given["bucket_end"] <= to:
+            key, name = (given["bucket_start"], given["bucket_end"]), text(given["class_name"])
+            asked.setdefault(key, {})
+            asked[key][name] = asked[key].get(name, 0) + given["events"]
+    for (begin, end), by_class in asked.items():
+        is_of = lambda e, name: name.lower() in (class_of(e).lower(), tables[e["class_uid"]])
+        for name, count in by_class.items():
+            uids, nameless = ours(begin, end, lambda e: name is None or is_of(e, name))
+            row(begin, end, name, count, len(uids) + nameless, None, None)
+        for caption in {class_of(e) for e in log.events}:
+            uids, nameless = ours(begin, end, lambda e: class_of(e) == caption and None not in by_class
+                                  and not any(is_of(e, name) for name in by_class))
+            if uids or nameless:
+                row(begin, end, caption, 0, len(uids) + nameless, None, None)
+    ids = inputs.get("source_ids", ())
+    for begin in range(start, to, size) if ids else ():
+        end = min(begin + size, to)
+        theirs = {text(x["event_uid"]) for x in ids if begin <= x["time"] < end} - {None}
+        uids, nameless = ours(begin, end, lambda e: True)
+        if theirs or uids or nameless:
+            row(begin, end, None, len(theirs), len(uids) + nameless, len(theirs - uids), len(uids - theirs))
+    return ordered(rows, lambda r: (r["bucket_start"], last(r["class"])))
+
+
+REPORTS = {
+    "event-latency-and-clock-skew": (latency, {"tz": "UTC", "tolerance": "PT1M", "reorder_tolerance": "PT10M",
+                                               "max_p95": "PT1H"}),
+    "retention-coverage": (retention, {"tz": "UTC", "horizon": "P365D", "online": "P90D", "grace": "P3D",
+                                       "max_empty_days": "3"}),
+    "source-reconciliation": (source_counts, {"bucket": "PT1H", "settle": "PT24H"}),
+}
