@@ -142,7 +142,120 @@ def source_counts(events, p, inputs):
     return ordered(rows, lambda r: (r["bucket_start"], last(r["class"])))
 
 
+STATUS = {0: "Unknown", 1: "Success", 2: "Failure", 99: "Other"}
+SEVERITY = {0: "Unknown", 1: "Informational", 2: "Low", 3: "Medium", 4: "High", 5: "Critical", 6: "Fatal", 99: "Other"}
+RULES = {3: ("class_unknown", "type_uid_wrong", "table_mismatch"), 2: ("activity_unknown", "required_missing", "constraint")}
+OUTSIDE = (9001, 3009)  # classes of the fixture that OCSF does not have
+
+
+def conformance(events, p, inputs):
+    start, found = ms(p["from"]), {}
+    log = Log([e for e in events if e.get("time") is not None], ms(p["to"]), p, inputs)
+    for e in log.events:
+        if e["time"] < start:
+            continue
+        number, activity = e["class_uid"], e.get("activity_id")
+        # An event whose category or class name contradicts its class is of another era, and in no table of a class.
+        known = number in ACTIVITIES and e.get("category_uid") in (None, 3) and (
+            text(e.get("class_name")) or ACTIVITIES[number][0]).lower() == ACTIVITIES[number][0].lower()
+        name = ACTIVITIES[number][0] if number in ACTIVITIES else text(e.get("class_name")) or str(number)
+        broken = []
+        if number in OUTSIDE:
+            broken.append(("class_unknown", number))
+        if number in ACTIVITIES and not known:
+            broken.append(("table_mismatch", number))
+        activities = dict(enumerate(ACTIVITIES[number][1].split(", "), 1)) | {0: "Unknown", 99: "Other"} if known else {}
+        if known and activity is not None and activity not in activities:
+            broken.append(("activity_unknown", activity))
+        if e.get("type_uid") is not None and e["type_uid"] != number * 100 + (activity or 0):
+            broken.append(("type_uid_wrong", e["type_uid"]))
+        if e.get("category_uid") not in (None, number // 1000):
+            broken.append(("category_wrong", e["category_uid"]))
+        if e.get("status_id") is not None and e["status_id"] not in STATUS:
+            broken.append(("status_unknown", e["status_id"]))
+        if e.get("severity_id") is not None and e["severity_id"] not in SEVERITY:
+            broken.append(("severity_unknown", e["severity_id"]))
+        version = text(get(e, "metadata.version"))
+        if version not in (None, "1.6.0"):
+            broken.append(("version_other", version))
+        required = ["metadata", "severity_id"] + ({3001: ["user"], 3002: ["user"], 3004: ["entity"], 3005: ["user", "privileges"],
+                                                   3006: ["group"]}.get(number, []) if known else [])
+        broken += [("required_missing", attribute) for attribute in required if e.get(attribute) is None]
+        if known and number == 3002 and e.get("service") is None and e.get("dst_endpoint") is None:
+            broken.append(("constraint", "service or dst_endpoint"))
+        for thing, ways in (("user", ["account", "name", "uid"]), ("actor", ["process", "user", "invoked_by", "session",
+                                                                            "app_name", "app_uid"])):
+            if known and e.get(thing) is not None and all(e[thing].get(way) is None for way in ways):
+                broken.append(("constraint", f"{thing}: {', '.join(ways[:-1])} or {ways[-1]}"))
+        spoken = [("class_name", number, {number: name} if number in ACTIVITIES else {}), ("category_name", e.get("category_uid"), {
+                  3: "Identity & Access Management"} if known else {}),
+                  ("type_name", e.get("type_uid"), {number * 100 + n: f"{name}: {a}" for n, a in activities.items() if n != 99})]
+        spoken += [("severity", e.get("severity_id"), SEVERITY), ("status", e.get("status_id"), STATUS)]
+        for attribute, n, captions in spoken:
+            said = text(e.get(attribute))
+            if said and n in captions and n != 99 and said.lower() != captions[n].lower():
+                broken.append(("caption_mismatch", f"{attribute} {n}: {said}"))
+        for rule, value in broken:
+            found.setdefault((rule, name, str(value)), []).append(e)
+    rows = [{
+        "rule": rule, "class": name, "value": value, "events": len(mine), "first_time": mine[0]["time"],
+        "last_time": mine[-1]["time"], "example_event_uid": (by_bytes(map(uid_of, mine)) or [None])[0],
+        "severity_id": next((s for s, rules in RULES.items() if rule in rules), 1),
+    } for (rule, name, value), mine in found.items()]
+    return ordered(rows, lambda r: (r["rule"], r["class"].encode(), r["value"].encode()))
+
+
+def duplicates(events, p, inputs):
+    start, to = ms(p["from"]), ms(p["to"])
+    log = Log(events, to, p, inputs)
+    arrived = {row["sequence"]: row["time"] for row in inputs.get("ingest_log", ())}
+    rows = []
+
+    def row(kind, source, uid, name, copies, first, latest, paths=()):
+        rows.append({
+            "kind": kind, "source": source, "event_uid": uid, "class": name, "copies": copies, "first_time": first,
+            "last_time": latest, "changed_paths": by_bytes(paths),
+            "severity_id": {"revision": 4, "duplicate": 1}.get(kind, 2),
+        })
+
+    days, versions, carriers, alike = {}, {}, {}, {}
+    for entry in inputs.get("ingest_log", ()):
+        if entry.get("duplicate") and start <= entry["time"] < to:
+            days.setdefault((entry["source"], entry["time"] // DAY), []).append(entry)
+    for (source, _), entries in days.items():
+        times = [entry["time"] for entry in entries]
+        row("duplicate", source, None, None, sum(x["duplicate"] for x in entries), min(times), max(times))
+    system = ("product_vendor_name", "product_name", "product_uid", "log_name", "log_provider", "tenant_uid", "device")
+    for version in inputs.get("revision", ()):
+        if start <= version["time"] < to:
+            key = tuple(version.get(k) for k in ("class_uid", "time", "_event_uid", *system))
+            versions.setdefault(key, []).append(version)
+    for (number, _, uid, *_), found in versions.items():
+        found.sort(key=lambda v: (v["_batch"], v["_source"], v["line"]))
+        times = [arrived[v["_batch"]] for v in found if v["_batch"] in arrived]
+        paths = [path for v in found for path in v["changed"]]
+        row("revision", found[-1]["_source"], uid, ACTIVITIES[number][0], len(found) + 1, min(times, default=None),
+            max(times, default=None), paths)
+    for e in log.events:
+        if uid_of(e) is not None:
+            carriers.setdefault(uid_of(e), []).append(e)
+        elif start <= e["time"]:
+            key = (e["class_uid"], e.get("activity_id"), e["time"], log.actor(e), log.subject(e), e.get("message"))
+            alike.setdefault(key, []).append(e)
+    for uid, found in carriers.items():
+        if len(found) > 1 and start <= found[0]["time"]:
+            row("shared_uid", None, uid, ", ".join(by_bytes(map(class_of, found))), len(found), found[0]["time"],
+                found[-1]["time"])
+    for (_, _, time, *_), found in alike.items():
+        if len(found) > 1:
+            row("suspected", None, None, class_of(found[0]), len(found), time, time)
+    return ordered(rows, lambda r: (r["first_time"] is None, r["first_time"] or 0, r["kind"], last(r["event_uid"]),
+                                    last(r["source"])))
+
+
 REPORTS = {
+    "schema-conformance": (conformance, {}),
+    "duplicate-events": (duplicates, {}),
     "event-latency-and-clock-skew": (latency, {"tz": "UTC", "tolerance": "PT1M", "reorder_tolerance": "PT10M",
                                                "max_p95": "PT1H"}),
     "retention-coverage": (retention, {"tz": "UTC", "horizon": "P365D", "online": "P90D", "grace": "P3D",

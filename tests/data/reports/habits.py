@@ -1,5 +1,6 @@
 """Reports on what is done for the first time, or more than usual (catalogue E, F of tiers 2 and 3), in plain loops."""
 from conventions import *
+from logons import median
 
 
 def path_kind(e):
@@ -79,7 +80,43 @@ def first_seen(events, p, inputs):
     return number_equal_keys(ordered(rows, lambda r: (r["time"], last(r["event_uid"]))))
 
 
+def volume(events, p, inputs):
+    zone, history, enough = ZoneInfo(p["tz"]), int(p["history"]), int(p["min_events"])
+    log = Log(events, ms(p["to"]), p, inputs)
+    local = lambda time: datetime.fromtimestamp(time / 1000, timezone.utc).astimezone(zone).date()
+    first_asked, last_asked = local(ms(p["from"])), local(ms(p["to"]) - 1)
+    rows = []
+    for actor in {log.actor(e) for e in log.events} - {None}:
+        by_day = {}
+        for e in log.events:
+            if log.actor(e) == actor:
+                by_day.setdefault(local(e["time"]), []).append(e)
+        for day, mine in by_day.items():
+            past = [day - timedelta(days=n) for n in range(1, history + 1)]
+            counts = [len(by_day.get(d, ())) for d in past if d >= min(by_day)]
+            if not first_asked <= day <= last_asked or len(mine) < enough or len(counts) < int(p["min_days"]):
+                continue
+            usual = median(counts)
+            mad = median([abs(n - usual) for n in counts])
+            z = 0.6745 * (len(mine) - usual) / mad if mad else None
+            ratio = len(mine) / max(usual, 1.0)
+            if not (z >= float(p["min_z"]) if z is not None else ratio >= 5):
+                continue
+            said = [f"{class_of(e)}: {activity_of(e)}" for e in mine]
+            rows.append({
+                "actor_uid": actor, "actor_label": log.label(actor), "day": day.isoformat(), "events": len(mine),
+                "median": usual, "mad": mad, "robust_z": z, "ratio": ratio,
+                "top_actions": sorted(set(said), key=lambda s: (-said.count(s), s.encode()))[:3],
+                "failed": sum(map(failed, mine)),
+                "severity_id": 3 if z is not None and z >= 2 * float(p["min_z"]) or ratio >= 20 else 2,
+                "finding_key": finding_key("activity-volume-anomaly", actor, day.isoformat()),
+            })
+    return number_equal_keys(ordered(rows, lambda r: (r["day"], r["actor_uid"].encode())))
+
+
 REPORTS = {
+    "activity-volume-anomaly": (volume, {"tz": "UTC", "history": "28", "min_days": "14", "min_events": "20",
+                                         "min_z": "3.5"}),
     "entity-change-log": (entity_changes, {"include_reads": "false", "critical_kinds": "", "require_ref": "false",
                                            "ref_pattern": "[A-Z][A-Z0-9]+-[0-9]+"}),
     "first-seen-actor-action": (first_seen, {"baseline": "P90D"}),

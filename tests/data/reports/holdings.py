@@ -17,11 +17,12 @@ def members(events, p, inputs):
 
 
 def paths_up(log, group, deepest):
-    """The groups above a group, itself first: (group, path from it)."""
-    found, above = [(group, [group])], log.open_keys("subgroup")
-    for low, path in found:
+    """The groups above a group, itself first: (group, path from it, since when)."""
+    found, above = [(group, [group], 0)], log.open_keys("subgroup")
+    for low, path, since in found:
         if len(path) < deepest:
-            found += [(high, path + [high]) for high, subgroup in above if subgroup == low and high not in path]
+            found += [(high, path + [high], max(since, h["opened"])) for (high, subgroup), h in above.items()
+                      if subgroup == low and high not in path]
     return found
 
 
@@ -40,11 +41,11 @@ def effective_access(log, deepest):
     for (subject, privilege, resource, _), h in log.open_keys("access").items():
         add((subject, privilege, resource, "direct", None), 0, [], h["opened"], h["ambiguous"], h["by"] == subject)
     for (group, subject), m in log.open_keys("member").items():
-        for granting, path in paths_up(log, group, deepest):
+        for granting, path, since in paths_up(log, group, deepest):
             for (holder, privilege, resource), h in log.open_keys("group_privilege").items():
                 if holder == granting:
-                    add((subject, privilege, resource, "group", granting), len(path), path, max(m["opened"], h["opened"]),
-                        m["ambiguous"] or h["ambiguous"], m["by"] == subject)
+                    add((subject, privilege, resource, "group", granting), len(path), path,
+                        max(m["opened"], since, h["opened"]), m["ambiguous"] or h["ambiguous"], m["by"] == subject)
     return found
 
 
@@ -119,7 +120,41 @@ def against_workspace(events, p, inputs):
     return ordered(rows, lambda r: (r["item_type"], r["result"], last(r["subject_uid"]), last(r["item"])))
 
 
+PAIRS = [
+    ("key administration with audit-log reading",
+     "^(service_account_write|service_accounts_manage|api_keys?_(write|manage))$", "^audit_log_read$"),
+    ("member invitation with group management", "^workspace_members_invite$", "^group_members_manage$"),
+    ("webhook writing with audit-log reading", "^webhooks_(write|manage)$", "^audit_log_read$"),
+]
+
+
+def toxic(events, p, inputs):
+    log = Log(events, as_of_ms(p["as_of"]) + 1, p, inputs)
+    held, rows = {}, []
+    for (subject, privilege, resource, _, _), h in effective_access(log, 10).items():
+        mine = held.setdefault(subject, {})
+        mine[privilege, resource] = min(mine.get((privilege, resource), h["since"]), h["since"])
+    pairs = [(r["rule"], r["left_pattern"], r["right_pattern"]) for r in inputs.get("toxic_pairs", ())] or PAIRS
+    for rule, left, right in pairs:
+        for subject, mine in held.items():
+            found = [((a, mine[a, x]), (b, mine[b, y])) for a, x in mine for b, y in mine
+                     if a != b and matches(left, a) and matches(right, b)
+                     and (p["same_resource"] != "true" or x == y or "*" in (x, y))]
+            if not found:
+                continue
+            now = log.state(subject)[0]
+            rows.append({
+                "rule": rule, "subject_uid": subject, "subject_label": log.label(subject), "account_state": now,
+                "left_privileges": by_bytes(a[0] for a, _ in found), "right_privileges": by_bytes(b[0] for _, b in found),
+                "since": max(min(a[1] for a, _ in found), min(b[1] for _, b in found)),
+                "severity_id": 2 if now in ("disabled", "deleted") else 4,
+                "finding_key": finding_key("sod-toxic-combinations", rule, subject),
+            })
+    return number_equal_keys(ordered(rows, lambda r: (r["rule"].encode(), r["subject_uid"].encode())))
+
+
 REPORTS = {
+    "sod-toxic-combinations": (toxic, {"same_resource": "false"}),
     "access-state-reconciliation": (against_workspace, {}),
     "effective-access-as-of": (effective_now, {"max_depth": "10"}),
     "group-membership-as-of": (members, {}),

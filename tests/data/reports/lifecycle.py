@@ -164,7 +164,63 @@ def services(events, p, inputs):
     return ordered(rows, lambda r: r["subject_uid"].encode())
 
 
+def lockouts(events, p, inputs):
+    start, window, least = ms(p["from"]), duration(p["failure_window"]), duration(p["min_lock"])
+    log = Log(events, ms(p["to"]), p, inputs)
+    locks = [e for e in log.events if is_a(e, 3001, 9) and successful(e)]
+    rows = []
+    for e in locks:
+        if e["time"] < start:
+            continue
+        subject, t = log.subject(e), e["time"]
+        of = lambda x: subject is not None and log.subject(x) == subject
+        next_lock = min((x["time"] for x in locks if log.subject(x) == subject and x["time"] > t), default=FOREVER)
+        opened = [x for x in log.events if is_a(x, 3001, 12, 1) and not failed(x) and of(x) and t <= x["time"] < next_lock]
+        freed, by = (opened[0]["time"], log.actor(opened[0])) if opened else (None, None)
+        failures = sum(is_logon(x) and failed(x) and of(x) and t - window < x["time"] <= t for x in log.events)
+        repeated = sum(of(x) and t - DAY < x["time"] <= t for x in locks)
+        severity = 3 if repeated >= 3 or not failures else 2 if freed is not None and freed - t < least and by is None else 1
+        rows.append({
+            "subject_uid": subject, "subject_label": log.label(subject), "lock_time": t, "unlock_time": freed,
+            "locked_minutes": None if freed is None else (freed - t) / 60000, "unlocked_by": by,
+            "manual": None if freed is None else by is not None and by != subject, "failures_before": failures,
+            "locks_24h": repeated, "severity_id": severity, "event_uid": uid_of(e),
+        })
+    return ordered(rows, lambda r: (r["lock_time"], last(r["event_uid"])))
+
+
+def ephemeral(events, p, inputs):
+    start, longest = ms(p["from"]), duration(p["max_life"])
+    log = Log(events, ms(p["to"]), p, inputs)
+    rows = []
+    for subject in {log.subject(e) for e in log.events} - {None}:
+        line = sorted([(e["time"], e["activity_id"], c4(e), e) for e in log.events
+                       if is_a(e, 3001, 1, 6) and effective(e) and log.subject(e) == subject], key=lambda x: x[:3])
+        for (born, first, _, create), (gone, then, _, delete) in zip(line, line[1:]):
+            if (first, then) != (1, 6) or gone - born > longest or gone < start:
+                continue
+            during = [e for e in log.events if born <= e["time"] <= gone]
+            grants = [key for e in during for ledger, key, effect in facts(log, e)
+                      if not failed(e) and ledger == "access" and effect == "open" and key[0] == subject]
+            keys = {log.key_of(e) for e in during if is_key_event(e, log.p) and is_a(e, 3004, 1) and not failed(e)
+                    and subject in (log.named_owner(e), log.actor(e))} - {None}
+            actions = sum(log.actor(e) == subject and not failed(e) for e in during)
+            privileged = any(is_privileged(key[1], key[2], log.p) for key in grants)
+            made, ended = log.actor(create), log.actor(delete)
+            same = made is not None and made == ended
+            rows.append({
+                "subject_uid": subject, "subject_label": log.label(subject), "created_time": born, "created_by": made,
+                "deleted_time": gone, "deleted_by": ended, "life_minutes": (gone - born) / 60000, "actions": actions,
+                "grants": len(grants), "privileged": privileged, "api_keys": len(keys),
+                "severity_id": 4 if privileged or keys else 3 if actions or same else 2,
+                "finding_key": finding_key("ephemeral-accounts", subject, born, gone),
+            })
+    return number_equal_keys(ordered(rows, lambda r: (r["deleted_time"], r["subject_uid"].encode())))
+
+
 REPORTS = {
+    "account-lockouts": (lockouts, {"failure_window": "PT30M", "min_lock": "PT30M"}),
+    "ephemeral-accounts": (ephemeral, {"max_life": "P1D"}),
     "post-deprovision-activity": (after_closing, {"grace": "PT5M", "min_failed": "1"}),
     "joiner-mover-leaver": (movers, {}),
     "service-account-review": (services, {"service_accounts": ""}),
