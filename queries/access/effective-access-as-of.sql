@@ -41,7 +41,7 @@
 --
 -- [parameters]
 -- as_of = { type = "timestamp" }
--- max_depth = { type = "int", default = 10 }
+-- max_depth = { type = "int", default = "@max_depth" }
 -- privileged_pattern = { type = "regex", default = "@privileged_pattern" }
 --
 -- [columns]
@@ -58,60 +58,18 @@
 -- is_privileged = "boolean"
 -- severity_id = "int"
 ---
---
--- Groups are climbed once for all: each group with those above it, along the open subgroup entries, by paths that meet no
--- group twice. Members and privileges are joined to the two ends. A path is text, each group between two separators that
--- sort before whatever a name has.
---
-with recursive climbed as (
-  select group_key as low, group_key as high, 1 as depth, chr(1) || group_key || chr(1) as path
-  from (select distinct group_key from group_holding where kind = 'member')
-  union all
-  select c.low, h.group_key as high, c.depth + 1 as depth, c.path || h.group_key || chr(1) as path
-  from climbed c
-  join group_holding h on h.kind = 'subgroup' and h.subgroup_key = c.high
-  where c.depth < $max_depth and strpos(c.path, chr(1) || h.group_key || chr(1)) = 0
-),
-way as (
-  select
-    subject_uid, privilege, resource_uid, scope, is_privileged, 'direct' as via, cast(null as varchar) as granting_group,
-    0 as depth, '' as path, ambiguous,
-    coalesce((granted_by = subject_uid), false) as is_own
-  from access_holding
-  union all
-  select
-    m.subject_uid, p.privilege, p.resource_uid, p.scope, p.is_privileged, 'group' as via, p.group_key as granting_group,
-    c.depth, c.path, m.ambiguous or p.ambiguous as ambiguous, coalesce((m.added_by = m.subject_uid), false) as is_own
-  from group_holding m
-  join climbed c on c.low = m.group_key
-  join group_holding p on p.kind = 'privilege' and p.group_key = c.high
-  where m.kind = 'member'
-),
-ranked as (
-  select
-    *, row_number() over nearest as nth,
-    bool_or(ambiguous) over key as is_doubtful, bool_or(is_own) over key as is_self_given
-  from way
-  window
-    key as (partition by subject_uid, privilege, resource_uid, scope, is_privileged, via, granting_group),
-    nearest as (
-      partition by subject_uid, privilege, resource_uid, scope, is_privileged, via, granting_group order by depth, path
-    )
-)
 select
   h.subject_uid, coalesce(i.label, h.subject_uid) as subject_label, coalesce(s.account_state, 'unknown') as account_state,
-  h.privilege, h.resource_uid, h.scope, h.via, h.granting_group, h.depth,
-  case h.path when '' then make_array() else string_to_array(trim(h.path, chr(1)), chr(1)) end as path, h.is_privileged,
+  h.privilege, h.resource_uid, h.scope, h.via, h.granting_group, h.depth, h.path, h.is_privileged,
   case
     when s.account_state = 'deleted' then 5
-    when h.is_privileged and (s.account_state in ('disabled', 'locked') or h.is_self_given or h.depth >= 2) then 4
+    when h.is_privileged and (s.account_state in ('disabled', 'locked') or h.is_own or h.depth >= 2) then 4
     when h.is_privileged then 3
-    when h.is_doubtful or s.account_state in ('disabled', 'locked') then 2
+    when h.ambiguous or s.account_state in ('disabled', 'locked') then 2
     when h.scope = 'resource' and regexp_like(h.privilege, $privileged_pattern, 'i') then 2
     else 1
   end as severity_id
-from ranked h
+from effective_access h
 left join account_state s on s.subject_uid = h.subject_uid
 left join identity i on i.uid = h.subject_uid
-where h.nth = 1
 order by h.subject_uid, h.privilege, h.resource_uid, h.via, h.granting_group nulls last
