@@ -26,6 +26,11 @@ def latency(events, p, inputs):
         return next((get(e, "metadata." + k) for k in ("logged_time", "processed_time")
                      if get(e, "metadata." + k) is not None), None)
 
+    def is_other(time, said):
+        there = datetime.fromisoformat(said.replace("Z", "+00:00"))
+        return abs(there - datetime.fromtimestamp(time // 1000, timezone.utc) - timedelta(milliseconds=time % 1000)) >= timedelta(
+            seconds=1)
+
     def is_late(e):
         came = arrival(e)
         before = [x["time"] for x in here if arrival(x) is not None and came is not None and arrival(x) < came]
@@ -36,7 +41,7 @@ def latency(events, p, inputs):
         delays = [arrival(e) - e["time"] for e in found if arrival(e) is not None]
         future = sum(arrival(e) is not None and e["time"] > arrival(e) + tolerance for e in found)
         spoken = [(e["time"], text(e.get("time_dt"))) for e in found]
-        mismatch = sum(said is not None and abs(ms(said) - time) >= 1000 for time, said in spoken)
+        mismatch = sum(said is not None and is_other(time, said) for time, said in spoken)
         p95 = at_share(delays, 95) if delays else None
         unknown = len(found) - len(delays)
         severity = 4 if future or mismatch else 3 if p95 is not None and p95 * 1000 > most else 2 if unknown else 1
