@@ -8,6 +8,7 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::super::App;
+use super::history;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -53,7 +54,8 @@ pub struct Ground {
 
 impl Ground {
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
-        let options = crate::sql::Options { as_of, ..app.config.sql() };
+        let given = history::tables(app, &lake)?;
+        let options = crate::sql::Options { as_of, given, ..app.config.sql() };
         let key = lake.derive_key("evidence");
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         Ok(Ground { session: Arc::new(session), key })

@@ -2,6 +2,7 @@
 
 mod batch;
 mod due;
+mod history;
 mod hook;
 mod own;
 mod rows;
