@@ -93,6 +93,23 @@ impl Error {
         self
     }
 
+    /// The error of ours that caused another one, which may have come through libraries.
+    pub fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref::<Error>() {
+                return Some(ours);
+            }
+            // What an error of the system carries is not among its causes: those are its own.
+            let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            next = match carried {
+                Some(carried) => Some(carried),
+                None => error.source(),
+            };
+        }
+        None
+    }
+
     /// The same kind, message and hint, of an error that somebody else holds; its cause stays behind.
     pub fn copy(&self) -> Self {
         let error = Error::new(self.kind(), self.to_string());
@@ -151,7 +168,17 @@ pub trait Context<T> {
 
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Result<T, E> {
     fn context<M: Into<String>>(self, kind: Kind, message: impl FnOnce() -> M) -> Result<T> {
-        self.map_err(|error| Error::new(kind, message()).caused_by(error))
+        self.map_err(|error| {
+            let cause: Box<dyn StdError + Send + Sync> = error.into();
+            // Damaged data stays damaged data, whatever it keeps us from.
+            let damage = Error::within(cause.as_ref()).filter(|ours| ours.kind() == Kind::Integrity);
+            let hint = damage.and_then(|ours| ours.hint_text().map(str::to_string));
+            let error = Error::new(damage.map_or(kind, Error::kind), message());
+            match hint {
+                Some(hint) => error.hint(hint).caused_by(cause),
+                None => error.caused_by(cause),
+            }
+        })
     }
 }
 
@@ -172,5 +199,13 @@ mod tests {
         let error = Err::<(), _>(io).context(Kind::Unavailable, || "cannot write x").unwrap_err();
         assert_eq!(error.to_string(), "cannot write x: disk full");
         assert_eq!(error.kind().exit_code(), 3);
+    }
+
+    #[test]
+    fn damage_stays_damage_whatever_it_keeps_us_from() {
+        let damage = Error::new(Kind::Integrity, "x is not the file that was written").hint("restore it");
+        let carried = std::io::Error::other(damage);
+        let error = Err::<(), _>(carried).context(Kind::Input, || "cannot run the report").unwrap_err();
+        assert_eq!((error.kind(), error.hint_text()), (Kind::Integrity, Some("restore it")));
     }
 }

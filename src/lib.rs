@@ -26,7 +26,7 @@
 //!
 //! It runs on Unix, Linux and macOS: locks, modes, signals, and folders that change places in one step are theirs.
 //!
-//! What must hold across them: every line read is a row, a duplicate, a reject or blank (`lake::Counts::check`); a
+//! What must hold across them: every line read is a row, a duplicate, a revision, a reject or blank (`lake::Counts::check`); a
 //! batch is visible in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the
 //! lake sees a row).
 

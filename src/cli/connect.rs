@@ -1,8 +1,7 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 
 use super::App;
-use crate::error::{Error, Result};
-use crate::lake::REJECT_TABLE;
+use crate::error::{Error, Kind, Result};
 use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
@@ -24,11 +23,13 @@ enum Library {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
-    let mut tables: Vec<&str> = lake.ocsf().classes().iter().map(|class| class.name.as_str()).collect();
-    tables.push(REJECT_TABLE);
-    if !tables.contains(&args.table.as_str()) {
+    let unknown = lake.unknown_tables();
+    app.warn_of_left_out(&unknown);
+    let mut tables = lake.loaded_tables();
+    tables.extend(unknown.into_iter().map(|(table, _)| table));
+    if !tables.contains(&args.table) {
         let error = Error::input(format!("no table `{}`", args.table));
-        return Err(match nearest(&args.table, tables) {
+        return Err(match nearest(&args.table, tables.iter().map(String::as_str)) {
             Some(table) => error.hint(format!("did you mean `{table}`?")),
             None => error.hint("`auditlake status` lists the tables"),
         });
@@ -37,8 +38,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let table = lake.root().join(&args.table).display().to_string();
     // A path may hold any character; Python and SQL each have their own way to quote it.
     let python = serde_json::Value::String(table.clone()).to_string();
-    let glob = serde_json::Value::String(format!("{table}/{column}=*/*.parquet")).to_string();
-    let sql = format!("{table}/{column}=*/*.parquet").replace('\'', "''");
+    let pattern = format!("{}/{column}=*/*.parquet", without_patterns(&table));
+    let glob = serde_json::Value::String(pattern.clone()).to_string();
+    let sql = pattern.replace('\'', "''");
     let text = match args.library {
         Library::Polars => format!(
             "# pip install polars\nimport polars as pl\n\n\
@@ -60,5 +62,33 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         ),
     };
     app.screen.print(&text)?;
+    if args.library == Library::Pandas && table.contains('%') {
+        app.screen.say(
+            "the package `deltalake` decodes `%` in paths and may not find this one: \
+             `--for polars` and `--for duckdb` do, or give the lake another path",
+        );
+        return Ok(Kind::Finding.exit_code());
+    }
+    // A pattern that matches no file is an error in these two; Delta's readers give no rows with all columns.
+    let is_empty = lake.state().tables.get(&args.table).is_none_or(|table| table.files.is_empty());
+    if is_empty && args.library != Library::Pandas {
+        app.screen.say(format!(
+            "the table `{}` has no rows yet: these lines work when it has; `--for pandas` reads it now, with no rows",
+            args.table
+        ));
+        return Ok(Kind::Finding.exit_code());
+    }
     Ok(0)
+}
+
+/// The path as a pattern that means itself: what a pattern would take for a set of characters stands in a set of one.
+fn without_patterns(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '[' | '*' | '?' => pattern.extend(['[', c, ']']),
+            c => pattern.push(c),
+        }
+    }
+    pattern
 }

@@ -30,12 +30,15 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     }
     let mut out = Output::begin(app, args.output.as_deref())?;
+    // Of the tables that were named none is left out.
+    let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     let exported = app.wait(async move {
         let events = export(&lake, &args.tables, &mut out).await?;
         out.finish().map(|()| events)
     })?;
     app.screen.say(format!("{} events", count(exported)));
-    Ok(0)
+    app.warn_of_left_out(&left_out);
+    Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
@@ -50,7 +53,7 @@ async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) ->
         for file in &table.files {
             let mut batches = rows(&lake.store(), file).await?;
             while let Some(batch) = batches.next().await {
-                let batch = batch.context(Kind::Unavailable, || format!("cannot read {}/{}", file.table, file.path))?;
+                let batch = batch?;
                 for row in 0..batch.num_rows() {
                     line.clear();
                     encoder.write(&batch, row, &mut line)?;

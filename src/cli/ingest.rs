@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use glob::Pattern;
 
 use super::progress::Progress;
-use super::{App, files};
+use super::{App, files, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Inputs, Search};
@@ -128,23 +128,21 @@ pub fn say(app: &App, summary: &Summary) {
         screen.say(format!("rejected: {} x {reason}", count(*rejects)));
     }
     for (what, times) in &summary.drift {
-        if what == "foreign-era" || what == "suspicious-time" {
-            screen.say(format!("warning: {} x {what}", count(*times)));
+        match what.as_str() {
+            "foreign-era" | "suspicious-time" => screen.say(format!("warning: {} x {what}", count(*times))),
+            "unusable-uid" => screen.say(format!(
+                "warning: {} x {what}: the id is neither a text nor an integer, so another delivery is not recognised",
+                count(*times)
+            )),
+            _ => {}
         }
     }
     let redacted: u64 = summary.redacted.values().sum();
     if redacted > 0 {
         screen.say(format!("redacted: {} secrets", count(redacted)));
     }
-    let counts = &summary.counts;
-    screen.say(format!(
-        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
-        count(counts.read),
-        count(counts.accepted),
-        count(counts.duplicate),
-        count(counts.rejected),
-        count(counts.blank)
-    ));
+    tally::notes(screen, &summary.counts, &summary.notes);
+    screen.say(tally::identity(&summary.counts));
     let rate = summary.bytes_read as f64 / summary.seconds.max(0.001);
     screen.say(format!(
         "{} in {:.1} s ({}/s); {} files, {} written",

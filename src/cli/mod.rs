@@ -24,6 +24,7 @@ mod shell;
 mod signal;
 mod sql;
 mod status;
+mod tally;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -41,8 +42,8 @@ use crate::failpoint;
 use crate::lake::{self, Lake};
 use crate::redact::{Policy, Rules};
 use crate::schema::Ocsf;
-use crate::sql::{Conventions, check_names};
-use crate::typed::Visible;
+use crate::sql::{AsOf, Conventions, check_names};
+use crate::typed::{Visible, count};
 use screen::Screen;
 use signal::Signals;
 
@@ -226,6 +227,32 @@ impl App {
     /// Runs a future on the runtime's own threads, whose stacks are deep enough for DataFusion's planner.
     fn wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         self.runtime.block_on(async { tokio::spawn(future).await.context(Kind::Internal, || "a task stopped")? })
+    }
+
+    /// Opens the lake that must be there, for a command that looks at a state of the past.
+    ///
+    /// When the newest entry is damaged, what was before it can still be read: that is said, and nothing is settled.
+    fn open_lake_as_of(&self, as_of: Option<AsOf>) -> Result<Lake> {
+        let error = match (self.open_lake(), as_of) {
+            (Err(error), Some(AsOf::Sequence(_))) if error.kind() == Kind::Integrity => error,
+            (opened, _) => return opened,
+        };
+        let Some(AsOf::Sequence(sequence)) = as_of else { return Err(error) };
+        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
+        let lake = self.wait(async move { Lake::open_at(&path, ocsf, Some(sequence)).await })?;
+        self.screen.say(format!("warning: {error}; reading the lake as it was after entry {sequence}"));
+        Ok(lake)
+    }
+
+    /// Says which tables hold rows that no result has, since no schema is loaded for them.
+    fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
+        for (table, rows) in left_out {
+            self.screen.say(format!(
+                "warning: the table `{table}` has {} rows and no schema of that name is loaded: they are left out; \
+                 pass the directory with its class file: --schemas DIR",
+                count(*rows)
+            ));
+        }
     }
 
     /// Opens the lake that must be there, with its newest entry whole.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::App;
 use super::progress::Share;
 use super::screen::Screen;
 use super::value::{check_period, duration, when};
+use super::{App, tally};
 use crate::config::ApiSource;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
@@ -258,15 +258,8 @@ fn say(screen: &Screen, summary: &PullSummary) {
             screen.say(format!("warning: {name}: {outside} entries are not of the time that was asked for; kept"));
         }
     }
-    let counts = &summary.counts;
-    screen.say(format!(
-        "read {} = accepted {} + duplicate {} + rejected {} + blank {}",
-        count(counts.read),
-        count(counts.accepted),
-        count(counts.duplicate),
-        count(counts.rejected),
-        count(counts.blank)
-    ));
+    tally::notes(screen, &summary.counts, &summary.notes);
+    screen.say(tally::identity(&summary.counts));
 }
 
 /// Different in each process; that it is, is all that counts.

@@ -2,8 +2,8 @@
 
 use std::sync::mpsc;
 
-use super::App;
 use super::value::when;
+use super::{App, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RetryRun, RetrySummary};
 use crate::lake::{RejectFilter, reject_schema};
@@ -115,11 +115,13 @@ fn say(app: &App, summary: &RetrySummary) {
         screen.say(format!("still rejected: {} x {reason}", count(*rejects)));
     }
     let counts = &summary.counts;
+    tally::notes(screen, counts, &summary.notes);
     screen.say(format!(
-        "open {}: accepted {} + duplicate {} + still rejected {} + not read again {}",
+        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + not read again {}",
         count(summary.open),
         count(counts.accepted),
         count(counts.duplicate),
+        count(counts.revised),
         count(summary.still_rejected.values().sum()),
         count(summary.unread.iter().map(|unread| unread.lines).sum())
     ));

@@ -133,10 +133,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
-    let lake = app.open_lake()?;
-    let (options_of_sql, params) = (args.scope.options(app.config.sql(), app.clock.now_ms())?, args.scope.params()?);
+    let options_of_sql = args.scope.options(app.config.sql(), app.clock.now_ms())?;
+    let (lake, params) = (app.open_lake_as_of(options_of_sql.as_of)?, args.scope.params()?);
     let interrupts = if is_interactive { Which::All } else { Which::First };
     let mut shell = Shell::open(app, lake, options_of_sql, params, args.safe, interrupts)?;
+    app.warn_of_left_out(shell.left_out());
     if is_interactive {
         shell = shell.interactive();
         let terminal = repl::Terminal {
@@ -155,7 +156,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         outcome => outcome?,
     };
-    let failed = if outcome.failures > 0 { Kind::Input.exit_code() } else { 0 };
+    let failed = match outcome.failures {
+        0 if shell.is_short() => Kind::Incomplete.exit_code(),
+        0 => 0,
+        _ => Kind::Input.exit_code(),
+    };
     Ok(outcome.exit.unwrap_or(failed))
 }
 

@@ -1,11 +1,11 @@
 //! `auditlake status`: what the lake holds.
 
-use super::App;
 use super::rows::{Column, batch, print};
+use super::{App, tally};
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};
-use crate::sql::{Session, TableInfo};
+use crate::sql::TableInfo;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,17 +25,20 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         state.sequence,
         chrono::DateTime::from_timestamp_millis(state.time_ms).map(|time| time.to_rfc3339()).unwrap_or_default()
     ));
-    let tables = tables(app, lake)?;
+    tally::rows(&app.screen, &state.notes);
+    let left_out = lake.unknown_tables();
+    let tables = tables(&lake, &left_out);
+    app.warn_of_left_out(&left_out);
     print(&app.screen, &table(&tables)?, args.format, render::Options::default())?;
     Ok(0)
 }
 
-fn tables(app: &App, lake: Lake) -> Result<Vec<TableInfo>> {
-    let options = app.config.sql();
-    app.wait(async move {
-        let session = Session::new(&lake, &options).await?;
-        Ok(session.tables().into_iter().filter(|table| table.rows.is_some()).collect())
-    })
+/// All stored tables. No session is needed to say what the ledger knows, and none is made: a lake may have half a
+/// million files.
+fn tables(lake: &Lake, left_out: &[(String, u64)]) -> Vec<TableInfo> {
+    let known = lake.loaded_tables().into_iter().map(|name| TableInfo::stored(&name, "table", lake.state()));
+    let unknown = left_out.iter().map(|(name, _)| TableInfo::stored(name, "unknown", lake.state()));
+    known.chain(unknown).collect()
 }
 
 /// Tables with what the ledger knows of them.

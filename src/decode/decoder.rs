@@ -36,8 +36,8 @@ impl Default for Options {
 /// Where a row came from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowOrigin {
-    /// Keyed hash of the line as it came; becomes `_digest`.
-    pub digest: i64,
+    /// Keyed hash of the line as it came; becomes `_digest`, sixteen bytes, the first one the most significant.
+    pub digest: u128,
     /// Running line number in the source, from 1.
     pub number: u64,
     /// Position of the line's first byte in the source.
@@ -55,6 +55,7 @@ pub struct Decoder {
     sealed: Vec<EventBatch>,
     foreign_era: u64,
     suspicious_time: u64,
+    unusable_uid: u64,
     input: Vec<u8>,
     buffers: Buffers,
     tape: Tape<'static>,
@@ -73,6 +74,7 @@ impl Decoder {
             sealed: Vec::new(),
             foreign_era: 0,
             suspicious_time: 0,
+            unusable_uid: 0,
             input: Vec::new(),
             tape: Tape(Vec::new()),
             scratch: Scratch::default(),
@@ -113,12 +115,13 @@ impl Decoder {
             .map_err(|error| Reject::of_parser(line, &error, self.options.max_depth))
             .and_then(|()| Floats::correct(line, self.buffers.structural_indexes(), &mut tape.0))
             .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf)?, floats)));
-        let result = parsed.and_then(|(Route { class, is_foreign, is_suspicious, event_uid }, floats)| {
+        let result = parsed.and_then(|(Route { class, is_foreign, is_suspicious, uid }, floats)| {
             let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
-            let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid, bytes: line.len() };
+            let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid: uid.text(), bytes: line.len() };
             table.push(&parsed, origin, &mut self.scratch)?;
             self.foreign_era += u64::from(is_foreign);
             self.suspicious_time += u64::from(is_suspicious);
+            self.unusable_uid += u64::from(uid.is_unusable());
             if table.bytes() >= self.options.seal_bytes {
                 self.sealed.extend(table.finish());
             }
@@ -158,6 +161,7 @@ impl Decoder {
         let mut drift = Drift {
             foreign_era: mem::take(&mut self.foreign_era),
             suspicious_time: mem::take(&mut self.suspicious_time),
+            unusable_uid: mem::take(&mut self.unusable_uid),
             ..Drift::default()
         };
         for table in &mut self.tables {

@@ -1,5 +1,6 @@
 //! Which class a line belongs to, found before any column is touched: keys come in any order.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use simd_json::{Node, StaticNode};
@@ -19,8 +20,48 @@ pub(super) struct Route<'t> {
     pub(super) is_foreign: bool,
     /// `time` looks like seconds, not milliseconds.
     pub(super) is_suspicious: bool,
-    /// Trimmed `metadata.uid`, else trimmed `id`.
-    pub(super) event_uid: Option<&'t str>,
+    pub(super) uid: Uid<'t>,
+}
+
+/// The id that the event's logging system gave it: `metadata.uid`, else `id`.
+pub(super) enum Uid<'t> {
+    Absent,
+    /// Trimmed; an integer as its digits.
+    Text(Cow<'t, str>),
+    /// Something stands there that is neither text nor an integer.
+    Unusable,
+}
+
+impl<'t> Uid<'t> {
+    fn of(nodes: &[Node<'t>], at: Option<usize>) -> Uid<'t> {
+        match at.map(|at| nodes[at]) {
+            None | Some(Node::Static(StaticNode::Null)) => Uid::Absent,
+            Some(Node::String(text)) if text.trim().is_empty() => Uid::Absent,
+            Some(Node::String(text)) => Uid::Text(Cow::Borrowed(text.trim())),
+            Some(Node::Static(StaticNode::I64(number))) => Uid::Text(Cow::Owned(number.to_string())),
+            Some(Node::Static(StaticNode::U64(number))) => Uid::Text(Cow::Owned(number.to_string())),
+            Some(_) => Uid::Unusable,
+        }
+    }
+
+    /// This one, unless the other one is of more use.
+    fn or(self, other: Uid<'t>) -> Uid<'t> {
+        match (&self, &other) {
+            (Uid::Text(_), _) | (_, Uid::Absent) => self,
+            _ => other,
+        }
+    }
+
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Uid::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_unusable(&self) -> bool {
+        matches!(self, Uid::Unusable)
+    }
 }
 
 /// Finds class, time and uid of the object that `nodes` holds.
@@ -36,8 +77,8 @@ pub(super) fn route<'t>(nodes: &[Node<'t>], floats: &Floats<'_>, ocsf: &Ocsf) ->
             "time" => time = Some(at),
             "class_name" => class_name = text(nodes, at),
             "category_uid" => category_uid = integer(nodes, at, floats),
-            "metadata" => uid = members(nodes, at).find(|member| member.0 == "uid").and_then(|(_, at)| text(nodes, at)),
-            "id" => id = text(nodes, at),
+            "metadata" => uid = members(nodes, at).find(|member| member.0 == "uid").map(|(_, at)| at),
+            "id" => id = Some(at),
             _ => {}
         }
     }
@@ -54,8 +95,8 @@ pub(super) fn route<'t>(nodes: &[Node<'t>], floats: &Floats<'_>, ocsf: &Ocsf) ->
     let known = ocsf.by_uid(class_uid);
     let is_foreign = known.is_some_and(|class| contradicts(class, class_name, category_uid));
     let class = known.filter(|_| !is_foreign).unwrap_or(ocsf.other());
-    let event_uid = [uid, id].into_iter().flatten().map(str::trim).find(|uid| !uid.is_empty());
-    Ok(Route { class: Arc::clone(class), is_foreign, is_suspicious: time < SECONDS_BELOW, event_uid })
+    let uid = Uid::of(nodes, uid).or(Uid::of(nodes, id));
+    Ok(Route { class: Arc::clone(class), is_foreign, is_suspicious: time < SECONDS_BELOW, uid })
 }
 
 /// Producers write the class's caption, some its name, some nothing (the audit-log API's default); only another name

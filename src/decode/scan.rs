@@ -192,20 +192,38 @@ impl<'a> Scan<'a> {
     }
 
     /// Remembers what a member says of the line; none when it says it in a way that needs a closer look.
-    fn note(&mut self, attribute: u16, item: usize, place: Place) -> Option<()> {
-        let (roles, said, item) = (self.roles, &mut self.said, self.items[item]);
+    fn note(&mut self, attribute: u16, at: usize, place: Place) -> Option<()> {
+        let (roles, item) = (self.roles, self.items[at]);
         let text = |item| if let Item::Text(piece) = item { Some(piece) } else { None };
         let long = |item| if let Item::Long(value) = item { Some(value) } else { None };
         match place {
-            Place::Metadata if attribute == roles.metadata_uid => said.metadata_uid = Some(text(item)?),
-            Place::Root if attribute == roles.class_uid => said.class_uid = Some(long(item)?),
-            Place::Root if attribute == roles.time => said.time = Some(long(item)?),
-            Place::Root if attribute == roles.class_name => said.class_name = Some(text(item)?),
-            Place::Root if attribute == roles.category_uid => said.category_uid = Some(long(item)?),
-            Place::Root if attribute == roles.id => said.id = Some(text(item)?),
+            Place::Metadata if attribute == roles.metadata_uid => self.said.metadata_uid = Some(self.uid(at)?),
+            Place::Root if attribute == roles.class_uid => self.said.class_uid = Some(long(item)?),
+            Place::Root if attribute == roles.time => self.said.time = Some(long(item)?),
+            Place::Root if attribute == roles.class_name => self.said.class_name = Some(text(item)?),
+            Place::Root if attribute == roles.category_uid => self.said.category_uid = Some(long(item)?),
+            Place::Root if attribute == roles.id => self.said.id = Some(self.uid(at)?),
             _ => {}
         }
         Some(())
+    }
+
+    /// The id that stands at an item, if it is a text without escapes or an integer.
+    #[inline]
+    fn uid(&self, item: usize) -> Option<Piece> {
+        match self.items[item] {
+            Item::Text(piece) => Some(piece),
+            Item::Misfit => match self.items[item + 1] {
+                Item::Json(piece) => {
+                    let digits = piece.of(self.text);
+                    let is_whole =
+                        matches!(token::number(digits, 0), Some((Number::Integer(_), end)) if end == digits.len());
+                    is_whole.then_some(piece)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     #[inline]

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Fields, Schema};
 
 use super::check::{Check, MAX_ELEMENTS, Plan};
@@ -25,7 +26,8 @@ pub(super) struct Table {
     roles: Option<Roles>,
     root: ObjectColumn,
     event_uid: Column,
-    digest: Column,
+    /// Sixteen bytes a row.
+    digests: Vec<u8>,
     extra: Column,
     origins: Vec<(u64, u64)>,
     /// Bytes of the lines and of `_extra`, which no column can exceed, and of the slots of rows and elements.
@@ -77,7 +79,7 @@ impl Table {
                 is_coded,
             ),
             event_uid: ours(0, Kind::Text),
-            digest: ours(3, Kind::Long),
+            digests: Vec::new(),
             extra: ours(4, Kind::Text),
             origins: Vec::new(),
             bytes: 0,
@@ -160,10 +162,7 @@ impl Table {
             self.bytes += extra.len();
             put_text(&mut self.extra, row, extra);
         }
-        if let Values::Long(builder) = &mut self.digest.values {
-            builder.append_value(origin.digest);
-            self.digest.rows = row + 1;
-        }
+        self.digests.extend(origin.digest.to_be_bytes());
         self.origins.push((origin.number, origin.offset));
     }
 
@@ -180,7 +179,7 @@ impl Table {
         columns.push(self.event_uid.finish(rows, &mut absent));
         columns.push(absent.of(&DataType::Int64));
         columns.push(absent.of(&DataType::Utf8));
-        columns.push(self.digest.finish(rows, &mut absent));
+        columns.push(sixteens(std::mem::take(&mut self.digests), rows));
         columns.push(self.extra.finish(rows, &mut absent));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let fields = as_built(self.class.arrow.fields(), &columns);
@@ -204,6 +203,12 @@ impl Table {
     pub(super) fn drift(&mut self, drift: &mut Drift) {
         drift.take_object(&mut self.root, &self.class.name);
     }
+}
+
+/// A column of binary values of sixteen bytes each.
+fn sixteens(bytes: Vec<u8>, rows: usize) -> ArrayRef {
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(16, rows));
+    Arc::new(BinaryArray::new(offsets, Buffer::from_vec(bytes), None))
 }
 
 /// Leaf columns that have a slot for each row; those inside of lists do not.

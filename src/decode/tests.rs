@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::TimestampMicrosecondType;
 use serde_json::{Value, json};
 
 use super::properties::exact;
@@ -23,7 +23,7 @@ fn class(name: &str) -> Arc<EventClass> {
 /// The one row that `line` becomes.
 pub(super) fn row(line: &str) -> Result<EventBatch, Reject> {
     let mut decoder = decoder();
-    let origin = RowOrigin { digest: -7, number: 1, offset: 0 };
+    let origin = RowOrigin { digest: 7 << 120 | 5, number: 1, offset: 0 };
     let pushed = decoder.push(line.as_bytes(), origin);
     let mut batches = decoder.flush();
     assert_eq!(batches.len(), usize::from(pushed.is_ok()), "a row for a line, and none for a reject");
@@ -209,15 +209,55 @@ fn the_uid_is_metadata_uid_else_id() {
     };
     assert_eq!(uid(r#""id":"i","metadata":{"uid":" m\n"}"#).unwrap(), "m");
     assert_eq!(uid(r#""metadata":{"uid":"  "},"id":" i ""#).unwrap(), "i");
-    assert_eq!(uid(r#""metadata":{"uid":5},"id":"i""#).unwrap(), "i");
+    assert_eq!(uid(r#""metadata":{"uid":5},"id":"i""#).unwrap(), "5");
+    assert_eq!(uid(r#""metadata":{"uid":5.5},"id":"i""#).unwrap(), "i");
+    assert_eq!(uid(r#""metadata":{"uid":[]},"id":-7"#).unwrap(), "-7");
+    assert_eq!(uid(r#""id":18446744073709551615"#).unwrap(), "18446744073709551615");
     assert_eq!(uid(r#""metadata":"m","id":"""#), None);
     assert_eq!(uid(""), None);
 }
 
 #[test]
+fn an_integer_is_an_id_and_comes_back_as_a_number() {
+    assert_eq!(extra(r#""metadata":{"uid":1002},"id":7"#), json!({"/metadata/uid": 1002, "/id": 7}));
+    // The second line of a class goes the fast way.
+    let mut decoder = decoder();
+    for line in [event(r#""metadata":{"uid":"a"}"#), event(r#""metadata":{"uid":1002}"#)] {
+        decoder.push(line.as_bytes(), RowOrigin::default()).unwrap();
+    }
+    let second = event(r#""metadata":{"uid":1003}"#);
+    assert!(decoder.scan(second.as_bytes(), RowOrigin::default()).is_some());
+    let batch = decoder.flush().remove(0);
+    let uids: Vec<_> = at(&batch, "_event_uid").as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+    assert_eq!(uids, ["a", "1002", "1003"]);
+    assert_eq!(encode(&batch.class, &batch.batch, 2), back(&second));
+    assert_eq!(decoder.drift().unusable_uid, 0);
+}
+
+#[test]
+fn an_id_that_is_neither_text_nor_integer_is_drift() {
+    for (more, drifts) in [
+        (r#""metadata":{"uid":1.5}"#, 1),
+        (r#""metadata":{"uid":{"a":1}}"#, 1),
+        (r#""id":true"#, 1),
+        (r#""metadata":{"uid":[1]},"id":null"#, 1),
+        (r#""metadata":{"uid":1e3},"id":"i""#, 0),
+        (r#""metadata":{"uid":" "},"id":null"#, 0),
+        ("", 0),
+    ] {
+        let mut decoder = decoder();
+        for _ in 0..2 {
+            decoder.push(event(more).as_bytes(), RowOrigin::default()).unwrap();
+        }
+        assert_eq!(decoder.drift().unusable_uid, 2 * drifts, "{more}");
+    }
+}
+
+#[test]
 fn columns_of_ours_are_ours() {
     let batch = row(&event(r#""_batch":7,"_extra":{"/status":1}"#)).unwrap();
-    assert_eq!(at(&batch, "_digest").as_primitive::<Int64Type>().value(0), -7);
+    let digest = [[7].as_slice(), &[0; 14], &[5]].concat();
+    assert_eq!(at(&batch, "_digest").as_binary::<i32>().value(0), digest);
     assert_eq!(at(&batch, "_batch").null_count(), 1);
     assert_eq!(at(&batch, "_source").null_count(), 1);
     assert_eq!(extra(r#""_batch":7,"_extra":{"/status":1}"#), json!({"/_batch": 7, "/_extra": {"/status": 1}}));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use std::{fs, process, thread};
 
 use super::POINTS;
@@ -19,9 +20,17 @@ struct Armed {
 }
 
 enum Action {
-    End { point: String, hit: u64 },
-    Wait { point: String, hit: u64 },
+    End {
+        point: String,
+        hit: u64,
+    },
+    Wait {
+        point: String,
+        hit: u64,
+    },
     Log(fs::File),
+    /// The state of a small random number generator.
+    Unlocked(u64),
 }
 
 /// Arms what `spec` gives; nothing when it gives nothing. A process is armed once.
@@ -35,13 +44,17 @@ pub fn arm(spec: impl FnOnce() -> Option<String>) -> Result<()> {
 
 fn parse(spec: &str) -> Result<Action> {
     let wrong = || {
-        Error::usage(format!("cannot use the fail point `{spec}`"))
-            .hint("write `POINT:HIT`, `POINT:HIT:wait` or `log:FILE`; src/failpoint/mod.rs has the points")
+        Error::usage(format!("cannot use the fail point `{spec}`")).hint(
+            "write `POINT:HIT`, `POINT:HIT:wait`, `log:FILE` or `unlocked:SEED`; src/failpoint/mod.rs has the points",
+        )
     };
     let (point, rest) = spec.split_once(':').ok_or_else(wrong)?;
     if point == "log" {
         let file = fs::OpenOptions::new().create(true).append(true).open(rest);
         return Ok(Action::Log(file.context(Kind::Usage, || format!("cannot write {rest}"))?));
+    }
+    if point == "unlocked" {
+        return Ok(Action::Unlocked(rest.parse::<u64>().map_err(|_| wrong())? * 2 + 1));
     }
     let (hit, waits) = match rest.strip_suffix(":wait") {
         Some(hit) => (hit, true),
@@ -73,6 +86,19 @@ pub fn reached(point: &'static str) {
                 thread::park();
             }
         }
+        Action::Unlocked(state) => {
+            // Knuth's multiplier; the high bits are the random ones.
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let wait = Duration::from_micros((*state >> 40) % 10_000);
+            drop(armed);
+            thread::sleep(wait);
+        }
         Action::End { .. } | Action::Wait { .. } => {}
     }
+}
+
+/// Whether locks are to lock nothing, as on some disks that several machines share.
+pub fn is_unlocked() -> bool {
+    let armed = ARMED.get().map(|armed| armed.lock().unwrap_or_else(PoisonError::into_inner));
+    armed.is_some_and(|armed| matches!(armed.action, Action::Unlocked(_)))
 }

@@ -8,3 +8,8 @@ pub fn arm(_: impl FnOnce() -> Option<String>) -> Result<()> {
 
 #[inline(always)]
 pub fn reached(_: &'static str) {}
+
+#[inline(always)]
+pub fn is_unlocked() -> bool {
+    false
+}

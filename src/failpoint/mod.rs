@@ -5,6 +5,7 @@
 //! AUDITLAKE_FAIL_POINT=commit.staged:3        ends the process, status 137, when the point is reached the 3rd time
 //! AUDITLAKE_FAIL_POINT=commit.staged:1:wait   stays there for ever, for tests of what happens meanwhile
 //! AUDITLAKE_FAIL_POINT=log:FILE               writes each point that is reached to FILE, one a line
+//! AUDITLAKE_FAIL_POINT=unlocked:SEED          locks lock nothing, and at each point the process waits for up to 10 ms
 //! ```
 //!
 //! They are in builds with debug assertions, which tests get without any other feature. In a release `reached` and
@@ -17,18 +18,19 @@ mod armed;
 mod disarmed;
 
 #[cfg(debug_assertions)]
-pub use armed::{arm, reached};
+pub use armed::{arm, is_unlocked, reached};
 #[cfg(not(debug_assertions))]
-pub use disarmed::{arm, reached};
+pub use disarmed::{arm, is_unlocked, reached};
 
 /// Every point. `tests/it/points.rs` kills a run at each, and fails when one is not reached.
 #[cfg(debug_assertions)]
-pub const POINTS: [&str; 62] = [
+pub const POINTS: [&str; 60] = [
     // A new lake.
     "create.directory",
     "create.locked",
     "create.key",
     "create.entry",
+    "create.tables",
     // A batch, from its lock to its answer.
     "commit.locked",
     "commit.refreshed",
@@ -39,30 +41,27 @@ pub const POINTS: [&str; 62] = [
     "commit.recorded",
     "commit.placed",
     "commit.applied",
-    "commit.noted",
+    "commit.swept",
     "commit.done",
     // One entry of the ledger, and its checkpoint.
     "ledger.append",
     "ledger.appended",
     "ledger.checkpoint",
+    "ledger.checkpoint-parts",
     "ledger.checkpoint-written",
-    "ledger.checkpoint-named",
     // One entry into one Delta table.
     "table.apply",
     "table.create",
     "table.created",
     "table.commit",
     "table.committed",
-    "table.loaded",
     // Finishing what another run began.
     "recover.begin",
-    "recover.cleared",
     "recover.compared",
     "recover.entry",
     "recover.finished",
     "recover.swept",
     "recover.synced",
-    "recover.noted",
     // The calls that change the disk.
     "stage.begin",
     "stage.opened",

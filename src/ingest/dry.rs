@@ -9,6 +9,7 @@ use super::pending::Pending;
 use super::work::Worker;
 use super::{Options, Summary};
 use crate::error::Result;
+use crate::lake::Hasher;
 use crate::redact::Policy;
 use crate::schema::Ocsf;
 use crate::source::Inputs;
@@ -16,8 +17,9 @@ use crate::source::Inputs;
 /// Reads all inputs from their beginning. Duplicates are not looked up, so every row counts as accepted.
 pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
-    let worker = Worker { ocsf, policy, seed: 0 };
-    let mut feed = Feed::start(inputs.found.clone(), Vec::new(), worker, options, Arc::new(AtomicBool::new(false)));
+    // Nothing is looked up, so any key will do.
+    let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]) };
+    let mut feed = Feed::start(inputs.found.clone(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::of(inputs);
     let mut pending = Pending::new(String::new());
     while let Some(loaded) = feed.next().await {

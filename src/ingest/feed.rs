@@ -12,7 +12,7 @@ use super::load::{Begin, Load, Piece, Resumed};
 use super::work::{Loaded, Worker};
 use super::{Options, stopped};
 use crate::error::{Kind, Result};
-use crate::lake::{Head, Stream};
+use crate::lake::{Head, Stream, Streams};
 use crate::source::{Blocks, Identity, Input, Mark, Outcome, Source};
 use crate::typed::hex;
 
@@ -28,7 +28,7 @@ impl Feed {
     /// Starts reading. The threads end when the inputs do, when `stop` is set, or when this is dropped.
     pub fn start(
         inputs: Vec<Input>,
-        streams: Vec<Stream>,
+        streams: Arc<Streams>,
         worker: Worker,
         options: &Options,
         stop: Arc<AtomicBool>,
@@ -104,7 +104,7 @@ struct Reader {
     number: u64,
     raw_before: u64,
     /// Of the lake, and of this run.
-    streams: Vec<Stream>,
+    streams: Arc<Streams>,
     stop: Arc<AtomicBool>,
     /// What was read and not sent yet.
     load: Load,
@@ -155,13 +155,11 @@ impl Reader {
         self.raw_before += source.raw_bytes_read();
         if let (Some(identity), Some(last)) = (resumed.identity, last) {
             // The same stream may come again in this very run, under another name.
-            self.streams.push(Stream {
-                name: String::new(),
+            Arc::make_mut(&mut self.streams).push(Stream {
                 head: head(&identity),
                 mark: (&last).into(),
-                before: Default::default(),
                 state: "complete".to_string(),
-                sequence: 0,
+                ..Stream::default()
             });
         }
         piece.end = Some(source.outcome());
@@ -177,12 +175,11 @@ impl Reader {
         let identity = source.identity()?;
         let sha256 = hex(&identity.head);
         // A stream whose head was shorter than a full one may have grown since; its mark decides.
-        let may_be = |stream: &&Stream| stream.head.sha256 == sha256 || stream.head.bytes < identity.head_len;
-        let known = self.streams.iter().filter(may_be).flat_map(|stream| [&stream.mark, &stream.before]);
+        let known = self.streams.like(&sha256, identity.head_len).flat_map(|stream| [&stream.mark, &stream.before]);
         let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
         let mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
-        let is_here = |stream: &&Stream| mark.is_some_and(|mark| Mark::from(&stream.mark) == mark);
-        let state = self.streams.iter().find(is_here).map(|stream| stream.state.clone()).unwrap_or_default();
+        let here = mark.as_ref().and_then(|mark| self.streams.at(&mark.into()).next());
+        let state = here.map(|stream| stream.state.clone()).unwrap_or_default();
         Ok(Resumed { mark, identity: Some(identity), state })
     }
 

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Body, Counts, Lake, Receipt, Restore, Writer};
+use crate::lake::{Body, Counts, Lake, Notes, Receipt, Restore, Writer};
 use crate::redact::Policy;
 use crate::source::{self, Input, Inputs, Unreadable};
 use crate::typed::Hash32;
@@ -105,7 +105,9 @@ const GROWING_BYTES: u64 = 8 << 20;
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     pub counts: Counts,
-    /// Rows added, by table; `reject` among them.
+    #[serde(flatten)]
+    pub notes: Notes,
+    /// Rows added, by table; `reject` and `revision` among them.
     pub rows: BTreeMap<String, u64>,
     pub sources: Vec<SourceSummary>,
     /// Of the sources, those that could not be opened.
@@ -193,6 +195,7 @@ impl Summary {
 
     fn add(&mut self, receipt: &Receipt) {
         self.counts.add(&receipt.counts);
+        self.notes.add(&receipt.notes);
         for (table, rows) in &receipt.rows {
             *self.rows.entry(table.clone()).or_default() += rows;
         }
@@ -233,10 +236,10 @@ pub struct Run<'a> {
 /// Takes in all inputs, and accounts for every line.
 pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
-    let Run { lake, policy, redaction_version, clock, options, stop, progress } = run;
-    let seed = lake.derive_seed("line");
-    let streams = lake.state().streams.clone();
-    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, seed };
+    let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
+    let lines = lake.hasher("line");
+    let streams = lake.streams().await?;
+    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
     let mut feed = Feed::start(inputs.found.clone(), streams, worker, &options, stop.clone());
     let mut summary = Summary::of(inputs);

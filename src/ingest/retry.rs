@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::decode::RowOrigin;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::lake::{Arrived, Batch, Body, Counts, Lake, RejectFilter, RetryLine, SourceRange, Writer, hash};
+use crate::lake::{Arrived, Batch, Body, Counts, Lake, Notes, RejectFilter, RetryLine, SourceRange, Writer};
 use crate::redact::{self, Policy};
 use crate::schema::EventBatch;
 use crate::source::{self, Input, Mark, Source};
@@ -44,8 +44,10 @@ pub struct RetryRun {
 pub struct RetrySummary {
     /// Open rejects that were meant.
     pub open: u64,
-    /// Lines that are rejects no more: read = accepted + duplicate.
+    /// Lines that are rejects no more: read = accepted + duplicate + revised.
     pub counts: Counts,
+    #[serde(flatten)]
+    pub notes: Notes,
     pub rows: BTreeMap<String, u64>,
     /// Lines that were read again and are no rows, by reason.
     pub still_rejected: BTreeMap<String, u64>,
@@ -101,7 +103,7 @@ pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     let mut summary = RetrySummary::default();
     let by_source = open_by_source(&lake, &filter, &mut summary).await?;
     let known = lake.state().sequence;
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, seed: lake.derive_seed("line") };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line") };
     let writer = Writer::new(lake, clock, options.threads, restore())?;
     let mut taking = Taking { writer, known, pending: Batch::default(), bytes: 0, redaction_version, summary };
     for (name, lines) in by_source {
@@ -274,20 +276,14 @@ impl Taking {
         self.bytes = 0;
         let Some(retry) = &mut batch.retry else { return Ok(()) };
         retry.known = self.known;
-        let lines = retry.lines.len() as u64;
         batch.redaction_version.clone_from(&self.redaction_version);
         let receipt = self.writer.commit(batch).await?;
         self.known = receipt.sequence;
         let summary = &mut self.summary;
-        let conflicts = lines - receipt.counts.read;
-        if conflicts > 0 {
-            *summary.still_rejected.entry("uid-conflict".to_string()).or_default() += conflicts;
-        }
-        if receipt.counts.read > 0 {
-            summary.counts.add(&receipt.counts);
-            summary.batches += 1;
-            summary.last_sequence = Some(receipt.sequence);
-        }
+        summary.counts.add(&receipt.counts);
+        summary.notes.add(&receipt.notes);
+        summary.batches += 1;
+        summary.last_sequence = Some(receipt.sequence);
         for (table, rows) in receipt.rows {
             *summary.rows.entry(table).or_default() += rows;
         }
@@ -309,8 +305,7 @@ fn read(mut source: Source, range: Range, worker: &Worker, done: &mut HashSet<u6
             let Some(opens) = wanted.remove(&line.offset) else { continue };
             let is_there = done.contains(&line.offset);
             let bytes = &chunk.bytes[line.range.clone()];
-            let origin =
-                RowOrigin { digest: hash(worker.seed, bytes) as i64, number: line.number, offset: line.offset };
+            let origin = RowOrigin { digest: worker.lines.hash(bytes), number: line.number, offset: line.offset };
             if !is_there && let Err(reject) = decoder.push(bytes, origin) {
                 *found.rejected.entry(reject.reason.to_string()).or_default() += opens.len() as u64;
                 continue;

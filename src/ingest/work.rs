@@ -8,7 +8,7 @@ use url::Url;
 use super::load::{Begin, Load, Piece};
 use crate::decode::{self, Decoder, Drift, RowOrigin};
 use crate::error::Result;
-use crate::lake::{RejectRow, hash};
+use crate::lake::{Hasher, RejectRow};
 use crate::redact::{Counts, Policy};
 use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Blocks, Chunk, Fault, Input, Mark, Outcome};
@@ -23,7 +23,7 @@ pub struct Worker {
     pub ocsf: Arc<Ocsf>,
     pub policy: Arc<Policy>,
     /// Keys the hash of each line.
-    pub seed: u64,
+    pub lines: Hasher,
 }
 
 /// A chunk after decoding and redaction.
@@ -97,7 +97,7 @@ impl Worker {
         let mut rejects = Vec::new();
         for line in &chunk.lines {
             let bytes = &chunk.bytes[line.range.clone()];
-            let origin = RowOrigin { digest: hash(self.seed, bytes) as i64, number: line.number, offset: line.offset };
+            let origin = RowOrigin { digest: self.lines.hash(bytes), number: line.number, offset: line.offset };
             if let Err(reject) = decoder.push(bytes, origin) {
                 let kept = &bytes[..bytes.len().min(EXCERPT_BYTES)];
                 rejects.push(RejectRow {
@@ -107,7 +107,6 @@ impl Worker {
                     reason: reject.reason.to_string(),
                     detail: self.policy.own(&reject.detail),
                     length: bytes.len() as u64,
-                    event_uid: None,
                     excerpt: self.excerpt(kept, redacted),
                     sha256: (kept.len() < bytes.len()).then(|| sha256(bytes)),
                     digest: origin.digest,
@@ -155,7 +154,6 @@ impl Worker {
             reason: fault.reason.to_string(),
             detail: String::new(),
             length: fault.length,
-            event_uid: None,
             excerpt: self.excerpt(&fault.head, redacted),
             sha256: fault.sha256.clone(),
             digest: 0,
@@ -165,10 +163,11 @@ impl Worker {
     /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
     /// chooses the names of its attributes.
     pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
-        let Drift { misfits, unknown, foreign_era, suspicious_time } = decoder.drift();
+        let Drift { misfits, unknown, foreign_era, suspicious_time, unusable_uid } = decoder.drift();
         let misfits = misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
         let unknown = unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
-        let others = [("foreign-era", foreign_era), ("suspicious-time", suspicious_time)];
+        let others =
+            [("foreign-era", foreign_era), ("suspicious-time", suspicious_time), ("unusable-uid", unusable_uid)];
         let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
         let all = misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0);
         all.map(|(what, count)| (self.policy.own(&what), count)).collect()

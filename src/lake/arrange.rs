@@ -28,7 +28,7 @@ pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition) -> 
                 Some(part) => part.batches.push(slice),
                 None => parts.push(Part {
                     table: table.to_string(),
-                    folder: format!("{}={value}", partition.column()),
+                    column: partition.column(),
                     partition: value,
                     batches: vec![slice],
                 }),

@@ -1,27 +1,27 @@
-//! Rows become one Parquet file: compression, statistics, bloom filters, sort order, and the digests that prove it.
+//! Rows become one Parquet file: compression, statistics, bloom filters, sort order, the ids of columns, and the digests
+//! that prove it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor};
-use sha2::{Digest, Sha256};
 
 use super::chunk::{Chunker, Column};
-use super::entry::FileEntry;
-use super::layout::file_name;
+use super::file::{FileEntry, FileName, Home};
 use super::leaves::{Fill, Leaf, leaves};
 use super::page::Chunk;
 use super::plain::plain_schema;
+use super::row_digest::row_digest;
 use crate::error::{Context, Error, Kind, Result};
-use crate::typed::hex;
+use crate::schema::FieldIds;
 
 /// Columns that needles are looked up by.
 const BLOOM_COLUMNS: [&str; 8] = [
@@ -49,36 +49,26 @@ const BLOOM_FALSE_POSITIVES: f64 = 0.01;
 #[derive(Debug)]
 pub struct Part {
     pub table: String,
+    /// The partition's column.
+    pub column: &'static str,
     pub partition: String,
-    /// `column=value`, the folder within the table.
-    pub folder: String,
     pub batches: Vec<RecordBatch>,
 }
 
-/// Encodes a part as the file of `sequence`.
-pub fn encode(part: &Part, sequence: u64, number: usize) -> Result<(FileEntry, Vec<u8>)> {
+/// Encodes a part as the file of this name, its columns with these ids.
+pub fn encode(part: &Part, name: FileName, ids: &FieldIds) -> Result<(FileEntry, Vec<u8>)> {
     let rows: usize = part.batches.iter().map(RecordBatch::num_rows).sum();
-    let bytes =
-        file(&part.batches).context(Kind::Internal, || format!("cannot encode a Parquet file of `{}`", part.table))?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    let (min_time_us, max_time_us) = time_range(&part.batches)?;
-    let file = FileEntry {
-        table: part.table.clone(),
-        path: format!("{}/{}", part.folder, file_name(sequence, number, &sha256)),
-        partition: part.partition.clone(),
-        rows: rows as u64,
-        bytes: bytes.len() as u64,
-        sha256,
-        min_time_us,
-        max_time_us,
-        digest: format!("{:032x}", digest(&part.batches)),
-    };
+    let bytes = file(&part.batches, ids)
+        .context(Kind::Internal, || format!("cannot encode a Parquet file of `{}`", part.table))?;
+    let home = Home { table: &part.table, column: part.column, partition: &part.partition };
+    let (times, digest) = (time_range(&part.batches)?, row_digest(&part.batches)?);
+    let file = FileEntry::of(home, name, &bytes, rows as u64, times, digest)?;
     Ok((file, bytes))
 }
 
-fn file(batches: &[RecordBatch]) -> parquet::errors::Result<Vec<u8>> {
+fn file(batches: &[RecordBatch], ids: &FieldIds) -> parquet::errors::Result<Vec<u8>> {
     let schema = plain_schema(&batches[0].schema());
-    let parquet = ArrowSchemaConverter::new().convert(&schema)?;
+    let parquet = ArrowSchemaConverter::new().convert(&ids.in_schema(&schema))?;
     let mut groups = Vec::new();
     for rows in groups_of(batches) {
         let batches = slices(batches, rows);
@@ -209,7 +199,10 @@ fn properties(leaves: &[&Leaf]) -> WriterProperties {
             let sorting = SortingColumn { column_idx: leaf.position as i32, descending: false, nulls_first: false };
             builder = builder.set_sorting_columns(Some(vec![sorting]));
         }
-        if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
+        if leaf.path == "_digest" {
+            // Random bytes: neither a dictionary nor zstd makes them smaller, and their lengths are all the same.
+            builder = builder.set_column_encoding(column, Encoding::DELTA_LENGTH_BYTE_ARRAY);
+        } else if let (Fill::Other(_), Ok(compression)) = (&leaf.fill, compression()) {
             builder =
                 builder.set_column_compression(column.clone(), compression).set_column_dictionary_enabled(column, true);
         }
@@ -233,21 +226,4 @@ pub fn times(batch: &RecordBatch) -> Result<&TimestampMicrosecondArray> {
         .column_by_name("time")
         .and_then(|column| column.as_any().downcast_ref())
         .ok_or_else(|| Error::new(Kind::Internal, "a batch has no `time` column of microseconds"))
-}
-
-/// The sum of a 128-bit mix of each row's identity: the same for the same rows in any order and any number of files.
-fn digest(batches: &[RecordBatch]) -> u128 {
-    let mut sum = 0_u128;
-    for batch in batches {
-        let uids = batch.column_by_name("_event_uid").and_then(|c| c.as_any().downcast_ref::<StringArray>());
-        let digests = batch.column_by_name("_digest").and_then(|c| c.as_any().downcast_ref::<Int64Array>());
-        for row in 0..batch.num_rows() {
-            let uid = uids.filter(|c| c.is_valid(row)).map_or("", |c| c.value(row));
-            let line = digests.filter(|c| c.is_valid(row)).map_or(0, |c| c.value(row)) as u64;
-            let low = super::hash(line, uid.as_bytes());
-            let high = super::hash(!line, uid.as_bytes());
-            sum = sum.wrapping_add(u128::from(high) << 64 | u128::from(low));
-        }
-    }
-    sum
 }

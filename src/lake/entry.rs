@@ -1,9 +1,11 @@
-//! What a ledger entry says: the range of a source it took in, the counts, and every file it added.
+//! What a ledger entry says: who wrote it, the range of a source it took in, the counts, and every file it added.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::file::FileEntry;
+use super::format::Format;
 use super::layout::Partition;
 use super::poll::Poll;
 use crate::error::{Error, Kind, Result};
@@ -16,13 +18,36 @@ pub struct Entry {
     /// SHA-256 of the bytes of the entry before; none in entry 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
-    /// When the entry was written, milliseconds since the epoch, by the writer's clock.
+    /// When the entry was written, milliseconds since the epoch: by the writer's clock, but never before the entry
+    /// before, so that times rise along the ledger whatever clocks did.
     pub time_ms: i64,
+    /// By how much the writer's clock was behind the time of the entry before; none when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skew_ms: Option<i64>,
     /// Program and version that wrote it.
     pub writer: String,
+    /// Which writer it was: 32 hex digits, drawn at random when the writer began.
+    pub writer_id: String,
+    /// In entry 0, and in an entry that raises the lake's format.
+    #[serde(flatten)]
+    pub format: Option<Format>,
+    /// The newest checkpoint that the writer knew. No checkpoint is used that no entry names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointRef>,
     #[serde(flatten)]
     pub body: Body,
 }
+
+/// A checkpoint of the ledger, by the hash of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointRef {
+    /// It holds the state after this entry.
+    pub sequence: u64,
+    pub sha256: Hash32,
+}
+
+/// The kinds of [`Body`], as entries spell them.
+pub(super) const KINDS: [&str; 2] = ["create", "ingest"];
 
 /// What the entry does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +74,8 @@ pub struct Ingest {
     /// Small files share a batch.
     pub sources: Vec<SourceRange>,
     pub counts: Counts,
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
     /// Version of the redaction rules that were applied; empty when redaction was off.
     #[serde(default)]
     pub redaction_version: String,
@@ -111,7 +138,7 @@ pub struct Head {
 }
 
 /// A position in a (decompressed) stream, with what stood before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
     pub offset: u64,
     /// Lines before the position, blank ones included.
@@ -127,22 +154,52 @@ pub struct Mark {
 pub struct Counts {
     pub read: u64,
     pub accepted: u64,
+    /// Events that were there already, with the same content.
     pub duplicate: u64,
+    /// Events that were there already, with other content: rows of the table `revision`.
+    pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
+}
+
+/// Lines that the counts hold, and of which there is more to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notes {
+    /// Of the duplicates, those whose line was not the same byte for byte: a transport stamped it anew, or wrote it in
+    /// another way.
+    pub redelivered: u64,
+    /// Of the accepted, those whose uid another event had that the look-up met; at other times there may be more.
+    pub shared_uids: u64,
+    /// Of the accepted, those that have no uid and are known by their source and place alone.
+    pub without_uid: u64,
+    /// Of these, the ones whose very line was there before.
+    pub exact_doubles: u64,
+}
+
+impl Notes {
+    pub fn is_empty(&self) -> bool {
+        *self == Notes::default()
+    }
+
+    pub fn add(&mut self, other: &Notes) {
+        self.redelivered += other.redelivered;
+        self.shared_uids += other.shared_uids;
+        self.without_uid += other.without_uid;
+        self.exact_doubles += other.exact_doubles;
+    }
 }
 
 impl Counts {
     /// The identity that every batch must keep: nothing is lost, nothing appears.
     pub fn check(&self) -> Result<()> {
-        if self.read == self.accepted + self.duplicate + self.rejected + self.blank {
+        if self.read == self.accepted + self.duplicate + self.revised + self.rejected + self.blank {
             return Ok(());
         }
         Err(Error::new(
             Kind::Internal,
             format!(
-                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} rejected, {} blank",
-                self.read, self.accepted, self.duplicate, self.rejected, self.blank
+                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} revised, {} rejected, {} blank",
+                self.read, self.accepted, self.duplicate, self.revised, self.rejected, self.blank
             ),
         ))
     }
@@ -151,24 +208,8 @@ impl Counts {
         self.read += other.read;
         self.accepted += other.accepted;
         self.duplicate += other.duplicate;
+        self.revised += other.revised;
         self.rejected += other.rejected;
         self.blank += other.blank;
     }
-}
-
-/// One Parquet file of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileEntry {
-    pub table: String,
-    /// Below the table's folder: `event_month=2026-01/...parquet`.
-    pub path: String,
-    pub partition: String,
-    pub rows: u64,
-    pub bytes: u64,
-    pub sha256: String,
-    /// Smallest and greatest `time` of the rows, microseconds since the epoch.
-    pub min_time_us: i64,
-    pub max_time_us: i64,
-    /// Order-independent digest of the rows: the sum modulo 2^128 of a mix of each row's uid and `_digest`, hex.
-    pub digest: String,
 }

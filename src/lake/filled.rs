@@ -14,10 +14,10 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::{ColumnPath, Type};
 
-use super::entry::FileEntry;
-use super::layout::data_path;
+use super::file::FileEntry;
+use super::footer::cannot_read;
 use super::reader::ObjectReader;
-use crate::error::{Context, Kind, Result};
+use crate::error::Result;
 
 /// Footers that are fetched at a time.
 const AT_ONCE: usize = 16;
@@ -28,12 +28,8 @@ const LIST: &str = ".list.element";
 /// their items it is the number of rows that may have one.
 pub async fn filled(store: &Arc<dyn ObjectStore>, files: &[Arc<FileEntry>]) -> Result<BTreeMap<String, u64>> {
     let footers = files.iter().cloned().map(|file| {
-        let path = data_path(&file.table, &file.path);
-        let mut reader = ObjectReader { store: store.clone(), path, size: file.bytes };
-        async move {
-            let footer = reader.get_metadata(None).await;
-            footer.context(Kind::Unavailable, || format!("cannot read {}/{}", file.table, file.path))
-        }
+        let mut reader = ObjectReader::new(store, &file);
+        async move { reader.get_metadata(None).await.map_err(|error| cannot_read(&file, error)) }
     });
     futures::stream::iter(footers)
         .buffer_unordered(AT_ONCE)

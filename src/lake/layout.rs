@@ -1,20 +1,26 @@
 //! Where things lie in a lake: names of tables, partitions and files, and nothing else.
 //!
 //! ```text
-//! <table>/event_month=2026-01/<sequence>-<part>-<16 hex of sha256>.parquet    <table>/_delta_log/
-//! _ledger/00000000000000000042.json    _ledger/checkpoint-...json    _staging/    _key    _lock
+//! <table>/event_month=2026-01/<sequence>-<part>-<nonce>-<16 hex of sha256>.parquet
+//! <table>/_delta_log/00000000000000000007.json
+//! _ledger/00000000000000000042.json    _ledger/checkpoint-<sequence>-<16 hex of sha256>.json
+//! _staging/<table>-<name of a data file>    _key    _lock
 //! ```
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use super::entry::CheckpointRef;
+use super::file::FileName;
+use crate::typed::{Hash32, hex};
+
 pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
 /// The files of `auditlake serve`: keys, and reads that are not committed yet.
 pub const SERVE: &str = "_serve";
-/// In the ledger's folder: the last entry that all tables are known to have taken in.
-pub const APPLIED_HINT: &str = "_applied";
+/// Of each table, the folder of its Delta log.
+pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
 pub const LOCK_FILE: &str = "_lock";
 /// Locks and budgets of those who pull.
@@ -72,19 +78,30 @@ pub fn entry_path(sequence: u64) -> Path {
     Path::from(format!("{LEDGER}/{sequence:020}.json"))
 }
 
-/// The path of the checkpoint that holds the state after entry `sequence`.
-pub fn checkpoint_path(sequence: u64) -> Path {
-    Path::from(format!("{LEDGER}/checkpoint-{sequence:020}.json"))
+/// The sequence of the entry that stands in a file of this name.
+pub fn entry_sequence(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".json")?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
 }
 
-pub fn last_checkpoint_path() -> Path {
-    Path::from(format!("{LEDGER}/_last_checkpoint"))
+/// The path of a checkpoint: the state after an entry.
+pub fn checkpoint_path(checkpoint: &CheckpointRef) -> Path {
+    checkpoint_part(checkpoint.sequence, &checkpoint.sha256, "json")
 }
 
-/// A data file's name within its partition.
-pub fn file_name(sequence: u64, part: usize, sha256: &str) -> String {
-    format!("{sequence:010}-{part:04}-{}.parquet", &sha256[..16])
+/// The path of a part of a checkpoint, which is named by its own hash.
+pub fn checkpoint_part(sequence: u64, sha256: &Hash32, suffix: &str) -> Path {
+    let hash = hex(&sha256.0[..8]);
+    Path::from(format!("{LEDGER}/{CHECKPOINT}{sequence:020}-{hash}.{suffix}"))
 }
+
+/// The entry whose state a file of this name, or a part of it, belongs to.
+pub fn checkpoint_sequence(name: &str) -> Option<u64> {
+    name.strip_prefix(CHECKPOINT)?.split('-').next()?.parse().ok()
+}
+
+const CHECKPOINT: &str = "checkpoint-";
 
 /// A data file's path below the lake's root, given its path below its table.
 pub fn data_path(table: &str, path: &str) -> Path {
@@ -92,9 +109,25 @@ pub fn data_path(table: &str, path: &str) -> Path {
 }
 
 /// Where a data file waits until its entry is committed.
-pub fn staging_path(table: &str, path: &str) -> Path {
-    let name = path.rsplit('/').next().unwrap_or(path);
+pub fn staging_path(table: &str, name: &str) -> Path {
     Path::from(format!("{STAGING}/{table}-{name}"))
+}
+
+/// The table and the data file that a file of this name in `_staging/` is to become.
+pub fn staged(name: &str) -> Option<(&str, FileName)> {
+    // No table has a `-` in its name.
+    let (table, name) = name.split_once('-')?;
+    FileName::parse(name).map(|(name, _)| (table, name))
+}
+
+/// The path of version `version` of a table's Delta log.
+pub fn delta_path(table: &str, version: u64) -> Path {
+    Path::from(format!("{table}/{DELTA_LOG}/{version:020}.json"))
+}
+
+/// The version that a file of this name in a Delta log is.
+pub fn delta_version(name: &str) -> Option<u64> {
+    entry_sequence(name)
 }
 
 #[cfg(test)]
@@ -113,5 +146,19 @@ mod tests {
         assert_eq!(Partition::Month.end(i64::MAX - 1), i64::MAX);
         assert!(!Partition::Month.value(i64::MAX).is_empty());
         assert!(!Partition::Month.value(i64::MIN).is_empty());
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_made() {
+        let checkpoint = CheckpointRef { sequence: 7, sha256: Hash32::sha256(b"x") };
+        assert_eq!(checkpoint_sequence(checkpoint_path(&checkpoint).filename().unwrap()), Some(7));
+        assert_eq!(entry_sequence(entry_path(42).filename().unwrap()), Some(42));
+        for other in ["42.json", "0000000000000000004x.json", "00000000000000000042.json.bak", "checkpoint-7.json"] {
+            assert_eq!(entry_sequence(other), None, "{other}");
+        }
+        let name = FileName { sequence: 12, part: 3, nonce: [9; 6] };
+        let path = staging_path("user_access", &name.with_hash(&Hash32::sha256(b"x")));
+        assert_eq!(staged(path.filename().unwrap()), Some(("user_access", name)));
+        assert_eq!(staged("left-3"), None);
     }
 }

@@ -1,131 +1,274 @@
 //! The ledger: an append-only, hash-chained list of entries, and the state they add up to.
 //!
 //! An entry exists when its file exists. It is created with put-if-absent, so of two writers one wins and the other
-//! reads what the winner wrote. Every 32 entries the state is written as a checkpoint, so that opening a lake reads
-//! one checkpoint and a few entries whatever the lake's age. A checkpoint is only a copy: one that is missing or
-//! damaged is passed over and the entries are read instead.
+//! reads what the winner wrote. What is found in the folder is asked who says so: the list of names must have no gap,
+//! each entry is named by the hash in the next one, and a checkpoint counts when an entry names it.
 
 use std::sync::Arc;
 
-use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use serde::{Deserialize, Serialize};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 
-use super::entry::{Body, Entry};
-use super::layout::{checkpoint_path, entry_path, last_checkpoint_path};
+use super::checkpoint::{self, Checkpoint, StreamsPart};
+use super::entries::{Put, entries, exists, hash_of, put_entry, read_entry, require, to_bytes};
+use super::entry::{Body, CheckpointRef, Entry, SourceRange};
+use super::format::OURS;
+use super::listing::{Listing, gap};
 use super::state::State;
-use crate::error::{Context, Error, Kind, Result};
+use super::streams::Streams;
+use crate::error::{Error, Kind, Result};
 use crate::failpoint;
-use crate::typed::Hash32;
-
-/// A checkpoint costs a write of the size of the state; this many entries cost about as much to read one by one.
-const CHECKPOINT_EVERY: u64 = 32;
 
 /// The ledger of one lake, read up to some entry.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     store: Arc<dyn ObjectStore>,
     state: Arc<State>,
+    streams: StreamsRead,
+    /// Bytes of the newest checkpoint that is known.
+    checkpoint_bytes: u64,
+}
+
+/// The streams of a ledger, which are read when somebody asks for them.
+#[derive(Debug, Clone)]
+enum StreamsRead {
+    All(Arc<Streams>),
+    /// Those of a checkpoint, if there was one, and the ranges of the entries since, with their sequences.
+    Not {
+        at: Option<StreamsPart>,
+        since: Vec<(u64, SourceRange)>,
+    },
 }
 
 /// What became of an attempt to append.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Appended {
-    Committed,
+    /// The hash of the new entry.
+    Committed(String),
     /// Another writer took the sequence: refresh and look again.
     Lost,
 }
 
-#[derive(Serialize, Deserialize)]
-struct CheckpointHint {
-    sequence: u64,
-    /// Of the checkpoint's bytes.
-    sha256: String,
+/// When an entry is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub time_ms: i64,
+    /// As in [`Entry::skew_ms`].
+    pub skew_ms: Option<i64>,
 }
 
 impl Ledger {
-    /// Reads the ledger to its head; `None` when there is no entry at all.
-    pub async fn open(store: Arc<dyn ObjectStore>) -> Result<Option<Ledger>> {
-        let state = match latest_checkpoint(&store, u64::MAX).await? {
-            Some(state) => state,
-            None => match read_entry(&store, 0).await? {
-                Some((entry, hash)) => State::begin(&entry, hash)?,
-                None => return Ok(None),
-            },
-        };
-        let mut ledger = Ledger { store, state: Arc::new(state) };
-        ledger.refresh().await?;
+    /// Reads the ledger to its head, or to entry `limit`; `None` when there is no entry at all.
+    ///
+    /// Errors with [`Kind::Integrity`] when the folder holds entries that do not follow one another.
+    pub async fn open(store: Arc<dyn ObjectStore>, listing: &Listing, limit: Option<u64>) -> Result<Option<Ledger>> {
+        let Some(head) = listing.head()? else { return Ok(None) };
+        if limit.is_some_and(|limit| limit > head) {
+            return Err(Error::input(format!("no ledger entry {}", limit.unwrap_or_default()))
+                .hint(format!("the last one is {head}")));
+        }
+        let mut ledger = Ledger::load(store, limit.unwrap_or(head)).await?;
+        if limit.is_none() {
+            // What others wrote since the list was made.
+            ledger.refresh().await?;
+        }
         Ok(Some(ledger))
     }
 
-    /// Begins a ledger with entry 0; [`Appended::Lost`] as `None` when there is one already.
+    /// Begins a ledger with entry 0; `None` when there is one already.
     pub async fn begin(store: Arc<dyn ObjectStore>, entry: Entry) -> Result<Option<Ledger>> {
         let bytes = to_bytes(&entry)?;
         match put_entry(&store, &entry, &bytes).await? {
-            Appended::Lost => Ok(None),
-            Appended::Committed => {
-                let state = State::begin(&entry, hash_of(&bytes))?;
-                Ok(Some(Ledger { store, state: Arc::new(state) }))
-            }
+            Put::Taken => Ok(None),
+            Put::Ours => Ok(Some(Ledger::at(store, State::begin(&entry, hash_of(&bytes))?))),
         }
+    }
+
+    fn at(store: Arc<dyn ObjectStore>, state: State) -> Ledger {
+        let streams = StreamsRead::Not { at: None, since: Vec::new() };
+        Ledger { store, state: Arc::new(state), streams, checkpoint_bytes: 0 }
+    }
+
+    /// The state after entry `sequence`, from the checkpoint that the entry names.
+    async fn load(store: Arc<dyn ObjectStore>, sequence: u64) -> Result<Ledger> {
+        let (entry, hash, _) = require(&store, sequence).await?;
+        let mut ledger = match usable_checkpoint(&store, entry.checkpoint).await? {
+            Some(found) => {
+                let mut ledger = Ledger::at(store, found.state);
+                ledger.checkpoint_bytes = found.bytes;
+                ledger.streams = StreamsRead::Not { at: Some(found.streams), since: Vec::new() };
+                ledger
+            }
+            None => {
+                let (first, hash) = match sequence {
+                    0 => (entry, hash),
+                    _ => require(&store, 0).await.map(|(entry, hash, _)| (entry, hash))?,
+                };
+                Ledger::at(store, State::begin(&first, hash)?)
+            }
+        };
+        ledger.advance(sequence).await?;
+        Ok(ledger)
     }
 
     pub fn state(&self) -> &Arc<State> {
         &self.state
     }
 
+    /// Bytes of the newest checkpoint that is known.
+    #[cfg(test)]
+    pub fn checkpoint_bytes(&self) -> u64 {
+        self.checkpoint_bytes
+    }
+
+    /// How far each stream was read.
+    pub async fn streams(&mut self) -> Result<Arc<Streams>> {
+        let (at, since) = match &self.streams {
+            StreamsRead::All(streams) => return Ok(streams.clone()),
+            StreamsRead::Not { at, since } => (at, since),
+        };
+        let of_checkpoint = match at {
+            None => Some(Vec::new()),
+            Some(part) => match part.read(&self.store).await {
+                Ok(streams) => Some(streams),
+                Err(error) if error.kind() == Kind::Integrity => {
+                    tracing::warn!(%error, "reading all entries of the ledger instead");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let streams = match of_checkpoint {
+            Some(streams) => {
+                let mut streams = Streams::new(streams);
+                since.iter().for_each(|(sequence, range)| streams.advance(range, *sequence));
+                streams
+            }
+            None => {
+                let mut streams = Streams::default();
+                let mut entries = entries(&self.store, 0, self.state.sequence);
+                while let Some((entry, _, _)) = entries.try_next().await? {
+                    ranges(&entry).for_each(|range| streams.advance(range, entry.sequence));
+                }
+                streams
+            }
+        };
+        let streams = Arc::new(streams);
+        self.streams = StreamsRead::All(streams.clone());
+        Ok(streams)
+    }
+
     /// Takes in the entries that others wrote since.
     pub async fn refresh(&mut self) -> Result<()> {
-        while let Some((entry, hash)) = read_entry(&self.store, self.state.sequence + 1).await? {
-            Arc::make_mut(&mut self.state).apply(&entry, hash)?;
+        loop {
+            let next = self.state.sequence + 1;
+            let Some((entry, hash, bytes)) = read_entry(&self.store, next).await? else { break };
+            self.take(&entry, hash, bytes)?;
+        }
+        // An entry that is gone is not the end: what comes after it says so. One that came meanwhile is taken in next time.
+        let (gone, after) = (self.state.sequence + 1, self.state.sequence + 2);
+        if exists(&self.store, after).await? && !exists(&self.store, gone).await? {
+            return Err(gap(gone, after));
         }
         Ok(())
     }
 
-    /// Appends an entry at the head. The sequence and the previous hash are ours to set.
-    pub async fn append(&mut self, time_ms: i64, body: Body) -> Result<Appended> {
+    /// Takes in the entries up to `last`, which are there.
+    async fn advance(&mut self, last: u64) -> Result<()> {
+        let store = self.store.clone();
+        let mut entries = entries(&store, self.state.sequence + 1, last);
+        while let Some((entry, hash, bytes)) = entries.try_next().await? {
+            self.take(&entry, hash, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, entry: &Entry, hash: String, bytes: usize) -> Result<()> {
+        let known = self.state.checkpoint;
+        let state = Arc::make_mut(&mut self.state);
+        state.apply(entry, hash)?;
+        if state.checkpoint != known {
+            state.weight = 0;
+        }
+        state.weight += checkpoint::weight(bytes);
+        match &mut self.streams {
+            StreamsRead::All(streams) => {
+                let mut ranges = ranges(entry).peekable();
+                if ranges.peek().is_some() {
+                    let streams = Arc::make_mut(streams);
+                    ranges.for_each(|range| streams.advance(range, entry.sequence));
+                }
+            }
+            StreamsRead::Not { since, .. } => {
+                since.extend(ranges(entry).filter(|range| range.head.is_some()).map(|r| (entry.sequence, r.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Errors with [`Kind::Unavailable`] when a newer program wrote to the lake, so that this one must not.
+    pub fn check_writable(&self) -> Result<()> {
+        self.state.format.check_writable(&self.state.writer)
+    }
+
+    /// The time of an entry that is written when a clock says `now_ms`: never before the entry before.
+    pub fn moment(&self, now_ms: i64) -> Moment {
+        let last_ms = self.state.time_ms;
+        Moment { time_ms: now_ms.max(last_ms), skew_ms: (now_ms < last_ms).then(|| last_ms.saturating_sub(now_ms)) }
+    }
+
+    /// Appends an entry at the head. What belongs to the chain is ours to set.
+    pub async fn append(&mut self, writer_id: &str, moment: Moment, body: Body) -> Result<Appended> {
+        self.check_writable()?;
         let entry = Entry {
             sequence: self.state.sequence + 1,
             previous: Some(self.state.hash.clone()),
-            time_ms,
+            time_ms: moment.time_ms,
+            skew_ms: moment.skew_ms,
             writer: super::WRITER.to_string(),
+            writer_id: writer_id.to_string(),
+            format: self.state.format.raised_by(OURS),
+            checkpoint: self.state.checkpoint,
             body,
         };
         let bytes = to_bytes(&entry)?;
         failpoint::reached("ledger.append");
-        let appended = put_entry(&self.store, &entry, &bytes).await?;
+        let put = put_entry(&self.store, &entry, &bytes).await?;
         failpoint::reached("ledger.appended");
-        if appended == Appended::Committed {
-            Arc::make_mut(&mut self.state).apply(&entry, hash_of(&bytes))?;
-        }
-        Ok(appended)
-    }
-
-    /// Writes a checkpoint when one is due. Losing it loses nothing, so trouble is logged and not returned.
-    pub async fn checkpoint_if_due(&self) {
-        if !self.state.sequence.is_multiple_of(CHECKPOINT_EVERY) {
-            return;
-        }
-        if let Err(error) = self.write_checkpoint().await {
-            tracing::warn!(sequence = self.state.sequence, %error, "cannot write a ledger checkpoint");
+        match put {
+            Put::Taken => Ok(Appended::Lost),
+            Put::Ours => {
+                let hash = hash_of(&bytes);
+                self.take(&entry, hash.clone(), bytes.len())?;
+                Ok(Appended::Committed(hash))
+            }
         }
     }
 
-    async fn write_checkpoint(&self) -> Result<()> {
-        let bytes = serde_json::to_vec(self.state.as_ref()).context(Kind::Internal, || "cannot encode the state")?;
-        let hint = CheckpointHint { sequence: self.state.sequence, sha256: hash_of(&bytes) };
-        let hint = serde_json::to_vec(&hint).context(Kind::Internal, || "cannot encode the checkpoint hint")?;
-        failpoint::reached("ledger.checkpoint");
-        self.put(checkpoint_path(self.state.sequence), bytes).await?;
-        failpoint::reached("ledger.checkpoint-written");
-        self.put(last_checkpoint_path(), hint).await?;
-        failpoint::reached("ledger.checkpoint-named");
-        Ok(())
-    }
-
-    async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<()> {
-        self.store.put(&path, bytes.into()).await.context(Kind::Unavailable, || format!("cannot write {path}"))?;
-        Ok(())
+    /// Writes a checkpoint of the head when one is due: the next entry names it.
+    ///
+    /// Losing it loses nothing, so trouble is logged and not returned. True when one was written.
+    pub async fn checkpoint_if_due(&mut self) -> bool {
+        if !checkpoint::is_due(&self.state, self.checkpoint_bytes) {
+            return false;
+        }
+        let written = async {
+            let streams = self.streams().await?;
+            checkpoint::write(&self.store, &self.state, &streams).await
+        };
+        match written.await {
+            Ok((checkpoint, bytes)) => {
+                let state = Arc::make_mut(&mut self.state);
+                state.checkpoint = Some(checkpoint);
+                state.weight = 0;
+                self.checkpoint_bytes = bytes;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(sequence = self.state.sequence, %error, "cannot write a ledger checkpoint");
+                false
+            }
+        }
     }
 
     /// The state after entry `sequence`, which must exist.
@@ -137,96 +280,57 @@ impl Ledger {
             return Err(Error::input(format!("no ledger entry {sequence}"))
                 .hint(format!("the last one is {}", self.state.sequence)));
         }
-        let mut state = match latest_checkpoint(&self.store, sequence).await? {
-            Some(state) => state,
-            None => {
-                let (entry, hash) = self.entry(0).await?;
-                State::begin(&entry, hash)?
-            }
-        };
-        while state.sequence < sequence {
-            let (entry, hash) = self.entry(state.sequence + 1).await?;
-            state.apply(&entry, hash)?;
-        }
-        Ok(state)
+        let ledger = Ledger::load(self.store.clone(), sequence).await?;
+        Ok(Arc::unwrap_or_clone(ledger.state))
     }
 
     /// Reads one entry, with the hash of its bytes.
     pub async fn entry(&self, sequence: u64) -> Result<(Entry, String)> {
-        read_entry(&self.store, sequence).await?.ok_or_else(|| {
-            Error::new(Kind::Integrity, format!("ledger entry {sequence} is missing"))
-                .hint("restore `_ledger/` from a backup; the entries after it depend on it")
-        })
+        require(&self.store, sequence).await.map(|(entry, hash, _)| (entry, hash))
     }
-}
 
-async fn read_entry(store: &Arc<dyn ObjectStore>, sequence: u64) -> Result<Option<(Entry, String)>> {
-    let path = entry_path(sequence);
-    let Some(bytes) = get(store, &path).await? else { return Ok(None) };
-    let entry: Entry =
-        serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read ledger entry {path}"))?;
-    if entry.sequence != sequence {
-        return Err(Error::new(Kind::Integrity, format!("ledger entry {path} says it is entry {}", entry.sequence)));
-    }
-    Ok(Some((entry, hash_of(&bytes))))
-}
-
-/// The newest usable checkpoint at or before `limit`.
-async fn latest_checkpoint(store: &Arc<dyn ObjectStore>, limit: u64) -> Result<Option<State>> {
-    let Some(hint) = get(store, &last_checkpoint_path()).await? else { return Ok(None) };
-    let Ok(hint) = serde_json::from_slice::<CheckpointHint>(&hint) else {
-        tracing::warn!("the ledger's checkpoint hint is damaged; reading the entries instead");
-        return Ok(None);
-    };
-    // Only the newest one has its hash on record; older ones are tried by name and checked by the chain that follows.
-    let mut sequence = hint.sequence.min(limit) / CHECKPOINT_EVERY * CHECKPOINT_EVERY;
-    while sequence > 0 {
-        if let Some(bytes) = get(store, &checkpoint_path(sequence)).await? {
-            let is_intact = sequence != hint.sequence || hash_of(&bytes) == hint.sha256;
-            match serde_json::from_slice::<State>(&bytes) {
-                Ok(state) if is_intact && state.sequence == sequence => return Ok(Some(state)),
-                _ => tracing::warn!(sequence, "a ledger checkpoint is damaged; passing it over"),
-            }
+    /// Calls `tell` with the entries from `first` to `last` in their order, each with the hash of its bytes; many are
+    /// read at a time.
+    pub async fn entries(
+        &self,
+        first: u64,
+        last: u64,
+        mut tell: impl FnMut(Entry, String) -> Result<()>,
+    ) -> Result<()> {
+        let mut entries = entries(&self.store, first, last);
+        while let Some((entry, hash, _)) = entries.try_next().await? {
+            tell(entry, hash)?;
         }
-        sequence -= CHECKPOINT_EVERY;
+        Ok(())
+    }
+}
+
+fn ranges(entry: &Entry) -> impl Iterator<Item = &SourceRange> {
+    match &entry.body {
+        Body::Ingest(ingest) => ingest.sources.iter(),
+        Body::Create(_) => [].iter(),
+    }
+}
+
+/// The newest checkpoint that can be used: the one that is named, or one that the entries before it name.
+async fn usable_checkpoint(store: &Arc<dyn ObjectStore>, named: Option<CheckpointRef>) -> Result<Option<Checkpoint>> {
+    let (mut next, mut is_newest) = (named, true);
+    while let Some(named) = next {
+        match checkpoint::read(store, &named).await {
+            Ok(Some(found)) => return Ok(Some(found)),
+            // Older ones are thinned out.
+            Ok(None) if !is_newest => {}
+            Ok(None) => tracing::warn!(
+                sequence = named.sequence,
+                "the newest checkpoint of the ledger is missing; reading an older one and the entries instead"
+            ),
+            Err(error) if error.kind() == Kind::Integrity => {
+                tracing::warn!(%error, "reading an older one and the entries instead");
+            }
+            Err(error) => return Err(error),
+        }
+        is_newest = false;
+        next = require(store, named.sequence).await?.0.checkpoint;
     }
     Ok(None)
-}
-
-async fn put_entry(store: &Arc<dyn ObjectStore>, entry: &Entry, bytes: &[u8]) -> Result<Appended> {
-    let path = entry_path(entry.sequence);
-    let put = || store.put_opts(&path, bytes.to_vec().into(), PutOptions::from(PutMode::Create));
-    match put().await {
-        Ok(_) => return Ok(Appended::Committed),
-        Err(StoreError::AlreadyExists { .. }) => return Ok(Appended::Lost),
-        Err(error) => tracing::warn!(%error, %path, "a ledger entry may be half written; looking again"),
-    }
-    // The entry may be there all the same, and it may not be durable: put again, and then only its bytes tell whose it is.
-    match put().await {
-        Ok(_) => Ok(Appended::Committed),
-        Err(StoreError::AlreadyExists { .. }) => match get(store, &path).await? {
-            Some(there) if there == bytes => Ok(Appended::Committed),
-            _ => Ok(Appended::Lost),
-        },
-        Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot write ledger entry {path}")),
-    }
-}
-
-async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Vec<u8>>> {
-    let read = async { store.get(path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) => Ok(Some(bytes.to_vec())),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot read {path}")),
-    }
-}
-
-fn to_bytes(entry: &Entry) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(entry).context(Kind::Internal, || "cannot encode a ledger entry")?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
-pub(super) fn hash_of(bytes: &[u8]) -> String {
-    Hash32::sha256(bytes).to_string()
 }

@@ -1,8 +1,8 @@
 //! The lake: Parquet files, and what counts.
 //!
 //! ```text
-//! Batch -> dedupe -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
-//!                                                      ^ the commit point
+//! Batch -> sift (new, duplicate, revision) -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
+//!                                                                               ^ the commit point
 //! ```
 //!
 //! The ledger entry is the commit; the Delta tables are its projection, for readers. A process that dies after the
@@ -10,17 +10,28 @@
 
 mod arrange;
 mod bounds;
+mod checkpoint;
 mod chunk;
+mod columns;
+mod commit;
 mod dedupe;
 mod delta;
 mod encode;
+mod entries;
 mod entry;
+mod file;
 mod filled;
+mod footer;
+mod format;
 mod hybrid;
+mod identity;
+mod judge;
 mod layout;
 mod leaves;
 mod ledger;
 mod levels;
+mod listing;
+mod many;
 mod number;
 mod page;
 mod piece;
@@ -32,13 +43,20 @@ mod reader;
 mod recover;
 mod reject;
 mod retry;
+mod revision;
+mod row_digest;
 mod sift;
+mod stage;
 mod state;
 mod statistics;
 mod store;
+mod streams;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trust;
+mod upload;
+mod versions;
 mod writer;
 
 use std::fs;
@@ -46,20 +64,24 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::ObjectStore;
+use object_store::path::Path as ObjectPath;
 use sha2::Sha256;
-use url::Url;
 
 use crate::clock::Clock;
 use crate::disk::{self, Lock, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::schema::Ocsf;
+use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::{hex, parse_hex};
 
-pub use entry::{Body, Counts, Entry, FileEntry, Head, Ingest, LakeInfo, Mark, Retried, SourceRange};
+pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
+pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
+pub use format::{FORMAT, Format, READS_FROM};
+pub use identity::{Hasher, digests};
 pub use layout::{Partition, data_path};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
@@ -67,10 +89,16 @@ pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
 pub use read::rows;
 pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
-pub use state::{State, Stream, TableState};
+pub use revision::{REVISION_TABLE, RevisionRow, revision_schema};
+pub use row_digest::row_digest;
+pub use state::{State, TableState};
+pub use streams::{Stream, Streams};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
 use ledger::Ledger;
+use listing::Listing;
+use reject::reject_ids;
+use revision::revision_ids;
 use store::Durable;
 
 /// Written into every entry and every Parquet file.
@@ -98,11 +126,17 @@ pub struct Lake {
 impl Lake {
     /// Opens the lake at `root`.
     pub async fn open(root: &Path, ocsf: Arc<Ocsf>) -> Result<Lake> {
+        Lake::open_at(root, ocsf, None).await
+    }
+
+    /// Opens the lake at `root` as it was after entry `limit`, whatever became of it since: nothing after that entry is
+    /// looked at.
+    pub async fn open_at(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Lake> {
         match probe(root)? {
             Place::Missing | Place::Empty => Err(Error::new(Kind::Unavailable, format!("no lake at {}", root.display()))
                 .hint("`auditlake ingest FILE` creates one; `auditlake demo` makes one with sample events; `--lake DIR` names another")),
             Place::Foreign => Err(not_a_lake(root)),
-            Place::Begun | Place::Lake => match Lake::load(root, ocsf).await? {
+            Place::Begun | Place::Lake => match Lake::load(root, ocsf, limit).await? {
                 Some(lake) => Ok(lake),
                 None => Err(Error::new(Kind::Unavailable, format!("the lake at {} was never finished", root.display()))
                     .hint("run the `auditlake ingest` that began it again")),
@@ -116,12 +150,17 @@ impl Lake {
         match probe(root)? {
             Place::Foreign => return Err(not_a_lake(root)),
             Place::Lake => {
-                if let Some(lake) = Lake::load(root, ocsf.clone()).await? {
+                if let Some(lake) = Lake::load(root, ocsf.clone(), None).await? {
+                    lake.ledger.check_writable()?;
+                    lake.create_tables().await?;
+                    // A run that finds nothing new must not leave what the run before it left.
+                    lake.sweep().await?;
                     return Ok(lake.with_patience(patience));
                 }
             }
             Place::Missing | Place::Empty | Place::Begun => {}
         }
+        check_path(root)?;
         disk::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
         failpoint::reached("create.directory");
         let _lock = lock(root, &patience).await?;
@@ -139,13 +178,19 @@ impl Lake {
             sequence: 0,
             previous: None,
             time_ms: clock.now_ms(),
+            skew_ms: None,
             writer: WRITER.to_string(),
+            writer_id: hex(&random::<16>()?),
+            format: Some(format::OURS),
+            checkpoint: None,
             body: Body::Create(info),
         };
         // Someone else may have been first: then theirs is the lake.
-        Ledger::begin(store, first).await?;
+        drop(Ledger::begin(store, first).await?);
         failpoint::reached("create.entry");
-        let lake = Lake::load(root, ocsf).await?.ok_or_else(|| not_a_lake(root))?;
+        let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
+        lake.create_tables().await?;
+        failpoint::reached("create.tables");
         Ok(lake.with_patience(patience))
     }
 
@@ -154,9 +199,17 @@ impl Lake {
         Lake { patience, ..self }
     }
 
-    async fn load(root: &Path, ocsf: Arc<Ocsf>) -> Result<Option<Lake>> {
+    async fn load(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Option<Lake>> {
         let store = Arc::new(durable(root)?);
-        let Some(ledger) = Ledger::open(store.clone()).await? else { return Ok(None) };
+        let names = store.names(&ObjectPath::from(layout::LEDGER)).await;
+        let listing = Listing::of(names.context(Kind::Unavailable, || format!("cannot list {}", root.display()))?);
+        let Some(ledger) = Ledger::open(store.clone(), &listing, limit).await? else {
+            return match has_tables(root)? {
+                true => Err(Error::new(Kind::Integrity, format!("the ledger of {} is gone", root.display()))
+                    .hint("restore `_ledger/` from a backup; nothing was written")),
+                false => Ok(None),
+            };
+        };
         let key = read_key(root)?;
         let root = root.canonicalize().context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
         Ok(Some(Lake { root, store, ledger, key, ocsf, patience: Patience::default() }))
@@ -190,6 +243,42 @@ impl Lake {
         self.ledger.entry(sequence).await
     }
 
+    /// Calls `tell` with the entries from `first` to `last`, in their order, each with the SHA-256 of its bytes.
+    pub async fn entries(&self, first: u64, last: u64, tell: impl FnMut(Entry, String) -> Result<()>) -> Result<()> {
+        self.ledger.entries(first, last, tell).await
+    }
+
+    /// How far each stream was read.
+    pub async fn streams(&mut self) -> Result<Arc<Streams>> {
+        self.ledger.streams().await
+    }
+
+    /// Removes checkpoints of the ledger that nobody needs. What is left of them is removed the next time.
+    async fn thin_checkpoints(&self) {
+        if let Err(error) = self.try_thin_checkpoints().await {
+            tracing::warn!(%error, "cannot remove old checkpoints of the ledger");
+        }
+    }
+
+    async fn try_thin_checkpoints(&self) -> Result<()> {
+        let cannot = || "cannot thin the checkpoints";
+        let folder = ObjectPath::from(layout::LEDGER);
+        let listing = Listing::of(self.store.names(&folder).await.context(Kind::Unavailable, cannot)?);
+        let surplus = listing.surplus_checkpoints(self.state().sequence);
+        let surplus = surplus.map(|name| folder.clone().join(name)).collect();
+        self.store.remove_all(surplus).await.context(Kind::Unavailable, cannot)
+    }
+
+    /// What the Parquet files of a table carry beside the names of columns.
+    fn field_ids(&self, table: &str) -> FieldIds {
+        match self.ocsf.by_name(table) {
+            Some(class) => class.ids.clone(),
+            None if table == REJECT_TABLE => reject_ids(),
+            None if table == REVISION_TABLE => revision_ids(),
+            None => FieldIds::default(),
+        }
+    }
+
     /// A key for one purpose, made from the lake's secret key.
     pub fn derive_key(&self, purpose: &str) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
@@ -197,16 +286,23 @@ impl Lake {
         mac.finalize().into_bytes().into()
     }
 
-    /// A 64-bit seed for one purpose.
-    pub fn derive_seed(&self, purpose: &str) -> u64 {
-        let key = self.derive_key(purpose);
-        u64::from_le_bytes(key[..8].try_into().expect("eight bytes"))
+    /// A keyed hash for one purpose.
+    pub fn hasher(&self, purpose: &str) -> Hasher {
+        Hasher::new(self.derive_key(purpose))
     }
 
-    fn url(&self) -> Result<Url> {
-        Url::from_directory_path(&self.root)
-            .map_err(|()| Error::new(Kind::Unavailable, format!("cannot make a URL of {}", self.root.display())))
+    /// The class whose events a table holds.
+    fn class_of(&self, table: &str) -> Result<Arc<EventClass>> {
+        self.ocsf.by_name(table).cloned().ok_or_else(|| {
+            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
+                .hint("pass the directory with its class file: `--schemas DIR`")
+        })
     }
+}
+
+/// The schemas of the tables that hold no events, by name.
+pub fn own_tables() -> [(&'static str, SchemaRef); 2] {
+    [(REJECT_TABLE, reject_schema()), (REVISION_TABLE, revision_schema())]
 }
 
 /// A hash that is the same in every version of this program: XXH64.
@@ -237,7 +333,7 @@ fn probe(root: &Path) -> Result<Place> {
         names.push(entry.context(Kind::Unavailable, cannot)?.file_name());
     }
     let is_ours = |name: &std::ffi::OsString| {
-        [layout::KEY_FILE, layout::LOCK_FILE, layout::LEDGER].iter().any(|ours| name == ours)
+        [layout::KEY_FILE, layout::LOCK_FILE, layout::LEDGER, layout::STAGING].iter().any(|ours| name == ours)
             // The key of a run that was killed while it wrote it.
             || name.to_str().is_some_and(|name| disk::is_temporary_of(name, layout::KEY_FILE))
     };
@@ -252,6 +348,30 @@ fn probe(root: &Path) -> Result<Place> {
 fn not_a_lake(root: &Path) -> Error {
     Error::usage(format!("{} is not a lake, and not empty", root.display()))
         .hint("name an empty or a new directory with `--lake DIR`; nothing was written")
+}
+
+/// Whether there are Delta tables in a folder: then there was a ledger.
+fn has_tables(root: &Path) -> Result<bool> {
+    let cannot = || format!("cannot look into {}", root.display());
+    for entry in fs::read_dir(root).context(Kind::Unavailable, cannot)? {
+        if entry.context(Kind::Unavailable, cannot)?.path().join(layout::DELTA_LOG).is_dir() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses a path that the lake's readers could not be told: notebooks name tables as text, on a line.
+fn check_path(root: &Path) -> Result<()> {
+    let whole =
+        std::path::absolute(root).context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
+    let why = match whole.to_str() {
+        None => "its path is not valid UTF-8",
+        Some(text) if text.chars().any(char::is_control) => "its path holds a line break or another control character",
+        Some(_) => return Ok(()),
+    };
+    Err(Error::usage(format!("cannot create a lake at {whole:?}: {why}"))
+        .hint("readers of Delta Lake could not open its tables; name another directory with `--lake DIR`"))
 }
 
 fn durable(root: &Path) -> Result<Durable> {

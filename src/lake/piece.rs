@@ -18,8 +18,8 @@ use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
-use super::entry::FileEntry;
-use super::layout::data_path;
+use super::file::FileEntry;
+use super::footer::cannot_read;
 use super::reader::ObjectReader;
 use crate::error::{Context, Kind, Result};
 
@@ -47,10 +47,10 @@ pub struct RowGroup {
 impl DataFile {
     /// Reads the footer, with the places of pages, so that few rows cost few pages.
     pub async fn open(store: Arc<dyn ObjectStore>, entry: Arc<FileEntry>) -> Result<DataFile> {
-        let mut reader = reader(&store, &entry);
+        let mut reader = ObjectReader::new(&store, &entry);
         let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
         let footer = ArrowReaderMetadata::load_async(&mut reader, options).await;
-        let footer = footer.context(Kind::Unavailable, || cannot_read(&entry))?;
+        let footer = footer.map_err(|error| cannot_read(&entry, error))?;
         let schema = footer.parquet_schema();
         let time = leaf(schema, "time");
         let groups = footer.metadata().row_groups().iter().map(|group| {
@@ -98,28 +98,24 @@ impl DataFile {
     }
 
     async fn read(&self, group: usize, rows: Range<usize>, mask: ProjectionMask) -> Result<RecordBatch> {
-        let failed = || cannot_read(&self.entry);
-        let mut builder =
-            ParquetRecordBatchStreamBuilder::new_with_metadata(reader(&self.store, &self.entry), self.footer.clone())
-                .with_row_groups(vec![group])
-                .with_projection(mask)
-                .with_batch_size(rows.len().max(1));
+        let failed = |error| cannot_read(&self.entry, error);
+        let reader = ObjectReader::new(&self.store, &self.entry);
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, self.footer.clone())
+            .with_row_groups(vec![group])
+            .with_projection(mask)
+            .with_batch_size(rows.len().max(1));
         if rows.len() < self.rows_of(group) {
             let selection = vec![RowSelector::skip(rows.start), RowSelector::select(rows.len())];
             builder = builder.with_row_selection(RowSelection::from(selection));
         }
-        let stream = builder.build().context(Kind::Unavailable, failed)?;
+        let stream = builder.build().map_err(failed)?;
         let schema = stream.schema().clone();
-        let batches: Vec<RecordBatch> = stream.try_collect().await.context(Kind::Unavailable, failed)?;
+        let batches: Vec<RecordBatch> = stream.try_collect().await.map_err(failed)?;
         match batches.len() {
             1 => Ok(batches.into_iter().next().unwrap_or_else(|| RecordBatch::new_empty(schema))),
-            _ => concat_batches(&schema, &batches).context(Kind::Internal, failed),
+            _ => concat_batches(&schema, &batches).context(Kind::Internal, || format!("cannot read {}", self.entry)),
         }
     }
-}
-
-fn reader(store: &Arc<dyn ObjectStore>, entry: &FileEntry) -> ObjectReader {
-    ObjectReader { store: store.clone(), path: data_path(&entry.table, &entry.path), size: entry.bytes }
 }
 
 /// The leaf at a dotted path; none within lists, whose paths have more names.
@@ -155,8 +151,4 @@ fn filled(schema: &SchemaDescriptor, group: &RowGroupMetaData) -> Vec<usize> {
         }
     }
     (0..kept.len()).filter(|&leaf| kept[leaf]).collect()
-}
-
-fn cannot_read(file: &FileEntry) -> String {
-    format!("cannot read {}/{}", file.table, file.path)
 }

@@ -1,101 +1,175 @@
-//! Reading data files back, whole rows or single columns, through the lake's own store.
+//! Reading data files back: whole, some rows of them, or what their rows are known by; through the lake's own store.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array, RecordBatch, StringArray};
-use arrow::compute::concat_batches;
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Fields, SchemaRef};
 use futures::{Stream, TryStreamExt};
-use hashbrown::HashMap as FastMap;
 use object_store::ObjectStore;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::bloom_filter::Sbbf;
-use parquet::errors::ParquetError;
+use parquet::file::statistics::Statistics;
 
-use super::entry::FileEntry;
-use super::layout::data_path;
+use super::file::FileEntry;
+use super::footer::cannot_read;
+use super::identity::Known;
 use super::reader::ObjectReader;
+use super::revision::is_of_revision;
 use crate::error::{Context, Error, Kind, Result};
 
 type Builder = ParquetRecordBatchStreamBuilder<ObjectReader>;
 
+/// Rows that are read at a time, at most, and the bytes that they may have, roughly.
+const READ_ROWS: usize = 8192;
+const READ_BYTES: i64 = 16 << 20;
+
 /// Opens a data file; its footer is read, no data yet.
 async fn open(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Builder> {
-    let path = data_path(&file.table, &file.path);
-    let reader = ObjectReader { store: store.clone(), path, size: file.bytes };
-    ParquetRecordBatchStreamBuilder::new(reader).await.context(Kind::Unavailable, || cannot_read(file))
+    let reader = ObjectReader::new(store, file);
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| cannot_read(file, error))?;
+    let groups = builder.metadata().row_groups();
+    let (rows, bytes) =
+        groups.iter().fold((0, 0), |(rows, bytes), group| (rows + group.num_rows(), bytes + group.total_byte_size()));
+    let row_bytes = bytes / rows.max(1);
+    let at_a_time = (READ_BYTES / row_bytes.max(1)).clamp(16, READ_ROWS as i64);
+    Ok(builder.with_batch_size(at_a_time as usize))
 }
 
 /// All rows of a file, in the order they were written.
 pub async fn rows(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,
-) -> Result<impl Stream<Item = Result<RecordBatch, ParquetError>> + Unpin + use<>> {
-    open(store, file).await?.build().context(Kind::Unavailable, || cannot_read(file))
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Unpin + use<>> {
+    stream(file, open(store, file).await?)
 }
 
-/// One row of a file.
-pub async fn row(store: &Arc<dyn ObjectStore>, file: &FileEntry, row: u64) -> Result<RecordBatch> {
-    let selection = RowSelection::from(vec![RowSelector::skip(row as usize), RowSelector::select(1)]);
-    let stream = open(store, file).await?.with_row_selection(selection).build();
-    let failed = || cannot_read(file);
-    let stream = stream.context(Kind::Unavailable, failed)?;
-    let schema = stream.schema().clone();
-    let batches: Vec<RecordBatch> = stream.try_collect().await.context(Kind::Unavailable, failed)?;
-    let batch = concat_batches(&schema, &batches).context(Kind::Internal, failed)?;
-    if batch.num_rows() == 1 {
-        return Ok(batch);
-    }
-    Err(Error::new(Kind::Integrity, format!("{}: there is no row {row}", cannot_read(file))))
+/// What a reader of `file` gives; its errors name the file.
+fn stream(file: &FileEntry, builder: Builder) -> Result<impl Stream<Item = Result<RecordBatch>> + Unpin + use<>> {
+    let rows = builder.build().map_err(|error| cannot_read(file, error))?;
+    let file = file.clone();
+    Ok(rows.map_err(move |error| cannot_read(&file, error)))
 }
 
-/// The bloom filters of `_event_uid`, one a row group; empty when a row group has none and nothing can be excluded.
-pub async fn uid_filters(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Vec<Sbbf>> {
-    let mut builder = open(store, file).await?;
-    let Some(column) = leaf_index(&builder, "_event_uid") else { return Ok(Vec::new()) };
-    let mut filters = Vec::new();
-    for group in 0..builder.metadata().num_row_groups() {
-        let filter = builder.get_row_group_column_bloom_filter(group, column).await;
-        match filter.context(Kind::Unavailable, || cannot_read(file))? {
-            Some(filter) => filters.push(filter),
-            None => return Ok(Vec::new()),
-        }
-    }
-    Ok(filters)
-}
-
-/// For each row with a uid: the uid's hash by `hash`, its digest, and its place in the file.
-pub async fn uids(
+/// Some rows of a file, in one pass over it; `rows` ascend.
+pub async fn selected(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,
-    hash: impl Fn(&str) -> u64,
-) -> Result<FastMap<u64, (i64, u64)>> {
-    let failed = || cannot_read(file);
-    let builder = open(store, file).await?;
-    let columns = ["_event_uid", "_digest"].iter().filter_map(|name| leaf_index(&builder, name));
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), columns);
-    let mut stream = builder.with_projection(mask).build().context(Kind::Unavailable, failed)?;
-    let mut found = FastMap::with_capacity(file.rows as usize);
-    let mut place = 0;
-    while let Some(batch) = stream.try_next().await.context(Kind::Unavailable, failed)? {
-        let uids = batch.column_by_name("_event_uid").and_then(|c| c.as_any().downcast_ref::<StringArray>());
-        let digests = batch.column_by_name("_digest").and_then(|c| c.as_any().downcast_ref::<Int64Array>());
-        let (Some(uids), Some(digests)) = (uids, digests) else {
-            return Err(Error::new(Kind::Integrity, format!("{}: it lacks our own columns", failed())));
-        };
-        for row in (0..batch.num_rows()).filter(|&row| uids.is_valid(row)) {
-            found.insert(hash(uids.value(row)), (digests.value(row), place + row as u64));
-        }
-        place += batch.num_rows() as u64;
+    rows: &[u64],
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Unpin + use<>> {
+    let mut selectors: Vec<RowSelector> = Vec::new();
+    let mut at = 0;
+    for run in rows.chunk_by(|a, b| *b == a + 1) {
+        selectors.push(RowSelector::skip((run[0] - at) as usize));
+        selectors.push(RowSelector::select(run.len()));
+        at = run[run.len() - 1] + 1;
     }
-    Ok(found)
+    stream(file, open(store, file).await?.with_row_selection(RowSelection::from(selectors)))
 }
 
-fn leaf_index(builder: &Builder, name: &str) -> Option<usize> {
-    builder.parquet_schema().columns().iter().position(|column| column.path().parts() == [name])
+/// What excludes uids from a file without a look at its rows.
+#[derive(Debug)]
+pub struct Excluding {
+    /// The bloom filters of `_event_uid`, one a row group; none when a row group has none and nothing can be excluded.
+    filters: Option<Vec<Sbbf>>,
+    /// Whether a row may have no uid.
+    has_nameless: bool,
+    /// What the filters take in memory.
+    bytes: usize,
 }
 
-fn cannot_read(file: &FileEntry) -> String {
-    format!("cannot read {}/{}", file.table, file.path)
+impl Excluding {
+    pub fn may_hold(&self, uid: Option<&str>) -> bool {
+        match (uid, &self.filters) {
+            (None, _) => self.has_nameless,
+            (Some(_), None) => true,
+            (Some(uid), Some(filters)) => filters.iter().any(|filter| filter.check(&uid)),
+        }
+    }
+
+    pub fn memory_size(&self) -> usize {
+        size_of::<Excluding>() + self.bytes
+    }
+}
+
+pub async fn excluding(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Excluding> {
+    let mut builder = open(store, file).await?;
+    let none = |has_nameless: bool| Excluding { filters: None, has_nameless, bytes: 0 };
+    let columns = builder.parquet_schema().columns();
+    let Some(column) = columns.iter().position(|column| column.path().parts() == ["_event_uid"]) else {
+        return Ok(none(true));
+    };
+    let groups = builder.metadata().row_groups();
+    let nulls = |statistics: &Statistics| statistics.null_count_opt();
+    let is_full = groups.iter().all(|group| group.column(column).statistics().and_then(nulls) == Some(0));
+    let lengths = groups.iter().filter_map(|group| group.column(column).bloom_filter_length());
+    let bytes = lengths.map(|length| length.unsigned_abs() as usize).sum();
+    let mut filters = Vec::new();
+    for group in 0..groups.len() {
+        let filter = builder.get_row_group_column_bloom_filter(group, column).await;
+        match filter.map_err(|error| cannot_read(file, error))? {
+            Some(filter) => filters.push(filter),
+            None => return Ok(none(!is_full)),
+        }
+    }
+    Ok(Excluding { filters: Some(filters), has_nameless: !is_full, bytes })
+}
+
+/// The columns that the rows of a file are known by, and their digests.
+pub async fn identities(
+    store: &Arc<dyn ObjectStore>,
+    file: &FileEntry,
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Unpin + use<>> {
+    let builder = open(store, file).await?;
+    let is_revision = file.table() == super::REVISION_TABLE;
+    let reads =
+        |leaf: &[String]| leaf == ["_digest"] || if is_revision { is_of_revision(leaf) } else { Known::reads(leaf) };
+    let leaves = builder.parquet_schema().columns().iter().enumerate();
+    let wanted: Vec<usize> = leaves.filter(|(_, leaf)| reads(leaf.path().parts())).map(|(place, _)| place).collect();
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), wanted);
+    stream(file, builder.with_projection(mask))
+}
+
+/// Rows of a file in the schema of today: attributes that were added to the class since are null.
+pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.schema_ref() == schema {
+        return Ok(batch.clone());
+    }
+    let columns = members(schema.fields(), batch.num_rows(), |name| batch.column_by_name(name))?;
+    RecordBatch::try_new(schema.clone(), columns).context(Kind::Internal, || "cannot bring rows into their schema")
+}
+
+fn members<'a>(fields: &Fields, rows: usize, column: impl Fn(&str) -> Option<&'a ArrayRef>) -> Result<Vec<ArrayRef>> {
+    let member = |name: &str, wanted: &DataType| match column(name) {
+        Some(array) => conform(array, wanted),
+        None => Ok(new_null_array(wanted, rows)),
+    };
+    fields.iter().map(|field| member(field.name(), field.data_type())).collect()
+}
+
+fn conform(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+    let failed = || format!("cannot read a column as {wanted}");
+    match (array.data_type(), wanted) {
+        (have, wanted) if have == wanted => Ok(array.clone()),
+        (DataType::Struct(_), DataType::Struct(fields)) => {
+            let array = array.as_struct();
+            let columns = members(fields, array.len(), |name| array.column_by_name(name))?;
+            let built = StructArray::try_new_with_length(fields.clone(), columns, array.nulls().cloned(), array.len());
+            Ok(Arc::new(built.context(Kind::Integrity, failed)?))
+        }
+        (DataType::List(_), DataType::List(item)) => {
+            let list: &ListArray = array.as_list();
+            let values = conform(list.values(), item.data_type())?;
+            let built = ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned());
+            Ok(Arc::new(built.context(Kind::Integrity, failed)?))
+        }
+        _ => cast(array, wanted).context(Kind::Integrity, failed),
+    }
+}
+
+/// Errors with [`Kind::Integrity`]: a file lacks a column that every file of ours has.
+pub fn lacks_columns(file: &FileEntry) -> Error {
+    Error::new(Kind::Integrity, format!("cannot read {file}: it lacks our own columns"))
 }

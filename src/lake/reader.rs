@@ -10,15 +10,25 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::errors::Result;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
-/// Reads one object of known size. The size comes from the ledger, so that no request is needed to learn it.
+use super::file::{FileEntry, Footer};
+
+/// Reads one object of known size. Size and footer come from the ledger: no request is needed to learn the one, and
+/// nothing is read that does not have the other.
 #[derive(Debug, Clone)]
 pub struct ObjectReader {
     pub store: Arc<dyn ObjectStore>,
     pub path: Path,
     pub size: u64,
+    pub footer: Footer,
+}
+
+impl ObjectReader {
+    pub fn new(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> ObjectReader {
+        ObjectReader { store: store.clone(), path: file.data_path(), size: file.bytes, footer: file.footer() }
+    }
 }
 
 impl AsyncFileReader for ObjectReader {
@@ -35,15 +45,19 @@ impl AsyncFileReader for ObjectReader {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
-            let size = self.size;
-            let mut reader = ParquetMetaDataReader::new();
-            if let Some(options) = options {
-                reader = reader
-                    .with_metadata_options(Some(options.metadata_options().clone()))
-                    .with_column_index_policy(options.column_index_policy())
-                    .with_offset_index_policy(options.offset_index_policy());
+            let footer = self.footer.fetch(&self.store, &self.path, self.size).await;
+            let footer = footer.map_err(|error| ParquetError::External(error.into()))?;
+            let (column, offset) = options.map_or((PageIndexPolicy::Skip, PageIndexPolicy::Skip), |options| {
+                (options.column_index_policy(), options.offset_index_policy())
+            });
+            if (column, offset) == (PageIndexPolicy::Skip, PageIndexPolicy::Skip) {
+                return Ok(Arc::new(footer));
             }
-            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+            let mut index = ParquetMetaDataReader::new_with_metadata(footer)
+                .with_column_index_policy(column)
+                .with_offset_index_policy(offset);
+            index.load_page_index(self).await?;
+            Ok(Arc::new(index.finish()?))
         }
         .boxed()
     }

@@ -1,99 +1,146 @@
 //! Finishing what an entry began: its files into place, and into the Delta tables.
 //!
 //! An entry is complete when it is in the ledger, so any process can finish it, and finishing twice changes nothing.
+//! Nobody deletes what may belong to a writer that is alive: with or without a lock, only that is cleared away of which
+//! the ledger says that it is dead.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::datatypes::SchemaRef;
-use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
-use super::entry::{Body, FileEntry};
-use super::layout::{APPLIED_HINT, LEDGER, STAGING, data_path, entry_path, staging_path};
-use super::store::{Durable, is_temporary};
-use super::table::{EntryRef, Projection};
-use super::{Lake, REJECT_TABLE, reject_schema};
-use crate::disk;
+use super::Lake;
+use super::commit::EntryRef;
+use super::entry::{Body, Entry};
+use super::file::FileEntry;
+use super::layout::{DELTA_LOG, LEDGER, STAGING, entry_path, staged};
+use super::table::{Projection, TableCommit};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 
 impl Lake {
-    pub(super) fn projection(&self) -> Result<Projection> {
-        let top = Durable::new(std::path::Path::new("/")).context(Kind::Unavailable, || "cannot open /")?;
-        let info = &self.state().lake;
-        Ok(Projection::new(self.url()?, Arc::new(top), &info.lake_id, info.partition))
+    pub(super) fn projection(&self) -> Projection {
+        Projection::new(self.store.clone(), self.state().lake.clone())
     }
 
-    /// The Arrow schema of a table's files.
-    pub fn table_schema(&self, table: &str) -> Result<SchemaRef> {
-        if table == REJECT_TABLE {
-            return Ok(reject_schema());
-        }
-        let class = self.ocsf().by_name(table).cloned().or_else(|| {
-            let other = self.ocsf().other();
-            (other.name == table).then(|| other.clone())
+    /// Makes the tables of all loaded classes that are not there yet, so that a reader of a quiet one sees its columns.
+    pub(super) async fn create_tables(&self) -> Result<()> {
+        let (projection, time_ms) = (self.projection(), self.state().time_ms);
+        let tables = self.loaded_tables();
+        let made = tables.iter().map(|table| {
+            let schema = self.table_schema(table);
+            let projection = &projection;
+            async move { projection.create(table, &schema?, time_ms).await }
         });
-        class.map(|class| class.arrow.clone()).ok_or_else(|| {
-            Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
-                .hint("pass the directory with its class file: `--schemas DIR`")
-        })
+        futures::future::try_join_all(made).await.map(drop)
     }
 
-    /// Brings one entry's files into place and into its tables.
-    pub(super) async fn apply(&self, projection: &mut Projection, entry: EntryRef, files: &[FileEntry]) -> Result<()> {
-        self.place(files).await?;
+    /// Brings one entry's files into place and into its tables; `versions` says which version of each it is.
+    pub(super) async fn apply(
+        &self,
+        projection: &Projection,
+        entry: &EntryRef,
+        files: &[FileEntry],
+        versions: impl Fn(&str) -> u64,
+    ) -> Result<()> {
+        let missing = self.place(files).await?;
+        if let Some(path) = missing.first() {
+            let message = format!("{path} of ledger entry {} is neither in place nor staged", entry.sequence);
+            return Err(Error::new(Kind::Integrity, message)
+                .hint("it was removed, or the lake was copied while it was written; restore it from a backup"));
+        }
+        self.project(projection, entry, files, versions).await
+    }
+
+    /// Brings files that are in place into their tables.
+    pub(super) async fn project(
+        &self,
+        projection: &Projection,
+        entry: &EntryRef,
+        files: &[FileEntry],
+        versions: impl Fn(&str) -> u64,
+    ) -> Result<()> {
         failpoint::reached("commit.placed");
         let mut tables: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
         for file in files {
-            tables.entry(&file.table).or_default().push(file);
+            tables.entry(file.table()).or_default().push(file);
         }
-        let tables = tables.into_iter().map(|(table, files)| Ok((table, self.table_schema(table)?, files)));
-        projection.apply_all(tables.collect::<Result<_>>()?, entry).await
+        let commits: Vec<TableCommit<'_>> =
+            tables.into_iter().map(|(table, files)| TableCommit { table, version: versions(table), files }).collect();
+        for first in commits.iter().filter(|commit| commit.version == 1) {
+            projection.create(first.table, &self.table_schema(first.table)?, self.state().time_ms).await?;
+        }
+        projection.apply_all(&commits, entry).await
     }
 
-    async fn place(&self, files: &[FileEntry]) -> Result<()> {
-        let moves = files
-            .iter()
-            .map(|file| (staging_path(&file.table, &file.path), data_path(&file.table, &file.path)))
-            .collect();
+    /// Moves staged files into place; gives the paths of those that are neither here nor there.
+    pub(super) async fn place(&self, files: &[FileEntry]) -> Result<Vec<Path>> {
+        let moves = files.iter().map(|file| (file.staging_path(), file.data_path())).collect();
         self.store.rename_all(moves).await.context(Kind::Unavailable, || "cannot move staged files into place")
     }
 
-    /// Finishes every entry that some table has not taken in, and clears what uncommitted attempts left behind. The
-    /// caller holds the lock.
-    pub(super) async fn recover(&self, projection: &mut Projection) -> Result<()> {
-        let state = self.state();
+    /// Finishes every entry that some table has not taken in, and clears what uncommitted attempts left behind.
+    pub(super) async fn recover(&mut self, projection: &Projection) -> Result<()> {
         failpoint::reached("recover.begin");
-        self.clear_temporary()?;
-        failpoint::reached("recover.cleared");
-        let mut first = None;
-        for (name, table) in &state.tables {
-            let applied = projection.applied(name).await?;
-            if applied.is_none_or(|applied| applied < table.sequence) {
-                let next = applied.map_or(1, |applied| applied + 1);
-                first = Some(first.map_or(next, |first: u64| first.min(next)));
-            }
-        }
+        self.ledger.check_writable()?;
+        self.create_tables().await?;
+        let missing = self.missing_versions().await?;
         failpoint::reached("recover.compared");
-        if let Some(first) = first {
-            for sequence in first..=state.sequence {
-                let (entry, _) = self.entry(sequence).await?;
-                if let Body::Ingest(ingest) = &entry.body {
-                    let entry = EntryRef { sequence, time_ms: entry.time_ms };
-                    failpoint::reached("recover.entry");
-                    self.apply(projection, entry, &ingest.files).await?;
-                    failpoint::reached("recover.finished");
-                }
-            }
+        if !missing.is_empty() {
+            self.fill(projection, &missing).await?;
         }
-        self.clear_staging().await?;
+        self.sweep().await?;
         failpoint::reached("recover.swept");
         self.sync_names().await?;
         failpoint::reached("recover.synced");
-        self.note_applied()?;
-        failpoint::reached("recover.noted");
+        Ok(())
+    }
+
+    /// Writes versions of tables that are not there.
+    async fn fill(&self, projection: &Projection, missing: &BTreeMap<String, BTreeSet<u64>>) -> Result<()> {
+        let state = self.state();
+        for (table, versions) in missing {
+            let newest = state.tables.get(table).map_or(0, |table| table.commits);
+            if versions.iter().any(|version| *version < newest) {
+                tracing::warn!(table, ?versions, "versions of a Delta table were missing; writing them anew");
+            }
+        }
+        let is_head_alone = missing.iter().all(|(table, versions)| {
+            let table = state.tables.get(table);
+            table.is_some_and(|table| table.sequence == state.sequence && versions.iter().eq([&table.commits]))
+        });
+        if is_head_alone {
+            let (entry, hash) = self.entry(state.sequence).await?;
+            return self.finish_entry(projection, &entry, &hash, |table| state.tables[table].commits).await;
+        }
+        // Which entry a version was follows from counting.
+        let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+        for sequence in 1..=state.sequence {
+            let (entry, hash) = self.entry(sequence).await?;
+            let mut is_missing = false;
+            for table in tables_of(&entry) {
+                let version = counted.entry(table.to_string()).or_default();
+                *version += 1;
+                is_missing |= missing.get(table).is_some_and(|versions| versions.contains(version));
+            }
+            if is_missing {
+                self.finish_entry(projection, &entry, &hash, |table| counted[table]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish_entry(
+        &self,
+        projection: &Projection,
+        entry: &Entry,
+        hash: &str,
+        versions: impl Fn(&str) -> u64,
+    ) -> Result<()> {
+        let Body::Ingest(ingest) = &entry.body else { return Ok(()) };
+        failpoint::reached("recover.entry");
+        self.apply(projection, &EntryRef::of(entry, hash), &ingest.files, versions).await?;
+        failpoint::reached("recover.finished");
         Ok(())
     }
 
@@ -101,59 +148,42 @@ impl Lake {
     async fn sync_names(&self) -> Result<()> {
         let mut dirs = vec![Path::from(""), Path::from(LEDGER)];
         for table in self.state().tables.keys() {
-            dirs.extend([Path::from(table.as_str()), Path::from(format!("{table}/_delta_log"))]);
+            dirs.extend([Path::from(table.as_str()), Path::from(format!("{table}/{DELTA_LOG}"))]);
         }
         self.store.sync_dirs(dirs).await.context(Kind::Unavailable, || "cannot sync the lake's directories")
     }
 
-    /// Notes that every table has taken in the head entry. Only a hint, not synced: without it somebody looks again.
-    pub(super) fn note_applied(&self) -> Result<()> {
-        let place = self.root.join(LEDGER).join(APPLIED_HINT);
-        std::fs::write(&place, self.state().sequence.to_string())
-            .context(Kind::Unavailable, || format!("cannot write {}", place.display()))
-    }
-
-    fn is_applied(&self) -> bool {
-        let noted = std::fs::read_to_string(self.root.join(LEDGER).join(APPLIED_HINT));
-        noted.is_ok_and(|noted| noted == self.state().sequence.to_string())
-    }
-
-    async fn clear_staging(&self) -> Result<()> {
+    /// Clears `_staging/`. Staged files go whose sequence is taken by now, unless the entry that took it names them: then
+    /// they are yet to be moved. What is staged for a sequence to come may belong to a writer that is about to commit it. Temporary files go, since
+    /// a writer that is alive after all writes its file again.
+    pub(super) async fn sweep(&self) -> Result<()> {
         let cannot = || "cannot clear `_staging/`";
-        let left: Vec<_> =
-            self.store.list(Some(&Path::from(STAGING))).try_collect().await.context(Kind::Unavailable, cannot)?;
-        for object in left {
-            self.store.delete(&object.location).await.context(Kind::Unavailable, cannot)?;
-        }
-        Ok(())
+        let names = self.store.names(&Path::from(STAGING)).await.context(Kind::Unavailable, cannot)?;
+        let head = self.state().sequence;
+        let is_dead = |name: &&String| {
+            staged(name).is_some_and(|(table, name)| name.sequence <= head && !self.state().has_file(table, name))
+        };
+        let dead = names.iter().filter(is_dead).map(|name| Path::from(format!("{STAGING}/{name}"))).collect();
+        self.store.remove_all(dead).await.context(Kind::Unavailable, cannot)?;
+        self.store.clear_temporary().context(Kind::Unavailable, cannot)
     }
 
-    /// Removes temporary files of writers that died.
-    fn clear_temporary(&self) -> Result<()> {
-        let tables = self.state().tables.keys().map(|table| format!("{table}/_delta_log"));
-        for folder in tables.chain([LEDGER.to_string(), STAGING.to_string()]) {
-            let folder = self.root.join(folder);
-            disk::sweep(&folder, is_temporary)
-                .context(Kind::Unavailable, || format!("cannot clear {}", folder.display()))?;
-        }
-        Ok(())
-    }
-
-    /// Makes sure that the head entry is in all its tables, so that a reader sees all of it.
+    /// Makes sure that the head entry is in all its tables, so that a reader sees all of it, and that the tables have
+    /// nothing that the ledger does not know.
     ///
     /// A writer that is at it right now is waited for; one that died is finished for.
     pub async fn settle(&mut self) -> Result<()> {
-        if self.state().sequence == 0 || self.is_applied() {
-            return Ok(());
+        match self.is_projected().await? {
+            true => Ok(()),
+            false => self.finish().await,
         }
-        self.finish().await
     }
 
     /// Like [`Lake::settle`], for those who may only read: it is enough that the head entry's files are in place.
     pub async fn settle_for_reading(&mut self) -> Result<()> {
         match self.settle().await {
-            // Whoever may only read sees the entry all the same when its files are in place.
-            Err(error) if self.is_in_place().await => {
+            // Those who may only read see the entry all the same when its files are in place.
+            Err(error) if error.kind() != Kind::Integrity && self.is_whole().await => {
                 tracing::warn!(%error, "cannot finish the newest ledger entry; Delta readers may not see it yet");
                 Ok(())
             }
@@ -174,24 +204,28 @@ impl Lake {
     /// Whether the files of the newest entry are all where readers look. They are not while its writer is at it right
     /// now, or when it died: then the next writer brings them there.
     pub async fn is_whole(&self) -> bool {
-        self.state().sequence == 0 || self.is_applied() || self.is_in_place().await
+        let Ok((entry, _)) = self.entry(self.state().sequence).await else { return false };
+        let Body::Ingest(ingest) = &entry.body else { return true };
+        for file in &ingest.files {
+            if self.store.head(&file.data_path()).await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     async fn finish(&mut self) -> Result<()> {
         let _lock = self.lock().await?;
         self.ledger.refresh().await?;
-        let mut projection = self.projection()?;
-        self.recover(&mut projection).await
+        let projection = self.projection();
+        self.recover(&projection).await
     }
+}
 
-    async fn is_in_place(&self) -> bool {
-        let Ok((entry, _)) = self.entry(self.state().sequence).await else { return false };
-        let Body::Ingest(ingest) = &entry.body else { return true };
-        for file in &ingest.files {
-            if self.store.head(&data_path(&file.table, &file.path)).await.is_err() {
-                return false;
-            }
-        }
-        true
+/// The tables that an entry adds files to.
+pub(super) fn tables_of(entry: &Entry) -> BTreeSet<&str> {
+    match &entry.body {
+        Body::Ingest(ingest) => ingest.files.iter().map(FileEntry::table).collect(),
+        Body::Create(_) => BTreeSet::new(),
     }
 }

@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicr
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Context, Kind, Result};
+use crate::schema::FieldIds;
 
 /// The table's name.
 pub const REJECT_TABLE: &str = "reject";
@@ -17,18 +18,17 @@ pub struct RejectRow {
     /// Number of the line in its source, from 1, and its first byte's offset in the (decompressed) stream.
     pub line: u64,
     pub offset: u64,
-    /// A stable code: `syntax`, `missing-time`, `uid-conflict`, ...
+    /// A stable code: `syntax`, `missing-time`, `duplicate-key`, ...
     pub reason: String,
     pub detail: String,
     /// Bytes of the whole line.
     pub length: u64,
-    pub event_uid: Option<String>,
     /// The line with secrets replaced; its head only when it is longer than we keep.
     pub excerpt: String,
     /// SHA-256 of the whole line, hex, when the excerpt is not the whole.
     pub sha256: Option<String>,
     /// The keyed hash of the line as it came, by which a source that sends it again is known; no column.
-    pub digest: i64,
+    pub digest: u128,
 }
 
 /// The columns; `time` is when the line was rejected.
@@ -44,7 +44,6 @@ pub fn reject_schema() -> SchemaRef {
             text("reason"),
             text("detail"),
             long("length"),
-            text("_event_uid"),
             text("sha256"),
             long("_batch"),
             text("excerpt"),
@@ -53,9 +52,26 @@ pub fn reject_schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-pub fn reject_batch(rows: &[&RejectRow], time_us: i64) -> Result<RecordBatch> {
+/// The ids of the columns in Parquet files; given once.
+pub fn reject_ids() -> FieldIds {
+    FieldIds::of_columns(&[
+        ("_event_uid", 1),
+        ("_batch", 2),
+        ("_source", 3),
+        ("time", 10),
+        ("line", 11),
+        ("byte_offset", 12),
+        ("reason", 13),
+        ("detail", 14),
+        ("length", 15),
+        ("sha256", 16),
+        ("excerpt", 17),
+    ])
+}
+
+pub fn reject_batch(rows: &[RejectRow], time_us: i64) -> Result<RecordBatch> {
     let text = |value: fn(&RejectRow) -> Option<&str>| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| value(row)).collect::<StringArray>())
+        Arc::new(rows.iter().map(value).collect::<StringArray>())
     };
     let long = |value: fn(&RejectRow) -> u64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| value(row) as i64)))
@@ -68,7 +84,6 @@ pub fn reject_batch(rows: &[&RejectRow], time_us: i64) -> Result<RecordBatch> {
         text(|row| Some(&row.reason)),
         text(|row| Some(&row.detail)),
         long(|row| row.length),
-        text(|row| row.event_uid.as_deref()),
         text(|row| row.sha256.as_deref()),
         Arc::new(Int64Array::new_null(rows.len())),
         text(|row| Some(&row.excerpt)),

@@ -4,7 +4,7 @@
 //! rejected them, source and line, in the same put that makes their rows count; so no kill and no second retry can
 //! take a line in twice. A reject is open while no entry names it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, RecordBatch, TimestampMicrosecondArray};
@@ -12,7 +12,7 @@ use arrow::compute::filter_record_batch;
 use futures::TryStreamExt;
 
 use super::entry::{Body, Retried};
-use super::reject::{REJECT_TABLE, RejectRow};
+use super::reject::REJECT_TABLE;
 use super::sift::{long, text};
 use super::state::State;
 use super::{Lake, read};
@@ -58,12 +58,10 @@ impl Retry {
             .hint("run the command again: it takes in what is left"))
     }
 
-    /// The lines whose events were not in conflict with another event, as the ledger has them; and how many are copies.
-    pub(super) fn without(&self, conflicts: &[RejectRow]) -> (Vec<Retried>, u64) {
-        let conflicts: HashSet<(&str, u64)> = conflicts.iter().map(|row| (row.source.as_str(), row.offset)).collect();
-        let taken = || self.lines.iter().filter(|line| !conflicts.contains(&(&*line.source, line.offset)));
+    /// The lines as the ledger has them, and how many of them are copies.
+    pub(super) fn taken(&self) -> (Vec<Retried>, u64) {
         let mut by_place: BTreeMap<(u64, &str), Vec<u64>> = BTreeMap::new();
-        for line in taken() {
+        for line in &self.lines {
             by_place.entry((line.batch, &line.source)).or_default().push(line.line);
         }
         let retried = by_place.into_iter().map(|((batch, source), mut numbers)| {
@@ -77,7 +75,7 @@ impl Retry {
             }
             Retried { batch, source: source.to_string(), lines }
         });
-        (retried.collect(), taken().filter(|line| line.is_copy).count() as u64)
+        (retried.collect(), self.lines.iter().filter(|line| line.is_copy).count() as u64)
     }
 }
 
@@ -108,9 +106,9 @@ impl Lake {
             {
                 continue;
             }
-            let failed = || format!("cannot read {}/{}", file.table, file.path);
+            let failed = || format!("cannot read {file}");
             let mut batches = read::rows(&self.store(), file).await?;
-            while let Some(batch) = batches.try_next().await.context(Kind::Unavailable, failed)? {
+            while let Some(batch) = batches.try_next().await? {
                 let mask = mask(&batch, filter, &taken)
                     .ok_or_else(|| Error::new(Kind::Integrity, format!("{}: it lacks our own columns", failed())))?;
                 let open = filter_record_batch(&batch, &mask).context(Kind::Internal, failed)?;

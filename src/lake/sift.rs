@@ -1,41 +1,58 @@
-//! A batch before it is written: what is new, what is known, and what has a uid that another event has.
+//! A batch before it is written: what is new, what is known, and what is another version of an event that is known.
+//!
+//! ```text
+//! rows in the order of arrival -> first of each identity -> look-up --+-> no twin: a row
+//!                                 others                              +-> twin of the same line: a duplicate
+//!                                                                     +-> judge -> duplicate, or revision
+//! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use hashbrown::HashMap as FastMap;
+use hashbrown::{HashMap as FastMap, HashSet as FastSet};
 
+use super::REVISION_TABLE;
 use super::arrange::fill_source;
-use super::dedupe::{Candidate, Twin};
-use super::encode::times;
-use super::plain::plain;
-use super::read;
-use super::reject::RejectRow;
-use super::state::Stream;
+use super::dedupe::{Candidate, Match, Twin, of_line};
+use super::entry::Notes;
+use super::file::FileEntry;
+use super::identity::{Hasher, Key, Known, digests};
+use super::judge::{Doubt, OtherRow};
+use super::state::State;
+use super::streams::Stream;
 use super::writer::{Arrived, Batch, Writer};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::EventBatch;
 
+/// A row of the batch at hand: the number of its record batch, and its row there.
+pub(super) type Place = (usize, usize);
+
 /// A batch after the look-up: what is new, by table, and what is not.
+#[derive(Default)]
 pub(super) struct Sifted {
     pub tables: BTreeMap<String, Vec<RecordBatch>>,
-    pub conflicts: Vec<RejectRow>,
-    pub duplicates: u64,
+    pub revisions: Vec<RecordBatch>,
     pub accepted: u64,
+    pub duplicates: u64,
+    pub revised: u64,
+    pub notes: Notes,
 }
 
 impl Writer {
     /// Errors with [`Kind::Locked`] when another run took in a part of the same stream since we began to read it, and
     /// the batch has what nobody could tell from its double: events without a uid are known by their place alone, and
     /// rejects are not looked up.
-    pub(super) fn check_sources(&self, batch: &Batch) -> Result<()> {
+    pub(super) async fn check_sources(&mut self, batch: &Batch) -> Result<()> {
+        if batch.sources.iter().all(|range| range.head.is_none()) {
+            return Ok(());
+        }
+        let streams = self.lake.streams().await?;
         for range in &batch.sources {
             let Some(head) = &range.head else { continue };
-            let is_theirs = |stream: &&Stream| {
-                stream.sequence > self.known && stream.head == *head && stream.mark.offset > range.from.offset
-            };
-            if !self.lake.state().streams.iter().any(|stream| is_theirs(&stream)) {
+            let is_theirs = |stream: &Stream| stream.sequence > self.known && stream.mark.offset > range.from.offset;
+            if !streams.with_head(head).any(is_theirs) {
                 continue;
             }
             let mut of_source = batch.events.iter().filter(|arrived| *arrived.source == *range.name);
@@ -52,142 +69,168 @@ impl Writer {
 
     /// Separates what is new from what the lake, or the batch itself, holds already.
     pub(super) async fn sift(&mut self, batch: &Batch) -> Result<Sifted> {
-        let all = batch.events.iter().map(|arrived| Columns::of(&arrived.events)).collect::<Result<Vec<_>>>()?;
-        let mut keep: Vec<Vec<bool>> =
-            batch.events.iter().map(|arrived| vec![true; arrived.events.batch.num_rows()]).collect();
-        let mut sifted = Sifted { tables: BTreeMap::new(), conflicts: Vec::new(), duplicates: 0, accepted: 0 };
+        let hasher = self.index.hasher();
+        let columns = batch.events.iter().map(|arrived| Columns::of(&arrived.events, &hasher));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let within = Within::of(&batch.events, &columns);
+        let mut sifted = Sifted { duplicates: within.repeated.len() as u64, ..Sifted::default() };
+        let mut dropped = within.repeated;
 
-        // A chunk's rows stand by class: which event was first tells the line, within the same source.
-        let order = arrival(&batch.events);
-        let mut places: Vec<(usize, usize)> = Vec::new();
-        let mut candidates: Vec<Candidate> = Vec::new();
-        let mut seen: FastMap<u64, usize> = FastMap::new();
-        for (b, columns) in all.iter().enumerate() {
-            for row in (0..columns.uids.len()).filter(|&row| columns.uids.is_valid(row)) {
-                let uid = columns.uids.value(row);
-                let candidate = Candidate { uid, hash: self.index.hash(uid), time_us: columns.times[row] };
-                let Some(&first) = seen.get(&candidate.hash) else {
-                    seen.insert(candidate.hash, places.len());
-                    places.push((b, row));
-                    candidates.push(candidate);
-                    continue;
-                };
-                let mut later = (b, row);
-                if order(later) < order(places[first]) {
-                    later = std::mem::replace(&mut places[first], later);
-                    candidates[first] = candidate;
-                }
-                let (first_b, first_row) = places[first];
-                let (later_b, later_row) = later;
-                keep[later_b][later_row] = false;
-                let digest = all[first_b].digests.value(first_row);
-                let (first, later) = (&batch.events[first_b], &batch.events[later_b]);
-                let is_same = digest == all[later_b].digests.value(later_row)
-                    || self.is_equal(&first.events, first_row, &later.events, later_row)?;
-                match is_same {
-                    true => sifted.duplicates += 1,
-                    false => sifted.conflicts.push(self.conflict(later, later_row, &all[later_b], digest)?),
-                }
-            }
-        }
         let state = self.lake.state().clone();
-        let twins = self.index.look_up(&self.lake.store(), &state, &candidates).await?;
-        for (&(b, row), twin) in places.iter().zip(&twins) {
-            let Some(twin) = twin else { continue };
-            keep[b][row] = false;
-            if all[b].digests.value(row) == twin.digest || self.is_stored(twin, &batch.events[b].events, row).await? {
-                sifted.duplicates += 1;
-            } else {
-                sifted.conflicts.push(self.conflict(&batch.events[b], row, &all[b], twin.digest)?);
+        let mut twins: Vec<Option<Twin>> = vec![None; within.candidates.len()];
+        let mut shared = vec![false; within.candidates.len()];
+        let found = |i: usize, file: &Arc<FileEntry>, of: Match| match of {
+            Match::Twin { row, digest } => {
+                twins[i].get_or_insert_with(|| Twin { file: file.clone(), row, digest });
             }
-        }
-        for (Arrived { source, events }, keep) in batch.events.iter().zip(keep) {
-            let kept = match keep.iter().all(|&keep| keep) {
-                true => events.batch.clone(),
-                false => filter_record_batch(&events.batch, &BooleanArray::from(keep))
-                    .context(Kind::Internal, || "cannot drop duplicates from a batch")?,
-            };
-            if kept.num_rows() > 0 {
-                sifted.accepted += kept.num_rows() as u64;
-                sifted.tables.entry(events.class.name.clone()).or_default().push(fill_source(&kept, source)?);
-            }
-        }
-        Ok(sifted)
-    }
-
-    /// Whether two rows are the same event, spelling of the JSON text aside.
-    fn is_equal(&self, a: &EventBatch, a_row: usize, b: &EventBatch, b_row: usize) -> Result<bool> {
-        same_json(&self.line(a, a_row)?, &self.line(b, b_row)?)
-    }
-
-    async fn is_stored(&self, twin: &Twin, events: &EventBatch, row: usize) -> Result<bool> {
-        let table = &twin.file.table;
-        let ocsf = self.lake.ocsf();
-        let class = match ocsf.by_name(table) {
-            Some(class) => class,
-            None if ocsf.other().name == *table => ocsf.other(),
-            None => return Err(Error::usage(format!("no schema is loaded for the table `{table}`"))),
+            Match::Shared => shared[i] = true,
         };
-        let stored = read::row(&self.lake.store(), &twin.file, twin.row).await?;
-        let stored = (self.restore)(class, &stored, 0)?;
-        same_json(&stored, &self.line(events, row)?)
-    }
+        self.index.look_up(&self.lake.store(), events(&state), &within.candidates, found).await?;
 
-    /// The JSON text of an event that was decoded.
-    fn line(&self, events: &EventBatch, row: usize) -> Result<Vec<u8>> {
-        (self.restore)(&events.class, &plain(&events.batch.slice(row, 1))?, 0)
-    }
+        let mut doubts: Vec<Doubt> = Vec::new();
+        let mut doubt = |place: Place, other: OtherRow| match &other {
+            OtherRow::Stored(twin) if digest(&columns, place) == twin.digest => sifted.duplicates += 1,
+            _ => doubts.push(Doubt { place, other }),
+        };
+        let mut uids: FastSet<u64> = FastSet::new();
+        for (i, (&place, candidate)) in within.places.iter().zip(&within.candidates).enumerate() {
+            match (&twins[i], candidate.uid) {
+                (twin, None) => sifted.notes.exact_doubles += u64::from(twin.is_some()),
+                (None, Some(_)) => sifted.notes.shared_uids += u64::from(!uids.insert(candidate.key.uid) || shared[i]),
+                (Some(twin), Some(_)) => {
+                    dropped.push(place);
+                    doubt(place, OtherRow::Stored(twin.clone()));
+                }
+            }
+        }
+        for &(first, place) in &within.rivals {
+            dropped.push(place);
+            let arrived = || OtherRow::Arrived(within.places[first]);
+            doubt(place, twins[first].clone().map_or_else(arrived, OtherRow::Stored));
+        }
+        sifted.notes.exact_doubles += within.doubles;
+        sifted.notes.without_uid = within.nameless;
 
-    /// The reject of an event whose uid is taken by another one; both line hashes are in the detail.
-    fn conflict(&self, arrived: &Arrived, row: usize, columns: &Columns, stored: i64) -> Result<RejectRow> {
-        let events = &arrived.events;
-        let line = self.line(events, row)?;
-        let (number, offset) = events.origins.get(row).copied().unwrap_or_default();
-        Ok(RejectRow {
-            source: arrived.source.to_string(),
-            line: number,
-            offset,
-            reason: "uid-conflict".to_string(),
-            detail: format!(
-                "another event has this uid: stored line hash {stored:016x}, this line's {:016x}",
-                columns.digests.value(row)
-            ),
-            length: line.len() as u64,
-            event_uid: Some(columns.uids.value(row).to_string()),
-            excerpt: String::from_utf8_lossy(&line).into_owned(),
-            sha256: None,
-            digest: columns.digests.value(row),
-        })
+        let verdicts = self.judge(batch, &doubts).await?;
+        self.tell_versions(batch, &columns, &doubts, verdicts, &mut sifted).await?;
+        keep(batch, &dropped, &mut sifted)?;
+        Ok(sifted)
     }
 }
 
-/// The columns that the look-up needs.
-struct Columns<'a> {
-    uids: &'a StringArray,
-    digests: &'a Int64Array,
-    times: &'a [i64],
+impl Sifted {
+    /// Counts a duplicate whose line is not the same, byte for byte.
+    pub fn redelivered(&mut self) {
+        self.duplicates += 1;
+        self.notes.redelivered += 1;
+    }
+}
+
+/// The columns of a record batch that the look-up needs.
+pub(super) struct Columns<'a> {
+    pub known: Known<'a>,
+    pub keys: Vec<Option<Key>>,
+    pub digests: Vec<u128>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(events: &'a EventBatch) -> Result<Columns<'a>> {
+    fn of(events: &'a EventBatch, hasher: &Hasher) -> Result<Columns<'a>> {
         let lacks = || Error::new(Kind::Internal, format!("a batch of `{}` lacks our own columns", events.class.name));
-        Ok(Columns {
-            uids: text(&events.batch, "_event_uid").ok_or_else(lacks)?,
-            digests: long(&events.batch, "_digest").ok_or_else(lacks)?,
-            times: times(&events.batch)?.values(),
-        })
+        let known = Known::of_events(&events.batch)?;
+        Ok(Columns { keys: known.keys(hasher)?, known, digests: digests(&events.batch).ok_or_else(lacks)? })
+    }
+
+    pub fn candidate(&self, row: usize, key: Option<Key>) -> Candidate<'a> {
+        let key = key.unwrap_or_else(|| of_line(self.digests[row]));
+        Candidate { uid: self.known.uid(row), key, time_us: self.known.time_us(row) }
     }
 }
 
-/// Orders rows, by batch and row, as they arrived: sources follow one another, lines within them.
-fn arrival(events: &[Arrived]) -> impl Fn((usize, usize)) -> (usize, u64) {
-    let mut source = 0;
-    let mut sources = Vec::with_capacity(events.len());
-    for (place, arrived) in events.iter().enumerate() {
-        source += usize::from(place > 0 && events[place - 1].source != arrived.source);
-        sources.push(source);
+fn digest(columns: &[Columns<'_>], (batch, row): Place) -> u128 {
+    columns[batch].digests[row]
+}
+
+/// What the rows of a batch are to one another.
+#[derive(Default)]
+struct Within<'a> {
+    /// The first row of each identity, and of each line without a uid.
+    candidates: Vec<Candidate<'a>>,
+    places: Vec<Place>,
+    /// Later rows of an identity whose lines are others, with the number of the first one.
+    rivals: Vec<(usize, Place)>,
+    /// Rows with a uid whose line came before.
+    repeated: Vec<Place>,
+    nameless: u64,
+    /// Rows without a uid whose line came before; they are rows all the same.
+    doubles: u64,
+}
+
+impl<'a> Within<'a> {
+    fn of(events: &[Arrived], columns: &[Columns<'a>]) -> Within<'a> {
+        let mut within = Within::default();
+        let mut firsts: FastMap<u128, usize> = FastMap::new();
+        let mut lines: FastSet<u128> = FastSet::new();
+        for place in by_arrival(events) {
+            let (columns, row) = (&columns[place.0], place.1);
+            let key = columns.keys[row];
+            let is_first = lines.insert(columns.digests[row]);
+            within.nameless += u64::from(key.is_none());
+            match key {
+                None if !is_first => within.doubles += 1,
+                Some(_) if !is_first => within.repeated.push(place),
+                Some(Key { identity, .. }) if firsts.contains_key(&identity) => {
+                    within.rivals.push((firsts[&identity], place));
+                }
+                _ => {
+                    let candidate = columns.candidate(row, key);
+                    firsts.insert(candidate.key.identity, within.places.len());
+                    within.candidates.push(candidate);
+                    within.places.push(place);
+                }
+            }
+        }
+        within
     }
-    move |(batch, row)| (sources[batch], events[batch].events.origins.get(row).map_or(0, |origin| origin.0))
+}
+
+/// All rows as they arrived: sources follow one another, lines within them. A chunk's rows stand by class.
+fn by_arrival(events: &[Arrived]) -> Vec<Place> {
+    let mut source = 0;
+    let mut places: Vec<((usize, u64), Place)> = Vec::new();
+    for (number, arrived) in events.iter().enumerate() {
+        source += usize::from(number > 0 && events[number - 1].source != arrived.source);
+        let line = |row: usize| arrived.events.origins.get(row).map_or(0, |origin| origin.0);
+        places.extend((0..arrived.events.batch.num_rows()).map(|row| ((source, line(row)), (number, row))));
+    }
+    places.sort_by_key(|(order, _)| *order);
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Takes over the rows that are not dropped.
+fn keep(batch: &Batch, dropped: &[Place], sifted: &mut Sifted) -> Result<()> {
+    let mut kept: Vec<Option<Vec<bool>>> = vec![None; batch.events.len()];
+    for (number, row) in dropped {
+        let rows = batch.events[*number].events.batch.num_rows();
+        kept[*number].get_or_insert_with(|| vec![true; rows])[*row] = false;
+    }
+    for (Arrived { source, events }, kept) in batch.events.iter().zip(kept) {
+        let kept = match kept {
+            None => events.batch.clone(),
+            Some(kept) => filter_record_batch(&events.batch, &BooleanArray::from(kept))
+                .context(Kind::Internal, || "cannot drop duplicates from a batch")?,
+        };
+        if kept.num_rows() > 0 {
+            sifted.accepted += kept.num_rows() as u64;
+            sifted.tables.entry(events.class.name.clone()).or_default().push(fill_source(&kept, source)?);
+        }
+    }
+    Ok(())
+}
+
+/// The files of events.
+fn events(state: &State) -> impl Iterator<Item = &Arc<FileEntry>> {
+    let is_of_events = |name: &str| name != super::REJECT_TABLE && name != REVISION_TABLE;
+    state.tables.iter().filter(move |(name, _)| is_of_events(name)).flat_map(|(_, table)| &table.files)
 }
 
 pub(super) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
@@ -196,11 +239,4 @@ pub(super) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringA
 
 pub(super) fn long<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {
     batch.column_by_name(name)?.as_any().downcast_ref()
-}
-
-fn same_json(a: &[u8], b: &[u8]) -> Result<bool> {
-    let parse = |bytes: &[u8]| {
-        serde_json::from_slice::<serde_json::Value>(bytes).context(Kind::Internal, || "cannot read back an event")
-    };
-    Ok(a == b || parse(a)? == parse(b)?)
 }

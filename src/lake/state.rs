@@ -1,40 +1,48 @@
-//! What the entries of a ledger add up to: the live files of each table, and how far each source was read.
+//! What the entries of a ledger add up to: the live files of each table, and what was asked of API sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::entry::{Body, Counts, Entry, FileEntry, Head, LakeInfo, Mark, Retried, SourceRange};
+use super::entry::{Body, CheckpointRef, Counts, Entry, LakeInfo, Notes, Retried};
+use super::file::{FileEntry, FileName, Place};
+use super::format::{Format, OURS};
 use super::poll::PullState;
 use crate::error::{Error, Kind, Result};
 
 /// The lake after one entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct State {
     pub sequence: u64,
     /// SHA-256 of the bytes of entry `sequence`.
     pub hash: String,
     /// When that entry was written.
     pub time_ms: i64,
+    /// Program and version that wrote it.
+    pub writer: String,
+    pub format: Format,
     pub lake: LakeInfo,
     pub tables: BTreeMap<String, TableState>,
-    pub streams: Vec<Stream>,
-    /// API sources by name. A checkpoint of a version that did not pull has none.
-    #[serde(default)]
+    /// API sources by name.
     pub pulls: BTreeMap<String, PullState>,
     /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
     pub totals: Counts,
+    pub notes: Notes,
     /// Entries that took rejected lines in.
-    #[serde(default)]
     pub retries: Vec<u64>,
+    /// The newest checkpoint that is known: entries name it.
+    pub checkpoint: Option<CheckpointRef>,
+    /// What the entries since that checkpoint weigh.
+    pub(super) weight: u64,
 }
 
 /// The files of one table.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TableState {
-    /// The last entry that touched the table: the version that its Delta transaction must have reached.
+    /// The last entry that touched the table, and the SHA-256 of its bytes.
     pub sequence: u64,
+    pub hash: String,
+    /// How many entries touched it, each of which is a version of the Delta table.
+    pub commits: u64,
     pub files: Vec<Arc<FileEntry>>,
 }
 
@@ -46,21 +54,18 @@ impl TableState {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
-}
 
-/// How far one stream was read, whatever the file was called.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stream {
-    pub name: String,
-    pub head: Head,
-    pub mark: Mark,
-    /// As in [`SourceRange::before`].
-    pub before: Mark,
-    /// As in [`SourceRange::state`].
-    pub state: String,
-    /// The entry that brought it here.
-    #[serde(default)]
-    pub sequence: u64,
+    /// Adds a file; files of one partition share what they have in common.
+    pub(super) fn push(&mut self, file: &FileEntry) {
+        let mut file = file.clone();
+        // Files come by partition, and most batches are about the newest.
+        const LOOK_BACK: usize = 64;
+        let known = self.files.iter().rev().take(LOOK_BACK).map(|known| &known.place);
+        if let Some(place) = known.into_iter().find(|place: &&Arc<Place>| **place == file.place) {
+            file.place = Arc::clone(place);
+        }
+        self.files.push(Arc::new(file));
+    }
 }
 
 impl State {
@@ -73,12 +78,17 @@ impl State {
             sequence: 0,
             hash,
             time_ms: entry.time_ms,
+            writer: entry.writer.clone(),
+            // An entry 0 without a format is not read.
+            format: entry.format.unwrap_or(OURS),
             lake: lake.clone(),
             tables: BTreeMap::new(),
-            streams: Vec::new(),
             pulls: BTreeMap::new(),
             totals: Counts::default(),
+            notes: Notes::default(),
             retries: Vec::new(),
+            checkpoint: None,
+            weight: 0,
         })
     }
 
@@ -94,6 +104,11 @@ impl State {
             )
             .hint("an entry was changed or replaced; restore `_ledger/` from a backup"));
         }
+        if entry.time_ms < self.time_ms {
+            let message = format!("ledger entry {} is older than the entry before it", entry.sequence);
+            return Err(Error::new(Kind::Integrity, message)
+                .hint("no writer of this format does that; restore `_ledger/` from a backup"));
+        }
         match &entry.body {
             Body::Create(_) => {
                 return Err(Error::new(
@@ -103,24 +118,42 @@ impl State {
             }
             Body::Ingest(ingest) => {
                 for file in &ingest.files {
-                    let table = self.tables.entry(file.table.clone()).or_default();
-                    table.sequence = entry.sequence;
-                    table.files.push(Arc::new(file.clone()));
+                    let table = self.tables.entry(file.table().to_string()).or_default();
+                    if table.sequence != entry.sequence {
+                        table.sequence = entry.sequence;
+                        table.hash.clone_from(&hash);
+                        table.commits += 1;
+                    }
+                    table.push(file);
                 }
                 self.totals.add(&ingest.counts);
+                self.notes.add(&ingest.notes);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
                 for source in &ingest.sources {
-                    self.advance(source, entry.sequence);
                     if let Some(poll) = &source.poll {
                         self.pulls.entry(source.name.clone()).or_default().take(source, poll, entry.time_ms);
                     }
                 }
             }
         }
+        if let Some(format) = entry.format {
+            self.format = self.format.raised_by(format).unwrap_or(self.format);
+        }
+        if let Some(checkpoint) = entry.checkpoint
+            && self.checkpoint.is_none_or(|known| known.sequence < checkpoint.sequence)
+        {
+            self.checkpoint = Some(checkpoint);
+        }
         self.sequence = entry.sequence;
         self.hash = hash;
         self.time_ms = entry.time_ms;
+        self.writer.clone_from(&entry.writer);
         Ok(())
+    }
+
+    /// Whether a file of this name is one of the table's.
+    pub(super) fn has_file(&self, table: &str, name: FileName) -> bool {
+        self.tables.get(table).is_some_and(|table| table.files.iter().rev().any(|file| file.name() == name))
     }
 
     /// Lines that were counted as rejects are counted as what they are by now.
@@ -138,30 +171,5 @@ impl State {
         self.totals.read -= lines;
         self.retries.push(sequence);
         Ok(())
-    }
-
-    fn advance(&mut self, source: &SourceRange, sequence: u64) {
-        let Some(head) = &source.head else { return };
-        let stream = Stream {
-            name: source.name.clone(),
-            head: head.clone(),
-            mark: source.to.clone(),
-            before: source.before.clone(),
-            state: source.state.clone(),
-            sequence,
-        };
-        // The same stream read further replaces its mark. One that was short when it was first seen had a shorter
-        // head then; it is known by the mark it was resumed from.
-        let is_from = |mark: &Mark| mark.offset > 0 && *mark == source.from;
-        // All streams of which nothing was taken in have the same mark: they are known by their heads.
-        let is_new = |known: &Stream| known.mark.offset == 0 && source.from.offset == 0 && known.head == *head;
-        let is_at = |known: &Stream| source.to.offset > 0 && known.mark == source.to;
-        // Of a file that began as a copy of another one both are kept: the shorter one may come again.
-        let is_grown = |known: &Stream| known.name == source.name && (is_from(&known.mark) || is_from(&known.before));
-        let same = |known: &Stream| is_grown(known) || is_at(known) || is_new(known);
-        match self.streams.iter_mut().find(|known| same(known)) {
-            Some(known) => *known = stream,
-            None => self.streams.push(stream),
-        }
     }
 }

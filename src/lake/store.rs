@@ -5,35 +5,36 @@
 //! made, before it answers. Reads are delegated. Delta's commits and checkpoints go through it too.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::stream::{BoxStream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, RenameTargetMode, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove, sync_dir};
-use crate::failpoint;
+use super::layout::STAGING;
+use super::upload::Upload;
+use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove};
 
 const STORE: &str = "local disk";
 /// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
 const SMALL_READ: u64 = 256 * 1024;
-/// Begins the name of a file that is being written; digits follow. It cannot occur in an object path, so no listing shows
-/// the file.
+/// Begins the name of a file that is being written, in `_staging/`, so that one list of names finds all that was left
+/// there; digits follow. It cannot occur in an object path, so no listing of objects shows the file.
 const TEMPORARY_PREFIX: &str = "#";
 
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
 pub struct Durable {
-    root: Arc<PathBuf>,
+    pub(super) root: Arc<PathBuf>,
     inner: LocalFileSystem,
 }
 
@@ -50,88 +51,8 @@ impl Durable {
         Ok(Durable { root: Arc::new(root.to_path_buf()), inner })
     }
 
-    fn place(&self, path: &Path) -> Result<PathBuf> {
+    pub(super) fn place(&self, path: &Path) -> Result<PathBuf> {
         self.inner.path_to_filesystem(path)
-    }
-
-    /// Writes several new files and syncs their directory once; none may exist.
-    pub async fn put_all(&self, files: Vec<(Path, bytes::Bytes)>) -> Result<()> {
-        let mut places = Vec::with_capacity(files.len());
-        for (path, bytes) in files {
-            places.push((path.to_string(), self.place(&path)?, bytes));
-        }
-        let root = self.root.clone();
-        blocking(move || {
-            let mut parents = Vec::new();
-            let mut written = Vec::with_capacity(places.len());
-            for (name, place, bytes) in places {
-                let parent = parent_of(&place);
-                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.begin");
-                let mut file =
-                    OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.opened");
-                file.write_all(&bytes).map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.written");
-                written.push((name, file));
-                if !parents.contains(&parent) {
-                    parents.push(parent);
-                }
-            }
-            // All are written before the first is synced: a journal takes the others along.
-            for (name, file) in written {
-                file.sync_all().map_err(|e| generic(&name, e))?;
-                failpoint::reached("stage.synced");
-            }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
-            failpoint::reached("stage.named");
-            Ok(())
-        })
-        .await
-    }
-
-    /// Syncs directories, those that are there: names in them may be the work of a process that died before its sync.
-    pub async fn sync_dirs(&self, dirs: Vec<Path>) -> Result<()> {
-        let places: Vec<PathBuf> = dirs.iter().map(|dir| self.root.join(dir.as_ref())).collect();
-        blocking(move || {
-            for place in places.iter().filter(|place| place.is_dir()) {
-                sync_dir(place).map_err(|e| generic(&place.to_string_lossy(), e))?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Moves several files and syncs each directory once. A file that already moved is fine: moving is repeatable.
-    pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<()> {
-        let mut places = Vec::with_capacity(moves.len());
-        for (from, to) in moves {
-            places.push((to.to_string(), self.place(&from)?, self.place(&to)?));
-        }
-        let root = self.root.clone();
-        blocking(move || {
-            let mut parents = Vec::new();
-            for (name, from, to) in places {
-                let parent = parent_of(&to);
-                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
-                failpoint::reached("move.begin");
-                match fs::rename(&from, &to) {
-                    Ok(()) => {}
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
-                    Err(error) => return Err(generic(&name, error)),
-                }
-                failpoint::reached("move.moved");
-                for parent in [parent, parent_of(&from)] {
-                    if !parents.contains(&parent) {
-                        parents.push(parent);
-                    }
-                }
-            }
-            parents.iter().try_for_each(|parent| sync_dir(parent).map_err(|e| generic("directory", e)))?;
-            failpoint::reached("move.synced");
-            Ok(())
-        })
-        .await
     }
 }
 
@@ -194,65 +115,26 @@ impl ObjectStore for Durable {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        sorted(self.inner.list(prefix))
     }
 
     // The trait's own default stats every file before it drops those that come before the offset: Delta logs are long.
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        sorted(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         self.inner.list_with_delimiter(prefix).await
     }
 
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        let (source, place) = (self.place(from)?, self.place(to)?);
-        let (root, name) = (self.root.clone(), to.to_string());
-        let create = options.mode == CopyMode::Create;
-        blocking(move || {
-            let bytes = fs::read(&source).map_err(|e| generic(&name, e))?;
-            write(&root, &name, &place, &PutPayload::from(bytes), create)
-        })
-        .await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        if options.target_mode == RenameTargetMode::Create && self.place(to)?.exists() {
-            return Err(exists(to.as_ref()));
-        }
-        self.rename_all(vec![(from.clone(), to.clone())]).await
+    // Nobody copies or renames through the store: what moves, moves with [`Durable::rename_all`].
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(Error::NotImplemented { operation: "copy".into(), implementer: STORE.into() })
     }
 }
 
-/// A multipart upload, kept in memory until it is complete: only Delta's checkpoints could take this way.
-#[derive(Debug)]
-struct Upload {
-    root: Arc<PathBuf>,
-    name: String,
-    place: PathBuf,
-    parts: Vec<PutPayload>,
-}
-
-#[async_trait]
-impl MultipartUpload for Upload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.parts.push(data);
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        let payload = self.parts.drain(..).flatten().collect::<PutPayload>();
-        let (root, name, place) = (self.root.clone(), self.name.clone(), self.place.clone());
-        blocking(move || write(&root, &name, &place, &payload, false)).await?;
-        Ok(PutResult { e_tag: None, version: None })
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.parts.clear();
-        Ok(())
-    }
-}
+/// How often a file is written again whose temporary file somebody cleared away.
+const ATTEMPTS: u32 = 5;
 
 /// Whether a name is that of a file that is being written.
 pub fn is_temporary(name: &str) -> bool {
@@ -260,17 +142,28 @@ pub fn is_temporary(name: &str) -> bool {
 }
 
 /// Writes one file so that it is on the disk, whole, under its name, or not there at all.
-fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
-    let parent = parent_of(place);
+///
+/// Where locks lock nothing, somebody who takes us for dead may clear our temporary file away: then it is written again.
+pub(super) fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
+    let (parent, staging) = (parent_of(place), root.join(STAGING));
+    let naming = if create { Naming::Create } else { Naming::Replace };
     let put = || {
         make_dir_below(root, &parent)?;
-        let mut file = Temporary::create(&parent, 0o666, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
+        make_dir_below(root, &staging)?;
+        let mut file = Temporary::create(&staging, 0o666, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
         for bytes in payload {
             file.write_all(bytes)?;
         }
-        file.name(place, if create { Naming::Create } else { Naming::Replace })
+        file.name(place, naming).map(drop)
     };
-    put().map(drop).map_err(|error| generic(name, error))
+    let mut written = put();
+    for _ in 1..ATTEMPTS {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => written = put(),
+            _ => break,
+        }
+    }
+    written.map_err(|error| generic(name, error))
 }
 
 fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> {
@@ -290,7 +183,7 @@ fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> 
     Ok(all)
 }
 
-fn generic(name: &str, error: io::Error) -> Error {
+pub(super) fn generic(name: &str, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::NotFound { path: name.into(), source: error.into() },
         io::ErrorKind::AlreadyExists => exists(name),
@@ -303,7 +196,17 @@ fn exists(name: &str) -> Error {
     Error::AlreadyExists { path: name.into(), source: "the name is taken".into() }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// Objects in the order of their names, which readers of Delta logs expect of every store but of a local disk.
+fn sorted(found: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let all = async move {
+        let mut all: Vec<ObjectMeta> = found.try_collect().await?;
+        all.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        Ok::<_, Error>(stream::iter(all.into_iter().map(Ok)))
+    };
+    stream::once(all).try_flatten().boxed()
+}
+
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Generic { store: STORE, source: error.into() }),
@@ -312,8 +215,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
+
     use object_store::ObjectStoreExt;
+
+    use super::*;
 
     #[tokio::test]
     async fn create_refuses_a_name_that_is_taken_and_leaves_no_temporary_file() {
@@ -328,6 +234,7 @@ mod tests {
         store.put(&path, "three".into()).await.unwrap();
         assert_eq!(fs::read(dir.path().join("a/b/x.json")).unwrap(), b"three");
         assert_eq!(fs::read_dir(dir.path().join("a/b")).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path().join(STAGING)).unwrap().count(), 0);
     }
 
     #[tokio::test]
@@ -336,8 +243,11 @@ mod tests {
         let store = Durable::new(dir.path()).unwrap();
         let (from, to) = (Path::from("_staging/f"), Path::from("t/m=1/f"));
         store.put_all(vec![(from.clone(), "x".into())]).await.unwrap();
-        store.rename_all(vec![(from.clone(), to.clone())]).await.unwrap();
-        store.rename_all(vec![(from, to.clone())]).await.unwrap();
+        for _ in 0..2 {
+            assert!(store.rename_all(vec![(from.clone(), to.clone())]).await.unwrap().is_empty());
+        }
+        let gone = Path::from("t/m=1/gone");
+        assert_eq!(store.rename_all(vec![(Path::from("_staging/gone"), gone.clone())]).await.unwrap(), [gone]);
         assert_eq!(store.get(&to).await.unwrap().bytes().await.unwrap(), "x");
     }
 

@@ -1,253 +1,211 @@
 //! The Delta tables: the ledger's projection, so that every reader of Delta Lake sees the same rows.
 //!
-//! A table takes in an entry with one Delta commit that carries the entry's sequence as application transaction. The
-//! commit is repeatable: the transaction is looked up on the very snapshot that is committed against, and after any
-//! error we load again and look, since a commit can fail after it is in the log. delta-rs writes nothing here but
-//! these commits and its checkpoints; log clean-up is off, in the table and in each commit.
+//! An entry that adds files to a table is one version of it, and which one follows from the ledger. A version is put if
+//! it is absent, so bringing an entry in is repeatable, and what stands there already is compared with the entry. Log
+//! clean-up is off. Checkpoints, which Delta's readers begin with, are written by delta-rs, and thinned as our own are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake_core::kernel::{Action, Add, StructType, Transaction};
-use deltalake_core::operations::create::CreateBuilder;
-use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use arrow::datatypes::SchemaRef;
+use deltalake_core::DeltaTableBuilder;
+use deltalake_core::checkpoints::create_checkpoint;
 use futures::future::join_all;
 use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use serde::Deserialize;
 use url::Url;
 
-use super::entry::FileEntry;
-use super::layout::Partition;
+use super::checkpoint::kept;
+use super::commit::{EntryRef, check, commit, creation};
+use super::entries::get;
+use super::entry::LakeInfo;
+use super::file::FileEntry;
+use super::layout::{DELTA_LOG, delta_path};
 use super::store::Durable;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 
-/// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
-const PROPERTIES: [(&str, &str); 4] = [
-    ("delta.enableExpiredLogCleanup", "false"),
-    ("delta.logRetentionDuration", "interval 36500 days"),
-    ("delta.deletedFileRetentionDuration", "interval 36500 days"),
-    ("delta.checkpointInterval", "20"),
-];
-
-/// The ledger entry that is brought into a table.
-#[derive(Debug, Clone, Copy)]
-pub struct EntryRef {
-    pub sequence: u64,
-    pub time_ms: i64,
-}
-
 /// How often a commit is tried again after an error before the error is returned.
 const ATTEMPTS: u32 = 5;
 
-/// The Delta tables of one lake, loaded when they are first needed.
+/// Versions that are as quick to read as a checkpoint of them.
+const CHECKPOINT_LEAST: u64 = 20;
+
+/// What one entry adds to one table.
 #[derive(Debug)]
+pub struct TableCommit<'a> {
+    pub table: &'a str,
+    /// The version that the entry is of this table.
+    pub version: u64,
+    pub files: Vec<&'a FileEntry>,
+}
+
+/// The Delta tables of one lake.
+#[derive(Debug, Clone)]
 pub struct Projection {
-    /// The lake's folder, with a trailing slash.
-    root: Url,
-    /// Rooted at the top of the file system, as delta-rs wants it.
     store: Arc<Durable>,
-    /// Application id of our transactions.
-    app: String,
-    partition: Partition,
-    loaded: HashMap<String, DeltaTable>,
+    lake: LakeInfo,
+    /// The version of each table's newest Delta checkpoint, once it was looked for.
+    checkpoints: HashMap<String, u64>,
 }
 
 impl Projection {
-    pub fn new(root: Url, store: Arc<Durable>, lake_id: &str, partition: Partition) -> Self {
-        Projection { root, store, app: format!("auditlake-{lake_id}"), partition, loaded: HashMap::new() }
+    /// `store` is rooted at the lake's folder.
+    pub fn new(store: Arc<Durable>, lake: LakeInfo) -> Self {
+        Projection { store, lake, checkpoints: HashMap::new() }
     }
 
-    /// The last entry that the table has taken in; `None` for a table that is not there yet.
-    pub async fn applied(&mut self, table: &str) -> Result<Option<u64>> {
-        let app = self.app.clone();
-        match self.load(table).await? {
-            Some(delta) => transaction(delta, &app).await.context(Kind::Unavailable, || cannot_read(table)),
-            None => Ok(None),
-        }
+    fn objects(&self) -> Arc<dyn ObjectStore> {
+        self.store.clone()
     }
 
-    /// Brings one entry's files into their tables, each with its schema; the tables at the same time, since a commit is
-    /// mostly waiting for the disk. Every table is tried, also when another one fails.
-    pub async fn apply_all(&mut self, tables: Vec<(&str, SchemaRef, Vec<&FileEntry>)>, entry: EntryRef) -> Result<()> {
-        let commits = tables.into_iter().map(|(table, schema, files)| {
-            let mut alone = self.alone(table);
-            async move { (alone.apply(table, &schema, entry, &files).await, alone.loaded) }
-        });
-        let commits: Vec<_> = commits.collect();
-        let mut outcome = Ok(());
-        for (result, loaded) in join_all(commits).await {
-            self.loaded.extend(loaded);
-            outcome = outcome.and(result);
+    /// Makes a table without files, if there is none.
+    pub async fn create(&self, table: &str, schema: &SchemaRef, time_ms: i64) -> Result<()> {
+        let path = delta_path(table, 0);
+        if self.has(&path).await? {
+            return Ok(());
         }
-        outcome
+        failpoint::reached("table.create");
+        let bytes = creation(table, schema, &self.lake, time_ms)?;
+        match self.put(&path, bytes).await {
+            Ok(()) | Err(StoreError::AlreadyExists { .. }) => {}
+            Err(error) => {
+                return Err(error).context(Kind::Unavailable, || format!("cannot create the Delta table `{table}`"));
+            }
+        }
+        failpoint::reached("table.created");
+        Ok(())
     }
 
-    /// This projection with nothing but `table` loaded, which is taken out of it.
-    fn alone(&mut self, table: &str) -> Projection {
-        Projection {
-            root: self.root.clone(),
-            store: self.store.clone(),
-            app: self.app.clone(),
-            partition: self.partition,
-            loaded: self.loaded.remove_entry(table).into_iter().collect(),
-        }
+    /// Brings one entry's files into their tables; the tables at the same time, since a commit is mostly waiting for the
+    /// disk. Every table is tried, also when another one fails.
+    pub async fn apply_all(&self, commits: &[TableCommit<'_>], entry: &EntryRef) -> Result<()> {
+        let applied = join_all(commits.iter().map(|commit| self.apply(commit, entry))).await;
+        applied.into_iter().collect()
     }
 
     /// Brings one entry's files into a table; a table that has taken it in already stays as it is.
-    pub async fn apply(
-        &mut self,
-        table: &str,
-        schema: &SchemaRef,
-        entry: EntryRef,
-        files: &[&FileEntry],
-    ) -> Result<()> {
+    pub async fn apply(&self, one: &TableCommit<'_>, entry: &EntryRef) -> Result<()> {
+        failpoint::reached("table.apply");
+        let before = delta_path(one.table, one.version - 1);
+        if !self.has(&before).await? {
+            return Err(missing(one.table, one.version - 1));
+        }
+        let path = delta_path(one.table, one.version);
+        let bytes = commit(&self.lake, entry, &one.files);
+        let cannot = || format!("cannot commit ledger entry {} to the Delta table `{}`", entry.sequence, one.table);
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match self.try_apply(table, schema, entry, files).await {
-                Ok(()) if last.is_none() => return Ok(()),
-                // The attempt before may have left a name whose directory was not synced.
-                Ok(()) => match self.sync(table).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => last = Some(error.into()),
-                },
+            failpoint::reached("table.commit");
+            match self.put(&path, bytes.clone()).await {
+                Ok(()) => {
+                    failpoint::reached("table.committed");
+                    return Ok(());
+                }
+                // Ours from an attempt before, or that of a process that finished the entry for us.
+                Err(StoreError::AlreadyExists { .. }) => {
+                    if let Some(there) = get(&self.objects(), &path).await? {
+                        return self.compare(one, entry, &there);
+                    }
+                }
                 Err(error) => last = Some(error),
             }
-            self.loaded.remove(table);
         }
-        Err(last.expect("the loop ran")).context(Kind::Unavailable, || {
-            format!("cannot commit ledger entry {} to the Delta table `{table}`", entry.sequence)
-        })
+        match last {
+            Some(error) => Err(error).context(Kind::Unavailable, cannot),
+            None => Err(Error::new(Kind::Unavailable, cannot())),
+        }
     }
 
-    async fn try_apply(
-        &mut self,
-        table: &str,
-        schema: &SchemaRef,
-        entry: EntryRef,
-        files: &[&FileEntry],
-    ) -> Result<(), DeltaTableError> {
-        failpoint::reached("table.apply");
-        if self.load(table).await.map_err(|error| DeltaTableError::Generic(error.to_string()))?.is_none() {
-            failpoint::reached("table.create");
-            self.create(table, schema).await?;
-            failpoint::reached("table.created");
+    fn compare(&self, one: &TableCommit<'_>, entry: &EntryRef, there: &[u8]) -> Result<()> {
+        let files = one.files.iter().copied();
+        check(there, &self.lake, (entry.sequence, &entry.hash), files)
+            .map_err(|why| other(one.table, one.version, &why))
+    }
+
+    async fn put(&self, path: &Path, bytes: Vec<u8>) -> object_store::Result<()> {
+        self.store.put_opts(path, bytes.into(), PutOptions::from(PutMode::Create)).await.map(|_| ())
+    }
+
+    async fn has(&self, path: &Path) -> Result<bool> {
+        match self.store.head(path).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot look for {path}")),
         }
-        let Some(delta) = self.loaded.get_mut(table) else {
-            return Err(DeltaTableError::NotATable(table.to_string()));
+    }
+
+    /// Writes a Delta checkpoint of a table when enough versions came since the last one. Readers then read it and the
+    /// versions since; without it they read all of them.
+    pub async fn checkpoint_if_due(&mut self, table: &str, version: u64) -> Result<()> {
+        let last = match self.checkpoints.get(table) {
+            Some(last) => *last,
+            None => self.last_checkpoint(table).await?,
         };
-        if transaction(delta, &self.app).await?.is_some_and(|applied| applied >= entry.sequence) {
-            // An attempt that failed, or died, may have written the commit without a sync of its directory.
-            return Ok(self.sync(table).await?);
+        self.checkpoints.insert(table.to_string(), last);
+        // A version weighs about three times as much as its files do in a checkpoint: so all checkpoints that were ever
+        // written add up to a multiple of the versions.
+        if version < last + CHECKPOINT_LEAST.max(last / 3) {
+            return Ok(());
         }
-        let adds = files.iter().map(|file| Action::Add(add(file, self.partition, entry.time_ms))).collect();
-        let properties = CommitProperties::default()
-            .with_application_transaction(Transaction::new(&self.app, entry.sequence as i64))
-            .with_max_retries(0)
-            .with_cleanup_expired_logs(Some(false));
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: Some(vec![self.partition.column().to_string()]),
-            predicate: None,
+        let cannot = || format!("cannot write a checkpoint of the Delta table `{table}`");
+        // The store is rooted at the lake, so the lake's own path is not in the address, and a table's name needs no
+        // escape. Of an address that begins with `file:` the kernel wants the folder of that name on the disk.
+        let url = Url::parse(&format!("memory:///{table}/")).context(Kind::Internal, cannot)?;
+        let builder = DeltaTableBuilder::from_url(url.clone()).context(Kind::Internal, cannot)?;
+        let delta = builder.with_storage_backend(self.objects(), url).with_version(version);
+        let delta = delta.load().await.context(Kind::Unavailable, cannot)?;
+        create_checkpoint(&delta, None).await.context(Kind::Unavailable, cannot)?;
+        self.checkpoints.insert(table.to_string(), version);
+        self.thin(table, version).await
+    }
+
+    async fn last_checkpoint(&self, table: &str) -> Result<u64> {
+        #[derive(Deserialize)]
+        struct Hint {
+            version: u64,
+        }
+        let path = Path::from(format!("{table}/{DELTA_LOG}/_last_checkpoint"));
+        let hint = get(&self.objects(), &path).await?;
+        // A hint that cannot be read is written anew with the next checkpoint, which then is due.
+        Ok(hint.and_then(|hint| serde_json::from_slice::<Hint>(&hint).ok()).map_or(0, |hint| hint.version))
+    }
+
+    async fn thin(&self, table: &str, version: u64) -> Result<()> {
+        let cannot = || format!("cannot thin the checkpoints of the Delta table `{table}`");
+        let log = Path::from(format!("{table}/{DELTA_LOG}"));
+        let names = self.store.names(&log).await.context(Kind::Unavailable, cannot)?;
+        let checkpoint = |name: &str| -> Option<u64> {
+            let (version, rest) = name.split_once('.')?;
+            (rest.starts_with("checkpoint.") && version.len() == 20).then(|| version.parse().ok())?
         };
-        let log_store = delta.log_store();
-        failpoint::reached("table.commit");
-        CommitBuilder::from(properties).with_actions(adds).build(Some(delta.snapshot()?), log_store, operation).await?;
-        failpoint::reached("table.committed");
-        delta.update_state().await?;
-        failpoint::reached("table.loaded");
-        Ok(())
-    }
-
-    async fn sync(&self, table: &str) -> object_store::Result<()> {
-        let folder = Path::from(self.root.path().trim_matches('/')).join(table);
-        self.store.sync_dirs(vec![folder.clone().join("_delta_log"), folder]).await
-    }
-
-    async fn create(&mut self, table: &str, schema: &SchemaRef) -> Result<(), DeltaTableError> {
-        let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(self.partition.column(), DataType::Utf8, true)));
-        let kernel: StructType = (&Schema::new(fields)).try_into_kernel()?;
-        let unloaded = self.builder(table)?.build()?;
-        let created = CreateBuilder::new()
-            .with_log_store(unloaded.log_store())
-            .with_table_name(table)
-            .with_columns(kernel.fields().cloned())
-            .with_partition_columns([self.partition.column()])
-            .with_configuration(PROPERTIES.map(|(name, value)| (name, Some(value))))
-            .with_save_mode(SaveMode::ErrorIfExists)
-            .await?;
-        self.loaded.insert(table.to_string(), created);
-        Ok(())
-    }
-
-    async fn load(&mut self, table: &str) -> Result<Option<&DeltaTable>> {
-        if let Some(delta) = self.loaded.get_mut(table) {
-            delta.update_state().await.context(Kind::Unavailable, || cannot_read(table))?;
-        } else {
-            let loaded = async {
-                let mut delta = self.builder(table)?.build()?;
-                if !delta.verify_deltatable_existence().await? {
-                    return Ok(None);
-                }
-                delta.load().await?;
-                Ok::<_, DeltaTableError>(Some(delta))
-            };
-            match loaded.await.context(Kind::Unavailable, || cannot_read(table))? {
-                Some(delta) => self.loaded.insert(table.to_string(), delta),
-                None => return Ok(None),
-            };
-        }
-        Ok(self.loaded.get(table))
-    }
-
-    fn builder(&self, table: &str) -> Result<DeltaTableBuilder, DeltaTableError> {
-        let url = self.root.join(table).map_err(|error| DeltaTableError::InvalidTableLocation(error.to_string()))?;
-        Ok(DeltaTableBuilder::from_url(url.clone())?.with_storage_backend(self.store.clone(), url))
+        let there: BTreeSet<u64> = names.iter().filter_map(|name| checkpoint(name)).collect();
+        let kept = kept(&there, version);
+        let surplus = names.iter().filter(|name| checkpoint(name).is_some_and(|version| !kept.contains(&version)));
+        let surplus = surplus.map(|name| log.clone().join(name.as_str())).collect();
+        self.store.remove_all(surplus).await.context(Kind::Unavailable, cannot)
     }
 }
 
-async fn transaction(delta: &DeltaTable, app: &str) -> Result<Option<u64>, DeltaTableError> {
-    let log_store = delta.log_store();
-    let version = delta.snapshot()?.snapshot().transaction_version(log_store.as_ref(), app).await?;
-    Ok(version.map(|version| version as u64))
+/// A version of a table's log is not there, and a later one must be.
+pub fn missing(table: &str, version: u64) -> Error {
+    Error::new(Kind::Integrity, format!("version {version} of the Delta table `{table}` is missing"))
+        .hint("the ledger has all it takes: run the command again, or `auditlake ingest`, which writes it anew")
 }
 
-fn add(file: &FileEntry, partition: Partition, time_ms: i64) -> Add {
-    let stats = serde_json::json!({
-        "numRecords": file.rows,
-        "minValues": { "time": rfc3339(file.min_time_us) },
-        "maxValues": { "time": rfc3339(file.max_time_us) },
-        "nullCount": { "time": 0 },
-    });
-    Add {
-        path: file.path.clone(),
-        partition_values: HashMap::from([(partition.column().to_string(), Some(file.partition.clone()))]),
-        size: file.bytes as i64,
-        // The file's own time says nothing after a copy of the lake.
-        modification_time: time_ms,
-        data_change: true,
-        stats: Some(stats.to_string()),
-        tags: Some(HashMap::from([("sha256".to_string(), Some(file.sha256.clone()))])),
-        ..Add::default()
-    }
+/// A version of a table's log is not what the ledger makes of it.
+pub fn other(table: &str, version: u64, why: &str) -> Error {
+    Error::new(Kind::Integrity, format!("version {version} of the Delta table `{table}` is not the ledger's: {why}"))
+        .hint("the entry or the table was changed after it was written: restore both from the same backup")
 }
 
-fn rfc3339(time_us: i64) -> Option<String> {
-    let time = chrono::DateTime::from_timestamp_micros(time_us)?;
-    Some(time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
-}
-
-fn cannot_read(table: &str) -> String {
-    format!("cannot read the Delta log of `{table}`")
-}
-
-/// An error of ours stays what it is when it passes through delta-rs.
-impl From<Error> for DeltaTableError {
-    fn from(error: Error) -> Self {
-        DeltaTableError::Generic(error.to_string())
-    }
+/// A table has versions that no ledger entry made.
+pub fn ahead(table: &str, version: u64, sequence: u64) -> Error {
+    let message = format!(
+        "the Delta table `{table}` is ahead of the ledger: it has a version {version}, which ledger entry {sequence}, the newest, does not know"
+    );
+    Error::new(Kind::Integrity, message).hint(
+        "`_ledger/` was put back to an older state, or something else wrote to the table; restore both from the same backup",
+    )
 }

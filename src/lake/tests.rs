@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
+use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use object_store::path::Path;
@@ -13,8 +13,10 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 
+use super::commit::EntryRef;
+use super::ledger::Moment;
 use super::ledger::{Appended, Ledger};
-use super::table::{EntryRef, Projection};
+use super::table::TableCommit;
 use super::*;
 use crate::schema::EventBatch;
 use crate::typed::Hash32;
@@ -26,7 +28,7 @@ fn ocsf() -> Arc<Ocsf> {
     Arc::new(Ocsf::load(None).unwrap())
 }
 
-/// Events of one class with nothing but a uid, a time and a digest.
+/// Events of one class with nothing but a uid, a time, the digest of the line and a message: all but its last digit.
 fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
     let class = ocsf.by_name("authentication").unwrap().clone();
     let columns = class.arrow.fields().iter().map(|field| -> ArrayRef {
@@ -36,7 +38,8 @@ fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
                 Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
             }
             "_event_uid" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.0))),
-            "_digest" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
+            "_digest" => Arc::new(BinaryArray::from_iter_values(rows.iter().map(|row| (row.2 as u128).to_be_bytes()))),
+            "message" => Arc::new(StringArray::from_iter_values(rows.iter().map(|row| (row.2 / 10).to_string()))),
             _ => new_null_array(field.data_type(), rows.len()),
         }
     });
@@ -49,13 +52,21 @@ fn batch(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Batch {
     Batch { events: vec![events(ocsf, rows)], read: rows.len() as u64, ..Batch::default() }
 }
 
-/// Rows as JSON: uid, time and digest are all that the test's events have.
+/// Rows as JSON, as far as the test's events have anything.
 fn restore() -> Restore {
     Arc::new(|_, batch, row| {
         let uid = batch.column_by_name("_event_uid").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
-        let digest = batch.column_by_name("_digest").unwrap().as_any().downcast_ref::<Int64Array>().unwrap();
-        Ok(format!("{{\"uid\":\"{}\",\"digest\":{}}}", uid.value(row), digest.value(row) / 10).into_bytes())
+        let message = batch.column_by_name("message").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
+        Ok(format!("{{\"uid\":\"{}\",\"message\":\"{}\"}}", uid.value(row), message.value(row)).into_bytes())
     })
+}
+
+/// After any real time: entries that are written by such a clock are in order.
+const LATER: i64 = 4_000_000_000_000;
+
+async fn append(ledger: &mut Ledger, writer: &str, now_ms: i64) -> Result<Appended> {
+    let moment = Moment { time_ms: now_ms, skew_ms: None };
+    ledger.append(writer, moment, Body::Ingest(Ingest::default())).await
 }
 
 struct Fixture {
@@ -73,6 +84,11 @@ impl Fixture {
     async fn writer(&self) -> Writer {
         let lake = Lake::open_or_create(&self.root, &Options::default(), self.ocsf.clone(), Clock::Real).await.unwrap();
         Writer::new(lake, Clock::Real, 2, restore()).unwrap()
+    }
+
+    async fn ledger(&self, store: Arc<dyn ObjectStore>) -> Result<Ledger> {
+        let names = Durable::new(&self.root).unwrap().names(&Path::from("_ledger")).await.unwrap();
+        Ok(Ledger::open(store, &Listing::of(names), None).await?.unwrap())
     }
 
     async fn lake(&self) -> Lake {
@@ -97,15 +113,15 @@ async fn a_batch_is_in_the_ledger_in_the_files_and_in_delta() {
     let state = fixture.lake().await.state().clone();
     let files = &state.tables["authentication"].files;
     assert_eq!(
-        files.iter().map(|file| (file.partition.as_str(), file.rows)).collect::<Vec<_>>(),
+        files.iter().map(|file| (file.partition(), file.rows)).collect::<Vec<_>>(),
         [("2026-01", 2), ("2026-02", 1)]
     );
-    assert!(files.iter().all(|file| fixture.root.join("authentication").join(&file.path).exists()));
+    assert!(files.iter().all(|file| fixture.root.join("authentication").join(file.path()).exists()));
     assert_eq!(fixture.adds("authentication"), 2);
 }
 
 #[tokio::test]
-async fn the_same_events_again_are_duplicates_and_others_of_the_same_uid_are_conflicts() {
+async fn the_same_event_again_is_a_duplicate_and_with_other_content_a_revision() {
     let fixture = Fixture::new();
     let mut writer = fixture.writer().await;
     writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10), ("b", JANUARY, 20)])).await.unwrap();
@@ -114,8 +130,86 @@ async fn the_same_events_again_are_duplicates_and_others_of_the_same_uid_are_con
     // `b` came with another spelling of the same content, `a` with other content.
     let rows = [("b", JANUARY, 21), ("a", JANUARY, 99), ("c", JANUARY, 30), ("c", JANUARY, 30)];
     let counts = writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap().counts;
-    assert_eq!((counts.accepted, counts.duplicate, counts.rejected), (1, 2, 1));
-    assert_eq!(fixture.lake().await.state().tables[REJECT_TABLE].rows(), 1);
+    assert_eq!((counts.accepted, counts.duplicate, counts.revised, counts.rejected), (1, 2, 1, 0));
+    assert_eq!(fixture.lake().await.state().tables[REVISION_TABLE].rows(), 1);
+    assert_eq!(fixture.adds(REVISION_TABLE), 1);
+    // A revision that comes again, as the same line or as another one, is a duplicate of it; a third version is not.
+    let rows = [("a", JANUARY, 99), ("a", JANUARY, 98), ("a", JANUARY, 77), ("a", JANUARY, 78)];
+    let receipt = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((receipt.counts.accepted, receipt.counts.duplicate, receipt.counts.revised), (0, 3, 1));
+    assert_eq!(receipt.notes.redelivered, 2);
+    let state = fixture.lake().await.state().clone();
+    assert_eq!((state.totals.revised, state.notes.redelivered), (2, 3));
+}
+
+#[tokio::test]
+async fn an_event_of_another_time_is_another_event() {
+    let fixture = Fixture::new();
+    let rows = [("a", JANUARY, 10), ("a", JANUARY + 40 * DAY, 20)];
+    let together = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((together.counts.accepted, together.notes.shared_uids), (2, 1));
+    let fixture = Fixture::new();
+    for row in &rows {
+        let receipt = fixture.writer().await.commit(batch(&fixture.ocsf, std::slice::from_ref(row))).await.unwrap();
+        assert_eq!(receipt.counts.accepted, 1);
+    }
+    let again = fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    assert_eq!((again.counts.accepted, again.counts.duplicate), (0, 2));
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_bounded_and_forgetting_changes_nothing() {
+    let fixture = Fixture::new();
+    let of = |n: i64| {
+        let names: Vec<String> = (0..8).map(|uid| format!("u{uid}-{n}")).collect();
+        let rows: Vec<(&str, i64, i64)> = names
+            .iter()
+            .enumerate()
+            .map(|(at, uid)| (uid.as_str(), JANUARY + at as i64, n * 100 + at as i64))
+            .collect();
+        batch(&fixture.ocsf, &rows)
+    };
+    // Files that are forgotten soon, and files that are too large to be remembered at all.
+    for limit in [4000, 500] {
+        let mut writer = fixture.writer().await;
+        writer.index.limit(limit);
+        for n in 0..30 {
+            writer.commit(of(n)).await.unwrap();
+            assert!(writer.index.remembered() <= limit + 1000, "{}", writer.index.remembered());
+        }
+        for n in (0..30).rev() {
+            let counts = writer.commit(of(n)).await.unwrap().counts;
+            assert_eq!((counts.accepted, counts.duplicate), (0, 8));
+        }
+    }
+    assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 240);
+}
+
+#[tokio::test]
+async fn rows_without_a_uid_and_their_exact_doubles_are_counted() {
+    let fixture = Fixture::new();
+    let nameless = |digests: &[i64]| {
+        let rows: Vec<(&str, i64, i64)> = digests.iter().map(|digest| ("", JANUARY, *digest)).collect();
+        let mut batch = batch(&fixture.ocsf, &rows);
+        without_uids(&mut batch);
+        batch
+    };
+    let first = fixture.writer().await.commit(nameless(&[10, 20, 10])).await.unwrap();
+    assert_eq!((first.counts.accepted, first.notes.without_uid, first.notes.exact_doubles), (3, 3, 1));
+    let second = fixture.writer().await.commit(nameless(&[20, 30])).await.unwrap();
+    assert_eq!((second.counts.accepted, second.notes.without_uid, second.notes.exact_doubles), (2, 2, 1));
+    let notes = fixture.lake().await.state().notes;
+    assert_eq!((notes.without_uid, notes.exact_doubles), (5, 2));
+}
+
+/// Takes the uids from a batch.
+fn without_uids(batch: &mut Batch) {
+    for Arrived { events, .. } in &mut batch.events {
+        let at = events.batch.schema().index_of("_event_uid").unwrap();
+        let mut columns = events.batch.columns().to_vec();
+        columns[at] = new_null_array(columns[at].data_type(), events.batch.num_rows());
+        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -181,18 +275,18 @@ async fn of_two_retries_at_once_one_gives_way() {
 }
 
 #[tokio::test]
-async fn a_retried_line_whose_uid_is_taken_stays_a_reject() {
+async fn a_retried_line_whose_event_is_there_becomes_a_revision() {
     let fixture = Fixture::new();
     fixture.writer().await.commit(rejects(2)).await.unwrap();
     fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
     let rows = [("a", JANUARY, 99), ("b", JANUARY, 20)];
     let counts = fixture.writer().await.commit(retry(&fixture.ocsf, &rows, 2)).await.unwrap().counts;
-    assert_eq!((counts.read, counts.accepted, counts.duplicate), (1, 1, 0));
-    assert_eq!(open_lines(&fixture.lake().await).await, 1);
-    // When nothing is left there is nothing to write.
-    let receipt = fixture.writer().await.commit(retry(&fixture.ocsf, &rows[..1], 3)).await.unwrap();
-    assert_eq!((receipt.sequence, receipt.counts.read), (3, 0));
-    assert_eq!(fixture.lake().await.state().sequence, 3);
+    assert_eq!((counts.read, counts.accepted, counts.duplicate, counts.revised), (2, 1, 0, 1));
+    let lake = fixture.lake().await;
+    assert_eq!(open_lines(&lake).await, 0);
+    let totals = lake.state().totals;
+    assert_eq!((totals.read, totals.accepted, totals.revised, totals.rejected), (3, 2, 1, 0));
+    totals.check().unwrap();
 }
 
 #[tokio::test]
@@ -212,11 +306,7 @@ async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     };
     let nameless = || {
         let mut batch = batch(&fixture.ocsf, &[("a", JANUARY, 10)]);
-        let events = &mut batch.events[0].events;
-        let at = events.batch.schema().index_of("_event_uid").unwrap();
-        let mut columns = events.batch.columns().to_vec();
-        columns[at] = new_null_array(columns[at].data_type(), 1);
-        events.batch = RecordBatch::try_new(events.batch.schema(), columns).unwrap();
+        without_uids(&mut batch);
         batch
     };
     let named = || batch(&fixture.ocsf, &[("b", JANUARY, 10)]);
@@ -243,18 +333,23 @@ async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
     let table = fixture.root.join("authentication");
     let state = fixture.lake().await.state().clone();
     let last = state.tables["authentication"].files.last().unwrap().clone();
-    let staged = fixture.root.join(layout::staging_path("authentication", &last.path).as_ref());
+    let staged = fixture.root.join(last.staging_path().as_ref());
     fs::create_dir_all(staged.parent().unwrap()).unwrap();
-    fs::rename(table.join(&last.path), &staged).unwrap();
+    fs::rename(table.join(last.path()), &staged).unwrap();
     fs::remove_file(table.join("_delta_log/00000000000000000002.json")).unwrap();
-    fs::remove_file(fixture.root.join("_ledger/_applied")).unwrap();
-    fs::write(fixture.root.join("_staging/stale"), "left by an attempt that never committed").unwrap();
+    // An attempt that never committed left a file of a sequence that is taken; somebody alive has one of the next.
+    let of = |sequence| {
+        layout::staging_path("authentication", &FileName { sequence, ..last.name() }.with_hash(&last.sha256))
+    };
+    fs::write(fixture.root.join(of(1).as_ref()), "dead").unwrap();
+    fs::write(fixture.root.join(of(3).as_ref()), "alive").unwrap();
     assert_eq!(fixture.adds("authentication"), 1);
 
     fixture.lake().await.settle().await.unwrap();
-    assert!(table.join(&last.path).exists());
+    assert!(table.join(last.path()).exists());
     assert_eq!(fixture.adds("authentication"), 2);
-    assert_eq!(fs::read_dir(fixture.root.join("_staging")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(fixture.root.join("_staging")).unwrap().count(), 1);
+    assert!(fixture.root.join(of(3).as_ref()).exists());
     fixture.lake().await.settle().await.unwrap();
     assert_eq!(fixture.adds("authentication"), 2);
 }
@@ -267,14 +362,18 @@ async fn delta_takes_an_entry_in_once_however_often_it_is_applied() {
     let lake = fixture.lake().await;
     let state = lake.state();
     let file = &state.tables["authentication"].files[0];
-    let entry = EntryRef { sequence: 1, time_ms: 0 };
+    let (entry, hash) = lake.entry(1).await.unwrap();
+    let commit = || TableCommit { table: "authentication", version: 1, files: vec![file.as_ref()] };
     for _ in 0..2 {
-        let mut projection: Projection = lake.projection().unwrap();
-        let schema = lake.table_schema("authentication").unwrap();
-        projection.apply("authentication", &schema, entry, &[file.as_ref()]).await.unwrap();
-        assert_eq!(projection.applied("authentication").await.unwrap(), Some(1));
+        lake.projection().apply(&commit(), &EntryRef::of(&entry, &hash)).await.unwrap();
     }
     assert_eq!(fixture.adds("authentication"), 1);
+    // What another entry made is not taken for it, nor is a version put where one before it is missing.
+    let other = EntryRef { hash: "00".repeat(32), ..EntryRef::of(&entry, &hash) };
+    let far = TableCommit { version: 5, ..commit() };
+    for error in [lake.projection().apply(&commit(), &other).await, lake.projection().apply(&far, &other).await] {
+        assert_eq!(error.unwrap_err().kind(), Kind::Integrity);
+    }
 }
 
 #[tokio::test]
@@ -287,7 +386,9 @@ async fn nothing_cleans_the_delta_log_up() {
     let log = fixture.root.join("authentication/_delta_log");
     let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
     assert!(first.contains("\"delta.enableExpiredLogCleanup\":\"false\""), "{first}");
-    assert!(log.join("00000000000000000020.checkpoint.parquet").exists() || log.join("_last_checkpoint").exists());
+    // A process that knows of no checkpoint is told by Delta's own hint.
+    writer.lake().projection().checkpoint_if_due("authentication", 25).await.unwrap();
+    assert!(log.join("00000000000000000020.checkpoint.parquet").exists() && log.join("_last_checkpoint").exists());
     assert_eq!(fixture.adds("authentication"), 25);
 }
 
@@ -296,13 +397,12 @@ async fn of_two_writers_of_one_sequence_one_wins_and_the_other_looks_again() {
     let fixture = Fixture::new();
     fixture.writer().await;
     let store: Arc<dyn ObjectStore> = Arc::new(Durable::new(&fixture.root).unwrap());
-    let mut first = Ledger::open(store.clone()).await.unwrap().unwrap();
-    let mut second = Ledger::open(store).await.unwrap().unwrap();
-    let body = || Body::Ingest(Ingest::default());
-    assert_eq!(first.append(1, body()).await.unwrap(), Appended::Committed);
-    assert_eq!(second.append(2, body()).await.unwrap(), Appended::Lost);
+    let mut first = fixture.ledger(store.clone()).await.unwrap();
+    let mut second = fixture.ledger(store).await.unwrap();
+    append(&mut first, "first", LATER).await.unwrap();
+    assert_eq!(append(&mut second, "second", LATER).await.unwrap(), Appended::Lost);
     second.refresh().await.unwrap();
-    assert_eq!(second.append(3, body()).await.unwrap(), Appended::Committed);
+    assert_ne!(append(&mut second, "second", LATER).await.unwrap(), Appended::Lost);
     assert_eq!(second.state().sequence, 2);
 }
 
@@ -312,11 +412,11 @@ async fn an_error_after_the_entry_is_there_is_a_commit_and_one_before_it_is_an_e
     fixture.writer().await;
     let inner = Arc::new(Durable::new(&fixture.root).unwrap());
     let store = Arc::new(Lying { inner, writes_first: AtomicBool::new(true) });
-    let mut ledger = Ledger::open(store.clone()).await.unwrap().unwrap();
-    assert_eq!(ledger.append(1, Body::Ingest(Ingest::default())).await.unwrap(), Appended::Committed);
+    let mut ledger = fixture.ledger(store.clone()).await.unwrap();
+    assert_ne!(append(&mut ledger, "a", LATER).await.unwrap(), Appended::Lost);
     store.writes_first.store(false, Ordering::Relaxed);
-    ledger.append(2, Body::Ingest(Ingest::default())).await.unwrap_err();
-    assert_eq!(Ledger::open(store).await.unwrap().unwrap().state().sequence, 1);
+    append(&mut ledger, "a", LATER).await.unwrap_err();
+    assert_eq!(fixture.ledger(store).await.unwrap().state().sequence, 1);
 }
 
 #[tokio::test]
@@ -324,22 +424,27 @@ async fn a_changed_entry_breaks_the_chain_and_a_damaged_checkpoint_does_not() {
     let fixture = Fixture::new();
     fixture.writer().await;
     let store: Arc<dyn ObjectStore> = Arc::new(Durable::new(&fixture.root).unwrap());
-    let mut ledger = Ledger::open(store.clone()).await.unwrap().unwrap();
+    let mut ledger = fixture.ledger(store.clone()).await.unwrap();
     for n in 0..40 {
-        ledger.append(n, Body::Ingest(Ingest::default())).await.unwrap();
         ledger.checkpoint_if_due().await;
+        append(&mut ledger, "a", LATER + n).await.unwrap();
     }
-    let checkpoint = fixture.root.join(layout::checkpoint_path(32).as_ref());
+    let named = ledger.state().checkpoint.unwrap();
+    assert_eq!(named.sequence, 32);
+    let checkpoint = fixture.root.join(layout::checkpoint_path(&named).as_ref());
     assert!(checkpoint.exists());
-    assert_eq!(ledger.state_at(35).await.unwrap().time_ms, 34);
+    assert_eq!(ledger.state_at(35).await.unwrap().time_ms, LATER + 34);
+    let same = |one: &State, other: &State| State { weight: 0, ..one.clone() } == State { weight: 0, ..other.clone() };
+    assert!(same(fixture.ledger(store.clone()).await.unwrap().state(), ledger.state()));
     fs::write(&checkpoint, "{}").unwrap();
-    let reopened = Ledger::open(store.clone()).await.unwrap().unwrap();
-    assert_eq!(reopened.state(), ledger.state());
+    assert!(same(fixture.ledger(store.clone()).await.unwrap().state(), ledger.state()));
 
     let entry = fixture.root.join(layout::entry_path(7).as_ref());
-    let text = fs::read_to_string(&entry).unwrap().replace("\"time_ms\":6", "\"time_ms\":7");
-    fs::write(&entry, text).unwrap();
-    let error = Ledger::open(store).await.unwrap_err();
+    let text = fs::read_to_string(&entry).unwrap();
+    let changed = text.replace(&format!("\"time_ms\":{}", LATER + 6), &format!("\"time_ms\":{}", LATER + 7));
+    assert_ne!(text, changed);
+    fs::write(&entry, changed).unwrap();
+    let error = fixture.ledger(store).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity, "{error}");
 }
 
@@ -405,4 +510,229 @@ impl ObjectStore for Lying {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
         self.inner.copy_opts(from, to, options).await
     }
+}
+
+#[tokio::test]
+async fn times_never_fall_along_the_ledger_whatever_clocks_do() {
+    let fixture = Fixture::new();
+    let at =
+        |day: i64| Clock::Fixed(chrono::DateTime::from_timestamp_millis(1_767_225_600_000 + day * 86_400_000).unwrap());
+    let lake = Lake::open_or_create(&fixture.root, &Options::default(), fixture.ocsf.clone(), at(0)).await.unwrap();
+    drop(lake);
+    // One writer's clock is forty days ahead, another's a day behind.
+    for (number, day) in [1, 40, 2, -1, 3, 41].into_iter().enumerate() {
+        let mut writer = Writer::new(fixture.lake().await, at(day), 2, restore()).unwrap();
+        let uid = format!("u{number}");
+        let receipt = writer.commit(batch(&fixture.ocsf, &[(&uid, JANUARY, 10)])).await.unwrap();
+        let expected = [None, None, Some(38), Some(41), Some(37), None][number];
+        assert_eq!(receipt.skew_ms, expected.map(|days: i64| days * 86_400_000), "{number}");
+    }
+    let lake = fixture.lake().await;
+    let mut times = Vec::new();
+    let tell = |entry: Entry, _| {
+        times.push((entry.time_ms - 1_767_225_600_000) / 86_400_000);
+        Ok(())
+    };
+    lake.entries(0, lake.state().sequence, tell).await.unwrap();
+    assert_eq!(times, [0, 1, 40, 40, 40, 40, 41]);
+    // Who rewrites an entry with an earlier time is found, hashes or not.
+    let mut state = lake.state_at(2).await.unwrap();
+    let (mut entry, hash) = lake.entry(3).await.unwrap();
+    entry.time_ms -= 1;
+    assert_eq!(state.apply(&entry, hash).unwrap_err().kind(), Kind::Integrity);
+}
+
+#[tokio::test]
+async fn files_say_who_wrote_them_and_what_their_rows_are() {
+    let fixture = Fixture::new();
+    let rows = [("a", JANUARY, 10), ("b", JANUARY + 40 * DAY, 20), ("c", JANUARY + DAY, 30)];
+    fixture.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    let lake = fixture.lake().await;
+    let (entry, _) = lake.entry(1).await.unwrap();
+    let Body::Ingest(ingest) = &entry.body else { panic!() };
+    assert_eq!(ingest.files.len(), 2);
+    for file in &ingest.files {
+        assert!(entry.writer_id.starts_with(&hex(&file.name().nonce[..4])), "{file} {}", entry.writer_id);
+        let stored: Vec<RecordBatch> = rows_of(&lake, file).await;
+        assert_eq!(row_digest(&stored).unwrap(), file.digest, "{file}");
+        let bytes = fs::read(fixture.root.join(file.data_path().as_ref())).unwrap();
+        assert_eq!(Hash32::sha256(&bytes), file.sha256);
+        assert_eq!(Hash32::sha256(&bytes[bytes.len() - file.footer().bytes as usize..]), file.footer().sha256);
+    }
+    // Files of another writer have other names, whatever is in them.
+    let first: Vec<String> = ingest.files.iter().map(FileEntry::path).collect();
+    let other = Fixture::new();
+    other.writer().await.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    let lake = other.lake().await;
+    assert!(lake.files().all(|file| !first.contains(&file.path())));
+}
+
+async fn rows_of(lake: &Lake, file: &FileEntry) -> Vec<RecordBatch> {
+    use futures::TryStreamExt;
+    rows(&lake.store(), file).await.unwrap().try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
+    // As if somebody had cleared `_staging/` between the entry and the moving.
+    let lake = fixture.lake().await;
+    let file = lake.state().tables["authentication"].files[0].clone();
+    let place = fixture.root.join(file.data_path().as_ref());
+    let bytes = fs::read(&place).unwrap();
+    fs::remove_file(&place).unwrap();
+    assert_eq!(lake.place(&[file.as_ref().clone()]).await.unwrap(), [file.data_path()]);
+    writer.put_again(&[file.as_ref().clone()], &[(file.data_path(), bytes.clone().into())]).await.unwrap();
+    assert_eq!(fs::read(&place).unwrap(), bytes);
+    // Those who do not have the bytes say what is missing.
+    fs::remove_file(&place).unwrap();
+    let entry = EntryRef { sequence: 1, hash: String::new(), time_ms: 0, writer: String::new() };
+    let error = lake.apply(&lake.projection(), &entry, &[file.as_ref().clone()], |_| 1).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+    assert!(error.to_string().contains("neither in place nor staged"), "{error}");
+}
+
+#[tokio::test]
+async fn a_delta_log_is_written_anew_from_the_ledger_and_its_checkpoints_are_thinned() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    for n in 0..100 {
+        writer.commit(batch(&fixture.ocsf, &[(&format!("u{n}"), JANUARY + n, n)])).await.unwrap();
+    }
+    let log = fixture.root.join("authentication/_delta_log");
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(&log).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let checkpoints = names().iter().filter(|name| name.contains(".checkpoint")).count();
+    assert!((1..=5).contains(&checkpoints), "{:?}", names());
+    assert!(fixture.lake().await.table_problems().await.unwrap().is_empty());
+    let version = |n: u64| log.join(format!("{n:020}.json"));
+    let before = fs::read(version(50)).unwrap();
+    fs::remove_file(version(50)).unwrap();
+    fs::remove_file(version(100)).unwrap();
+    assert_eq!(fixture.lake().await.table_problems().await.unwrap().len(), 2);
+    fixture.lake().await.settle().await.unwrap();
+    assert_eq!(fs::read(version(50)).unwrap(), before);
+    assert!(fixture.lake().await.table_problems().await.unwrap().is_empty());
+}
+
+/// An entry of five files in five tables, which is what a batch of a busy workspace makes.
+fn busy(sequence: u64, now_ms: i64) -> Body {
+    let tables = ["account_change", "authentication", "entity_management", "group_management", "user_access"];
+    let file = |(part, table): (usize, &&str)| {
+        let home = Home { table, column: "event_month", partition: &Partition::Month.value(now_ms * 1000) };
+        let random = Hash32::sha256(format!("{sequence} {part}").as_bytes());
+        let name = FileName { sequence, part: part as u32, nonce: [1, 2, 3, 4, 0, 1] };
+        let mut bytes = random.0.to_vec();
+        bytes.extend([1, 0, 0, 0]);
+        bytes.extend(b"PAR1");
+        let digest = RowDigest::from(u128::from_be_bytes(random.0[..16].try_into().unwrap()));
+        FileEntry::of(home, name, &bytes, 20, (now_ms * 1000, now_ms * 1000 + 9), digest).unwrap()
+    };
+    let source = SourceRange {
+        kind: "file".into(),
+        name: format!("/var/log/audit/part-{sequence}.ndjson"),
+        head: Some(Head { bytes: 4096, sha256: Hash32::sha256(&sequence.to_le_bytes()).to_string() }),
+        to: Mark { offset: 200_000, line: 100, blake3: Hash32::sha256(&sequence.to_be_bytes()) },
+        state: "complete".into(),
+        ..SourceRange::default()
+    };
+    let counts = Counts { read: 100, accepted: 100, ..Counts::default() };
+    let files = tables.iter().enumerate().map(file).collect();
+    Body::Ingest(Ingest { sources: vec![source], counts, files, ..Ingest::default() })
+}
+
+/// Appends entries as a writer does, and gives bytes of all entries, of all checkpoints ever, and of those that are left.
+async fn grow(store: Arc<dyn ObjectStore>, ledger: &mut Ledger, entries: u64) -> (u64, u64, u64) {
+    use futures::TryStreamExt;
+    use object_store::ObjectStoreExt;
+    let folder = Path::from("_ledger");
+    let mut written = 0;
+    for _ in 0..entries {
+        let (sequence, now_ms) = (ledger.state().sequence + 1, ledger.state().time_ms + 60_000);
+        let has_checkpoint = ledger.checkpoint_if_due().await;
+        let moment = ledger.moment(now_ms);
+        ledger.append("0".repeat(32).as_str(), moment, busy(sequence, now_ms)).await.unwrap();
+        if has_checkpoint {
+            written += ledger.checkpoint_bytes();
+            let there: Vec<_> = store.list(Some(&folder)).try_collect().await.unwrap();
+            let listing = Listing::of(there.iter().map(|object| object.location.filename().unwrap().to_string()));
+            for name in listing.surplus_checkpoints(sequence).map(str::to_string).collect::<Vec<_>>() {
+                store.delete(&folder.clone().join(name)).await.unwrap();
+            }
+        }
+    }
+    let there: Vec<_> = store.list(Some(&folder)).try_collect().await.unwrap();
+    let is_entry =
+        |object: &&object_store::ObjectMeta| layout::entry_sequence(object.location.filename().unwrap()).is_some();
+    let entries: u64 = there.iter().filter(is_entry).map(|object| object.size).sum();
+    let all: u64 = there.iter().map(|object| object.size).sum();
+    (entries, written, all - entries)
+}
+
+fn first_entry() -> Entry {
+    Entry {
+        sequence: 0,
+        previous: None,
+        time_ms: 1_700_000_000_000,
+        skew_ms: None,
+        writer: WRITER.into(),
+        writer_id: "0".repeat(32),
+        format: Some(format::OURS),
+        checkpoint: None,
+        body: Body::Create(LakeInfo {
+            lake_id: "1".repeat(32),
+            partition: Partition::Month,
+            ocsf_version: "1.6.0".into(),
+        }),
+    }
+}
+
+/// What twice as many commits cost is twice as much. `tests/bench/ledger` asks for a hundred thousand, on a disk.
+#[tokio::test]
+async fn a_ledger_twice_as_long_takes_twice_the_bytes_and_opens_from_a_few_files() {
+    let mut sums = Vec::new();
+    for entries in [400, 800] {
+        let store: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+        let mut ledger = Ledger::begin(store.clone(), first_entry()).await.unwrap().unwrap();
+        let (of_entries, written, left) = grow(store.clone(), &mut ledger, entries).await;
+        assert!(left <= of_entries, "{entries} entries of {of_entries} bytes, checkpoints of {left}");
+        let named = ledger.state().checkpoint.unwrap();
+        assert!(named.sequence > entries / 2, "{named:?}");
+        sums.push(of_entries + written);
+        // The state and the streams are those that all entries add up to.
+        let names: Vec<String> = (0..=entries).map(|sequence| format!("{sequence:020}.json")).collect();
+        let mut opened = Ledger::open(store, &Listing::of(names), None).await.unwrap().unwrap();
+        assert_eq!(opened.state().tables, ledger.state().tables);
+        assert_eq!(opened.state().totals, ledger.state().totals);
+        assert_eq!(opened.streams().await.unwrap().all(), ledger.streams().await.unwrap().all());
+    }
+    assert!(sums[1] < sums[0] * 5 / 2, "{sums:?}");
+}
+
+/// Makes the lake that `tests/bench/ledger` measures: `AUDITLAKE_LEDGER=FOLDER:ENTRIES`. Files are not synced.
+#[tokio::test]
+#[ignore = "makes a large lake where AUDITLAKE_LEDGER says"]
+async fn a_large_ledger() {
+    let wanted = std::env::var("AUDITLAKE_LEDGER").expect("AUDITLAKE_LEDGER=FOLDER:ENTRIES");
+    let (folder, entries) = wanted.rsplit_once(':').unwrap();
+    let root = PathBuf::from(folder);
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join(layout::KEY_FILE), "0123456789abcdef".repeat(4)).unwrap();
+    let store: Arc<dyn ObjectStore> = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(&root).unwrap());
+    let mut ledger = Ledger::begin(store.clone(), first_entry()).await.unwrap().unwrap();
+    let (of_entries, written, left) = grow(store.clone(), &mut ledger, entries.parse().unwrap()).await;
+    // Of the tables only what opening looks at.
+    let state = ledger.state().clone();
+    let (entry, hash) = ledger.entry(state.sequence).await.unwrap();
+    let Body::Ingest(ingest) = &entry.body else { panic!("an entry of files") };
+    for file in &ingest.files {
+        let path = layout::delta_path(file.table(), state.tables[file.table()].commits);
+        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), &[file]);
+        object_store::ObjectStoreExt::put(&store, &path, bytes.into()).await.unwrap();
+    }
+    println!("{{\"entries\": {of_entries}, \"checkpoints_written\": {written}, \"checkpoints_left\": {left}}}");
 }

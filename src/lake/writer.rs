@@ -3,33 +3,44 @@
 //! The order is the protocol of DESIGN section 3: look up duplicates, encode, stage and sync the files, put the ledger
 //! entry if it is absent, move the files into place, commit to the Delta tables, answer. Losing the race for the
 //! sequence means looking again at what the winner wrote.
+//!
+//! A lock keeps writers from encoding in vain, and there are disks on which it locks nothing. What keeps the lake right
+//! without it: the put of the entry decides, every file has a name that no other writer gives, and nobody deletes what
+//! may belong to somebody else who is alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
-use hashbrown::HashMap as FastMap;
-use object_store::ObjectStoreExt;
+use arrow::array::RecordBatch;
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::Lake;
 use super::arrange::{arrange, fill_batch};
-use super::dedupe::Index;
+use super::commit::EntryRef;
+use super::dedupe::{Index, Rows};
 use super::encode::{Part, encode};
-use super::entry::{Body, Counts, FileEntry, Ingest, Retried, SourceRange};
-use super::layout::staging_path;
-use super::ledger::Appended;
+use super::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
+use super::file::{FileEntry, FileName};
+use super::identity::Hasher;
+use super::layout::entry_path;
+use super::ledger::{Appended, Moment};
 use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
-use super::sift::{long, text};
-use super::table::{EntryRef, Projection};
+use super::revision::REVISION_TABLE;
+use super::sift::Sifted;
+use super::table::Projection;
+use super::{Lake, WRITER, random};
 use crate::clock::Clock;
-use crate::error::{Context, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::schema::{EventBatch, EventClass};
+use crate::schema::{EventBatch, EventClass, FieldIds};
+use crate::typed::hex;
 
-/// Gives a row back as the JSON text of its event; handed in, since the lake does not know JSON.
+/// A clock that is behind the ledger by more than this is worth a word: two machines may differ by seconds.
+const SKEW_MS: i64 = 60_000;
+
+/// Gives a row back as the JSON text of its event; handed in, since the decoder knows how its rows were made.
 pub type Restore = Arc<dyn Fn(&EventClass, &RecordBatch, usize) -> Result<Vec<u8>> + Send + Sync>;
 
 /// What is committed together.
@@ -64,7 +75,8 @@ pub struct Arrived {
 pub struct Receipt {
     pub sequence: u64,
     pub counts: Counts,
-    /// Accepted rows by table, and rejects under `reject`.
+    pub notes: Notes,
+    /// Accepted rows by table, rejects under `reject`, and later versions under `revision`.
     pub rows: BTreeMap<String, u64>,
     /// Rejects by reason.
     pub rejects: BTreeMap<String, u64>,
@@ -74,30 +86,58 @@ pub struct Receipt {
     /// Of an API source: rows of time that had been covered before.
     pub late: u64,
     /// Of an API source: keyed hashes of the lines that became rejects.
-    pub reject_digests: Vec<i64>,
+    pub reject_digests: Vec<u128>,
+    /// By how much this machine's clock was behind the ledger; none when it was not.
+    pub skew_ms: Option<i64>,
 }
 
 /// Writes batches into one lake; one writer a process, any number of processes.
 pub struct Writer {
     pub(super) lake: Lake,
+    /// Random: entries and files say who wrote them.
+    id: [u8; 16],
+    /// Attempts at a sequence so far; files are named by it.
+    attempts: u16,
     clock: Clock,
     pub(super) index: Index,
+    /// Hashes contents.
+    pub(super) contents: Hasher,
+    /// Versions of the redaction rules, by the entry that they were used for.
+    pub(super) redactions: HashMap<u64, String>,
     pub(super) restore: Restore,
-    projection: Projection,
+    pub(super) projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
     settled: Option<u64>,
     /// The entry up to which we know what everybody took in: when we began to read, or our last commit.
     pub(super) known: u64,
     threads: Arc<tokio::sync::Semaphore>,
+    /// A clock that is behind was told of.
+    is_told: bool,
 }
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.derive_seed("uid"));
-        let projection = lake.projection()?;
+        let index = Index::new(lake.hasher("identity"));
+        let contents = lake.hasher("content");
+        let projection = lake.projection();
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
-        Ok(Writer { lake, clock, index, restore, projection, settled: None, known, threads })
+        let id = random()?;
+        Ok(Writer {
+            lake,
+            id,
+            attempts: 0,
+            clock,
+            index,
+            contents,
+            redactions: HashMap::new(),
+            restore,
+            projection,
+            settled: None,
+            known,
+            threads,
+            is_told: false,
+        })
     }
 
     pub fn lake(&self) -> &Lake {
@@ -114,15 +154,20 @@ impl Writer {
         let _lock = self.lake.lock().await?;
         failpoint::reached("commit.locked");
         loop {
+            self.lake.ledger.check_writable()?;
             self.catch_up().await?;
             if let Some(retry) = &batch.retry {
                 retry.check(self.lake.state())?;
             }
-            self.check_sources(&batch)?;
+            self.check_sources(&batch).await?;
+            // Before the entry, since it is the entry that vouches for the checkpoint.
+            let has_checkpoint = self.lake.ledger.checkpoint_if_due().await;
             if let Some(receipt) = self.attempt(&batch).await? {
                 self.settled = Some(receipt.sequence);
                 self.known = receipt.sequence;
-                self.lake.ledger.checkpoint_if_due().await;
+                if has_checkpoint {
+                    self.lake.thin_checkpoints().await;
+                }
                 failpoint::reached("commit.done");
                 return Ok(receipt);
             }
@@ -130,13 +175,11 @@ impl Writer {
     }
 
     /// How a batch would be counted if it were committed now; nothing is written.
-    pub async fn weigh(&mut self, batch: &Batch) -> Result<Counts> {
+    pub async fn weigh(&mut self, batch: &Batch) -> Result<(Counts, Notes)> {
         let _lock = self.lake.lock().await?;
         self.catch_up().await?;
         let sifted = self.sift(batch).await?;
-        let rejected = (batch.rejects.len() + sifted.conflicts.len()) as u64;
-        let duplicate = sifted.duplicates + batch.repeated;
-        Ok(Counts { read: batch.read, accepted: sifted.accepted, duplicate, rejected, blank: batch.blank })
+        Ok((counts(batch, &sifted), sifted.notes))
     }
 
     /// Takes in what others wrote, and finishes what they left.
@@ -144,7 +187,7 @@ impl Writer {
         self.lake.ledger.refresh().await?;
         failpoint::reached("commit.refreshed");
         if self.settled != Some(self.lake.state().sequence) {
-            self.lake.recover(&mut self.projection).await?;
+            self.lake.recover(&self.projection).await?;
             self.settled = Some(self.lake.state().sequence);
         }
         failpoint::reached("commit.recovered");
@@ -154,94 +197,115 @@ impl Writer {
     /// One attempt at the next sequence; `None` when someone else took it.
     async fn attempt(&mut self, batch: &Batch) -> Result<Option<Receipt>> {
         let sequence = self.lake.state().sequence + 1;
-        let time_ms = self.clock.now_ms();
+        let moment = self.moment();
         let mut sifted = self.sift(batch).await?;
         failpoint::reached("commit.sifted");
-        let mut retried = Vec::new();
-        let mut rejects: Vec<&RejectRow> = Vec::new();
-        let counts = match &batch.retry {
-            None => {
-                rejects.extend(batch.rejects.iter().chain(&sifted.conflicts));
-                Counts {
-                    read: batch.read,
-                    accepted: sifted.accepted,
-                    duplicate: sifted.duplicates + batch.repeated,
-                    rejected: rejects.len() as u64,
-                    blank: batch.blank,
-                }
-            }
-            // A line whose uid is taken stays the reject that it is.
-            Some(retry) => {
-                let (lines, copies) = retry.without(&sifted.conflicts);
-                retried = lines;
-                let read = retried.iter().map(Retried::count).sum();
-                let duplicate = sifted.duplicates + copies;
-                Counts { read, accepted: sifted.accepted, duplicate, ..Counts::default() }
-            }
-        };
-        counts.check()?;
-        if batch.retry.is_some() && retried.is_empty() {
-            return Ok(Some(Receipt { sequence: sequence - 1, ..Receipt::default() }));
+        let (mut counts, mut retried) = (counts(batch, &sifted), Vec::new());
+        if let Some(retry) = &batch.retry {
+            let (lines, copies) = retry.taken();
+            counts.read = lines.iter().map(Retried::count).sum();
+            counts.duplicate += copies;
+            retried = lines;
         }
+        counts.check()?;
+        let notes = sifted.notes;
         let mut sources = batch.sources.clone();
-        let late = account(&mut sources, self.lake.state(), &sifted, &rejects)?;
-        if !rejects.is_empty() {
-            let rows = reject_batch(&rejects, time_ms * 1000)?;
+        let late = account(&mut sources, self.lake.state(), &sifted, &batch.rejects)?;
+        if !batch.rejects.is_empty() {
+            let rows = reject_batch(&batch.rejects, moment.time_ms * 1000)?;
             sifted.tables.insert(REJECT_TABLE.to_string(), vec![rows]);
+        }
+        if !sifted.revisions.is_empty() {
+            let rows = std::mem::take(&mut sifted.revisions);
+            sifted.tables.insert(REVISION_TABLE.to_string(), rows);
         }
         let encoded = self.encode(std::mem::take(&mut sifted.tables), sequence).await?;
         failpoint::reached("commit.encoded");
         let files: Vec<FileEntry> = encoded.iter().map(|encoded| encoded.file.clone()).collect();
-        self.stage(&encoded).await?;
+        if let Err(error) = self.stage(&encoded).await {
+            self.unstage_after_trouble(&files).await;
+            return Err(error);
+        }
         failpoint::reached("commit.staged");
 
         let ingest = Ingest {
             sources,
             counts,
+            notes,
             redaction_version: batch.redaction_version.clone(),
             redacted: batch.redacted.clone(),
             drift: batch.drift.clone(),
             files: files.clone(),
             retried,
         };
-        if self.lake.ledger.append(time_ms, Body::Ingest(ingest)).await? == Appended::Lost {
-            self.unstage(&files).await?;
-            return Ok(None);
-        }
+        let hash = match self.lake.ledger.append(&hex(&self.id), moment, Body::Ingest(ingest)).await {
+            Ok(Appended::Committed(hash)) => hash,
+            Ok(Appended::Lost) => {
+                self.unstage(&files).await?;
+                return Ok(None);
+            }
+            Err(error) => {
+                // A full disk stays full of what nobody will name.
+                if !self.lake.root().join(entry_path(sequence).as_ref()).exists() {
+                    self.unstage_after_trouble(&files).await;
+                }
+                return Err(error);
+            }
+        };
         failpoint::reached("commit.recorded");
-        self.lake.apply(&mut self.projection, EntryRef { sequence, time_ms }, &files).await?;
-        failpoint::reached("commit.applied");
-        self.lake.note_applied()?;
-        failpoint::reached("commit.noted");
+        let entry = EntryRef { sequence, hash, time_ms: moment.time_ms, writer: WRITER.to_string() };
+        self.project(&entry, &files, &encoded).await.map_err(|error| {
+            let message = format!(
+                "ledger entry {sequence} with {} rows is committed, but cannot be brought into its tables yet",
+                counts.accepted
+            );
+            Error::new(error.kind(), message).caused_by(error).hint("nothing is lost: the next run finishes it")
+        })?;
 
-        let mut receipt = Receipt { sequence, counts, late, ..Receipt::default() };
-        for reject in &rejects {
+        let mut receipt = Receipt { sequence, counts, notes, late, skew_ms: moment.skew_ms, ..Receipt::default() };
+        for reject in &batch.rejects {
             receipt.reject_digests.push(reject.digest);
             *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
         }
         for encoded in encoded {
             receipt.bytes += encoded.file.bytes;
             receipt.files += 1;
-            *receipt.rows.entry(encoded.file.table.clone()).or_default() += encoded.file.rows;
-            if encoded.file.table != REJECT_TABLE {
-                self.index.remember(&encoded.file, encoded.uids);
+            *receipt.rows.entry(encoded.file.table().to_string()).or_default() += encoded.file.rows;
+            if let Some(rows) = encoded.rows {
+                self.index.remember(&encoded.file, rows);
             }
         }
         Ok(Some(receipt))
     }
 
+    /// When the next entry is written, which is said when this machine's clock is not to be believed.
+    fn moment(&mut self) -> Moment {
+        let moment = self.lake.ledger.moment(self.clock.now_ms());
+        if let Some(skew_ms) = moment.skew_ms.filter(|skew_ms| *skew_ms > SKEW_MS && !self.is_told) {
+            self.is_told = true;
+            tracing::warn!(
+                seconds = skew_ms / 1000,
+                "this machine's clock is behind the newest ledger entry: one of the clocks that wrote to this lake is wrong"
+            );
+        }
+        moment
+    }
+
     /// Encodes each table's rows, one file a partition, several at once.
-    async fn encode(&self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
+    async fn encode(&mut self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
         let partition = self.lake.state().lake.partition;
+        let nonce = self.nonce();
         let mut tasks = JoinSet::new();
         let mut number = 0;
         for (table, batches) in tables {
+            let ids = Arc::new(self.lake.field_ids(&table));
             for part in arrange(&table, batches, partition)? {
                 let permit = self.threads.clone().acquire_owned().await.context(Kind::Internal, || "no encoder")?;
-                let (seed, place) = (self.lake.derive_seed("uid"), number);
+                let (hasher, place, ids) = (self.index.hasher(), number, Arc::clone(&ids));
+                let name = FileName { sequence, part: number as u32, nonce };
                 tasks.spawn_blocking(move || {
                     let _permit = permit;
-                    Encoded::new(part, sequence, place, seed).map(|encoded| (place, encoded))
+                    Encoded::new(part, name, &ids, hasher).map(|encoded| (place, encoded))
                 });
                 number += 1;
             }
@@ -254,48 +318,42 @@ impl Writer {
         Ok(encoded.into_iter().map(|(_, encoded)| encoded).collect())
     }
 
-    async fn stage(&self, encoded: &[Encoded]) -> Result<()> {
-        let files = encoded
-            .iter()
-            .map(|encoded| (staging_path(&encoded.file.table, &encoded.file.path), encoded.bytes.clone()))
-            .collect();
-        self.lake.store.put_all(files).await.context(Kind::Unavailable, || "cannot write to `_staging/`")
-    }
-
-    async fn unstage(&self, files: &[FileEntry]) -> Result<()> {
-        for file in files {
-            let path = staging_path(&file.table, &file.path);
-            self.lake.store.delete(&path).await.context(Kind::Unavailable, || format!("cannot delete {path}"))?;
-        }
-        Ok(())
+    /// Names the files of the next attempt: no other writer has it, and no other attempt of ours.
+    fn nonce(&mut self) -> [u8; 6] {
+        self.attempts = self.attempts.wrapping_add(1);
+        let [a, b] = self.attempts.to_be_bytes();
+        [self.id[0], self.id[1], self.id[2], self.id[3], a, b]
     }
 }
 
-/// A file's bytes, what the ledger says of it, and its uids for the look-up.
-struct Encoded {
-    file: FileEntry,
-    bytes: bytes::Bytes,
-    uids: FastMap<u64, (i64, u64)>,
+/// How a batch is counted, its retried lines aside.
+fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
+    Counts {
+        read: batch.read,
+        accepted: sifted.accepted,
+        duplicate: sifted.duplicates + batch.repeated,
+        revised: sifted.revised,
+        rejected: batch.rejects.len() as u64,
+        blank: batch.blank,
+    }
+}
+
+/// A file's bytes, what the ledger says of it, and its rows for the look-up; rejects are not looked up.
+pub(super) struct Encoded {
+    pub file: FileEntry,
+    pub bytes: Bytes,
+    rows: Option<Rows>,
 }
 
 impl Encoded {
-    fn new(part: Part, sequence: u64, number: usize, seed: u64) -> Result<Encoded> {
-        let batches = part.batches.iter().map(|batch| fill_batch(batch, sequence)).collect::<Result<_>>()?;
+    fn new(part: Part, name: FileName, ids: &FieldIds, hasher: Hasher) -> Result<Encoded> {
+        let batches = part.batches.iter().map(|batch| fill_batch(batch, name.sequence)).collect::<Result<_>>()?;
         let part = Part { batches, ..part };
-        let (file, bytes) = encode(&part, sequence, number)?;
-        let mut uids = FastMap::with_capacity(file.rows as usize);
-        let mut place = 0;
-        for batch in &part.batches {
-            if let (Some(column), Some(digests)) = (text(batch, "_event_uid"), long(batch, "_digest")) {
-                for row in (0..column.len()).filter(|&row| column.is_valid(row)) {
-                    uids.insert(
-                        super::hash(seed, column.value(row).as_bytes()),
-                        (digests.value(row), place + row as u64),
-                    );
-                }
-            }
-            place += batch.num_rows() as u64;
-        }
-        Ok(Encoded { file, bytes: bytes.into(), uids })
+        let (file, bytes) = encode(&part, name, ids)?;
+        let rows = match file.table() == REJECT_TABLE {
+            true => None,
+            false => Rows::of(file.table(), &part.batches, &hasher)?,
+        };
+        Ok(Encoded { file, bytes: bytes.into(), rows })
     }
 }

@@ -98,6 +98,7 @@ pub struct Ledger {
     pub read: u64,
     pub accepted: u64,
     pub duplicate: u64,
+    pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
 }
@@ -210,6 +211,7 @@ impl Ledger {
             read: counts.read,
             accepted: counts.accepted,
             duplicate: counts.duplicate,
+            revised: counts.revised,
             rejected: counts.rejected,
             blank: counts.blank,
         }
@@ -229,10 +231,10 @@ pub fn tables(session: &Session, names: &[String]) -> Vec<Table> {
             .files
             .iter()
             .map(|file| DataFile {
-                path: file.path.clone(),
+                path: file.path(),
                 rows: file.rows,
                 bytes: file.bytes,
-                sha256: file.sha256.clone(),
+                sha256: file.sha256.to_string(),
             })
             .collect(),
     });

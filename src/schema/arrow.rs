@@ -18,7 +18,8 @@ pub fn schema(root: &Object) -> SchemaRef {
 
 fn own_type(name: &str) -> DataType {
     match name {
-        "_batch" | "_digest" => DataType::Int64,
+        "_batch" => DataType::Int64,
+        "_digest" => DataType::Binary,
         _ => DataType::Utf8,
     }
 }

@@ -24,6 +24,9 @@ pub struct ClassFile {
     pub cut: Vec<String>,
     #[serde(default = "Ordered::empty")]
     pub left_out: Ordered<Vec<String>>,
+    /// By parent and name; those of columns that went away stay, so that they are not given again.
+    #[serde(default = "Ordered::empty")]
+    pub ids: Ordered<Ordered<i32>>,
 }
 
 /// `objects.json`.

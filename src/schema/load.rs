@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use super::file::{ClassFile, ObjectsFile, is_name};
 use super::tree::{Objects, Tree};
-use super::{EventClass, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
+use super::{EventClass, FieldIds, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
 use crate::error::{Context, Error, Kind, Result};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/ocsf-1.6.0");
@@ -18,7 +18,7 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/ocsf-1.6.0"
 const OBJECTS: &str = "objects";
 
 /// Table names that the lake and the views use for themselves.
-const TAKEN_TABLES: [&str; 2] = ["reject", "event"];
+const TAKEN_TABLES: [&str; 3] = ["reject", "revision", "event"];
 
 /// Column names that the lake's partitions use.
 const TAKEN_COLUMNS: [&str; 2] = ["event_month", "event_day"];
@@ -157,6 +157,7 @@ impl Loading {
         let root = Tree::new(source, objects, &file).build(&name)?;
         check_columns(source, &root)?;
         let arrow = arrow::schema(&root);
+        let ids = FieldIds::of_class(source, &file, &root)?;
         Ok(EventClass {
             name,
             uid: file.uid,
@@ -164,6 +165,7 @@ impl Loading {
             category_uid: file.category_uid,
             root: Arc::new(root),
             arrow,
+            ids,
         })
     }
 

@@ -13,6 +13,7 @@ mod arrow;
 mod captions;
 mod describe;
 mod file;
+mod ids;
 mod load;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use crate::error::Result;
 
 pub use self::captions::Captions;
 pub use self::describe::{FieldInfo, Storage};
+pub use self::ids::FieldIds;
 
 /// The columns that every table has after its class's own, in this order.
 pub const OWN_COLUMNS: [&str; 5] = ["_event_uid", "_batch", "_source", "_digest", "_extra"];
@@ -106,6 +108,8 @@ pub struct EventClass {
     pub root: Arc<Object>,
     /// A column for each attribute of `root`, then [`OWN_COLUMNS`].
     pub arrow: SchemaRef,
+    /// What its Parquet files carry beside the names; empty when its class file gives no ids.
+    pub ids: FieldIds,
 }
 
 /// A JSON object with known attributes: an event, or a struct inside one.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ::arrow::datatypes::{DataType, Field};
 use serde_json::Value;
 
 use super::*;
@@ -319,6 +320,55 @@ fn a_bad_file_is_refused_with_file_and_line() {
         "made_up.json:9: `a.b` in `left_out` does not exist"
     );
     assert!(refused(r#""a": "ip_t""#, ",\n\"colour\": 1").starts_with("made_up.json:8: unknown field `colour`"));
+}
+
+#[test]
+fn every_column_of_ours_has_an_id_of_its_own_and_files_carry_them() {
+    let ocsf = Ocsf::load(None).unwrap();
+    let class = ocsf.by_name("authentication").unwrap();
+    let schema = class.ids.in_schema(&class.arrow);
+    let mut ids = Vec::new();
+    fn walk(field: &Field, ids: &mut Vec<i32>) {
+        ids.push(field.metadata()["PARQUET:field_id"].parse().unwrap());
+        match field.data_type() {
+            DataType::Struct(members) => members.iter().for_each(|member| walk(member, ids)),
+            DataType::List(item) => walk(item, ids),
+            _ => {}
+        }
+    }
+    for class in ocsf.classes() {
+        let mut of_class = Vec::new();
+        class.ids.in_schema(&class.arrow).fields().iter().for_each(|field| walk(field, &mut of_class));
+        let distinct: std::collections::HashSet<i32> = of_class.iter().copied().collect();
+        assert_eq!(distinct.len(), of_class.len(), "{}", class.name);
+        ids.extend(of_class);
+    }
+    assert!(ids.len() > 1_500, "{}", ids.len());
+    // They were given once and are in files for ever.
+    let id = |path: &[&str]| {
+        let mut field = schema.field_with_name(path[0]).unwrap();
+        for name in &path[1..] {
+            let DataType::Struct(members) = field.data_type() else { panic!("{path:?}") };
+            field = members.find(name).unwrap().1;
+        }
+        field.metadata()["PARQUET:field_id"].clone()
+    };
+    assert_eq!(
+        (id(&["time"]), id(&["actor", "user", "uid"]), id(&["_event_uid"])),
+        ("100".into(), "123".into(), "1".into())
+    );
+}
+
+#[test]
+fn ids_that_are_given_twice_or_to_half_of_a_class_are_refused() {
+    let refused = |ids: &str| refusal("made_up.json", &class_file(r#""a": "ip_t""#, &format!(",\n\"ids\": {{{ids}}}")));
+    assert!(refused(r#""": {"time": 100, "class_uid": 100}"#).contains("the id 100 of `class_uid` was given before"));
+    assert!(refused(r#""": {"time": 7}"#).contains("the id 7 of `time` is ours"));
+    assert!(refused(r#""": {"time": 100, "class_uid": 101}"#).contains("have no id"));
+    // A column that went away keeps its id.
+    let file =
+        class_file(r#""a": "ip_t""#, ",\n\"ids\": {\"\": {\"time\": 100, \"class_uid\": 101, \"a\": 102, \"b\": 103}}");
+    load_with(&[("made_up.json", &file)]).unwrap();
 }
 
 #[test]

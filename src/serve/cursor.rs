@@ -19,7 +19,7 @@ use crate::typed::hex;
 /// Bytes of an id that take part in the order; a line may bring an id of megabytes, and a cursor goes into a header.
 pub const ID_BYTES: usize = 512;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SEAL_BYTES: usize = 16;
 
 /// A place in the order of entries: by time, then id, then digest, newest first.
@@ -35,7 +35,7 @@ pub struct Position {
 pub struct EntryKey {
     /// At most [`ID_BYTES`].
     pub id: Vec<u8>,
-    pub digest: i64,
+    pub digest: u128,
     /// Entries with this very key that were served already: identical events without a uid share one.
     pub served: u32,
 }
@@ -76,7 +76,7 @@ impl Cursors {
             rest => {
                 let (digest, rest) = rest.split_first_chunk()?;
                 let (served, id) = rest.split_first_chunk()?;
-                let (digest, served) = (i64::from_be_bytes(*digest), u32::from_be_bytes(*served));
+                let (digest, served) = (u128::from_be_bytes(*digest), u32::from_be_bytes(*served));
                 Some(position(Some(EntryKey { id: id.to_vec(), digest, served })))
             }
         }
@@ -114,7 +114,7 @@ mod tests {
     fn a_cursor_opens_only_unchanged_and_with_its_own_filters() {
         let cursors = Cursors::new([7; 32]);
         let filters = Filters { actor_uid: Some("ann".to_string()), ..Filters::default() };
-        let key = EntryKey { id: b"id-1".to_vec(), digest: -5, served: 2 };
+        let key = EntryKey { id: b"id-1".to_vec(), digest: u128::MAX - 5, served: 2 };
         for position in
             [Position { time_us: -1, key: Some(key) }, Position { time_us: 1_767_225_600_000_000, key: None }]
         {

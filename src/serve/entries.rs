@@ -21,6 +21,7 @@ use super::search::{Hit, Search};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{DataFile, FileEntry};
 use crate::schema::Ocsf;
+use crate::typed::Hash32;
 
 /// Decoded bytes of a segment, about, and its rows at most. A page takes few rows of a small class, and decoding must
 /// not be felt; on the other hand each segment decompresses the file's pages, of up to 20,000 rows, anew.
@@ -29,20 +30,20 @@ const SEGMENT_ROWS: usize = 1024;
 /// A page is cut where it grows beyond this: one line may be megabytes long.
 const PAGE_BYTES: usize = 8 << 20;
 
-/// A row group; files are named by their digest.
-type GroupKey = (String, usize);
+/// A row group; files are named by their hash.
+type GroupKey = (Hash32, usize);
 /// A segment of it, by number.
 type SegmentKey = (GroupKey, usize);
 
 fn group_key(file: &DataFile, group: usize) -> GroupKey {
-    (file.entry().sha256.clone(), group)
+    (file.entry().sha256, group)
 }
 
 /// Reads pages out of the lake, and keeps what it read.
 pub struct Entries {
     forms: Forms,
     store: Arc<dyn ObjectStore>,
-    files: Cache<String, DataFile>,
+    files: Cache<Hash32, DataFile>,
     parts: Cache<GroupKey, Part>,
     texts: Cache<(GroupKey, &'static str), StringArray>,
     segments: Cache<SegmentKey, Segment>,
@@ -120,7 +121,7 @@ impl Entries {
     }
 
     async fn segment(&self, part: &Arc<Part>, number: usize) -> Result<Arc<Segment>> {
-        let (file, group, form) = (part.file.clone(), part.group, self.forms.of(&part.file.entry().table)?);
+        let (file, group, form) = (part.file.clone(), part.group, self.forms.of(part.file.entry().table())?);
         let size = segment_rows(&file, group);
         let rows = number * size..((number + 1) * size).min(part.len());
         let key = (group_key(&file, group), number);

@@ -17,6 +17,7 @@ use serde::de::IgnoredAny;
 use super::part::digest_name;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
+use crate::lake::digests;
 use crate::schema::{EventClass, Ocsf};
 
 /// How the rows of each table become entries.
@@ -46,7 +47,7 @@ impl Forms {
 pub struct Segment {
     form: Form,
     batch: RecordBatch,
-    digests: Option<Int64Array>,
+    digests: Option<Vec<u128>>,
     /// What is added to each row as text.
     tails: Vec<Tail>,
 }
@@ -61,8 +62,7 @@ struct Tail {
 impl Segment {
     /// `batch` has the class's columns in order, less those that are null in all of the row group.
     pub fn new(form: Form, batch: RecordBatch) -> Result<Segment> {
-        let digests =
-            batch.column_by_name("_digest").and_then(|column| column.as_primitive_opt::<Int64Type>().cloned());
+        let digests = digests(&batch);
         let mut filling = Filling::new(&form.class, &batch)?;
         filling.fill()?;
         let tails = filling.tails();
@@ -77,7 +77,7 @@ impl Segment {
         // The last byte closes the object, which holds the time at least.
         out.pop();
         if tail.needs_id {
-            let id = self.digests.as_ref().map_or_else(|| served.to_string(), |all| digest_name(all, row, served));
+            let id = self.digests.as_ref().map_or_else(|| served.to_string(), |all| digest_name(all[row], served));
             out.extend_from_slice(format!(",\"id\":\"{id}\"").as_bytes());
         }
         if tail.needs_device {

@@ -6,12 +6,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::TimestampMicrosecondType;
 
 use super::cursor::{EntryKey, ID_BYTES, Position};
 use crate::error::{Error, Kind, Result};
-use crate::lake::DataFile;
+use crate::lake::{DataFile, digests};
 
 /// The columns that order a row group.
 const ORDERING: [&str; 4] = ["time", "id", "_event_uid", "_digest"];
@@ -23,7 +23,7 @@ pub struct Part {
     pub group: usize,
     times: Vec<i64>,
     ids: StringArray,
-    digests: Int64Array,
+    digests: Vec<u128>,
     /// Rows in the order of entries, oldest first; none where that is the order of rows.
     order: Option<Vec<u32>>,
 }
@@ -33,7 +33,7 @@ pub struct Part {
 pub struct Key<'a> {
     pub time_us: i64,
     pub id: &'a [u8],
-    pub digest: i64,
+    pub digest: u128,
 }
 
 impl Key<'_> {
@@ -55,10 +55,10 @@ impl Key<'_> {
 impl Part {
     pub async fn load(file: Arc<DataFile>, group: usize) -> Result<Part> {
         let batch = file.columns(group, &ORDERING).await?;
-        let lacks = || Error::new(Kind::Integrity, format!("{} lacks a column that every file has", file.entry().path));
+        let lacks = || Error::new(Kind::Integrity, format!("{} lacks a column that every file has", file.entry()));
         let column = |name: &str| batch.column_by_name(name).ok_or_else(lacks);
         let times = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(lacks)?;
-        let digests = column("_digest")?.as_primitive_opt::<Int64Type>().ok_or_else(lacks)?.clone();
+        let digests = digests(&batch).ok_or_else(lacks)?;
         let uids = column("_event_uid")?.as_string_opt::<i32>().ok_or_else(lacks)?;
         let ids = batch.column_by_name("id").and_then(|column| column.as_string_opt::<i32>());
         let times = times.values().to_vec();
@@ -79,8 +79,7 @@ impl Part {
 
     fn row_key(&self, row: usize) -> Key<'_> {
         let id = self.ids.value(row).as_bytes();
-        let digest = if self.digests.is_valid(row) { self.digests.value(row) } else { 0 };
-        Key { time_us: self.times[row], id: &id[..id.len().min(ID_BYTES)], digest }
+        Key { time_us: self.times[row], id: &id[..id.len().min(ID_BYTES)], digest: self.digests[row] }
     }
 
     pub fn len(&self) -> usize {
@@ -120,19 +119,19 @@ impl Part {
 
     pub fn memory_size(&self) -> usize {
         let order = self.order.as_ref().map_or(0, Vec::len) * 4;
-        self.times.len() * 8 + order + self.ids.get_array_memory_size() + self.digests.get_array_memory_size()
+        self.times.len() * 8 + order + self.ids.get_array_memory_size() + self.digests.len() * 16
     }
 }
 
 /// The id that each row goes by: the entry's own, else the event's uid, else its digest.
-fn names(ids: Option<&StringArray>, uids: &StringArray, digests: &Int64Array) -> StringArray {
+fn names(ids: Option<&StringArray>, uids: &StringArray, digests: &[u128]) -> StringArray {
     match ids {
         Some(ids) if ids.null_count() == 0 => ids.clone(),
         _ => {
             let name = |row: usize| {
                 let own = ids.filter(|ids| ids.is_valid(row)).map(|ids| ids.value(row));
                 let name = own.or_else(|| uids.is_valid(row).then(|| uids.value(row)));
-                name.map_or_else(|| digest_name(digests, row, 0), str::to_string)
+                name.map_or_else(|| digest_name(digests[row], 0), str::to_string)
             };
             StringArray::from_iter_values((0..uids.len()).map(name))
         }
@@ -140,11 +139,10 @@ fn names(ids: Option<&StringArray>, uids: &StringArray, digests: &Int64Array) ->
 }
 
 /// The id of an event without a uid: the hash of its line, numbered where the same line came several times.
-pub fn digest_name(digests: &Int64Array, row: usize, served: u32) -> String {
-    let digest = if digests.is_valid(row) { digests.value(row) } else { 0 };
+pub fn digest_name(digest: u128, served: u32) -> String {
     match served {
-        0 => format!("{digest:016x}"),
-        again => format!("{digest:016x}-{again}"),
+        0 => format!("{digest:032x}"),
+        again => format!("{digest:032x}-{again}"),
     }
 }
 

@@ -123,7 +123,7 @@ impl Entries {
     pub async fn search(&self, view: &View, search: &Search<'_>) -> Result<(Vec<Hit>, Option<Position>)> {
         let bounds = Bounds::new(search);
         let from = &bounds.from;
-        let files = view.files.iter().filter(|file| search.table.is_none_or(|table| table == file.table));
+        let files = view.files.iter().filter(|file| search.table.is_none_or(|table| table == file.table()));
         let mut unopened: BinaryHeap<Unopened> =
             files.filter_map(|file| bounds.of(file.min_time_us, file.max_time_us, Place::File(file.clone()))).collect();
         let mut runs: BinaryHeap<Run> = BinaryHeap::new();

@@ -1,6 +1,7 @@
 //! What the tasks of a session share, and how a statement becomes a plan.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
@@ -19,7 +20,7 @@ use super::session::{ACTIVITY, COVERAGE, INGEST_LOG, cannot_register, quoted};
 use super::upstream::Patience;
 use super::{event, guard, late};
 use crate::error::{Context, Kind, Result};
-use crate::lake::{REJECT_TABLE, State};
+use crate::lake::{State, own_tables};
 use crate::schema::Ocsf;
 
 /// The conventions that are about events and not about what reports make of them.
@@ -34,6 +35,10 @@ pub struct Bound {
     pub maker: Arc<Maker>,
     pub memory_limit: Option<usize>,
     pub timeout: Option<Duration>,
+    /// Tables with rows that no schema is loaded for; with their rows.
+    pub left_out: Vec<(String, u64)>,
+    /// A statement asked for all events, and these tables were left out.
+    pub is_short: AtomicBool,
 }
 
 /// A statement that is ready to run.
@@ -63,6 +68,9 @@ impl Bound {
             steps.settle(inner)?;
             let (steps, found) = steps.finish();
             used = found;
+            if used.is_over_classes && !self.left_out.is_empty() {
+                self.is_short.store(true, Ordering::Relaxed);
+            }
             self.maker.make(steps, Purpose::Rows, patience).await.map_err(explained)?;
         }
         self.declare(&statement, is_plain, known).await?;
@@ -137,17 +145,11 @@ impl Bound {
         Known {
             ocsf: self.ocsf.clone(),
             tables: self.names(),
-            unknown: self.unknown_tables(),
+            unknown: self.left_out.iter().map(|(name, _)| name.clone()).collect(),
             sql: sql.to_string(),
             memory_limit: self.memory_limit,
             context: self.context.clone(),
         }
-    }
-
-    /// Tables of the lake whose classes are not loaded: their rows are in no view.
-    fn unknown_tables(&self) -> Vec<String> {
-        let is_known = |name: &str| name == REJECT_TABLE || self.ocsf.by_name(name).is_some();
-        self.state.tables.keys().filter(|name| !is_known(name)).cloned().collect()
     }
 
     fn sources(&self, is_for_columns: bool) -> Sources<'_> {
@@ -169,7 +171,8 @@ impl Bound {
 /// All tables and views of a session.
 pub fn names(ocsf: &Ocsf, conventions: &Conventions) -> Vec<String> {
     let mut names: Vec<String> = ocsf.classes().iter().map(|class| class.name.clone()).collect();
-    names.extend([REJECT_TABLE, INGEST_LOG, COVERAGE].map(str::to_string));
+    names.extend(own_tables().map(|(table, _)| table.to_string()));
+    names.extend([INGEST_LOG, COVERAGE].map(str::to_string));
     // What most people look for stands before what most reports are made of.
     let views = || conventions.list().map(|view| view.name.clone());
     names.extend(views().filter(|name| OWN_VIEWS.contains(&name.as_str())));

@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use datafusion::common::internal_err;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::error::Result;
-use datafusion::execution::cache::cache_manager::FileMetadataCache;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadata, FileMetadataCache};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
 use parquet::arrow::ARROW_SCHEMA_META_KEY;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
@@ -34,8 +34,28 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
-/// Bytes at the end of a file that are read at first: the footer of a row group of 256 columns, in one request.
-pub const FOOTER_BYTES: usize = 64 * 1024;
+use crate::lake::FileEntry;
+
+/// What the ledger records of a file, which travels with it through the plan: who opens the file checks its footer.
+#[derive(Debug, Clone)]
+pub struct Recorded(pub Arc<FileEntry>);
+
+/// A footer that is the one of the ledger.
+struct Checked(Arc<ParquetMetaData>);
+
+impl FileMetadata for Checked {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn memory_size(&self) -> usize {
+        self.0.memory_size()
+    }
+
+    fn extra_info(&self) -> datafusion::common::HashMap<String, String> {
+        datafusion::common::HashMap::new()
+    }
+}
 
 /// The filters of one column in one file, one for each row group that has one.
 pub type Filters = Arc<Vec<Option<Sbbf>>>;
@@ -91,13 +111,21 @@ impl Footers {
         self.kept().filters.entry(column.to_string()).or_default().insert(file.clone(), filters);
     }
 
-    async fn whole(&self, file: &ObjectMeta) -> Result<Arc<ParquetMetaData>> {
-        DFParquetMetadata::new(&self.store, file)
-            .with_file_metadata_cache(Some(self.whole.clone()))
-            .with_metadata_size_hint(Some(FOOTER_BYTES))
-            .with_page_index_policy(Some(PageIndexPolicy::Skip))
-            .fetch_metadata()
-            .await
+    /// The footer of a file. It is an error when it is not the one that the ledger records.
+    async fn whole(&self, file: &PartitionedFile) -> Result<Arc<ParquetMetaData>> {
+        let path = file.path();
+        let known = self.whole.get(path);
+        if let Some(Checked(footer)) = known.as_ref().and_then(|known| known.file_metadata.as_any().downcast_ref()) {
+            return Ok(footer.clone());
+        }
+        let Some(Recorded(entry)) = file.extension() else {
+            return internal_err!("{path} is read without what the ledger records of it");
+        };
+        let footer = entry.footer().fetch(&self.store, path, entry.bytes).await;
+        let footer = Arc::new(footer.map_err(|error| DataFusionError::External(Box::new(error)))?);
+        let checked = Arc::new(Checked(footer.clone()));
+        self.whole.put(path, CachedFileMetadataEntry::new(file.object_meta.clone(), checked));
+        Ok(footer)
     }
 
     /// Beyond the limit all is forgotten: finding out what is used least would cost more than reading some of it again.
@@ -144,8 +172,8 @@ impl Narrow {
     }
 
     /// The footer without the page index, whatever the scan wants.
-    pub async fn footer(&self, file: &ObjectMeta) -> Result<Arc<ParquetMetaData>> {
-        if let Some(known) = self.known(&file.location) {
+    pub async fn footer(&self, file: &PartitionedFile) -> Result<Arc<ParquetMetaData>> {
+        if let Some(known) = self.known(file.path()) {
             return Ok(known);
         }
         let like = self.any().map(|footer| footer.file_metadata().schema_descr_ptr());
@@ -153,23 +181,23 @@ impl Narrow {
         Ok(self.keep(file, cut))
     }
 
-    fn keep(&self, file: &ObjectMeta, cut: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
+    fn keep(&self, file: &PartitionedFile, cut: Arc<ParquetMetaData>) -> Arc<ParquetMetaData> {
         self.footers.count(cut.memory_size());
-        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.location.clone(), cut.clone());
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path().clone(), cut.clone());
         cut
     }
 
     /// The footer as a scan wants it; the index is read by `reader`.
     async fn for_scan(
         &self,
-        file: &ObjectMeta,
+        file: &PartitionedFile,
         reader: &mut Box<dyn AsyncFileReader>,
     ) -> parquet::errors::Result<Arc<ParquetMetaData>> {
         let failed = |error| ParquetError::External(Box::new(error));
         if !self.with_index {
             return self.footer(file).await.map_err(failed);
         }
-        if let Some(known) = self.known(&file.location) {
+        if let Some(known) = self.known(file.path()) {
             return Ok(known);
         }
         let plain = self.footers.narrow(self.columns.clone(), false).footer(file).await.map_err(failed)?;
@@ -258,15 +286,14 @@ impl ParquetFileReaderFactory for NarrowReaders {
         hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
-        let meta = file.object_meta.clone();
-        let inner = self.inner.create_reader(partition, file, hint, metrics)?;
-        Ok(Box::new(NarrowReader { narrow: self.narrow.clone(), file: meta, inner }))
+        let inner = self.inner.create_reader(partition, file.clone(), hint, metrics)?;
+        Ok(Box::new(NarrowReader { narrow: self.narrow.clone(), file, inner }))
     }
 }
 
 struct NarrowReader {
     narrow: Narrow,
-    file: ObjectMeta,
+    file: PartitionedFile,
     inner: Box<dyn AsyncFileReader>,
 }
 

@@ -39,8 +39,13 @@ impl IngestLog {
             long("read"),
             long("accepted"),
             long("duplicate"),
+            long("redelivered"),
+            long("revised"),
             long("rejected"),
             long("blank"),
+            long("shared_uids"),
+            long("without_uid"),
+            long("exact_doubles"),
             long("redacted"),
             long("drift"),
             long("files"),
@@ -82,8 +87,13 @@ impl IngestLog {
             long(|e| ingest(e).map(|i| i.counts.read)),
             long(|e| ingest(e).map(|i| i.counts.accepted)),
             long(|e| ingest(e).map(|i| i.counts.duplicate)),
+            long(|e| ingest(e).map(|i| i.notes.redelivered)),
+            long(|e| ingest(e).map(|i| i.counts.revised)),
             long(|e| ingest(e).map(|i| i.counts.rejected)),
             long(|e| ingest(e).map(|i| i.counts.blank)),
+            long(|e| ingest(e).map(|i| i.notes.shared_uids)),
+            long(|e| ingest(e).map(|i| i.notes.without_uid)),
+            long(|e| ingest(e).map(|i| i.notes.exact_doubles)),
             long(|e| ingest(e).map(|i| i.redacted.values().sum())),
             long(|e| ingest(e).map(|i| i.drift.values().sum())),
             long(|e| ingest(e).map(|i| i.files.len() as u64)),
@@ -159,10 +169,11 @@ impl TableProvider for IngestLog {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut entries = Vec::new();
-        for sequence in 0..=self.last {
-            let entry = self.lake.entry(sequence).await;
-            entries.push(entry.map_err(|error| DataFusionError::External(Box::new(error)))?);
-        }
+        let read = self.lake.entries(0, self.last, |entry, hash| {
+            entries.push((entry, hash));
+            Ok(())
+        });
+        read.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
         let rows = self.rows(&entries)?;
         Ok(MemorySourceConfig::try_new_exec(&[vec![rows]], self.schema.clone(), projection.cloned())?)
     }

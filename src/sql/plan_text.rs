@@ -175,7 +175,7 @@ static WRITTEN: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
         (r"\bBoolean\((\w+)\)", "$1"),
         // The engine writes texts without quotes, and an empty one not at all.
         (r", ([,)])", ", ''$1"),
-        (r"((?:!=|<|>|=) )($| (?:AND|OR|THEN|ELSE|END)\b|\))", "$1''$2"),
+        (r"(!=|<|>|=) ?($| (?:AND|OR|THEN|ELSE|END)\b|\))", "$1 ''$2"),
     ]
     .map(|(pattern, written)| (compiled(pattern), written))
 });

@@ -141,7 +141,7 @@ impl Asking {
     }
 
     async fn find_out(&self, file: &PartitionedFile) -> Result<Vec<bool>> {
-        let footer = self.footers.footer(&file.object_meta).await?;
+        let footer = self.footers.footer(file).await?;
         let asked = FileGroups { footer: footer.clone(), filters: HashMap::new() };
         let mut groups = Groups { flat: &self.filter.flat, files: vec![asked] };
         let kept = self.filter.root.ask(&groups)?;

@@ -1,6 +1,6 @@
 //! What each table and view is for, and what the columns of views mean.
 
-use crate::lake::REJECT_TABLE;
+use crate::lake::{REJECT_TABLE, REVISION_TABLE};
 use crate::schema::Ocsf;
 
 /// The purpose of a table or view of ours, in one line; report views have theirs in their own files.
@@ -14,6 +14,7 @@ pub fn of_table(name: &str, ocsf: &Ocsf) -> Option<String> {
     }
     let text = match name {
         REJECT_TABLE => "lines that could not become rows, with the reason",
+        REVISION_TABLE => "events that came again with other content: what they were then, and what differs",
         "ingest_log" => "what each ledger entry brought: sources, counts, times",
         "coverage" => "the periods that were read from API sources",
         "event" => "every event of every class: when, who, what, to whom, with which outcome, from where",

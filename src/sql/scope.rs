@@ -27,7 +27,7 @@ pub async fn sequence(lake: &Lake, as_of: AsOf) -> Result<u64> {
         let begun = chrono::DateTime::from_timestamp_millis(first.time_ms).unwrap_or_default().to_rfc3339();
         return Err(Error::input("the lake did not exist yet at that time").hint(format!("it was made at {begun}")));
     }
-    // The entry `low` is early enough, `high` is not. Should clocks have gone back, any such boundary is a true one.
+    // The entry `low` is early enough, `high` is not: times never fall along the ledger.
     let (mut low, mut high) = (0, lake.state().sequence + 1);
     while high - low > 1 {
         let middle = low + (high - low) / 2;

@@ -1,6 +1,7 @@
 //! A session: one state of the lake, and the statements that are run over it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::runtime::SpawnedTask;
@@ -24,7 +25,7 @@ use super::type_name::type_name;
 use super::upstream::Patience;
 use super::{activity, functions, purpose};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, REJECT_TABLE, State, reject_schema};
+use crate::lake::{Lake, State, own_tables};
 use crate::schema::Ocsf;
 
 pub const INGEST_LOG: &str = "ingest_log";
@@ -54,7 +55,7 @@ pub struct Session {
 #[derive(Debug, Clone)]
 pub struct TableInfo {
     pub name: String,
-    /// `class`, `view`, `report view` or `ledger`.
+    /// `class`, `view`, `report view`, `ledger`, or `unknown`: rows of a class that is not loaded.
     pub kind: &'static str,
     /// What it is for, in one line.
     pub purpose: String,
@@ -64,6 +65,25 @@ pub struct TableInfo {
     pub min_time_us: Option<i64>,
     pub max_time_us: Option<i64>,
     pub last_batch: Option<u64>,
+}
+
+impl TableInfo {
+    /// What the ledger knows of a table.
+    pub fn stored(name: &str, kind: &'static str, state: &State) -> TableInfo {
+        let table = state.tables.get(name);
+        let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
+        TableInfo {
+            name: name.to_string(),
+            kind,
+            purpose: String::new(),
+            rows: Some(files.iter().map(|file| file.rows).sum()),
+            files: Some(files.len() as u64),
+            bytes: Some(files.iter().map(|file| file.bytes).sum()),
+            min_time_us: files.iter().map(|file| file.min_time_us).min(),
+            max_time_us: files.iter().map(|file| file.max_time_us).max(),
+            last_batch: table.map(|table| table.sequence),
+        }
+    }
 }
 
 /// A column, nested ones as dotted paths.
@@ -87,7 +107,9 @@ impl Session {
         for class in ocsf.classes() {
             register(&context, &state, &class.name, class.arrow.clone(), options, &footers)?;
         }
-        register(&context, &state, REJECT_TABLE, reject_schema(), options, &footers)?;
+        for (table, schema) in own_tables() {
+            register(&context, &state, table, schema, options, &footers)?;
+        }
         context
             .register_table(INGEST_LOG, Arc::new(IngestLog::new(lake.clone(), state.sequence)))
             .context(Kind::Internal, || cannot_register(INGEST_LOG))?;
@@ -120,7 +142,9 @@ impl Session {
         });
         let (memory_limit, timeout) = (options.memory_limit, options.timeout);
         check_names(&ocsf, &conventions)?;
-        let bound = Bound { context, ocsf, state, conventions, maker, memory_limit, timeout };
+        let (left_out, is_short) = (lake.unknown_tables_in(&state), AtomicBool::new(false));
+        let bound =
+            Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short };
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -132,6 +156,16 @@ impl Session {
     /// The state of the lake that the session sees.
     pub fn state(&self) -> &Arc<State> {
         &self.bound.state
+    }
+
+    /// Tables that hold rows and that no statement can see, since no schema of their name is loaded; with their rows.
+    pub fn left_out(&self) -> &[(String, u64)] {
+        &self.bound.left_out
+    }
+
+    /// Whether a statement asked for events of all classes, and got fewer because of [`Session::left_out`].
+    pub fn is_short(&self) -> bool {
+        self.bound.is_short.load(Ordering::Relaxed)
     }
 
     pub fn ocsf(&self) -> &Arc<Ocsf> {
@@ -183,11 +217,11 @@ impl Session {
     pub fn tables(&self) -> Vec<TableInfo> {
         let state = &self.bound.state;
         let info = |name: String| {
-            let table = state.tables.get(&name);
             let is_class = self.bound.ocsf.by_name(&name).is_some();
-            let is_stored = is_class || name == REJECT_TABLE;
+            let is_own = own_tables().iter().any(|(table, _)| *table == name);
             let kind = match name.as_str() {
-                INGEST_LOG | COVERAGE | REJECT_TABLE => "ledger",
+                INGEST_LOG | COVERAGE => "ledger",
+                _ if is_own => "ledger",
                 _ if is_class => "class",
                 _ if self.bound.conventions.view(&name).is_some() && !OWN_VIEWS.contains(&name.as_str()) => {
                     "report view"
@@ -197,20 +231,17 @@ impl Session {
             let purpose = purpose::of_table(&name, &self.bound.ocsf);
             let view = self.bound.conventions.view(&name);
             let purpose = purpose.or_else(|| view.map(|view| view.purpose.clone())).unwrap_or_default();
-            let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
-            TableInfo {
-                kind,
-                purpose,
-                rows: is_stored.then(|| files.iter().map(|file| file.rows).sum()),
-                files: is_stored.then_some(files.len() as u64),
-                bytes: is_stored.then(|| files.iter().map(|file| file.bytes).sum()),
-                min_time_us: files.iter().map(|file| file.min_time_us).min(),
-                max_time_us: files.iter().map(|file| file.max_time_us).max(),
-                last_batch: table.map(|table| table.sequence),
-                name,
+            let stored = TableInfo { purpose, ..TableInfo::stored(&name, kind, state) };
+            match is_class || is_own {
+                true => stored,
+                false => TableInfo { rows: None, files: None, bytes: None, ..stored },
             }
         };
-        self.bound.names().into_iter().map(info).collect()
+        let left_out = self.bound.left_out.iter().map(|(name, _)| TableInfo {
+            purpose: "events of a class whose schema is not loaded".to_string(),
+            ..TableInfo::stored(name, "unknown", state)
+        });
+        self.bound.names().into_iter().map(info).chain(left_out).collect()
     }
 
     /// The SQL that defines a view; `None` for tables, and for names that do not exist.

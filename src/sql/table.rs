@@ -27,10 +27,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use super::floor::implied;
-use super::footers::{FOOTER_BYTES, Footers, NarrowReaders};
+use super::footers::{Footers, NarrowReaders, Recorded};
 use super::prune::LeafFilter;
 use super::registry::lake_url;
-use crate::lake::{FileEntry, data_path};
+use crate::lake::FileEntry;
 
 /// Columns that are read as fast as it is found out which rows of them are wanted.
 const FEW: usize = 3;
@@ -122,7 +122,7 @@ fn statistics_of(schema: &SchemaRef, files: &[Arc<FileEntry>]) -> Statistics {
     if let [file] = files
         && let Some(partition) = statistics.column_statistics.last_mut()
     {
-        let value = ScalarValue::Utf8(Some(file.partition.clone()));
+        let value = ScalarValue::Utf8(Some(file.partition().to_string()));
         partition.min_value = Precision::Exact(value.clone());
         partition.max_value = Precision::Exact(value);
         partition.null_count = Precision::Exact(0);
@@ -259,10 +259,9 @@ struct File {
 
 impl File {
     fn new(entry: Arc<FileEntry>, statistics: Arc<Statistics>) -> File {
-        let path = data_path(&entry.table, &entry.path).to_string();
-        let partitioned = PartitionedFile::new(path, entry.bytes)
-            .with_partition_values(vec![ScalarValue::Utf8(Some(entry.partition.clone()))])
-            .with_metadata_size_hint(FOOTER_BYTES)
+        let partitioned = PartitionedFile::new(entry.data_path().to_string(), entry.bytes)
+            .with_partition_values(vec![ScalarValue::Utf8(Some(entry.partition().to_string()))])
+            .with_extension(Recorded(entry.clone()))
             .with_statistics(statistics);
         File { entry, partitioned }
     }

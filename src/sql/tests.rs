@@ -29,7 +29,7 @@ use proptest::prelude::*;
 use super::engine::context_by;
 use super::options::Options;
 use super::table::LakeTable;
-use crate::lake::{FileEntry, data_path};
+use crate::lake::{FileEntry, FileName, Home, RowDigest};
 
 const DAY_US: i64 = 86_400_000_000;
 /// 2026-01-01.
@@ -198,18 +198,11 @@ impl Tables {
             let batch = batch(number);
             let bytes = encode(&batch);
             let times = batch.column(0).as_any().downcast_ref::<TimestampMicrosecondArray>().unwrap().values().clone();
-            let file = FileEntry {
-                table: "stored".to_string(),
-                path: format!("event_month=2026-01/{number}.parquet"),
-                partition: "2026-01".to_string(),
-                rows: ROWS as u64,
-                bytes: bytes.len() as u64,
-                sha256: String::new(),
-                min_time_us: times[0],
-                max_time_us: times[ROWS - 1],
-                digest: String::new(),
-            };
-            runtime.block_on(store.put(&data_path(&file.table, &file.path), bytes.into())).unwrap();
+            let home = Home { table: "stored", column: "event_month", partition: "2026-01" };
+            let name = FileName { sequence: number as u64, part: 0, nonce: [0; 6] };
+            let range = (times[0], times[ROWS - 1]);
+            let file = FileEntry::of(home, name, &bytes, ROWS as u64, range, RowDigest::default()).unwrap();
+            runtime.block_on(store.put(&file.data_path(), bytes.into())).unwrap();
             files.push(Arc::new(file));
             batches.push(batch);
         }
@@ -259,13 +252,15 @@ impl Tables {
     }
 
     /// The files that are read to plan a statement.
-    fn opened(&self, sql: &str) -> Vec<String> {
+    /// The numbers of the files that planning a statement reads from.
+    fn opened(&self, sql: &str) -> Vec<u64> {
         self.store.reads.lock().unwrap().clear();
         self.runtime.block_on(async { self.context.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
         let mut reads = self.store.reads.lock().unwrap().clone();
         reads.sort();
         reads.dedup();
-        reads.iter().map(|path| path.rsplit('/').next().unwrap().to_string()).collect()
+        let number = |path: &String| path.rsplit('/').next().unwrap().split('-').next().unwrap().parse().unwrap();
+        reads.iter().map(number).collect()
     }
 }
 
@@ -408,12 +403,12 @@ proptest! {
 fn planning_opens_no_file_that_the_ledger_excludes() {
     let tables = Tables::new();
     // Five days a file.
-    let none: [&str; 0] = [];
+    let none: [u64; 0] = [];
     for (predicate, opened) in [
         ("time >= '2026-01-07' and time < '2026-01-08'", &none[..]),
-        ("time < '2026-01-08' and time >= '2026-01-07' and actor.user.uid = 'u1'", &["1.parquet"]),
-        ("date_trunc('day', time) = '2026-01-12' and actor.user.uid = 'u1'", &["2.parquet"]),
-        ("time::date = '2026-01-12' and actor.user.uid = 'u1'", &["2.parquet"]),
+        ("time < '2026-01-08' and time >= '2026-01-07' and actor.user.uid = 'u1'", &[1]),
+        ("date_trunc('day', time) = '2026-01-12' and actor.user.uid = 'u1'", &[2]),
+        ("time::date = '2026-01-12' and actor.user.uid = 'u1'", &[2]),
         ("time < '2025-01-01' and actor.user.uid = 'u1'", &none[..]),
         ("event_month = '2026-02' and actor.user.uid = 'u1'", &none[..]),
     ] {

@@ -4,7 +4,7 @@
 
 A lake is right when
 * the ledger's entries are numbered from 0 without a hole, and each names the SHA-256 of the one before;
-* each entry accounts for every line: read = accepted + duplicate + rejected + blank, accepted = rows of its files;
+* each entry accounts for every line: read = accepted + duplicate + revised + rejected + blank, accepted = rows of its files;
 * every file of the ledger is in place with the ledger's size and SHA-256, and no other Parquet file is;
 * the Delta logs name exactly the ledger's files, each once, and the last transaction is the last entry;
 * `_staging` is empty;
@@ -78,11 +78,12 @@ def ledger(lake):
 
 def account(entry):
     counts, sequence = entry["counts"], entry["sequence"]
-    parts = counts["accepted"] + counts["duplicate"] + counts["rejected"] + counts["blank"]
+    parts = sum(counts[name] for name in ("accepted", "duplicate", "revised", "rejected", "blank"))
     demand(counts["read"] == parts, f"entry {sequence} does not account for every line: {counts}")
-    rows = {"accepted": 0, "rejected": 0}
+    rows = {"accepted": 0, "rejected": 0, "revised": 0}
+    kinds = {"reject": "rejected", "revision": "revised"}
     for file in entry["files"]:
-        rows["rejected" if file["table"] == "reject" else "accepted"] += file["rows"]
+        rows[kinds.get(file["table"], "accepted")] += file["rows"]
     for kind, number in rows.items():
         demand(number == counts[kind], f"entry {sequence}: {counts[kind]} {kind}, but {number} rows in its files")
 

@@ -1,8 +1,9 @@
 """Asks one lake the same questions through auditlake and through readers that know nothing of it.
 
 The plain glob, the Delta log and our own SQL must agree on every number, for each class and month. Beside that: all
-files of a class have one schema, Delta lists exactly the files on disk, their bytes have the digest that their `Add`
-carries, and rows are sorted by time. DuckDB reads the plain glob only: its Delta extension is a download.
+files of a class have one schema whose columns have ids, Delta lists exactly the files on disk, their bytes have the digest
+that their `Add` carries, rows are sorted by time, and the digest of the rows of a file, computed from the document that
+defines it, is the one that the ledger records. DuckDB reads the plain glob only: its Delta extension is a download.
 """
 
 import argparse
@@ -19,10 +20,14 @@ import polars
 import pyarrow
 import pyarrow.parquet
 
-# What is asked of every class and month; `reject` rows are no events and have neither severity nor actor.
-EVENT_FIGURES = ("rows", "severity", "actors", "first_us", "last_us")
-REJECT_FIGURES = ("rows", "first_us", "last_us")
+from digest import digest
+
+# What is asked of every class and month. Rows of `reject` and `revision` are no events and have neither severity nor
+# actor; the digest of a line, sixteen bytes, is compared as hex digits.
+EVENT_FIGURES = ("rows", "severity", "actors", "digests", "last_digest", "first_us", "last_us")
+FIGURES = {"reject": ("rows", "first_us", "last_us"), "revision": ("rows", "digests", "last_digest", "first_us", "last_us")}
 MAX_SHOWN = 20
+ENCODED = "encode(_digest, 'hex')"
 
 
 class Check:
@@ -62,7 +67,7 @@ class Check:
 
 
 def figures_of(table):
-    return REJECT_FIGURES if table == "reject" else EVENT_FIGURES
+    return FIGURES.get(table, EVENT_FIGURES)
 
 
 def by_month(table, rows):
@@ -70,12 +75,14 @@ def by_month(table, rows):
     return {str(month): dict(zip(figures_of(table), numbers, strict=True)) for month, *numbers in rows}
 
 
-def aggregates(table, microseconds):
-    """The figures as SQL, given the engine's way to say microseconds."""
+def aggregates(table, microseconds, hexadecimal):
+    """The figures as SQL, given the engine's ways to say microseconds and hex digits."""
     sql = {
         "rows": "count(*)",
         "severity": "CAST(sum(severity_id) AS BIGINT)",
         "actors": "count(DISTINCT actor.user.uid)",
+        "digests": "count(DISTINCT _digest)",
+        "last_digest": f"max({hexadecimal})",
         "first_us": microseconds.format("min(time)"),
         "last_us": microseconds.format("max(time)"),
     }
@@ -88,7 +95,7 @@ def plain_glob(lake, table):
 
 def with_auditlake(binary, lake, table):
     sql = (
-        f"SELECT event_month AS month, {aggregates(table, 'CAST({} AS BIGINT)')}"
+        f"SELECT event_month AS month, {aggregates(table, 'CAST({} AS BIGINT)', ENCODED)}"
         f" FROM {table} GROUP BY event_month ORDER BY event_month"
     )
     command = [binary, "sql", "--lake", str(lake), "-c", sql, "--format", "json"]
@@ -109,7 +116,7 @@ def json_rows(text):
 
 def with_duckdb(lake, table):
     sql = (
-        f"SELECT event_month, {aggregates(table, 'epoch_us({})')}"
+        f"SELECT event_month, {aggregates(table, 'epoch_us({})', 'lower(hex(_digest))')}"
         " FROM read_parquet($glob, hive_partitioning = true) GROUP BY ALL ORDER BY ALL"
     )
     return by_month(table, duckdb.execute(sql, {"glob": plain_glob(lake, table)}).fetchall())
@@ -122,6 +129,8 @@ def with_polars(table, frame):
         "severity": column("severity_id").sum(),
         # SQL's count(DISTINCT) leaves null out, polars counts it as a value.
         "actors": column("actor").struct.field("user").struct.field("uid").drop_nulls().n_unique(),
+        "digests": column("_digest").n_unique(),
+        "last_digest": column("_digest").bin.encode("hex").max(),
         "first_us": column("time").min().dt.epoch("us"),
         "last_us": column("time").max().dt.epoch("us"),
     }
@@ -139,13 +148,15 @@ def polars_delta(lake, table):
 
 def with_pandas(lake, table):
     frame = deltalake.DeltaTable(str(lake / table)).to_pandas()
-    if table != "reject":
+    if "actors" in figures_of(table):
         frame["actor_uid"] = frame["actor"].map(lambda actor: ((actor or {}).get("user") or {}).get("uid"))
     rows = []
     for month, group in frame.groupby("event_month", observed=True):
         times = group["time"].dt.as_unit("us").astype("int64")
         figures = {"rows": len(group), "first_us": int(times.min()), "last_us": int(times.max())}
-        if table != "reject":
+        if "digests" in figures_of(table):
+            figures |= {"digests": int(group["_digest"].nunique()), "last_digest": group["_digest"].map(bytes.hex).max()}
+        if "actors" in figures_of(table):
             figures |= {"severity": int(group["severity_id"].sum()), "actors": int(group["actor_uid"].nunique())}
         rows.append([month, *(figures[figure] for figure in figures_of(table))])
     return by_month(table, rows)
@@ -212,8 +223,27 @@ def check_order(check, lake, table):
 
 def check_sizes(check, expected, arguments):
     rows = {table: sum(month["rows"] for month in months.values()) for table, months in expected.items()}
-    check.equal("rows of all events", arguments.rows, sum(rows.values()) - rows.get("reject", 0))
+    check.equal("rows of all events", arguments.rows, sum(rows[table] for table in rows if table not in FIGURES))
     check.equal("rejects", arguments.rejects, rows.get("reject", 0))
+    check.equal("revisions", arguments.revisions, rows.get("revision", 0))
+
+
+def check_ledger(check, lake, table):
+    """What the entries say of each file of a table."""
+    told = 0
+    for entry in sorted((lake / "_ledger").glob("[0-9]*.json")):
+        for file in json.loads(entry.read_text()).get("files", []):
+            if file["table"] != table:
+                continue
+            told += 1
+            path = lake / table / file["path"]
+            footer = path.read_bytes()[-file["footer"]["bytes"] :]
+            check.equal(f"{path.name}: footer", file["footer"]["sha256"], hashlib.sha256(footer).hexdigest())
+            rows = pyarrow.parquet.ParquetFile(path).read()
+            check.equal(f"{path.name}: digest of its rows", file["digest"], digest(rows))
+            ids = [field.metadata.get(b"PARQUET:field_id") for field in rows.schema if field.metadata]
+            check.equal(f"{path.name}: columns with an id of their own", len(rows.schema), len(set(ids) - {None}))
+    check.equal(f"{table}: files that the ledger tells", len(files_on_disk(lake, table)), told)
 
 
 def main():
@@ -222,6 +252,7 @@ def main():
     parser.add_argument("--lake", required=True, type=Path)
     parser.add_argument("--rows", required=True, type=int, help="events that the lake must hold")
     parser.add_argument("--rejects", required=True, type=int, help="rejects that the lake must hold")
+    parser.add_argument("--revisions", required=True, type=int, help="later versions that the lake must hold")
     arguments = parser.parse_args()
 
     lake = arguments.lake.resolve()
@@ -248,6 +279,7 @@ def main():
         "one schema a class": check_schemas,
         "delta's files, sizes, digests": check_files,
         "rows sorted by time": check_order,
+        "digests of rows, footers, ids": check_ledger,
     }
     for name, look in properties.items():
         check = Check(name)

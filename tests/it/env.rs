@@ -157,7 +157,6 @@ impl Env {
                 (r"\b[0-9a-f]{32}\b", "[ID]"),
                 (r"(REDACTED:[a-z_-]+:)[0-9a-f]{8}", "$1[HEX]"),
                 (r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", "[NOW]"),
-                (r"(line hash )[0-9a-f]+", "$1[HASH]"),
                 (r"\d+\.\d{3} s\b", "[SECONDS] s"),
             ]
             .map(|(pattern, with)| (Regex::new(pattern).unwrap(), with))

@@ -284,7 +284,8 @@ fn a_lake_that_is_not_what_it_was_is_found() {
     let intact = fs::read_to_string(&entry).unwrap();
     fs::write(&entry, intact.replace("\"read\":3000", "\"read\":3001")).unwrap();
     let text = verify();
-    assert!(text.contains("ledger entry 1 was changed") && text.contains("[exit status: 6]"), "{text}");
+    // The tables know the newest entry by its hash, so that nobody gets as far as the evidence.
+    assert!(text.contains("a ledger entry 1 with other content") && text.contains("[exit status: 6]"), "{text}");
     fs::write(&entry, &intact).unwrap();
     assert!(!verify().contains("exit status"));
 

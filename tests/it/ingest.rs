@@ -26,7 +26,7 @@ fn lines_go_into_the_tables_of_their_classes() {
     group_management                1 rows
     other_event                     1 rows
     user_access                     1 rows
-    read 6 = accepted 6 + duplicate 0 + rejected 0 + blank 0
+    read 6 = accepted 6 + duplicate 0 + revised 0 + rejected 0 + blank 0
     985 B in [SECONDS] s ([RATE]); 6 files, [SIZE] written
     ");
     assert_sound(&env.path("auditlake-data"));
@@ -91,7 +91,7 @@ fn what_was_ingested_is_skipped_and_said_so() {
     assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
     ------- stderr -------
     small.ndjson: already ingested, nothing new
-    read 0 = accepted 0 + duplicate 0 + rejected 0 + blank 0
+    read 0 = accepted 0 + duplicate 0 + revised 0 + rejected 0 + blank 0
     0 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
     ");
     assert_eq!(env.number("select count(*) from event"), 6);
@@ -104,7 +104,7 @@ fn a_file_is_known_under_another_name() {
     assert_snapshot!(env.run(["ingest", "copy.ndjson"]), @r"
     ------- stderr -------
     copy.ndjson: already ingested, nothing new
-    read 0 = accepted 0 + duplicate 0 + rejected 0 + blank 0
+    read 0 = accepted 0 + duplicate 0 + revised 0 + rejected 0 + blank 0
     0 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
     ");
 }
@@ -114,7 +114,7 @@ fn stdin_twice_adds_nothing() {
     let env = Env::with_small();
     assert_snapshot!(env.run_with_stdin(["ingest", "-"], lines(&SMALL).as_bytes()), @r"
     ------- stderr -------
-    read 6 = accepted 0 + duplicate 6 + rejected 0 + blank 0
+    read 6 = accepted 0 + duplicate 6 + revised 0 + rejected 0 + blank 0
     985 B in [SECONDS] s ([RATE]); 0 files, [SIZE] written
     ");
 }
@@ -125,7 +125,10 @@ fn overlapping_files_share_their_rows() {
     env.write("a.ndjson", lines(&SMALL[..4]));
     env.write("b.ndjson", lines(&SMALL[2..]));
     let summary = env.ingest(["a.ndjson", "b.ndjson"]);
-    assert_eq!(summary["counts"], json!({"read": 8, "accepted": 6, "duplicate": 2, "rejected": 0, "blank": 0}));
+    assert_eq!(
+        summary["counts"],
+        json!({"read": 8, "accepted": 6, "duplicate": 2, "revised": 0, "rejected": 0, "blank": 0})
+    );
     assert_same_events(&small(), &values(&env.ok(["export"])));
 
     let env = Env::new();
@@ -133,7 +136,10 @@ fn overlapping_files_share_their_rows() {
     env.write("b.ndjson", lines(&SMALL[2..]));
     env.ingest(["a.ndjson"]);
     let summary = env.ingest(["b.ndjson"]);
-    assert_eq!(summary["counts"], json!({"read": 4, "accepted": 2, "duplicate": 2, "rejected": 0, "blank": 0}));
+    assert_eq!(
+        summary["counts"],
+        json!({"read": 4, "accepted": 2, "duplicate": 2, "revised": 0, "rejected": 0, "blank": 0})
+    );
 }
 
 #[test]
@@ -150,45 +156,6 @@ fn a_file_and_its_copy_in_one_run_are_one() {
     let states: Vec<&Value> = (0..3).map(|at| &summary["sources"][at]["state"]).collect();
     assert_eq!(states, ["complete", "skipped", "complete"]);
     assert_eq!(env.ingest(["a.ndjson", "b.ndjson", "c.ndjson"])["counts"]["read"], 0);
-}
-
-#[test]
-fn another_event_with_a_known_uid_is_a_reject() {
-    let env = Env::with_small();
-    env.write("other.ndjson", lines(&[SMALL[1].replace("\"bob\"", "\"eve\"")]));
-    assert_snapshot!(env.run(["ingest", "other.ndjson"]), @r"
-    ------- stderr -------
-    reject                          1 rows
-    rejected: 1 x uid-conflict
-    read 1 = accepted 0 + duplicate 0 + rejected 1 + blank 0
-    178 B in [SECONDS] s ([RATE]); 1 files, [SIZE] written
-    ");
-    assert_eq!(env.rows("select user.uid as uid from account_change"), [json!({"uid": "bob"})]);
-    let reject = &env.rows("select * from reject")[0];
-    assert_eq!((&reject["reason"], &reject["_event_uid"]), (&json!("uid-conflict"), &json!("e2")));
-    assert!(reject["excerpt"].as_str().unwrap().contains("eve"), "{reject}");
-}
-
-#[test]
-fn a_uid_conflict_within_one_file_keeps_the_first() {
-    let env = Env::new();
-    env.write("both.ndjson", lines(&[SMALL[1].to_string(), SMALL[1].replace("\"bob\"", "\"eve\"")]));
-    let summary = env.ingest(["both.ndjson"]);
-    assert_eq!(summary["counts"], json!({"read": 2, "accepted": 1, "duplicate": 0, "rejected": 1, "blank": 0}));
-    assert_eq!(summary["rejects"], json!({"uid-conflict": 1}));
-    assert_eq!(env.rows("select user.uid as uid from account_change"), [json!({"uid": "bob"})]);
-}
-
-#[test]
-fn a_uid_conflict_across_classes_keeps_the_first() {
-    for (first, second, kept) in [(2, 0, "entity_management"), (0, 2, "authentication")] {
-        let env = Env::new();
-        let with_uid = |at: usize| SMALL[at].replace(&format!("\"e{}\"", at + 1), "\"same\"");
-        env.write("both.ndjson", lines(&[with_uid(first), with_uid(second)]));
-        env.ingest(["both.ndjson"]);
-        assert_eq!(env.rows("select class from event"), [json!({ "class": kept })]);
-        assert_eq!(env.rows("select line from reject"), [json!({"line": 2})]);
-    }
 }
 
 #[test]
@@ -228,7 +195,7 @@ fn a_bad_line_is_a_reject_with_its_place_and_reason() {
     rejected: 1 x number-out-of-range
     rejected: 1 x syntax
     rejected: 1 x too-deep
-    read 14 = accepted 2 + duplicate 0 + rejected 11 + blank 1
+    read 14 = accepted 2 + duplicate 0 + revised 0 + rejected 11 + blank 1
     1.0 kB in [SECONDS] s ([RATE]); 3 files, [SIZE] written
     ");
     assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select _source, line, byte_offset, length, reason from reject order by line"]), @r"
@@ -270,15 +237,18 @@ fn the_summary_accounts_for_every_line() {
         "blank": 1,
         "duplicate": 1,
         "read": 5,
-        "rejected": 1
+        "rejected": 1,
+        "revised": 0
       },
       "drift": {},
+      "exact_doubles": 0,
       "files_looked_up": 0,
       "files_written": 3,
       "has_too_many_rejects": false,
       "is_interrupted": false,
       "last_sequence": 1,
       "passed_over": [],
+      "redelivered": 0,
       "rejects": {
         "syntax": 1
       },
@@ -287,6 +257,7 @@ fn the_summary_accounts_for_every_line() {
         "authentication": 1,
         "reject": 1
       },
+      "shared_uids": 0,
       "sources": [
         {
           "detail": "",
@@ -297,7 +268,8 @@ fn the_summary_accounts_for_every_line() {
           "state": "complete"
         }
       ],
-      "unreadable": 0
+      "unreadable": 0,
+      "without_uid": 0
     }
     "#);
 }
@@ -319,7 +291,7 @@ fn an_unknown_class_and_another_era_go_to_other_event() {
     other_event                     3 rows
     user_access                     1 rows
     warning: 2 x foreign-era
-    read 4 = accepted 4 + duplicate 0 + rejected 0 + blank 0
+    read 4 = accepted 4 + duplicate 0 + revised 0 + rejected 0 + blank 0
     381 B in [SECONDS] s ([RATE]); 2 files, [SIZE] written
     ");
     assert_snapshot!(env.ok(["sql", "--format", "csv", "-c", "select class, _event_uid from event order by _event_uid"]), @r"
@@ -343,7 +315,7 @@ fn a_grown_file_is_read_from_where_it_ended() {
     group_management                1 rows
     other_event                     1 rows
     user_access                     1 rows
-    read 3 = accepted 3 + duplicate 0 + rejected 0 + blank 0
+    read 3 = accepted 3 + duplicate 0 + revised 0 + rejected 0 + blank 0
     358 B in [SECONDS] s ([RATE]); 3 files, [SIZE] written
     ");
     assert_same_events(&small(), &values(&env.ok(["export"])));

@@ -93,7 +93,7 @@ fn an_interrupt_finishes_the_batch_and_says_how_to_go_on() {
     let (shown, code) = terminal.end();
     drop(pipe);
     assert_eq!(code, Some(130), "{shown}");
-    assert!(shown.contains("read 6 = accepted 6 + duplicate 0 + rejected 0 + blank 0"), "{shown}");
+    assert!(shown.contains("read 6 = accepted 6 + duplicate 0 + revised 0 + rejected 0 + blank 0"), "{shown}");
     assert!(shown.contains("the same command continues from there"), "{shown}");
     // The bar has bytes, rate and rejects.
     assert!(shown.contains("985 B") && shown.contains("/s, 0 rejected"), "{shown}");

@@ -62,6 +62,53 @@ fn writers_of_the_same_file_share_the_work() {
     assert_eq!(summary["counts"]["read"], 0, "{summary}");
 }
 
+/// Locks lock nothing, as on some disks that several machines share, and every step takes its time.
+///
+/// `AUDITLAKE_UNLOCKED_ROUNDS=100` asks for more rounds than a few.
+#[test]
+fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
+    if auditlake::failpoint::POINTS.is_empty() {
+        return;
+    }
+    let rounds: u64 = std::env::var("AUDITLAKE_UNLOCKED_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    for round in 0..rounds {
+        let env = Env::new();
+        // A batch for every few lines.
+        env.write("auditlake.toml", "[ingest]\nbatch = \"3KB\"\nthreads = 1\n\n[redact]\nenabled = false\n");
+        env.generate("events.ndjson", 24);
+        let text = env.read("events.ndjson");
+        let all: Vec<&str> = text.lines().collect();
+        // Of three parts, each event is in two.
+        for part in 0..3 {
+            let lines: String = (0..16).map(|at| format!("{}\n", all[(part * 8 + at) % 24])).collect();
+            env.write(&format!("part-{part}.ndjson"), lines);
+        }
+        env.write("first.ndjson", format!("{}\n", all[0]));
+        env.ok(["ingest", "first.ndjson", "-q"]);
+        let mut children: Vec<_> = (0..3)
+            .map(|part| {
+                let mut command = env.command(["ingest", &format!("part-{part}.ndjson"), "--quiet"]);
+                command.env("AUDITLAKE_FAIL_POINT", format!("unlocked:{}", round * 3 + part));
+                command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        // Readers finish what they find half done, and get in the way.
+        let mut reader = env.command(["sql", "-q", "-c", "select count(*) from event"]);
+        reader.env("AUDITLAKE_FAIL_POINT", "unlocked:7").stdout(Stdio::piped()).stderr(Stdio::piped());
+        children.push(reader.spawn().unwrap());
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "round {round}: {}", env.text(&output));
+        }
+        // A run with nothing to do clears away what the losers of races left.
+        env.ok(["ingest", "first.ndjson", "-q"]);
+        let ledger = assert_sound(&env.path("auditlake-data"));
+        // The first part goes on where the first file ended, which it begins with.
+        assert_eq!((ledger.count("read"), ledger.count("accepted")), (48, 24), "round {round}");
+        assert_same_events(&values(&text), &values(&env.ok(["export"])));
+    }
+}
+
 #[test]
 fn a_creation_that_was_cut_short_is_taken_up() {
     // What a writer has put down at each step before the first entry.

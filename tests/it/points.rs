@@ -59,10 +59,11 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
     // The tables lag behind, down to one that is gone; attempts that were never committed left files of both kinds.
     ingest("events.ndjson", "lagging", "small.toml");
     fs::remove_dir_all(env.path("lagging/authentication/_delta_log")).unwrap();
-    fs::remove_file(env.path("lagging/_ledger/_applied")).unwrap();
     for number in 0..11 {
-        env.write(&format!("lagging/_staging/left-{number}"), "x");
-        env.write(&format!("lagging/_ledger/#1-{number}"), "x");
+        // Sequences that are taken by now: who staged these is dead, or lost the race for them.
+        let name = format!("authentication-{:010}-0000-{number:012x}-0011223344556677.parquet", number % 8 + 1);
+        env.write(&format!("lagging/_staging/{name}"), "x");
+        env.write(&format!("lagging/_staging/#1-{number}"), "x");
     }
 
     // The next entry is the 32nd, which brings a checkpoint.
@@ -75,7 +76,9 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
     // Every line is a reject until the limit is raised.
     let long: Vec<String> = (0..12).map(|number| event(number, &"x".repeat(200))).collect();
     env.write("long.ndjson", crate::env::lines(&long));
-    ingest("long.ndjson", "rejected", "short.toml");
+    // A file of which no line is a row is told by exit code 4.
+    let rejected = ["ingest", "long.ndjson", "--lake", "rejected", "--config", "short.toml", "-q"];
+    assert_eq!(env.command(rejected).output().unwrap().status.code(), Some(4));
     assert_eq!(assert_sound(&env.path("rejected")).count("rejected"), 12);
 
     let all = told(&all);

@@ -187,7 +187,11 @@ impl Rig {
         assert_same_events(&entries, &self.events(&self.lake()));
         for (state, poll) in self.polls() {
             let of = |name: &str| poll[name].as_u64().unwrap();
-            assert_eq!(of("received"), of("accepted") + of("duplicate") + of("rejected"), "{state} {poll}");
+            assert_eq!(
+                of("received"),
+                of("accepted") + of("duplicate") + of("revised") + of("rejected"),
+                "{state} {poll}"
+            );
             assert!(of("requests") >= of("pages"), "{state} {poll}");
         }
     }
@@ -563,14 +567,15 @@ fn what_is_no_entry_is_rejected_once() {
         rig.server.state().entries.push(Logged { json, ..entry(id, NOW - HOUR) });
     }
     let counts = rig.pull().fine().summary.counts;
-    assert_eq!((counts.accepted, counts.rejected), (5, 4));
+    // The entry that says something else under a known id is a later version of it.
+    assert_eq!((counts.accepted, counts.revised, counts.rejected), (5, 1, 3));
     for _ in 0..3 {
         rig.step(HOUR);
         let counts = rig.pull().fine().summary.counts;
-        assert_eq!((counts.accepted, counts.rejected, counts.duplicate), (0, 0, 9));
+        assert_eq!((counts.accepted, counts.revised, counts.rejected, counts.duplicate), (0, 0, 0, 9));
     }
     let ledger = assert_sound(&rig.lake());
-    assert_eq!((ledger.count("accepted"), ledger.count("rejected")), (5, 4));
+    assert_eq!(["accepted", "revised", "rejected"].map(|name| ledger.count(name)), [5, 1, 3]);
 }
 
 #[test]
@@ -1094,7 +1099,7 @@ fn a_replay_needs_neither_server_nor_key() {
     outside.env.write("auditlake.toml", "[redact]\nenabled = false\n");
     let asked = outside.server.state().asked.len();
     let text = outside.env.run(["pull", "--replay", "tape", "--lake", "again"]);
-    assert!(text.contains("read 30 = accepted 30 + duplicate 0 + rejected 0 + blank 0"), "{text}");
+    assert!(text.contains("read 30 = accepted 30 + duplicate 0 + revised 0 + rejected 0 + blank 0"), "{text}");
     assert_eq!(outside.server.state().asked.len(), asked);
     outside.assert_same("again");
     let text = outside.env.run(["pull", "--replay", "nowhere"]);

@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 /// What the ledger says about a lake that was found sound.
 pub struct Ledger {
     pub entries: Vec<Value>,
+    /// SHA-256 of the bytes of each.
+    hashes: Vec<String>,
 }
 
 impl Ledger {
@@ -32,6 +34,17 @@ impl Ledger {
         rows
     }
 
+    /// SHA-256 of the entries that add files to a table, in order.
+    fn hashes_of(&self, table: &str) -> Vec<String> {
+        let adds = |entry: &Value| {
+            entry["files"]
+                .as_array()
+                .is_some_and(|files| files.iter().any(|file| file["table"].as_str() == Some(table)))
+        };
+        let hashed = self.entries.iter().zip(&self.hashes);
+        hashed.filter(|(entry, _)| adds(entry)).map(|(_, hash)| hash.clone()).collect()
+    }
+
     fn files(&self) -> impl Iterator<Item = &Value> {
         self.entries.iter().filter_map(|entry| entry["files"].as_array()).flatten()
     }
@@ -39,7 +52,7 @@ impl Ledger {
 
 /// Reads the ledger: numbered without a gap, each entry with the hash of the one before, each balanced.
 pub fn ledger(lake: &Path) -> Ledger {
-    let mut entries = Vec::new();
+    let (mut entries, mut hashes): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
     let mut previous: Option<String> = None;
     let names = names(&lake.join("_ledger"));
     let names: Vec<&String> = names.iter().filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).collect();
@@ -51,13 +64,33 @@ pub fn ledger(lake: &Path) -> Ledger {
         assert_eq!(entry["previous"].as_str(), previous.as_deref(), "the chain is broken at {name}");
         if let Some(counts) = entry["counts"].as_object() {
             let of = |name: &str| counts[name].as_u64().unwrap();
-            assert_eq!(of("read"), of("accepted") + of("duplicate") + of("rejected") + of("blank"), "{name}");
+            assert_eq!(
+                of("read"),
+                of("accepted") + of("duplicate") + of("revised") + of("rejected") + of("blank"),
+                "{name}"
+            );
+            let mut rows = BTreeMap::new();
+            for file in entry["files"].as_array().unwrap() {
+                let kind = match file["table"].as_str().unwrap() {
+                    "reject" => "rejected",
+                    "revision" => "revised",
+                    _ => "accepted",
+                };
+                *rows.entry(kind).or_default() += file["rows"].as_u64().unwrap();
+            }
+            for kind in ["accepted", "revised", "rejected"] {
+                assert_eq!(of(kind), rows.get(kind).copied().unwrap_or(0), "{kind} of {name}");
+            }
         }
-        previous = Some(sha256(&bytes));
+        let time = |entry: &Value| entry["time_ms"].as_i64().unwrap();
+        assert!(entries.last().is_none_or(|last| time(last) <= time(&entry)), "{name} is older than the one before");
+        assert_eq!(entry["writer_id"].as_str().unwrap().len(), 32, "{name}");
+        hashes.push(sha256(&bytes));
+        previous = hashes.last().cloned();
         entries.push(entry);
     }
     assert!(!entries.is_empty(), "the ledger is empty");
-    Ledger { entries }
+    Ledger { entries, hashes }
 }
 
 /// A lake that nobody is writing to: ledger, files and Delta tables tell the same.
@@ -81,7 +114,9 @@ pub fn assert_sound(lake: &Path) -> Ledger {
         let found: BTreeSet<String> =
             files(&folder).into_iter().filter(|path| !path.starts_with("_delta_log/")).collect();
         assert_eq!(found, expected, "files of {table}, and those of the ledger");
-        assert_eq!(delta_files(&folder), expected, "files of {table} in its Delta log, and those of the ledger");
+        let (delta, named) = delta_files(&folder);
+        assert_eq!(delta, expected, "files of {table} in its Delta log, and those of the ledger");
+        assert_eq!(named, ledger.hashes_of(table), "entries that the Delta log of {table} names");
     }
     assert!(told.is_empty(), "tables without a folder: {told:?}");
     ledger
@@ -148,18 +183,20 @@ pub fn left_over(lake: &Path) -> Vec<String> {
     files(lake).into_iter().filter(|path| path.contains('#')).collect()
 }
 
-/// The files that a Delta table consists of; its versions have no gap and no file is added twice.
-fn delta_files(table: &Path) -> BTreeSet<String> {
+/// The files that a Delta table consists of, and the ledger entries that its commits name; its versions have no gap and
+/// no file is added twice.
+fn delta_files(table: &Path) -> (BTreeSet<String>, Vec<String>) {
     let log = table.join("_delta_log");
     let versions: Vec<String> = names(&log)
         .into_iter()
         .filter(|name| name.len() == 25 && name.ends_with(".json") && name.bytes().take(20).all(|b| b.is_ascii_digit()))
         .collect();
-    let mut files = BTreeSet::new();
+    let (mut files, mut entries) = (BTreeSet::new(), Vec::new());
     for (version, name) in versions.iter().enumerate() {
         assert_eq!(*name, format!("{version:020}.json"), "{} has a gap", log.display());
         for line in fs::read_to_string(log.join(name)).unwrap().lines() {
             let action: Value = serde_json::from_str(line).unwrap();
+            entries.extend(action["commitInfo"]["auditlake"]["sha256"].as_str().map(str::to_string));
             if let Some(path) = action["add"]["path"].as_str() {
                 assert!(files.insert(path.to_string()), "{path} is added twice");
             }
@@ -168,7 +205,7 @@ fn delta_files(table: &Path) -> BTreeSet<String> {
             }
         }
     }
-    files
+    (files, entries)
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

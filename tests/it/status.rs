@@ -27,6 +27,7 @@ fn every_table_is_listed_with_its_rows() {
     api_activity,0,0,,,
     other_event,1,1,2026-02-01T00:00:01Z,2026-02-01T00:00:01Z,1
     reject,0,0,,,
+    revision,0,0,,,
     ------- stderr -------
     lake [DIR]/auditlake-data (event_month), OCSF 1.6.0, ledger entry 1, [NOW]
     ");

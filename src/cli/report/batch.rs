@@ -58,6 +58,7 @@ impl Ground {
         let options = crate::sql::Options { as_of, given, ..app.config.sql() };
         let key = lake.derive_key("evidence");
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
+        app.warn_of_left_out(session.left_out());
         Ok(Ground { session: Arc::new(session), key })
     }
 

@@ -106,13 +106,16 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         schedule: None,
     };
     let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
-    let lake = app.open_lake()?;
+    let lake = app.open_lake_as_of(as_of)?;
     let batch = batch.redacted(app, &lake)?;
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
+    // Set by whichever way the reports are run.
+    let is_short;
     let (summary, named) = match (folder, reports.as_slice()) {
         (Some(dir), _) => {
             let prepared = batch.prepare(&reports)?;
             let ground = Ground::over(app, lake, as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
             let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
             let page = match reports.as_slice() {
@@ -127,6 +130,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
             let ground = Ground::over(app, lake, as_of)?;
+            is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
@@ -141,7 +145,10 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         }
     };
     tell(app, args, &summary, &named)?;
-    Ok(summary.exit_code(args.fail_on))
+    Ok(match summary.exit_code(args.fail_on) {
+        0 if is_short => Kind::Incomplete.exit_code(),
+        code => code,
+    })
 }
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.

@@ -102,6 +102,16 @@ impl<'a> Shell<'a> {
         Shell { is_interactive: true, ..self }
     }
 
+    /// As in [`Session::left_out`].
+    pub fn left_out(&self) -> &[(String, u64)] {
+        self.session.left_out()
+    }
+
+    /// As in [`Session::is_short`].
+    pub fn is_short(&self) -> bool {
+        self.session.is_short()
+    }
+
     pub fn greeting(&self) -> String {
         let (sequence, _) = self.session.entry();
         format!("auditlake {}, ledger entry {sequence}. \\? for help, \\q to quit.", env!("CARGO_PKG_VERSION"))

@@ -41,7 +41,7 @@ pub(super) struct Gather {
     line: u64,
     offset: u64,
     /// Keyed hashes of lines that were rejected before.
-    known: HashSet<i64>,
+    known: HashSet<u128>,
     /// Pages that wait for a decision, and when the oldest of them came.
     waiting: u64,
     since_ms: Option<i64>,
@@ -50,8 +50,7 @@ pub(super) struct Gather {
 impl Gather {
     pub fn new(name: Arc<str>, url: String, limit: u32, decoder: Decoder, state: Option<&PullState>) -> Gather {
         let rejects = state.map(|state| state.rejects.as_slice()).unwrap_or_default();
-        // Printed as the bits of an i64.
-        let known = rejects.iter().filter_map(|digest| u64::from_str_radix(digest, 16).ok()).map(|bits| bits as i64);
+        let known = rejects.iter().filter_map(|digest| u128::from_str_radix(digest, 16).ok());
         Gather {
             name,
             url,
@@ -111,7 +110,7 @@ impl Gather {
     }
 
     /// Takes in a page; the keyed hashes of its entries, and how many of them are not of the window.
-    pub fn take(&mut self, shared: &Shared, page: Page, now_ms: i64) -> Result<(Vec<i64>, u64)> {
+    pub fn take(&mut self, shared: &Shared, page: Page, now_ms: i64) -> Result<(Vec<u128>, u64)> {
         let window = self.poll.window();
         let place = (self.line, self.offset);
         let bytes = page.bytes.len() as u64;
@@ -169,19 +168,21 @@ impl Gather {
         batch.redaction_version.clone_from(&shared.redaction_version);
         let now_ms = shared.clock.now_ms();
         let mut writer = shared.writer.lock().await;
-        let counts = writer.weigh(&batch).await?;
-        let is_silent = counts.accepted == 0 && counts.rejected == 0;
+        let (counts, notes) = writer.weigh(&batch).await?;
+        let is_silent = counts.accepted == 0 && counts.revised == 0 && counts.rejected == 0;
         if is_silent && !self.is_due(&writer, &range, now_ms, shared.options.batch_pages) {
             self.hold(state, range);
             let new = less(counts, self.folded);
             self.folded += new.read;
             summary.counts.add(&new);
+            summary.notes.add(&notes);
         } else {
             batch.sources = std::mem::take(&mut self.held);
             push(&mut batch.sources, range, is_silent);
             let receipt = writer.commit(batch).await?;
             self.known.extend(receipt.reject_digests);
             summary.counts.add(&less(receipt.counts, std::mem::take(&mut self.folded)));
+            summary.notes.add(&receipt.notes);
             summary.entries += 1;
             summary.last_sequence = Some(receipt.sequence);
             summary.late += receipt.late;

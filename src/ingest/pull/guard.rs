@@ -13,7 +13,7 @@ const MAX_EMPTY: u32 = 1000;
 pub(super) struct Guard {
     cursors: HashSet<String>,
     /// Keyed hashes of entries.
-    seen: HashSet<i64>,
+    seen: HashSet<u128>,
     stale: u32,
     empty: u32,
 }
@@ -24,7 +24,7 @@ impl Guard {
     }
 
     /// Looks at a page after it was taken; the error says how the walk goes in circles.
-    pub fn check(&mut self, has_more: bool, cursor: Option<&str>, digests: &[i64]) -> Result<(), String> {
+    pub fn check(&mut self, has_more: bool, cursor: Option<&str>, digests: &[u128]) -> Result<(), String> {
         let mut is_new = false;
         for digest in digests {
             is_new |= self.seen.insert(*digest);
@@ -78,7 +78,7 @@ mod tests {
     fn a_page_may_repeat_but_not_for_ever() {
         let mut guard = Guard::default();
         let mut next = 0;
-        let mut check = |digests: &[i64]| {
+        let mut check = |digests: &[u128]| {
             next += 1;
             guard.check(true, Some(&next.to_string()), digests)
         };

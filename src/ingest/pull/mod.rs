@@ -33,7 +33,7 @@ use super::work::Worker;
 use crate::clock::Clock;
 use crate::disk::Lock;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Counts, Lake, Writer};
+use crate::lake::{Counts, Lake, Notes, Writer};
 use crate::redact::Policy;
 use crate::source::{Budget, Client, Recording};
 use walk::Puller;
@@ -177,6 +177,8 @@ pub struct PullRun {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PullSummary {
     pub counts: Counts,
+    #[serde(flatten)]
+    pub notes: Notes,
     pub sources: Vec<SourcePull>,
     pub seconds: f64,
     pub is_interrupted: bool,
@@ -195,6 +197,8 @@ pub struct SourcePull {
     pub pages: u64,
     pub received: u64,
     pub counts: Counts,
+    #[serde(flatten)]
+    pub notes: Notes,
     /// Rows whose time had been covered before.
     pub late: u64,
     /// Received entries whose time is not in the window that was asked for.
@@ -233,6 +237,7 @@ pub async fn pull(run: PullRun, sources: Vec<PullSource>) -> (PullSummary, Optio
     summary.sources.sort_by(|a, b| a.name.cmp(&b.name));
     for source in &summary.sources {
         summary.counts.add(&source.counts);
+        summary.notes.add(&source.notes);
     }
     summary.is_interrupted = stop.is_set() && error.is_none();
     summary.seconds = started.elapsed().as_secs_f64();
@@ -241,7 +246,7 @@ pub async fn pull(run: PullRun, sources: Vec<PullSource>) -> (PullSummary, Optio
 
 async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSummary) -> Result<Option<Error>> {
     let PullRun { lake, policy, redaction_version, clock, options, scope, watch, stop, tell } = run;
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, seed: lake.derive_seed("line") };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line") };
     // Whoever pulls a source holds its lock, so that a job that starts again while it still runs does no harm.
     let mut locks = Vec::new();
     for source in &sources {

@@ -8,14 +8,14 @@ use arrow::compute::filter_record_batch;
 use crate::decode::Decoder;
 use crate::error::{Context, Kind, Result};
 use crate::ingest::work::{Worked, Worker};
-use crate::lake::{Interval, RejectRow, hash};
+use crate::lake::{Interval, RejectRow};
 use crate::source::{Chunk, Line, Mark, Page, SPARE_BYTES};
 
 /// A page, worked.
 pub(super) struct Taken {
     pub worked: Worked,
     /// Keyed hash of each entry as it came.
-    pub digests: Vec<i64>,
+    pub digests: Vec<u128>,
     /// Entries that were rejected before, and are passed over.
     pub repeated: u64,
     /// Entries whose time is not in the window.
@@ -62,10 +62,10 @@ pub(super) fn take(
     page: Page,
     window: &Interval,
     (line, offset): (u64, u64),
-    known: &HashSet<i64>,
+    known: &HashSet<u128>,
 ) -> Result<Taken> {
     let Page { mut bytes, entries, .. } = page;
-    let digests: Vec<i64> = entries.iter().map(|entry| hash(worker.seed, &bytes[entry.clone()]) as i64).collect();
+    let digests: Vec<u128> = entries.iter().map(|entry| worker.lines.hash(&bytes[entry.clone()])).collect();
     let numbered = entries.into_iter().zip(&digests).zip(line + 1..);
     let lines: Vec<Line> = numbered
         .filter(|((_, digest), _)| !known.contains(*digest))
@@ -100,7 +100,7 @@ fn refuse_nameless(worker: &Worker, worked: &mut Worked, lines: &[Line], text: &
                 detail: "an entry of the API has neither `id` nor `metadata.uid`".to_string(),
                 length: bytes.len() as u64,
                 excerpt: worker.excerpt(bytes, &mut worked.redacted),
-                digest: hash(worker.seed, bytes) as i64,
+                digest: worker.lines.hash(bytes),
                 ..RejectRow::default()
             });
         }

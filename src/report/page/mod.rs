@@ -299,10 +299,11 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
     row("log", &log, "");
     let ledger = &evidence.ledger;
     let lines = format!(
-        "{} lines read = {} accepted + {} duplicate + {} rejected + {} blank, over the life of the lake",
+        "{} lines read = {} accepted + {} duplicate + {} revised + {} rejected + {} blank, over the life of the lake",
         count(ledger.read),
         count(ledger.accepted),
         count(ledger.duplicate),
+        count(ledger.revised),
         count(ledger.rejected),
         count(ledger.blank)
     );

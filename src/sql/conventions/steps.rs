@@ -73,6 +73,8 @@ pub struct Used {
     pub views: Vec<(String, String)>,
     /// Tables of the lake.
     pub tables: Vec<String>,
+    /// Events of all classes are meant.
+    pub is_over_classes: bool,
 }
 
 /// What names may mean.
@@ -156,6 +158,7 @@ impl<'a> Steps<'a> {
             }
         }
         self.used.tables.extend(used.tables);
+        self.used.is_over_classes |= used.is_over_classes;
     }
 
     fn push(&mut self, name: String, source: Source) -> String {
@@ -202,6 +205,7 @@ impl<'a> Steps<'a> {
         let mut statement = Box::new(view.statement.clone());
         let end_us = frame.horizon.end_us()?;
         if view.is_over_classes {
+            self.used.is_over_classes |= frame.list.is_none();
             self.used.tables.extend(self.sources.ocsf.classes().iter().map(|class| class.name.clone()));
             self.bind(&mut statement)?;
             let template = Template { statement: *statement, list: frame.list.clone() };

@@ -3,6 +3,7 @@
 //! What is wrong, where in the statement (`place`), and what to write instead. Names are looked up in what there is (`names`);
 //! texts of the engine are put into words, never with a syntax tree or `Utf8("day")` in them (`engine`).
 
+mod data;
 mod engine;
 mod names;
 mod place;
@@ -44,10 +45,16 @@ impl Known {
     }
 }
 
-/// Says what is wrong with a statement.
+/// Says what is wrong with a statement, or with the data that it reads.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
     let root = carried(error.find_root());
     match root {
+        DataFusionError::ArrowError(..)
+        | DataFusionError::ParquetError(_)
+        | DataFusionError::ObjectStore(_)
+        | DataFusionError::IoError(_) => {
+            data::about_the_data(root).unwrap_or_else(|| engine::said(&root.to_string(), known))
+        }
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, valid_fields } => names::no_column(field, valid_fields, known),
             SchemaError::AmbiguousReference { field } => ambiguous(field, known),
@@ -56,7 +63,7 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
         },
         DataFusionError::SQL(parser, _) => Error::input(format!("cannot parse the statement: {parser}")),
         DataFusionError::ResourcesExhausted(text) => exhausted(text, known),
-        DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
+        DataFusionError::External(inner) => match Error::within(inner.as_ref()) {
             // A text of the statement, whose place is known here alone.
             Some(error) if error.message().starts_with("cannot read the time") => engine::said(error.message(), known),
             Some(error) if error.message().len() > LONGEST => {
@@ -67,7 +74,7 @@ pub fn explain(error: DataFusionError, known: &Known) -> Error {
                 )
             }
             Some(error) => error.copy(),
-            None => engine::said(&root.to_string(), known),
+            None => data::about_the_data(root).unwrap_or_else(|| engine::said(&root.to_string(), known)),
         },
         // Both sides of a union may be wrong; the first is said.
         DataFusionError::Collection(errors) if !errors.is_empty() => engine::said(&errors[0].to_string(), known),

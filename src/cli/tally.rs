@@ -1,0 +1,49 @@
+//! What became of lines, in the words of every command that takes some in.
+
+use super::screen::Screen;
+use crate::lake::{Counts, Notes};
+use crate::typed::count;
+
+/// The identity that holds for every run.
+pub fn identity(counts: &Counts) -> String {
+    format!(
+        "read {} = accepted {} + duplicate {} + revised {} + rejected {} + blank {}",
+        count(counts.read),
+        count(counts.accepted),
+        count(counts.duplicate),
+        count(counts.revised),
+        count(counts.rejected),
+        count(counts.blank)
+    )
+}
+
+/// What there is to say of some of the lines, a line each.
+pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
+    if notes.redelivered > 0 {
+        let some = of(notes.redelivered, "duplicate differs", "duplicates differ");
+        screen.say(format!("redelivered: {some} in transport fields or in spelling only"));
+    }
+    if counts.revised > 0 {
+        let some = of(counts.revised, "later version of a known event", "later versions of known events");
+        screen.say(format!("revised: {some}; `select * from revision` shows what changed"));
+    }
+    rows(screen, notes);
+}
+
+/// What there is to say of rows, be it of one run or of the whole lake.
+pub fn rows(screen: &Screen, notes: &Notes) {
+    if notes.shared_uids > 0 {
+        let some = of(notes.shared_uids, "row has", "rows have");
+        screen.say(format!("shared uids: at least {some} a uid that another event has as well"));
+    }
+    if notes.without_uid > 0 {
+        let (some, doubles) = (of(notes.without_uid, "row", "rows"), count(notes.exact_doubles));
+        screen.say(format!(
+            "without a uid: {some}, of these exact doubles: {doubles}; another delivery of them is not recognised"
+        ));
+    }
+}
+
+fn of(number: u64, one: &str, more: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { more })
+}

@@ -1,0 +1,227 @@
+//! The text of a Delta commit, which follows from the ledger entry alone.
+//!
+//! The Delta tables are the ledger's projection, so a commit is a function of its entry: whoever brings an entry into a
+//! table writes the same version with the same actions, and what is found there is compared with what the ledger says.
+//! Each commit names its entry, by number and by hash, in `commitInfo` and as an application transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use deltalake_core::kernel::StructType;
+use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+use super::entry::{Entry, LakeInfo};
+use super::file::FileEntry;
+use super::layout::Partition;
+use crate::error::{Context, Kind, Result};
+use crate::typed::{Hash32, hex};
+
+/// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
+const PROPERTIES: [(&str, &str); 3] = [
+    ("delta.enableExpiredLogCleanup", "false"),
+    ("delta.logRetentionDuration", "interval 36500 days"),
+    ("delta.deletedFileRetentionDuration", "interval 36500 days"),
+];
+
+/// The ledger entry that is brought into a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRef {
+    pub sequence: u64,
+    /// SHA-256 of its bytes.
+    pub hash: String,
+    pub time_ms: i64,
+    /// Program and version that wrote it.
+    pub writer: String,
+}
+
+impl EntryRef {
+    pub fn of(entry: &Entry, hash: &str) -> EntryRef {
+        EntryRef {
+            sequence: entry.sequence,
+            hash: hash.to_string(),
+            time_ms: entry.time_ms,
+            writer: entry.writer.clone(),
+        }
+    }
+}
+
+/// The application id of a lake's transactions.
+pub fn app_id(lake_id: &str) -> String {
+    format!("auditlake-{lake_id}")
+}
+
+/// Version 0 of a table, which has columns and no files.
+pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<Vec<u8>> {
+    let cannot = || format!("cannot make the Delta schema of `{table}`");
+    let mut fields: Vec<FieldRef> = schema.fields().iter().map(bare).collect();
+    fields.push(Arc::new(Field::new(lake.partition.column(), DataType::Utf8, true)));
+    let columns: StructType = (&Schema::new(fields)).try_into_kernel().context(Kind::Internal, cannot)?;
+    let columns = serde_json::to_string(&columns).context(Kind::Internal, cannot)?;
+    let configuration: BTreeMap<&str, &str> = PROPERTIES.into_iter().collect();
+    Ok(lines(&[
+        json!({ "commitInfo": {
+            "timestamp": time_ms,
+            "operation": "CREATE TABLE",
+            "operationParameters": {},
+            "engineInfo": super::WRITER,
+            "auditlake": { "lake": lake.lake_id },
+        }}),
+        json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 2 } }),
+        json!({ "metaData": {
+            "id": table_id(&lake.lake_id, table),
+            "name": table,
+            "format": { "provider": "parquet", "options": {} },
+            "schemaString": columns,
+            "partitionColumns": [lake.partition.column()],
+            "configuration": configuration,
+            "createdTime": time_ms,
+        }}),
+    ]))
+}
+
+/// The field without what Parquet knows of it beside its type.
+fn bare(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Struct(members) => DataType::Struct(members.iter().map(bare).collect::<Fields>()),
+        DataType::List(item) => DataType::List(bare(item)),
+        other => other.clone(),
+    };
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+}
+
+/// A UUID that follows from the lake and the table, so that two processes make the same table.
+fn table_id(lake_id: &str, table: &str) -> String {
+    let hash = Hash32::sha256(format!("{lake_id}/{table}").as_bytes());
+    let mut bytes: [u8; 16] = std::array::from_fn(|at| hash.0[at]);
+    // Version 8: made in a way of our own (RFC 9562).
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = hex(&bytes);
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+}
+
+/// The commit that brings the files of an entry into their table.
+pub fn commit(lake: &LakeInfo, entry: &EntryRef, files: &[&FileEntry]) -> Vec<u8> {
+    let mut actions = vec![
+        json!({ "commitInfo": {
+            "timestamp": entry.time_ms,
+            "operation": "WRITE",
+            "operationParameters": {
+                "mode": "Append",
+                "partitionBy": json!([lake.partition.column()]).to_string(),
+            },
+            "isBlindAppend": true,
+            "engineInfo": entry.writer,
+            "auditlake": { "entry": entry.sequence, "sha256": entry.hash },
+        }}),
+        json!({ "txn": { "appId": app_id(&lake.lake_id), "version": entry.sequence, "lastUpdated": entry.time_ms } }),
+    ];
+    actions.extend(files.iter().map(|file| add(file, lake.partition, entry.time_ms)));
+    lines(&actions)
+}
+
+fn add(file: &FileEntry, partition: Partition, time_ms: i64) -> Value {
+    let stats = json!({
+        "numRecords": file.rows,
+        "minValues": { "time": rfc3339(file.min_time_us) },
+        "maxValues": { "time": rfc3339(file.max_time_us) },
+        "nullCount": { "time": 0 },
+    });
+    json!({ "add": {
+        "path": file.path(),
+        "partitionValues": { partition.column(): file.partition() },
+        "size": file.bytes,
+        // The file's own time says nothing after a copy of the lake.
+        "modificationTime": time_ms,
+        "dataChange": true,
+        "stats": stats.to_string(),
+        "tags": { "sha256": file.sha256.to_string() },
+    }})
+}
+
+fn rfc3339(time_us: i64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp_micros(time_us)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+}
+
+fn lines(actions: &[Value]) -> Vec<u8> {
+    actions.iter().flat_map(|action| format!("{action}\n").into_bytes()).collect()
+}
+
+/// One action of a commit, as far as we look at it.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Action {
+    commit_info: Option<Info>,
+    txn: Option<Txn>,
+    add: Option<Add>,
+    remove: Option<Value>,
+    meta_data: Option<Value>,
+    protocol: Option<Value>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Info {
+    auditlake: Named,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Named {
+    entry: u64,
+    sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Txn {
+    #[serde(rename = "appId")]
+    app_id: String,
+    version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Add {
+    path: String,
+    size: u64,
+}
+
+/// Whether `bytes` are the commit of entry `sequence` with this hash, whatever wrote them; else what is wrong with them.
+pub fn check<'a>(
+    bytes: &[u8],
+    lake: &LakeInfo,
+    (sequence, hash): (u64, &str),
+    files: impl IntoIterator<Item = &'a FileEntry>,
+) -> std::result::Result<(), String> {
+    let (mut named, mut is_transaction, mut adds) = (None, false, BTreeSet::new());
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not text".to_string())?;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let action: Action = serde_json::from_str(line).map_err(|error| format!("it is not a commit: {error}"))?;
+        if action.remove.is_some() || action.meta_data.is_some() || action.protocol.is_some() {
+            return Err("it does more than add files".to_string());
+        }
+        named = named.or(action.commit_info.map(|info| info.auditlake));
+        if let Some(txn) = action.txn {
+            is_transaction |= txn.version == sequence && txn.app_id == app_id(&lake.lake_id);
+        }
+        if let Some(add) = action.add
+            && !adds.insert((add.path, add.size))
+        {
+            return Err("it adds a file twice".to_string());
+        }
+    }
+    let is_named = named.as_ref().is_some_and(|named| named.entry == sequence);
+    if !is_transaction || !is_named {
+        return Err(format!("it was not made of ledger entry {sequence}"));
+    }
+    if named.is_some_and(|named| named.sha256 != hash) {
+        return Err(format!("it was made of a ledger entry {sequence} with other content"));
+    }
+    match adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
+        true => Ok(()),
+        false => Err(format!("it does not add the files of ledger entry {sequence}")),
+    }
+}
