@@ -8,7 +8,7 @@
 -- grade = "C"
 -- order = "item_type, result, subject_uid, item"
 -- severity = "4 only_workspace and privileged; 3 only_workspace; 2 only_log; 1 match or summary with agreement = 1."
--- chart = "bar (match / only_log / only_workspace)"
+-- chart = "bar (rows per result)"
 -- limits = """
 -- Each row is a privilege, a membership or an API key, as the log says it was held when the snapshot was taken and as
 -- the workspace itself said (`snapshot_access`). `only_workspace` is access that the log never saw being given: it is

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "lock_time, event_uid"
 -- severity = "3 if locks_24h >= 3 or a lock without any failure before it; 2 if unlocked after less than min_lock by nobody known; else 1."
--- chart = "line (locks per day)"
+-- chart = "line (rows per day)"
 -- limits = """
 -- A row is a lock of an account. `failures_before` counts the failed logons of the account in the `failure_window`
 -- before it, and `unlock_time` is when it was unlocked or created anew before it was locked again; an account that was

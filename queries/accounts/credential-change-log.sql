@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "4 effective reset by other and next_ip_new; 3 resets_7d >= 3; 2 by other or failed change; else 1."
--- chart = "bar (changes and resets per day)"
+-- chart = "bar (rows per day by action)"
 -- limits = """
 -- A row is a password that was changed by its owner or reset, whatever came of it. `by` says whose hand it was:
 -- `self`, `other`, or `unknown` where the event names nobody.

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "trigger_time, src_ip"
 -- severity = "5 if hit_users is not empty; else 3."
--- chart = "bar (subjects per address)"
+-- chart = "bar (users per src_ip)"
 -- limits = """
 -- A row is an episode: one address from which logons failed for many different accounts within `window`.
 -- `trigger_time` is when the number of accounts first reached `min_users`, and `hit_users` lists everybody who logged

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "group_uid, subject_uid"
 -- severity = "3 if account_state disabled or deleted; 2 if ambiguous; else 1."
--- chart = "bar (members per group)"
+-- chart = "bar (rows per group)"
 -- limits = """
 -- A row is a person who was a member of a group at the end of the day asked for, rebuilt from the log: who was added
 -- and not removed since. It is not a list that the workspace gave us.

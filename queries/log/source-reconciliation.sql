@@ -8,7 +8,7 @@
 -- grade = "C"
 -- order = "bucket_start, class"
 -- severity = "4 missing; 3 extra (ours only: deleted at the source or wrong tenant); 1 equal or open."
--- chart = "bar (difference per bucket)"
+-- chart = "bar (difference per class)"
 -- limits = """
 -- A row compares, for a stretch of time and a class, how many events the source says it has with how many we hold. The
 -- numbers of the source come from inputs that you give: `source_counts`, what the source counts, or `source_ids`, the
