@@ -119,12 +119,6 @@ closing as (
     and coalesce(e.source, '') = coalesce(s.source, '') and e.time = s.time and e.uid = coalesce(s.event_uid, '')
   where s.effect = 'close' and (s.effect_before is distinct from 'open')
 ),
-given as (
-  select ledger, time, subject_uid, shown, resource_uid, actor_uid, event_uid, effect_before, is_closed_then,
-    case ledger when 'member' then holder end as group_key
-  from step
-  where effect = 'open'
-),
 -- The life of accounts and groups: from each time on, what stood last at it.
 account_life as (
   select subject_uid, time, action,
@@ -148,6 +142,23 @@ group_life as (
     where kind = 'group' and is_effective and group_key is not null
     group by group_key, time
   )
+),
+opening as (
+  select
+    s.time, s.subject_uid, s.shown as item, s.resource_uid, s.actor_uid, s.event_uid,
+    unnest(make_array(
+      case when s.effect_before = 'open' then 'grant_while_held' end,
+      case when s.is_closed_then then 'same_ms_conflict' end,
+      case when a.action = 'delete' then 'grant_to_deleted' end,
+      case when s.time < c.first_created then 'grant_before_create' end,
+      case when l.effect = 'close' then 'join_deleted_group' end
+    )) as anomaly
+  from step s
+  left join account_life a on a.subject_uid = s.subject_uid and a.time <= s.time and (a.until is null or a.until > s.time)
+  left join (select distinct subject_uid, first_created from account_life) c on c.subject_uid = s.subject_uid
+  left join group_life l
+    on s.ledger = 'member' and l.group_key = s.holder and l.time <= s.time and (l.until is null or l.until > s.time)
+  where s.effect = 'open'
 ),
 first_met as (
   select uid, min(time) as first_time
@@ -185,29 +196,9 @@ doubtful as (
 found as (
   select anomaly, time, subject_uid, shown as item, resource_uid, actor_uid, event_uid, is_expected from closing
   union all
-  select 'grant_while_held' as anomaly, time, subject_uid, shown as item, resource_uid, actor_uid, event_uid, false as is_expected
-  from given where effect_before = 'open'
-  union all
-  select 'same_ms_conflict' as anomaly, time, subject_uid, shown as item, resource_uid, actor_uid, event_uid, false as is_expected
-  from given where is_closed_then
-  union all
-  select 'grant_to_deleted' as anomaly, g.time, g.subject_uid, g.shown as item, g.resource_uid, g.actor_uid, g.event_uid,
-    false as is_expected
-  from given g
-  join account_life a on a.subject_uid = g.subject_uid and a.time <= g.time and (a.until is null or a.until > g.time)
-  where a.action = 'delete'
-  union all
-  select 'grant_before_create' as anomaly, g.time, g.subject_uid, g.shown as item, g.resource_uid, g.actor_uid, g.event_uid,
-    false as is_expected
-  from given g
-  join (select distinct subject_uid, first_created from account_life) a on a.subject_uid = g.subject_uid
-  where g.time < a.first_created
-  union all
-  select 'join_deleted_group' as anomaly, g.time, g.subject_uid, g.shown as item, g.resource_uid, g.actor_uid, g.event_uid,
-    false as is_expected
-  from given g
-  join group_life l on l.group_key = g.group_key and l.time <= g.time and (l.until is null or l.until > g.time)
-  where l.effect = 'close'
+  select anomaly, time, subject_uid, item, resource_uid, actor_uid, event_uid, false as is_expected
+  from opening
+  where anomaly is not null
   union all
   select 'delete_unknown_account' as anomaly, d.time, d.subject_uid, null as item, null as resource_uid, d.actor_uid, d.event_uid,
     false as is_expected

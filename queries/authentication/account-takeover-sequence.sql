@@ -121,7 +121,9 @@ arrival as (
     and time >= $from - $window - interval '90 days'
 ),
 strange as (
-  select *, row_number() over (order by time, coalesce(event_uid, ''), subject_uid, src_ip) as id
+  select
+    subject_uid, time, event_uid, src_ip, country, mfa,
+    row_number() over (order by time, coalesce(event_uid, ''), subject_uid, src_ip) as id
   from arrival
   where time >= $from - $window and coalesce(last_from_ip < time - interval '90 days', true)
 ),
@@ -138,36 +140,31 @@ escalation as (
 ),
 started as (
   select
-    s.id, max(c.time) as credential_time,
+    s.id, s.subject_uid, s.time, s.event_uid, s.src_ip, s.country, s.mfa, max(c.time) as credential_time,
     last_value(c.event order by c.time, c.uid, c.event) as credential_event,
     last_value(c.event_uid order by c.time, c.uid, c.event) as credential_uid
   from strange s
   join credential c on c.subject_uid = s.subject_uid and c.time <= s.time and c.time >= s.time - $window
-  group by s.id
-),
-ended as (
-  select
-    s.id, min(e.time) as escalation_time,
-    first_value(e.event order by e.time, coalesce(e.event_uid, ''), e.event) as escalation_event,
-    first_value(e.event_uid order by e.time, coalesce(e.event_uid, ''), e.event) as escalation_uid
-  from strange s
-  join started t on t.id = s.id
-  join escalation e on e.subject_uid = s.subject_uid and e.time >= s.time and e.time <= t.credential_time + $window
-  group by s.id
+  group by s.id, s.subject_uid, s.time, s.event_uid, s.src_ip, s.country, s.mfa
 ),
 chain as (
   select
-    s.subject_uid, case when e.id is null then 2 else 3 end as stages, t.credential_event, t.credential_time,
-    s.time as logon_time, s.src_ip as logon_ip, s.country, s.mfa, s.event_uid, e.escalation_event, e.escalation_time,
-    make_array(t.credential_uid, s.event_uid, e.escalation_uid) as uids
-  from strange s
-  join started t on t.id = s.id
-  left join ended e on e.id = s.id
+    s.subject_uid, s.time as logon_time, s.event_uid, s.src_ip as logon_ip, s.country, s.mfa, s.credential_time,
+    s.credential_event, s.credential_uid,
+    min(e.time) as escalation_time,
+    first_value(e.event order by e.time, coalesce(e.event_uid, ''), e.event) as escalation_event,
+    first_value(e.event_uid order by e.time, coalesce(e.event_uid, ''), e.event) as escalation_uid,
+    case when min(e.time) is null then 2 else 3 end as stages
+  from started s
+  left join escalation e
+    on e.subject_uid = s.subject_uid and e.time >= s.time and e.time <= s.credential_time + $window
+  group by s.id, s.subject_uid, s.time, s.event_uid, s.src_ip, s.country, s.mfa, s.credential_time, s.credential_event,
+    s.credential_uid
 )
 select
   c.subject_uid, coalesce(i.label, c.subject_uid) as subject_label, c.stages, c.credential_event, c.credential_time,
   c.logon_time, c.logon_ip, c.country, c.escalation_event, c.escalation_time,
-  array_sort(names(c.uids)) as event_uids,
+  array_sort(names(make_array(c.credential_uid, c.event_uid, c.escalation_uid))) as event_uids,
   case when c.stages = 3 then 5 when c.mfa then 2 else 3 end as severity_id,
   finding_key('account-takeover-sequence', c.subject_uid, c.event_uid, c.logon_time) as finding_key
 from chain c

@@ -58,48 +58,27 @@
 -- severity_id = "int"
 -- finding_key = "string"
 ---
---
--- Who uses a session is the subject of a logon event, and the actor of any other.
---
-with used as (
-  select
-    session_uid, time, event_uid, src_ip, country, user_agent, session_expiration, class_uid, activity_id, is_not_failed,
-    case when class_uid = 3002 then subject_uid else actor_uid end as user_uid
-  from event
-  where session_uid is not null
-),
-session as (
-  select
-    session_uid,
-    min(time) as start_time, max(time) as last_time,
-    first_value(user_uid order by time, coalesce(event_uid, '')) filter (where user_uid is not null) as subject_uid,
-    min(case when class_uid = 3002 and activity_id = 2 and is_not_failed then time end) as logoff_time,
-    last_value(session_expiration order by time, coalesce(event_uid, '')) filter (where session_expiration is not null)
-      as expiration,
-    coalesce(bool_or((class_uid = 3002) and activity_id = 1), false) as has_logon,
-    count(distinct src_ip) as ips, count(distinct user_uid) as users, count(distinct country) as countries,
-    array_agg(distinct src_ip order by src_ip) filter (where src_ip is not null) as src_ips,
-    array_agg(distinct user_agent order by user_agent) filter (where user_agent is not null) as user_agents
-  from used
-  group by session_uid
-),
-lived as (
-  select *, coalesce(logoff_time, expiration, last_time) as end_time from session
-),
+with
 -- When the second user and the first address too many appeared.
 appeared as (
   select session_uid, kind, time, row_number() over (partition by session_uid, kind order by time, value) as nth
   from (
-    select session_uid, 'ip' as kind, src_ip as value, min(time) as time
-    from used where src_ip is not null group by session_uid, src_ip
-    union all
-    select session_uid, 'user' as kind, user_uid as value, min(time) as time
-    from used where user_uid is not null group by session_uid, user_uid
+    select session_uid, use.kind as kind, use.value as value, min(time) as time
+    from (
+      select session_uid, time, unnest(make_array(
+        named_struct('kind', 'ip', 'value', src_ip),
+        named_struct('kind', 'user', 'value', case when class_uid = 3002 then subject_uid else actor_uid end)
+      )) as use
+      from event
+      where session_uid is not null
+    )
+    where use.value is not null
+    group by session_uid, use.kind, use.value
   )
 ),
 late as (
   select u.session_uid, min(u.time) as time, count(*) as events
-  from used u join lived l on l.session_uid = u.session_uid
+  from event u join session_life l on l.session_uid = u.session_uid
   where u.time > l.expiration
   group by u.session_uid
 ),
@@ -112,9 +91,9 @@ edge as (
   from (
     select subject_uid, at, sum(change) as change
     from (
-      select subject_uid, start_time as at, 1 as change from lived where subject_uid is not null and end_time > start_time
+      select subject_uid, start_time as at, 1 as change from session_life where subject_uid is not null and end_time > start_time
       union all
-      select subject_uid, end_time as at, -1 as change from lived where subject_uid is not null and end_time > start_time
+      select subject_uid, end_time as at, -1 as change from session_life where subject_uid is not null and end_time > start_time
     )
     group by subject_uid, at
   )
@@ -132,39 +111,41 @@ stretch as (
 ),
 crowd as (
   select
-    s.subject_uid, s.start_time,
-    array_agg(distinct u.src_ip order by u.src_ip) filter (where u.src_ip is not null) as src_ips,
-    array_agg(distinct u.user_agent order by u.user_agent) filter (where u.user_agent is not null) as user_agents
-  from stretch s
-  join lived l on l.subject_uid = s.subject_uid and l.start_time < s.end_time and l.end_time > s.start_time
-  join used u on u.session_uid = l.session_uid
-  group by s.subject_uid, s.start_time
+    subject_uid, start_time,
+    array_agg(distinct src_ip order by src_ip) filter (where src_ip is not null) as src_ips,
+    array_agg(distinct user_agent order by user_agent) filter (where user_agent is not null) as user_agents
+  from (
+    select s.subject_uid, s.start_time, unnest(l.src_ips) as src_ip, unnest(l.user_agents) as user_agent
+    from stretch s
+    join session_life l on l.subject_uid = s.subject_uid and l.start_time < s.end_time and l.end_time > s.start_time
+  )
+  group by subject_uid, start_time
 ),
 found as (
   select 'multi_ip' as finding_type, a.time as found_time, l.subject_uid, l.session_uid, l.start_time, l.end_time,
     cast(l.ips as double) as value, l.src_ips, l.user_agents, case when l.countries > 1 then 3 else 2 end as severity_id
-  from lived l join appeared a on a.session_uid = l.session_uid and a.kind = 'ip' and a.nth = $max_ips + 1
+  from session_life l join appeared a on a.session_uid = l.session_uid and a.kind = 'ip' and a.nth = $max_ips + 1
   union all
   select 'multi_user' as finding_type, a.time as found_time, l.subject_uid, l.session_uid, l.start_time, l.end_time,
     cast(l.users as double) as value, l.src_ips, l.user_agents, 4 as severity_id
-  from lived l join appeared a on a.session_uid = l.session_uid and a.kind = 'user' and a.nth = 2
+  from session_life l join appeared a on a.session_uid = l.session_uid and a.kind = 'user' and a.nth = 2
   union all
   select 'too_long' as finding_type, start_time + $max_age as found_time, subject_uid, session_uid, start_time, end_time,
     (cast(end_time as bigint) - cast(start_time as bigint)) / 1000 / 3600000.0 as value, src_ips, user_agents, 2 as severity_id
-  from lived where end_time > start_time + $max_age
+  from session_life where end_time > start_time + $max_age
   union all
   select 'after_expiry' as finding_type, e.time as found_time, l.subject_uid, l.session_uid, l.start_time, l.end_time,
     cast(e.events as double) as value, l.src_ips, l.user_agents, 4 as severity_id
-  from lived l join late e on e.session_uid = l.session_uid
+  from session_life l join late e on e.session_uid = l.session_uid
   union all
   select 'no_logon' as finding_type, l.start_time as found_time, l.subject_uid, l.session_uid, l.start_time, l.end_time,
     cast(null as double) as value, l.src_ips, l.user_agents, 2 as severity_id
-  from lived l join begun b on l.start_time >= b.log_begin + interval '1 day'
+  from session_life l join begun b on l.start_time >= b.log_begin + interval '1 day'
   where not l.has_logon
   union all
   select 'concurrent' as finding_type, s.start_time as found_time, s.subject_uid, null as session_uid, s.start_time, s.end_time,
     cast(s.parallel as double) as value, c.src_ips, c.user_agents, 3 as severity_id
-  from stretch s join crowd c on c.subject_uid = s.subject_uid and c.start_time = s.start_time
+  from stretch s left join crowd c on c.subject_uid = s.subject_uid and c.start_time = s.start_time
 )
 select
   f.finding_type, f.subject_uid, coalesce(i.label, f.subject_uid) as subject_label, f.session_uid, f.start_time, f.end_time,

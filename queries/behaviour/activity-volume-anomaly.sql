@@ -64,22 +64,14 @@
 -- Only days with enough events can be findings, so medians are worked out for those: over the days with events that the
 -- actor has in the history, and zeros for all others.
 --
-with daily as (
-  select
-    actor_uid, cast(to_local_time(time at time zone $tz) as date) as day, count(*) as events,
-    count(*) filter (where outcome = 'failure') as failed
-  from event
-  where actor_uid is not null
-  group by 1, 2
-),
-begun as (
-  select actor_uid, min(day) as first_day from daily group by actor_uid
+with begun as (
+  select actor_uid, min(day) as first_day from actor_day group by actor_uid
 ),
 candidate as (
   select
     d.actor_uid, d.day, d.events, d.failed,
     least($history, cast(d.day as int) - cast(b.first_day as int)) as days
-  from daily d
+  from actor_day d
   join begun b on b.actor_uid = d.actor_uid
   where d.events >= $min_events
     and d.day >= cast(to_local_time($from at time zone $tz) as date)
@@ -90,7 +82,7 @@ past as (
   from (
     select actor_uid, day, unnest(range(1, days + 1)) as back from candidate where days >= $min_days
   ) c
-  left join daily d on d.actor_uid = c.actor_uid and cast(d.day as int) = cast(c.day as int) - c.back
+  left join actor_day d on d.actor_uid = c.actor_uid and cast(d.day as int) = cast(c.day as int) - c.back
 ),
 usual as (
   select actor_uid, day, median(events) as median from past group by actor_uid, day

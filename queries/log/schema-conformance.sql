@@ -68,72 +68,58 @@ with claim as (
   where c.time >= $from and time < $to
 ),
 broken as (
-  select 'class_unknown' as rule, class_shown, cast(class_uid as varchar) as value, time, event_uid
-  from claim where not is_of_ocsf
-  union all
-  select 'table_mismatch' as rule, class_shown, cast(class_uid as varchar) as value, time, event_uid
-  from claim where class_uid <> table_uid or not is_known and caption_of_class is not null
-  union all
-  select 'activity_unknown' as rule, class_shown, cast(activity_id as varchar) as value, time, event_uid
-  from claim where is_known and activity_id is not null and activity_caption is null
-  union all
-  select 'type_uid_wrong' as rule, class_shown, cast(type_uid as varchar) as value, time, event_uid
-  from claim where type_uid <> class_uid * 100 + coalesce(activity_id, 0)
-  union all
-  select 'category_wrong' as rule, class_shown, cast(category_uid as varchar) as value, time, event_uid
-  from claim where category_uid <> class_uid % 100000 / 1000
-  union all
-  select 'status_unknown' as rule, class_shown, cast(status_id as varchar) as value, time, event_uid
-  from claim where status_id not in (0, 1, 2, 99)
-  union all
-  select 'severity_unknown' as rule, class_shown, cast(severity_id as varchar) as value, time, event_uid
-  from claim where severity_id not in (0, 1, 2, 3, 4, 5, 6, 99)
-  union all
-  select 'version_other' as rule, class_shown, version as value, time, event_uid
-  from claim where version <> '1.6.0'
-  union all
-  select 'required_missing' as rule, class_shown, value, time, event_uid
+  select class_shown, time, event_uid, fault.rule as rule, fault.value as value
   from (
     select class_shown, time, event_uid, unnest(make_array(
-      case when not has_metadata then 'metadata' end,
-      case when severity_id is null then 'severity_id' end,
-      case when is_known and class_uid in (3001, 3002, 3005) and not has_user then 'user' end,
-      case when is_known and class_uid = 3004 and not has_entity then 'entity' end,
-      case when is_known and class_uid = 3006 and not has_group then 'group' end,
-      case when is_known and class_uid = 3005 and not has_privileges then 'privileges' end
-    )) as value
+      named_struct('rule', 'class_unknown', 'value', case when not is_of_ocsf then cast(class_uid as varchar) end),
+      named_struct('rule', 'table_mismatch', 'value', case
+        when class_uid <> table_uid or not is_known and caption_of_class is not null then cast(class_uid as varchar)
+      end),
+      named_struct('rule', 'activity_unknown', 'value', case
+        when is_known and activity_id is not null and activity_caption is null then cast(activity_id as varchar)
+      end),
+      named_struct('rule', 'type_uid_wrong', 'value', case
+        when type_uid <> class_uid * 100 + coalesce(activity_id, 0) then cast(type_uid as varchar)
+      end),
+      named_struct('rule', 'category_wrong', 'value', case
+        when category_uid <> class_uid % 100000 / 1000 then cast(category_uid as varchar)
+      end),
+      named_struct('rule', 'status_unknown', 'value', case when status_id not in (0, 1, 2, 99) then cast(status_id as varchar) end),
+      named_struct('rule', 'severity_unknown', 'value', case
+        when severity_id not in (0, 1, 2, 3, 4, 5, 6, 99) then cast(severity_id as varchar)
+      end),
+      named_struct('rule', 'version_other', 'value', case when version <> '1.6.0' then version end),
+      named_struct('rule', 'required_missing', 'value', case when not has_metadata then 'metadata' end),
+      named_struct('rule', 'required_missing', 'value', case when severity_id is null then 'severity_id' end),
+      named_struct('rule', 'required_missing', 'value', case when is_known and class_uid in (3001, 3002, 3005) and not has_user then 'user' end),
+      named_struct('rule', 'required_missing', 'value', case when is_known and class_uid = 3004 and not has_entity then 'entity' end),
+      named_struct('rule', 'required_missing', 'value', case when is_known and class_uid = 3006 and not has_group then 'group' end),
+      named_struct('rule', 'required_missing', 'value', case when is_known and class_uid = 3005 and not has_privileges then 'privileges' end),
+      named_struct('rule', 'constraint', 'value', case when is_known and class_uid = 3002 and not has_service then 'service or dst_endpoint' end),
+      named_struct('rule', 'constraint', 'value', case when is_known and has_user and not is_user_named then 'user: account, name or uid' end),
+      named_struct('rule', 'constraint', 'value', case
+        when is_known and has_actor and not is_actor_named then 'actor: process, user, invoked_by, session, app_name or app_uid'
+      end),
+      named_struct('rule', 'caption_mismatch', 'value', case
+        when lower(class_text) <> lower(caption_of_class) then 'class_name ' || class_uid || ': ' || class_text
+      end),
+      named_struct('rule', 'caption_mismatch', 'value', case
+        when lower(category_text) <> lower(category_caption) then 'category_name ' || category_uid || ': ' || category_text
+      end),
+      named_struct('rule', 'caption_mismatch', 'value', case
+        when lower(type_text) <> lower(type_caption) and type_uid % 100 <> 99 then 'type_name ' || type_uid || ': ' || type_text
+      end),
+      named_struct('rule', 'caption_mismatch', 'value', case
+        when lower(severity_text) <> lower(severity_caption) and severity_id <> 99
+        then 'severity ' || severity_id || ': ' || severity_text
+      end),
+      named_struct('rule', 'caption_mismatch', 'value', case
+        when lower(status_text) <> lower(status_caption) and status_id <> 99 then 'status ' || status_id || ': ' || status_text
+      end)
+    )) as fault
     from claim
   )
-  where value is not null
-  union all
-  select 'constraint' as rule, class_shown, value, time, event_uid
-  from (
-    select class_shown, time, event_uid, unnest(make_array(
-      case when is_known and class_uid = 3002 and not has_service then 'service or dst_endpoint' end,
-      case when is_known and has_user and not is_user_named then 'user: account, name or uid' end,
-      case when is_known and has_actor and not is_actor_named
-        then 'actor: process, user, invoked_by, session, app_name or app_uid' end
-    )) as value
-    from claim
-  )
-  where value is not null
-  union all
-  select 'caption_mismatch' as rule, class_shown, value, time, event_uid
-  from (
-    select class_shown, time, event_uid, unnest(make_array(
-      case when lower(class_text) <> lower(caption_of_class) then 'class_name ' || class_uid || ': ' || class_text end,
-      case when lower(category_text) <> lower(category_caption)
-        then 'category_name ' || category_uid || ': ' || category_text end,
-      case when lower(type_text) <> lower(type_caption) and type_uid % 100 <> 99
-        then 'type_name ' || type_uid || ': ' || type_text end,
-      case when lower(severity_text) <> lower(severity_caption) and severity_id <> 99
-        then 'severity ' || severity_id || ': ' || severity_text end,
-      case when lower(status_text) <> lower(status_caption) and status_id <> 99
-        then 'status ' || status_id || ': ' || status_text end
-    )) as value
-    from claim
-  )
-  where value is not null
+  where fault.value is not null
 )
 select
   rule, class_shown as class, value, count(*) as events, min(time) as first_time, max(time) as last_time,
