@@ -39,6 +39,8 @@ pub struct Report {
     pub order: String,
     pub severity: String,
     pub chart: String,
+    /// How to read the rows, and what they cannot say: paragraphs for an auditor.
+    pub limits: String,
     pub expectation: Expectation,
     /// The data that its verdict rests on.
     pub verdict: VerdictRule,
@@ -207,6 +209,8 @@ struct Head {
     severity: String,
     #[serde(default)]
     chart: String,
+    #[serde(default)]
+    limits: String,
     expectation: Option<Expectation>,
     #[serde(default)]
     verdict: Option<Spanned<VerdictHead>>,
@@ -347,6 +351,7 @@ impl Report {
             order: head.order,
             severity: head.severity,
             chart: head.chart,
+            limits: head.limits.trim().to_string(),
             expectation,
             verdict,
             any_of: head.any_of,
@@ -365,6 +370,11 @@ impl Report {
     /// The head's parameters, then those of every run.
     pub fn all_parameters(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().chain(&self.common)
+    }
+
+    /// The paragraphs of `limits`, each one line.
+    pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
+        self.limits.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 

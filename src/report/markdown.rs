@@ -42,6 +42,7 @@ pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64
     }
     if evidence.tally.rows == 0 {
         out.push_str("\nNo rows.\n");
+        limits(report, &mut out);
         return out;
     }
     let _ = write!(out, "\n{table}");
@@ -49,7 +50,18 @@ pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64
         let _ =
             write!(out, "\nThe first {max_rows} of {}; `result.csv` has all.\n", counted(evidence.tally.rows, "row"));
     }
+    limits(report, &mut out);
     out
+}
+
+fn limits(report: &Report, out: &mut String) {
+    if report.limits.is_empty() {
+        return;
+    }
+    out.push_str("\n## How to read this, and its limits\n");
+    for paragraph in report.paragraphs() {
+        let _ = write!(out, "\n{}\n", text(&paragraph));
+    }
 }
 
 fn text(given: &str) -> String {

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use super::super::App;
 use super::super::login::login;
 use super::super::signing::signer;
+use super::history;
 use crate::disk;
 use crate::error::{Error, Result};
 use crate::lake::Lake;
@@ -60,7 +61,9 @@ pub struct Ground {
 
 impl Ground {
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>, inputs: &[Input]) -> Result<Ground> {
-        let given = inputs.iter().map(Input::given).collect();
+        let mut given = history::tables(app, &lake)?;
+        given.retain(|(name, _)| inputs.iter().all(|input| input.name != *name));
+        given.extend(inputs.iter().map(Input::given));
         let options = crate::sql::Options { as_of, given, ..app.config.sql() };
         let sealer = Sealer { key: lake.derive_key("evidence"), signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;

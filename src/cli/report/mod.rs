@@ -2,6 +2,7 @@
 
 mod batch;
 mod due;
+mod history;
 mod hook;
 mod inputs;
 mod own;
@@ -114,6 +115,9 @@ fn show(app: &App, report: &Report) -> Result<()> {
     text.push_str("\ncontrols\n");
     for (framework, controls) in &report.controls {
         text.push_str(&format!("  {framework:<22} {}\n", controls.join(", ")));
+    }
+    if !report.limits.is_empty() {
+        text.push_str(&format!("\nhow to read this, and its limits\n  {}\n", report.limits.replace('\n', "\n  ")));
     }
     text.push_str(&format!("\n{}\n", report.sql.trim()));
     app.screen.print(&text)

@@ -37,6 +37,7 @@ pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option
     }
     table(report, evidence, page, &mut body);
     suppressions(evidence, &mut body);
+    limits(report, &mut body);
     controls(report, &mut body);
     header(report, evidence, &mut body);
     frame(&report.title, &body)
@@ -277,6 +278,17 @@ fn suppressions(evidence: &Evidence, out: &mut String) {
         );
     }
     out.push_str("</tbody></table></div></section>");
+}
+
+fn limits(report: &Report, out: &mut String) {
+    if report.limits.is_empty() {
+        return;
+    }
+    out.push_str("<section><h2>How to read this, and its limits</h2><div class=\"plain\">");
+    for paragraph in report.paragraphs() {
+        let _ = write!(out, "<p>{}</p>", escaped(&paragraph));
+    }
+    out.push_str("</div></section>");
 }
 
 fn controls(report: &Report, out: &mut String) {

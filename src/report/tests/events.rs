@@ -298,7 +298,7 @@ async fn scopes_see_their_own_horizons() {
     assert_eq!(error.hint_text(), Some("a parameter of the type month makes one"));
     let report = count("select count(*) as n from nowhere.event");
     let error = run(&report, &params, &ctx.session().await).await.err().unwrap();
-    assert_eq!(error.hint_text(), Some("a view is named alone, or as always.name or previous.name"));
+    assert_eq!(error.hint_text(), Some("a view is named alone, or as always.name, previous.name or logged.name"));
 }
 
 #[test]
