@@ -22,7 +22,7 @@ fn grown() -> (Env, Vec<String>) {
     (env, ["after-1", "after-2"].map(str::to_string).to_vec())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -42,7 +42,7 @@ fn export(env: &Env, lake: &str) -> (Option<i32>, Vec<String>, String) {
 }
 
 fn count(env: &Env, lake: &str) -> (Option<i32>, String, String) {
-    let query = "select count(*) from event where coalesce(who_uid, '') <> 'nobody'";
+    let query = "select count(*) from event where coalesce(actor_uid, '') <> 'nobody'";
     let output = env.command(["sql", "-q", "--lake", lake, "--csv", "--no-header", "-c", query]).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_string();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
