@@ -56,7 +56,7 @@ struct Revoke {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
-    let ring = Keyring::new(&lake);
+    let ring = Keyring::new(&lake)?;
     match args.action {
         Action::Create(create) => make(app, lake, ring, create)?,
         Action::List(list) => {

@@ -237,7 +237,7 @@ pub struct Run<'a> {
 pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
-    let lines = lake.hasher("line");
+    let lines = lake.hasher("line")?;
     let streams = lake.streams().await?;
     let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));

@@ -35,7 +35,7 @@ pub fn batch_of_own(
     }
     let number = lines.len() as u64;
     let end = SourceMark { offset: bytes.len() as u64, number, hash: [0; 32] };
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy: policy.clone(), lines: lake.hasher("line") };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy: policy.clone(), lines: lake.hasher("line")? };
     let chunk = Chunk { bytes, lines, faults: Vec::new(), blank: 0, end };
     let worked = worker.work(&mut worker.decoder(), &chunk)?;
     if let Some(reject) = worked.rejects.first() {

@@ -148,10 +148,12 @@ impl Evidence {
     pub const FORMAT: u32 = FORMAT;
     pub const CATALOGUE: u32 = CATALOGUE;
 
-    /// The text of the file, sealed.
-    pub fn sealed(mut self, key: &[u8; 32]) -> Result<(Evidence, Vec<u8>)> {
+    /// The text of the file, sealed where there is a key.
+    pub fn sealed(mut self, key: Option<&[u8; 32]>) -> Result<(Evidence, Vec<u8>)> {
         self.seal = None;
-        self.seal = Some(seal_of(key, &self.to_bytes()?));
+        if let Some(key) = key {
+            self.seal = Some(seal_of(key, &self.to_bytes()?));
+        }
         let bytes = self.to_bytes()?;
         Ok((self, bytes))
     }

@@ -25,7 +25,7 @@ struct Manifest {
 }
 
 /// Writes the manifest of `dir`; `folders` are the reports' names.
-pub fn write(dir: &Path, folders: &[String], key: &[u8; 32]) -> Result<()> {
+pub fn write(dir: &Path, folders: &[String], key: Option<&[u8; 32]>) -> Result<()> {
     let beside = ["index.html", SUMMARY, "workbook.xlsx"].map(str::to_string);
     let inside = folders.iter().map(|name| format!("{name}/{}", evidence::FILE));
     let mut files = Vec::new();
@@ -36,7 +36,9 @@ pub fn write(dir: &Path, folders: &[String], key: &[u8; 32]) -> Result<()> {
         }
     }
     let mut manifest = Manifest { files, seal: None };
-    manifest.seal = Some(seal_of(key, &to_bytes(&manifest)?));
+    if let Some(key) = key {
+        manifest.seal = Some(seal_of(key, &to_bytes(&manifest)?));
+    }
     disk::write(&dir.join(FILE), &to_bytes(&manifest)?)
 }
 
@@ -59,13 +61,13 @@ pub fn is_run(dir: &Path) -> bool {
 ///
 /// What stays is sealed anew, and so is checked before: nothing that was changed may get a seal by this. Errors with
 /// [`Kind::Integrity`] for what was changed.
-pub fn kept(dir: &Path, replaced: &[String], key: &[u8; 32]) -> Result<Option<Summary>> {
+pub fn kept(dir: &Path, replaced: &[String], key: Option<&[u8; 32]>) -> Result<Option<Summary>> {
     let Some(manifest) = read(dir)? else { return Ok(None) };
     let folders = manifest.files.iter().filter_map(|file| file.name.split_once('/')).map(|(folder, _)| folder);
     if folders.filter(|folder| !replaced.iter().any(|id| id == folder)).count() == 0 {
         return Ok(None);
     }
-    if let Some(problem) = problems(dir, &manifest, replaced, Some(key))?.first() {
+    if let Some(problem) = problems(dir, &manifest, replaced, key)?.first() {
         return Err(Error::new(Kind::Integrity, format!("{} is not what its run wrote: {problem}", dir.display()))
             .hint("name another directory, or run all its reports again with --replace"));
     }
@@ -104,9 +106,9 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     for name in names(dir)?.into_iter().filter(|name| !is_hidden(name) && !is_known(name) && !is_replaced(name)) {
         found.push(format!("{name} was added: the run does not know it"));
     }
-    if let Some(key) = key {
+    if let (Some(key), Some(seal)) = (key, &manifest.seal) {
         let unsealed = Manifest { seal: None, ..manifest.clone() };
-        if manifest.seal != Some(seal_of(key, &to_bytes(&unsealed)?)) {
+        if *seal != seal_of(key, &to_bytes(&unsealed)?) {
             found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
         }
     }

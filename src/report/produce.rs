@@ -46,8 +46,8 @@ pub struct Order {
     pub facts: Arc<Facts>,
     pub suppressions: Suppressions,
     pub stamp: Stamp,
-    /// The lake's key for seals.
-    pub key: [u8; 32],
+    /// The lake's key for seals; without it there is none.
+    pub key: Option<[u8; 32]>,
     /// Hears of the folder while it is written.
     pub unfinished: Unfinished,
 }
@@ -113,7 +113,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
     draft.write("report.html", page::document(report, &evidence, &page, chart.as_ref()).as_bytes())?;
     let text = markdown::document(report, &evidence, &table, MARKDOWN_ROWS as u64);
     draft.write("report.md", text.as_bytes())?;
-    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(&order.key)?;
+    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(order.key.as_ref())?;
     draft.write(evidence::FILE, &bytes)?;
     let named = judge.named;
     Ok(Produced { folder: draft.finish()?, evidence, named })

@@ -17,6 +17,7 @@ mod house;
 mod identity;
 mod ingest;
 mod interrupt;
+mod keeping;
 mod kill;
 mod lossless;
 mod own_texts;

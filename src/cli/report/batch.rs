@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use super::super::App;
 use crate::disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
     self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
@@ -45,16 +45,16 @@ impl Prepared {
     }
 }
 
-/// A session over the lake, and the key that seals evidence.
+/// A session over the lake, and the key that seals evidence; those who have none make evidence without a seal.
 pub struct Ground {
     pub session: Arc<Session>,
-    pub key: [u8; 32],
+    pub key: Option<[u8; 32]>,
 }
 
 impl Ground {
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
         let options = crate::sql::Options { as_of, ..app.config.sql() };
-        let key = lake.derive_key("evidence");
+        let key = lake.find_key("evidence")?;
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         app.warn_of_left_out(session.left_out());
         Ok(Ground { session: Arc::new(session), key })
@@ -70,10 +70,17 @@ impl Batch {
     /// Redacts what was given from outside of the lake before it becomes evidence. A secret turns into the placeholder
     /// that the lake's rows have for it, so a parameter still finds them, and the evidence can be run again.
     pub fn redacted(mut self, app: &App, lake: &Lake) -> Result<Batch> {
-        let (policy, _) = app.policy(lake)?;
+        let (policy, has_key) = app.policy_of_reader(lake)?;
         for (name, value) in &mut self.params {
             let redacted = policy.operand(value);
             if redacted != *value {
+                if !has_key {
+                    return Err(Error::new(
+                        Kind::Unavailable,
+                        format!("cannot look for the secret in parameter `{name}`"),
+                    )
+                    .hint("rows have a placeholder for it that is made with the lake's key, which is not at hand"));
+                }
                 app.screen
                     .say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
                 *value = redacted;
@@ -213,13 +220,13 @@ pub fn into_folders(
         }
     }
     if is_many || is_run(dir) {
-        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), &ground.key)?;
+        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), ground.key.as_ref())?;
     }
     Ok((summary, named))
 }
 
 /// What a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
-fn beside(dir: &Path, summary: &Summary, key: &[u8; 32]) -> Result<()> {
+fn beside(dir: &Path, summary: &Summary, key: Option<&[u8; 32]>) -> Result<()> {
     let done = summary.reports.iter().filter(|report| report.state == State::Done);
     let ids: Vec<String> = done.map(|report| report.id.clone()).collect();
     if !ids.is_empty() {
@@ -239,7 +246,7 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
         return Ok(None);
     }
     let ids: Vec<String> = prepared.iter().map(|one| one.report().id.clone()).collect();
-    let Some(kept) = report::kept(dir, &ids, &ground.key)? else { return Ok(None) };
+    let Some(kept) = report::kept(dir, &ids, ground.key.as_ref())? else { return Ok(None) };
     let asked = batch.asked();
     let period = |asked: &Asked| asked.text.clone().unwrap_or_else(|| "none".to_string());
     let said =
