@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::App;
+use super::login::login;
 use crate::config::AccessLog;
 use crate::disk::{self, Patience};
 use crate::error::{Context, Error, Kind, Result};
@@ -68,9 +69,8 @@ impl Access {
         if wanted == AccessLog::Never || (wanted == AccessLog::Shared && !is_shared(lake.root())?) {
             return Ok(Access(None));
         }
-        let (policy, redaction_version) = app.policy(lake)?;
-        match create(lake.root()) {
-            Ok((place, file)) => {
+        match app.policy(lake).and_then(|policy| Ok((policy, create(lake.root())?))) {
+            Ok(((policy, redaction_version), (place, file))) => {
                 Ok(Access(Some(Log { policy, redaction_version, place, file, open: None, has_lines: false })))
             }
             // Whoever may only read the lake reads it; that this is not logged is said.
@@ -224,10 +224,7 @@ fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) -> R
     };
     about["ledger_entry"] = json!(ledger_entry);
     let user = disk::our_user().context(Kind::Unavailable, || "cannot tell whose process this is")?;
-    let mut who = json!({"uid": user.to_string(), "type_id": 1, "type": "User"});
-    if let Some(name) = name_of(user) {
-        who["name"] = json!(name);
-    }
+    let who = json!({"uid": user.to_string(), "name": login(), "type_id": 1, "type": "User"});
     let mut event = json!({
         "time": time_ms,
         "class_uid": 6003,
@@ -271,16 +268,6 @@ fn from_where() -> Map<String, Value> {
         endpoint.insert("ip".to_string(), json!(address));
     }
     endpoint
-}
-
-/// As the machine's list of accounts has it; `$USER` can be anything.
-fn name_of(user: u32) -> Option<String> {
-    let accounts = fs::read_to_string("/etc/passwd").ok()?;
-    let mut accounts = accounts.lines().map(|line| line.split(':'));
-    accounts.find_map(|mut fields| {
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(user)).then(|| name.to_string())
-    })
 }
 
 fn random() -> Result<String> {

@@ -3,9 +3,8 @@
 //! Ours may hold an API key, and the keys of whatever else runs from the same place. A command that sends a report has no
 //! business with them: it gets what programs need to run at all, and what `[commands] environment` names.
 
-use std::ffi::OsString;
-
 use super::App;
+use crate::source::Environment;
 
 /// What programs need: where things are, whose they are, how to speak to the user, who keeps keys and passwords, and how to
 /// reach the network. `LC_` stands for all that begin with it.
@@ -54,7 +53,7 @@ const USUAL: [&str; 40] = [
 
 impl App {
     /// All that a command's environment holds.
-    pub(super) fn command_environment(&self) -> Vec<(OsString, OsString)> {
+    pub(super) fn command_environment(&self) -> Environment {
         let more = self.config.command_environment();
         std::env::vars_os().filter(|(name, _)| is_given(&name.to_string_lossy(), more)).collect()
     }

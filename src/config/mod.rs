@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::lake::Partition;
+use crate::lake::{Access, Partition};
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 use merge::{check, merge, parse};
@@ -37,9 +37,12 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
+    /// Tables that reports are given, by name.
+    input: BTreeMap<String, PathBuf>,
+    signing: Signing,
     serve: Serve,
     commands: Commands,
-    access: Access,
+    access: AccessTable,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
     schedule: Vec<Schedule>,
@@ -54,7 +57,7 @@ fn default_origin() -> Origin {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Access {
+struct AccessTable {
     #[serde(deserialize_with = "value::access_log")]
     log: AccessLog,
 }
@@ -80,6 +83,9 @@ struct LakeTable {
     path: PathBuf,
     #[serde(deserialize_with = "value::duration")]
     lock_timeout: Duration,
+    access: Access,
+    #[serde(default)]
+    key: Option<source::WrittenKey>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -99,6 +105,7 @@ struct Ingest {
     #[serde(deserialize_with = "value::size")]
     max_line: u64,
     max_ratio: u64,
+    keep_odd_times: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -147,6 +154,12 @@ struct Report {
     suppressions: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signing {
+    key: Option<source::WrittenKey>,
+}
+
 /// One `[[schedule]]`, as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -166,6 +179,9 @@ pub struct Schedule {
     pub output: PathBuf,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Beside those of `[input]`, or instead of them.
+    #[serde(default)]
+    pub input: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub xlsx: bool,
     #[serde(default, deserialize_with = "value::duration_or_none")]
@@ -215,7 +231,13 @@ impl Config {
         };
         let mut table = parse(DEFAULT, "default.toml")?;
         merge(&mut table, parse(&text, &name)?);
-        Ok(Config { origin, ..check(table, &name, &text)? })
+        let config = Config { origin, ..check(table, &name, &text)? };
+        for (key, what) in [(&config.lake.key, "the lake's key"), (&config.signing.key, "the signing key")] {
+            if matches!(key, Some(source::WrittenKey::Command(_))) {
+                config.origin.may_run_commands(what)?;
+            }
+        }
+        Ok(config)
     }
 
     /// The file in force.
@@ -246,6 +268,16 @@ impl Config {
     }
 
     /// How long to wait for another run that writes.
+    /// Who may read a new lake.
+    pub fn access(&self) -> Access {
+        self.lake.access
+    }
+
+    /// Where the lake's key lies; none when it lies in the lake.
+    pub fn lake_key(&self) -> Option<KeySource> {
+        self.lake.key.as_ref().map(source::WrittenKey::source)
+    }
+
     pub fn lock_timeout(&self) -> Duration {
         self.lake.lock_timeout
     }
@@ -273,6 +305,7 @@ impl Config {
                 ..defaults.source
             },
             max_rejects: None,
+            keep_odd_times: self.ingest.keep_odd_times,
         }
     }
 
@@ -286,6 +319,7 @@ impl Config {
             batch_age: pull.batch_age,
             max_wait: pull.max_wait,
             threads: self.ingest().threads,
+            keep_odd_times: self.ingest.keep_odd_times,
             ..ingest::PullOptions::default()
         }
     }
@@ -362,6 +396,15 @@ impl Config {
 
     pub fn reports(&self) -> Option<&Path> {
         path(&self.report.directory)
+    }
+
+    pub fn inputs(&self) -> &BTreeMap<String, PathBuf> {
+        &self.input
+    }
+
+    /// Where the private key is that signs evidence.
+    pub fn signing(&self) -> Option<crate::source::KeySource> {
+        self.signing.key.as_ref().map(source::WrittenKey::source)
     }
 
     pub fn suppressions(&self) -> Option<&Path> {

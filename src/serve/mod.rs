@@ -139,7 +139,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
 
     let folder = lake.serve_folder()?;
-    let key = lake.derive_key("serve reads");
+    let key = lake.derive_key("serve reads")?;
     let backlog = Arc::new(AtomicU64::new(0));
     let mut committer = Committer::new(lake.clone(), policy.clone(), redaction_version, clock, backlog.clone())?;
     let series = Arc::new(Series::begin(&folder, key)?);
@@ -169,11 +169,11 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let server = Arc::new(Server {
         clock,
         started: Instant::now(),
-        keyring: Keyring::new(&lake),
+        keyring: Keyring::new(&lake)?,
         tier: options.tier.clone(),
         limiter: Limiter::new(options.per_minute),
         keyless: Limiter::new(options.keyless_per_minute),
-        cursors: Cursors::new(lake.derive_key("serve cursors")),
+        cursors: Cursors::new(lake.derive_key("serve cursors")?),
         entries: Arc::new(Entries::new(ocsf, lake.store(), options.cache_bytes, options.threads)),
         follower: Follower::new(lake, tables),
         journal,

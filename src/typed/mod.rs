@@ -26,7 +26,7 @@ pub use duration::{parse_duration, span};
 pub use hash::{Hash32, hex, parse_hex};
 pub use hostile::{Visible, is_hostile, is_shown, json_escape, visible, visible_char, visible_json, visible_lines};
 #[cfg(test)]
-pub use mutant::{cases, mutants};
+pub use mutant::{cases, mutants, worked};
 pub use nearest::{likeness, nearest};
 pub use size::{bytes, parse_size};
 pub use time::{Time, When, parse_time};

@@ -68,6 +68,13 @@ type Change = (u8, Index, Index, usize, String);
 /// A case that is as large as a program's input may be.
 const MAX_BYTES: usize = 64 << 10;
 
+/// How long this thread has worked, where the system tells; a busy machine does not count.
+pub fn worked() -> std::time::Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();
+    std::time::Duration::from_nanos(nanos)
+}
+
 /// A configuration for such tests: so many cases as `PROPTEST_CASES` says, for hours by hand, else 256.
 pub fn cases() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }

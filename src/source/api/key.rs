@@ -36,6 +36,16 @@ pub enum KeySource {
     Command(Vec<String>),
 }
 
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Environment(variable) => f.write_str(variable),
+            KeySource::File(path) => write!(f, "{}", path.display()),
+            KeySource::Command(words) => write!(f, "`{}`", words.first().map_or("", String::as_str)),
+        }
+    }
+}
+
 /// An API key.
 #[derive(Clone)]
 pub struct Key(String);
@@ -47,8 +57,9 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Takes the key out of `text`, which came from `origin`; white space around it is dropped.
-    pub fn new(text: &str, origin: &str) -> Result<Key> {
+    /// Takes the key out of `text`, which came from `origin`; white space around it is dropped. `what` names it in
+    /// messages: "the API key".
+    pub fn new(text: &str, what: &str, origin: &str) -> Result<Key> {
         let text = text.trim();
         // What is wrong with it is told without showing it.
         let wrong = match () {
@@ -57,53 +68,27 @@ impl Key {
             () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => "it is not one word of visible ASCII",
             () => return Ok(Key(text.to_string())),
         };
-        Err(Error::usage(format!("cannot use the API key from {origin}: {wrong}")))
+        Err(Error::usage(format!("cannot use {what} from {origin}: {wrong}")))
     }
 
     /// Reads a file that nobody but its owner can read.
-    pub fn from_file(path: &Path) -> Result<Key> {
-        let what = "the API key";
+    pub fn from_file(path: &Path, what: &str) -> Result<Key> {
         let mut file = disk::open_secret(path, what)?;
         let cannot = || format!("cannot read {what} from {}", path.display());
         let mut bytes = Vec::new();
         file.by_ref().take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
-        Key::new(&String::from_utf8_lossy(&bytes), &path.display().to_string())
+        Key::new(&String::from_utf8_lossy(&bytes), what, &path.display().to_string())
     }
 
-    /// Runs a program, without a shell and with no other environment than this, and takes the first line that it prints.
-    pub async fn from_command(command: &[String], environment: Vec<(OsString, OsString)>) -> Result<Key> {
-        let [program, arguments @ ..] = command else {
-            return Err(Error::usage("cannot run the command for the API key: it is empty"));
-        };
-        let cannot = || format!("cannot get the API key from `{program}`");
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context(Kind::Usage, cannot)?;
-        let mut output = Vec::new();
-        let run = async {
-            if let Some(stdout) = child.stdout.take() {
-                stdout.take(MAX_BYTES as u64 + 2).read_to_end(&mut output).await?;
-            }
-            child.wait().await
-        };
-        let status = match tokio::time::timeout(COMMAND_LIMIT, run).await {
-            Ok(status) => status.context(Kind::Unavailable, cannot)?,
-            Err(_) => {
-                let seconds = COMMAND_LIMIT.as_secs();
-                return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
-            }
-        };
-        if !status.success() {
-            return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
-        }
-        let text = String::from_utf8_lossy(&output);
-        Key::new(text.lines().next().unwrap_or_default(), &format!("`{program}`"))
+    /// Takes the first line that a program prints.
+    pub async fn from_command(command: &[String], what: &str, environment: &Environment) -> Result<Key> {
+        let text = ask(command, what, environment).await?;
+        Key::new(&text, what, &format!("`{}`", command.first().map_or("", String::as_str)))
+    }
+
+    /// The key itself, for what reads it: no message may hold it.
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// The header's value, which no log shows.
@@ -137,17 +122,59 @@ impl Key {
     }
 }
 
+/// All variables that a program gets.
+pub type Environment = Vec<(OsString, OsString)>;
+
+/// Runs a program, without a shell and with no other environment than this, and takes the first line that it prints: a
+/// secret, which messages call `what`.
+pub async fn ask(command: &[String], what: &str, environment: &Environment) -> Result<String> {
+    let [program, arguments @ ..] = command else {
+        return Err(Error::usage(format!("cannot run the command for {what}: it is empty")));
+    };
+    let cannot = || format!("cannot get {what} from `{program}`");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().cloned())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context(Kind::Usage, cannot)?;
+    let mut output = Vec::new();
+    let run = async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MAX_BYTES as u64 + 2).read_to_end(&mut output).await?;
+        }
+        child.wait().await
+    };
+    let status = match tokio::time::timeout(COMMAND_LIMIT, run).await {
+        Ok(status) => status.context(Kind::Unavailable, cannot)?,
+        Err(_) => {
+            let seconds = COMMAND_LIMIT.as_secs();
+            return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
+        }
+    };
+    if !status.success() {
+        return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
+    }
+    let text = String::from_utf8_lossy(&output);
+    Ok(text.lines().next().unwrap_or_default().to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WHAT: &str = "the API key";
+
     #[test]
     fn a_key_is_one_word_and_never_shows() {
-        let key = Key::new(" k-123 \n", "x").unwrap();
+        let key = Key::new(" k-123 \n", WHAT, "x").unwrap();
         assert_eq!(format!("{key:?}"), "Key");
         assert!(key.header().unwrap().is_sensitive());
         for wrong in ["", " \n", "two words", "schlüssel", &"k".repeat(5000)] {
-            let error = Key::new(wrong, "VARIABLE").unwrap_err().to_string();
+            let error = Key::new(wrong, WHAT, "VARIABLE").unwrap_err().to_string();
             assert!(error.contains("VARIABLE"), "{error}");
             assert!(wrong.trim().is_empty() || !error.contains(wrong.trim()), "{error}");
         }
@@ -155,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_a_server_sends_back_is_scrubbed() {
-        let key = Key::new("abcab", "x").unwrap();
+        let key = Key::new("abcab", WHAT, "x").unwrap();
         assert_eq!(key.scrub_text("abcabcab abcab"), "[REDACTED:api-key]cab [REDACTED:api-key]");
         assert_eq!(key.scrub_text("abca"), "abca");
     }
@@ -165,9 +192,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
         disk::replace_private(&file, b"k-123\n").unwrap();
-        assert_eq!(Key::from_file(&file).unwrap().0, "k-123");
+        assert_eq!(Key::from_file(&file, WHAT).unwrap().0, "k-123");
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
-        let error = Key::from_file(&file).unwrap_err();
+        let error = Key::from_file(&file, WHAT).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.hint_text().unwrap().contains("chmod 600"));
     }
@@ -175,13 +202,13 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_its_first_line() {
         let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
-        let environment = || vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
-        let key = async |text: &str| Key::from_command(&words(text), environment()).await.map(|key| key.0);
+        let environment = vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
+        let key = async |text: &str| Key::from_command(&words(text), WHAT, &environment).await.map(|key| key.0);
         assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
         // Of our own environment, in which keys may stand, it sees nothing.
         assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
         assert!(key("false").await.is_err());
         assert!(key("no-such-program-here").await.is_err());
-        assert!(Key::from_command(&[], environment()).await.is_err());
+        assert!(Key::from_command(&[], WHAT, &environment).await.is_err());
     }
 }
