@@ -26,6 +26,14 @@ pub const LOCK_FILE: &str = "_lock";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
 
+/// No event is believed that is later than the newest clock by more than this, a year.
+const AHEAD_MS: i64 = 366 * 86_400_000;
+
+/// The last time that is believed when the newest clock known says `now_ms`.
+pub fn latest_time_ms(now_ms: i64) -> i64 {
+    now_ms.saturating_add(AHEAD_MS)
+}
+
 /// How the tables of a lake are partitioned; chosen when the lake is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +50,14 @@ impl Partition {
         match self {
             Partition::Month => "event_month",
             Partition::Day => "event_day",
+        }
+    }
+
+    /// The partition of all rows whose time is not believed: however they are spread, they are one file a batch.
+    pub fn of_odd_times(self) -> &'static str {
+        match self {
+            Partition::Month => "0001-01",
+            Partition::Day => "0001-01-01",
         }
     }
 
@@ -69,6 +85,38 @@ impl Partition {
             // Out of the calendar: everything below it shares one partition, everything above another.
             None if time_us < 0 => DateTime::<Utc>::MIN_UTC.timestamp_micros(),
             None => i64::MAX,
+        }
+    }
+}
+
+/// Who may read a lake beside its owner; chosen when the lake is created. Its own secrets are nobody else's in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    #[default]
+    Owner,
+    Group,
+    World,
+}
+
+impl Access {
+    pub fn is_owner(&self) -> bool {
+        *self == Access::Owner
+    }
+
+    pub fn file_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o600,
+            Access::Group => 0o640,
+            Access::World => 0o644,
+        }
+    }
+
+    pub fn folder_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o700,
+            Access::Group => 0o750,
+            Access::World => 0o755,
         }
     }
 }

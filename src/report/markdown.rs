@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::evidence::Evidence;
 use super::header::Report;
-use super::page::{counted, instant, verdict};
+use super::page::{counted, instant, share, verdict};
 use crate::render::markdown_text;
 
 /// The document; `table` are the first rows, rendered.
@@ -29,6 +29,13 @@ pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64
     );
     for parameter in &evidence.parameters {
         let _ = writeln!(out, "* {} = {}", text(&parameter.name), text(&parameter.value));
+    }
+    let facts = &evidence.facts;
+    if !facts.reasons.is_empty() {
+        let _ = writeln!(out, "* could not be seen: {}", text(&share(facts.unseen)));
+    }
+    for reason in &facts.reasons {
+        let _ = writeln!(out, "  * {}: {}", reason.reason.name(), text(&reason.text));
     }
     for (framework, ids) in &report.controls {
         let _ = writeln!(out, "* {}: {}", text(framework), text(&ids.join(", ")));

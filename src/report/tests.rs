@@ -17,6 +17,7 @@ use crate::sql::{Conventions, Sample};
 
 mod boundaries;
 mod events;
+mod reasons;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
 
@@ -293,7 +294,7 @@ async fn report_cannot_leave_its_run() {
     assert!(failure(int, "create table t as select 1 as a").await.contains("the lake is read only"));
     assert!(failure(int, "select 1 as a; select 2 as a").await.starts_with("Input: "));
     assert!(failure(int, "select 1 as a from nowhere").await.contains("no table `nowhere`"));
-    assert!(failure(int, "select $missing as a").await.contains("needs a value for `$missing`"));
+    assert!(failure(int, "select $missing as a").await.contains("`$missing` is no parameter of report `own`"));
 }
 
 /// A report goes through the same door as any other statement: with the same functions, limits and messages.

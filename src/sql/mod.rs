@@ -49,7 +49,7 @@ mod type_name;
 mod upstream;
 
 pub use bind::{Params, duration, list, map, parse_param, placeholders};
-pub use conventions::{Conventions, Horizon, Used};
+pub use conventions::{Conventions, Horizon, InputColumn, InputType, Used};
 pub use deferred::Deferred;
 pub use documentation::FunctionInfo;
 pub use functions::numbered;

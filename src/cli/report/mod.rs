@@ -4,9 +4,11 @@ mod batch;
 mod due;
 mod history;
 mod hook;
+mod inputs;
 mod own;
 mod rows;
 mod run;
+mod runs;
 mod verify;
 
 use std::path::PathBuf;
@@ -41,6 +43,12 @@ enum Action {
     },
     /// Run reports: rows to the screen, or evidence into a directory
     Run(Box<RunArgs>),
+    /// List the tables that reports can be given beside the lake, and what they cannot say without
+    Inputs {
+        /// How the list is written
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Run what the schedules of the configuration say is due
     Due(DueArgs),
     /// Compare the findings of two runs of one report: new, gone, unchanged
@@ -68,6 +76,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::List { format } => list(app, &catalog(app)?, format)?,
         Action::Show { id } => show(app, catalog(app)?.get(&id)?)?,
         Action::Run(args) => return run::run(app, &args),
+        Action::Inputs { format } => inputs::list(app, &catalog(app)?, format)?,
         Action::Due(args) => return due::run(app, &args),
         Action::Diff(args) => return own::diff(app, &args),
         Action::Verify(args) => return verify::run(app, &args),
@@ -95,7 +104,7 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
 
 fn show(app: &App, report: &Report) -> Result<()> {
     let mut text = format!("{}: {}\n\n{}\n\nparameters\n", report.id, report.title, report.question);
-    for parameter in &report.parameters {
+    for parameter in report.all_parameters() {
         let default = parameter.default.as_ref().map_or("required".to_string(), |default| format!("= {default}"));
         text.push_str(&format!("  {:<22} {:<14} {default}\n", parameter.name, parameter.ty.to_string()));
     }
