@@ -68,7 +68,7 @@ with ran as (
 detection as (
   select distinct c.report_id, r.state, r.verdict, r.reason, r.run_time
   from report_control c left join ran r on r.report_id = c.report_id
-  where c.judges
+  where c.kind = 'detection'
 ),
 silent as (
   select

@@ -73,8 +73,7 @@ pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
             ],
             "source_ids" => vec![("event_uid", DataType::Utf8), ("time", time())],
             "report_control" => {
-                let text = ["report_id", "framework", "control_id"].map(|name| (name, DataType::Utf8));
-                text.into_iter().chain([("judges", DataType::Boolean)]).collect()
+                ["report_id", "kind", "framework", "control_id"].map(|name| (name, DataType::Utf8)).to_vec()
             }
             "report_run" => {
                 let text = ["report_id", "state", "reason", "verdict"].map(|name| (name, DataType::Utf8));

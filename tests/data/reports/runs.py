@@ -41,7 +41,7 @@ def digest(events, p, inputs):
         return {"report_id": report, "status": status, "severity_id": severity, "finding_key": key, "summary": summary,
                 "first_time": first, "last_time": latest, "repeat": repeat, "events": count, "log_gap_seconds": gap}
 
-    for report in sorted({c["report_id"] for c in inputs.get("report_control", ()) if c["judges"]}):
+    for report in sorted({c["report_id"] for c in inputs.get("report_control", ()) if c["kind"] == "detection"}):
         runs = [r for r in inputs.get("report_run", ()) if r["report_id"] == report
                 and (r["period_from"], r["period_to"]) == (start, to)]
         run = max(runs, key=lambda r: r["run_time"], default=None)
