@@ -143,8 +143,7 @@ impl Session {
         let (memory_limit, timeout) = (options.memory_limit, options.timeout);
         check_names(&ocsf, &conventions)?;
         let (left_out, is_short) = (lake.unknown_tables_in(&state), AtomicBool::new(false));
-        let bound =
-            Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short };
+        let bound = Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short };
         Ok(Session { bound: Arc::new(bound) })
     }
 
