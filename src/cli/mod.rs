@@ -8,6 +8,7 @@ mod files;
 mod generate;
 mod ingest;
 mod key;
+mod login;
 mod output;
 mod progress;
 mod pull;
@@ -19,9 +20,11 @@ mod schedule;
 mod schema;
 mod scope;
 mod screen;
+mod secret;
 mod serve;
 mod shell;
 mod signal;
+mod signing;
 mod sql;
 mod status;
 mod tally;
@@ -103,7 +106,8 @@ enum Command {
     Connect(connect::Args),
     /// Serve the audit log to the vendor's SDK
     Serve(serve::Args),
-    /// Make, list and revoke keys for `auditlake serve`
+    /// Make, list and revoke keys for `auditlake serve`; make the key that signs evidence
+    #[command(visible_alias = "keys")]
     Key(key::Args),
     /// Print event classes and their columns
     Schema(schema::Args),

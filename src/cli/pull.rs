@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::Share;
 use super::screen::Screen;
+use super::secret::secret;
 use super::value::{check_period, duration, when};
 use super::{App, tally};
 use crate::config::ApiSource;
@@ -13,7 +14,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
 };
-use crate::source::{Budget, Client, Key, KeySource, Recording};
+use crate::source::{Budget, Client, Key, Recording};
 use crate::typed::{When, count, nearest, span};
 
 /// Waits from this length on are worth a line.
@@ -128,26 +129,11 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     sources
         .into_iter()
         .map(|source| {
-            let origin = source.key.clone();
-            let key = match origin {
-                KeySource::Environment(variable) => from_environment(&variable)?,
-                KeySource::File(path) => Key::from_file(&path)?,
-                KeySource::Command(words) => app.wait(async move { Key::from_command(&words).await })?,
-            };
+            let key = secret(app, &source.key, "the API key")?;
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))
         })
         .collect()
-}
-
-fn from_environment(variable: &str) -> Result<Key> {
-    match std::env::var(variable) {
-        Ok(text) => Key::new(&text, variable),
-        Err(std::env::VarError::NotPresent) => {
-            Err(Error::usage(format!("cannot get the API key: the environment has no {variable}")))
-        }
-        Err(std::env::VarError::NotUnicode(_)) => Key::new("\u{fffd}", variable),
-    }
 }
 
 fn connect(
