@@ -64,7 +64,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         return signing::run(app, action).map(|()| 0);
     }
     let lake = app.open_lake()?;
-    let ring = Keyring::new(&lake);
+    let ring = Keyring::new(&lake)?;
     match args.action {
         Action::Signing(_) => {}
         Action::Create(create) => make(app, lake, ring, create)?,

@@ -10,11 +10,12 @@ use super::secret::secret;
 use super::value::{check_period, duration, when};
 use super::{App, tally};
 use crate::config::ApiSource;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
 };
-use crate::source::{Budget, Client, Key, Recording};
+use crate::source::{Budget, Client, Recording};
 use crate::typed::{When, count, nearest, span};
 
 /// Waits from this length on are worth a line.
@@ -53,7 +54,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let at = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
     let (since_ms, until_ms) = (at(args.since)?, at(args.until)?);
     check_period(since_ms, until_ms)?;
-    Key::keep_out_of_core_files();
+    disk::keep_out_of_core_files();
     let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
     // Keys first: without one nothing is created.
     let asked = match &args.replay {
@@ -129,7 +130,7 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     sources
         .into_iter()
         .map(|source| {
-            let key = secret(app, &source.key, "the API key")?;
+            let key = secret(&source.key, "the API key")?;
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))
         })

@@ -9,7 +9,6 @@ use super::secret::secret;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::signing::Signer;
-use crate::source::{Key, KeySource};
 
 const WHAT: &str = "the signing key";
 
@@ -40,13 +39,8 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
 /// The key that the configuration names, if it names one.
 pub fn signer(app: &App) -> Result<Option<Signer>> {
     let Some(source) = app.config.signing() else { return Ok(None) };
-    Key::keep_out_of_core_files();
-    let origin = match &source {
-        KeySource::Environment(variable) => variable.clone(),
-        KeySource::File(path) => path.display().to_string(),
-        KeySource::Command(words) => format!("`{}`", words.first().map(String::as_str).unwrap_or_default()),
-    };
-    Signer::parse(secret(app, &source, WHAT)?.expose(), &origin).map(Some)
+    disk::keep_out_of_core_files();
+    Signer::parse(secret(&source, WHAT)?.expose(), &source.to_string()).map(Some)
 }
 
 fn create(app: &App, file: &Path) -> Result<()> {
@@ -54,7 +48,7 @@ fn create(app: &App, file: &Path) -> Result<()> {
     public.push(".pub");
     let public = PathBuf::from(public);
     let signer = Signer::create()?;
-    Key::keep_out_of_core_files();
+    disk::keep_out_of_core_files();
     let cannot = || format!("cannot write {WHAT} to {}", file.display());
     let mut options = std::fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(file);

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::Partition;
+use crate::lake::{Access, Partition};
+use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 
 pub use self::source::ApiSource;
@@ -50,6 +51,9 @@ struct LakeTable {
     path: PathBuf,
     #[serde(deserialize_with = "value::duration")]
     lock_timeout: Duration,
+    access: Access,
+    #[serde(default)]
+    key: Option<source::WrittenKey>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -200,6 +204,16 @@ impl Config {
     }
 
     /// How long to wait for another run that writes.
+    /// Who may read a new lake.
+    pub fn access(&self) -> Access {
+        self.lake.access
+    }
+
+    /// Where the lake's key lies; none when it lies in the lake.
+    pub fn lake_key(&self) -> Option<KeySource> {
+        self.lake.key.as_ref().map(source::WrittenKey::source)
+    }
+
     pub fn lock_timeout(&self) -> Duration {
         self.lake.lock_timeout
     }

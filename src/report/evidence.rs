@@ -57,8 +57,8 @@ pub struct Evidence {
 /// What evidence is sealed with.
 #[derive(Debug, Clone)]
 pub struct Sealer {
-    /// The lake's key for seals.
-    pub key: [u8; 32],
+    /// The lake's key for seals; those who have none make evidence without a seal.
+    pub key: Option<[u8; 32]>,
     pub signer: Option<Signer>,
 }
 
@@ -170,7 +170,7 @@ impl Evidence {
         let signer = sealer.and_then(|sealer| sealer.signer.as_ref());
         let sealed = Evidence {
             signature: signer.map(|signer| signer.sign(Purpose::Evidence, &bytes)),
-            seal: sealer.map(|sealer| seal_of(&sealer.key, &bytes)),
+            seal: sealer.and_then(|sealer| sealer.key.as_ref()).map(|key| seal_of(key, &bytes)),
             ..self
         };
         let bytes = sealed.to_bytes()?;

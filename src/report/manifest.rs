@@ -42,7 +42,7 @@ pub fn write(dir: &Path, folders: &[String], sealer: &Sealer) -> Result<()> {
     }
     let bytes = to_bytes(&Manifest { files: files.clone(), signature: None, seal: None })?;
     let signature = sealer.signer.as_ref().map(|signer| signer.sign(Purpose::Manifest, &bytes));
-    let manifest = Manifest { files, signature, seal: Some(seal_of(&sealer.key, &bytes)) };
+    let manifest = Manifest { files, signature, seal: sealer.key.as_ref().map(|key| seal_of(key, &bytes)) };
     disk::write(&dir.join(FILE), &to_bytes(&manifest)?)
 }
 
@@ -82,7 +82,10 @@ pub fn kept(dir: &Path, replaced: &[String], sealer: &Sealer) -> Result<Option<S
     if folders.filter(|folder| !replaced.iter().any(|id| id == folder)).count() == 0 {
         return Ok(None);
     }
-    let mut found = problems(dir, &manifest, replaced, Some(&sealer.key))?;
+    let mut found = problems(dir, &manifest, replaced, sealer.key.as_ref())?;
+    if sealer.key.is_some() && manifest.seal.is_none() {
+        found.push(format!("{FILE} has no seal"));
+    }
     if let Some(signer) = &sealer.signer {
         found.extend(unsigned(&manifest, &signer.public())?);
     }
@@ -141,8 +144,8 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     for name in names(dir)?.into_iter().filter(|name| !is_hidden(name) && !is_known(name) && !is_replaced(name)) {
         found.push(format!("{name} was added: the run does not know it"));
     }
-    if let Some(key) = key {
-        if manifest.seal != Some(seal_of(key, &to_bytes(&manifest.unsealed())?)) {
+    if let (Some(key), Some(seal)) = (key, &manifest.seal) {
+        if *seal != seal_of(key, &to_bytes(&manifest.unsealed())?) {
             found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
         }
     }

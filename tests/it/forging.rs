@@ -33,7 +33,7 @@ fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &
     runtime.block_on(async {
         let work = tokio::spawn(async move {
             let lake = Lake::open(&lake, Arc::new(Ocsf::load(None).unwrap())).await.unwrap();
-            let key = lake.derive_key("evidence");
+            let key = lake.derive_key("evidence").ok();
             let session = Arc::new(Session::new(&lake, &Options::default()).await.unwrap());
             let catalog = Catalog::load(None).unwrap();
             let ours = catalog.get(ID).unwrap();

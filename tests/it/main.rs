@@ -18,6 +18,7 @@ mod house;
 mod identity;
 mod ingest;
 mod interrupt;
+mod keeping;
 mod kill;
 mod lossless;
 mod memory;

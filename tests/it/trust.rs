@@ -22,7 +22,7 @@ fn grown() -> (Env, Vec<String>) {
     (env, ["after-1", "after-2"].map(str::to_string).to_vec())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

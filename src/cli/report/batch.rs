@@ -12,7 +12,7 @@ use super::super::login::login;
 use super::super::signing::signer;
 use super::history;
 use crate::disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
     self, Asked, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span, Stamp, State, Summary,
@@ -65,7 +65,7 @@ impl Ground {
         given.retain(|(name, _)| inputs.iter().all(|input| input.name != *name));
         given.extend(inputs.iter().map(Input::given));
         let options = crate::sql::Options { as_of, given, ..app.config.sql() };
-        let sealer = Sealer { key: lake.derive_key("evidence"), signer: None };
+        let sealer = Sealer { key: lake.find_key("evidence")?, signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         app.warn_of_left_out(session.left_out());
         Ok(Ground { session: Arc::new(session), inputs: Arc::new(inputs.to_vec()), sealer })
@@ -94,10 +94,17 @@ impl Batch {
     /// Redacts what was given from outside of the lake before it becomes evidence. A secret turns into the placeholder
     /// that the lake's rows have for it, so a parameter still finds them, and the evidence can be run again.
     pub fn redacted(mut self, app: &App, lake: &Lake) -> Result<Batch> {
-        let (policy, _) = app.policy(lake)?;
+        let (policy, has_key) = app.policy_of_reader(lake)?;
         for (name, value) in &mut self.params {
             let redacted = policy.operand(value);
             if redacted != *value {
+                if !has_key {
+                    return Err(Error::new(
+                        Kind::Unavailable,
+                        format!("cannot look for the secret in parameter `{name}`"),
+                    )
+                    .hint("rows have a placeholder for it that is made with the lake's key, which is not at hand"));
+                }
                 app.screen
                     .say(format!("note: parameter `{name}` held a secret; it is replaced as in the lake, {redacted}"));
                 *value = redacted;

@@ -1,9 +1,7 @@
 //! The API key: read from where the configuration says, and shown nowhere.
 //!
 //! It is never an argument, so `ps` does not show it; it has no `Display`, and its `Debug` is a constant; the header
-//! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got. Core files:
-//! `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter`
-//! to dump none of its memory; elsewhere that is left to the system's limits.
+//! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got.
 
 use std::fmt;
 use std::io::Read;
@@ -35,6 +33,16 @@ pub enum KeySource {
     File(PathBuf),
     /// A program and its arguments; the first line it prints.
     Command(Vec<String>),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Environment(variable) => f.write_str(variable),
+            KeySource::File(path) => write!(f, "{}", path.display()),
+            KeySource::Command(words) => write!(f, "`{}`", words.first().map_or("", String::as_str)),
+        }
+    }
 }
 
 /// An API key.
@@ -71,38 +79,10 @@ impl Key {
         Key::new(&String::from_utf8_lossy(&bytes), what, &path.display().to_string())
     }
 
-    /// Runs a program, without a shell, and takes the first line that it prints.
+    /// Takes the first line that a program prints.
     pub async fn from_command(command: &[String], what: &str) -> Result<Key> {
-        let [program, arguments @ ..] = command else {
-            return Err(Error::usage(format!("cannot run the command for {what}: it is empty")));
-        };
-        let cannot = || format!("cannot get {what} from `{program}`");
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context(Kind::Usage, cannot)?;
-        let mut output = Vec::new();
-        let run = async {
-            if let Some(stdout) = child.stdout.take() {
-                stdout.take(MAX_BYTES as u64 + 2).read_to_end(&mut output).await?;
-            }
-            child.wait().await
-        };
-        let status = match tokio::time::timeout(COMMAND_LIMIT, run).await {
-            Ok(status) => status.context(Kind::Unavailable, cannot)?,
-            Err(_) => {
-                let seconds = COMMAND_LIMIT.as_secs();
-                return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
-            }
-        };
-        if !status.success() {
-            return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
-        }
-        let text = String::from_utf8_lossy(&output);
-        Key::new(text.lines().next().unwrap_or_default(), what, &format!("`{program}`"))
+        let text = ask(command, what).await?;
+        Key::new(&text, what, &format!("`{}`", command.first().map_or("", String::as_str)))
     }
 
     /// The key itself, for what reads it: no message may hold it.
@@ -139,15 +119,40 @@ impl Key {
     pub fn scrub_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.scrub(text.as_bytes().to_vec())).into_owned()
     }
+}
 
-    /// Keeps the process's memory out of core files from here on, where that can be had.
-    pub fn keep_out_of_core_files() {
-        if cfg!(target_os = "linux")
-            && let Err(error) = std::fs::write("/proc/self/coredump_filter", "0")
-        {
-            tracing::warn!(%error, "cannot keep the memory out of core files; forbid them with `ulimit -c 0`");
+/// Runs a program, without a shell, and takes the first line that it prints: a secret, which messages call `what`.
+pub async fn ask(command: &[String], what: &str) -> Result<String> {
+    let [program, arguments @ ..] = command else {
+        return Err(Error::usage(format!("cannot run the command for {what}: it is empty")));
+    };
+    let cannot = || format!("cannot get {what} from `{program}`");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context(Kind::Usage, cannot)?;
+    let mut output = Vec::new();
+    let run = async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(MAX_BYTES as u64 + 2).read_to_end(&mut output).await?;
         }
+        child.wait().await
+    };
+    let status = match tokio::time::timeout(COMMAND_LIMIT, run).await {
+        Ok(status) => status.context(Kind::Unavailable, cannot)?,
+        Err(_) => {
+            let seconds = COMMAND_LIMIT.as_secs();
+            return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
+        }
+    };
+    if !status.success() {
+        return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
     }
+    let text = String::from_utf8_lossy(&output);
+    Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
 #[cfg(test)]
