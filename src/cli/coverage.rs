@@ -42,7 +42,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut rows: Vec<(String, Option<Span>)> = Vec::new();
     for name in &names {
         let pull = pulls.get(name).cloned().unwrap_or_default();
-        let spans = pull.spans(since, until.map(|until| until - 1));
+        // What is said to be covered and is yet to come is a hole.
+        let last = until.map(|until| until - 1).or(pull.covered.last().map(|interval| interval.to_ms));
+        let spans = pull.credible(app.clock.now_ms()).spans(since, last);
         // A source that was never pulled, and no period: all of it is missing.
         let spans = if spans.is_empty() { vec![None] } else { spans.into_iter().map(Some).collect() };
         rows.extend(spans.into_iter().map(|span| (name.clone(), span)));

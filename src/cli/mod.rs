@@ -3,29 +3,36 @@
 mod connect;
 mod coverage;
 mod demo;
+mod doctor;
 mod export;
 mod files;
 mod generate;
 mod ingest;
 mod key;
+mod ledger;
+mod login;
 mod output;
 mod progress;
 mod pull;
 mod redact;
 mod reject;
+mod repair;
 mod report;
 mod rows;
 mod schedule;
 mod schema;
 mod scope;
 mod screen;
+mod secret;
 mod serve;
 mod shell;
 mod signal;
+mod signing;
 mod sql;
 mod status;
 mod tally;
 mod value;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,9 +46,10 @@ use crate::config::Config;
 use crate::disk::{self, Patience, Unfinished, Waiting};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
-use crate::lake::{self, Lake};
+use crate::lake::{self, KeyPlace, Lake, random_key};
 use crate::redact::{Policy, Rules};
 use crate::schema::Ocsf;
+use crate::source::KeySource;
 use crate::sql::{AsOf, Conventions, check_names};
 use crate::typed::{Visible, count};
 use screen::Screen;
@@ -99,11 +107,21 @@ enum Command {
     Status(status::Args),
     /// Show what was collected from API sources, and the holes
     Coverage(coverage::Args),
+    /// Say what is well with the lake and its machine, what is not, and what to do about it
+    Doctor(doctor::Args),
+    /// Compare all of the lake with what its ledger says
+    Verify(verify::Args),
+    /// Write anew what follows from the ledger, and clear away what is dead
+    Repair(repair::Args),
+    /// Print the head of the ledger, for a record elsewhere
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
     /// Serve the audit log to the vendor's SDK
     Serve(serve::Args),
-    /// Make, list and revoke keys for `auditlake serve`
+    /// Make, list and revoke keys for `auditlake serve`; make the key that signs evidence
+    #[command(visible_alias = "keys")]
     Key(key::Args),
     /// Print event classes and their columns
     Schema(schema::Args),
@@ -176,6 +194,10 @@ impl App {
             Some(Command::Export(args)) => export::run(self, args),
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Coverage(args)) => coverage::run(self, args),
+            Some(Command::Doctor(args)) => doctor::run(self, args),
+            Some(Command::Verify(args)) => verify::run(self, args),
+            Some(Command::Repair(args)) => repair::run(self, args),
+            Some(Command::Ledger(command)) => ledger::run(self, command),
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Serve(args)) => serve::run(self, args),
             Some(Command::Key(args)) => key::run(self, args),
@@ -238,8 +260,8 @@ impl App {
             (opened, _) => return opened,
         };
         let Some(AsOf::Sequence(sequence)) = as_of else { return Err(error) };
-        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
-        let lake = self.wait(async move { Lake::open_at(&path, ocsf, Some(sequence)).await })?;
+        let (path, ocsf, key) = (self.lake_path(), self.ocsf()?, self.key_place());
+        let lake = self.wait(async move { Ok(Lake::open_at(&path, ocsf, Some(sequence)).await?.with_key(key)) })?;
         self.screen.say(format!("warning: {error}; reading the lake as it was after entry {sequence}"));
         Ok(lake)
     }
@@ -257,9 +279,9 @@ impl App {
 
     /// Opens the lake that must be there, with its newest entry whole.
     fn open_lake(&self) -> Result<Lake> {
-        let (path, ocsf, patience) = (self.lake_path(), self.ocsf()?, self.patience());
+        let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
         self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience);
+            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key);
             lake.settle_for_reading().await?;
             Ok(lake)
         })
@@ -267,7 +289,12 @@ impl App {
 
     fn open_or_create_lake(&self) -> Result<Lake> {
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
-        let options = lake::Options { partition: self.config.partition(), patience: self.patience() };
+        let options = lake::Options {
+            partition: self.config.partition(),
+            access: self.config.access(),
+            key: self.key_place(),
+            patience: self.patience(),
+        };
         let clock = self.clock;
         self.wait(async move {
             let mut lake = Lake::open_or_create(&path, &options, ocsf, clock).await?;
@@ -275,6 +302,18 @@ impl App {
             lake.settle().await?;
             Ok(lake)
         })
+    }
+
+    /// Where the lake's key lies. A program that hands it out is run when it is needed.
+    fn key_place(&self) -> KeyPlace {
+        match self.config.lake_key() {
+            None => KeyPlace::Lake,
+            Some(KeySource::File(path)) => KeyPlace::File(path),
+            Some(source) => {
+                let origin = source.to_string();
+                KeyPlace::Elsewhere { origin, ask: Arc::new(move || secret::ask(&source, "the lake's key")) }
+            }
+        }
     }
 
     /// How long to wait for another run that writes, and that it is said.
@@ -286,7 +325,15 @@ impl App {
 
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
     fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
-        self.policy_with_key(&lake.derive_key("redact"))
+        self.policy_with_key(&lake.derive_key("redact")?)
+    }
+
+    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the lake's;
+    /// then the answer is false.
+    fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
+        let key = lake.find_key("redact")?;
+        let (policy, _) = self.policy_with_key(&key.map_or_else(random_key, Ok)?)?;
+        Ok((policy, key.is_some()))
     }
 
     /// Writes a text to a file, whole, or to stdout for `-`.

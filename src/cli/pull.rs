@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::progress::Share;
 use super::screen::Screen;
+use super::secret::secret;
 use super::value::{check_period, duration, when};
 use super::{App, tally};
 use crate::config::ApiSource;
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
 };
-use crate::source::{Budget, Client, Key, KeySource, Recording};
+use crate::source::{Budget, Client, Recording};
 use crate::typed::{When, count, nearest, span};
 
 /// Waits from this length on are worth a line.
@@ -52,7 +54,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let at = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
     let (since_ms, until_ms) = (at(args.since)?, at(args.until)?);
     check_period(since_ms, until_ms)?;
-    Key::keep_out_of_core_files();
+    disk::keep_out_of_core_files();
     let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
     // Keys first: without one nothing is created.
     let asked = match &args.replay {
@@ -128,26 +130,11 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     sources
         .into_iter()
         .map(|source| {
-            let origin = source.key.clone();
-            let key = match origin {
-                KeySource::Environment(variable) => from_environment(&variable)?,
-                KeySource::File(path) => Key::from_file(&path)?,
-                KeySource::Command(words) => app.wait(async move { Key::from_command(&words).await })?,
-            };
+            let key = secret(&source.key, "the API key")?;
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))
         })
         .collect()
-}
-
-fn from_environment(variable: &str) -> Result<Key> {
-    match std::env::var(variable) {
-        Ok(text) => Key::new(&text, variable),
-        Err(std::env::VarError::NotPresent) => {
-            Err(Error::usage(format!("cannot get the API key: the environment has no {variable}")))
-        }
-        Err(std::env::VarError::NotUnicode(_)) => Key::new("\u{fffd}", variable),
-    }
 }
 
 fn connect(

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::Partition;
+use crate::lake::{Access, Partition};
+use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 
 pub use self::source::ApiSource;
@@ -35,6 +36,9 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
+    /// Tables that reports are given, by name.
+    input: BTreeMap<String, PathBuf>,
+    signing: Signing,
     serve: Serve,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
@@ -47,6 +51,9 @@ struct LakeTable {
     path: PathBuf,
     #[serde(deserialize_with = "value::duration")]
     lock_timeout: Duration,
+    access: Access,
+    #[serde(default)]
+    key: Option<source::WrittenKey>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -115,6 +122,12 @@ struct Report {
     suppressions: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signing {
+    key: Option<source::WrittenKey>,
+}
+
 /// One `[[schedule]]`, as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +147,9 @@ pub struct Schedule {
     pub output: PathBuf,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Beside those of `[input]`, or instead of them.
+    #[serde(default)]
+    pub input: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub xlsx: bool,
     #[serde(default, deserialize_with = "value::duration_or_none")]
@@ -188,6 +204,16 @@ impl Config {
     }
 
     /// How long to wait for another run that writes.
+    /// Who may read a new lake.
+    pub fn access(&self) -> Access {
+        self.lake.access
+    }
+
+    /// Where the lake's key lies; none when it lies in the lake.
+    pub fn lake_key(&self) -> Option<KeySource> {
+        self.lake.key.as_ref().map(source::WrittenKey::source)
+    }
+
     pub fn lock_timeout(&self) -> Duration {
         self.lake.lock_timeout
     }
@@ -298,6 +324,15 @@ impl Config {
 
     pub fn reports(&self) -> Option<&Path> {
         path(&self.report.directory)
+    }
+
+    pub fn inputs(&self) -> &BTreeMap<String, PathBuf> {
+        &self.input
+    }
+
+    /// Where the private key is that signs evidence.
+    pub fn signing(&self) -> Option<crate::source::KeySource> {
+        self.signing.key.as_ref().map(source::WrittenKey::source)
     }
 
     pub fn suppressions(&self) -> Option<&Path> {

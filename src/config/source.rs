@@ -26,10 +26,20 @@ pub(super) struct Written {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum WrittenKey {
+pub(super) enum WrittenKey {
     Env(String),
     File(PathBuf),
     Command(Vec<String>),
+}
+
+impl WrittenKey {
+    pub(super) fn source(&self) -> KeySource {
+        match self {
+            WrittenKey::Env(variable) => KeySource::Environment(variable.clone()),
+            WrittenKey::File(path) => KeySource::File(path.clone()),
+            WrittenKey::Command(words) => KeySource::Command(words.clone()),
+        }
+    }
 }
 
 /// One API source, checked.
@@ -72,11 +82,7 @@ pub(super) fn check(written: &[Written]) -> Result<Vec<ApiSource>> {
         sources.push(ApiSource {
             name: name.clone(),
             endpoint: Endpoint::parse(&source.base_url).map_err(explain)?,
-            key: match &source.key {
-                WrittenKey::Env(variable) => KeySource::Environment(variable.clone()),
-                WrittenKey::File(path) => KeySource::File(path.clone()),
-                WrittenKey::Command(words) => KeySource::Command(words.clone()),
-            },
+            key: source.key.source(),
             user,
             requests_per_minute,
             since: source.since,

@@ -22,41 +22,51 @@ mod chain;
 mod draft;
 mod links;
 mod lock;
+mod plain;
 mod secret;
 mod temporary;
 mod unfinished;
 mod whole;
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::failpoint;
 
 pub use chain::{Chain, Entry};
 pub use draft::Draft;
+pub use links::our_user;
 pub use lock::{Lock, Patience, Waiting};
-pub use secret::{create_private, open_private, open_secret, replace_private};
+pub use plain::{oddity, open_plain};
+pub use secret::{create_private, keep_out_of_core_files, open_private, open_secret, replace_private};
 pub use temporary::{Naming, Temporary, is_temporary_of, sweep};
 pub use unfinished::Unfinished;
 pub use whole::{Whole, create, write};
 
 /// Makes a directory with its missing parents, so that it is there after a power cut.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
-    make_dir_below(Path::new("/"), &std::path::absolute(dir)?)
+    make_dir_below(Path::new("/"), &std::path::absolute(dir)?, None)
 }
 
-/// Makes a directory and its missing parents below `root`, and syncs the parent of each one that it made.
-pub fn make_dir_below(root: &Path, dir: &Path) -> io::Result<()> {
+/// Makes a directory and its missing parents below `root`, and syncs the parent of each one that it made. Those get
+/// `mode` whatever the process's umask is, or what the umask leaves.
+pub fn make_dir_below(root: &Path, dir: &Path, mode: Option<u32>) -> io::Result<()> {
     if dir == root || dir.is_dir() {
         return Ok(());
     }
     let parent = parent_of(dir);
-    make_dir_below(root, &parent)?;
+    make_dir_below(root, &parent, mode)?;
     failpoint::reached("directory.begin");
-    match fs::create_dir(dir) {
+    match DirBuilder::new().mode(mode.unwrap_or(0o777)).create(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Err(_) => {}
+        Ok(()) => {
+            if let Some(mode) = mode {
+                fs::set_permissions(dir, Permissions::from_mode(mode))?;
+            }
+        }
     }
     failpoint::reached("directory.made");
     sync_dir(&parent)?;
@@ -64,9 +74,23 @@ pub fn make_dir_below(root: &Path, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Gives a new file its mode whatever the process's umask is.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    if file.metadata()?.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
 /// Syncs a directory: names that were made, changed or removed in it are on the disk then.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Bytes that are free to us on the disk of a folder, and all that it has.
+pub fn space(place: &Path) -> io::Result<(u64, u64)> {
+    let found = rustix::fs::statvfs(place)?;
+    Ok((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
 }
 
 /// Removes a file, so that it stays removed.

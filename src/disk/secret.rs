@@ -47,6 +47,18 @@ pub fn open_secret(path: &Path, what: &str) -> Result<File> {
     Ok(file)
 }
 
+/// Keeps the process's memory out of core files from here on, where that can be had.
+///
+/// `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter` to
+/// dump none of its memory; elsewhere that is left to the system's limits.
+pub fn keep_out_of_core_files() {
+    if cfg!(target_os = "linux")
+        && let Err(error) = std::fs::write("/proc/self/coredump_filter", "0")
+    {
+        tracing::warn!(%error, "cannot keep the memory out of core files; forbid them with `ulimit -c 0`");
+    }
+}
+
 /// Opens a file of the lake's own for reading and writing, or makes it. Nobody else may read it, and no link is followed.
 pub fn open_private(place: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();

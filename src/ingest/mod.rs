@@ -240,7 +240,7 @@ pub struct Run<'a> {
 pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
-    let lines = lake.hasher("line");
+    let lines = lake.hasher("line")?;
     let streams = lake.streams().await?;
     let times = times(lake.latest_time_ms(clock), &options);
     let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines, times };

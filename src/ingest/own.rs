@@ -39,7 +39,7 @@ pub fn batch_of_own(
     let worker = Worker {
         ocsf: lake.ocsf().clone(),
         policy: policy.clone(),
-        lines: lake.hasher("line"),
+        lines: lake.hasher("line")?,
         times: Times::default(),
     };
     let chunk = Chunk { bytes, lines, faults: Vec::new(), blank: 0, end };

@@ -104,7 +104,7 @@ pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     let by_source = open_by_source(&lake, &filter, &mut summary).await?;
     let known = lake.state().sequence;
     let times = times(lake.latest_time_ms(clock), &options);
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line"), times };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")?, times };
     let writer = Writer::new(lake, clock, options.threads, restore())?;
     let mut taking = Taking { writer, known, pending: Batch::default(), bytes: 0, redaction_version, summary };
     for (name, lines) in by_source {

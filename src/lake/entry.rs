@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::FileEntry;
 use super::format::Format;
-use super::layout::Partition;
+use super::layout::{Access, Partition};
 use super::poll::Poll;
 use crate::error::{Error, Kind, Result};
 use crate::typed::Hash32;
@@ -66,6 +66,10 @@ pub struct LakeInfo {
     pub lake_id: String,
     pub partition: Partition,
     pub ocsf_version: String,
+    /// Tells the lake's key from others: 32 hex digits of an HMAC that is made with it.
+    pub key_check: String,
+    #[serde(default, skip_serializing_if = "Access::is_owner")]
+    pub access: Access,
 }
 
 /// One committed batch.

@@ -89,6 +89,38 @@ impl Partition {
     }
 }
 
+/// Who may read a lake beside its owner; chosen when the lake is created. Its own secrets are nobody else's in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    #[default]
+    Owner,
+    Group,
+    World,
+}
+
+impl Access {
+    pub fn is_owner(&self) -> bool {
+        *self == Access::Owner
+    }
+
+    pub fn file_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o600,
+            Access::Group => 0o640,
+            Access::World => 0o644,
+        }
+    }
+
+    pub fn folder_mode(self) -> u32 {
+        match self {
+            Access::Owner => 0o700,
+            Access::Group => 0o750,
+            Access::World => 0o755,
+        }
+    }
+}
+
 /// The path of ledger entry `sequence`.
 pub fn entry_path(sequence: u64) -> Path {
     Path::from(format!("{LEDGER}/{sequence:020}.json"))

@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use object_store::path::Path;
@@ -9,7 +10,7 @@ use object_store::{Error, ObjectStoreExt, Result};
 
 use super::layout::STAGING;
 use super::store::{Durable, blocking, generic, is_temporary};
-use crate::disk::{self, make_dir_below, parent_of, sync_dir};
+use crate::disk::{self, make_dir_below, parent_of, set_mode, sync_dir};
 use crate::failpoint;
 
 impl Durable {
@@ -19,16 +20,18 @@ impl Durable {
         for (path, bytes) in files {
             places.push((path.to_string(), self.place(&path)?, bytes));
         }
-        let root = self.root.clone();
+        let (root, access) = (self.root.clone(), self.access());
         blocking(move || {
             let mut parents = Vec::new();
             let mut written = Vec::with_capacity(places.len());
             for (name, place, bytes) in places {
                 let parent = parent_of(&place);
-                make_dir_below(&root, &parent).map_err(|e| generic(&name, e))?;
+                make_dir_below(&root, &parent, Some(access.folder_mode())).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.begin");
-                let mut file =
-                    OpenOptions::new().write(true).create_new(true).open(&place).map_err(|e| generic(&name, e))?;
+                let mut options = OpenOptions::new();
+                options.write(true).create_new(true).mode(access.file_mode());
+                let mut file = options.open(&place).map_err(|e| generic(&name, e))?;
+                set_mode(&file, access.file_mode()).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.opened");
                 file.write_all(&bytes).map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.written");
@@ -100,12 +103,12 @@ impl Durable {
         for (from, to) in moves {
             places.push((to.clone(), self.place(&from)?, self.place(&to)?));
         }
-        let root = self.root.clone();
+        let (root, access) = (self.root.clone(), self.access());
         blocking(move || {
             let (mut parents, mut missing) = (Vec::new(), Vec::new());
             for (path, from, to) in places {
                 let parent = parent_of(&to);
-                make_dir_below(&root, &parent).map_err(|e| generic(path.as_ref(), e))?;
+                make_dir_below(&root, &parent, Some(access.folder_mode())).map_err(|e| generic(path.as_ref(), e))?;
                 failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}

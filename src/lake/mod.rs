@@ -26,6 +26,8 @@ mod format;
 mod hybrid;
 mod identity;
 mod judge;
+mod keeping;
+mod key;
 mod layout;
 mod leaves;
 mod ledger;
@@ -59,30 +61,34 @@ mod upload;
 mod versions;
 mod writer;
 
-use std::fs;
-use std::io::{self, Read};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use hmac::{Hmac, KeyInit, Mac};
 use object_store::ObjectStore;
 use object_store::path::Path as ObjectPath;
-use sha2::Sha256;
 
 use crate::clock::Clock;
 use crate::disk::{self, Lock, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::schema::{EventClass, FieldIds, Ocsf};
-use crate::typed::{hex, parse_hex};
+use crate::typed::hex;
 
 pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
 pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
 pub use identity::{Hasher, digests};
-pub use layout::{Partition, data_path, latest_time_ms};
+pub use keeping::{
+    Anchor, Fault, Head as LedgerHead, Level, Progress as VerifyProgress, Repair, Repaired, Verified, Verify, repair,
+    verify,
+};
+pub use key::{AskKey, KeyPlace, random_key};
+pub use layout::{Access, Partition, data_path, latest_time_ms};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
 pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
@@ -109,6 +115,9 @@ pub const WRITER: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
 pub struct Options {
     /// Of a new lake.
     pub partition: Partition,
+    /// Who may read a new lake beside its owner.
+    pub access: Access,
+    pub key: KeyPlace,
     pub patience: Patience,
 }
 
@@ -118,7 +127,7 @@ pub struct Lake {
     root: PathBuf,
     store: Arc<Durable>,
     ledger: Ledger,
-    key: [u8; 32],
+    key: key::Holder,
     ocsf: Arc<Ocsf>,
     patience: Patience,
 }
@@ -132,16 +141,11 @@ impl Lake {
     /// Opens the lake at `root` as it was after entry `limit`, whatever became of it since: nothing after that entry is
     /// looked at.
     pub async fn open_at(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Lake> {
-        match probe(root)? {
-            Place::Missing | Place::Empty => Err(Error::new(Kind::Unavailable, format!("no lake at {}", root.display()))
-                .hint("`auditlake ingest FILE` creates one; `auditlake demo` makes one with sample events; `--lake DIR` names another")),
-            Place::Foreign => Err(not_a_lake(root)),
-            Place::Begun | Place::Lake => match Lake::load(root, ocsf, limit).await? {
-                Some(lake) => Ok(lake),
-                None => Err(Error::new(Kind::Unavailable, format!("the lake at {} was never finished", root.display()))
-                    .hint("run the `auditlake ingest` that began it again")),
-            },
-        }
+        existing(root)?;
+        Lake::load(root, ocsf, limit).await?.ok_or_else(|| {
+            Error::new(Kind::Unavailable, format!("the lake at {} was never finished", root.display()))
+                .hint("run the `auditlake ingest` that began it again")
+        })
     }
 
     /// Opens the lake at `root`, or creates it where nothing is.
@@ -155,23 +159,24 @@ impl Lake {
                     lake.create_tables().await?;
                     // A run that finds nothing new must not leave what the run before it left.
                     lake.sweep().await?;
-                    return Ok(lake.with_patience(patience));
+                    return Ok(lake.with_patience(patience).with_key(options.key.clone()));
                 }
             }
             Place::Missing | Place::Empty | Place::Begun => {}
         }
         check_path(root)?;
-        disk::make_dir(root).context(Kind::Unavailable, || format!("cannot create {}", root.display()))?;
+        make_root(root, options.access)?;
         failpoint::reached("create.directory");
         let _lock = lock(root, &patience).await?;
         failpoint::reached("create.locked");
-        create_key(root)?;
-        // A key that somebody planted here must not become the lake's.
-        read_key(root)?;
+        let key_check = key::Holder::at(options.key.clone()).prepare(root)?;
         let store = Arc::new(durable(root)?);
+        store.open_to(options.access);
         let info = LakeInfo {
             lake_id: hex(&random::<16>()?),
             partition: options.partition,
+            access: options.access,
+            key_check,
             ocsf_version: ocsf.version().to_string(),
         };
         let first = Entry {
@@ -191,7 +196,7 @@ impl Lake {
         let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
         lake.create_tables().await?;
         failpoint::reached("create.tables");
-        Ok(lake.with_patience(patience))
+        Ok(lake.with_patience(patience).with_key(options.key.clone()))
     }
 
     /// Sets how long to wait for another run that writes.
@@ -210,9 +215,10 @@ impl Lake {
                 false => Ok(None),
             };
         };
-        let key = read_key(root)?;
+        store.open_to(ledger.state().lake.access);
         let root = root.canonicalize().context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
-        Ok(Some(Lake { root, store, ledger, key, ocsf, patience: Patience::default() }))
+        let (key, patience) = Default::default();
+        Ok(Some(Lake { root, store, ledger, key, ocsf, patience }))
     }
 
     pub fn root(&self) -> &Path {
@@ -284,18 +290,6 @@ impl Lake {
         }
     }
 
-    /// A key for one purpose, made from the lake's secret key.
-    pub fn derive_key(&self, purpose: &str) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
-        mac.update(purpose.as_bytes());
-        mac.finalize().into_bytes().into()
-    }
-
-    /// A keyed hash for one purpose.
-    pub fn hasher(&self, purpose: &str) -> Hasher {
-        Hasher::new(self.derive_key(purpose))
-    }
-
     /// The class whose events a table holds.
     fn class_of(&self, table: &str) -> Result<Arc<EventClass>> {
         self.ocsf.by_name(table).cloned().ok_or_else(|| {
@@ -350,6 +344,16 @@ fn probe(root: &Path) -> Result<Place> {
     })
 }
 
+/// Errors when there is nothing at `root` that could be a lake.
+fn existing(root: &Path) -> Result<()> {
+    match probe(root)? {
+        Place::Missing | Place::Empty => Err(Error::new(Kind::Unavailable, format!("no lake at {}", root.display()))
+            .hint("`auditlake ingest FILE` creates one; `auditlake demo` makes one with sample events; `--lake DIR` names another")),
+        Place::Foreign => Err(not_a_lake(root)),
+        Place::Begun | Place::Lake => Ok(()),
+    }
+}
+
 fn not_a_lake(root: &Path) -> Error {
     Error::usage(format!("{} is not a lake, and not empty", root.display()))
         .hint("name an empty or a new directory with `--lake DIR`; nothing was written")
@@ -379,6 +383,18 @@ fn check_path(root: &Path) -> Result<()> {
         .hint("readers of Delta Lake could not open its tables; name another directory with `--lake DIR`"))
 }
 
+/// Makes the lake's folder, or closes one that is there and empty to those whom the lake is not for.
+fn make_root(root: &Path, access: Access) -> Result<()> {
+    let cannot = || format!("cannot create {}", root.display());
+    disk::make_dir(root).context(Kind::Unavailable, cannot)?;
+    let mode = Permissions::from_mode(access.folder_mode());
+    match fs::set_permissions(root, mode) {
+        // A folder that somebody else made for us: what we put into it has modes of its own.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done.context(Kind::Unavailable, cannot),
+    }
+}
+
 fn durable(root: &Path) -> Result<Durable> {
     Durable::new(root).context(Kind::Unavailable, || format!("cannot open {}", root.display()))
 }
@@ -388,36 +404,6 @@ async fn lock(root: &Path, patience: &Patience) -> Result<Lock> {
     let (place, patience) = (root.join(layout::LOCK_FILE), patience.clone());
     let locked = tokio::task::spawn_blocking(move || Lock::wait(&place, &patience));
     locked.await.context(Kind::Internal, || format!("cannot lock {}", root.display()))?
-}
-
-fn create_key(root: &Path) -> Result<()> {
-    let place = root.join(layout::KEY_FILE);
-    let text = hex(&random::<32>()?);
-    match disk::create_private(&place, text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(error).context(Kind::Unavailable, || format!("cannot write {}", place.display()))
-        }
-        // One that is there is checked when it is read.
-        _ => {
-            failpoint::reached("create.key");
-            Ok(())
-        }
-    }
-}
-
-/// Reads the lake's key, which must be a file of ours that nobody else can read: with a key that others know, what is
-/// redacted can be guessed, and seals can be forged.
-fn read_key(root: &Path) -> Result<[u8; 32]> {
-    let place = root.join(layout::KEY_FILE);
-    let cannot = || format!("cannot read the lake's key from {}", place.display());
-    let mut text = String::new();
-    let mut file = disk::open_secret(&place, "the lake's key")?;
-    file.read_to_string(&mut text).context(Kind::Unavailable, cannot)?;
-    // What it holds is not shown: it may be most of the key.
-    parse_hex(text.trim()).map_err(|_| {
-        Error::new(Kind::Integrity, format!("{}: it does not hold 64 hexadecimal digits", cannot()))
-            .hint("restore it from a backup; the lake's redactions and seals are made with it")
-    })
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

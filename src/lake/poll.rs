@@ -38,6 +38,10 @@ pub struct Poll {
     /// By our clock, when its walk began, be it in an entry before, and when its last page came.
     pub started_ms: i64,
     pub ended_ms: i64,
+    /// What the server can have known, by its own clock: its date when the first page came, but for the settling time.
+    /// Nothing later counts as covered, whatever was asked for by a clock that was ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_ms: Option<i64>,
     /// Entries that a page was allowed to have.
     pub limit: u32,
     /// More than one: polls without anything new, told together.
@@ -71,6 +75,11 @@ pub struct Poll {
 impl Poll {
     pub fn window(&self) -> Interval {
         Interval { from_ms: self.from_ms, to_ms: self.to_ms }
+    }
+
+    /// What of the window counts as covered once it is walked to its end.
+    pub fn covering(&self) -> Option<Interval> {
+        self.window().until(self.known_ms.unwrap_or(i64::MAX))
     }
 }
 
@@ -106,6 +115,9 @@ pub struct OpenWindow {
     pub cursor: String,
     /// When the walk began.
     pub started_ms: i64,
+    /// As in [`Poll::known_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_ms: Option<i64>,
 }
 
 /// A stretch of event time, both ends inclusive.
@@ -132,6 +144,11 @@ impl Interval {
         self.from_ms.is_none_or(|from| from <= time_ms) && time_ms <= self.to_ms
     }
 
+    /// The part of it that is not after `last_ms`.
+    pub fn until(self, last_ms: i64) -> Option<Interval> {
+        (self.start() <= last_ms).then(|| Interval { to_ms: self.to_ms.min(last_ms), ..self })
+    }
+
     /// For comparing: no bound is before all bounds.
     fn start(&self) -> i64 {
         self.from_ms.unwrap_or(i64::MIN)
@@ -143,11 +160,11 @@ impl PullState {
     pub(super) fn take(&mut self, source: &SourceRange, poll: &Poll, time_ms: i64) {
         let window = poll.window();
         let is_complete = source.state == COMPLETE;
-        if is_complete {
-            if self.covered.last().is_none_or(|last| last.to_ms <= window.to_ms) {
-                self.walked_ms = poll.started_ms;
+        if let Some(covered) = poll.covering().filter(|_| is_complete) {
+            if self.covered.last().is_none_or(|last| last.to_ms <= covered.to_ms) {
+                self.walked_ms = poll.started_ms.min(poll.known_ms.unwrap_or(i64::MAX));
             }
-            cover(&mut self.covered, window);
+            cover(&mut self.covered, covered);
         }
         self.open = poll.cursor.clone().filter(|_| !is_complete).map(|cursor| OpenWindow {
             url: poll.url.clone(),
@@ -155,6 +172,7 @@ impl PullState {
             limit: poll.limit,
             cursor,
             started_ms: poll.started_ms,
+            known_ms: poll.known_ms,
         });
         self.last_ms = time_ms;
         self.last_state.clone_from(&source.state);
@@ -168,6 +186,13 @@ impl PullState {
         self.rejects.extend(poll.reject_digests.iter().cloned());
         let surplus = self.rejects.len().saturating_sub(REMEMBERED_REJECTS);
         self.rejects.drain(..surplus);
+    }
+
+    /// The same as far as it can be believed at `now_ms`: what is said to be covered after that was told by a clock that
+    /// was ahead, and is a hole.
+    pub fn credible(&self, now_ms: i64) -> PullState {
+        let covered = self.covered.iter().filter_map(|interval| interval.until(now_ms)).collect();
+        PullState { covered, walked_ms: self.walked_ms.min(now_ms), ..self.clone() }
     }
 
     pub fn is_covered(&self, time_ms: i64) -> bool {

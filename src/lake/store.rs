@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -20,9 +20,9 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::layout::STAGING;
+use super::layout::{Access, STAGING};
 use super::upload::Upload;
-use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove};
+use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove, set_mode};
 
 const STORE: &str = "local disk";
 /// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
@@ -36,6 +36,8 @@ const TEMPORARY_PREFIX: &str = "#";
 pub struct Durable {
     pub(super) root: Arc<PathBuf>,
     inner: LocalFileSystem,
+    /// Who may read what is written; the owner alone as long as nobody said otherwise.
+    access: OnceLock<Access>,
 }
 
 impl fmt::Display for Durable {
@@ -48,7 +50,16 @@ impl Durable {
     /// Opens the store at `root`, which must exist.
     pub fn new(root: &FsPath) -> Result<Self> {
         let inner = LocalFileSystem::new_with_prefix(root)?;
-        Ok(Durable { root: Arc::new(root.to_path_buf()), inner })
+        Ok(Durable { root: Arc::new(root.to_path_buf()), inner, access: OnceLock::new() })
+    }
+
+    /// Says who may read what is written from here on: entry 0 says so, whose reading takes a store.
+    pub fn open_to(&self, access: Access) {
+        self.access.get_or_init(|| access);
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access.get().copied().unwrap_or_default()
     }
 
     pub(super) fn place(&self, path: &Path) -> Result<PathBuf> {
@@ -70,14 +81,15 @@ impl ObjectStore for Durable {
             }
         };
         let place = self.place(location)?;
-        let (root, name) = (self.root.clone(), location.to_string());
-        blocking(move || write(&root, &name, &place, &payload, create)).await?;
+        let (root, name, access) = (self.root.clone(), location.to_string(), self.access());
+        blocking(move || write((&root, access), &name, &place, &payload, create)).await?;
         Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let upload = Upload {
             root: self.root.clone(),
+            access: self.access(),
             name: location.to_string(),
             place: self.place(location)?,
             parts: Default::default(),
@@ -144,13 +156,21 @@ pub fn is_temporary(name: &str) -> bool {
 /// Writes one file so that it is on the disk, whole, under its name, or not there at all.
 ///
 /// Where locks lock nothing, somebody who takes us for dead may clear our temporary file away: then it is written again.
-pub(super) fn write(root: &FsPath, name: &str, place: &FsPath, payload: &PutPayload, create: bool) -> Result<()> {
+pub(super) fn write(
+    (root, access): (&FsPath, Access),
+    name: &str,
+    place: &FsPath,
+    payload: &PutPayload,
+    create: bool,
+) -> Result<()> {
     let (parent, staging) = (parent_of(place), root.join(STAGING));
     let naming = if create { Naming::Create } else { Naming::Replace };
     let put = || {
-        make_dir_below(root, &parent)?;
-        make_dir_below(root, &staging)?;
-        let mut file = Temporary::create(&staging, 0o666, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
+        make_dir_below(root, &parent, Some(access.folder_mode()))?;
+        make_dir_below(root, &staging, Some(access.folder_mode()))?;
+        let mode = access.file_mode();
+        let mut file = Temporary::create(&staging, mode, |number| format!("{TEMPORARY_PREFIX}{number}"))?;
+        set_mode(file.file(), mode)?;
         for bytes in payload {
             file.write_all(bytes)?;
         }

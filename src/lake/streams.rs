@@ -65,7 +65,7 @@ impl Streams {
     }
 
     /// Streams with exactly this head.
-    pub fn with_head(&self, head: &Head) -> impl Iterator<Item = &Stream> {
+    pub fn with_head(&self, head: &Head) -> impl Iterator<Item = &Stream> + use<'_> {
         self.by_head.get(&key(head)).into_iter().flatten().map(|&at| &self.all[at])
     }
 

@@ -161,6 +161,16 @@ impl Projection {
         self.thin(table, version).await
     }
 
+    /// The files that readers of Delta see, each with its size; by checkpoints, where there are some.
+    pub async fn files(&self, table: &str) -> Result<BTreeSet<(String, u64)>> {
+        let cannot = || format!("cannot open the Delta table `{table}`");
+        let url = Url::parse(&format!("memory:///{table}/")).context(Kind::Internal, cannot)?;
+        let builder = DeltaTableBuilder::from_url(url.clone()).context(Kind::Internal, cannot)?;
+        let delta = builder.with_storage_backend(self.objects(), url).load().await.context(Kind::Integrity, cannot)?;
+        let snapshot = delta.snapshot().context(Kind::Integrity, cannot)?;
+        Ok(snapshot.log_data().iter().map(|file| (file.path().into_owned(), file.size().unsigned_abs())).collect())
+    }
+
     async fn last_checkpoint(&self, table: &str) -> Result<u64> {
         #[derive(Deserialize)]
         struct Hint {

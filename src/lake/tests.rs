@@ -687,6 +687,8 @@ fn first_entry() -> Entry {
             lake_id: "1".repeat(32),
             partition: Partition::Month,
             ocsf_version: "1.6.0".into(),
+            key_check: "2".repeat(32),
+            access: layout::Access::Owner,
         }),
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use object_store::{MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
+use super::layout::Access;
 use super::store::{blocking, write};
 
 /// A multipart upload, kept in memory until it is complete: only Delta's checkpoints could take this way.
 #[derive(Debug)]
 pub struct Upload {
     pub root: Arc<PathBuf>,
+    pub access: Access,
     pub name: String,
     pub place: PathBuf,
     pub parts: Vec<PutPayload>,
@@ -26,8 +28,9 @@ impl MultipartUpload for Upload {
 
     async fn complete(&mut self) -> Result<PutResult> {
         let payload = self.parts.drain(..).flatten().collect::<PutPayload>();
-        let (root, name, place) = (self.root.clone(), self.name.clone(), self.place.clone());
-        blocking(move || write(&root, &name, &place, &payload, false)).await?;
+        let (root, access) = (self.root.clone(), self.access);
+        let (name, place) = (self.name.clone(), self.place.clone());
+        blocking(move || write((&root, access), &name, &place, &payload, false)).await?;
         Ok(PutResult { e_tag: None, version: None })
     }
 

@@ -117,8 +117,8 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.hasher("identity"));
-        let contents = lake.hasher("content");
+        let index = Index::new(lake.hasher("identity")?);
+        let contents = lake.hasher("content")?;
         let projection = lake.projection();
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;

@@ -91,9 +91,9 @@ pub struct Keyring {
 type Stamp = (u64, u64, Option<std::time::SystemTime>);
 
 impl Keyring {
-    pub fn new(lake: &Lake) -> Keyring {
-        let hash_key = lake.derive_key("serve keys");
-        Keyring { place: lake.serve_path().join(FILE), hash_key, known: Mutex::default() }
+    pub fn new(lake: &Lake) -> Result<Keyring> {
+        let hash_key = lake.derive_key("serve keys")?;
+        Ok(Keyring { place: lake.serve_path().join(FILE), hash_key, known: Mutex::default() })
     }
 
     /// All keys, in the order in which they were made.

@@ -126,10 +126,10 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let server = Arc::new(Server {
         clock,
         started: Instant::now(),
-        keyring: Keyring::new(&lake),
+        keyring: Keyring::new(&lake)?,
         tier: options.tier.clone(),
         limiter: Limiter::new(options.per_minute),
-        cursors: Cursors::new(lake.derive_key("serve cursors")),
+        cursors: Cursors::new(lake.derive_key("serve cursors")?),
         entries: Arc::new(Entries::new(ocsf, lake.store(), options.cache_bytes, options.threads)),
         follower: Follower::new(lake, tables),
         journal,

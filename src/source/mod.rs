@@ -42,7 +42,7 @@ use std::ops::Range;
 
 pub use api::{
     Budget, Client, Endpoint, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder, Recording, Refusal,
-    Taped,
+    Taped, ask,
 };
 pub use blocks::Blocks;
 use envelope::inner_events;

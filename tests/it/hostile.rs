@@ -90,6 +90,8 @@ pub struct State {
     /// The next requests' faults; none is a good answer.
     pub script: VecDeque<Option<Fault>>,
     pub asked: Vec<Asked>,
+    /// By how much the test's clock is ahead of the server's, whose answers then have its date.
+    pub ahead_ms: Option<i64>,
     /// Told when the request with this number, from 1, has come; its answer then waits for [`Server::answer`].
     pub hold: Option<(usize, mpsc::Sender<()>)>,
     /// As [`State::hold`], but the answer goes out first.
@@ -129,6 +131,7 @@ impl Server {
             order: Order::NewestFirst,
             script: VecDeque::new(),
             asked: Vec::new(),
+            ahead_ms: None,
             hold: None,
             after: None,
             is_stuck: false,
@@ -307,8 +310,11 @@ impl State {
             return plain(response("400 Bad Request", "", body));
         }
         let window = (number("time_from_unix_ms").unwrap_or(i64::MIN), number("time_to_unix_ms").unwrap_or(i64::MAX));
-        let body = self.page(at_ms, window, limit, cursor.as_deref(), fault.as_ref());
-        let keep = "connection: keep-alive\r\n";
+        let here_ms = at_ms - self.ahead_ms.unwrap_or(0);
+        let body = self.page(here_ms, window, limit, cursor.as_deref(), fault.as_ref());
+        let date = self.ahead_ms.and_then(|_| chrono::DateTime::from_timestamp_millis(here_ms));
+        let date = date.map(|date| date.format("date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string());
+        let keep = &format!("connection: keep-alive\r\n{}", date.unwrap_or_default());
         match fault {
             Some(Fault::Slow) => {
                 // Long enough for no patience.

@@ -94,7 +94,7 @@ impl Rig {
     fn origin(&self) -> Origin {
         let clock = Clock::Stepped(self.clock);
         let endpoint = Endpoint::parse(&self.server.base_url()).unwrap();
-        let client = Client::new(endpoint, Key::new(KEY, "test").unwrap(), Limits::default(), clock).unwrap();
+        let client = Client::new(endpoint, Key::new(KEY, "the API key", "test").unwrap(), Limits::default(), clock).unwrap();
         let place = self.lake().join("_pull/user.budget");
         let budget = Budget::new(place, 30, self.options.max_wait * 2);
         Origin::Server { client: Box::new(client), budget }
@@ -128,7 +128,7 @@ impl Rig {
             let lake =
                 Lake::open_or_create(lake, &auditlake::lake::Options::default(), OCSF.clone(), clock).await.unwrap();
             let policy = match self.is_redacting {
-                true => Policy::new(Rules::embedded(), &lake.derive_key("redact")).unwrap(),
+                true => Policy::new(Rules::embedded(), &lake.derive_key("redact").unwrap()).unwrap(),
                 false => Policy::off(),
             };
             let run = PullRun {
@@ -330,6 +330,33 @@ fn what_arrives_late_is_found_in_the_overlap_and_deeper_when_asked() {
     let deep = rig.pull_scope(Scope { deep_ms: Some(30 * DAY), ..Scope::default() }).fine();
     assert_eq!((deep.summary.counts.accepted, deep.summary.late()), (1, 1));
     rig.assert_same();
+}
+
+/// A poll with the clock forty days ahead, then with the right one: what came meanwhile is there, and nothing was called
+/// covered that the server could not know of.
+#[test]
+fn a_clock_that_is_ahead_covers_nothing_that_is_yet_to_come() {
+    let rig = Rig::new(entries(60, HOUR));
+    rig.server.state().ahead_ms = Some(40 * DAY);
+    rig.step(40 * DAY);
+    let pulled = rig.pull().fine();
+    assert!(pulled.told.notes.iter().any(|note| note.contains("set the clock")), "{:?}", pulled.told.notes);
+    let covered = |rig: &Rig| {
+        let lake = rig.runtime.block_on(Lake::open(&rig.lake(), OCSF.clone())).unwrap();
+        lake.state().pulls["prod"].covered.last().unwrap().to_ms
+    };
+    assert!(covered(&rig) <= NOW, "{}", covered(&rig) - NOW);
+    rig.assert_same();
+    // The clock is right again, a week later.
+    rig.server.state().ahead_ms = Some(0);
+    rig.step(7 * DAY - 40 * DAY);
+    let new = (0..168).map(|n| entry(&format!("n{n:05}"), NOW + n * HOUR));
+    rig.server.state().entries.extend(new);
+    let pulled = rig.pull().fine();
+    assert!(pulled.told.notes.is_empty(), "{:?}", pulled.told.notes);
+    rig.assert_same();
+    let last = covered(&rig);
+    assert!(NOW + 6 * DAY < last && last < rig.now(), "{}", last - NOW);
 }
 
 #[test]

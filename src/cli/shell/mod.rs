@@ -77,7 +77,7 @@ impl<'a> Shell<'a> {
         interrupts: Which,
     ) -> Result<Shell<'a>> {
         let engine = Engine::new(Interrupts::of(&app.signals, interrupts))?;
-        let (policy, _) = app.policy(&lake)?;
+        let (policy, _) = app.policy_of_reader(&lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
         let pager = if is_safe { None } else { Pager::from_env() };

@@ -11,6 +11,10 @@ static SPOKEN: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"`?(?:--output|-o) (\S+?)`", "`\\g $1`"),
         (r"`auditlake sql`", "the shell"),
         (r"`auditlake (\w[^`]*)`", "`.$1`"),
+        (
+            r"name the folder with its class file: --schemas DIR",
+            "start the shell with `--schemas DIR`, the folder with its class file",
+        ),
         (r"narrow it with `--since` and `--until`", "narrow it by `time`, as in `where time >= ago('7d')`"),
         (
             r"(?:or )?(raise|give it more time with) `(--memory-limit|--timeout)`",
@@ -36,7 +40,7 @@ mod tests {
 
     #[test]
     fn hints_name_what_can_be_typed_at_the_prompt() {
-        assert_eq!(SPOKEN.len(), 6, "a pattern does not compile");
+        assert_eq!(SPOKEN.len(), 7, "a pattern does not compile");
         for (hint, said) in [
             ("pass --param day=value", "`.parameter set day value`"),
             (

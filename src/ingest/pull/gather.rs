@@ -71,10 +71,11 @@ impl Gather {
     }
 
     /// A walk of a window begins, or is taken up again; `began_ms` is when its first page was asked for.
-    pub fn begin(&mut self, url: Option<&str>, window: &Interval, began_ms: i64) {
+    /// `known_ms` is as in [`Poll::known_ms`], if the walk has a first page already.
+    pub fn begin(&mut self, url: Option<&str>, window: &Interval, began_ms: i64, known_ms: Option<i64>) {
         // Requests that found a window to be too large belong to the piece that is asked for instead.
         let looks = if self.is_begun && self.poll.pages == 0 { self.poll.requests } else { 0 };
-        self.poll = Poll { requests: looks, ..self.fresh(window, began_ms) };
+        self.poll = Poll { requests: looks, known_ms, ..self.fresh(window, began_ms) };
         if let Some(url) = url {
             self.poll.url = url.to_string();
         }
@@ -92,6 +93,16 @@ impl Gather {
             limit: self.limit,
             ..Poll::default()
         }
+    }
+
+    /// A page came by which the server cannot have known anything after `known_ms`. The first one of a walk counts.
+    pub fn known(&mut self, known_ms: i64) {
+        self.poll.known_ms.get_or_insert(known_ms);
+    }
+
+    /// What the walk at hand covers when it has come to its end.
+    pub fn covering(&self) -> Option<Interval> {
+        self.poll.covering()
     }
 
     /// Requests that were made for the poll at hand, whatever came of them.
@@ -186,7 +197,8 @@ impl Gather {
             summary.entries += 1;
             summary.last_sequence = Some(receipt.sequence);
             summary.late += receipt.late;
-            self.poll = self.fresh(&window, self.poll.started_ms);
+            let known_ms = self.poll.known_ms;
+            self.poll = Poll { known_ms, ..self.fresh(&window, self.poll.started_ms) };
         }
         drop(writer);
         (self.waiting, self.since_ms) = (0, None);
@@ -256,7 +268,7 @@ impl Gather {
 fn gained_ms<'a>(known: &PullState, polls: impl Iterator<Item = &'a SourceRange>) -> i64 {
     let mut gained_ms = 0_i64;
     let mut covered = known.clone();
-    for window in polls.filter_map(|range| range.poll.as_ref()).map(Poll::window) {
+    for window in polls.filter_map(|range| range.poll.as_ref()?.covering()) {
         let holes = covered.holes(window);
         let length = |hole: &Interval| hole.to_ms.saturating_sub(hole.from_ms.unwrap_or(i64::MIN));
         gained_ms = holes.iter().map(length).fold(gained_ms, i64::saturating_add);

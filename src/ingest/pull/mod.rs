@@ -251,7 +251,7 @@ pub async fn pull(run: PullRun, sources: Vec<PullSource>) -> (PullSummary, Optio
 async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSummary) -> Result<Option<Error>> {
     let PullRun { lake, policy, redaction_version, clock, options, scope, watch, stop, tell } = run;
     let times = Times { latest_ms: lake.latest_time_ms(clock), keeps_odd: options.keep_odd_times };
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line"), times };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")?, times };
     // Whoever pulls a source holds its lock, so that a job that starts again while it still runs does no harm.
     let mut locks = Vec::new();
     for source in &sources {

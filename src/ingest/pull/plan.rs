@@ -33,7 +33,9 @@ impl Plan {
     /// Plans for a source that is covered so far, up to `to_ms`, which is now but for the settling time. `walked_ms` is
     /// when the walk began that moved the end of what is covered.
     pub fn new(covered: &[Interval], walked_ms: i64, scope: &Scope, overlap_ms: i64, to_ms: i64) -> Plan {
-        let state = PullState { covered: covered.to_vec(), ..PullState::default() };
+        // Nothing that is to come was walked, whatever a clock said that was ahead.
+        let state = PullState { covered: covered.to_vec(), walked_ms, ..PullState::default() }.credible(to_ms);
+        let (covered, walked_ms) = (&state.covered, state.walked_ms);
         let end_ms = scope.until_ms.map_or(to_ms, |until| to_ms.min(until - 1));
         let period = Interval { from_ms: scope.since_ms, to_ms: end_ms };
         if period.from_ms.is_some_and(|from| from > end_ms) {
@@ -92,6 +94,11 @@ impl Plan {
             0 | 1 => self.span_ms.and_then(|span| span.checked_mul(2)),
             _ => Some(DAY_MS),
         };
+    }
+
+    /// Now is earlier than was thought: what is later is not asked for.
+    pub fn limit(&mut self, to_ms: i64) {
+        self.todo = self.todo.iter().filter_map(|window| window.until(to_ms)).collect();
     }
 
     /// The share of the time in question that is done, 0 to 1.

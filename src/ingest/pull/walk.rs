@@ -16,6 +16,11 @@ use crate::source::{Page, PageRequest, Recorder, Recording, Taped};
 /// A cursor that the server refuses begins its window anew, so often.
 const MAX_RESTARTS: u32 = 3;
 
+/// Clocks that differ by more are told of.
+const SKEW_MS: u64 = 5 * 60 * 1000;
+/// A server's date has no fractions of a second.
+const DATE_MS: i64 = 1000;
+
 /// How a walk ended, when not in trouble.
 enum Walked {
     Complete,
@@ -37,6 +42,10 @@ pub(super) struct Puller {
     /// When the walk began that moved the end of what is covered.
     walked_ms: i64,
     open: Option<OpenWindow>,
+    /// By how much our clock was ahead of the server's when its last page came; never less than nothing.
+    ahead_ms: i64,
+    /// That clocks differ was told.
+    is_told: bool,
     summary: SourcePull,
     progress: PullProgress,
 }
@@ -62,6 +71,8 @@ impl Puller {
             covered: state.map(|state| state.covered).unwrap_or_default(),
             // The cursor belongs to one server, one window and one page size.
             open: open.filter(|open| open.url == url && open.limit == limit),
+            ahead_ms: 0,
+            is_told: false,
             origin: Some(source.origin),
             shared,
             name,
@@ -122,13 +133,12 @@ impl Puller {
             let text = format!("going on with the window that ends {}", show(open.window.to_ms));
             self.note(&text);
             // What arrived since its first pages were read lies in the overlap, which is read again after it.
-            let resumed = (open.cursor, open.started_ms);
+            let resumed = (open.cursor, (open.started_ms, open.known_ms));
             if let Walked::Stopped = self.walk(live, &open.window, Some(resumed), false).await? {
                 return Ok(());
             }
         }
-        let settling_ms = millis(self.shared.options.settling);
-        let to_ms = self.shared.clock.now_ms().saturating_sub(settling_ms);
+        let to_ms = self.settled_ms();
         let overlap_ms = millis(self.shared.options.overlap);
         let mut plan = Plan::new(&self.covered, self.walked_ms, &self.scope, overlap_ms, to_ms);
         while let Some(window) = plan.next() {
@@ -139,6 +149,7 @@ impl Puller {
                 Walked::Narrowed => plan.narrow(&window),
                 Walked::Complete => plan.done(&window, self.summary.pages - pages),
             }
+            plan.limit(self.settled_ms());
         }
         // A deep look is taken once; what follows keeps to the overlap.
         self.scope.deep_ms = None;
@@ -150,16 +161,16 @@ impl Puller {
         &mut self,
         live: &mut Live,
         window: &Interval,
-        resumed: Option<(String, i64)>,
+        resumed: Option<(String, (i64, Option<i64>))>,
         may_narrow: bool,
     ) -> Result<Walked, Trouble> {
-        let (mut cursor, mut began_ms) = resumed.unzip();
+        let (mut cursor, mut begun) = resumed.unzip();
         let limit = self.shared.options.page_size;
         let url = live.client.endpoint().as_str().to_string();
         let mut restarts = 0;
         'window: loop {
-            let walked_ms = began_ms.take().unwrap_or_else(|| self.shared.clock.now_ms());
-            self.gather.begin(None, window, walked_ms);
+            let (walked_ms, known_ms) = begun.take().unwrap_or_else(|| (self.shared.clock.now_ms(), None));
+            self.gather.begin(None, window, walked_ms, known_ms);
             let mut guard = Guard::new(cursor.as_ref());
             let mut is_first = cursor.is_none();
             loop {
@@ -191,6 +202,7 @@ impl Puller {
                     }
                     Err(Trouble { state, error }) => return Err(self.end(state, cursor, error).await),
                 };
+                self.compare_clocks(page.date_ms);
                 if page.has_more && is_first && may_narrow {
                     return Ok(Walked::Narrowed);
                 }
@@ -207,7 +219,7 @@ impl Puller {
                 }
                 if !has_more {
                     self.settle(COMPLETE, None).await?;
-                    self.covers(window, walked_ms);
+                    self.covers(walked_ms);
                     return Ok(Walked::Complete);
                 }
                 cursor = next;
@@ -224,7 +236,7 @@ impl Puller {
     async fn replay(&mut self, mut recording: Recording) -> Result<(), Trouble> {
         while let Some(first) = recording.peek().cloned() {
             let window = Interval { from_ms: first.from_ms, to_ms: first.to_ms };
-            self.gather.begin(Some(&first.url), &window, first.at_ms);
+            self.gather.begin(Some(&first.url), &window, first.at_ms, None);
             let mut guard = Guard::default();
             let state = loop {
                 let Some((_, page)) = recording.take().map_err(trouble)? else { break "partial" };
@@ -250,7 +262,7 @@ impl Puller {
             };
             self.settle(state, None).await?;
             if state == COMPLETE {
-                self.covers(&window, first.at_ms);
+                self.covers(first.at_ms);
             }
             if self.shared.stop.is_set() {
                 break;
@@ -262,6 +274,10 @@ impl Puller {
     /// Takes in a page; the inner error says how the walk goes in circles.
     fn take(&mut self, page: Page, guard: &mut Guard) -> Result<Result<(), String>, Trouble> {
         let (has_more, next_cursor) = (page.has_more, page.next_cursor.clone());
+        if let Some(date_ms) = page.date_ms {
+            let known_ms = date_ms.saturating_add(DATE_MS).saturating_sub(millis(self.shared.options.settling));
+            self.gather.known(known_ms);
+        }
         let (digests, outside) = self.gather.take(&self.shared, page, self.shared.clock.now_ms()).map_err(trouble)?;
         self.summary.pages += 1;
         self.summary.outside += outside;
@@ -285,6 +301,7 @@ impl Puller {
             limit,
             is_first,
             at_ms: self.shared.clock.now_ms(),
+            server_ms: page.date_ms,
             url: url.to_string(),
         };
         recorder.keep(taped, bytes).map_err(trouble)
@@ -302,13 +319,34 @@ impl Puller {
         }
     }
 
-    /// A window was walked to its end.
-    fn covers(&mut self, window: &Interval, walked_ms: i64) {
-        if self.covered.last().is_none_or(|last| last.to_ms <= window.to_ms) {
-            self.walked_ms = walked_ms;
-        }
-        cover(&mut self.covered, *window);
+    /// The window at hand was walked to its end.
+    fn covers(&mut self, walked_ms: i64) {
         self.summary.windows += 1;
+        let Some(covered) = self.gather.covering() else { return };
+        if self.covered.last().is_none_or(|last| last.to_ms <= covered.to_ms) {
+            self.walked_ms = walked_ms.saturating_sub(self.ahead_ms);
+        }
+        cover(&mut self.covered, covered);
+    }
+
+    /// What happened before this has arrived at the server, by its clock or by ours, whichever is behind.
+    fn settled_ms(&self) -> i64 {
+        let settling_ms = millis(self.shared.options.settling);
+        self.shared.clock.now_ms().saturating_sub(self.ahead_ms).saturating_sub(settling_ms)
+    }
+
+    /// Our own clock is no evidence of what the server can know.
+    fn compare_clocks(&mut self, date_ms: Option<i64>) {
+        let Some(date_ms) = date_ms else { return };
+        let now_ms = self.shared.clock.now_ms();
+        self.ahead_ms = now_ms.saturating_sub(date_ms.saturating_add(DATE_MS)).max(0);
+        if now_ms.abs_diff(date_ms) > SKEW_MS && !std::mem::replace(&mut self.is_told, true) {
+            self.note(&format!(
+                "this machine's clock says {}, and the server's {}: set the clock; nothing after the earlier one counts as covered",
+                show(now_ms),
+                show(date_ms)
+            ));
+        }
     }
 
     fn note(&self, text: &str) {

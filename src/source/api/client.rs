@@ -8,10 +8,11 @@ use std::io::Read;
 use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
 
+use super::refusal::date_of;
 use super::{Endpoint, Key, Page, PageRequest, Refusal};
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
@@ -121,6 +122,7 @@ impl Client {
             refusal.location = refusal.location.map(|location| self.key.scrub_text(&location));
             return Err(Failure::Refused(refusal));
         }
+        let date_ms = response.headers().get(DATE).and_then(|date| date_of(date.to_str().ok()?));
         let most = usize::try_from(self.limits.page_bytes).unwrap_or(usize::MAX);
         let body = self.body(&mut response, began_ms, most, false).await?;
         let encoding = response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -130,7 +132,8 @@ impl Client {
             _ => return Err(Failure::Broken("the answer's encoding was not asked for".to_string())),
         };
         // A server that sends the key back must not make us keep it.
-        Page::parse(self.key.scrub(body)).map_err(Failure::Broken)
+        let page = Page::parse(self.key.scrub(body)).map_err(Failure::Broken)?;
+        Ok(Page { date_ms, ..page })
     }
 
     /// Reads at most `most` bytes; more is an error, or the end of what is read.

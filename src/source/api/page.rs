@@ -19,6 +19,8 @@ pub struct Page {
     pub entries: Vec<Range<usize>>,
     pub has_more: bool,
     pub next_cursor: Option<String>,
+    /// When the server sent it, by the server's clock.
+    pub date_ms: Option<i64>,
 }
 
 impl Page {
@@ -54,7 +56,7 @@ impl Page {
         if !next_cursor.as_ref().is_none_or(is_token) {
             return Err("the page's `next_cursor` is too long, or has control characters".to_string());
         }
-        Ok(Page { entries, has_more, next_cursor, bytes })
+        Ok(Page { entries, has_more, next_cursor, bytes, date_ms: None })
     }
 }
 

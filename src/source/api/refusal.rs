@@ -82,11 +82,11 @@ fn wait(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(|text| text.trim().to_string());
     let header = |name: &str| headers.get(name).and_then(text);
     // The server's times are by its own clock, and so is the difference.
-    let there_ms = header(DATE.as_str()).and_then(|date| date_ms(&date)).unwrap_or(now_ms);
+    let there_ms = header(DATE.as_str()).and_then(|date| date_of(&date)).unwrap_or(now_ms);
     let until = |time_ms: i64| u64::try_from(time_ms.saturating_sub(there_ms)).ok().map(Duration::from_millis);
     let after = header(RETRY_AFTER.as_str()).and_then(|text| match text.parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => until(date_ms(&text)?),
+        Err(_) => until(date_of(&text)?),
     });
     let reset = || {
         let seconds = header("x-ratelimit-reset")?.parse::<i64>().ok()?;
@@ -99,7 +99,7 @@ fn wait(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
 }
 
 /// An HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn date_ms(text: &str) -> Option<i64> {
+pub fn date_of(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc2822(text).ok().map(|time| time.timestamp_millis())
 }
 

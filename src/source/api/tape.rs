@@ -32,6 +32,9 @@ pub struct Taped {
     pub is_first: bool,
     /// By our clock, when it came.
     pub at_ms: i64,
+    /// By the server's clock, when it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_ms: Option<i64>,
     pub url: String,
 }
 
@@ -112,6 +115,7 @@ impl Recording {
         let place = page_path(&self.folder, taped.number);
         let bytes = std::fs::read(&place).context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
         let page = Page::parse(bytes).map_err(|why| Error::input(format!("cannot read {}: {why}", place.display())))?;
+        let page = Page { date_ms: taped.server_ms, ..page };
         Ok(Some((taped, page)))
     }
 }
@@ -127,7 +131,16 @@ mod tests {
     const PAGE: &[u8] = b"{\"entries\":[],\"has_more\":false}";
 
     fn taped(is_first: bool) -> Taped {
-        Taped { number: 0, from_ms: None, to_ms: 5, limit: 9, is_first, at_ms: 1, url: "u".to_string() }
+        Taped {
+            number: 0,
+            from_ms: None,
+            to_ms: 5,
+            limit: 9,
+            is_first,
+            at_ms: 1,
+            server_ms: None,
+            url: "u".to_string(),
+        }
     }
 
     #[test]

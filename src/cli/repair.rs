@@ -1,0 +1,52 @@
+//! `auditlake repair`: what follows from the ledger is written anew, and what is dead goes.
+
+use super::App;
+use super::verify::{LISTED, things};
+use crate::error::{Context, Error, Kind, Result};
+use crate::lake::{self, Fault, Repair};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Step back from newest entries whose files are not all there, and drop what the ledger does not know
+    #[arg(long)]
+    drop_incomplete: bool,
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let asked =
+        Repair { is_dry: args.dry_run, drop_incomplete: args.drop_incomplete, most: LISTED, patience: app.patience() };
+    let (path, ocsf) = (app.lake_path(), app.ocsf()?);
+    let repaired = app.wait(async move { lake::repair(&path, &ocsf, &asked).await })?;
+    for lost in &repaired.lost {
+        app.screen.say(format!("lost: {lost}; ingest again what it took in"));
+    }
+    if args.json {
+        let text = serde_json::to_string(&repaired).context(Kind::Internal, || "cannot encode what was done")? + "\n";
+        app.screen.print_json(&text)?;
+    } else {
+        for Fault { path, fault } in &repaired.done {
+            app.screen.print(&format!("{path}: {fault}\n"))?;
+        }
+        for Fault { path, fault } in &repaired.left {
+            app.screen.print(&format!("left: {path}: {fault}\n"))?;
+        }
+    }
+    if args.dry_run {
+        app.screen.say("nothing was changed");
+        return Ok(0);
+    }
+    if repaired.done.is_empty() && repaired.left_count == 0 {
+        app.screen.say("nothing to repair");
+    }
+    match repaired.left_count {
+        0 => Ok(0),
+        left => Err(Error::new(Kind::Integrity, format!("{} cannot be repaired", things(left)))
+            .hint("restore those files from a backup, then run `auditlake verify`")),
+    }
+}

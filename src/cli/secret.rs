@@ -1,0 +1,46 @@
+//! Secrets that the configuration says where to get: nothing of the command line, so `ps` shows none.
+
+use std::io::Read;
+
+use crate::disk;
+use crate::error::{Context, Error, Kind, Result};
+use crate::source::{Key, KeySource, ask as ask_program};
+
+/// Gets a key of one word.
+pub fn secret(source: &KeySource, what: &'static str) -> Result<Key> {
+    match source {
+        KeySource::File(path) => Key::from_file(path, what),
+        other => Key::new(&ask(other, what)?, what, &other.to_string()),
+    }
+}
+
+/// Gets a secret, which messages call `what`; a program is waited for.
+pub fn ask(source: &KeySource, what: &'static str) -> Result<String> {
+    match source {
+        KeySource::Environment(variable) => from_environment(variable, what),
+        KeySource::File(path) => {
+            let mut text = String::new();
+            let cannot = || format!("cannot read {what} from {}", path.display());
+            disk::open_secret(path, what)?.read_to_string(&mut text).context(Kind::Usage, cannot)?;
+            Ok(text)
+        }
+        KeySource::Command(words) => {
+            let (words, cannot) = (words.clone(), move || format!("cannot ask for {what}"));
+            // On a thread of its own, since we may be called by one that must not wait.
+            let asked = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.context(Kind::Unavailable, cannot)?.block_on(ask_program(&words, what))
+            });
+            asked.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, cannot())))
+        }
+    }
+}
+
+fn from_environment(variable: &str, what: &str) -> Result<String> {
+    let cannot = |why: &str| Err(Error::usage(format!("cannot get {what}: {why}")));
+    match std::env::var(variable) {
+        Ok(text) => Ok(text),
+        Err(std::env::VarError::NotPresent) => cannot(&format!("the environment has no {variable}")),
+        Err(std::env::VarError::NotUnicode(_)) => cannot(&format!("{variable} is not text")),
+    }
+}

@@ -1,0 +1,114 @@
+//! `auditlake verify`: all of the lake, compared with what its ledger says.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::RangedU64ValueParser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::App;
+use crate::error::{Context, Error, Kind, Result};
+use crate::lake::{self, Anchor, Fault, Level, Verified, Verify, VerifyProgress};
+use crate::typed::{bytes, count};
+
+/// Faults that are listed; all are counted.
+pub const LISTED: usize = 100;
+
+/// How often the bar moves.
+const TICK: Duration = Duration::from_millis(200);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each file;
+    /// 3: their rows
+    #[arg(long, value_name = "LEVEL", default_value_t = 2, value_parser = RangedU64ValueParser::<u8>::new().range(0..=3))]
+    level: u8,
+    /// Also compare with a head that `auditlake ledger head` printed, in this file: it finds a lake that was put back
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(app: &App, args: Args) -> Result<u8> {
+    let anchor = args.anchor.map(|path| {
+        let text = std::fs::read_to_string(&path).context(Kind::Usage, || format!("cannot read {}", path.display()))?;
+        Anchor::parse(&text, &path.display().to_string())
+    });
+    let level = [Level::Chain, Level::Files, Level::Bytes, Level::Rows][usize::from(args.level.min(3))];
+    let found = check(app, level, anchor.transpose()?)?;
+    if args.json {
+        let text = serde_json::to_string(&found).context(Kind::Internal, || "cannot encode what was found")? + "\n";
+        app.screen.print_json(&text)?;
+    } else {
+        for Fault { path, fault } in &found.faults {
+            app.screen.print(&format!("{path}: {fault}\n"))?;
+        }
+    }
+    for Fault { path, fault } in &found.notes {
+        app.screen.say(format!("note: {path}: {fault}"));
+    }
+    match found.fault_count {
+        0 if args.json => Ok(0),
+        0 => {
+            app.screen.print(&format!("{}\n", summary(&found)))?;
+            Ok(0)
+        }
+        faults => Err(Error::new(Kind::Integrity, format!("the lake is not what was written: {}", things(faults)))
+            .hint("`auditlake repair --dry-run` says what can be mended; restore the rest from a backup")),
+    }
+}
+
+fn summary(found: &Verified) -> String {
+    format!(
+        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}",
+        u8::from(found.level),
+        count(found.entries),
+        count(found.files),
+        count(found.rows),
+        bytes(found.bytes),
+        found.head.sequence,
+        found.head.sha256
+    )
+}
+
+/// Faults, in words.
+pub fn things(faults: u64) -> String {
+    format!("{} {}", count(faults), if faults == 1 { "fault" } else { "faults" })
+}
+
+/// Checks the lake, with a bar where somebody watches.
+pub fn check(app: &App, level: Level, anchor: Option<Anchor>) -> Result<Verified> {
+    let progress = VerifyProgress::default();
+    let asked = Verify { level, anchor, most: LISTED, patience: app.patience(), progress: progress.clone() };
+    let (path, ocsf) = (app.lake_path(), app.ocsf()?);
+    let bar = app.screen.is_watched().then(|| {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes}, {eta} left") {
+            bar.set_style(style);
+        }
+        bar
+    });
+    let shown = bar.clone();
+    let found = app.wait(async move {
+        let show = async {
+            loop {
+                tokio::time::sleep(TICK).await;
+                let (done, all) = progress.bytes();
+                if let Some(bar) = &shown {
+                    bar.set_length(all);
+                    bar.set_position(done);
+                }
+            }
+        };
+        tokio::select! {
+            found = lake::verify(&path, &ocsf, &asked) => found,
+            () = show => Err(Error::new(Kind::Internal, "the bar stopped")),
+        }
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    found
+}

@@ -1,0 +1,119 @@
+//! All of a lake, compared with what its ledger says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use object_store::ObjectStore;
+use serde::Serialize;
+
+use super::super::file::FileEntry;
+use super::super::{durable, existing, lock};
+use super::anchor::{Anchor, Head};
+use super::chain::{self, Chain};
+use super::faults::{Fault, Faults};
+use super::{data, versions};
+use crate::disk::Patience;
+use crate::error::{Kind, Result};
+use crate::schema::Ocsf;
+
+/// How deeply a lake is looked at; each level does what those before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "u8")]
+pub enum Level {
+    /// The chain of entries, and that all files are there and no others.
+    Chain,
+    /// Sizes and footers, and the Delta tables.
+    Files,
+    /// The SHA-256 of each file.
+    Bytes,
+    /// Rows: how many, their digests, and that no event is there twice.
+    Rows,
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> u8 {
+        level as u8
+    }
+}
+
+/// How far a check is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    done: Arc<AtomicU64>,
+    /// Bytes of all files; known once the ledger was read.
+    all: Arc<AtomicU64>,
+}
+
+impl Progress {
+    pub fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of files that were looked at, and of all.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed))
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Verify {
+    pub level: Level,
+    /// A head that was written down elsewhere.
+    pub anchor: Option<Anchor>,
+    /// How many faults are listed; all are counted.
+    pub most: usize,
+    pub patience: Patience,
+    pub progress: Progress,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verified {
+    pub head: Head,
+    pub level: Level,
+    pub entries: u64,
+    pub files: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    pub faults: Vec<Fault>,
+    /// Of all faults, also of those that are not listed.
+    pub fault_count: u64,
+    /// What is not as it was, and costs nothing but time.
+    pub notes: Vec<Fault>,
+}
+
+/// Checks the lake at `root`, whatever state it is in. Nothing is written, and no key is needed.
+pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified> {
+    existing(root)?;
+    let store = Arc::new(durable(root)?);
+    let objects: Arc<dyn ObjectStore> = store.clone();
+    let (mut faults, mut notes) = (Faults::new(asked.most), Faults::new(asked.most));
+    let (chain, found) = {
+        // Nobody is half-way through a commit while ledger and tables are compared. Those who may not lock look as well.
+        let _lock = match lock(root, &asked.patience).await {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == Kind::Locked => return Err(error),
+            Err(_) => None,
+        };
+        let chain = chain::walk(&store, asked.anchor.as_ref(), &mut faults, &mut notes).await?;
+        let expected = versions::expected(&chain, ocsf);
+        if asked.level >= Level::Files {
+            versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
+        }
+        let tables: BTreeSet<String> = expected.into_keys().collect();
+        let found = data::find(&objects, &chain, &tables, asked.level, &mut faults).await?;
+        (chain, found)
+    };
+    let sum = |count: fn(&FileEntry) -> u64| chain.files().map(count).sum();
+    let (files, bytes, rows) = (chain.files().count() as u64, sum(|file| file.bytes), sum(|file| file.rows));
+    asked.progress.all.store(bytes, Ordering::Relaxed);
+    if asked.level >= Level::Files {
+        data::look(&objects, found, asked.level, &asked.progress, &mut faults).await?;
+    }
+    let Chain { head, entries, .. } = chain;
+    let (level, fault_count) = (asked.level, faults.count);
+    Ok(Verified { head, level, entries, files, bytes, rows, faults: faults.listed, fault_count, notes: notes.listed })
+}
