@@ -9,8 +9,8 @@
 //! 3  ingest, sql, jobs                        lines into the lake; SQL over one state of it; schedules
 //! 2  source, decode, redact, lake, render     bytes, rows, secrets, Parquet and ledger, text
 //! 1  schema, gen                              OCSF becomes Arrow; synthetic entries
-//! 0  error, clock, failpoint, disk, typed     trouble; time; where tests kill us; files that are there whole or not at
-//!                                             all; values as people write and read them
+//! 0  error, clock, failpoint, disk, typed,    trouble; time; where tests kill us; files that are there whole or not at
+//!    signing                                  all; values as people write and read them; who can prove what he wrote
 //! ```
 //!
 //! Four paths:
@@ -47,6 +47,7 @@ pub mod repl;
 pub mod report;
 pub mod schema;
 pub mod serve;
+pub mod signing;
 pub mod source;
 pub mod sql;
 pub mod typed;

@@ -9,6 +9,12 @@
 -- order = "change, subject_uid, privilege, resource_uid, privilege_source"
 -- severity = "3 for added or regranted privileged rows; 1 else."
 -- chart = "bar (added / removed per privilege)"
+-- limits = """
+-- A row is a privilege that was added, removed or given anew between two reviews, comparing the state at both times.
+-- What was given and taken back in between is in no row; privileged-grants-log has it.
+--
+-- People are named as they are known at the second time. When the log holds nothing before the first time, everything
+-- would look new, and the reason `history` says so."""
 -- includes_to = true
 --
 -- [controls]

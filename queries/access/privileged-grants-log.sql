@@ -9,6 +9,14 @@
 -- order = "time, event_uid, privilege, resource_uid"
 -- severity = "1 closing rows (also of one's own access); 2 opening rows of scope `resource`; 4 effective and self_grant; 3 other effective opening rows; 2 failed opening rows."
 -- chart = "bar (grants and revokes per day)"
+-- limits = """
+-- A row is one privilege that was given or taken, with the time until it was taken back. Privileged is what the
+-- pattern of names says; a role such as `admin` on a single resource is listed with `scope` `resource` and rated low.
+--
+-- `self_grant` marks people who gave something to themselves. `still_held` is the state at the end of the period and
+-- not of today.
+--
+-- The approver is not in the log. Take the sample from here and ask for the approvals."""
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.3"]

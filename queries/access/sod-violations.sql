@@ -9,6 +9,15 @@
 -- order = "severity_id desc, grant_time, subject_uid"
 -- severity = "5 self_grant of a privileged privilege by a non-admin actor (`user_type` not Admin); 4 other self_grant and create_and_grant; 3 create_and_key and unprivileged self_grant."
 -- chart = "none"
+-- limits = """
+-- A row is one person doing two things that should be two people's: creating an account and making it powerful,
+-- creating a service account and its key, or granting something to himself. Rows are made per time of the grant, so
+-- several privileges of one request are one row.
+--
+-- Provisioning tools create and grant by design: name them in `automation_actors`. That exempts them from the first
+-- two patterns and not from granting to themselves.
+--
+-- Two accounts of one person look like two people here."""
 --
 -- [controls]
 -- soc2 = ["CC6.3", "CC5.1"]

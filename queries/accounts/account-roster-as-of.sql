@@ -9,6 +9,15 @@
 -- order = "subject_uid"
 -- severity = "4 if privileged grants > 0 and mfa_state = `disabled`; 3 if state `unknown` and grants > 0, or several listed subjects share one e-mail (case-insensitive); else 1."
 -- chart = "bar (accounts by state)"
+-- limits = """
+-- A row is an account as it was at the end of the day asked for, rebuilt from the log. It is not the list that the
+-- workspace itself gives: accounts that never did anything, and to which nothing was done, leave no event and are not
+-- here.
+--
+-- `active (seen)` means that the account logged on and that its creation is older than the log. `mfa_state` follows
+-- what events say of second factors; `unknown` is common where an identity provider keeps them.
+--
+-- Compare it with an export of the workspace (access-state-reconciliation) before you certify it as complete."""
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2"]

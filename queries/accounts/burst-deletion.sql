@@ -9,6 +9,15 @@
 -- order = "trigger_time, actor_uid"
 -- severity = "5 if actions >= 5 x threshold or accounts are among the targets and the actor is a service; 4 otherwise."
 -- chart = "bar (actions per minute in the episode)"
+-- limits = """
+-- A row is an episode in which one actor deleted at least `threshold` things within `window`. `targets` counts
+-- different things, `kinds` says of what classes.
+--
+-- Cleaning up is the usual reason, and so are scripts of the provisioning; a person who does this at night, or a
+-- service that deletes accounts, is not. Ask for the change before you ask the person.
+--
+-- Deletions that failed are not counted. Slow deletions below the threshold are not found: entity-change-log lists
+-- every one."""
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC7.3"]

@@ -9,6 +9,15 @@
 -- order = "days_inactive desc, subject_uid"
 -- severity = "4 if open_privileged_grants > 0; 3 if days_inactive >= 2 x inactive_days or open_grants > 0; else 2."
 -- chart = "bar (accounts by days inactive: 90, 180, 365+)"
+-- limits = """
+-- A row is an account that could be used and was not, for `inactive_days` or longer. `basis` says what the time is
+-- counted from: the last activity, else the creation, else the first event in which the account appeared.
+--
+-- Activity is what leaves an event: logons and actions. Somebody who works in the product without leaving audit events
+-- looks idle, and so does a service account that only uses its key.
+--
+-- A log that is younger than `inactive_days` cannot show that an account was idle so long; the verdict then says not
+-- assessable."""
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

@@ -9,6 +9,14 @@
 -- order = "severity_id desc, subject_uid, residual_type, item, resource_uid, privilege_source"
 -- severity = "5 if opened_after; 4 if api_key or is_privileged; else 3. `days_residual` = whole days since max(state_since, opened_time)."
 -- chart = "bar (residual items by type)"
+-- limits = """
+-- A row is something that a disabled or deleted account still held: a privilege, a membership or an API key. API keys
+-- matter most, since they work without a logon. `opened_after` marks what was given after the account had been closed.
+--
+-- What is held is rebuilt from the log, and doubt keeps it: a revoke whose outcome nobody recorded takes nothing away.
+-- So some rows may be gone in the workspace already; look there before you write a finding.
+--
+-- No rows mean little where access was granted before the log begins."""
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

@@ -9,6 +9,16 @@
 -- order = "time, event_uid"
 -- severity = "3 if effective and (actor unknown or `privileged_within`); 2 if effective, automation_actors is not empty and the actor is not in it; else 1."
 -- chart = "bar (accounts per day)"
+-- limits = """
+-- A row is an account that was created in the period, whatever came of it. `first_grant` and `minutes_to_first_grant`
+-- say what the account was given first and how soon; `privileged_within` says whether privileged access was among what
+-- it was given within `early_window`.
+--
+-- The list is complete for what the log holds: take your sample from it, and compare it with the joiners that
+-- personnel knows. Accounts that were made before the log begins, or at an identity provider without an event here,
+-- are not in it.
+--
+-- The log names who created an account and not who approved it. That stands in the ticket."""
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

@@ -9,6 +9,15 @@
 -- order = "trigger_time, subject_uid"
 -- severity = "4 if success_time is set; else 2 if lockout_time is set (the control worked); else 3. src_ips sorted bytewise, nulls left out."
 -- chart = "line (failures per minute around the episode)"
+-- limits = """
+-- A row is an episode: at least `threshold` failed logons of one account within `window`. `success_time` means that a
+-- logon succeeded while it lasted or soon after, which is what severity 4 points at; `lockout_time` means that the
+-- account was locked.
+--
+-- A forgotten password and a device with an old one look the same. Look at the addresses: the attack usually comes
+-- from one that the account never used.
+--
+-- Failures that name nobody cannot be counted to an account."""
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6", "CC7.2", "CC7.3"]

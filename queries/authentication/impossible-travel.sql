@@ -9,6 +9,12 @@
 -- order = "time, subject_uid, event_uid"
 -- severity = "4 if both countries are known and differ and is_mfa is not true; else 3. is_mfa = MFA (C6) of the later logon."
 -- chart = "none (map where the UI has one)"
+-- limits = """
+-- A row is a pair of logons that nobody can have made by travelling: farther apart than an aeroplane goes in that
+-- time. It needs positions, from the events or from `ip_geo`; without them the verdict is not assessable.
+--
+-- Positions of addresses are estimates. VPNs, mobile networks and cloud browsers move people over continents in
+-- seconds and make most of these rows."""
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6", "CC7.2"]

@@ -9,6 +9,12 @@
 -- order = "success_time, subject_uid"
 -- severity = "4 if new_ip and MFA not true (C6); 3 if same_ip or new_ip; else 2."
 -- chart = "none"
+-- limits = """
+-- A row is a successful logon after at least `threshold` failures of the same account, with no other success between.
+-- `new_ip` says that the account had not used the address for 90 days, `same_ip` that the failures came from it too.
+--
+-- Most of these are people who got their password right at last. A new address without a second factor is the row to
+-- follow up."""
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC7.3"]

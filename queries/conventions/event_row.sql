@@ -161,6 +161,8 @@ from (
         somebody(entity.user.uid, $nobody) as owner_uid, somebody(entity.user.email_addr, $nobody) as owner_email_addr,
         somebody(entity.user.name, $nobody) as owner_name, somebody(entity.user.domain, $nobody) as owner_domain,
         coalesce(user_result.has_mfa, "user".has_mfa) as has_mfa,
+        nullif(trim(entity_result.name), '') as entity_result_name, nullif(trim(comment), '') as comment,
+        account_switch_type_id, coalesce(session.expiration_time, actor.session.expiration_time) as session_expiration,
         http_request.url.path as path,
         members()
       from event_class

@@ -8,9 +8,10 @@
 -- group   subgroup          group    subgroup
 -- group   group_privilege   group    privilege  resource
 --
--- A deletion closes every key of the account (`a:`) or group (`g:`) that it deletes. The family is a literal of each
--- branch, so that a filter on it drops the other family before anything is read. A snapshot (C17) knows of privileges
--- and members only: the other two ledgers keep what the log says from before it, because forgetting it would hide access.
+-- A deletion closes every key of the account (`a:`) or group (`g:`) that it deletes; `is_named` tells what the event names
+-- itself from that, and from a snapshot. The family is a literal of each branch, so that a filter on it drops the other
+-- family before anything is read. A snapshot (C17) knows of privileges and members only: the other two ledgers keep what
+-- the log says from before it, because forgetting it would hide access.
 with fact as (
   select
     'access' as family, 'access' as ledger, time, event_uid, effect, subject_uid as holder, privilege as item,
@@ -48,12 +49,14 @@ ended as (
   from group_fact
   where kind = 'group' and effect = 'close' and is_effective
 )
-select family, ledger, time, event_uid, effect, holder, item, resource_uid, source, scope, is_privileged, actor_uid
+select
+  family, ledger, time, event_uid, effect, holder, item, resource_uid, source, scope, is_privileged, actor_uid,
+  event_uid is distinct from 'snapshot' as is_named
 from fact
 union all
 select distinct
   family, ledger, e.time, e.event_uid, 'close' as effect, holder, item, resource_uid, source, scope, is_privileged,
-  e.actor_uid
+  e.actor_uid, false as is_named
 from (
   select family, ledger, holder, item, resource_uid, source, scope, is_privileged, unnest(
     case ledger

@@ -9,6 +9,12 @@
 -- order = "stream, gap_start"
 -- severity = "1 covered; 5 empty; 4 gap > 4 x max_gap; 3 gap > 2 x max_gap; else 2."
 -- chart = "heatmap (day x hour, empty cells marked)"
+-- limits = """
+-- A row is a stretch of the period without any event, longer than `max_gap`. `covered` says that the collector asked
+-- for this time and the source had nothing: then it is no gap but a quiet time.
+--
+-- A log taken in from files cannot show that nothing was missing; source-reconciliation can, with counts of the
+-- source. A detection without findings proves nothing over a gap."""
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC2.1"]

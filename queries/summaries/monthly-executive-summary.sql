@@ -9,6 +9,12 @@
 -- order = "metric_order"
 -- severity = "none."
 -- chart = "bar (value against previous)"
+-- limits = """
+-- A row is one figure of the month beside that of the month before. Accounts and holders are those at the end of the
+-- month, all else is counted over it. The month before is empty when the log does not cover it.
+--
+-- The figures say how much, and seldom whether that is good. Follow a change to the report that lists the events
+-- behind it."""
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC4.1", "CC7.2"]

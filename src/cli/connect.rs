@@ -1,15 +1,25 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
+//!
+//! Tables are opened through their Delta logs, which name the files of one state and give a table without rows its
+//! columns. A view has no files: the program answers it as an Arrow stream. It does so for a lake, too, whose path the
+//! Delta readers of Python escape or decode once too often.
+
+use std::path::Path;
 
 use super::App;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::lake::{REJECT_TABLE, REVISION_TABLE};
 use crate::typed::nearest;
+
+/// The one view that notebooks are given.
+const EVENT: &str = "event";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The library to write the lines for
     #[arg(long = "for", value_enum, value_name = "LIBRARY")]
     library: Library,
-    /// The table to open
+    /// The table to open, or `event` for the events of all classes
     #[arg(long, default_value = "authentication")]
     table: String,
 }
@@ -18,7 +28,11 @@ pub struct Args {
 enum Library {
     Polars,
     Pandas,
+    Pyarrow,
     Duckdb,
+    Datafusion,
+    Spark,
+    Sail,
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
@@ -27,6 +41,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     app.warn_of_left_out(&unknown);
     let mut tables = lake.loaded_tables();
     tables.extend(unknown.into_iter().map(|(table, _)| table));
+    tables.push(EVENT.to_string());
     if !tables.contains(&args.table) {
         let error = Error::input(format!("no table `{}`", args.table));
         return Err(match nearest(&args.table, tables.iter().map(String::as_str)) {
@@ -34,61 +49,160 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             None => error.hint("`auditlake status` lists the tables"),
         });
     }
-    let column = lake.state().lake.partition.column();
-    let table = lake.root().join(&args.table).display().to_string();
-    // A path may hold any character; Python and SQL each have their own way to quote it.
-    let python = serde_json::Value::String(table.clone()).to_string();
-    let pattern = format!("{}/{column}=*/*.parquet", without_patterns(&table));
-    let glob = serde_json::Value::String(pattern.clone()).to_string();
-    let sql = pattern.replace('\'', "''");
-    let text = match args.library {
-        Library::Polars => format!(
-            "# pip install polars\nimport polars as pl\n\n\
-             events = pl.scan_parquet({glob}, hive_partitioning=True)\n\
-             print(events.select(pl.len(), pl.col(\"time\").min().alias(\"first\"), pl.col(\"time\").max().alias(\"last\")).collect())\n\
-             print(events.group_by(pl.col(\"actor\").struct.field(\"user\").struct.field(\"email_addr\")).len().sort(\"len\", descending=True).head(10).collect())\n"
-        ),
-        Library::Pandas => format!(
-            "# pip install deltalake pandas pyarrow\nfrom deltalake import DeltaTable\n\n\
-             table = DeltaTable({python})\n\
-             events = table.to_pandas(columns=[\"time\", \"activity_name\", \"status_id\", \"{column}\"])\n\
-             print(events.groupby([\"{column}\", \"activity_name\"]).size())\n"
-        ),
-        Library::Duckdb => format!(
-            "-- In Python: pip install duckdb; import duckdb; duckdb.sql(\"...\")\n\
-             SELECT actor.user.email_addr AS who, count(*) AS events\n\
-             FROM read_parquet('{sql}', hive_partitioning = true)\n\
-             GROUP BY ALL ORDER BY events DESC LIMIT 10;\n"
-        ),
+    let has_files = args.table != EVENT && is_read_as_written(lake.root());
+    if args.library == Library::Spark && !has_files {
+        return Err(Error::input(format!("Spark reads files, and cannot find those of `{}` in this lake", args.table))
+            .hint("`--for sail` writes lines for the same language that need no files"));
+    }
+    let opened = if has_files {
+        from_files(args.library, &lake.root().join(&args.table))
+    } else {
+        from_program(args.library, lake.root(), &args.table)
     };
-    app.screen.print(&text)?;
-    if args.library == Library::Pandas && table.contains('%') {
-        app.screen.say(
-            "the package `deltalake` decodes `%` in paths and may not find this one: \
-             `--for polars` and `--for duckdb` do, or give the lake another path",
-        );
-        return Ok(Kind::Finding.exit_code());
-    }
-    // A pattern that matches no file is an error in these two; Delta's readers give no rows with all columns.
-    let is_empty = lake.state().tables.get(&args.table).is_none_or(|table| table.files.is_empty());
-    if is_empty && args.library != Library::Pandas {
-        app.screen.say(format!(
-            "the table `{}` has no rows yet: these lines work when it has; `--for pandas` reads it now, with no rows",
-            args.table
-        ));
-        return Ok(Kind::Finding.exit_code());
-    }
+    let state = lake.state();
+    app.screen.print(&format!(
+        "# {} as of ledger entry {}, sha256 {}\n# pip install {}\n{opened}{}",
+        args.table,
+        state.sequence,
+        state.hash,
+        packages(args.library, has_files),
+        question(args.library, has_files, counted(&args.table)),
+    ))?;
     Ok(0)
 }
 
-/// The path as a pattern that means itself: what a pattern would take for a set of characters stands in a set of one.
-fn without_patterns(path: &str) -> String {
-    let mut pattern = String::with_capacity(path.len());
-    for c in path.chars() {
-        match c {
-            '[' | '*' | '?' => pattern.extend(['[', c, ']']),
-            c => pattern.push(c),
+/// Whether Delta's readers in Python find the files of a lake at this path; they change other characters on the way.
+fn is_read_as_written(root: &Path) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@~[]".contains(c);
+    root.to_str().is_some_and(|path| path.chars().all(is_plain))
+}
+
+/// The column whose values the example counts.
+fn counted(table: &str) -> &'static str {
+    match table {
+        EVENT => "action",
+        REJECT_TABLE => "reason",
+        REVISION_TABLE => "class_uid",
+        _ => "activity_name",
+    }
+}
+
+fn packages(library: Library, has_files: bool) -> &'static str {
+    match (library, has_files) {
+        (Library::Polars, true) => "polars deltalake",
+        (Library::Polars, false) => "polars pyarrow",
+        (Library::Pandas, true) => "pandas pyarrow deltalake",
+        (Library::Pandas, false) => "pandas pyarrow",
+        (Library::Pyarrow, true) => "pyarrow deltalake",
+        (Library::Pyarrow, false) => "pyarrow",
+        (Library::Duckdb, true) => "duckdb pyarrow deltalake",
+        (Library::Duckdb, false) => "duckdb pyarrow",
+        (Library::Datafusion, true) => "datafusion deltalake",
+        (Library::Datafusion, false) => "datafusion pyarrow",
+        (Library::Spark, _) => "pyspark delta-spark  (Spark also needs Java)",
+        (Library::Sail, true) => "pysail pyspark-client",
+        (Library::Sail, false) => "pysail pyspark-client pyarrow",
+    }
+}
+
+/// Lines that make `events` of the files that the Delta log names.
+fn from_files(library: Library, table: &Path) -> String {
+    let path = python(&table.to_string_lossy());
+    let open = match library {
+        Library::Polars => format!("events = pl.scan_delta({path})\n"),
+        Library::Spark | Library::Sail => format!("events = spark.read.format(\"delta\").load({path})\n"),
+        _ => format!("events = DeltaTable({path}).to_pyarrow_dataset()\n"),
+    };
+    let delta = match library {
+        Library::Polars | Library::Spark | Library::Sail => "",
+        _ => "from deltalake import DeltaTable\n",
+    };
+    format!("{}{delta}\n{}{open}", imports(library), session(library))
+}
+
+/// Lines that make `events` of what the program answers.
+fn from_program(library: Library, lake: &Path, table: &str) -> String {
+    let (lake, sql) = (python(&lake.to_string_lossy()), python(&format!("from {table}")));
+    let made = match library {
+        Library::Polars => "events = pl.from_arrow(events).lazy()\n",
+        Library::Sail => "events = spark.createDataFrame(events)\n",
+        _ => "",
+    };
+    format!(
+        "import subprocess\nimport pyarrow as pa\n{}\n{}\
+         command = [\"auditlake\", \"--lake\", {lake}, \"sql\", \"--format\", \"arrow\", \"-c\", {sql}]\n\
+         with subprocess.Popen(command, stdout=subprocess.PIPE) as program:\n    \
+         events = pa.ipc.open_stream(program.stdout).read_all()\n{made}",
+        imports(library),
+        session(library)
+    )
+}
+
+fn imports(library: Library) -> &'static str {
+    match library {
+        Library::Polars => "import polars as pl\n",
+        Library::Pandas => "import pandas as pd\n",
+        Library::Pyarrow => "",
+        Library::Duckdb => "import duckdb\n",
+        Library::Datafusion => "from datafusion import SessionContext\n",
+        Library::Spark => "from delta import configure_spark_with_delta_pip\nfrom pyspark.sql import SparkSession\n",
+        Library::Sail => "from pysail.spark import SparkConnectServer\nfrom pyspark.sql import SparkSession\n",
+    }
+}
+
+/// Lines that start an engine which lives outside of the notebook.
+fn session(library: Library) -> &'static str {
+    match library {
+        Library::Spark => {
+            "builder = SparkSession.builder.config(\n    \
+             map={\n        \
+             \"spark.sql.extensions\": \"io.delta.sql.DeltaSparkSessionExtension\",\n        \
+             \"spark.sql.catalog.spark_catalog\": \"org.apache.spark.sql.delta.catalog.DeltaCatalog\",\n    \
+             }\n)\n\
+             spark = configure_spark_with_delta_pip(builder).getOrCreate()\n"
+        }
+        Library::Sail => {
+            "server = SparkConnectServer()\nserver.start()\n_, port = server.listening_address\n\
+             spark = SparkSession.builder.remote(f\"sc://localhost:{port}\").getOrCreate()\n"
+        }
+        _ => "",
+    }
+}
+
+/// A first question, which shows that it works and how it is asked.
+fn question(library: Library, has_files: bool, column: &str) -> String {
+    let sql = format!("SELECT {column}, count(*) AS events FROM events GROUP BY {column} ORDER BY events DESC");
+    // Of files, only the columns that are named are read.
+    let columns = if has_files {
+        format!("events.to_table(columns=[\"time\", \"{column}\"])")
+    } else {
+        format!("events.select([\"time\", \"{column}\"])")
+    };
+    match library {
+        Library::Polars => {
+            format!("print(events.group_by(\"{column}\").len().sort(\"len\", descending=True).collect())\n")
+        }
+        Library::Pandas => format!(
+            "frame = {columns}.to_pandas(types_mapper=pd.ArrowDtype)\n\
+             print(frame.groupby(\"{column}\", dropna=False).size().sort_values(ascending=False))\n"
+        ),
+        Library::Pyarrow => format!("print({columns}.group_by(\"{column}\").aggregate([([], \"count_all\")]))\n"),
+        Library::Duckdb => format!("duckdb.sql(\"{sql}\").show()\n"),
+        Library::Datafusion => {
+            let register = if has_files {
+                "context.register_dataset(\"events\", events)"
+            } else {
+                "context.from_arrow(events, name=\"events\")"
+            };
+            format!("context = SessionContext()\n{register}\ncontext.sql(\"{sql}\").show()\n")
+        }
+        Library::Spark | Library::Sail => {
+            format!("events.createOrReplaceTempView(\"events\")\nspark.sql(\"{sql}\").show()\n")
         }
     }
-    pattern
+}
+
+/// A text as Python writes it: the escapes of JSON are Python's, too.
+fn python(text: &str) -> String {
+    serde_json::Value::String(text.to_string()).to_string()
 }

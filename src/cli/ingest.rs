@@ -38,6 +38,9 @@ pub struct Args {
     /// Take the end of each file for its end: an unfinished last line will not be finished, and is rejected
     #[arg(long)]
     finish: bool,
+    /// Store events whose `time` cannot be one as they were sent, rather than reject them
+    #[arg(long)]
+    keep_odd_times: bool,
     /// How progress is shown on stderr
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Progress::Auto)]
     progress: Progress,
@@ -66,6 +69,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let inputs = source::expand(&names, &search)?;
     let mut options = ingest::Options { max_rejects: args.max_rejects, ..app.config.ingest() };
     options.source.is_final = args.finish;
+    options.keep_odd_times |= args.keep_odd_times;
     let (summary, cancelled) = match args.dry_run {
         true => (dry_run(app, inputs, options)?, 0),
         false => ingest(app, inputs, options, args.progress)?,
@@ -114,8 +118,17 @@ fn dry_run(app: &App, inputs: Inputs, options: ingest::Options) -> Result<Summar
     let ocsf = app.ocsf()?;
     // Placeholders are not shown, so any key will do.
     let policy = app.policy_with_key(b"dry run")?.0;
-    app.wait(async move { ingest::dry_run(ocsf, policy, &options, &inputs).await })
+    let clock = app.clock;
+    app.wait(async move { ingest::dry_run(ocsf, policy, clock, &options, &inputs).await })
 }
+
+/// What of the drift deserves a word, and what it means.
+const WARNINGS: [(&str, &str); 4] = [
+    ("foreign-era", "the class name or category contradicts `class_uid`; the events are in other_event"),
+    ("suspicious-time", "`time` seems to be in seconds, and was stored as sent"),
+    ("odd-time", "`time` cannot be the time of an event, and was stored as sent"),
+    ("unusable-uid", "the id is neither a text nor an integer, so another delivery is not recognised"),
+];
 
 /// Prints what a run did.
 pub fn say(app: &App, summary: &Summary) {
@@ -128,13 +141,8 @@ pub fn say(app: &App, summary: &Summary) {
         screen.say(format!("rejected: {} x {reason}", count(*rejects)));
     }
     for (what, times) in &summary.drift {
-        match what.as_str() {
-            "foreign-era" | "suspicious-time" => screen.say(format!("warning: {} x {what}", count(*times))),
-            "unusable-uid" => screen.say(format!(
-                "warning: {} x {what}: the id is neither a text nor an integer, so another delivery is not recognised",
-                count(*times)
-            )),
-            _ => {}
+        if let Some((_, meaning)) = WARNINGS.iter().find(|(name, _)| name == what) {
+            screen.say(format!("warning: {} x {what}: {meaning}", count(*times)));
         }
     }
     let redacted: u64 = summary.redacted.values().sum();

@@ -1,8 +1,9 @@
-//! `auditlake key`: who may read the audit log through `auditlake serve`.
+//! `auditlake key`: who may read the audit log through `auditlake serve`, and what signs evidence.
 
 use super::App;
 use super::rows::{Column, batch, print};
 use super::value::when;
+use super::signing;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};
@@ -17,6 +18,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Make the key that signs evidence, so that only who has it can have made it
+    #[command(subcommand)]
+    Signing(signing::Action),
     /// Make a key and print it, once: only its hash is stored
     Create(Create),
     /// List keys, without the keys themselves
@@ -55,9 +59,14 @@ struct Revoke {
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
+    // Signing needs no lake.
+    if let Action::Signing(action) = &args.action {
+        return signing::run(app, action).map(|()| 0);
+    }
     let lake = app.open_lake()?;
     let ring = Keyring::new(&lake)?;
     match args.action {
+        Action::Signing(_) => {}
         Action::Create(create) => make(app, lake, ring, create)?,
         Action::List(list) => {
             let records = ring.records()?;

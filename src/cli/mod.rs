@@ -10,6 +10,7 @@ mod generate;
 mod ingest;
 mod key;
 mod ledger;
+mod login;
 mod output;
 mod progress;
 mod pull;
@@ -26,6 +27,7 @@ mod secret;
 mod serve;
 mod shell;
 mod signal;
+mod signing;
 mod sql;
 mod status;
 mod tally;
@@ -118,7 +120,8 @@ enum Command {
     Connect(connect::Args),
     /// Serve the audit log to the vendor's SDK
     Serve(serve::Args),
-    /// Make, list and revoke keys for `auditlake serve`
+    /// Make, list and revoke keys for `auditlake serve`; make the key that signs evidence
+    #[command(visible_alias = "keys")]
     Key(key::Args),
     /// Print event classes and their columns
     Schema(schema::Args),

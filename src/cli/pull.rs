@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use super::progress::Share;
 use super::screen::Screen;
+use super::secret::secret;
 use super::value::{check_period, duration, when};
-use super::{App, secret, tally};
+use super::{App, tally};
 use crate::config::ApiSource;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, pull,
 };
-use crate::source::{Budget, Client, Key, KeySource, Recording};
+use crate::source::{Budget, Client, Recording};
 use crate::typed::{When, count, nearest, span};
 
 /// Waits from this length on are worth a line.
@@ -129,10 +130,7 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     sources
         .into_iter()
         .map(|source| {
-            let key = match &source.key {
-                KeySource::File(path) => Key::from_file(path)?,
-                other => Key::new(&secret::ask(other, "the API key")?, &other.to_string())?,
-            };
+            let key = secret(&source.key, "the API key")?;
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))
         })

@@ -31,6 +31,9 @@ pub struct ListArgs {
 pub struct RetryArgs {
     #[command(flatten)]
     filter: Filter,
+    /// Store events whose `time` cannot be one as they were sent
+    #[arg(long)]
+    keep_odd_times: bool,
     /// Write the summary as JSON to stdout
     #[arg(long)]
     json: bool,
@@ -91,7 +94,8 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
 fn retry(app: &App, args: RetryArgs) -> Result<u8> {
     let lake = app.open_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
-    let (clock, options) = (app.clock, app.config.ingest());
+    let (clock, mut options) = (app.clock, app.config.ingest());
+    options.keep_odd_times |= args.keep_odd_times;
     let filter = args.filter.of_lake(clock.now_ms());
     let run = RetryRun { lake, policy, redaction_version, clock, options, filter };
     let summary = app.wait(ingest::retry(run))?;

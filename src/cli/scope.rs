@@ -27,6 +27,9 @@ pub struct Scope {
     /// Stop a statement that takes longer: 30s, 5m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
+    /// Leave out a rule of the optimizer; tests look for one that changes answers
+    #[arg(long = "without-rule", value_name = "RULE", hide = true)]
+    without_rules: Vec<String>,
 }
 
 impl Scope {
@@ -41,6 +44,7 @@ impl Scope {
             until_us,
             memory_limit: self.memory_limit.map(|bytes| bytes as usize).or(configured.memory_limit),
             timeout: self.timeout.or(configured.timeout),
+            without_rules: self.without_rules.clone(),
             ..configured
         })
     }

@@ -4,7 +4,15 @@ use std::io::Read;
 
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::source::{KeySource, ask as ask_program};
+use crate::source::{Key, KeySource, ask as ask_program};
+
+/// Gets a key of one word.
+pub fn secret(source: &KeySource, what: &'static str) -> Result<Key> {
+    match source {
+        KeySource::File(path) => Key::from_file(path, what),
+        other => Key::new(&ask(other, what)?, what, &other.to_string()),
+    }
+}
 
 /// Gets a secret, which messages call `what`; a program is waited for.
 pub fn ask(source: &KeySource, what: &'static str) -> Result<String> {

@@ -36,6 +36,9 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
+    /// Tables that reports are given, by name.
+    input: BTreeMap<String, PathBuf>,
+    signing: Signing,
     serve: Serve,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
@@ -70,6 +73,7 @@ struct Ingest {
     #[serde(deserialize_with = "value::size")]
     max_line: u64,
     max_ratio: u64,
+    keep_odd_times: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -118,6 +122,12 @@ struct Report {
     suppressions: String,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signing {
+    key: Option<source::WrittenKey>,
+}
+
 /// One `[[schedule]]`, as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +147,9 @@ pub struct Schedule {
     pub output: PathBuf,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
+    /// Beside those of `[input]`, or instead of them.
+    #[serde(default)]
+    pub input: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub xlsx: bool,
     #[serde(default, deserialize_with = "value::duration_or_none")]
@@ -228,6 +241,7 @@ impl Config {
                 ..defaults.source
             },
             max_rejects: None,
+            keep_odd_times: self.ingest.keep_odd_times,
         }
     }
 
@@ -241,6 +255,7 @@ impl Config {
             batch_age: pull.batch_age,
             max_wait: pull.max_wait,
             threads: self.ingest().threads,
+            keep_odd_times: self.ingest.keep_odd_times,
             ..ingest::PullOptions::default()
         }
     }
@@ -309,6 +324,15 @@ impl Config {
 
     pub fn reports(&self) -> Option<&Path> {
         path(&self.report.directory)
+    }
+
+    pub fn inputs(&self) -> &BTreeMap<String, PathBuf> {
+        &self.input
+    }
+
+    /// Where the private key is that signs evidence.
+    pub fn signing(&self) -> Option<crate::source::KeySource> {
+        self.signing.key.as_ref().map(source::WrittenKey::source)
     }
 
     pub fn suppressions(&self) -> Option<&Path> {

@@ -10,11 +10,16 @@ use simd_json::{Buffers, INPUT_PADDING, Tape};
 use super::drift::Drift;
 use super::item::guess;
 use super::number::Floats;
-use super::reject::Reject;
+use super::reject::{LINE_TOO_LONG, Reject};
 use super::route::{Route, route};
-use super::table::{Parsed, Scratch, Table};
+use super::table::{Scratch, Table};
+use super::time::{Doubts, Times};
 use super::token::plain;
 use crate::schema::{EventBatch, EventClass, Ocsf};
+
+/// Items hold positions of 32 bits, in a text that may be longer than the line: an escape takes up to three times its own
+/// length when it is written again.
+const MAX_LINE_BYTES: usize = 1 << 30;
 
 /// How lines are decoded.
 #[derive(Debug, Clone)]
@@ -25,11 +30,12 @@ pub struct Options {
     pub seal_bytes: usize,
     /// Texts that repeat come as a dictionary: `Dictionary(Int32, Utf8)` where the class's schema has `Utf8`.
     pub is_coded: bool,
+    pub times: Times,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { max_depth: 64, seal_bytes: 1 << 30, is_coded: false }
+        Options { max_depth: 64, seal_bytes: 1 << 30, is_coded: false, times: Times::default() }
     }
 }
 
@@ -54,7 +60,7 @@ pub struct Decoder {
     /// Full before the flush.
     sealed: Vec<EventBatch>,
     foreign_era: u64,
-    suspicious_time: u64,
+    doubts: Doubts,
     unusable_uid: u64,
     input: Vec<u8>,
     buffers: Buffers,
@@ -73,7 +79,7 @@ impl Decoder {
             by_uid: HashMap::new(),
             sealed: Vec::new(),
             foreign_era: 0,
-            suspicious_time: 0,
+            doubts: Doubts::default(),
             unusable_uid: 0,
             input: Vec::new(),
             tape: Tape(Vec::new()),
@@ -94,9 +100,9 @@ impl Decoder {
         // The class's first line goes the long way.
         let table = &mut self.tables[*self.by_uid.get(&Some(class_uid))?];
         let text = plain(line)?;
-        let scanned = table.scan(text, &self.ocsf, &mut self.scratch)?;
-        table.place(text, &scanned, origin, &mut self.scratch);
-        self.suspicious_time += u64::from(scanned.is_suspicious);
+        let scanned = table.scan(text, &self.ocsf, self.options.times, &mut self.scratch)?;
+        table.place(Some(text), line.len(), scanned.event_uid, origin, &mut self.scratch);
+        self.doubts.add(scanned.doubt);
         if table.bytes() >= self.options.seal_bytes {
             self.sealed.extend(table.finish());
         }
@@ -105,6 +111,9 @@ impl Decoder {
 
     /// The long way, which decides what the line is.
     pub(super) fn parse(&mut self, line: &[u8], origin: RowOrigin) -> Result<(), Reject> {
+        if line.len() > MAX_LINE_BYTES {
+            return Err(Reject::new(LINE_TOO_LONG, "longer than a line can be"));
+        }
         // The parser unescapes strings in place and reads beyond the end. It would copy the line for the latter; by
         // giving it a copy with the padding we pay the same and keep the line, which floats are read from again.
         self.input.clear();
@@ -114,13 +123,13 @@ impl Decoder {
         let parsed = simd_json::fill_tape_padded(&mut self.input, line.len(), &mut self.buffers, &mut tape)
             .map_err(|error| Reject::of_parser(line, &error, self.options.max_depth))
             .and_then(|()| Floats::correct(line, self.buffers.structural_indexes(), &mut tape.0))
-            .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf)?, floats)));
-        let result = parsed.and_then(|(Route { class, is_foreign, is_suspicious, uid }, floats)| {
+            .and_then(|floats| Ok((route(&tape.0, &floats, &self.ocsf, self.options.times)?, floats)));
+        let result = parsed.and_then(|(Route { class, is_foreign, doubt, uid }, floats)| {
             let table = table(&mut self.tables, &mut self.by_uid, class, self.options.is_coded);
-            let parsed = Parsed { nodes: &tape.0, floats: &floats, event_uid: uid.text(), bytes: line.len() };
-            table.push(&parsed, origin, &mut self.scratch)?;
+            table.walk(&tape.0, &floats, &mut self.scratch)?;
+            table.place(None, line.len(), uid.text(), origin, &mut self.scratch);
             self.foreign_era += u64::from(is_foreign);
-            self.suspicious_time += u64::from(is_suspicious);
+            self.doubts.add(doubt);
             self.unusable_uid += u64::from(uid.is_unusable());
             if table.bytes() >= self.options.seal_bytes {
                 self.sealed.extend(table.finish());
@@ -158,9 +167,11 @@ impl Decoder {
 
     /// What the schema did not describe since the last call.
     pub fn drift(&mut self) -> Drift {
+        let Doubts { seconds: suspicious_time, odd: odd_time } = mem::take(&mut self.doubts);
         let mut drift = Drift {
             foreign_era: mem::take(&mut self.foreign_era),
-            suspicious_time: mem::take(&mut self.suspicious_time),
+            suspicious_time,
+            odd_time,
             unusable_uid: mem::take(&mut self.unusable_uid),
             ..Drift::default()
         };

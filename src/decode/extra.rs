@@ -5,10 +5,8 @@
 use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, IgnoredAny};
-use simd_json::Node;
 
-use super::json::{write_string, write_value};
-use super::number::Floats;
+use super::json::write_string;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Object;
 
@@ -56,13 +54,8 @@ pub(super) struct Extras {
 }
 
 impl Extras {
-    pub(super) fn put(&mut self, path: &Path<'_>, nodes: &[Node<'_>], at: usize, floats: &Floats<'_>) {
-        self.begin(path);
-        write_value(nodes, at, floats, &mut self.text);
-    }
-
-    /// Puts in a value whose JSON text is at hand.
-    pub(super) fn put_text(&mut self, path: &Path<'_>, json: &str) {
+    /// Puts in a value, which is JSON text.
+    pub(super) fn put(&mut self, path: &Path<'_>, json: &str) {
         self.begin(path);
         self.text.push_str(json);
     }

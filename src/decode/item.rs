@@ -1,10 +1,10 @@
-//! What a scanned line is made of, and what it says of itself.
+//! What a line is made of, and what it says of itself.
 //!
-//! `scan` puts these down, `place` picks them up; texts stay in the line.
+//! `scan` and `walk` put these down, `place` picks them up; texts stay where they are.
 
 use crate::schema::{EventClass, Kind, Object};
 
-/// A range of the line.
+/// A range of the line, or of the text that stands for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) start: u32,

@@ -1,6 +1,7 @@
-//! A scanned line goes into the columns of its class. Nothing here can fail.
+//! The items of a line go into the columns of its class. Nothing here can fail.
 //!
-//! The counterpart of `value`, which takes lines that came the long way from their tape.
+//! What no column can hold goes to `_extra`: unknown attributes, values of the wrong JSON type, numbers that would
+//! change. Explicit nulls of typed objects are no items; null elements of lists are, because positions count.
 
 use super::columns::{Column, ObjectColumn, Values};
 use super::extra::{Extras, Path};
@@ -8,6 +9,7 @@ use super::item::{Item, Piece};
 use super::token;
 
 pub(super) struct Placing<'a> {
+    /// What the pieces are of.
     pub(super) line: &'a str,
     pub(super) items: std::slice::Iter<'a, Item>,
     pub(super) extras: &'a mut Extras,
@@ -94,9 +96,9 @@ impl<'a> Placing<'a> {
         match self.next() {
             Item::Loose(piece) => {
                 self.compact(piece);
-                self.extras.put_text(path, self.text);
+                self.extras.put(path, self.text);
             }
-            Item::Json(piece) => self.extras.put_text(path, piece.of(self.line)),
+            Item::Json(piece) => self.extras.put(path, piece.of(self.line)),
             _ => {}
         }
     }

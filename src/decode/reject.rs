@@ -11,6 +11,7 @@ pub(super) const NOT_AN_OBJECT: &str = "not-an-object";
 pub(super) const INVALID_UTF8: &str = "invalid-utf8";
 pub(super) const LONE_SURROGATE: &str = "lone-surrogate";
 pub(super) const DUPLICATE_KEY: &str = "duplicate-key";
+pub(super) const LINE_TOO_LONG: &str = "line-too-long";
 pub(super) const TOO_DEEP: &str = "too-deep";
 pub(super) const NUMBER_OUT_OF_RANGE: &str = "number-out-of-range";
 pub(super) const MISSING_CLASS_UID: &str = "missing-class-uid";
@@ -22,7 +23,7 @@ pub(super) const BAD_TIME: &str = "bad-time";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// A stable code, for counting: `syntax`, `not-an-object`, `invalid-utf8`, `lone-surrogate`, `duplicate-key`,
-    /// `too-deep`, `number-out-of-range`, `missing-class-uid`, `bad-class-uid`, `missing-time`, `bad-time`.
+    /// `line-too-long`, `too-deep`, `number-out-of-range`, `missing-class-uid`, `bad-class-uid`, `missing-time`, `bad-time`.
     pub reason: &'static str,
     /// For a reader; never holds text of the line.
     pub detail: String,

@@ -8,18 +8,15 @@ use simd_json::{Node, StaticNode};
 use super::json::{key, span};
 use super::number::Floats;
 use super::reject::{BAD_CLASS_UID, BAD_TIME, MISSING_CLASS_UID, MISSING_TIME, NOT_AN_OBJECT, Reject};
+use super::time::{Doubt, Times};
 use crate::schema::{EventClass, Ocsf};
-
-/// Seconds since 1970 stay below this for 3,000 years, milliseconds have been above since 1973.
-pub(super) const SECONDS_BELOW: i64 = 100_000_000_000;
 
 /// What must be known of a line before it can be filled in.
 pub(super) struct Route<'t> {
     pub(super) class: Arc<EventClass>,
     /// `class_name` or `category_uid` say that the number meant another class when the event was written.
     pub(super) is_foreign: bool,
-    /// `time` looks like seconds, not milliseconds.
-    pub(super) is_suspicious: bool,
+    pub(super) doubt: Doubt,
     pub(super) uid: Uid<'t>,
 }
 
@@ -65,7 +62,12 @@ impl<'t> Uid<'t> {
 }
 
 /// Finds class, time and uid of the object that `nodes` holds.
-pub(super) fn route<'t>(nodes: &[Node<'t>], floats: &Floats<'_>, ocsf: &Ocsf) -> Result<Route<'t>, Reject> {
+pub(super) fn route<'t>(
+    nodes: &[Node<'t>],
+    floats: &Floats<'_>,
+    ocsf: &Ocsf,
+    times: Times,
+) -> Result<Route<'t>, Reject> {
     let Some(Node::Object { .. }) = nodes.first() else {
         return Err(Reject::new(NOT_AN_OBJECT, "not a JSON object"));
     };
@@ -88,15 +90,15 @@ pub(super) fn route<'t>(nodes: &[Node<'t>], floats: &Floats<'_>, ocsf: &Ocsf) ->
     let class_uid = integer(nodes, class_uid, floats)
         .ok_or_else(|| Reject::new(BAD_CLASS_UID, "`class_uid` is not an integer of 64 bits"))?;
     let time = time.filter(present).ok_or_else(|| Reject::new(MISSING_TIME, "no `time`"))?;
-    let time = integer(nodes, time, floats)
-        .filter(|ms| ms.checked_mul(1000).is_some())
-        .ok_or_else(|| Reject::new(BAD_TIME, "`time` is not an integer in the range of milliseconds"))?;
+    let time =
+        integer(nodes, time, floats).ok_or_else(|| Reject::new(BAD_TIME, "`time` is not an integer of 64 bits"))?;
+    let doubt = times.judge(time)?;
 
     let known = ocsf.by_uid(class_uid);
     let is_foreign = known.is_some_and(|class| contradicts(class, class_name, category_uid));
     let class = known.filter(|_| !is_foreign).unwrap_or(ocsf.other());
     let uid = Uid::of(nodes, uid).or(Uid::of(nodes, id));
-    Ok(Route { class: Arc::clone(class), is_foreign, is_suspicious: time < SECONDS_BELOW, uid })
+    Ok(Route { class: Arc::clone(class), is_foreign, doubt, uid })
 }
 
 /// Producers write the class's caption, some its name, some nothing (the audit-log API's default); only another name

@@ -1,16 +1,16 @@
-//! The fast way from a line to a plan: one walk over the bytes, no tape.
+//! The fast way from a line to items: one walk over the bytes, no tape.
 //!
 //! Nearly all lines of a source are alike, so the walk predicts each key from the one before and compares instead of
 //! parsing. It takes only what it can vouch for; for anything else (an error of any kind, control characters, a large
-//! number, a rare escape, an unknown class) it gives up and the line goes the long way, `simd_json` and `check`, which
+//! number, a rare escape, an unknown class) it gives up and the line goes the long way, `simd_json` and `walk`, which
 //! decides what the line is. So the two may differ in one thing only, the time they take; a property test holds them
 //! to it.
 
-use super::check::MAX_ELEMENTS;
 use super::columns::{Column, ObjectColumn, UNKNOWN, Values};
 use super::item::{Item, Piece, Roles, Said};
 use super::table::Scratch;
 use super::token::{self, Number, string_end};
+use super::walk::MAX_ELEMENTS;
 
 /// Nesting that is taken; below what `Options` allows.
 const DEPTH: usize = 24;
@@ -35,7 +35,7 @@ pub(super) struct Scan<'a> {
     /// Names without a column in the objects that are open.
     keys: &'a mut Vec<Piece>,
     unescaped: &'a mut String,
-    /// Counts the typed objects of all lines, together with `check`.
+    /// Counts the typed objects of all lines, together with `walk`.
     visits: &'a mut u64,
     elements_left: usize,
     depth: usize,
@@ -44,7 +44,7 @@ pub(super) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a str, roles: Roles, scratch: &'a mut Scratch) -> Self {
-        let Scratch { plan, items, pieces, text: unescaped, .. } = scratch;
+        let Scratch { visits, items, pieces, text: unescaped, .. } = scratch;
         items.clear();
         pieces.clear();
         Scan {
@@ -56,7 +56,7 @@ impl<'a> Scan<'a> {
             items,
             keys: pieces,
             unescaped,
-            visits: &mut plan.visits,
+            visits,
             elements_left: MAX_ELEMENTS,
             depth: 0,
             is_loose: false,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryArray, RecordBatch, RecordBatchOptions};
 use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Fields, Schema};
+use simd_json::Node;
 
-use super::check::{Check, MAX_ELEMENTS, Plan};
 use super::columns::{Absent, Column, ObjectColumn, Values, as_built};
 use super::decoder::RowOrigin;
 use super::drift::Drift;
@@ -15,9 +15,10 @@ use super::item::{Item, Piece, Roles};
 use super::number::Floats;
 use super::place::Placing;
 use super::reject::Reject;
-use super::route::{SECONDS_BELOW, contradicts};
+use super::route::contradicts;
 use super::scan::Scan;
-use super::value::Fill;
+use super::time::{Doubt, Times};
+use super::walk::Walk;
 use crate::schema::{EventBatch, EventClass, Kind, OWN_COLUMNS, Ocsf};
 
 pub(super) struct Table {
@@ -44,26 +45,23 @@ const ELEMENT_BYTES: usize = 64;
 /// What is kept from line to line, for its allocations only.
 #[derive(Default)]
 pub(super) struct Scratch {
-    pub(super) plan: Plan,
     pub(super) items: Vec<Item>,
+    /// Keys without a column, of the objects that are open right now: of a line that is scanned, and of a tape.
     pub(super) pieces: Vec<Piece>,
+    pub(super) keys: Vec<usize>,
+    /// What the items of a line are pieces of that came the long way.
+    pub(super) whole: String,
+    /// For texts that are not stored as they stand.
     pub(super) text: String,
+    /// Counts the typed objects of all lines.
+    pub(super) visits: u64,
     extras: Extras,
 }
 
 /// What a line that was scanned turned out to be.
 pub(super) struct Scanned<'l> {
-    /// `time` looks like seconds, not milliseconds.
-    pub(super) is_suspicious: bool,
-    event_uid: Option<&'l str>,
-}
-
-/// A line that was parsed and routed.
-pub(super) struct Parsed<'a, 't> {
-    pub(super) nodes: &'a [simd_json::Node<'t>],
-    pub(super) floats: &'a Floats<'a>,
-    pub(super) event_uid: Option<&'a str>,
-    pub(super) bytes: usize,
+    pub(super) doubt: Doubt,
+    pub(super) event_uid: Option<&'l str>,
 }
 
 impl Table {
@@ -88,34 +86,24 @@ impl Table {
         }
     }
 
-    /// Adds a row, or nothing at all.
-    pub(super) fn push(
+    /// Reads a parsed line into `scratch`; no column is touched.
+    pub(super) fn walk(
         &mut self,
-        line: &Parsed<'_, '_>,
-        origin: RowOrigin,
+        nodes: &[Node<'_>],
+        floats: &Floats<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Reject> {
-        Check::new(line.nodes, &mut scratch.plan).object(0, &mut self.root)?;
-
-        let row = self.origins.len();
-        let Scratch { plan, extras, text, .. } = scratch;
-        extras.clear();
-        let mut fill = Fill {
-            nodes: line.nodes,
-            floats: line.floats,
-            attributes: plan.attributes.iter(),
-            elements_left: MAX_ELEMENTS,
-            extras,
-            text,
-        };
-        fill.object(0, &mut self.root, row, &Path::Root);
-        let elements = MAX_ELEMENTS - fill.elements_left;
-        self.finish_row(line.event_uid, line.bytes, elements, origin, &mut scratch.extras);
-        Ok(())
+        Walk::new(nodes, floats, scratch).object(0, &mut self.root)
     }
 
     /// Reads a line the fast way into `scratch`; none when it has to go the long way. No column is touched.
-    pub(super) fn scan<'l>(&mut self, line: &'l str, ocsf: &Ocsf, scratch: &mut Scratch) -> Option<Scanned<'l>> {
+    pub(super) fn scan<'l>(
+        &mut self,
+        line: &'l str,
+        ocsf: &Ocsf,
+        times: Times,
+        scratch: &mut Scratch,
+    ) -> Option<Scanned<'l>> {
         let mut scan = Scan::new(line, self.roles?, scratch);
         scan.line(&mut self.root)?;
         let said = scan.said;
@@ -129,19 +117,27 @@ impl Table {
         }
         let uids = [said.metadata_uid, said.id].into_iter().flatten();
         Some(Scanned {
-            is_suspicious: said.time? < SECONDS_BELOW * 1000,
+            doubt: times.judge(said.time? / 1000).ok()?,
             event_uid: uids.map(|uid| uid.of(line).trim()).find(|uid| !uid.is_empty()),
         })
     }
 
-    /// Adds the row that was scanned last.
-    pub(super) fn place(&mut self, line: &str, scanned: &Scanned<'_>, origin: RowOrigin, scratch: &mut Scratch) {
+    /// Adds the row that was scanned last from `line`, or that was walked last.
+    pub(super) fn place(
+        &mut self,
+        line: Option<&str>,
+        bytes: usize,
+        event_uid: Option<&str>,
+        origin: RowOrigin,
+        scratch: &mut Scratch,
+    ) {
         let row = self.origins.len();
-        let Scratch { items, extras, text, .. } = scratch;
+        let Scratch { items, extras, text, whole, .. } = scratch;
         extras.clear();
+        let line = line.unwrap_or(whole);
         Placing { line, items: items.iter(), extras, text }.object(&mut self.root, row, &Path::Root);
         let elements = items.iter().map(|item| if let Item::Array(length) = item { *length as usize } else { 0 });
-        self.finish_row(scanned.event_uid, line.len(), elements.sum(), origin, extras);
+        self.finish_row(event_uid, bytes, elements.sum(), origin, extras);
     }
 
     /// Fills in our own columns, and counts the row.

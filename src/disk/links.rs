@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Kind, Result};
 const MAX_LINKS: usize = 40;
 
 /// The user as whom we make files: a pipe belongs to the one who makes it, and asking needs neither a disk nor unsafe code.
-pub(super) fn our_user() -> io::Result<u32> {
+pub fn our_user() -> io::Result<u32> {
     let (reader, _) = io::pipe()?;
     Ok(File::from(OwnedFd::from(reader)).metadata()?.uid())
 }

@@ -22,6 +22,7 @@ mod chain;
 mod draft;
 mod links;
 mod lock;
+mod plain;
 mod secret;
 mod temporary;
 mod unfinished;
@@ -36,7 +37,9 @@ use crate::failpoint;
 
 pub use chain::{Chain, Entry};
 pub use draft::Draft;
+pub use links::our_user;
 pub use lock::{Lock, Patience, Waiting};
+pub use plain::{oddity, open_plain};
 pub use secret::{create_private, keep_out_of_core_files, open_private, open_secret, replace_private};
 pub use temporary::{Naming, Temporary, is_temporary_of, sweep};
 pub use unfinished::Unfinished;

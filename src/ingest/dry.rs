@@ -7,18 +7,26 @@ use std::time::Instant;
 use super::feed::Feed;
 use super::pending::Pending;
 use super::work::Worker;
-use super::{Options, Summary};
+use super::{Options, Summary, times};
+use crate::clock::Clock;
 use crate::error::Result;
-use crate::lake::Hasher;
+use crate::lake::{Hasher, latest_time_ms};
 use crate::redact::Policy;
 use crate::schema::Ocsf;
 use crate::source::Inputs;
 
 /// Reads all inputs from their beginning. Duplicates are not looked up, so every row counts as accepted.
-pub async fn dry_run(ocsf: Arc<Ocsf>, policy: Arc<Policy>, options: &Options, inputs: &Inputs) -> Result<Summary> {
+pub async fn dry_run(
+    ocsf: Arc<Ocsf>,
+    policy: Arc<Policy>,
+    clock: Clock,
+    options: &Options,
+    inputs: &Inputs,
+) -> Result<Summary> {
     let started = Instant::now();
+    let times = times(latest_time_ms(clock.now_ms()), options);
     // Nothing is looked up, so any key will do.
-    let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]) };
+    let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]), times };
     let mut feed = Feed::start(inputs.found.clone(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::of(inputs);
     let mut pending = Pending::new(String::new());

@@ -175,11 +175,18 @@ impl Reader {
             return Ok(Resumed::default());
         }
         let identity = source.identity()?;
-        let sha256 = hex(&identity.head);
-        // A stream whose head was shorter than a full one may have grown since; its mark decides.
-        let known = self.streams.like(&sha256, identity.head_len).flat_map(|stream| [&stream.mark, &stream.before]);
-        let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
-        let mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
+        // Most files have nothing new: the whole of them is tried first.
+        let size = source.size();
+        let whole = self.streams.with_head(&head(&identity)).map(|stream| &stream.mark);
+        let whole: Vec<Mark> =
+            whole.filter(|mark| Some(mark.offset) == size && mark.offset > 0).map(Mark::from).collect();
+        let mut mark = if whole.is_empty() { None } else { source.skip_to(&whole)? };
+        if mark.is_none() {
+            // A stream whose head was shorter than a full one may have grown since; its mark decides.
+            let known = self.streams.like(source.head()).into_iter().flat_map(|stream| [&stream.mark, &stream.before]);
+            let marks: Vec<Mark> = known.filter(|mark| mark.offset > 0).map(Mark::from).collect();
+            mark = if marks.is_empty() { None } else { source.skip_to(&marks)? };
+        }
         let here = mark.as_ref().and_then(|mark| self.streams.at(&mark.into()).next());
         let state = here.map(|stream| stream.state.clone()).unwrap_or_default();
         Ok(Resumed { mark, identity: Some(identity), state })

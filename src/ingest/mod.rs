@@ -26,7 +26,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::decode::Encoder;
+use crate::decode::{Encoder, Times};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Body, Counts, Lake, Notes, Receipt, Restore, Writer};
 use crate::redact::Policy;
@@ -67,6 +67,8 @@ pub struct Options {
     pub source: source::Options,
     /// More rejects than this stop the run: it is clearly the wrong file.
     pub max_rejects: Option<RejectLimit>,
+    /// Events whose time cannot be one are stored as they were sent, and are no rejects.
+    pub keep_odd_times: bool,
 }
 
 /// How many rejects are too many.
@@ -94,6 +96,7 @@ impl Default for Options {
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             source: source::Options::default(),
             max_rejects: None,
+            keep_odd_times: false,
         }
     }
 }
@@ -239,7 +242,8 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
     let lines = lake.hasher("line")?;
     let streams = lake.streams().await?;
-    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines };
+    let times = times(lake.latest_time_ms(clock), &options);
+    let worker = work::Worker { ocsf: lake.ocsf().clone(), policy, lines, times };
     let mut writer = Committing::Idle(Box::new(Writer::new(lake, clock, options.threads, restore())?));
     let mut feed = Feed::start(inputs.found.clone(), streams, worker, &options, stop.clone());
     let mut summary = Summary::of(inputs);
@@ -352,6 +356,11 @@ impl Committing {
             }
         }
     }
+}
+
+/// Which times events may have, `latest_ms` being the last one that is believed.
+fn times(latest_ms: i64, options: &Options) -> Times {
+    Times { latest_ms, keeps_odd: options.keep_odd_times }
 }
 
 /// How the lake turns a row back into the event's JSON text.

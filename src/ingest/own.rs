@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::work::Worker;
+use crate::decode::Times;
 use crate::error::{Error, Kind, Result};
 use crate::lake::{Arrived, Batch, Lake, Mark, SourceRange};
 use crate::redact::Policy;
@@ -35,7 +36,12 @@ pub fn batch_of_own(
     }
     let number = lines.len() as u64;
     let end = SourceMark { offset: bytes.len() as u64, number, hash: [0; 32] };
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy: policy.clone(), lines: lake.hasher("line")? };
+    let worker = Worker {
+        ocsf: lake.ocsf().clone(),
+        policy: policy.clone(),
+        lines: lake.hasher("line")?,
+        times: Times::default(),
+    };
     let chunk = Chunk { bytes, lines, faults: Vec::new(), blank: 0, end };
     let worked = worker.work(&mut worker.decoder(), &chunk)?;
     if let Some(reject) = worked.rejects.first() {

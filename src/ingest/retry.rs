@@ -18,7 +18,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::work::Worker;
-use super::{Options, restore};
+use super::{Options, restore, times};
 use crate::clock::Clock;
 use crate::decode::RowOrigin;
 use crate::error::{Context, Error, Kind, Result};
@@ -103,7 +103,8 @@ pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     let mut summary = RetrySummary::default();
     let by_source = open_by_source(&lake, &filter, &mut summary).await?;
     let known = lake.state().sequence;
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")? };
+    let times = times(lake.latest_time_ms(clock), &options);
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")?, times };
     let writer = Writer::new(lake, clock, options.threads, restore())?;
     let mut taking = Taking { writer, known, pending: Batch::default(), bytes: 0, redaction_version, summary };
     for (name, lines) in by_source {

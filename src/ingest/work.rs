@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::load::{Begin, Load, Piece};
-use crate::decode::{self, Decoder, Drift, RowOrigin};
+use crate::decode::{self, Decoder, Drift, RowOrigin, Times};
 use crate::error::Result;
 use crate::lake::{Hasher, RejectRow};
 use crate::redact::{Counts, Policy};
@@ -24,6 +24,7 @@ pub struct Worker {
     pub policy: Arc<Policy>,
     /// Keys the hash of each line.
     pub lines: Hasher,
+    pub times: Times,
 }
 
 /// A chunk after decoding and redaction.
@@ -64,7 +65,10 @@ pub struct Told {
 
 impl Worker {
     pub fn decoder(&self) -> Decoder {
-        Decoder::new(self.ocsf.clone(), decode::Options { is_coded: true, ..decode::Options::default() })
+        Decoder::new(
+            self.ocsf.clone(),
+            decode::Options { is_coded: true, times: self.times, ..decode::Options::default() },
+        )
     }
 
     /// Decodes and redacts one chunk.
@@ -163,11 +167,15 @@ impl Worker {
     /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
     /// chooses the names of its attributes.
     pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
-        let Drift { misfits, unknown, foreign_era, suspicious_time, unusable_uid } = decoder.drift();
+        let Drift { misfits, unknown, foreign_era, suspicious_time, odd_time, unusable_uid } = decoder.drift();
         let misfits = misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));
         let unknown = unknown.into_iter().map(|(path, count)| (format!("unknown {path}"), count));
-        let others =
-            [("foreign-era", foreign_era), ("suspicious-time", suspicious_time), ("unusable-uid", unusable_uid)];
+        let others = [
+            ("foreign-era", foreign_era),
+            ("suspicious-time", suspicious_time),
+            ("odd-time", odd_time),
+            ("unusable-uid", unusable_uid),
+        ];
         let others = others.into_iter().map(|(name, count)| (name.to_string(), count));
         let all = misfits.chain(unknown).chain(others).filter(|(_, count)| *count > 0);
         all.map(|(what, count)| (self.policy.own(&what), count)).collect()

@@ -12,7 +12,9 @@ use super::plain::plain;
 use crate::error::{Context, Kind, Result};
 
 /// Splits one table's rows into parts, one a partition, each sorted by time; ties keep the order of arrival.
-pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition) -> Result<Vec<Part>> {
+///
+/// Times before 1970 and behind `latest_us` share one partition: no row decides how many there are.
+pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition, latest_us: i64) -> Result<Vec<Part>> {
     // Sources are mostly in order: then the batches are written as they are and nothing is copied.
     let batches = if is_sorted(&batches)? { batches } else { vec![sort(&batches)?] };
     let mut parts: Vec<Part> = Vec::new();
@@ -20,11 +22,14 @@ pub fn arrange(table: &str, batches: Vec<RecordBatch>, partition: Partition) -> 
         let times = times(&batch)?.values().clone();
         let mut row = 0;
         while row < batch.num_rows() {
-            let end = partition.end(times[row]);
+            let (value, end) = match times[row] {
+                ..0 => (partition.of_odd_times().to_string(), 0),
+                time if time > latest_us => (partition.of_odd_times().to_string(), i64::MAX),
+                time => (partition.value(time), partition.end(time).min(latest_us.saturating_add(1))),
+            };
             let length = times[row..].partition_point(|&time| time < end).max(1);
-            let value = partition.value(times[row]);
             let slice = batch.slice(row, length);
-            match parts.last_mut().filter(|part| part.partition == value) {
+            match parts.iter_mut().rev().find(|part| part.partition == value) {
                 Some(part) => part.batches.push(slice),
                 None => parts.push(Part {
                     table: table.to_string(),

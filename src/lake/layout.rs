@@ -26,6 +26,14 @@ pub const LOCK_FILE: &str = "_lock";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
 
+/// No event is believed that is later than the newest clock by more than this, a year.
+const AHEAD_MS: i64 = 366 * 86_400_000;
+
+/// The last time that is believed when the newest clock known says `now_ms`.
+pub fn latest_time_ms(now_ms: i64) -> i64 {
+    now_ms.saturating_add(AHEAD_MS)
+}
+
 /// How the tables of a lake are partitioned; chosen when the lake is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -42,6 +50,14 @@ impl Partition {
         match self {
             Partition::Month => "event_month",
             Partition::Day => "event_day",
+        }
+    }
+
+    /// The partition of all rows whose time is not believed: however they are spread, they are one file a batch.
+    pub fn of_odd_times(self) -> &'static str {
+        match self {
+            Partition::Month => "0001-01",
+            Partition::Day => "0001-01-01",
         }
     }
 

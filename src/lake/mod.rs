@@ -88,7 +88,7 @@ pub use keeping::{
     verify,
 };
 pub use key::{AskKey, KeyPlace, random_key};
-pub use layout::{Access, Partition, data_path};
+pub use layout::{Access, Partition, data_path, latest_time_ms};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
 pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
@@ -237,6 +237,11 @@ impl Lake {
     /// The state after the newest entry that was read.
     pub fn state(&self) -> &Arc<State> {
         self.ledger.state()
+    }
+
+    /// The last time of an event that is believed: a year ahead of the newest clock known.
+    pub fn latest_time_ms(&self, clock: Clock) -> i64 {
+        latest_time_ms(clock.now_ms().max(self.state().time_ms))
     }
 
     /// The state after entry `sequence`.

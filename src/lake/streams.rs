@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::entry::{Head, Mark, SourceRange};
+use crate::typed::hex;
 
 /// How far one stream was read, whatever the file was called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,15 +49,23 @@ impl Streams {
         &self.all
     }
 
-    /// Streams with this head, and those whose head is shorter than `bytes`: they may have grown since.
-    pub fn like<'a>(&'a self, sha256: &'a str, bytes: u64) -> impl Iterator<Item = &'a Stream> {
-        let shorter = self.by_head.range(..(bytes, String::new())).map(|(_, places)| places);
-        let same = self.by_head.get(&(bytes, sha256.to_string()));
-        shorter.chain(same).flatten().map(|&at| &self.all[at])
+    /// Streams that begin as `head` does: with all of it, or, since they may have grown, with as much as they had.
+    pub fn like(&self, head: &[u8]) -> Vec<&Stream> {
+        let mut found = Vec::new();
+        let (mut hasher, mut length) = (Sha256::new(), 0);
+        // One look for each length that a head has, however many heads have it.
+        while let Some(next) = self.by_head.range((length as u64 + 1, String::new())..).next().map(|(key, _)| key.0) {
+            let Some(more) = usize::try_from(next).ok().and_then(|next| head.get(length..next)) else { break };
+            hasher.update(more);
+            length += more.len();
+            let places = self.by_head.get(&(next, hex(&hasher.clone().finalize())));
+            found.extend(places.into_iter().flatten().map(|&at| &self.all[at]));
+        }
+        found
     }
 
     /// Streams with exactly this head.
-    pub fn with_head(&self, head: &Head) -> impl Iterator<Item = &Stream> {
+    pub fn with_head(&self, head: &Head) -> impl Iterator<Item = &Stream> + use<'_> {
         self.by_head.get(&key(head)).into_iter().flatten().map(|&at| &self.all[at])
     }
 
@@ -175,14 +185,19 @@ mod tests {
     #[test]
     fn streams_of_which_nothing_was_taken_are_told_by_their_heads() {
         let mut streams = Streams::default();
-        streams.advance(&range("a", "h", 3, 0, 0), 1);
-        streams.advance(&range("b", "i", 3, 0, 0), 2);
-        streams.advance(&range("b2", "i", 3, 0, 0), 3);
-        assert_eq!(names(&streams), [("a", 0), ("b2", 0)]);
-        let short: Vec<&str> = streams.like("other", 9).map(|stream| stream.name.as_str()).collect();
-        assert_eq!(short, ["a", "b2"]);
-        assert_eq!(streams.like("i", 3).count(), 1);
-        assert_eq!(streams.like("other", 3).count(), 0);
+        let hash = |head: &str| hex(&Sha256::digest(head));
+        streams.advance(&range("a", &hash("abc"), 3, 0, 0), 1);
+        streams.advance(&range("b", &hash("xyz"), 3, 0, 0), 2);
+        streams.advance(&range("b2", &hash("xyz"), 3, 0, 0), 3);
+        streams.advance(&range("c", &hash("abcd"), 4, 0, 0), 4);
+        assert_eq!(names(&streams), [("a", 0), ("b2", 0), ("c", 0)]);
+        let like = |head: &str| -> Vec<&str> {
+            streams.like(head.as_bytes()).iter().map(|stream| stream.name.as_str()).collect()
+        };
+        assert_eq!(like("abcdef"), ["a", "c"]);
+        assert_eq!(like("abc"), ["a"]);
+        assert_eq!(like("xyz"), ["b2"]);
+        assert_eq!(like("ab"), [""; 0]);
     }
 
     #[test]

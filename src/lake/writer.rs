@@ -294,12 +294,13 @@ impl Writer {
     /// Encodes each table's rows, one file a partition, several at once.
     async fn encode(&mut self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
         let partition = self.lake.state().lake.partition;
+        let latest_us = self.lake.latest_time_ms(self.clock).saturating_mul(1000);
         let nonce = self.nonce();
         let mut tasks = JoinSet::new();
         let mut number = 0;
         for (table, batches) in tables {
             let ids = Arc::new(self.lake.field_ids(&table));
-            for part in arrange(&table, batches, partition)? {
+            for part in arrange(&table, batches, partition, latest_us)? {
                 let permit = self.threads.clone().acquire_owned().await.context(Kind::Internal, || "no encoder")?;
                 let (hasher, place, ids) = (self.index.hasher(), number, Arc::clone(&ids));
                 let name = FileName { sequence, part: number as u32, nonce };

@@ -75,8 +75,12 @@ impl Needle {
 fn is_word(bytes: &[u8], at: usize, end: usize) -> bool {
     let is_upper = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_uppercase);
     let is_lower = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_lowercase);
-    let begins =
-        at == 0 || !bytes[at - 1].is_ascii_alphabetic() || is_upper(at) && (is_lower(at - 1) || is_lower(at + 1));
+    // The last letter of `%3D` is none of the text that it stands in.
+    let is_behind_percent = || at >= 3 && bytes[at - 3] == b'%' && bytes[at - 2..at].iter().all(u8::is_ascii_hexdigit);
+    let begins = at == 0
+        || !bytes[at - 1].is_ascii_alphabetic()
+        || is_upper(at) && (is_lower(at - 1) || is_lower(at + 1))
+        || is_behind_percent();
     begins && !is_lower(end)
 }
 

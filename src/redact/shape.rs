@@ -5,7 +5,7 @@
 
 use super::rules::{Alphabet, How, Rule};
 use super::scan::Scan;
-use super::value::{is_mixed, is_words};
+use super::value::{Look, is_mixed, is_words, look};
 use crate::error::{Context, Kind, Result};
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use regex::Regex;
@@ -208,7 +208,10 @@ impl Scan<'_, '_> {
                     By::Regex { .. } => true,
                 };
                 // Long enough to judge, and it was judged to be words.
-                is_spelled && goes_on && !(is_words && rest >= most)
+                let is_judged = is_words && rest >= most;
+                // `AKIA...` names a key. Its secret would have begun behind it.
+                let is_name = || look(&self.text[start..], self.words()) == Look::Known;
+                is_spelled && goes_on && !is_judged && !is_name()
             });
             if let Some(tried) = fits
                 && !is_inside

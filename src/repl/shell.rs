@@ -312,7 +312,9 @@ impl<'a> Shell<'a> {
         if !self.is_interactive {
             return Ok(());
         }
-        let cleared = self.talk.write_all(b"\x1b[H\x1b[2J").and_then(|()| self.talk.flush());
+        // Past `talk`, which takes the meaning off what moves a cursor.
+        let mut terminal = std::io::stderr();
+        let cleared = terminal.write_all(b"\x1b[H\x1b[2J").and_then(|()| terminal.flush());
         cleared.context(Kind::Unavailable, || "cannot write to the terminal")
     }
 

@@ -39,7 +39,8 @@ impl Catalog {
 
         let mut reports = Vec::new();
         for (path, text) in &own {
-            reports.push(Report::parse(&format!("queries/{path}"), text, &conventions)?);
+            let report = Report::parse(&format!("queries/{path}"), text, &conventions)?;
+            reports.push(Report { is_own: false, ..report });
         }
         if let Some(folder) = extra {
             for path in sql_files(folder)? {
@@ -60,6 +61,17 @@ impl Catalog {
     /// Reads a report that is not in the catalogue: one that is checked, or one that ran once.
     pub fn read(&self, path: &str, text: &str) -> Result<Report> {
         Report::parse(path, text, &self.conventions)
+    }
+
+    pub fn conventions(&self) -> &Arc<Conventions> {
+        &self.conventions
+    }
+
+    /// Reads a report of a user's from a file that is named.
+    pub fn read_file(&self, path: &Path) -> Result<Report> {
+        let text =
+            fs::read_to_string(path).context(Kind::Usage, || format!("cannot read report {}", path.display()))?;
+        self.read(&path.display().to_string(), &text)
     }
 
     /// All reports, by id.

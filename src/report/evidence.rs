@@ -8,13 +8,15 @@ use super::facts::Facts;
 use super::findings::{Tally, Verdict};
 use super::hashes::FileHash;
 use super::header::Report;
+use super::input::InputFile;
 use super::suppress::Suppression;
 use crate::error::{Context, Error, Kind, Result};
+use crate::signing::{PublicKey, Purpose, Signature, Signer};
 use crate::sql::Session;
 use crate::typed::hex;
 
 pub const FILE: &str = "evidence.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Of the report catalogue that the embedded reports follow.
 const CATALOGUE: u32 = 2;
 pub const PROGRAM: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
@@ -37,13 +39,27 @@ pub struct Evidence {
     pub ledger: Ledger,
     /// The tables that the report reads, as the ledger entry has them.
     pub tables: Vec<Table>,
+    /// Tables that the run was given and the report read.
+    pub inputs: Vec<InputFile>,
     pub suppressions: Suppressed,
     pub run: Stamp,
     /// Every other file of the folder.
     pub files: Vec<FileHash>,
-    /// HMAC-SHA-256 of this text without it, by a key of the lake: whoever changes the folder later does not have it.
+    /// Of this text without signature and seal, by the private key of the process that ran it, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    /// HMAC-SHA-256 of the same text by a key of the lake. Everybody who can run a report has that key: it detects
+    /// accidents, not insiders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,
+}
+
+/// What evidence is sealed with.
+#[derive(Debug, Clone)]
+pub struct Sealer {
+    /// The lake's key for seals; those who have none make evidence without a seal.
+    pub key: Option<[u8; 32]>,
+    pub signer: Option<Signer>,
 }
 
 /// The report as it was when it ran.
@@ -148,23 +164,36 @@ impl Evidence {
     pub const FORMAT: u32 = FORMAT;
     pub const CATALOGUE: u32 = CATALOGUE;
 
-    /// The text of the file, sealed where there is a key.
-    pub fn sealed(mut self, key: Option<&[u8; 32]>) -> Result<(Evidence, Vec<u8>)> {
-        self.seal = None;
-        if let Some(key) = key {
-            self.seal = Some(seal_of(key, &self.to_bytes()?));
-        }
-        let bytes = self.to_bytes()?;
-        Ok((self, bytes))
+    /// The text of the file, sealed and signed as far as the process can.
+    pub fn sealed(self, sealer: Option<&Sealer>) -> Result<(Evidence, Vec<u8>)> {
+        let bytes = self.unsealed().to_bytes()?;
+        let signer = sealer.and_then(|sealer| sealer.signer.as_ref());
+        let sealed = Evidence {
+            signature: signer.map(|signer| signer.sign(Purpose::Evidence, &bytes)),
+            seal: sealer.and_then(|sealer| sealer.key.as_ref()).map(|key| seal_of(key, &bytes)),
+            ..self
+        };
+        let bytes = sealed.to_bytes()?;
+        Ok((sealed, bytes))
     }
 
     /// Whether the seal was made with this key, of this content.
     pub fn is_sealed_by(&self, key: &[u8; 32]) -> Result<bool> {
-        let bytes = Evidence { seal: None, ..self.clone() }.to_bytes()?;
-        Ok(self.seal == Some(seal_of(key, &bytes)))
+        Ok(self.seal == Some(seal_of(key, &self.unsealed().to_bytes()?)))
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// Whether it is signed by the owner of `key`.
+    pub fn is_signed_by(&self, key: &PublicKey) -> Result<bool> {
+        let Some(signature) = &self.signature else { return Ok(false) };
+        Ok(key.has_signed(Purpose::Evidence, &self.unsealed().to_bytes()?, signature))
+    }
+
+    /// The content alone.
+    pub fn unsealed(&self) -> Evidence {
+        Evidence { signature: None, seal: None, ..self.clone() }
+    }
+
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec_pretty(self).context(Kind::Internal, || "cannot encode the evidence")?;
         bytes.push(b'\n');
         Ok(bytes)

@@ -1,31 +1,30 @@
-//! What a run stands on besides its rows: how much of the period the log covers, and how many events name nobody.
-//!
-//! Coverage follows the catalogue's log-gaps with its default: a stretch without any event that is longer than a day
-//! is not covered. Like that report, and unlike all others, it looks beyond the end of the period, so that a period
-//! whose last hours were silent is not taken for one whose end has not been collected yet.
+//! What a run stands on besides its rows: how much of the time that it needs the log covers, what the events that it
+//! reads do not tell, and how many of them name nobody.
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use datafusion::scalar::ScalarValue;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
+use super::coverage::{Coverage, Timeline};
+use super::header::Report;
 use super::params::Params;
-use crate::error::{Context, Kind, Result};
+use super::reads::{NeedRead, Reads, Unnamed, Window, ask, number, time};
+use super::reason::{Needed, Reason, reasons};
+use super::verdict::Element;
+use crate::error::Result;
 use crate::sql::{Horizon, Session};
 
-/// `max_gap` of log-gaps.
-pub const MAX_GAP_MS: i64 = 86_400_000;
+const HOURS: &str =
+    "select min(time), max(time) from event_row where time is not null group by date_trunc('hour', time) order by 1";
 
-/// First and last event of each hour of the period: gaps are longer than an hour, so none hides within one.
-const HOURS: &str = "select min(time), max(time), count(*) from event_row
-    where time >= $begin and time < $end group by date_trunc('hour', time) order by 1";
+const WALKED: &str = "select since, until from walked_window order by since";
 
-const AROUND: &str = "select min(time), max(time), max(case when time < $begin then time end),
-    min(case when time >= $end then time end) from event_row";
+const COUNT: &str = "select count(*) from event_row where time >= $begin and time < $end";
 
-const UNNAMED: &str = "select count(*) filter (where subject_uid is null), count(*) filter (where actor_uid is null),
-    count(*) filter (where subject_uid is null and actor_uid is null)
-    from event where time >= $begin and time < $end";
+/// Times that no event lies beyond, in microseconds.
+const FIRST_MS: i64 = i64::MIN / 1000;
+const LAST_MS: i64 = i64::MAX / 1000;
 
 /// The time that a run is about, half-open; an as-of report's begins with the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +33,7 @@ pub struct Span {
     pub to_ms: Option<i64>,
 }
 
-/// Facts about one span of one state of the lake.
+/// Facts about one run over one state of the lake.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
@@ -45,48 +44,23 @@ pub struct Facts {
     /// Events in the period.
     pub events: u64,
     pub unnamed: Unnamed,
+    /// The events that the report reads, need by need, and what they lack.
+    #[serde(default)]
+    pub needs: Vec<NeedRead>,
+    /// What the run could not see (C18).
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// The share of what the report needs that it could not see, 0 to 1.
+    #[serde(default)]
+    pub unseen: f64,
 }
 
-/// How much of the period the log covers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Coverage {
-    pub from_ms: i64,
-    pub to_ms: i64,
-    pub max_gap_ms: i64,
-    pub uncovered_ms: i64,
-    /// `1 - uncovered / period`, rounded down to a millionth: so few digits come back from JSON as the same number.
-    pub share: f64,
-    pub gaps: Vec<Gap>,
-}
-
-/// A stretch without any event that is longer than the log may be silent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gap {
-    pub kind: GapKind,
-    /// Not clipped to the period.
-    pub start_ms: i64,
-    pub end_ms: i64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GapKind {
-    /// No event in the whole period.
-    Empty,
-    Leading,
-    Inner,
-    Trailing,
-}
-
-/// Events of the period whose people cannot be named (C5).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Unnamed {
-    pub subject: u64,
-    pub actor: u64,
-    pub neither: u64,
+/// The log as a session sees it: what the reports of a run share of their facts.
+pub struct Log {
+    session: Arc<Session>,
+    timeline: Timeline,
+    elements: BTreeSet<Element>,
+    reads: Mutex<Vec<(Window, Arc<Reads>)>>,
 }
 
 impl Span {
@@ -102,148 +76,82 @@ impl Span {
     }
 }
 
-impl Facts {
-    /// Asks a session. Only what is named sees no further than the period: who is who is a matter of what came before.
-    pub async fn gather(span: Span, session: &Session) -> Result<Facts> {
-        let far = (span.from_ms.unwrap_or(0), span.to_ms.unwrap_or(i64::MAX / 1000));
-        let around = ask(AROUND, far, Horizon::All, session).await?;
-        let log_start_ms = time(&around, 0, 0);
-        let log_end_ms = time(&around, 1, 0);
-        let from_ms = span.from_ms.or(log_start_ms).unwrap_or_default();
-        let to_ms = span.to_ms.or(log_end_ms.map(|end| end + 1)).unwrap_or(from_ms).max(from_ms);
-
-        let hours = ask(HOURS, (from_ms, to_ms), Horizon::All, session).await?;
-        let mut points = Vec::with_capacity(hours.num_rows());
-        for row in 0..hours.num_rows() {
-            if let (Some(first), Some(last)) = (time(&hours, 0, row), time(&hours, 1, row)) {
-                points.push((first, last));
-            }
-        }
-        let before = if span.from_ms.is_some() { time(&around, 2, 0) } else { None };
-        let coverage = Coverage::of((from_ms, to_ms), before, &points, time(&around, 3, 0));
-        let unnamed = ask(UNNAMED, (from_ms, to_ms), Horizon::Before { time_ms: to_ms }, session).await?;
-        let events = (0..hours.num_rows()).map(|row| number(&hours, 2, row)).sum();
-        let unnamed =
-            Unnamed { subject: number(&unnamed, 0, 0), actor: number(&unnamed, 1, 0), neither: number(&unnamed, 2, 0) };
-        Ok(Facts { coverage, log_start_ms, log_end_ms, events, unnamed })
-    }
-}
-
-impl Coverage {
-    /// `points`: first and last event of stretches within the period that have no gap, in order.
-    fn of((from_ms, to_ms): (i64, i64), before: Option<i64>, points: &[(i64, i64)], after: Option<i64>) -> Coverage {
-        let mut gaps = Vec::new();
-        let mut push = |kind: GapKind, start_ms: i64, end_ms: i64| {
-            if end_ms - start_ms > MAX_GAP_MS && end_ms.min(to_ms) > start_ms.max(from_ms) {
-                gaps.push(Gap { kind, start_ms, end_ms });
-            }
+impl Log {
+    /// Reads the log for runs of these reports.
+    pub async fn read<'a>(session: Arc<Session>, reports: impl IntoIterator<Item = &'a Report>) -> Result<Log> {
+        let hours = ask(HOURS, &[], Horizon::All, &session).await?;
+        let walked = ask(WALKED, &[], Horizon::All, &session).await?;
+        let pair = |batch, row| time(batch, 0, row).zip(time(batch, 1, row));
+        let timeline = Timeline {
+            hours: (0..hours.num_rows()).filter_map(|row| pair(&hours, row)).collect(),
+            walked: (0..walked.num_rows()).filter_map(|row| pair(&walked, row)).collect(),
         };
-        let mut previous = before;
-        for (first, last) in points {
-            match previous {
-                Some(previous) => push(GapKind::Inner, previous, *first),
-                None => push(GapKind::Leading, from_ms, *first),
-            }
-            previous = Some(*last);
+        let needs = reports.into_iter().flat_map(|report| &report.verdict.needs);
+        let elements = needs.flat_map(|need| need.elements.iter().copied()).collect();
+        Ok(Log { session, timeline, elements, reads: Mutex::default() })
+    }
+
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// How much of a period the log covers, whatever is asked of it.
+    pub async fn coverage(&self, span: Span) -> Result<Coverage> {
+        let (from_ms, to_ms) = self.period(span);
+        let events = ask(COUNT, &[("begin", from_ms), ("end", to_ms)], Horizon::All, &self.session).await?;
+        Ok(self.timeline.coverage((from_ms, to_ms), number(&events, 0, 0) > 0))
+    }
+
+    /// The facts of a run of one report; `inputs` names the tables that it was given.
+    pub async fn facts(&self, report: &Report, params: &Params, span: Span, inputs: &[String]) -> Result<Facts> {
+        let (from_ms, to_ms) = self.period(span);
+        let needed = Needed::of(report, params, span, (from_ms, to_ms));
+        // An as-of report reads all there was.
+        let since_ms = if span.from_ms.is_some() { needed.from_ms.unwrap_or(from_ms).min(from_ms) } else { FIRST_MS };
+        let reads = self.reads(Window { since_ms, begin_ms: from_ms, end_ms: to_ms }).await?;
+        let needs: Vec<NeedRead> = report.verdict.needs.iter().map(|need| reads.of(need)).collect();
+        let is_never_logged = match (report.verdict.needs.first(), needs.first()) {
+            (Some(need), Some(read)) if read.read == 0 => !self.is_logged(&need.classes, to_ms).await?,
+            _ => false,
+        };
+        let (reasons, unseen) = reasons(report, params, &needed, &self.timeline, &needs, is_never_logged, inputs);
+        Ok(Facts {
+            coverage: self.timeline.coverage((from_ms, to_ms), reads.events > 0),
+            log_start_ms: self.timeline.start_ms(),
+            log_end_ms: self.timeline.end_ms(),
+            events: reads.events,
+            unnamed: reads.unnamed,
+            needs,
+            reasons,
+            unseen,
+        })
+    }
+
+    /// The period in milliseconds: what the span leaves open is where the log begins and ends.
+    fn period(&self, span: Span) -> (i64, i64) {
+        let from_ms = span.from_ms.or(self.timeline.start_ms()).unwrap_or_default();
+        let to_ms = span.to_ms.or(self.timeline.end_ms().map(|end| end + 1)).unwrap_or(from_ms).max(from_ms);
+        (from_ms, to_ms.min(LAST_MS))
+    }
+
+    async fn reads(&self, window: Window) -> Result<Arc<Reads>> {
+        let known = || self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, reads)) = known().iter().find(|(other, _)| *other == window) {
+            return Ok(reads.clone());
         }
-        match (points.last(), after) {
-            // Nothing at all in the period is a gap of any length.
-            (None, _) if to_ms > from_ms => gaps.push(Gap { kind: GapKind::Empty, start_ms: from_ms, end_ms: to_ms }),
-            (None, _) => {}
-            (Some((_, last)), Some(after)) => push(GapKind::Inner, *last, after),
-            (Some((_, last)), None) => push(GapKind::Trailing, *last, to_ms),
-        }
-        let overlap = |gap: &Gap| gap.end_ms.min(to_ms) - gap.start_ms.max(from_ms);
-        let uncovered_ms = gaps.iter().map(overlap).sum();
-        let period_ms = to_ms - from_ms;
-        let covered = (period_ms - uncovered_ms) as f64 * 1e6;
-        let share = if period_ms == 0 { 0.0 } else { (covered / period_ms as f64).floor() / 1e6 };
-        Coverage { from_ms, to_ms, max_gap_ms: MAX_GAP_MS, uncovered_ms, share, gaps }
+        let reads = Arc::new(Reads::count(window, &self.elements, &self.session).await?);
+        known().push((window, reads.clone()));
+        Ok(reads)
     }
 
-    /// Whether no part of the period is missing. A period without length shows nothing.
-    pub fn is_whole(&self) -> bool {
-        self.uncovered_ms == 0 && self.to_ms > self.from_ms
-    }
-
-    /// What is missing in percent: rounded up, so that a hole never reads as nothing.
-    pub fn missing_percent(&self) -> f64 {
-        let period_ms = i128::from(self.to_ms - self.from_ms);
-        if period_ms == 0 {
-            return 100.0;
-        }
-        let tenths = (i128::from(self.uncovered_ms) * 1000 + period_ms - 1) / period_ms;
-        tenths as f64 / 10.0
-    }
-}
-
-async fn ask(sql: &str, (begin, end): (i64, i64), horizon: Horizon, session: &Session) -> Result<RecordBatch> {
-    let time = |time_ms: i64| ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()));
-    let params = vec![("begin".to_string(), time(begin)), ("end".to_string(), time(end))];
-    let rows = session.query(sql, &params, horizon).await?;
-    let schema = rows.schema.clone();
-    let batches = rows.collect().await?;
-    arrow::compute::concat_batches(&schema, &batches).context(Kind::Internal, || "cannot read the facts of a run")
-}
-
-fn time(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
-    let times = batch.column(column).as_primitive_opt::<TimestampMicrosecondType>()?;
-    // A fraction of a millisecond does not move a boundary: events have none.
-    (row < times.len() && times.is_valid(row)).then(|| times.value(row).div_euclid(1000))
-}
-
-fn number(batch: &RecordBatch, column: usize, row: usize) -> u64 {
-    let numbers = batch.column(column).as_primitive_opt::<Int64Type>();
-    numbers.filter(|numbers| row < numbers.len()).map_or(0, |numbers| numbers.value(row) as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: i64 = 86_400_000;
-
-    fn gaps(coverage: &Coverage) -> Vec<(GapKind, i64, i64)> {
-        coverage.gaps.iter().map(|gap| (gap.kind, gap.start_ms, gap.end_ms)).collect()
-    }
-
-    #[test]
-    fn a_gap_of_exactly_the_limit_is_none_and_one_more_millisecond_is_one() {
-        let points = [(0, 0), (DAY, DAY), (2 * DAY + 1, 2 * DAY + 1)];
-        let coverage = Coverage::of((0, 3 * DAY), None, &points, Some(3 * DAY));
-        assert_eq!(gaps(&coverage), [(GapKind::Inner, DAY, 2 * DAY + 1)]);
-        assert_eq!(coverage.uncovered_ms, DAY + 1);
-        assert!(!coverage.is_whole());
-        assert_eq!(coverage.missing_percent(), 33.4);
-    }
-
-    #[test]
-    fn the_ends_are_gaps_only_where_the_log_does_not_go_on() {
-        let points = [(2 * DAY, 8 * DAY)];
-        let period = (0, 10 * DAY);
-        let coverage = Coverage::of(period, None, &points, None);
-        assert_eq!(gaps(&coverage), [(GapKind::Leading, 0, 2 * DAY), (GapKind::Trailing, 8 * DAY, 10 * DAY)]);
-        assert_eq!(coverage.share, 0.6);
-        // Neighbours beyond the period: the whole gap counts for its length, its part in the period for coverage.
-        let coverage = Coverage::of(period, Some(-1), &points, Some(10 * DAY + 5));
-        assert_eq!(gaps(&coverage), [(GapKind::Inner, -1, 2 * DAY), (GapKind::Inner, 8 * DAY, 10 * DAY + 5)]);
-        assert_eq!(coverage.uncovered_ms, 4 * DAY);
-        let near = Coverage::of(period, Some(DAY), &[(2 * DAY, 9 * DAY)], Some(10 * DAY));
-        assert!(near.is_whole());
-    }
-
-    #[test]
-    fn a_period_without_events_is_not_covered_at_all() {
-        let coverage = Coverage::of((0, 60_000), Some(-1), &[], Some(60_000));
-        assert_eq!(gaps(&coverage), [(GapKind::Empty, 0, 60_000)]);
-        assert_eq!((coverage.share, coverage.missing_percent()), (0.0, 100.0));
-        assert!(!Coverage::of((5, 5), None, &[], None).is_whole());
-    }
-
-    #[test]
-    fn a_small_hole_does_not_round_away() {
-        let points = [(0, 0), (DAY + 1, 365_000 * DAY)];
-        let coverage = Coverage::of((0, 365_000 * DAY), None, &points, Some(365_000 * DAY));
-        assert_eq!(coverage.missing_percent(), 0.1);
+    /// Whether the log holds an event of one of these classes before `end_ms`.
+    async fn is_logged(&self, classes: &[(i64, Vec<i64>)], end_ms: i64) -> Result<bool> {
+        let numbers: Vec<String> = classes.iter().map(|(class, _)| class.to_string()).collect();
+        let sql = format!(
+            "select count(*) from (select 1 from event_row where class_uid in ({}) and time < $end limit 1)",
+            numbers.join(", ")
+        );
+        let found = ask(&sql, &[("end", end_ms)], Horizon::Before { time_ms: end_ms }, &self.session).await?;
+        Ok(number(&found, 0, 0) > 0)
     }
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::facts::Coverage;
+use super::facts::Facts;
 use super::header::{Expectation, Report};
 use super::suppress::Suppressions;
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub enum Verdict {
     Findings,
     #[serde(rename = "none")]
     None,
-    /// Nothing was found, but part of the period was not there to be looked at.
+    /// Nothing was found, but something that the report needs was not there to be looked at.
     #[serde(rename = "not assessable")]
     NotAssessable,
     /// The report lists what there is and judges nothing.
@@ -205,11 +205,12 @@ impl<'a> Judge<'a> {
         Ok(marks)
     }
 
-    pub fn verdict(&self, coverage: &Coverage) -> Verdict {
+    /// What may be said of the rows, given what the run could not see (C18).
+    pub fn verdict(&self, facts: &Facts) -> Verdict {
         match self.report.expectation {
             Expectation::Any => Verdict::Evidence,
             Expectation::NoRows if self.tally.findings > 0 => Verdict::Findings,
-            Expectation::NoRows if !coverage.is_whole() => Verdict::NotAssessable,
+            Expectation::NoRows if !facts.reasons.is_empty() => Verdict::NotAssessable,
             Expectation::NoRows => Verdict::None,
         }
     }

@@ -1,13 +1,14 @@
 //! The files of a folder, with what their bytes hash to.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Context, Kind, Result};
+use crate::disk::{oddity, open_plain};
+use crate::error::{Context, Error, Kind, Result};
 use crate::typed::hex;
 
 /// One file of a folder and what its bytes hash to.
@@ -19,20 +20,35 @@ pub struct FileHash {
     pub sha256: String,
 }
 
-/// Hashes of all files of a folder but `evidence.json`, by name.
-pub fn hashes(folder: &Path) -> Result<Vec<FileHash>> {
-    let mut found = Vec::new();
+/// Hashes of all files of a folder by name, and what is in it that is no file: that is named and not touched.
+pub fn look(folder: &Path) -> Result<(Vec<FileHash>, Vec<String>)> {
+    let (mut files, mut odd) = (Vec::new(), Vec::new());
     for name in names(folder)? {
-        let (sha256, bytes) = hash_file(&folder.join(&name))?;
-        found.push(FileHash { name, bytes, sha256 });
+        let path = folder.join(&name);
+        let cannot = || format!("cannot read {}", path.display());
+        match oddity(fs::symlink_metadata(&path).context(Kind::Unavailable, cannot)?.file_type()) {
+            Some(kind) => odd.push(format!("{name} is {kind}, and no file of a run")),
+            None => {
+                let (sha256, bytes) = hash_file(&path)?;
+                files.push(FileHash { name, bytes, sha256 });
+            }
+        }
     }
-    Ok(found)
+    Ok((files, odd))
 }
 
-/// SHA-256 and length of a file.
+/// Hashes of all files of a folder of ours.
+pub fn hashes(folder: &Path) -> Result<Vec<FileHash>> {
+    match look(folder)? {
+        (files, odd) if odd.is_empty() => Ok(files),
+        (_, odd) => Err(Error::new(Kind::Internal, format!("cannot hash {}: {}", folder.display(), odd[0]))),
+    }
+}
+
+/// SHA-256 and length of a regular file; no link is followed.
 pub fn hash_file(path: &Path) -> Result<(String, u64)> {
     let cannot = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).context(Kind::Unavailable, cannot)?;
+    let mut file = open_plain(path).context(Kind::Unavailable, cannot)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     let mut bytes = 0;
@@ -46,6 +62,18 @@ pub fn hash_file(path: &Path) -> Result<(String, u64)> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error).context(Kind::Unavailable, cannot),
         }
+    }
+}
+
+/// All bytes of a regular file of at most `limit` bytes; no link is followed. Errors with [`Kind::Integrity`].
+pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let cannot = || format!("cannot read {}", path.display());
+    let file = open_plain(path).context(Kind::Integrity, cannot)?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).context(Kind::Unavailable, cannot)?;
+    match bytes.len() as u64 > limit {
+        true => Err(Error::new(Kind::Integrity, format!("{}: it has more than {limit} bytes", cannot()))),
+        false => Ok(bytes),
     }
 }
 

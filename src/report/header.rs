@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
+use super::params::MAX_MISSING;
 use super::verdict::{VerdictHead, VerdictRule};
 use crate::error::{Error, Result};
 use crate::sql::Conventions;
@@ -31,11 +32,15 @@ pub struct Report {
     /// Framework (soc2, iso, nist, csf, pci, hipaa, gdpr, cis) to control ids, in the order of the head.
     pub controls: Vec<(String, Vec<String>)>,
     pub parameters: Vec<Parameter>,
+    /// What every run takes, unless the head has a parameter of that name.
+    pub common: Vec<Parameter>,
     pub columns: Vec<Column>,
     /// The order of the rows in words; the SQL's last ORDER BY does it.
     pub order: String,
     pub severity: String,
     pub chart: String,
+    /// How to read the rows, and what they cannot say: paragraphs for an auditor.
+    pub limits: String,
     pub expectation: Expectation,
     /// The data that its verdict rests on.
     pub verdict: VerdictRule,
@@ -47,6 +52,8 @@ pub struct Report {
     pub sql: String,
     /// The whole file, for its hash in the evidence.
     pub text: String,
+    /// It is a user's, and none of the program's.
+    pub is_own: bool,
     /// Where it stands: path below `queries/`, or of the user's file.
     pub path: String,
 }
@@ -202,6 +209,8 @@ struct Head {
     severity: String,
     #[serde(default)]
     chart: String,
+    #[serde(default)]
+    limits: String,
     expectation: Option<Expectation>,
     #[serde(default)]
     verdict: Option<Spanned<VerdictHead>>,
@@ -307,6 +316,13 @@ impl Report {
             let name = name.into_inner();
             parameters.push(Parameter { name, ty: parameter.ty, default, values: parameter.values });
         }
+        let mut common = vec![Parameter {
+            name: MAX_MISSING.to_string(),
+            ty: ParameterType::Double,
+            default: conventions.shared().get(MAX_MISSING).and_then(|value| default_text(value, conventions.shared())),
+            values: Vec::new(),
+        }];
+        common.retain(|one| one.default.is_some() && parameters.iter().all(|own| own.name != one.name));
         let (expectation, verdict) = match head.verdict {
             None => (head.expectation.unwrap_or(Expectation::Any), VerdictRule::default()),
             Some(verdict) => {
@@ -330,10 +346,12 @@ impl Report {
             grade: head.grade,
             controls: head.controls.0.into_iter().map(|(name, ids)| (name.into_inner(), ids)).collect(),
             parameters,
+            common,
             columns: head.columns.0.into_iter().map(|(name, ty)| Column { name: name.into_inner(), ty }).collect(),
             order: head.order,
             severity: head.severity,
             chart: head.chart,
+            limits: head.limits.trim().to_string(),
             expectation,
             verdict,
             any_of: head.any_of,
@@ -341,11 +359,22 @@ impl Report {
             sql: lines[first + 2 + length..].join("\n"),
             text: text.to_string(),
             path: path.to_string(),
+            is_own: true,
         })
     }
 
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
-        self.parameters.iter().find(|parameter| parameter.name == name)
+        self.all_parameters().find(|parameter| parameter.name == name)
+    }
+
+    /// The head's parameters, then those of every run.
+    pub fn all_parameters(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().chain(&self.common)
+    }
+
+    /// The paragraphs of `limits`, each one line.
+    pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
+        self.limits.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -1,19 +1,22 @@
 //! `manifest.json`: what a run over several reports left beside and in their folders, so that none can go unnoticed.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{self, seal_of};
-use super::hashes::{FileHash, hash_file, names};
+use super::evidence::{self, Sealer, seal_of};
+use super::hashes::{FileHash, hash_file, names, read_file};
 use super::summary::Summary;
 use super::verify::Findings;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
+use crate::signing::{PublicKey, Purpose, Signature};
 
 pub const FILE: &str = "manifest.json";
 pub const SUMMARY: &str = "summary.json";
+
+/// Bytes that a file of a run may have which is read as a whole.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// The files of a run: those beside the folders, and of each folder the evidence, which knows the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,11 +24,13 @@ pub const SUMMARY: &str = "summary.json";
 struct Manifest {
     files: Vec<FileHash>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<String>,
 }
 
 /// Writes the manifest of `dir`; `folders` are the reports' names.
-pub fn write(dir: &Path, folders: &[String], key: Option<&[u8; 32]>) -> Result<()> {
+pub fn write(dir: &Path, folders: &[String], sealer: &Sealer) -> Result<()> {
     let beside = ["index.html", SUMMARY, "workbook.xlsx"].map(str::to_string);
     let inside = folders.iter().map(|name| format!("{name}/{}", evidence::FILE));
     let mut files = Vec::new();
@@ -35,44 +40,61 @@ pub fn write(dir: &Path, folders: &[String], key: Option<&[u8; 32]>) -> Result<(
             files.push(FileHash { name, bytes, sha256 });
         }
     }
-    let mut manifest = Manifest { files, seal: None };
-    if let Some(key) = key {
-        manifest.seal = Some(seal_of(key, &to_bytes(&manifest)?));
-    }
+    let bytes = to_bytes(&Manifest { files: files.clone(), signature: None, seal: None })?;
+    let signature = sealer.signer.as_ref().map(|signer| signer.sign(Purpose::Manifest, &bytes));
+    let manifest = Manifest { files, signature, seal: sealer.key.as_ref().map(|key| seal_of(key, &bytes)) };
     disk::write(&dir.join(FILE), &to_bytes(&manifest)?)
 }
 
-/// What the manifest of `dir` says of it; nothing where there is none. With a key the seal is checked too.
-pub fn check(dir: &Path, key: Option<&[u8; 32]>) -> Result<Option<Findings>> {
-    match read(dir)? {
-        Some(manifest) => {
-            problems(dir, &manifest, &[], key).map(|problems| Some(Findings { problems, notes: Vec::new() }))
-        }
-        None => Ok(None),
+/// What the manifest of `dir` says of it; nothing where there is none. With a key the seal is checked too, and with a
+/// public key the signature.
+pub fn check(dir: &Path, key: Option<&[u8; 32]>, public: Option<&PublicKey>) -> Result<Option<Findings>> {
+    let Some(manifest) = read(dir)? else { return Ok(None) };
+    let mut problems = problems(dir, &manifest, &[], key)?;
+    if let Some(public) = public {
+        problems.extend(unsigned(&manifest, public)?);
     }
+    Ok(Some(Findings { problems, notes: Vec::new() }))
+}
+
+/// Why the manifest is not one that the owner of a key signed.
+fn unsigned(manifest: &Manifest, public: &PublicKey) -> Result<Option<String>> {
+    let bytes = to_bytes(&manifest.unsealed())?;
+    Ok(match &manifest.signature {
+        None => Some(format!("{FILE} is not signed")),
+        Some(signature) if public.has_signed(Purpose::Manifest, &bytes, signature) => None,
+        Some(_) => Some(format!("{FILE} is not signed by the owner of that public key")),
+    })
 }
 
 /// Whether `dir` holds a run over several reports.
 pub fn is_run(dir: &Path) -> bool {
-    dir.join(FILE).exists()
+    dir.join(FILE).symlink_metadata().is_ok()
 }
 
 /// What the run in `dir` says of its reports, when some of them stay while `replaced` are run again.
 ///
 /// What stays is sealed anew, and so is checked before: nothing that was changed may get a seal by this. Errors with
 /// [`Kind::Integrity`] for what was changed.
-pub fn kept(dir: &Path, replaced: &[String], key: Option<&[u8; 32]>) -> Result<Option<Summary>> {
+pub fn kept(dir: &Path, replaced: &[String], sealer: &Sealer) -> Result<Option<Summary>> {
     let Some(manifest) = read(dir)? else { return Ok(None) };
     let folders = manifest.files.iter().filter_map(|file| file.name.split_once('/')).map(|(folder, _)| folder);
     if folders.filter(|folder| !replaced.iter().any(|id| id == folder)).count() == 0 {
         return Ok(None);
     }
-    if let Some(problem) = problems(dir, &manifest, replaced, key)?.first() {
+    let mut found = problems(dir, &manifest, replaced, sealer.key.as_ref())?;
+    if sealer.key.is_some() && manifest.seal.is_none() {
+        found.push(format!("{FILE} has no seal"));
+    }
+    if let Some(signer) = &sealer.signer {
+        found.extend(unsigned(&manifest, &signer.public())?);
+    }
+    if let Some(problem) = found.first() {
         return Err(Error::new(Kind::Integrity, format!("{} is not what its run wrote: {problem}", dir.display()))
             .hint("name another directory, or run all its reports again with --replace"));
     }
     let path = dir.join(SUMMARY);
-    let bytes = fs::read(&path).context(Kind::Unavailable, || format!("cannot read {}", path.display()))?;
+    let bytes = read_file(&path, MAX_BYTES)?;
     serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display())).map(Some)
 }
 
@@ -81,8 +103,19 @@ fn read(dir: &Path) -> Result<Option<Manifest>> {
     if !is_run(dir) {
         return Ok(None);
     }
-    let bytes = fs::read(&path).context(Kind::Unavailable, || format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display())).map(Some)
+    let bytes = read_file(&path, MAX_BYTES)?;
+    let manifest: Manifest =
+        serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display()))?;
+    // It leads nowhere but to what a run writes there.
+    let is_name = |name: &str| !name.is_empty() && !matches!(name, "." | "..") && !name.contains('/');
+    let is_ours = |name: &str| match name.split_once('/') {
+        None => is_name(name),
+        Some((folder, file)) => is_name(folder) && file == evidence::FILE,
+    };
+    match manifest.files.iter().find(|file| !is_ours(&file.name)) {
+        None => Ok(Some(manifest)),
+        Some(file) => Err(Error::new(Kind::Integrity, format!("{}: no run writes `{}`", path.display(), file.name))),
+    }
 }
 
 /// What `dir` is not, beside the folders of `replaced`.
@@ -90,9 +123,14 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     let is_replaced = |name: &str| replaced.iter().any(|id| name.split('/').next() == Some(id));
     let mut found = Vec::new();
     for file in manifest.files.iter().filter(|file| !is_replaced(&file.name)) {
-        match dir.join(&file.name) {
-            place if !place.exists() => found.push(format!("{} is missing", file.name)),
-            place if hash_file(&place)? != (file.sha256.clone(), file.bytes) => {
+        let place = dir.join(&file.name);
+        let is_linked = |folder: &Path| folder != dir && folder.symlink_metadata().is_ok_and(|known| known.is_symlink());
+        match place.symlink_metadata() {
+            Err(_) => found.push(format!("{} is missing", file.name)),
+            Ok(known) if !known.is_file() || place.parent().is_some_and(is_linked) => {
+                found.push(format!("{} is no file of a run", file.name));
+            }
+            Ok(_) if hash_file(&place)? != (file.sha256.clone(), file.bytes) => {
                 found.push(format!("{} was changed", file.name));
             }
             _ => {}
@@ -107,12 +145,17 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
         found.push(format!("{name} was added: the run does not know it"));
     }
     if let (Some(key), Some(seal)) = (key, &manifest.seal) {
-        let unsealed = Manifest { seal: None, ..manifest.clone() };
-        if *seal != seal_of(key, &to_bytes(&unsealed)?) {
+        if *seal != seal_of(key, &to_bytes(&manifest.unsealed())?) {
             found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
         }
     }
     Ok(found)
+}
+
+impl Manifest {
+    fn unsealed(&self) -> Manifest {
+        Manifest { signature: None, seal: None, ..self.clone() }
+    }
 }
 
 fn to_bytes(manifest: &Manifest) -> Result<Vec<u8>> {

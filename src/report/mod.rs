@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! queries/<subject>/<id>.sql --header--> Report --params--> typed values --Session::ordered--> Outcome (checked columns)
-//! Outcome + Facts (coverage) --produce-> a folder: result.csv|json|parquet|xlsx, report.html|md, evidence.json
+//! Outcome + Facts (coverage, reasons) --produce-> a folder: result.csv|json|parquet|xlsx, report.html|md, evidence.json
 //! ```
 //!
 //! A report is a statement like any other: it runs in a session, sees what the shell sees up to its horizon, and is bounded
@@ -13,6 +13,7 @@ mod chart;
 mod check;
 #[cfg(test)]
 mod convention_tests;
+mod coverage;
 mod diff;
 mod display;
 mod evidence;
@@ -20,6 +21,7 @@ mod facts;
 mod findings;
 mod hashes;
 mod header;
+mod input;
 mod manifest;
 mod markdown;
 mod month;
@@ -27,6 +29,8 @@ mod page;
 mod params;
 mod period;
 mod produce;
+mod reads;
+mod reason;
 mod run;
 mod select;
 mod summary;
@@ -38,20 +42,24 @@ mod verify;
 
 pub use catalog::Catalog;
 pub use check::{Checked, check, template};
+pub use coverage::{Coverage, Gap};
 pub use diff::{Diff, Entry, diff};
-pub use evidence::{Asked, Evidence, PROGRAM, Stamp};
-pub use facts::{Coverage, Facts, Span};
+pub use evidence::{Asked, Evidence, PROGRAM, Sealer, Stamp};
+pub use facts::{Facts, Log, Span};
 pub use findings::{Finding, Judge, Severity, Verdict};
 pub use hashes::hash_file;
 pub use header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
+pub use input::{Input, InputFile, read_all as read_inputs};
 pub use manifest::{check as check_manifest, is_run, kept, write as write_manifest};
-pub use page::{counted, index};
+pub use page::{counted, index, kinds, share};
 pub use params::{Params, Value};
 pub use period::{Period, zone};
 pub use produce::{Order, Produced, produce, workbook};
+pub use reads::NeedRead;
+pub use reason::{Reason, ReasonKind, in_words};
 pub use run::{Outcome, run};
 pub use select::Selection;
 pub use summary::{Metric, ReportSummary, State, Summary, begin as begin_summary, metrics};
 pub use suppress::{Suppression, Suppressions};
 pub use verdict::{Element, Need, VerdictRule};
-pub use verify::{Findings, folder_alone, is_evidence, run_again};
+pub use verify::{Findings, asked, folder_alone, inputs as inputs_of, is_evidence, run_again};

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::sql;
 use crate::typed::{Time, nearest, parse_duration, parse_time};
 
+/// The parameter of every run that says how many events may lack what a report needs (C18).
+pub const MAX_MISSING: &str = "max_missing";
+
 /// One typed value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -65,7 +68,7 @@ impl Params {
         let id = &report.id;
         for (index, (name, _)) in given.iter().enumerate() {
             if report.parameter(name).is_none() {
-                let names = || report.parameters.iter().map(|parameter| parameter.name.as_str());
+                let names = || report.all_parameters().map(|parameter| parameter.name.as_str());
                 let hint = match nearest(name, names()) {
                     Some(nearest) => format!("did you mean `{nearest}`?"),
                     None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
@@ -97,7 +100,7 @@ impl Params {
             }
         }
         let mut values = Vec::new();
-        for parameter in &report.parameters {
+        for parameter in report.all_parameters() {
             let name = &parameter.name;
             let text =
                 given.iter().find(|(other, _)| other == name).map(|(_, text)| text).or(parameter.default.as_ref());
@@ -134,6 +137,12 @@ impl Params {
             let names = report.any_of.join(", ");
             return Err(Error::usage(format!("report `{id}` needs one of {names}"))
                 .hint(format!("pass --param {}=...", report.any_of[0])));
+        }
+        if let Some(Value::Double(share)) = params.get(MAX_MISSING)
+            && !(0.0..=1.0).contains(share)
+        {
+            return Err(Error::usage(format!("parameter `{MAX_MISSING}` is a share, and cannot be {share}"))
+                .hint("write a number from 0 to 1: 0.2 lets a fifth of the events lack what the report needs"));
         }
         if let (Some(from), Some(to)) = (params.timestamp("from"), params.timestamp("to"))
             && from >= to

@@ -13,20 +13,23 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::chart::Chart;
-use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Stamp, Suppressed, Text, Value};
+use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Sealer, Stamp, Suppressed, Text, Value};
 use super::facts::Facts;
 use super::findings::{Finding, Judge};
 use super::hashes::{hash_file, hashes};
 use super::header::Report;
+use super::input::Input;
 use super::markdown;
 use super::page::{self, Page};
 use super::params::Params;
+use super::reason::in_words;
 use super::run::run;
+use super::summary::{ReportSummary, State, Summary};
 use super::suppress::Suppressions;
 use crate::disk::{Draft, Unfinished};
 use crate::error::{Context, Kind, Result};
@@ -43,11 +46,13 @@ pub struct Order {
     pub report: Report,
     pub params: Params,
     pub asked: Asked,
-    pub facts: Arc<Facts>,
+    pub facts: Facts,
+    /// What the session was given.
+    pub inputs: Arc<Vec<Input>>,
     pub suppressions: Suppressions,
     pub stamp: Stamp,
-    /// The lake's key for seals; without it there is none.
-    pub key: Option<[u8; 32]>,
+    /// None: the run is made again to be compared, and must not become evidence.
+    pub seal: Option<Sealer>,
     /// Hears of the folder while it is written.
     pub unfinished: Unfinished,
 }
@@ -67,6 +72,8 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
     let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
     let mut outcome = run(report, &order.params, &order.session).await?;
     let used = outcome.used();
+    let read = |input: &&Input| used.views.iter().any(|(name, _)| *name == input.name);
+    let inputs: Vec<&Input> = order.inputs.iter().filter(read).collect();
     let conventions =
         used.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
     let conventions = conventions.collect();
@@ -83,6 +90,9 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
 
     let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);
     let unused = unused.map(|(_, entry)| entry.finding.clone()).collect();
+    for input in &inputs {
+        draft.write(&input.file, input.bytes())?;
+    }
     let result_sha256 = hash_file(&draft.temporary().join("result.json"))?.0;
     let evidence = Evidence {
         format: Evidence::FORMAT,
@@ -95,12 +105,13 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
             .map(|(name, value)| Value { name: name.to_string(), value: value.to_string() })
             .collect(),
         period: order.asked.clone(),
-        verdict: judge.verdict(&order.facts.coverage),
+        verdict: judge.verdict(&order.facts),
         tally: judge.tally.clone(),
         result_sha256,
-        facts: (*order.facts).clone(),
+        facts: order.facts.clone(),
         ledger: Ledger::of(&order.session),
         tables,
+        inputs: inputs.iter().map(|input| input.recorded()).collect(),
         suppressions: Suppressed {
             entries: order.suppressions.entries.clone(),
             expired: order.suppressions.expired.clone(),
@@ -108,12 +119,13 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         },
         run: order.stamp.clone(),
         files: Vec::new(),
+        signature: None,
         seal: None,
     };
     draft.write("report.html", page::document(report, &evidence, &page, chart.as_ref()).as_bytes())?;
     let text = markdown::document(report, &evidence, &table, MARKDOWN_ROWS as u64);
     draft.write("report.md", text.as_bytes())?;
-    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(order.key.as_ref())?;
+    let (evidence, bytes) = Evidence { files: hashes(draft.temporary())?, ..evidence }.sealed(order.seal.as_ref())?;
     draft.write(evidence::FILE, &bytes)?;
     let named = judge.named;
     Ok(Produced { folder: draft.finish()?, evidence, named })
@@ -198,10 +210,13 @@ impl Sinks {
     }
 }
 
-/// One workbook over the results of a run, a sheet a report, made of the folders so that a report that failed half-way
-/// has no sheet.
-pub fn workbook(folders: &[PathBuf]) -> Result<Vec<u8>> {
+/// One workbook over the results of a run: the verdicts first, then a sheet a report, made of the folders so that a report
+/// that failed half-way has no sheet.
+pub fn workbook(summary: &Summary, folders: &[PathBuf]) -> Result<Vec<u8>> {
     let mut book = Workbook::new()?;
+    let verdicts = verdicts(summary)?;
+    book.add_sheet("verdicts", &verdicts.schema())?;
+    book.write(&verdicts)?;
     for folder in folders {
         let path = folder.join("result.parquet");
         let cannot = || format!("cannot read {}", path.display());
@@ -220,4 +235,36 @@ pub fn workbook(folders: &[PathBuf]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     book.finish(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A row a report: what it says, and what it could not see.
+fn verdicts(summary: &Summary) -> Result<RecordBatch> {
+    let reports = &summary.reports;
+    let text = |of: &dyn Fn(&ReportSummary) -> String| -> ArrayRef {
+        Arc::new(reports.iter().map(|report| Some(of(report))).collect::<StringArray>())
+    };
+    let number = |of: &dyn Fn(&ReportSummary) -> u64| -> ArrayRef {
+        Arc::new(reports.iter().map(|report| Some(of(report) as i64)).collect::<Int64Array>())
+    };
+    let verdict = |report: &ReportSummary| match (report.state, report.verdict) {
+        (State::Done, Some(verdict)) => verdict.name().to_string(),
+        (State::Skipped, _) => format!("not run: {}", report.reason.as_deref().unwrap_or_default()),
+        _ => format!("failed: {}", report.reason.as_deref().unwrap_or_default()),
+    };
+    let unseen = |report: &ReportSummary| match report.reasons.is_empty() {
+        true => String::new(),
+        false => format!("{}: {}", page::share(report.unseen), in_words(&report.reasons)),
+    };
+    let batch = RecordBatch::try_from_iter([
+        ("report", text(&|report| report.id.clone())),
+        ("title", text(&|report| report.title.clone())),
+        ("verdict", text(&verdict)),
+        ("findings", number(&|report| report.findings)),
+        ("attention", number(&|report| report.attention)),
+        ("context", number(&|report| report.context)),
+        ("suppressed", number(&|report| report.suppressed)),
+        ("rows", number(&|report| report.rows)),
+        ("could not be seen", text(&unseen)),
+    ]);
+    batch.context(Kind::Internal, || "cannot make the sheet of verdicts")
 }

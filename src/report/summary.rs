@@ -6,9 +6,10 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::evidence::{Asked, Evidence, PROGRAM};
+use super::evidence::{Asked, Evidence, PROGRAM, hash};
 use super::findings::{Finding, Severity, Verdict};
 use super::page;
+use super::reason::{Reason, in_words};
 use crate::error::{Context, Kind, Result};
 
 /// One run of the program.
@@ -55,9 +56,17 @@ pub struct ReportSummary {
     /// Of the period, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
+    /// What the run could not see (C18), and the share of what the report needs that it is.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    #[serde(default)]
+    pub unseen: f64,
     /// Of `result.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_sha256: Option<String>,
+    /// Of `evidence.json`, so that whoever keeps the summary knows the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_sha256: Option<String>,
     pub seconds: f64,
     /// Suppressions that met no finding or have expired.
     pub idle_suppressions: u64,
@@ -74,10 +83,10 @@ pub enum State {
 }
 
 impl ReportSummary {
-    pub fn done(evidence: &Evidence, seconds: f64) -> ReportSummary {
+    pub fn done(evidence: &Evidence, seconds: f64) -> Result<ReportSummary> {
         let tally = &evidence.tally;
         let idle = evidence.suppressions.unused.len() + evidence.suppressions.expired.len();
-        ReportSummary {
+        Ok(ReportSummary {
             id: evidence.report.id.clone(),
             title: evidence.report.title.clone(),
             state: State::Done,
@@ -91,10 +100,19 @@ impl ReportSummary {
             by_severity: tally.by_severity.clone(),
             worst: tally.worst(),
             coverage: Some(evidence.facts.coverage.share),
+            reasons: evidence.facts.reasons.clone(),
+            unseen: evidence.facts.unseen,
             result_sha256: Some(evidence.result_sha256.clone()),
+            evidence_sha256: Some(hash(&evidence.to_bytes()?)),
             seconds,
             idle_suppressions: idle as u64,
-        }
+        })
+    }
+
+    /// `no finding, but not assessable (33.4 %): ...`, of a report of which that is so.
+    pub fn not_assessable(&self) -> String {
+        let (unseen, reasons) = (page::share(self.unseen), in_words(&self.reasons));
+        format!("no finding, but not assessable ({unseen}): {reasons}")
     }
 
     pub fn not_done(id: &str, title: &str, state: State, reason: String) -> ReportSummary {
@@ -177,9 +195,7 @@ impl Summary {
                     () if is_failed => {
                         format!("<error message=\"{}\"/>", xml(report.reason.as_deref().unwrap_or_default()))
                     }
-                    () if is_open => {
-                        "<skipped message=\"no finding, but not assessable: the log has gaps\"/>".to_string()
-                    }
+                    () if is_open => format!("<skipped message=\"{}\"/>", xml(&report.not_assessable())),
                     () if is_skipped => {
                         format!("<skipped message=\"{}\"/>", xml(report.reason.as_deref().unwrap_or_default()))
                     }
@@ -224,12 +240,22 @@ impl Summary {
             }
         }
         let is_whole = self.reports.iter().all(|report| report.state != State::Failed);
+        let open = self.reports.iter().enumerate().filter(|(_, one)| one.verdict == Some(Verdict::NotAssessable));
+        let notes: Vec<_> = open
+            .map(|(index, report)| {
+                json!({
+                    "level": "warning",
+                    "message": { "text": format!("{}: {}", report.title, report.not_assessable()) },
+                    "associatedRule": { "id": report.id, "index": index },
+                })
+            })
+            .collect();
         let text = serde_json::to_string_pretty(&json!({
             "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
             "version": "2.1.0",
             "runs": [{
                 "tool": { "driver": { "name": "auditlake", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
-                "invocations": [{ "executionSuccessful": is_whole }],
+                "invocations": [{ "executionSuccessful": is_whole, "toolExecutionNotifications": notes }],
                 "results": results,
             }],
         }));
@@ -246,6 +272,8 @@ pub struct Metric {
     pub last_success_ms: i64,
     pub by_severity: BTreeMap<String, u64>,
     pub coverage: f64,
+    /// False for a detection that found nothing and could not have.
+    pub is_assessable: bool,
     pub seconds: f64,
 }
 
@@ -259,6 +287,7 @@ impl Metric {
             last_success_ms: summary.time_ms,
             by_severity: report.by_severity.clone(),
             coverage: report.coverage.unwrap_or_default(),
+            is_assessable: report.verdict != Some(Verdict::NotAssessable),
             seconds: report.seconds,
         })
         .collect()
@@ -292,6 +321,9 @@ pub fn metrics(metrics: &[Metric]) -> String {
     );
     family("coverage_ratio", "Share of the last period that the log covers.", &|metric, labels, out| {
         let _ = writeln!(out, "auditlake_report_coverage_ratio{{{labels}}} {}", metric.coverage);
+    });
+    family("assessable", "0 where nothing was found and not all that the report needs was there.", &|metric, labels, out| {
+        let _ = writeln!(out, "auditlake_report_assessable{{{labels}}} {}", u8::from(metric.is_assessable));
     });
     family("duration_seconds", "How long the last run took.", &|metric, labels, out| {
         let _ = writeln!(out, "auditlake_report_duration_seconds{{{labels}}} {:.3}", metric.seconds);

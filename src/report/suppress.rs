@@ -32,12 +32,27 @@ pub struct Suppressions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suppression {
-    /// The `finding_key`; a `*` at the end stands for anything.
+    /// The `finding_key`; a last part `*` stands for anything. A `*` within a part is itself: keys may hold any text.
     pub finding: String,
     pub reason: String,
     pub owner: String,
     /// The last day on which it holds, UTC.
+    #[serde(deserialize_with = "day")]
     pub expires: String,
+}
+
+/// How the keys begin that a pattern means; nothing for the key of one finding.
+fn beginning(finding: &str) -> Option<&str> {
+    finding.strip_suffix('*').filter(|beginning| beginning.ends_with('|') && !beginning.ends_with("\\|"))
+}
+
+/// A day as a text, or as TOML's own kind of day.
+fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => Ok(text),
+        toml::Value::Datetime(day) => Ok(day.to_string()),
+        other => Err(serde::de::Error::custom(format!("`expires` is a day, not {}", other.type_str()))),
+    }
 }
 
 #[derive(Deserialize)]
@@ -75,7 +90,7 @@ impl Suppressions {
                     return Err(wrong(format!("suppression {number}: `{name}` is empty")));
                 }
             }
-            if entry.finding.trim_end_matches('*').len() < 3 {
+            if entry.finding.trim_end_matches(['*', '|']).len() < 3 {
                 return Err(wrong(format!("suppression {number}: `{}` would suppress everything", entry.finding)));
             }
             if day < today { expired.push(entry) } else { entries.push(entry) }
@@ -86,7 +101,7 @@ impl Suppressions {
     /// From entries whose expiry was judged already.
     pub fn new(entries: Vec<Suppression>, expired: Vec<Suppression>) -> Suppressions {
         let by_finding = entries.iter().enumerate().map(|(place, entry)| (entry.finding.clone(), place));
-        let by_finding = by_finding.filter(|(finding, _)| !finding.ends_with('*')).collect();
+        let by_finding = by_finding.filter(|(finding, _)| beginning(finding).is_none()).collect();
         Suppressions { entries, expired, by_finding }
     }
 
@@ -95,16 +110,13 @@ impl Suppressions {
         self.by_finding.get(key).copied().or_else(|| {
             self.entries
                 .iter()
-                .position(|entry| entry.finding.strip_suffix('*').is_some_and(|beginning| key.starts_with(beginning)))
+                .position(|entry| beginning(&entry.finding).is_some_and(|beginning| key.starts_with(beginning)))
         })
     }
 
     /// Those that can be about findings of one report: keys begin with the report's id.
     pub fn of_report(&self, id: &str) -> Suppressions {
-        let is_about = |entry: &&Suppression| {
-            let report = entry.finding.split('|').next().unwrap_or_default();
-            report == id || report.strip_suffix('*').is_some_and(|beginning| id.starts_with(beginning))
-        };
+        let is_about = |entry: &&Suppression| entry.finding.split('|').next() == Some(id);
         let pick = |entries: &[Suppression]| entries.iter().filter(is_about).cloned().collect();
         Suppressions::new(pick(&self.entries), pick(&self.expired))
     }
@@ -132,6 +144,25 @@ mod tests {
         assert_eq!((found.place("b|x|9"), found.place("b|y|9")), (Some(1), None));
         let of_b = found.of_report("b");
         assert_eq!((of_b.entries.len(), of_b.expired.len()), (1, 0));
+    }
+
+    /// A user called `ann*` once hid everybody whose name begins with `ann`.
+    #[test]
+    fn a_star_in_a_key_is_a_star() {
+        let text = entry("a|ann*", "2027-01-01") + &entry("a|bo|*", "2027-01-01") + &entry("a|x\\\\|*", "2027-01-01");
+        let found = parse(&text).unwrap();
+        assert_eq!(found.place("a|ann*"), Some(0));
+        assert_eq!(found.place("a|anna"), None);
+        assert_eq!((found.place("a|bo|7"), found.place("a|bob|7")), (Some(1), None));
+        // An escaped bar is a part's own.
+        assert_eq!((found.place("a|x\\|*"), found.place("a|x\\|y")), (Some(2), None));
+    }
+
+    #[test]
+    fn a_day_may_be_written_as_toml_has_it() {
+        let text = entry("a|1", "2027-01-01").replace("\"2027-01-01\"", "2027-01-01");
+        assert_eq!(parse(&text).unwrap().entries[0].expires, "2027-01-01");
+        assert!(parse(&text.replace("2027-01-01", "7")).unwrap_err().message().contains("`expires` is a day"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::sql::{Conventions, Sample};
 
 mod boundaries;
 mod events;
+mod reasons;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
 
@@ -50,6 +51,28 @@ pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
                 let text = ["subject_uid", "item_type", "item", "resource_uid"].map(|name| (name, DataType::Utf8));
                 text.into_iter().chain([("taken_at", time())]).collect()
             }
+            "ingest_log" => vec![
+                ("sequence", DataType::Int64),
+                ("time", time()),
+                ("source", DataType::Utf8),
+                ("duplicate", DataType::Int64),
+            ],
+            "revision" => {
+                let text = |name| (name, DataType::Utf8);
+                let system = ["product_vendor_name", "product_name", "product_uid", "log_name", "log_provider", "tenant_uid"];
+                let changed = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
+                let rest = [("time", time()), ("class_uid", DataType::Int64), ("line", DataType::Int64), ("_batch", DataType::Int64), ("changed", changed)];
+                let texts = ["class", "_event_uid", "device", "_source"].map(text);
+                rest.into_iter().chain(texts).chain(system.map(text)).collect()
+            }
+            "source_counts" => vec![
+                ("bucket_start", time()),
+                ("bucket_end", time()),
+                ("class_name", DataType::Utf8),
+                ("events", DataType::Int64),
+            ],
+            "source_ids" => vec![("event_uid", DataType::Utf8), ("time", time())],
+            "toxic_pairs" => ["rule", "left_pattern", "right_pattern"].map(|name| (name, DataType::Utf8)).to_vec(),
             other => panic!("no input `{other}`"),
         };
         let fields: Vec<Field> = columns.into_iter().map(|(name, ty)| Field::new(name, ty, true)).collect();
@@ -252,7 +275,7 @@ async fn report_cannot_leave_its_run() {
     assert!(failure(int, "create table t as select 1 as a").await.contains("the lake is read only"));
     assert!(failure(int, "select 1 as a; select 2 as a").await.starts_with("Input: "));
     assert!(failure(int, "select 1 as a from nowhere").await.contains("no table `nowhere`"));
-    assert!(failure(int, "select $missing as a").await.contains("needs a value for `$missing`"));
+    assert!(failure(int, "select $missing as a").await.contains("`$missing` is no parameter of report `own`"));
 }
 
 /// A report goes through the same door as any other statement: with the same functions, limits and messages.

@@ -3,7 +3,7 @@
 //! The catalogue says for each report which events it needs and what they must tell, how far it looks back, and which input it
 //! cannot do without. Here it is read and checked.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::header::{InOrder, Parameter, ParameterType};
 use crate::sql::Conventions;
@@ -35,7 +35,7 @@ pub struct Need {
 }
 
 /// A piece of information that an event carries or lacks, as C18 names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Element {
     Subject,

@@ -13,6 +13,7 @@ mod bind;
 mod bound;
 mod conventions;
 mod coverage_table;
+mod deferred;
 mod dialect;
 mod documentation;
 mod engine;
@@ -48,7 +49,8 @@ mod type_name;
 mod upstream;
 
 pub use bind::{Params, duration, list, map, parse_param, placeholders};
-pub use conventions::{Conventions, Horizon, Used};
+pub use conventions::{Conventions, Horizon, InputColumn, InputType, Used};
+pub use deferred::Deferred;
 pub use documentation::FunctionInfo;
 pub use functions::numbered;
 pub use options::{AsOf, Options};

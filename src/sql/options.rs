@@ -25,6 +25,8 @@ pub struct Options {
     pub until_us: Option<i64>,
     /// The conventions; none are those inside the program.
     pub conventions: Option<Arc<Conventions>>,
+    /// Rules of the optimizer to leave out, by their names: none of them may change an answer, and a test looks.
+    pub without_rules: Vec<String>,
     /// Tables that take the place of the lake's, or of conventions which stand for an input, by their names.
     pub given: Vec<(String, Arc<dyn TableProvider>)>,
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 use serde_json::Value as Json;
+use tempfile::TempDir;
 
 use super::{Conventions, Options, Session};
 use crate::clock::Clock;
@@ -14,6 +15,8 @@ use crate::schema::Ocsf;
 
 /// Tables that sessions are given.
 pub struct Sample {
+    /// The lake, as long as sessions may read its ledger.
+    folder: TempDir,
     given: Mutex<Vec<(String, Arc<dyn TableProvider>)>>,
     conventions: Option<Arc<Conventions>>,
 }
@@ -35,7 +38,7 @@ impl Sample {
                 given.push((class.name.clone(), Arc::new(table)));
             }
         }
-        Sample { given: Mutex::new(given), conventions: None }
+        Sample { folder: tempfile::tempdir().unwrap(), given: Mutex::new(given), conventions: None }
     }
 
     /// The same with other conventions.
@@ -52,9 +55,8 @@ impl Sample {
 
     /// A session over an empty lake that sees these tables.
     pub async fn session(&self) -> Session {
-        let folder = tempfile::tempdir().unwrap();
         let ocsf = Arc::new(Ocsf::load(None).unwrap());
-        let lake = Lake::open_or_create(folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
+        let lake = Lake::open_or_create(self.folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
         let options = Options {
             given: self.given.lock().unwrap().clone(),
             conventions: self.conventions.clone(),

@@ -7,27 +7,33 @@ use crate::env::Env;
 #[test]
 fn each_library_gets_its_lines() {
     let env = Env::with_small();
-    assert_snapshot!(env.run(["connect", "--for", "polars"]), @r#"
-    # pip install polars
+    let lines = |library: &str, table: &str| env.ok(["connect", "--for", library, "--table", table]);
+    for library in ["polars", "pandas", "pyarrow", "duckdb", "datafusion", "spark", "sail"] {
+        let text = lines(library, "user_access");
+        let head: Vec<&str> = text.lines().take(2).collect();
+        assert!(head[0].starts_with("# user_access as of ledger entry 1, sha256 ") && head[0].len() == 107, "{text}");
+        assert!(head[1].starts_with("# pip install "), "{text}");
+        assert!(text.contains("auditlake-data/user_access\")") && text.contains("activity_name"), "{text}");
+    }
+    // A view has no files.
+    for library in ["polars", "pandas", "pyarrow", "duckdb", "datafusion", "sail"] {
+        assert!(
+            lines(library, "event").contains(r#"auditlake-data", "sql", "--format", "arrow", "-c", "from event"]"#)
+        );
+    }
+    assert_snapshot!(env.run(["connect", "--for", "spark", "--table", "event"]), @r"
+    ------- stderr -------
+    error: Spark reads files, and cannot find those of `event` in this lake
+    hint: `--for sail` writes lines for the same language that need no files
+    [exit status: 3]
+    ");
+    assert_snapshot!(env.run(["connect", "--for", "polars", "--table", "user_access"]), @r#"
+    # user_access as of ledger entry 1, sha256 [SHA256]
+    # pip install polars deltalake
     import polars as pl
 
-    events = pl.scan_parquet("[DIR]/auditlake-data/authentication/event_month=*/*.parquet", hive_partitioning=True)
-    print(events.select(pl.len(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).collect())
-    print(events.group_by(pl.col("actor").struct.field("user").struct.field("email_addr")).len().sort("len", descending=True).head(10).collect())
-    "#);
-    assert_snapshot!(env.run(["connect", "--for", "pandas", "--table", "user_access"]), @r#"
-    # pip install deltalake pandas pyarrow
-    from deltalake import DeltaTable
-
-    table = DeltaTable("[DIR]/auditlake-data/user_access")
-    events = table.to_pandas(columns=["time", "activity_name", "status_id", "event_month"])
-    print(events.groupby(["event_month", "activity_name"]).size())
-    "#);
-    assert_snapshot!(env.run(["connect", "--for", "duckdb"]), @r#"
-    -- In Python: pip install duckdb; import duckdb; duckdb.sql("...")
-    SELECT actor.user.email_addr AS who, count(*) AS events
-    FROM read_parquet('[DIR]/auditlake-data/authentication/event_month=*/*.parquet', hive_partitioning = true)
-    GROUP BY ALL ORDER BY events DESC LIMIT 10;
+    events = pl.scan_delta("[DIR]/auditlake-data/user_access")
+    print(events.group_by("activity_name").len().sort("len", descending=True).collect())
     "#);
 }
 
@@ -43,7 +49,7 @@ fn an_unknown_table_or_library_is_refused() {
     assert_snapshot!(env.run(["connect", "--for", "excel"]), @r"
     ------- stderr -------
     error: invalid value 'excel' for '--for <LIBRARY>'
-      [possible values: polars, pandas, duckdb]
+      [possible values: polars, pandas, pyarrow, duckdb, datafusion, spark, sail]
 
     For more information, try '--help'.
     [exit status: 2]

@@ -95,10 +95,31 @@ fn an_error_shows_the_place_and_what_to_write() {
     ");
     assert_snapshot!(said("select sum(class) from event"), @r"
     ------- stderr -------
-    error: `sum` cannot be called like this
+    error: `sum` takes numbers, and this is text
     line 1: select sum(class) from event
                    ^
-    hint: it is sum(expression); `\h sum` tells more
+    [exit status: 3]
+    ");
+    assert_snapshot!(said("select actor.user.emal_addr from event"), @r"
+    ------- stderr -------
+    error: no field `emal_addr`
+    line 1: select actor.user.emal_addr from event
+                              ^
+    hint: did you mean `actor.user.email_addr`?
+    [exit status: 3]
+    ");
+    assert_snapshot!(said("select cast('x' as int)"), @r"
+    ------- stderr -------
+    error: cannot read the text 'x' as a number
+    line 1: select cast('x' as int)
+                        ^
+    hint: try_cast(x as bigint) is null where a text is no number
+    [exit status: 3]
+    ");
+    assert_snapshot!(said("select message[1] from authentication"), @r"
+    ------- stderr -------
+    error: items are taken of lists, and this is none
+    hint: letters of a text are substr(text, 1, 3); members of JSON text are taken with ->>
     [exit status: 3]
     ");
     assert_snapshot!(said("select sumx(severity_id) from event"), @r"

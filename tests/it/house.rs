@@ -13,6 +13,7 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         "error" | "clock" => &[],
         "failpoint" => &["error"],
         "typed" => &["error"],
+        "signing" => &["error", "typed"],
         "disk" => &["error", "failpoint", "typed"],
         "schema" | "gen" => &["error", "typed", "clock"],
         "lake" => &["error", "typed", "clock", "failpoint", "disk", "schema"],
@@ -26,12 +27,12 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         // `event_json` writes a row as the line that it was.
         "sql" => &["error", "typed", "clock", "schema", "decode", "lake"],
         "jobs" => &["error", "typed", "clock", "disk"],
-        "report" => &["error", "typed", "clock", "disk", "sql", "render"],
+        "report" => &["error", "typed", "clock", "disk", "signing", "sql", "render"],
         "repl" => &["error", "typed", "clock", "sql", "render"],
         // Pages are read without SQL, and the log of reads is taken in like any other lines.
         "serve" => &["error", "typed", "clock", "disk", "schema", "decode", "redact", "lake", "ingest"],
         "config" => &[
-            "error", "clock", "disk", "typed", "schema", "gen", "source", "decode", "redact", "lake", "render",
+            "error", "clock", "disk", "typed", "signing", "schema", "gen", "source", "decode", "redact", "lake", "render",
             "ingest", "sql", "jobs", "report", "repl", "serve",
         ],
         "main" | "lib" | "cli" => return None,

@@ -169,6 +169,7 @@ fn a_report_shows_what_it_takes_and_gives() {
       window                 duration       = PT15M
       lookback               duration       = P1D
       success_window         duration       = PT1H
+      max_missing            double         = 0.2
 
     columns
       subject_uid            string
@@ -218,6 +219,7 @@ fn a_period_fills_from_and_to() {
       bucket = day
       by = all
       min_failures = 20
+      max_missing = 0.2
       ledger entry 1, sha256 [SHA256]
       coverage 100 %
       31 rows: evidence

@@ -310,7 +310,10 @@ fn a_watch_tells_the_time() {
 fn plain_words_are_understood() {
     let env = Env::with_small();
     let mut terminal = Terminal::run(&env, "auditlake sql");
-    terminal.types(&["?", "clear", "\\conninfo", "\\p", "exit 3"]);
+    terminal.types(&["?", "clear", "select 6 * 7 as answer;"]);
+    terminal.sees("42");
+    assert!(terminal.raw().contains("\u{1b}[H\u{1b}[2J"), "{:?}", terminal.raw());
+    terminal.types(&["\\conninfo", "\\p", "exit 3"]);
     let (screen, status) = terminal.end();
     assert_eq!(status, 3, "{screen}");
     assert!(screen.contains("leave the shell") && screen.contains("ledger entry 1"), "{screen}");

@@ -378,3 +378,152 @@ fn rejects_are_found_again_from_another_directory() {
     // Now it is a file of which something is a row.
     assert_eq!(states(&env.ingest(["in/a b%.json"])), [("in/a b%.json", "skipped")]);
 }
+
+#[test]
+fn a_time_that_cannot_be_one_is_a_reject_that_says_why() {
+    let env = Env::new();
+    let at = |time: &str| format!("{{\"class_uid\":3002,\"time\":{time},\"metadata\":{{\"uid\":\"{time}\"}}}}");
+    let times = [
+        "1767225600000",
+        "1767225600",
+        "1767225600000000",
+        "1767225600000000000",
+        "-1",
+        "4102444800000",
+        "253402300800000",
+        "-62135596800001",
+    ];
+    env.write("in.json", lines(&times.map(at)));
+    assert_snapshot!(env.run(["ingest", "in.json"]), @r"
+    ------- stderr -------
+    authentication                  2 rows
+    reject                          6 rows
+    rejected: 6 x bad-time
+    warning: 1 x suspicious-time: `time` seems to be in seconds, and was stored as sent
+    read 8 = accepted 2 + duplicate 0 + rejected 6 + blank 0
+    582 B in [SECONDS] s ([RATE]); 3 files, [SIZE] written
+    ");
+    let details: Vec<String> = env
+        .rows("select line, detail from reject order by line")
+        .iter()
+        .map(|row| format!("{} {}", row["line"], row["detail"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        details,
+        [
+            "3 `time` is too far ahead for milliseconds: microseconds?",
+            "4 `time` is too far ahead for milliseconds: nanoseconds?",
+            "5 `time` is before 1970",
+            "6 `time` is more than a year ahead of the clock",
+            "7 `time` is more than a year ahead of the clock",
+            "8 `time` is before 1970",
+        ]
+    );
+    let retried: Value = serde_json::from_str(&env.ok(["reject", "retry", "--keep-odd-times", "--json"])).unwrap();
+    // Nanoseconds are in no column's range.
+    assert_eq!(
+        (&retried["counts"]["accepted"], &retried["still_rejected"]),
+        (&json!(5), &json!({"bad-time": 1})),
+        "{retried}"
+    );
+    assert_eq!(env.rows("select distinct event_month from authentication order by 1").len(), 3);
+    assert_same_events(
+        &values(&lines(&times.map(at)))[..],
+        &[values(&env.ok(["export"])), values(&at("1767225600000000000"))].concat(),
+    );
+}
+
+#[test]
+fn the_collected_microseconds_are_a_reject_and_questions_about_months_work() {
+    let Some(case) = field_case("time-in-microseconds/events.ndjson") else { return };
+    let env = Env::new();
+    let (code, summary) = env.try_ingest([case.to_str().unwrap()]);
+    assert_eq!((code, &summary["counts"]["accepted"], &summary["rejects"]), (0, &json!(2), &json!({"bad-time": 1})));
+    assert_eq!(env.rows("select date_trunc('month', time) m, count(*) n from authentication group by 1").len(), 1);
+    let csv = env.ok(["sql", "--format", "csv", "-c", "select timestamp '2026-01-01' - timestamp '2027-01-01' as d"]);
+    assert_eq!(csv.lines().nth(1), Some("-PT31536000S"), "{csv}");
+}
+
+#[test]
+fn the_collected_times_that_mean_never_are_answered_for() {
+    let Some(case) = field_case("far-times/events.ndjson") else { return };
+    let env = Env::new();
+    assert_eq!(env.ingest([case.to_str().unwrap()])["counts"]["accepted"], 3);
+    let column = |sql: &str| -> Vec<Value> {
+        env.rows(sql).iter().map(|row| row.as_object().unwrap().values().next().cloned().unwrap_or_default()).collect()
+    };
+    let months = column("select date_trunc('month', end_time) as m from authentication order by time");
+    assert_eq!(months[1..], [json!("9999-12-01T00:00:00Z"), json!("2026-01-01T00:00:00Z")], "{months:?}");
+    assert_eq!(column("select count(*) as n from authentication where end_time >= '9999-01-01'"), [json!(1)]);
+    let spans = column("select extract(epoch from end_time - time) as s from authentication order by time");
+    assert_eq!((spans[1].as_f64(), spans[2].as_f64()), (Some(251_635_067_998.0), Some(86_398.0)), "{spans:?}");
+}
+
+#[test]
+fn addresses_and_placeholders_are_stored_as_they_came() {
+    for case in ["address-with-port", "placeholder-uid"] {
+        let Some(case) = field_case(&format!("{case}/events.ndjson")) else { return };
+        let env = Env::new();
+        env.ingest([case.to_str().unwrap()]);
+        assert_same_events(&values(&fs::read_to_string(&case).unwrap()), &values(&env.ok(["export"])));
+    }
+}
+
+/// The events of [`event`] as a Parquet file, with nulls, a nested struct and the time as a timestamp.
+fn parquet(numbers: std::ops::Range<u64>, codec: parquet::basic::Compression) -> Vec<u8> {
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray, StructArray, TimestampMillisecondArray};
+    use arrow::datatypes::{DataType, Field};
+    use std::sync::Arc;
+
+    let count = numbers.clone().count();
+    let uids: ArrayRef = Arc::new(StringArray::from_iter_values(numbers.clone().map(|number| format!("n{number}"))));
+    let metadata = StructArray::from(vec![(Arc::new(Field::new("uid", DataType::Utf8, true)), uids)]);
+    let times = numbers.map(|number| 1_767_225_600_000 + number as i64 * 1000);
+    let batch = RecordBatch::try_from_iter([
+        ("class_uid", Arc::new(Int32Array::from_value(3002, count)) as ArrayRef),
+        ("time", Arc::new(TimestampMillisecondArray::from_iter_values(times))),
+        ("metadata", Arc::new(metadata)),
+        ("activity_id", Arc::new(Int32Array::from_value(1, count))),
+        ("message", Arc::new(StringArray::new_null(count))),
+    ])
+    .unwrap();
+    let properties = parquet::file::properties::WriterProperties::builder().set_compression(codec).build();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+#[test]
+fn parquet_of_security_lake_becomes_the_events_that_it_holds() {
+    use parquet::basic::Compression;
+
+    let env = Env::new();
+    let place = "lake/aws/CLOUD_TRAIL_MGMT/2.0/region=eu-central-1/accountId=123456789012/eventDay=20260101";
+    for (number, (name, codec)) in (0..).zip([
+        ("a.parquet", Compression::UNCOMPRESSED),
+        ("b.snappy.parquet", Compression::SNAPPY),
+        ("c.gz.parquet", Compression::GZIP(Default::default())),
+        ("d.zstd.parquet", Compression::ZSTD(Default::default())),
+        ("e.PARQUET", Compression::LZ4_RAW),
+        ("f.parquet", Compression::BROTLI(Default::default())),
+    ]) {
+        env.write(&format!("{place}/{name}"), parquet(number * 100..number * 100 + 100, codec));
+    }
+    let summary = env.ingest(["lake"]);
+    assert_eq!(summary["counts"]["accepted"], 600, "{summary}");
+    assert_same_events(&values(&events(0..600)), &values(&env.ok(["export"])));
+    assert!(states(&env.ingest(["lake"])).iter().all(|(_, state)| *state == "skipped"));
+
+    // Cut short it is none, and the others are read all the same.
+    let whole = parquet(600..700, Compression::SNAPPY);
+    env.write("more/cut.parquet", &whole[..whole.len() - 20]);
+    env.write("more/whole.parquet", &whole);
+    let (code, summary) = env.try_ingest(["more"]);
+    assert_eq!(
+        (code, states(&summary)),
+        (4, vec![("more/cut.parquet", "unreadable"), ("more/whole.parquet", "complete")]),
+        "{summary}"
+    );
+}

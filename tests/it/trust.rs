@@ -355,7 +355,7 @@ fn any_name_that_a_file_system_allows_is_a_name() {
 }
 
 #[test]
-fn a_new_lake_has_all_its_tables_and_connect_says_which_have_no_rows() {
+fn a_new_lake_has_all_its_tables_and_connect_opens_those_without_rows() {
     let env = Env::new();
     env.write("in.ndjson", format!("{MORE}\n"));
     env.ok(["ingest", "in.ndjson", "-q", "--lake", "run[1]"]);
@@ -370,12 +370,11 @@ fn a_new_lake_has_all_its_tables_and_connect_says_which_have_no_rows() {
         let has_rows = if table == "authentication" { 1 } else { 0 };
         assert_eq!(names(&log).len(), 1 + has_rows, "{table}");
     }
-    let text = env.run(["connect", "--for", "polars", "--lake", "run[1]"]);
-    assert!(text.contains("/run[[]1]/authentication/event_month=*/*.parquet"), "{text}");
-    let text = env.run(["connect", "--for", "duckdb", "--table", "group_management", "--lake", "run[1]"]);
-    assert!(text.contains("has no rows yet") && text.contains("[exit status: 1]"), "{text}");
-    let text = env.run(["connect", "--for", "pandas", "--table", "group_management", "--lake", "run[1]"]);
-    assert!(text.contains("DeltaTable(\"[DIR]/run[1]/group_management\")") && !text.contains("exit status"), "{text}");
+    // A table without rows is opened like the others: Delta gives its columns.
+    for library in ["polars", "duckdb"] {
+        let text = env.run(["connect", "--for", library, "--table", "group_management", "--lake", "run[1]"]);
+        assert!(text.contains("(\"[DIR]/run[1]/group_management\")") && !text.contains("exit status"), "{text}");
+    }
 }
 
 #[test]

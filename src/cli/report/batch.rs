@@ -1,6 +1,6 @@
 //! Reports with what each of them is given: parameters, period, facts; and their run into folders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,11 +8,14 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::super::App;
+use super::super::login::login;
+use super::super::signing::signer;
+use super::history;
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
-    self, Asked, Facts, Finding, Order, PROGRAM, Params, Period, Report, ReportSummary, Span, Stamp, State, Summary,
+    self, Asked, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span, Stamp, State, Summary,
     Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
 };
 use crate::sql::{AsOf, Session};
@@ -25,6 +28,10 @@ pub struct Batch {
     /// Whether the zone was asked for: then reports that take one get it.
     pub has_zone: bool,
     pub params: Vec<(String, String)>,
+    /// Tables beside the lake.
+    pub inputs: Vec<Input>,
+    /// Those of them that the command itself names.
+    pub named_inputs: Vec<String>,
     pub suppressions: Suppressions,
     pub with_xlsx: bool,
     pub is_replacing: bool,
@@ -45,24 +52,41 @@ impl Prepared {
     }
 }
 
-/// A session over the lake, and the key that seals evidence; those who have none make evidence without a seal.
+/// A session over the lake and the inputs of a run, and what seals its evidence.
 pub struct Ground {
     pub session: Arc<Session>,
-    pub key: Option<[u8; 32]>,
+    pub inputs: Arc<Vec<Input>>,
+    pub sealer: Sealer,
 }
 
 impl Ground {
-    pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>) -> Result<Ground> {
-        let options = crate::sql::Options { as_of, ..app.config.sql() };
-        let key = lake.find_key("evidence")?;
+    pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>, inputs: &[Input]) -> Result<Ground> {
+        let mut given = history::tables(app, &lake)?;
+        given.retain(|(name, _)| inputs.iter().all(|input| input.name != *name));
+        given.extend(inputs.iter().map(Input::given));
+        let options = crate::sql::Options { as_of, given, ..app.config.sql() };
+        let sealer = Sealer { key: lake.find_key("evidence")?, signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         app.warn_of_left_out(session.left_out());
-        Ok(Ground { session: Arc::new(session), key })
+        Ok(Ground { session: Arc::new(session), inputs: Arc::new(inputs.to_vec()), sealer })
     }
 
-    pub fn facts(&self, app: &App, span: Span) -> Result<Arc<Facts>> {
-        let session = self.session.clone();
-        app.wait(async move { Facts::gather(span, &session).await }).map(Arc::new)
+    /// Signs what is sealed from here on, where the configuration names a key for it.
+    pub fn signing(mut self, app: &App) -> Result<Ground> {
+        self.sealer.signer = signer(app)?;
+        Ok(self)
+    }
+
+    /// Names of the tables that the session was given.
+    pub fn given(&self) -> Vec<String> {
+        self.inputs.iter().map(|input| input.name.clone()).collect()
+    }
+
+    /// The log as runs of these reports see it.
+    pub fn log(&self, app: &App, reports: &[&Report]) -> Result<Log> {
+        let (session, reports) = (self.session.clone(), reports.iter().map(|report| (*report).clone()));
+        let reports: Vec<Report> = reports.collect();
+        app.wait(async move { Log::read(session, &reports).await })
     }
 }
 
@@ -137,6 +161,11 @@ impl Batch {
         given
     }
 
+    /// Whether the command itself named an input, and not the configuration.
+    fn is_named(&self, input: &str) -> bool {
+        self.named_inputs.iter().any(|name| name == input)
+    }
+
     pub fn asked(&self) -> Asked {
         Asked {
             text: self.period.as_ref().map(|(text, _)| text.clone()),
@@ -161,7 +190,7 @@ pub fn into_folders(
 ) -> Result<(Summary, BTreeMap<String, Vec<Finding>>)> {
     let is_many = prepared.len() > 1;
     let stamp =
-        Stamp { time_ms: app.clock.now_ms(), user: user(), program: PROGRAM.to_string(), with_xlsx: batch.with_xlsx };
+        Stamp { time_ms: app.clock.now_ms(), user: login(), program: PROGRAM.to_string(), with_xlsx: batch.with_xlsx };
     let asked = batch.asked();
     let mut summary =
         begin_summary(stamp.time_ms, &stamp.user, asked.clone(), ground.session.entry(), &dir.display().to_string());
@@ -169,7 +198,9 @@ pub fn into_folders(
     let (sequence, hash) = ground.session.entry();
     app.screen.say(format!("ledger entry {sequence}, sha256 {hash}"));
     let mut named = BTreeMap::new();
-    let mut known: Vec<(Span, Arc<Facts>)> = Vec::new();
+    let mut read = BTreeSet::new();
+    let ready: Vec<&Report> = prepared.iter().map(Prepared::report).collect();
+    let log = Arc::new(ground.log(app, &ready)?);
     let kept = kept(ground, batch, &prepared, dir)?;
     for one in prepared {
         let (report, params) = match one {
@@ -182,28 +213,22 @@ pub fn into_folders(
         };
         let begin = Instant::now();
         let span = batch.span(&params);
-        let produced = match known.iter().find(|(other, _)| *other == span) {
-            Some((_, facts)) => Ok(facts.clone()),
-            None => ground.facts(app, span).inspect(|facts| known.push((span, facts.clone()))),
-        }
-        .and_then(|facts| {
-            let order = Order {
-                session: ground.session.clone(),
-                report: (*report).clone(),
-                params,
-                asked: asked.clone(),
-                facts,
-                suppressions: batch.suppressions.of_report(&report.id),
-                stamp: stamp.clone(),
-                key: ground.key,
-                unfinished: app.unfinished.clone(),
-            };
-            let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
-            app.wait(async move { produce(&order, &dir, is_replacing).await })
+        let (log, task) = (log.clone(), (*report).clone());
+        let (asked, suppressions) = (asked.clone(), batch.suppressions.of_report(&report.id));
+        let (stamp, seal, unfinished) = (stamp.clone(), Some(ground.sealer.clone()), app.unfinished.clone());
+        let (inputs, given) = (ground.inputs.clone(), ground.given());
+        let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
+        let produced = app.wait(async move {
+            let facts = log.facts(&task, &params, span, &given).await?;
+            let session = log.session().clone();
+            let order =
+                Order { session, report: task, params, asked, facts, inputs, suppressions, stamp, seal, unfinished };
+            produce(&order, &dir, is_replacing).await
         });
         match produced {
             Ok(produced) => {
-                let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64());
+                read.extend(produced.evidence.inputs.iter().map(|input| input.name.clone()));
+                let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64())?;
                 say(app, &done);
                 summary.findings += done.findings;
                 summary.attention += done.attention;
@@ -220,22 +245,25 @@ pub fn into_folders(
         }
     }
     if is_many || is_run(dir) {
-        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), ground.key.as_ref())?;
+        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), &ground.sealer)?;
+    }
+    for input in ground.inputs.iter().filter(|input| batch.is_named(&input.name) && !read.contains(&input.name)) {
+        app.screen.say(format!("note: no report of this run reads the input `{}`", input.name));
     }
     Ok((summary, named))
 }
 
 /// What a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
-fn beside(dir: &Path, summary: &Summary, key: Option<&[u8; 32]>) -> Result<()> {
+fn beside(dir: &Path, summary: &Summary, sealer: &Sealer) -> Result<()> {
     let done = summary.reports.iter().filter(|report| report.state == State::Done);
     let ids: Vec<String> = done.map(|report| report.id.clone()).collect();
     if !ids.is_empty() {
         let folders: Vec<PathBuf> = ids.iter().map(|id| dir.join(id)).collect();
-        disk::write(&dir.join("workbook.xlsx"), &workbook(&folders)?)?;
+        disk::write(&dir.join("workbook.xlsx"), &workbook(summary, &folders)?)?;
     }
     disk::write(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
     disk::write(&dir.join("index.html"), index(summary).as_bytes())?;
-    write_manifest(dir, &ids, key)
+    write_manifest(dir, &ids, sealer)
 }
 
 /// The run that `dir` holds already, if reports of it stay. All reports of a run see one entry and are of one period:
@@ -246,7 +274,7 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
         return Ok(None);
     }
     let ids: Vec<String> = prepared.iter().map(|one| one.report().id.clone()).collect();
-    let Some(kept) = report::kept(dir, &ids, ground.key.as_ref())? else { return Ok(None) };
+    let Some(kept) = report::kept(dir, &ids, &ground.sealer)? else { return Ok(None) };
     let asked = batch.asked();
     let period = |asked: &Asked| asked.text.clone().unwrap_or_else(|| "none".to_string());
     let said =
@@ -262,7 +290,6 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
 
 /// One line a report.
 pub fn say(app: &App, report: &ReportSummary) {
-    let verdict = report.verdict.map_or("", |verdict| verdict.name());
     let what = match report.verdict {
         Some(crate::report::Verdict::Findings) => {
             let worst = report.worst.map_or(String::new(), |worst| format!(", worst {worst}"));
@@ -270,11 +297,15 @@ pub fn say(app: &App, report: &ReportSummary) {
         }
         Some(crate::report::Verdict::None) => "no finding".to_string(),
         Some(crate::report::Verdict::Evidence) => counted(report.rows, "row"),
-        _ => format!("no finding, but {verdict}"),
+        Some(crate::report::Verdict::NotAssessable) => report.not_assessable(),
+        None => String::new(),
     };
     let mut line = format!("{}: {what}", report.id);
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
+    }
+    if !report.reasons.is_empty() && report.verdict != Some(crate::report::Verdict::NotAssessable) {
+        line.push_str(&format!(", could not see everything ({})", report::kinds(&report.reasons)));
     }
     line.push_str(&notes(report));
     if report.idle_suppressions > 0 {
@@ -288,10 +319,4 @@ pub fn notes(report: &ReportSummary) -> String {
     let notes = [(report.attention, "to look at"), (report.context, "as context"), (report.suppressed, "suppressed")];
     let there = notes.iter().filter(|(rows, _)| *rows > 0);
     there.map(|(rows, what)| format!(", {} {what}", count(*rows))).collect()
-}
-
-/// Who runs this, as the system says it.
-fn user() -> String {
-    let name = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_string())
 }

@@ -8,6 +8,7 @@ use super::super::App;
 use super::super::value::when;
 use super::batch::{Batch, Ground, into_folders};
 use super::hook;
+use super::inputs;
 use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::disk;
@@ -175,11 +176,15 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
         Some(path) => Suppressions::read(path, &app.clock)?,
         None => Suppressions::default(),
     };
+    let given: Vec<(String, PathBuf)> =
+        schedule.input.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
     let batch = Batch {
         period: Some((period.name(), period)),
         zone,
         has_zone: true,
         params: schedule.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        inputs: inputs::read(app, &catalog, &given)?,
+        named_inputs: Vec::new(),
         suppressions,
         with_xlsx: schedule.xlsx,
         // A run that was cut short begins again.
@@ -189,7 +194,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     let lake = app.open_lake()?;
     let batch = batch.redacted(app, &lake)?;
     let prepared = batch.prepare(&reports)?;
-    let ground = Ground::over(app, lake, None)?;
+    let ground = Ground::over(app, lake, None, &batch.inputs)?.signing(app)?;
     let limit_ms = due_ms.saturating_add(schedule.wait.map_or(0, |wait| wait.as_millis() as i64));
     if app.clock.now_ms() < limit_ms
         && let Some(reason) = hole(app, &ground, period, limit_ms)?
@@ -219,11 +224,12 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
 /// What the log does not cover of the period, in words.
 fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Option<String>> {
     let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
-    let facts = ground.facts(app, span)?;
-    if facts.coverage.is_whole() {
+    let log = ground.log(app, &[])?;
+    let coverage = app.wait(async move { log.coverage(span).await })?;
+    if coverage.is_whole() {
         return Ok(None);
     }
-    let missing = facts.coverage.missing_percent();
+    let missing = coverage.missing_percent();
     Ok(Some(format!(
         "the log does not cover {missing} % of {}; run at {} at the latest",
         period.name(),

@@ -2,10 +2,13 @@
 
 mod batch;
 mod due;
+mod history;
 mod hook;
+mod inputs;
 mod own;
 mod rows;
 mod run;
+mod runs;
 mod verify;
 
 use std::path::PathBuf;
@@ -40,6 +43,12 @@ enum Action {
     },
     /// Run reports: rows to the screen, or evidence into a directory
     Run(Box<RunArgs>),
+    /// List the tables that reports can be given beside the lake, and what they cannot say without
+    Inputs {
+        /// How the list is written
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Run what the schedules of the configuration say is due
     Due(DueArgs),
     /// Compare the findings of two runs of one report: new, gone, unchanged
@@ -67,6 +76,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::List { format } => list(app, &catalog(app)?, format)?,
         Action::Show { id } => show(app, catalog(app)?.get(&id)?)?,
         Action::Run(args) => return run::run(app, &args),
+        Action::Inputs { format } => inputs::list(app, &catalog(app)?, format)?,
         Action::Due(args) => return due::run(app, &args),
         Action::Diff(args) => return own::diff(app, &args),
         Action::Verify(args) => return verify::run(app, &args),
@@ -94,7 +104,7 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
 
 fn show(app: &App, report: &Report) -> Result<()> {
     let mut text = format!("{}: {}\n\n{}\n\nparameters\n", report.id, report.title, report.question);
-    for parameter in &report.parameters {
+    for parameter in report.all_parameters() {
         let default = parameter.default.as_ref().map_or("required".to_string(), |default| format!("= {default}"));
         text.push_str(&format!("  {:<22} {:<14} {default}\n", parameter.name, parameter.ty.to_string()));
     }
@@ -105,6 +115,9 @@ fn show(app: &App, report: &Report) -> Result<()> {
     text.push_str("\ncontrols\n");
     for (framework, controls) in &report.controls {
         text.push_str(&format!("  {framework:<22} {}\n", controls.join(", ")));
+    }
+    if !report.limits.is_empty() {
+        text.push_str(&format!("\nhow to read this, and its limits\n  {}\n", report.limits.replace('\n', "\n  ")));
     }
     text.push_str(&format!("\n{}\n", report.sql.trim()));
     app.screen.print(&text)

@@ -27,14 +27,16 @@ pub fn run(
     }
     let (sequence, hash) = ground.session.entry();
     screen.say(format!("  ledger entry {sequence}, sha256 {hash}"));
-    let facts = ground.facts(app, batch.span(&params))?;
+    let (log, task, given) = (ground.log(app, &[report])?, report.clone(), params.clone());
+    let (span, inputs) = (batch.span(&params), ground.given());
+    let facts = app.wait(async move { log.facts(&task, &given, span, &inputs).await })?;
     let coverage = &facts.coverage;
     match coverage.is_whole() {
         true => screen.say("  coverage 100 %"),
         false => screen.say(format!(
             "  coverage {:.1} %, {} longer than a day",
             (100.0 - coverage.missing_percent()).max(0.0),
-            report::counted(coverage.gaps.len() as u64, "gap")
+            report::counted(coverage.holes().count() as u64, "gap")
         )),
     }
 
@@ -62,7 +64,7 @@ pub fn run(
             id: task.id.clone(),
             title: task.title.clone(),
             state: State::Done,
-            verdict: Some(judge.verdict(&facts.coverage)),
+            verdict: Some(judge.verdict(&facts)),
             rows: tally.rows,
             findings: tally.findings,
             suppressed: tally.suppressed,
@@ -71,6 +73,8 @@ pub fn run(
             worst: tally.worst(),
             by_severity: tally.by_severity,
             coverage: Some(facts.coverage.share),
+            reasons: facts.reasons.clone(),
+            unseen: facts.unseen,
             idle_suppressions: idle as u64,
             ..ReportSummary::default()
         };
@@ -79,7 +83,14 @@ pub fn run(
     let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
-    screen.say(format!("  {}: {verdict}{}", report::counted(summary.rows, "row"), notes(&summary)));
+    let unseen = match summary.reasons.is_empty() {
+        true => String::new(),
+        false => format!(" ({} could not be seen)", report::share(summary.unseen)),
+    };
+    screen.say(format!("  {}: {verdict}{unseen}{}", report::counted(summary.rows, "row"), notes(&summary)));
+    for reason in &summary.reasons {
+        screen.say(format!("    {}: {}", reason.reason.name(), reason.text));
+    }
     Ok((summary, named))
 }
 

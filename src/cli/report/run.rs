@@ -7,6 +7,7 @@ use super::super::App;
 use super::super::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
 use super::hook;
+use super::inputs;
 use super::rows;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -38,6 +39,9 @@ pub struct RunArgs {
     /// A parameter; may be given several times
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub params: Vec<(String, String)>,
+    /// A table beside the lake, as `report inputs` lists them: CSV with a header, NDJSON or Parquet; several times
+    #[arg(long = "input", value_name = "NAME=FILE", value_parser = parameter)]
+    pub inputs: Vec<(String, String)>,
     /// How rows are written
     #[arg(long, value_enum)]
     pub format: Option<Format>,
@@ -95,11 +99,15 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         Some(path) => Suppressions::read(path, &app.clock)?,
         None => Suppressions::default(),
     };
+    let named: Vec<(String, PathBuf)> =
+        args.inputs.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect();
     let batch = Batch {
         period,
         zone,
         has_zone: args.tz.is_some(),
         params: args.params.clone(),
+        inputs: inputs::read(app, &catalog, &named)?,
+        named_inputs: named.into_iter().map(|(name, _)| name).collect(),
         suppressions,
         with_xlsx: args.xlsx,
         is_replacing: args.replace,
@@ -114,7 +122,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
     let (summary, named) = match (folder, reports.as_slice()) {
         (Some(dir), _) => {
             let prepared = batch.prepare(&reports)?;
-            let ground = Ground::over(app, lake, as_of)?;
+            let ground = Ground::over(app, lake, as_of, &batch.inputs)?.signing(app)?;
             is_short = !ground.session.left_out().is_empty();
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
             let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
@@ -129,7 +137,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             // Everything that can be wrong is found before the file is touched.
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
-            let ground = Ground::over(app, lake, as_of)?;
+            let ground = Ground::over(app, lake, as_of, &batch.inputs)?;
             is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
             let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;

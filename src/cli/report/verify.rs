@@ -1,76 +1,198 @@
 //! `auditlake report verify`: evidence, checked.
+//!
+//! The folder is the suspect's, so nothing in it is followed or run before its files and its seal are right. Everything
+//! that whoever relies on it must know goes to stdout, and not only what is wrong.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::super::App;
 use super::batch::Ground;
+use super::runs;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
-use crate::report::{Catalog, Evidence, Findings, check_manifest, folder_alone, hash_file, is_evidence, run_again};
+use crate::report::{
+    Catalog, Evidence, Findings, Report, asked, check_manifest, folder_alone, hash_file, inputs_of, is_evidence,
+    run_again,
+};
+use crate::signing::PublicKey;
 use crate::sql::AsOf;
+use crate::typed::visible;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder of a report, or a directory with such folders
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+    #[arg(value_name = "FOLDER", required_unless_present = "runs")]
+    folder: Option<PathBuf>,
+    /// Check what the schedules have run instead: the chain of the run log, and that each folder is there as it was left
+    #[arg(long, conflicts_with = "folder")]
+    runs: bool,
     /// Check only the files against each other: neither the ledger nor the run
     #[arg(long)]
     files_only: bool,
+    /// The file of a report of yours, which the evidence must be of; may be given several times
+    #[arg(long = "report", value_name = "FILE")]
+    reports: Vec<PathBuf>,
+    /// The public key that the evidence must be signed with; without a lake at hand nothing else is needed
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+}
+
+/// What evidence is checked against.
+struct Against {
+    catalog: Catalog,
+    reports: Vec<Report>,
+    public: Option<PublicKey>,
+    /// None: only the files, and the signature.
+    lake: Option<Lake>,
+    /// The lake's key for seals, where it is at hand.
+    key: Option<[u8; 32]>,
 }
 
 pub fn run(app: &App, args: &Args) -> Result<u8> {
-    let folders = folders(&args.folder)?;
+    let Some(folder) = &args.folder else { return runs::verify(app) };
+    let folders = folders(folder)?;
     let catalog = super::catalog(app)?;
-    let lake = if args.files_only { None } else { Some(app.open_lake()?) };
+    let reports = args.reports.iter().map(|path| catalog.read_file(path)).collect::<Result<_>>()?;
+    let public = match &args.public_key {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.context(Kind::Usage, || format!("cannot read the public key {}", path.display()))?;
+            Some(PublicKey::parse(&text, &path.display().to_string())?)
+        }
+    };
+    let is_without = args.files_only || (public.is_some() && !app.lake_path().exists());
+    let lake = if is_without { None } else { Some(app.open_lake()?) };
     let key = lake.as_ref().map(|lake| lake.find_key("evidence")).transpose()?.flatten();
     if lake.is_some() && key.is_none() {
         app.screen.say("note: the lake's key is not at hand: seals are not checked; everything else is");
     }
-    let mut bad = 0;
-    if let Some(findings) = check_manifest(&args.folder, key.as_ref())? {
+    let against = Against { catalog, reports, public, lake, key };
+
+    let (mut bad, mut unknown) = (0, None);
+    let whole = check_manifest(folder, key.as_ref(), against.public.as_ref());
+    if let Some(findings) = problem_of(whole, |problem| Some(Findings { problems: vec![problem], notes: Vec::new() }))? {
         bad += usize::from(!findings.problems.is_empty());
-        for problem in &findings.problems {
-            app.screen.print(&format!("{}: {problem}\n", args.folder.display()))?;
-        }
+        print(app, folder, &findings)?;
     }
     for folder in &folders {
-        let (evidence, mut findings) = folder_alone(folder)?;
-        // What was changed is not worth running again: the answer is there.
-        if let (Some(lake), true) = (&lake, findings.problems.is_empty()) {
-            let found = against_lake(app, folder, &evidence, lake, &catalog)?;
-            findings.problems.extend(found.problems);
-            findings.notes.extend(found.notes);
-        }
-        let name = folder.display();
-        for note in &findings.notes {
-            app.screen.say(format!("{name}: note: {note}"));
-        }
-        match findings.problems.is_empty() {
-            true => {
-                let files = evidence.files.len() + 1;
-                let what = match &lake {
-                    Some(_) => format!("as ledger entry {} gives it", evidence.ledger.sequence),
-                    None => "as its evidence says".to_string(),
-                };
-                app.screen.print(&format!("{name}: {files} files, {what}\n"))?;
+        match check(app, folder, &against)? {
+            Checked::Fine(findings, what) => {
+                print(app, folder, &findings)?;
+                app.screen.print(&format!("{}: {what}\n", line(&folder.display().to_string())))?;
             }
-            false => {
+            Checked::Wrong(findings) => {
                 bad += 1;
-                for problem in &findings.problems {
-                    app.screen.print(&format!("{name}: {problem}\n"))?;
-                }
+                print(app, folder, &findings)?;
+            }
+            Checked::Unknown(error) => {
+                app.screen.print(&format!("{}: not checked: {error}\n", line(&folder.display().to_string())))?;
+                unknown = Some(error);
             }
         }
     }
-    match bad {
-        0 => Ok(0),
+    match (bad, unknown) {
+        (0, None) => Ok(0),
+        (0, Some(error)) => Err(error),
         _ => Err(Error::new(Kind::Integrity, "the evidence is not what was written")),
     }
 }
 
-/// The folder itself, or those in it.
+enum Checked {
+    /// With what was checked, in words.
+    Fine(Findings, String),
+    Wrong(Findings),
+    /// Nobody said what its report is.
+    Unknown(Error),
+}
+
+/// A problem makes a line; so does a note, which is told wherever the verdict is.
+fn print(app: &App, folder: &Path, findings: &Findings) -> Result<()> {
+    let name = line(&folder.display().to_string());
+    for problem in &findings.problems {
+        app.screen.print(&format!("{name}: {}\n", line(problem)))?;
+    }
+    for note in &findings.notes {
+        app.screen.print(&format!("{name}: note: {}\n", line(note)))?;
+    }
+    Ok(())
+}
+
+/// A name in a folder of somebody else's must not look like a line of ours.
+pub(super) fn line(text: &str) -> String {
+    let mut out = String::new();
+    visible(text, &mut out);
+    out
+}
+
+/// What is damaged is found by the check, and does not end it.
+fn problem_of<T>(checked: Result<T>, wrong: impl Fn(String) -> T) -> Result<T> {
+    match checked {
+        Err(error) if error.kind() == Kind::Integrity => Ok(wrong(error.to_string())),
+        checked => checked,
+    }
+}
+
+fn check(app: &App, folder: &Path, against: &Against) -> Result<Checked> {
+    let alone = folder_alone(folder).map(|(evidence, findings)| (Some(evidence), findings));
+    let wrong = |problem: String| (None, Findings { problems: vec![problem], notes: Vec::new() });
+    let (evidence, mut findings) = problem_of(alone, wrong)?;
+    let Some(evidence) = evidence else { return Ok(Checked::Wrong(findings)) };
+    let seal = sealed(&evidence, against, &mut findings)?;
+    // What was changed is not run: it may be anything.
+    if !findings.problems.is_empty() {
+        return Ok(Checked::Wrong(findings));
+    }
+    match asked(&evidence, &against.catalog, &against.reports) {
+        Ok(found) => findings.extend(found),
+        Err(error) if error.kind() == Kind::Usage => return Ok(Checked::Unknown(error)),
+        Err(error) => return Err(error),
+    }
+    let files = evidence.files.len() + 1;
+    let what = match &against.lake {
+        _ if !findings.problems.is_empty() => return Ok(Checked::Wrong(findings)),
+        None => format!(
+            "{files} files, as its evidence says; not checked: the ledger, the lake's files, the run again; {seal}"
+        ),
+        Some(lake) => {
+            findings.extend(problem_of(against_lake(app, folder, &evidence, lake, &against.catalog), |problem| {
+                Findings { problems: vec![problem], notes: Vec::new() }
+            })?);
+            format!("{files} files, as ledger entry {} gives it; {seal}", evidence.ledger.sequence)
+        }
+    };
+    Ok(if findings.problems.is_empty() { Checked::Fine(findings, what) } else { Checked::Wrong(findings) })
+}
+
+/// Checks seal and signature as far as there are keys for it; what they prove, in words.
+fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Result<String> {
+    if let Some(lake) = &against.lake
+        && lake.state().lake.lake_id == evidence.ledger.lake_id
+    {
+        match (&against.key, &evidence.seal) {
+            (_, None) => found.notes.push("it has no seal: it was made without the lake's key".to_string()),
+            (Some(key), Some(_)) if !evidence.is_sealed_by(key)? => {
+                found.problems.push("evidence.json was changed: its seal is not of this content and this lake".to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(match (&against.public, &evidence.signature) {
+        (Some(public), Some(_)) if evidence.is_signed_by(public)? => "signed".to_string(),
+        (Some(_), Some(_)) => {
+            found.problems.push("evidence.json is not signed by the owner of that public key".to_string());
+            String::new()
+        }
+        (Some(_), None) => {
+            found.problems.push("evidence.json is not signed".to_string());
+            String::new()
+        }
+        (None, Some(_)) => "its signature was not checked: name the public key with --public-key".to_string(),
+        (None, None) => "unsigned: detects accidents, not insiders".to_string(),
+    })
+}
+
+/// The folder itself, or those in it; a link is none of them.
 fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     if is_evidence(folder) {
         return Ok(vec![folder.to_path_buf()]);
@@ -79,7 +201,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).context(Kind::Usage, cannot)? {
         let path = entry.context(Kind::Usage, cannot)?.path();
-        if is_evidence(&path) {
+        if path.symlink_metadata().is_ok_and(|known| known.is_dir()) && is_evidence(&path) {
             found.push(path);
         }
     }
@@ -107,19 +229,21 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
         return Ok(found);
     }
     chain(app, lake, recorded.sequence, &recorded.sha256, &mut found)?;
-    data(lake, evidence, &mut found)?;
+    if !found.problems.is_empty() {
+        return Ok(found);
+    }
+    let inputs = inputs_of(folder, evidence, catalog)?;
+    let ground = Ground::over(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)), &inputs)?;
+    data(lake, &ground, evidence, &mut found)?;
     if !found.problems.is_empty() {
         return Ok(found);
     }
     let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;
-    let ground = Ground::over(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)))?;
     let (folder, evidence, catalog) = (folder.to_path_buf(), evidence.clone(), catalog.clone());
-    let place = scratch.path().to_path_buf();
-    let again = app.wait(async move {
-        run_again(&folder, &evidence, &catalog, Arc::clone(&ground.session), ground.key, &place).await
-    })?;
-    found.problems.extend(again.problems);
-    found.notes.extend(again.notes);
+    let (place, session) = (scratch.path().to_path_buf(), ground.session.clone());
+    found.extend(
+        app.wait(async move { run_again(&folder, &evidence, &catalog, session, inputs, &place).await })?,
+    );
     Ok(found)
 }
 
@@ -150,18 +274,25 @@ fn chain(app: &App, lake: &Lake, sequence: u64, sha256: &str, found: &mut Findin
     Ok(())
 }
 
-/// The files that the run could read.
-fn data(lake: &Lake, evidence: &Evidence, found: &mut Findings) -> Result<()> {
+/// The files that the run could read. Where they are is what the ledger says, not what the folder says.
+fn data(lake: &Lake, ground: &Ground, evidence: &Evidence, found: &mut Findings) -> Result<()> {
+    let tables = &ground.session.state().tables;
     for table in &evidence.tables {
+        let known = tables.get(&table.name).map(|known| known.files.as_slice()).unwrap_or_default();
         for file in &table.files {
+            let name = format!("{}/{}", table.name, file.path);
+            if !known.iter().any(|known| known.path() == file.path && known.sha256.to_string() == file.sha256) {
+                found.problems.push(format!("{name} is no file of ledger entry {}", evidence.ledger.sequence));
+                continue;
+            }
             let path = lake.root().join(data_path(&table.name, &file.path).as_ref());
             if !path.exists() {
-                found.problems.push(format!("{}/{} is gone from the lake", table.name, file.path));
+                found.problems.push(format!("{name} is gone from the lake"));
                 continue;
             }
             let (sha256, bytes) = hash_file(&path)?;
             if (sha256.as_str(), bytes) != (file.sha256.as_str(), file.bytes) {
-                found.problems.push(format!("{}/{} was changed in the lake", table.name, file.path));
+                found.problems.push(format!("{name} was changed in the lake"));
             }
         }
     }

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use super::restore;
 use super::work::Worker;
 use crate::clock::Clock;
+use crate::decode::Times;
 use crate::disk::Lock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Counts, Lake, Notes, Writer};
@@ -56,6 +57,8 @@ pub struct PullOptions {
     pub jitter_seed: u64,
     /// Files that are encoded at the same time.
     pub threads: usize,
+    /// As in [`super::Options`].
+    pub keep_odd_times: bool,
 }
 
 impl Default for PullOptions {
@@ -69,6 +72,7 @@ impl Default for PullOptions {
             max_wait: Duration::from_secs(900),
             jitter_seed: 0,
             threads: 2,
+            keep_odd_times: false,
         }
     }
 }
@@ -246,7 +250,8 @@ pub async fn pull(run: PullRun, sources: Vec<PullSource>) -> (PullSummary, Optio
 
 async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSummary) -> Result<Option<Error>> {
     let PullRun { lake, policy, redaction_version, clock, options, scope, watch, stop, tell } = run;
-    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")? };
+    let times = Times { latest_ms: lake.latest_time_ms(clock), keeps_odd: options.keep_odd_times };
+    let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")?, times };
     // Whoever pulls a source holds its lock, so that a job that starts again while it still runs does no harm.
     let mut locks = Vec::new();
     for source in &sources {

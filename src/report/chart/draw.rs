@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{Axis, Chart, Key, MAX_CATEGORIES};
-use crate::report::facts::Coverage;
+use crate::report::coverage::Coverage;
 use crate::report::page::{escaped, instant};
 
 pub(super) const WIDTH: f64 = 1000.0;
@@ -251,7 +251,7 @@ pub fn strip(coverage: &Coverage) -> String {
         "<svg viewBox=\"0 0 {WIDTH} 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"coverage of the period\">\
          <rect class=\"there\" width=\"{WIDTH}\" height=\"14\" rx=\"3\"/>"
     );
-    for gap in &coverage.gaps {
+    for gap in coverage.holes() {
         let (from, to) = (x(gap.start_ms), x(gap.end_ms));
         let _ = write!(
             out,

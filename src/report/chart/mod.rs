@@ -17,7 +17,7 @@ use chrono_tz::Tz;
 
 pub use draw::strip;
 
-use super::facts::Coverage;
+use super::coverage::Coverage;
 use super::header::{ColumnType, Report};
 use super::params::{Params, Value};
 use data::Unit;

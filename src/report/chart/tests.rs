@@ -73,28 +73,55 @@ fn each_report_draws_what_its_head_says() {
         text.push_str(&format!("{}: {drawn}\n", report.id));
     }
     assert_snapshot!(text, @r"
+    access-ledger-anomalies: anomaly: rows
     access-review-as-of: subject_label x privilege: rows
     access-review-diff: privilege: rows by change
+    access-state-reconciliation: result: rows
+    account-lockouts: lock_time by day: rows
     account-roster-as-of: account_state: rows
+    account-switch-log: nothing
+    account-takeover-sequence: nothing
+    activity-volume-anomaly: day by day: events, median
     actor-timeline: time by day: rows by class
     api-key-lifecycle: age_days by [30, 90, 180, 365] where state is active: rows
     audit-log-config-changes: nothing
     auth-outcome-summary: bucket_start by day: successes, failures
     brute-force-by-user: first_time by day: failures
     burst-deletion: first_time by day: actions
+    credential-change-log: time by day: rows by action
+    daily-log-review-digest: status: rows
     dormant-accounts: days_inactive by [90, 180, 365]: rows
+    duplicate-events: kind: copies
+    effective-access-as-of: subject_label x privilege: rows
+    entity-change-log: time by day: rows by activity
+    ephemeral-accounts: nothing
+    event-latency-and-clock-skew: nothing
     failed-admin-actions: action: failures
+    first-seen-actor-action: nothing
+    framework-coverage-matrix: assurance: rows
+    group-membership-as-of: group_uid: rows
     group-membership-changes: time by day: rows by activity
     impossible-travel: nothing
+    joiner-mover-leaver: category: rows
     leaver-residual-access: residual_type: rows
     log-gaps: nothing
+    logins-without-mfa: nothing
     mandatory-field-completeness: class x element: share
     mfa-factor-changes: time by week: rows by action
     monthly-executive-summary: metric in pairs: value, previous
+    new-location-or-ip: nothing
     off-hours-admin-activity: first_time by weekday and hour: rows
+    password-spray-by-ip: src_ip: users
     pci-10-2-1-coverage-matrix: requirement: events
+    post-deprovision-activity: nothing
     privileged-grants-log: time by day: rows by change
+    retention-coverage: nothing
+    schema-conformance: nothing
+    service-account-review: nothing
+    session-anomalies: nothing
+    sod-toxic-combinations: nothing
     sod-violations: nothing
+    source-reconciliation: class: difference
     success-after-failures: nothing
     user-deprovisioning-log: time by day: rows by action
     user-provisioning-log: time by day: rows by outcome

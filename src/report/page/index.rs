@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{counted, escaped, frame, instant};
+use super::{counted, escaped, frame, instant, kinds, share};
 use crate::report::findings::Verdict;
+use crate::report::reason::in_words;
 use crate::report::summary::{State, Summary};
 use crate::typed::count;
 
@@ -51,9 +52,17 @@ pub fn index(summary: &Summary) -> String {
             (State::Done, Some(Verdict::Evidence)) if report.attention > 0 => {
                 format!("evidence, {} to look at", counted(report.attention, "row"))
             }
+            (State::Done, Some(Verdict::NotAssessable)) => {
+                format!("not assessable ({}): {}", share(report.unseen), in_words(&report.reasons))
+            }
             (State::Done, Some(verdict)) => verdict.name().to_string(),
             (State::Skipped, _) => format!("not run: {}", report.reason.as_deref().unwrap_or_default()),
             _ => format!("failed: {}", report.reason.as_deref().unwrap_or_default()),
+        };
+        let is_said = report.verdict == Some(Verdict::NotAssessable) || report.reasons.is_empty();
+        let unseen = match is_said {
+            true => String::new(),
+            false => format!("<br><span class=\"m\">could not see everything: {}</span>", kinds(&report.reasons)),
         };
         let severity = report.worst.map_or(String::new(), |worst| {
             format!(
@@ -71,7 +80,7 @@ pub fn index(summary: &Summary) -> String {
         let rows = if report.state == State::Done { count(report.rows) } else { String::new() };
         let _ = write!(
             body,
-            "<tr><td>{link}<br><span class=\"h m\">{id}</span></td><td><span class=\"sev\">{severity}{}</span></td>\
+            "<tr><td>{link}<br><span class=\"h m\">{id}</span></td><td><span class=\"sev\">{severity}{}</span>{unseen}</td>\
              <td class=\"n\">{rows}</td><td class=\"n\">{coverage}</td></tr>",
             escaped(&verdict)
         );

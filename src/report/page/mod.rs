@@ -19,6 +19,7 @@ use super::chart::{Chart, strip};
 use super::evidence::Evidence;
 use super::findings::Verdict;
 use super::header::Report;
+use super::reason::{Reason, in_words};
 use crate::typed::count;
 
 const STYLE: &str = include_str!("style.css");
@@ -29,12 +30,14 @@ pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option
     let mut body = String::with_capacity(page.body.len() + (1 << 16));
     head(report, evidence, &mut body);
     facts(evidence, &mut body);
+    reasons(evidence, &mut body);
     coverage(evidence, &mut body);
     if let Some((chart, drawing)) = chart.and_then(|chart| Some((chart, chart.draw()?))) {
         let _ = write!(body, "<section><h2>{}</h2>{drawing}</section>", escaped(&chart.heading()));
     }
     table(report, evidence, page, &mut body);
     suppressions(evidence, &mut body);
+    limits(report, &mut body);
     controls(report, &mut body);
     header(report, evidence, &mut body);
     frame(&report.title, &body)
@@ -76,11 +79,10 @@ fn head(report: &Report, evidence: &Evidence, out: &mut String) {
 /// Class, headline and explanation of the verdict.
 pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
     let tally = &evidence.tally;
-    let coverage = &evidence.facts.coverage;
-    let missing = coverage.missing_percent();
-    let hole = match coverage.is_whole() {
+    let facts = &evidence.facts;
+    let unseen = match facts.reasons.is_empty() {
         true => String::new(),
-        false => format!("the log does not cover {missing} % of the period"),
+        false => format!("the run could not see everything: {}", kinds(&facts.reasons)),
     };
     let suppressed = match tally.suppressed {
         0 => String::new(),
@@ -100,22 +102,34 @@ pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
     };
     match evidence.verdict {
         Verdict::Findings => {
-            ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &context, &suppressed, &hole]))
+            ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &context, &suppressed, &unseen]))
         }
         Verdict::None => {
-            ("none", "No finding".to_string(), join(&["the log covers the whole period", &context, &suppressed]))
+            ("none", "No finding".to_string(), join(&["the log holds all that the report needs", &context, &suppressed]))
         }
         Verdict::NotAssessable => (
             "open",
-            format!("No finding, but not assessable for {missing} %"),
-            join(&["events may be missing there, so this is no pass", &context, &suppressed]),
+            format!("No finding, but not assessable ({})", share(facts.unseen)),
+            join(&[&in_words(&facts.reasons), "so this is no pass", &context, &suppressed]),
         ),
         Verdict::Evidence => {
-            let class = if coverage.is_whole() { "evidence" } else { "open" };
-            let parts = ["listed as evidence, not judged", &attention, &suppressed, &hole];
+            let class = if facts.reasons.is_empty() { "evidence" } else { "open" };
+            let parts = ["listed as evidence, not judged", &attention, &suppressed, &unseen];
             (class, counted(tally.rows, "row"), join(&parts))
         }
     }
+}
+
+/// A share in percent: rounded up, so that a part never reads as nothing.
+pub fn share(share: f64) -> String {
+    format!("{} %", (share * 1000.0).ceil() / 10.0)
+}
+
+/// `fields, silence`: each kind once, in order.
+pub fn kinds(reasons: &[Reason]) -> String {
+    let mut names: Vec<&str> = reasons.iter().map(|reason| reason.reason.name()).collect();
+    names.dedup();
+    names.join(", ")
 }
 
 /// `1 finding`, `3,210 rows`.
@@ -157,7 +171,7 @@ fn facts(evidence: &Evidence, out: &mut String) {
         true => "100 %".to_string(),
         false => format!("{:.1} %", (100.0 - coverage.missing_percent()).max(0.0)),
     };
-    let gaps = match coverage.gaps.len() {
+    let gaps = match coverage.holes().count() {
         0 => "no gap longer than a day".to_string(),
         count => format!("{} longer than a day", counted(count as u64, "gap")),
     };
@@ -171,19 +185,36 @@ fn facts(evidence: &Evidence, out: &mut String) {
     out.push_str("</dl>");
 }
 
+/// Said with every verdict: what was found may not be all.
+fn reasons(evidence: &Evidence, out: &mut String) {
+    let facts = &evidence.facts;
+    if facts.reasons.is_empty() {
+        return;
+    }
+    let unseen = share(facts.unseen);
+    let _ = write!(out, "<section><h2>What the run could not see: {unseen}</h2><div class=\"plain\"><table><tbody>");
+    for reason in &facts.reasons {
+        let part = reason.share.map_or(String::new(), share);
+        let (kind, text) = (reason.reason.name(), escaped(&reason.text));
+        let _ = write!(out, "<tr><td>{kind}</td><td>{text}</td><td class=\"n\">{part}</td></tr>");
+    }
+    out.push_str("</tbody></table></div></section>");
+}
+
 fn coverage(evidence: &Evidence, out: &mut String) {
     let coverage = &evidence.facts.coverage;
     if coverage.to_ms <= coverage.from_ms || coverage.is_whole() {
         return;
     }
     let _ = write!(out, "<section><h2>What the log covers</h2><figure class=\"strip\">{}<figcaption>", strip(coverage));
-    let first = coverage.gaps.iter().take(5).map(|gap| {
+    let first = coverage.holes().take(5).map(|gap| {
         let hours = (gap.end_ms - gap.start_ms) / 3_600_000;
         format!("{} \u{2013} {} ({hours} h)", instant(gap.start_ms), instant(gap.end_ms))
     });
     let mut text = format!("No event: {}", first.collect::<Vec<_>>().join(", "));
-    if coverage.gaps.len() > 5 {
-        text.push_str(&format!(", and {} more", coverage.gaps.len() - 5));
+    let holes = coverage.holes().count();
+    if holes > 5 {
+        text.push_str(&format!(", and {} more", holes - 5));
     }
     let _ = write!(out, "{}</figcaption></figure></section>", escaped(&text));
 }
@@ -249,6 +280,17 @@ fn suppressions(evidence: &Evidence, out: &mut String) {
     out.push_str("</tbody></table></div></section>");
 }
 
+fn limits(report: &Report, out: &mut String) {
+    if report.limits.is_empty() {
+        return;
+    }
+    out.push_str("<section><h2>How to read this, and its limits</h2><div class=\"plain\">");
+    for paragraph in report.paragraphs() {
+        let _ = write!(out, "<p>{}</p>", escaped(&paragraph));
+    }
+    out.push_str("</div></section>");
+}
+
 fn controls(report: &Report, out: &mut String) {
     if report.controls.is_empty() {
         return;
@@ -280,6 +322,11 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
         count(unnamed.neither)
     );
     row("events of the period", &text, "");
+    for need in &evidence.facts.needs {
+        let lacks = need.missing.iter().map(|(element, lacking)| format!("{} without {}", count(*lacking), element.name()));
+        let text = format!("{}: {}", counted(need.read, "event"), lacks.collect::<Vec<_>>().join(", "));
+        row(&format!("read of {}", need.events), &text, "");
+    }
     let log = evidence.facts.log_start_ms.zip(evidence.facts.log_end_ms);
     let log = log.map_or("no event at all".to_string(), |(first, last)| {
         format!("first event {}, last event {} UTC", instant(first), instant(last))

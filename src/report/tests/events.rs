@@ -298,7 +298,7 @@ async fn scopes_see_their_own_horizons() {
     assert_eq!(error.hint_text(), Some("a parameter of the type month makes one"));
     let report = count("select count(*) as n from nowhere.event");
     let error = run(&report, &params, &ctx.session().await).await.err().unwrap();
-    assert_eq!(error.hint_text(), Some("a view is named alone, or as always.name or previous.name"));
+    assert_eq!(error.hint_text(), Some("a view is named alone, or as always.name, previous.name or logged.name"));
 }
 
 #[test]
@@ -352,9 +352,12 @@ async fn tally(judges: bool, rows: &str, suppressed: &str) -> (Verdict, Vec<(Str
         ("context", counts.context),
         ("attention", counts.attention),
     ];
-    let whole = facts::Coverage { from_ms: 0, to_ms: 1, max_gap_ms: 1, uncovered_ms: 0, share: 1.0, gaps: Vec::new() };
+    let session = std::sync::Arc::new(session(&[]).session().await);
+    let log = Log::read(session, []).await.unwrap();
+    let span = Span { from_ms: Some(0), to_ms: Some(1) };
+    let facts = Facts { reasons: Vec::new(), ..log.facts(&report, &params, span, &[]).await.unwrap() };
     let keys = judge.named.iter().map(|finding| format!("{} {}", finding.key, finding.severity)).collect();
-    (judge.verdict(&whole), counts.map(|(name, count)| (name.to_string(), count)).to_vec(), keys)
+    (judge.verdict(&facts), counts.map(|(name, count)| (name.to_string(), count)).to_vec(), keys)
 }
 
 #[tokio::test]

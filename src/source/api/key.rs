@@ -56,8 +56,9 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Takes the key out of `text`, which came from `origin`; white space around it is dropped.
-    pub fn new(text: &str, origin: &str) -> Result<Key> {
+    /// Takes the key out of `text`, which came from `origin`; white space around it is dropped. `what` names it in
+    /// messages: "the API key".
+    pub fn new(text: &str, what: &str, origin: &str) -> Result<Key> {
         let text = text.trim();
         // What is wrong with it is told without showing it.
         let wrong = match () {
@@ -66,23 +67,27 @@ impl Key {
             () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => "it is not one word of visible ASCII",
             () => return Ok(Key(text.to_string())),
         };
-        Err(Error::usage(format!("cannot use the API key from {origin}: {wrong}")))
+        Err(Error::usage(format!("cannot use {what} from {origin}: {wrong}")))
     }
 
     /// Reads a file that nobody but its owner can read.
-    pub fn from_file(path: &Path) -> Result<Key> {
-        let what = "the API key";
+    pub fn from_file(path: &Path, what: &str) -> Result<Key> {
         let mut file = disk::open_secret(path, what)?;
         let cannot = || format!("cannot read {what} from {}", path.display());
         let mut bytes = Vec::new();
         file.by_ref().take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
-        Key::new(&String::from_utf8_lossy(&bytes), &path.display().to_string())
+        Key::new(&String::from_utf8_lossy(&bytes), what, &path.display().to_string())
     }
 
     /// Takes the first line that a program prints.
-    pub async fn from_command(command: &[String]) -> Result<Key> {
-        let text = ask(command, "the API key").await?;
-        Key::new(&text, &format!("`{}`", command.first().map_or("", String::as_str)))
+    pub async fn from_command(command: &[String], what: &str) -> Result<Key> {
+        let text = ask(command, what).await?;
+        Key::new(&text, what, &format!("`{}`", command.first().map_or("", String::as_str)))
+    }
+
+    /// The key itself, for what reads it: no message may hold it.
+    pub fn expose(&self) -> &str {
+        &self.0
     }
 
     /// The header's value, which no log shows.
@@ -154,13 +159,15 @@ pub async fn ask(command: &[String], what: &str) -> Result<String> {
 mod tests {
     use super::*;
 
+    const WHAT: &str = "the API key";
+
     #[test]
     fn a_key_is_one_word_and_never_shows() {
-        let key = Key::new(" k-123 \n", "x").unwrap();
+        let key = Key::new(" k-123 \n", WHAT, "x").unwrap();
         assert_eq!(format!("{key:?}"), "Key");
         assert!(key.header().unwrap().is_sensitive());
         for wrong in ["", " \n", "two words", "schlüssel", &"k".repeat(5000)] {
-            let error = Key::new(wrong, "VARIABLE").unwrap_err().to_string();
+            let error = Key::new(wrong, WHAT, "VARIABLE").unwrap_err().to_string();
             assert!(error.contains("VARIABLE"), "{error}");
             assert!(wrong.trim().is_empty() || !error.contains(wrong.trim()), "{error}");
         }
@@ -168,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_a_server_sends_back_is_scrubbed() {
-        let key = Key::new("abcab", "x").unwrap();
+        let key = Key::new("abcab", WHAT, "x").unwrap();
         assert_eq!(key.scrub_text("abcabcab abcab"), "[REDACTED:api-key]cab [REDACTED:api-key]");
         assert_eq!(key.scrub_text("abca"), "abca");
     }
@@ -178,9 +185,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
         disk::replace_private(&file, b"k-123\n").unwrap();
-        assert_eq!(Key::from_file(&file).unwrap().0, "k-123");
+        assert_eq!(Key::from_file(&file, WHAT).unwrap().0, "k-123");
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
-        let error = Key::from_file(&file).unwrap_err();
+        let error = Key::from_file(&file, WHAT).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.hint_text().unwrap().contains("chmod 600"));
     }
@@ -188,9 +195,9 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_its_first_line() {
         let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
-        assert_eq!(Key::from_command(&words("printf|k-1\\nsecond\\n")).await.unwrap().0, "k-1");
-        assert!(Key::from_command(&words("false")).await.is_err());
-        assert!(Key::from_command(&words("no-such-program-here")).await.is_err());
-        assert!(Key::from_command(&[]).await.is_err());
+        assert_eq!(Key::from_command(&words("printf|k-1\\nsecond\\n"), WHAT).await.unwrap().0, "k-1");
+        assert!(Key::from_command(&words("false"), WHAT).await.is_err());
+        assert!(Key::from_command(&words("no-such-program-here"), WHAT).await.is_err());
+        assert!(Key::from_command(&[], WHAT).await.is_err());
     }
 }

@@ -9,10 +9,11 @@ use arrow::array::{
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt64Type};
+use arrow::datatypes::{DataType, Fields, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
 
 /// Attributes whose name ends so hold the text of a time (`datetime_t`), others its milliseconds.
 const TEXT_OF_TIME: &str = "_dt";
@@ -50,10 +51,8 @@ enum Values {
 impl Rows {
     /// `json` has the paths of the leaves that hold JSON text.
     pub fn new(batch: &RecordBatch, json: &HashSet<Vec<String>>) -> Result<Rows, ArrowError> {
-        let schema = batch.schema();
-        let columns = schema.fields().iter().zip(batch.columns());
-        let columns = columns.map(|(field, column)| Member::new(field.name(), column, json, &mut Vec::new()));
-        Ok(Rows { count: batch.num_rows(), columns: columns.collect::<Result<_, _>>()? })
+        let columns = members(batch.schema().fields(), batch.columns(), json, &mut Vec::new())?;
+        Ok(Rows { count: batch.num_rows(), columns })
     }
 
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), ArrowError> {
@@ -93,8 +92,8 @@ impl Member {
         match &self.values {
             Values::Null => out.extend_from_slice(b"null"),
             Values::Boolean(array) => out.extend_from_slice(if array.value(row) { b"true" } else { b"false" }),
-            Values::Signed(array) => write!(out, "{}", array.value(row))?,
-            Values::Unsigned(array) => write!(out, "{}", array.value(row))?,
+            Values::Signed(array) => json_of(&array.value(row), out)?,
+            Values::Unsigned(array) => json_of(&array.value(row), out)?,
             // The shortest digits that give the same number again; what is no number is a text.
             Values::Single(array) => match array.value(row) {
                 value if value.is_finite() => write!(out, "{value:?}")?,
@@ -191,11 +190,7 @@ impl Values {
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
                 Values::Verbatim(text_of(column)?)
             }
-            DataType::Struct(fields) => {
-                let columns = fields.iter().zip(column.as_struct().columns());
-                let members = columns.map(|(field, column)| Member::new(field.name(), column, json, path));
-                Values::Object(members.collect::<Result<_, _>>()?)
-            }
+            DataType::Struct(fields) => Values::Object(members(fields, column.as_struct().columns(), json, path)?),
             DataType::List(_) => {
                 let list = column.as_list::<i32>();
                 Values::List(list.offsets().clone(), Box::new(Member::new(name, list.values(), json, &mut Vec::new())?))
@@ -209,6 +204,17 @@ impl Values {
             _ => Values::Text(text_of(column)?),
         })
     }
+}
+
+/// The members of an object that have a value in any row: of the many attributes of an event few are used.
+fn members(
+    fields: &Fields,
+    columns: &[ArrayRef],
+    json: &HashSet<Vec<String>>,
+    path: &mut Vec<String>,
+) -> Result<Vec<Member>, ArrowError> {
+    let used = fields.iter().zip(columns).filter(|(_, column)| column.logical_null_count() < column.len());
+    used.map(|(field, column)| Member::new(field.name(), column, json, path)).collect()
 }
 
 fn object(members: &[Member], row: usize, out: &mut Vec<u8>) -> Result<(), ArrowError> {
@@ -247,5 +253,9 @@ fn uuids(column: &ArrayRef) -> StringArray {
 }
 
 fn text(value: &str, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    json_of(value, out)
+}
+
+fn json_of<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), ArrowError> {
     serde_json::to_writer(out, value).map_err(|error| ArrowError::ExternalError(Box::new(error)))
 }

@@ -45,6 +45,8 @@ pub enum Scope {
     Always,
     /// `previous.event`: as if the period before were asked for: `$from` is `$previous_from`, `$to` is `$from`.
     Previous,
+    /// `logged.ledger`: what the log alone says, as if the run had been given no table.
+    Logged,
 }
 
 impl Scope {
@@ -52,8 +54,9 @@ impl Scope {
         match schema {
             "always" => Ok(Scope::Always),
             "previous" => Ok(Scope::Previous),
+            "logged" => Ok(Scope::Logged),
             _ => Err(Error::input(format!("no schema `{schema}`"))
-                .hint("a view is named alone, or as always.name or previous.name")),
+                .hint("a view is named alone, or as always.name, previous.name or logged.name")),
         }
     }
 }
@@ -79,7 +82,7 @@ impl Frame {
         let Some(schema) = schema else { return Ok(self.clone()) };
         let scope = Scope::of(schema)?;
         let horizon = match scope {
-            Scope::Run => self.horizon,
+            Scope::Run | Scope::Logged => self.horizon,
             Scope::Always => Horizon::All,
             Scope::Previous => match (time_ms(params, "previous_from"), time_ms(params, "from")) {
                 (Some(_), Some(time_ms)) => Horizon::Before { time_ms },

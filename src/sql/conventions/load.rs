@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 use include_dir::{Dir, include_dir};
@@ -36,6 +37,9 @@ pub struct View {
     pub planning: Planning,
     /// Set when the view stands for a table that a session may be given; it says what columns that table has.
     pub input: Option<Input>,
+    /// Of such a table: its columns, and what cannot be said without it.
+    pub columns: Vec<InputColumn>,
+    pub without: String,
     /// Instantiated for each event class: `from event_class` is the class's table.
     pub is_over_classes: bool,
 }
@@ -57,6 +61,49 @@ pub enum Input {
     All,
     /// Those whose time in this column is within the horizon.
     By(String),
+}
+
+/// A column of a table that a session may be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputColumn {
+    pub name: String,
+    pub ty: InputType,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputType {
+    String,
+    Timestamp,
+    Double,
+    Bigint,
+}
+
+impl InputColumn {
+    pub fn field(&self) -> Field {
+        let ty = match self.ty {
+            InputType::String => DataType::Utf8,
+            InputType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            InputType::Double => DataType::Float64,
+            InputType::Bigint => DataType::Int64,
+        };
+        Field::new(&self.name, ty, true)
+    }
+}
+
+/// `email string, left_time timestamp`.
+fn columns(list: &str) -> std::result::Result<Vec<InputColumn>, String> {
+    let column = |text: &str| {
+        let (name, ty) = text.trim().split_once(' ').ok_or_else(|| format!("`{text}` is not `name type`"))?;
+        let ty = match ty {
+            "string" => InputType::String,
+            "timestamp" => InputType::Timestamp,
+            "double" => InputType::Double,
+            "bigint" => InputType::Bigint,
+            other => return Err(format!("`{other}` is no type of a column of an input")),
+        };
+        Ok(InputColumn { name: name.to_string(), ty })
+    };
+    list.split(',').map(column).collect()
 }
 
 impl Conventions {
@@ -106,6 +153,28 @@ impl Conventions {
         self.view(name).is_some_and(|view| view.input.is_some())
     }
 
+    /// Whether a statement names a view, or a view that names it. What is only looked up for each event does not count.
+    pub fn stands_on(&self, sql: &str, name: &str) -> bool {
+        let mut open = vec![sql];
+        let mut seen: Vec<&str> = Vec::new();
+        while let Some(text) = open.pop() {
+            // A name in quotes is a lookup's.
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+            let plain: Vec<&str> = code.flat_map(|line| line.split('\'').step_by(2)).collect();
+            let words = plain.iter().flat_map(|part| part.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+            for view in words.filter_map(|word| self.view(word)) {
+                if view.name == name {
+                    return true;
+                }
+                if !seen.contains(&view.name.as_str()) {
+                    seen.push(&view.name);
+                    open.push(&view.text);
+                }
+            }
+        }
+        false
+    }
+
     /// The value of a parameter that nobody sets.
     pub fn value(&self, name: &str) -> Option<&ScalarValue> {
         self.defaults.get(name)
@@ -127,6 +196,8 @@ impl View {
             statement,
             planning: Planning::Inlined,
             input: None,
+            columns: Vec::new(),
+            without: String::new(),
             is_over_classes: false,
         };
         for line in text.lines().map_while(|line| line.strip_prefix("-- ")) {
@@ -138,14 +209,19 @@ impl View {
                 Some(("purpose", purpose)) => view.purpose = purpose.trim().to_string(),
                 Some(("input", "all")) => view.input = Some(Input::All),
                 Some(("input", column)) => view.input = Some(Input::By(column.trim().to_string())),
+                Some(("columns", list)) => view.columns = columns(list)?,
+                Some(("without", text)) => view.without = text.trim().to_string(),
                 Some(("convention", _)) => {}
                 _ => {
                     return Err(format!(
-                        "`{line}` is not `view: `, `convention: `, `purpose: `, `input: `, `over: classes`, \
+                        "`{line}` is not `view: `, `convention: `, `purpose: `, `input: `, `columns: `, `without: `, `over: classes`, \
                          `plan: apart` or `evaluate: once`"
                     ));
                 }
             }
+        }
+        if view.input.is_some() == (view.columns.is_empty() || view.without.is_empty()) {
+            return Err("an input has `input: `, `columns: ` and `without: `, and no other view has".to_string());
         }
         if view.name != stem {
             return Err("the file's name is not the view's".to_string());

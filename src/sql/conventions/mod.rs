@@ -17,7 +17,7 @@ mod shelf;
 mod steps;
 
 pub use frame::Horizon;
-pub use load::Conventions;
+pub use load::{Conventions, InputColumn, InputType};
 pub use make::{Maker, Purpose};
 pub use shelf::{Shelf, declared};
 pub use steps::{MADE, Sources, Steps, Used};

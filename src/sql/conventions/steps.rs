@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{Statement as Sql, TableFunctionArgs};
 
 use super::super::bind::{Params, bind};
 use super::super::event::{self, Template};
-use super::frame::{Frame, Horizon};
+use super::frame::{Frame, Horizon, Scope};
 use super::load::{Conventions, Input, Planning, View};
 use super::names::{Naming, Other, as_of, replace};
 use crate::error::{Error, Kind, Result};
@@ -214,6 +214,7 @@ impl<'a> Steps<'a> {
         }
         self.settle(&mut statement)?;
         if let Some(input) = &view.input
+            && frame.scope != Scope::Logged
             && self.sources.given.iter().any(|(given, _)| *given == view.name)
         {
             let name = self.named(&view.name, &format!("given|{end_us:?}"));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Fields};
 use datafusion::common::{Column, DFSchema, ExprSchema, NullHandling, TableReference, UnnestOptions};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::functions::core::expr_fn::{get_field, named_struct};
+use datafusion::functions::core::expr_fn::{get_field, least, named_struct};
 use datafusion::functions_aggregate::approx_distinct::approx_distinct_udaf;
 use datafusion::functions_aggregate::expr_fn::{count, max, min};
 use datafusion::functions_nested::make_array::make_array;
@@ -277,9 +277,10 @@ impl Relations {
                 Expr::Column(Column::new_unqualified("rows")),
                 lit("filled"),
                 figure("filled", place),
-                lit("distinct"),
+                lit("approx_distinct"),
                 match leaf.is_ordered {
-                    true => cast(figure("distinct", place), DataType::Int64),
+                    // An estimate, which may be above what there can be.
+                    true => least(vec![cast(figure("distinct", place), DataType::Int64), figure("filled", place)]),
                     false => cast(lit(arrow_null()), DataType::Int64),
                 },
                 lit("min"),
@@ -301,7 +302,7 @@ impl Relations {
         };
         let plan = LogicalPlanBuilder::from(plan).project(vec![all.alias(LIST)])?;
         let plan = plan.unnest_column(Column::new_unqualified(LIST))?;
-        let names = ["column", "type", "rows", "filled", "distinct", "min", "max", "top"];
+        let names = ["column", "type", "rows", "filled", "approx_distinct", "min", "max", "top"];
         let member = |name: &&str| get_field(Expr::Column(Column::new_unqualified(LIST)), *name).alias(*name);
         plan.project(names.iter().map(member).collect::<Vec<_>>())?.build()
     }

@@ -160,7 +160,7 @@ pub fn said(text: &str, known: &Known) -> Error {
 }
 
 /// What the engine cannot make a plan of.
-fn unplanned(what: &str, known: &Known) -> Error {
+pub fn unplanned(what: &str, known: &Known) -> Error {
     let clause = match what {
         "Exists" => "exists",
         "InSubquery" => "in",
@@ -214,7 +214,18 @@ fn call(text: &str, known: &Known) -> Option<Error> {
         .or_else(|| {
             text.split_once(" does not support type ").map(|(name, _)| name).filter(|name| !name.contains(' '))
         })?;
-    Some(wrong_call(function, known))
+    let error = wrong_call(function, known);
+    // The engine tries every kind of call, and says of each why it is not that one.
+    static RECEIVED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"requires (?:Numeric|Integer|Float|Decimal|Duration)\b[^,]*, but received \w+ \(DataType: (\w+)")
+            .expect("the pattern is constant")
+    });
+    match RECEIVED.captures(text) {
+        Some(found) if name(&found[1]) != "a number" => {
+            Some(known.at(function, &format!("`{function}` takes numbers, and this is {}", name(&found[1]))))
+        }
+        _ => Some(error),
+    }
 }
 
 /// A text that is no time. A month is not one either: people mean its first moment, or its last.
@@ -253,6 +264,10 @@ fn sized(kind: &str) -> &'static str {
 }
 
 pub fn wrong_call(function: &str, known: &Known) -> Error {
+    if ["array_element", "array_slice"].contains(&function) && known.sql.contains('[') {
+        return Error::input("items are taken of lists, and this is none")
+            .hint("letters of a text are substr(text, 1, 3); members of JSON text are taken with ->>");
+    }
     let error = known.at(function, &format!("`{function}` cannot be called like this"));
     match known.functions().into_iter().find(|info| is_called(info, function)) {
         Some(function) => error.hint(format!("it is {}; `\\h {}` tells more", function.syntax, function.name)),

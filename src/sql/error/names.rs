@@ -5,6 +5,9 @@ use datafusion::common::Column;
 use super::Known;
 use crate::error::Error;
 
+/// Begins the names that the engine gives to subqueries.
+const MADE: &str = "__correlated_sq";
+
 impl Known {
     /// The path that was meant by a name of which the engine says only one member.
     fn meant(&self, wrong: &str) -> String {
@@ -18,7 +21,9 @@ impl Known {
         let meant = self.meant(wrong);
         let sql = self.sql.to_lowercase();
         // Of the tables that the statement names: a path of another one is not there either.
-        let classes = self.ocsf.classes().iter().filter(|class| sql.contains(&class.name));
+        let is_named = |name: &str| sql.contains(name);
+        let is_about_all = !self.ocsf.classes().iter().any(|class| is_named(&class.name)) && is_named("event");
+        let classes = self.ocsf.classes().iter().filter(|class| is_about_all || is_named(&class.name));
         classes.filter(|_| wrong.chars().count() > 2).find_map(|class| {
             // The name of a table may stand before the path.
             let path = meant.split_once('.').filter(|(first, _)| class.attribute(first).is_none());
@@ -43,6 +48,11 @@ impl Known {
 
 /// A column that a statement names and its tables do not have.
 pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
+    // A name that the engine gives to a subquery while it makes a join of it.
+    let is_made = |column: &Column| column.relation.as_ref().is_some_and(|table| table.table().starts_with(MADE));
+    if valid.iter().any(is_made) || is_made(field) {
+        return super::engine::unplanned("", known);
+    }
     let wrong = field.flat_name();
     let error = known.at(&wrong, &format!("no column `{wrong}`"));
     let near: Vec<String> = valid.iter().map(|column| column.name.clone()).filter(|name| *name != field.name).collect();

@@ -164,7 +164,10 @@ impl Instance<'_> {
         for member in members(self.ocsf).into_iter().filter(|member| !is_named(&member.name)) {
             let expr = match arrow_type(self.class, &member.name) {
                 found if found == member.arrow_type => expression(&quoted(&member.name))?,
-                _ => expression(&format!("arrow_cast(null, '{}')", member.arrow_type.replace('\'', "''")))?,
+                found => {
+                    let source = if found.is_empty() { "null".to_string() } else { quoted(&member.name) };
+                    expression(&format!("arrow_cast({source}, '{}')", member.arrow_type.replace('\'', "''")))?
+                }
             };
             items.push(SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', member.name) });
         }

@@ -8,6 +8,7 @@ mod event_json;
 mod finding_key;
 mod frequent;
 mod json;
+mod ipv6_network;
 mod kind;
 mod lookup;
 mod names;
@@ -100,6 +101,7 @@ const NAMES: [(&str, &[&str]); 28] = [
 pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(ago::function());
     context.register_udf(bare_address::function());
+    context.register_udf(ipv6_network::function());
     context.register_udf(cidr_match::function());
     context.register_udf(event_json::function(ocsf.clone()));
     context.register_udf(finding_key::function());
@@ -182,6 +184,7 @@ mod tests {
             "bare_address",
             "cidr_match",
             "finding_key",
+            "ipv6_network",
             "names",
             "names_or",
             "ocsf_caption",

@@ -1,5 +1,6 @@
 //! Rules of the optimizer that the engine lacks: what is rewritten is made of its own operators all the same.
 
+mod cast;
 mod distinct;
 mod filter;
 mod interval;
@@ -37,6 +38,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         let name = rule.name().to_string();
         rules.push(rule);
         if name == "push_down_filter" {
+            rules.push(Arc::new(cast::MembersOfCasts));
             rules.push(Arc::new(filter::NamedLeaves));
             rules.push(Arc::new(PushDownFilter::new()));
             // What joins ask of times stands in them by then.
@@ -70,9 +72,15 @@ mod tests {
     #[test]
     fn all_rules_are_among_the_engines() {
         let names: Vec<String> = rules().iter().map(|rule| rule.name().to_string()).collect();
-        for name in
-            ["counted_distinct", "window_leaves", "fixed_intervals", "rounded_times", "named_leaves", "joins_within"]
-        {
+        for name in [
+            "counted_distinct",
+            "window_leaves",
+            "fixed_intervals",
+            "rounded_times",
+            "members_of_casts",
+            "named_leaves",
+            "joins_within",
+        ] {
             assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
         }
     }

@@ -14,17 +14,18 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, NullEquality, Spans};
-use datafusion::error::Result;
+use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, NullEquality, Spans};
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::{Aggregate, Filter, Join, Projection, SubqueryAlias, Window};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Distinct, EmptyRelation, Expr, JoinConstraint, JoinType, LogicalPlan, LogicalPlanBuilder,
-    Operator, Subquery, lit, when,
+    BinaryExpr, Cast, Distinct, EmptyRelation, Expr, ExprSchemable, JoinConstraint, JoinType, LogicalPlan,
+    LogicalPlanBuilder, Operator, Subquery, lit, when,
 };
 
+use super::further::{exchanged, further, is_over, meant, of, own};
 use super::subqueries::Names;
 
 /// A node with the subqueries among its expressions joined to what is below it; unchanged where the engine does that.
@@ -41,7 +42,7 @@ pub fn placed(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
         let name = kept.save(&expr);
         let changed = expr.transform_down(|part| {
             let Expr::ScalarSubquery(subquery) = &part else { return Ok(Transformed::no(part)) };
-            if subquery.outer_ref_columns.is_empty() || is_pulled_up(&subquery.subquery)? {
+            if !is_from_around(&subquery.subquery) || is_pulled_up(&subquery.subquery)? {
                 return Ok(Transformed::new(part, false, TreeNodeRecursion::Jump));
             }
             match joined(subquery, &below, input.schema(), names)? {
@@ -73,7 +74,7 @@ pub fn placed(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
 
 /// Whether the engine makes a join of a subquery, and the right one.
 pub fn is_pulled_up(plan: &LogicalPlan) -> Result<bool> {
-    let mut is_pulled_up = true;
+    let mut is_pulled_up = further(plan).is_empty();
     plan.apply(|node| {
         let is_right = match node {
             LogicalPlan::Filter(filter) => split_conjunction(&filter.predicate)
@@ -170,9 +171,19 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     /// A condition with names in place of what is from around; `None` when something is from further out.
-    fn within(&mut self, condition: &Expr) -> Result<Option<Expr>> {
+    fn within(&mut self, condition: &Expr, own: &DFSchemaRef) -> Result<Option<Expr>> {
         let mut is_known = true;
-        let changed = condition.clone().transform_down(|part| {
+        // What its subqueries take from around; a condition without any stays as it is.
+        let condition = exchanged(condition.clone(), std::slice::from_ref(own), &mut |part| {
+            let Some(expr) = self.outside(part)? else {
+                is_known = false;
+                return Ok(None);
+            };
+            self.names.ask_again();
+            let (_, field) = expr.to_field(self.around)?;
+            Ok(Some(Expr::OuterReferenceColumn(field, Column::new_unqualified(self.name(expr)))))
+        })?;
+        let changed = condition.transform_down(|part| {
             if !part.contains_outer() || !part.column_refs().is_empty() || has_subquery(&part) {
                 return Ok(Transformed::no(part));
             }
@@ -182,33 +193,26 @@ impl Keys<'_> {
                 is_known = false;
                 return Ok(Transformed::new(part, false, TreeNodeRecursion::Jump));
             };
-            let name = match self.found.iter().find(|(known, _)| *known == expr) {
-                Some((_, name)) => name.clone(),
-                None => {
-                    let name = self.names.next();
-                    self.found.push((expr, name.clone()));
-                    name
-                }
-            };
+            let name = self.name(expr);
             Ok(Transformed::new(Expr::Column(Column::new_unqualified(name)), true, TreeNodeRecursion::Jump))
         })?;
         Ok((is_known && !changed.data.contains_outer()).then_some(changed.data))
     }
 
+    /// The name within of an expression of the plan around.
+    fn name(&mut self, expr: Expr) -> String {
+        if let Some((_, name)) = self.found.iter().find(|(known, _)| *known == expr) {
+            return name.clone();
+        }
+        let name = self.names.next();
+        self.found.push((expr, name.clone()));
+        name
+    }
+
     /// An expression of outer references as the plan around has it.
     fn outside(&self, expr: &Expr) -> Result<Option<Expr>> {
-        let mut is_known = true;
-        let changed = expr.clone().transform_up(|part| match part {
-            Expr::OuterReferenceColumn(field, column) => {
-                is_known &= self.around.has_column(&column);
-                match is_known {
-                    true => Ok(Transformed::yes(Expr::Column(column))),
-                    false => Ok(Transformed::no(Expr::OuterReferenceColumn(field, column))),
-                }
-            }
-            other => Ok(Transformed::no(other)),
-        })?;
-        Ok((is_known && !expr.is_volatile()).then_some(changed.data))
+        let meant = meant(expr)?;
+        Ok((is_over(&meant, self.around) && !expr.is_volatile()).then_some(meant))
     }
 }
 
@@ -218,7 +222,7 @@ fn has_subquery(expr: &Expr) -> bool {
 }
 
 fn is_from_around(plan: &LogicalPlan) -> bool {
-    !plan.all_out_ref_exprs().is_empty()
+    !plan.all_out_ref_exprs().is_empty() || !further(plan).is_empty()
 }
 
 /// The plan over no rows, and on the way what it takes from around; `None` for shapes that are not known here.
@@ -226,11 +230,13 @@ fn emptied(plan: &LogicalPlan, keys: &mut Keys<'_>) -> Result<Option<LogicalPlan
     if !is_from_around(plan) {
         return Ok(Some(plan.clone()));
     }
-    let own = plan.expressions().iter().any(Expr::contains_outer);
+    let below = own(plan);
+    let is_taking = |expr: &Expr| expr.contains_outer() || !of(expr, &below).is_empty();
+    let own = plan.expressions().iter().any(is_taking);
     match plan {
         LogicalPlan::Filter(filter) if own => {
             for condition in split_conjunction(&filter.predicate) {
-                if condition.contains_outer() && keys.within(condition)?.is_none() {
+                if is_taking(condition) && keys.within(condition, filter.input.schema())?.is_none() {
                     return Ok(None);
                 }
             }
@@ -278,7 +284,7 @@ fn carried(plan: &LogicalPlan, rows: &LogicalPlan, keys: &[(Expr, String)]) -> R
                 input = LogicalPlanBuilder::from(rows.clone()).cross_join(input)?.build()?;
             }
             let schema = input.schema().clone();
-            let predicate = inside(&filter.predicate, keys, &schema)?;
+            let predicate = inside(&filter.predicate, keys, &schema, filter.input.schema())?;
             Some(LogicalPlan::Filter(Filter::try_new(predicate, Arc::new(input))?))
         }
         LogicalPlan::Projection(projection) => {
@@ -360,17 +366,26 @@ fn windowed(
 }
 
 /// A condition in which what is from around is a column.
-fn inside(condition: &Expr, keys: &[(Expr, String)], schema: &DFSchema) -> Result<Expr> {
-    let changed = condition.clone().transform_down(|part| {
+fn inside(condition: &Expr, keys: &[(Expr, String)], schema: &DFSchema, own: &DFSchemaRef) -> Result<Expr> {
+    let of_key = |part: &Expr| {
+        let expr = meant(part)?;
+        match keys.iter().find(|(known, _)| *known == expr) {
+            Some((_, name)) => Ok::<_, DataFusionError>(Some(key(schema, name)?)),
+            None => Ok(None),
+        }
+    };
+    let condition = exchanged(condition.clone(), std::slice::from_ref(own), &mut |part| match of_key(part)? {
+        Some(Expr::Column(column)) => {
+            Ok(Some(Expr::OuterReferenceColumn(schema.field_from_column(&column)?.clone(), column)))
+        }
+        _ => Ok(None),
+    })?;
+    let changed = condition.transform_down(|part| {
         if !part.contains_outer() || !part.column_refs().is_empty() || has_subquery(&part) {
             return Ok(Transformed::no(part));
         }
-        let expr = part.clone().transform_up(|inner| match inner {
-            Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
-            other => Ok(Transformed::no(other)),
-        })?;
-        match keys.iter().find(|(known, _)| *known == expr.data) {
-            Some((_, name)) => Ok(Transformed::new(key(schema, name)?, true, TreeNodeRecursion::Jump)),
+        match of_key(&part)? {
+            Some(column) => Ok(Transformed::new(column, true, TreeNodeRecursion::Jump)),
             None => Ok(Transformed::no(part)),
         }
     })?;

@@ -9,6 +9,8 @@
 //! | the merged column of a full or right join `using` is the left side's | #22881 | `dialect::rewrite::merged` |
 //! | correlated `not in`, `in` below `or`, null among the values | #25480, #25347 | `subqueries` |
 //! | `exists` and `in` over an aggregate without groups, which always has a row | #24960 | `subqueries` |
+//! | a subquery within a subquery names a column two queries out | not reported | `further`, `dependent` |
+//! | `*` over `b left join a using (k)` has the `k` of `a`; over three tables it has `k` twice | not reported | `dialect::rewrite::merged` |
 //! | a window, `offset` or `distinct on` in a correlated subquery sees all rows | not reported | `dependent`, or refused by `subqueries` |
 //! | `order by all` behind a set operation is dropped | #25243 | `dialect::rewrite::order` |
 //! | clauses that are read and dropped: `tablesample`, `for update`, ... | #16533, #12449 | `dialect::unread`: refused |
@@ -24,6 +26,7 @@
 //! | plans over unions and self joins with members of structs end in "ambiguous" | #25446, #24241, #25459 | `again` |
 //! | a filter over columns of one name is handed to the wrong one | not reported | `pushdown` |
 //! | two aggregates of other orders, a column and its cast as groups | not reported | `dialect::rewrite::aggregates` |
+//! | `group by case ...` beside a `count(distinct)` ends in "physical input schema" | not reported | `engine`: the check is off |
 //! | a filter of a window aggregate is lost when a physical plan is serialised | #17417 | nothing here serialises plans |
 
 mod absent;
@@ -32,6 +35,7 @@ mod bounds;
 mod checked;
 mod constants;
 mod dependent;
+mod further;
 mod grouping;
 mod literals;
 mod operators;

@@ -1,5 +1,5 @@
 """Reports on logons (catalogue D but for second factors), in plain loops."""
-import math
+import ipaddress, math
 from conventions import *
 
 PROTOCOLS = ["Unknown", "NTLM", "Kerberos", "Digest", "OpenID", "SAML", "OAUTH 2.0", "PAP", "CHAP", "EAP", "RADIUS",
@@ -46,9 +46,9 @@ def summary(events, p, inputs):
     return ordered(rows, lambda r: (r["bucket_start"], last(r["key"])))
 
 
-def episodes_of(events, threshold, window):
-    """Episodes of brute-force-by-user over the events of one key: lists of (event, n)."""
-    n = [sum(e["time"] - window < f["time"] <= e["time"] for f in events) for e in events]
+def episodes_of(events, threshold, window, measure=len):
+    """Episodes of brute-force-by-user over the events of one key: lists of (event, n), n by `measure`."""
+    n = [measure([f for f in events if e["time"] - window < f["time"] <= e["time"]]) for e in events]
     covered = [(f, n[i]) for i, f in enumerate(events)
                if any(n[j] >= threshold and e["time"] - window < f["time"] <= e["time"] for j, e in enumerate(events))]
     episodes = []
@@ -153,9 +153,115 @@ def travel(events, p, inputs):
     return number_equal_keys(ordered(rows, lambda r: (r["time"], r["subject_uid"].encode(), last(r["event_uid"]))))
 
 
+def median(values):
+    values, half = sorted(values), len(values) // 2
+    return float(values[half]) if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
+def spray(events, p, inputs):
+    start, to, window = ms(p["from"]), ms(p["to"]), duration(p["window"])
+    lookback, after = duration(p["lookback"]), duration(p["success_window"])
+    log = Log(events, to, p, inputs)
+    failures = [e for e in log.events if is_logon(e) and failed(e) and log.subject(e) and address(e)
+                and start - lookback <= e["time"]]
+    users = lambda found: len({log.subject(e) for e in found})
+    rows = []
+    for ip in {address(e) for e in failures}:
+        least = int(p["min_users"]) * (3 if ip in listed(p["known_egress"]) else 1)
+        for episode in episodes_of([e for e in failures if address(e) == ip], least, window, users):
+            mine = [e for e, _ in episode]
+            trigger = min(e["time"] for e, count in episode if count >= least)
+            if not start <= trigger:
+                continue
+            hit = [log.subject(e) for e in log.events if is_logon(e) and successful(e) and address(e) == ip
+                   and trigger <= e["time"] <= mine[-1]["time"] + after]
+            counts = [sum(log.subject(e) == s for e in mine) for s in {log.subject(e) for e in mine}]
+            rows.append({
+                "src_ip": ip, "country": next((place(e)[0] for e in reversed(mine) if place(e)[0]), None),
+                "first_time": mine[0]["time"], "trigger_time": trigger, "last_time": mine[-1]["time"],
+                "failures": len(mine), "users": users(mine), "median_per_user": median(counts), "hit_users": by_bytes(hit),
+                "user_agents": by_bytes(text(get(e, "http_request.user_agent")) for e in mine),
+                "severity_id": 5 if by_bytes(hit) else 3,
+                "finding_key": finding_key("password-spray-by-ip", ip, trigger),
+            })
+    return number_equal_keys(ordered(rows, lambda r: (r["trigger_time"], r["src_ip"].encode())))
+
+
+def network(ip):
+    try:
+        return str(ipaddress.IPv6Network((ip, 64), strict=False))
+    except ValueError:
+        return ip
+
+
+def new_places(events, p, inputs):
+    start, baseline, least = ms(p["from"]), duration(p["baseline"]), int(p["min_history"])
+    log = Log(events, ms(p["to"]), p, inputs)
+    logons = [e for e in log.events if is_logon(e) and successful(e) and log.subject(e)]
+
+    def values(e):
+        ip = address(e)
+        found = {"country": place(e)[0], "ip": network(ip) if ip and p["ipv6_prefix"] == "true" else ip}
+        return {(kind, value) for kind, value in found.items() if value}
+
+    found = {}
+    for e in logons:
+        subject, t = log.subject(e), e["time"]
+        before = [f for f in logons if log.subject(f) == subject and t - baseline <= f["time"] < t]
+        known = set().union(*map(values, before))
+        for kind, value in values(e) - known:
+            if start <= t and len(before) >= least:
+                found.setdefault((subject, kind, value), (e, len(before), sum(k == kind for k, _ in known)))
+    rows = []
+    for (subject, kind, value), (e, history, known) in found.items():
+        mfa, t = mfa_of(e), e["time"]
+        severity = 2 if kind == "ip" else 3 if mfa is True else 4
+        rows.append({
+            "subject_uid": subject, "subject_label": log.label(subject), "time": t, "value_type": kind, "value": value,
+            "history_logons": history, "known_values": known,
+            "repeat_count": sum(log.subject(f) == subject and (kind, value) in values(f) and c4(f) > c4(e) for f in logons),
+            "is_mfa": mfa, "user_agent": text(get(e, "http_request.user_agent")), "event_uid": uid_of(e),
+            "severity_id": min(5, severity + log.holds_privileged(subject, t)),
+            "finding_key": finding_key("new-location-or-ip", subject, kind, value, uid_of(e), t),
+        })
+    return number_equal_keys(ordered(rows, lambda r: (r["time"], *(r[k].encode() for k in ("subject_uid", "value_type", "value")))))
+
+
+def without_factor(events, p, inputs):
+    start, to = ms(p["from"]), ms(p["to"])
+    log = Log(events, to, p, inputs)
+    rows = []
+
+    def factor(e):
+        if mfa_of(e) is None and p["sso_counts"] == "true" and e.get("auth_protocol_id") in (4, 5, 6):
+            return True
+        return mfa_of(e)
+
+    for subject in {log.subject(e) for e in log.events} - {None}:
+        mine = [e for e in log.events if is_logon(e) and successful(e) and log.subject(e) == subject and start <= e["time"]]
+        none, unknown = sum(factor(e) is False for e in mine), sum(factor(e) is None for e in mine)
+        if log.user_type(subject) in ("Service", "System") or not (none or unknown and p["report_unknown"] == "true"):
+            continue
+        numbers = [e.get("auth_protocol_id") or 0 for e in mine]
+        privileged = log.holds_privileged(subject, to)
+        rows.append({
+            "subject_uid": subject, "subject_label": log.label(subject), "logons": len(mine), "without_mfa": none,
+            "unknown_mfa": unknown, "share_without": none / len(mine),
+            "protocols": by_bytes(PROTOCOLS[n] if n < len(PROTOCOLS) else "Other" for n in numbers),
+            "first_time": mine[0]["time"], "last_time": mine[-1]["time"], "privileged": privileged,
+            "severity_id": 1 if not none else 4 if privileged else 3,
+            "finding_key": finding_key("logins-without-mfa", subject, mine[0]["time"]),
+        })
+    return number_equal_keys(ordered(rows, lambda r: (-r["severity_id"], -r["without_mfa"], r["subject_uid"].encode())))
+
+
 REPORTS = {
     "auth-outcome-summary": (summary, {"tz": "UTC", "bucket": "day", "by": "all", "min_failures": "20"}),
     "brute-force-by-user": (brute_force, {"threshold": "5", "window": "PT15M", "lookback": "P1D", "success_window": "PT1H"}),
     "success-after-failures": (after_failures, {"threshold": "5", "window": "PT30M"}),
     "impossible-travel": (travel, {"max_speed_kmh": "900", "min_distance_km": "100", "lookback": "P1D"}),
+    "password-spray-by-ip": (spray, {"min_users": "5", "window": "PT1H", "lookback": "P1D", "success_window": "PT1H",
+                                     "known_egress": ""}),
+    "new-location-or-ip": (new_places, {"baseline": "P90D", "min_history": "5", "ipv6_prefix": "true"}),
+    "logins-without-mfa": (without_factor, {"sso_counts": "false", "report_unknown": "true"}),
 }

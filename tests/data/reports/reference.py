@@ -4,10 +4,11 @@
 """
 import json, os, sys
 
-import access, accounts, behaviour, logons, summaries
+import access, accounts, behaviour, delivery, habits, holdings, ledgers, lifecycle, logons, sessions, summaries
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-REPORTS = {**accounts.REPORTS, **access.REPORTS, **logons.REPORTS, **behaviour.REPORTS, **summaries.REPORTS}
+FILES = [accounts, lifecycle, access, holdings, ledgers, logons, sessions, behaviour, habits, delivery, summaries]
+REPORTS = {name: report for file in FILES for name, report in file.REPORTS.items()}
 
 
 def write(name):

@@ -1,11 +1,13 @@
 //! Members of structs where the engine does not look for them.
 //!
-//! `resources[1].name` is `resources[1]['name']`. In a subquery a path may begin in the query around it, where the engine
+//! `resources[1].name` is `resources[1]['name']`, and `r -> r.name` is `r -> r['name']`. In a subquery a path may begin in the query around it, where the engine
 //! finds columns and no members: `a.actor.user.uid` becomes `a.actor['user']['uid']`, which is a column and then members.
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Select, SetExpr, Subscript, Value, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, LambdaFunction, OneOrManyWithParens, Query, Select, SetExpr, Subscript, Value, VisitorMut,
+};
 
 use super::super::labels::{folded, tables};
 use crate::error::Error;
@@ -20,6 +22,8 @@ pub struct Members {
     is_within: Vec<bool>,
     /// Names of tables, and the depth at which they are known.
     known: Vec<(usize, Vec<String>)>,
+    /// Of each lambda around what is visited, what its parameters are called.
+    parameters: Vec<Vec<String>>,
 }
 
 impl VisitorMut for Members {
@@ -56,6 +60,9 @@ impl VisitorMut for Members {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.subqueries += usize::from(is_subquery(expr));
+        if let Expr::Lambda(lambda) = expr {
+            self.parameters.push(parameters(lambda));
+        }
         ControlFlow::Continue(())
     }
 
@@ -63,8 +70,15 @@ impl VisitorMut for Members {
         self.subqueries -= usize::from(is_subquery(expr));
         match expr {
             Expr::CompoundFieldAccess { root, access_chain } => {
-                let is_column = matches!(root.as_ref(), Expr::Identifier(_));
+                let is_column = matches!(root.as_ref(), Expr::Identifier(name) if !self.is_parameter(name));
                 subscripts(access_chain, is_column);
+            }
+            Expr::CompoundIdentifier(idents) if idents.first().is_some_and(|first| self.is_parameter(first)) => {
+                let access_chain = idents[1..].iter().map(named).collect();
+                *expr = Expr::CompoundFieldAccess { root: Box::new(Expr::Identifier(idents[0].clone())), access_chain };
+            }
+            Expr::Lambda(_) => {
+                self.parameters.pop();
             }
             Expr::CompoundIdentifier(idents) if self.is_within.last() == Some(&true) => {
                 if let Some(made) = self.outer(idents) {
@@ -78,6 +92,11 @@ impl VisitorMut for Members {
 }
 
 impl Members {
+    fn is_parameter(&self, name: &Ident) -> bool {
+        let name = folded(name);
+        self.parameters.iter().flatten().any(|known| *known == name)
+    }
+
     /// A path in a form that is found in the query around as well.
     fn outer(&self, idents: &[Ident]) -> Option<Expr> {
         let first = folded(idents.first()?);
@@ -95,6 +114,13 @@ impl Members {
             idents[1..columns].iter().map(|ident| AccessExpr::Dot(Expr::Identifier(ident.clone()))).collect();
         access_chain.extend(idents[columns..].iter().map(named));
         Some(Expr::CompoundFieldAccess { root: Box::new(Expr::Identifier(idents[0].clone())), access_chain })
+    }
+}
+
+fn parameters(lambda: &LambdaFunction) -> Vec<String> {
+    match &lambda.params {
+        OneOrManyWithParens::One(one) => vec![folded(&one.name)],
+        OneOrManyWithParens::Many(many) => many.iter().map(|parameter| folded(&parameter.name)).collect(),
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! The engine takes the left side's, which is null where only the right one has a row (apache/datafusion#22881). So the join
 //! is written with `on`, and `k` becomes what it stands for: `coalesce(a.k, b.k)` of a full join, `b.k` of a right one.
+//!
+//! Of `*` over an inner or a left join it takes the column of the table whose name comes first in the alphabet, which is null
+//! in `select * from b left join a using (k)` (not reported); there `*` becomes `b.*, a.* exclude (k)`.
 
 use std::ops::ControlFlow;
 
@@ -23,8 +26,9 @@ impl VisitorMut for Merged {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
         let mut columns = Vec::new();
+        let is_star = is_star(select);
         for table in &mut select.from {
-            match merge(table) {
+            match merge(table, is_star) {
                 Ok(found) => columns.extend(found),
                 Err(error) => return ControlFlow::Break(error),
             }
@@ -48,8 +52,9 @@ impl VisitorMut for Merged {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         // Those of set operations, which have no `order by` of their own; the others have been here.
         let mut columns = Vec::new();
+        let is_star = is_star(select);
         for table in &mut select.from {
-            match merge(table) {
+            match merge(table, is_star) {
                 Ok(found) => columns.extend(found),
                 Err(error) => return ControlFlow::Break(error),
             }
@@ -69,10 +74,37 @@ struct Column {
     name: String,
     expr: Expr,
     tables: Vec<String>,
+    /// Whether it may be null in the first of them.
+    may_miss: bool,
 }
 
-/// Writes the joins of a table with `on` where one of them has two sides that may miss.
-fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
+fn is_star(select: &Select) -> bool {
+    select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
+}
+
+/// Whether the engine would take a merged column of `*` from the wrong side: names of tables are out of order.
+fn is_out_of_order(table: &TableWithJoins) -> Result<bool> {
+    let mut left = tables(&[TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }]);
+    for Join { relation, join_operator, .. } in &table.joins {
+        let right = alias(relation);
+        let is_before = right.as_ref().is_some_and(|right| left.iter().any(|left| left > right));
+        match constraint(join_operator) {
+            Some(JoinConstraint::Using(_)) if is_before => return Ok(true),
+            Some(JoinConstraint::Natural) if is_before => {
+                return Err(Error::input(
+                    "`select *` over a natural join is supported only where names of tables are in order",
+                )
+                .hint("write using (column), or name the columns"));
+            }
+            _ => {}
+        }
+        left.extend(right);
+    }
+    Ok(false)
+}
+
+/// Writes the joins of a table with `on` where one of them has two sides that may miss, or `*` would be read wrongly.
+fn merge(table: &mut TableWithJoins, is_star: bool) -> Result<Vec<Column>> {
     let misses = |operator: &JoinOperator| {
         let (JoinOperator::FullOuter(constraint)
         | JoinOperator::Right(constraint)
@@ -82,7 +114,8 @@ fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
         };
         matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
     };
-    if !table.joins.iter().any(|join| misses(&join.join_operator)) {
+    let may_miss = table.joins.iter().any(|join| misses(&join.join_operator));
+    if !may_miss && !(is_star && is_out_of_order(table)?) {
         return Ok(Vec::new());
     }
     let mut left =
@@ -94,8 +127,10 @@ fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
             let names = match constraint {
                 JoinConstraint::Using(names) => names.iter().map(single).collect::<Result<Vec<_>>>()?,
                 JoinConstraint::Natural => {
-                    return Err(Error::input("`natural` is not supported beside a full or right join")
-                        .hint("write using (column)"));
+                    return Err(Error::input(
+                        "`natural` is not supported beside a full or right join, or one with `using`",
+                    )
+                    .hint("write using (column)"));
                 }
                 _ => Vec::new(),
             };
@@ -125,7 +160,7 @@ fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
                     }
                     None => {
                         let tables = left.iter().cloned().chain([right]).collect();
-                        columns.push(Column { name, expr: merged, tables });
+                        columns.push(Column { name, expr: merged, tables, may_miss });
                     }
                 }
             }
@@ -135,9 +170,17 @@ fn merge(table: &mut TableWithJoins) -> Result<Vec<Column>> {
                 *constraint = JoinConstraint::On(condition);
             }
         }
-        left.extend(right);
+        // A table of a semi or an anti join gives no columns.
+        if !is_semi(join_operator) {
+            left.extend(right);
+        }
     }
     Ok(columns)
+}
+
+fn is_semi(operator: &JoinOperator) -> bool {
+    use JoinOperator::{Anti, LeftAnti, LeftSemi, Semi};
+    matches!(operator, Semi(_) | LeftSemi(_) | Anti(_) | LeftAnti(_))
 }
 
 fn nameless() -> Error {
@@ -210,7 +253,11 @@ fn and(left: Expr, right: Expr) -> Expr {
 
 /// Puts what merged columns are in place of their names.
 fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -> Result<()> {
-    let names = tables(&select.from);
+    let mut names = tables(&select.from);
+    let is_test = |join: &&Join| constraint(&join.join_operator).is_none() && is_semi(&join.join_operator);
+    let tests = select.from.iter().flat_map(|table| table.joins.iter().filter(is_test));
+    let tested: Vec<String> = tests.filter_map(|join| alias(&join.relation)).collect();
+    names.retain(|name| !tested.contains(name));
     let mut items = Vec::new();
     let mut given: Vec<String> = Vec::new();
     for item in std::mem::take(&mut select.projection) {
@@ -218,7 +265,7 @@ fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -
             SelectItem::Wildcard(options) => {
                 if options != WildcardAdditionalOptions::default() {
                     return Err(Error::input(
-                        "`* exclude` and `* replace` are not supported over a full join with `using`",
+                        "`* exclude` and `* replace` are not supported over this join with `using`",
                     )
                     .hint("name the columns, or write on a.x = b.x"));
                 }
@@ -265,13 +312,15 @@ fn known<'a>(ident: &Ident, columns: &'a [Column]) -> Option<&'a Expr> {
     columns.iter().find(|column| column.name == name).map(|column| &column.expr)
 }
 
-/// `*` as `using` has it: the merged columns, then the others of each table.
+/// `*` as `using` has it: the merged columns, then the others of each table; or those of the first table where they are.
 fn wildcard(names: &[String], columns: &[Column]) -> Vec<SelectItem> {
     let merged = columns
         .iter()
+        .filter(|column| column.may_miss)
         .map(|column| SelectItem::ExprWithAlias { expr: column.expr.clone(), alias: quoted(&column.name) });
     let others = names.iter().map(|table| {
-        let theirs = columns.iter().filter(|column| column.tables.contains(table));
+        let is_kept = |column: &&Column| !column.may_miss && column.tables.first() == Some(table);
+        let theirs = columns.iter().filter(|column| column.tables.contains(table) && !is_kept(column));
         let exclude: Vec<ObjectName> = theirs.map(|column| ObjectName::from(vec![quoted(&column.name)])).collect();
         let options = WildcardAdditionalOptions {
             opt_exclude: (!exclude.is_empty()).then_some(ExcludeSelectItem::Multiple(exclude)),

@@ -26,7 +26,7 @@ pub use calls::REWRITTEN;
 
 /// Rewrites a statement; `sql` is its text, after which columns are named.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
-    walk(statement, &mut shapes::Shapes)?;
+    walk(statement, &mut shapes::Shapes::default())?;
     walk(statement, &mut Within { depth: 0 })?;
     if let Some(query) = query(statement) {
         labels::outermost(sql, query);
@@ -36,7 +36,7 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
 
 /// Rewrites the statement of a view, whose columns have the names that it gives them.
 pub fn rewrite_view(statement: &mut Statement) -> Result<()> {
-    walk(statement, &mut shapes::Shapes)?;
+    walk(statement, &mut shapes::Shapes::default())?;
     walk(statement, &mut Within { depth: 0 })?;
     expressions(statement)
 }

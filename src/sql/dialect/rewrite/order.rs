@@ -2,12 +2,14 @@
 //!
 //! Otherwise the engine carries what the expression is made of through the projection, which it refuses under `distinct`
 //! (`select distinct user.uid ... order by user.uid`). `order by all` becomes all places: the engine sorts by nothing at
-//! all when it stands behind a union.
+//! all when it stands behind a union. A key that stands in an order twice counts once: the engine loses count of them where
+//! it makes an aggregate of `distinct on`.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, VisitorMut,
+    Distinct, Expr, FunctionArgumentClause, FunctionArguments, OrderBy, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Value, VisitorMut, WindowType,
 };
 
 use super::super::labels::has_wildcard;
@@ -18,8 +20,26 @@ pub struct Order;
 impl VisitorMut for Order {
     type Break = Error;
 
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Function(function) = expr else { return ControlFlow::Continue(()) };
+        if let FunctionArguments::List(list) = &mut function.args {
+            for clause in &mut list.clauses {
+                if let FunctionArgumentClause::OrderBy(order) = clause {
+                    once(order);
+                }
+            }
+        }
+        if let Some(WindowType::WindowSpec(window)) = &mut function.over {
+            once(&mut window.order_by);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let Some(OrderBy { kind, .. }) = &mut query.order_by else { return ControlFlow::Continue(()) };
+        if let OrderByKind::Expressions(order) = kind {
+            once(order);
+        }
         let is_set = matches!(query.body.as_ref(), SetExpr::SetOperation { .. });
         let Some(select) = first(&query.body) else {
             return match kind {
@@ -49,6 +69,18 @@ impl VisitorMut for Order {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Leaves out keys that an earlier one repeats.
+fn once(order: &mut Vec<OrderByExpr>) {
+    let mut seen: Vec<Expr> = Vec::new();
+    order.retain(|by| {
+        let is_new = !seen.contains(&by.expr);
+        if is_new {
+            seen.push(by.expr.clone());
+        }
+        is_new
+    });
 }
 
 fn refuse() -> ControlFlow<Error> {

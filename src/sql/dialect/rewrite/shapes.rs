@@ -11,7 +11,11 @@ use datafusion::sql::sqlparser::ast::{
 use super::super::grammar::call;
 use crate::error::Error;
 
-pub struct Shapes;
+#[derive(Default)]
+pub struct Shapes {
+    /// Queries in `from` that had no name.
+    unnamed: usize,
+}
 
 impl VisitorMut for Shapes {
     type Break = Error;
@@ -34,6 +38,7 @@ impl VisitorMut for Shapes {
             select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
             select.flavor = SelectFlavor::FromFirst;
         }
+        select.from.iter_mut().for_each(|table| self.name_merged(table));
         lists_of(&mut select.from);
         for table in &mut select.from {
             for join in &mut table.joins {
@@ -51,7 +56,38 @@ impl VisitorMut for Shapes {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         as_unnest(factor);
+        if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+            self.name_merged(table_with_joins);
+        }
         ControlFlow::Continue(())
+    }
+}
+
+impl Shapes {
+    /// Gives names to queries without one that share columns: the engine merges columns of tables that have names.
+    fn name_merged(&mut self, table: &mut TableWithJoins) {
+        if !table.joins.iter().any(is_merged) {
+            return;
+        }
+        let factors = std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation));
+        for factor in factors {
+            if let TableFactor::Derived { alias: alias @ None, .. } = factor {
+                // Behind all other names in the alphabet: of two that share a column the engine takes the first.
+                let name = Ident::with_quote('"', format!("~query{}", self.unnamed));
+                *alias = Some(TableAlias { name, ..named("") });
+                self.unnamed += 1;
+            }
+        }
+    }
+}
+
+/// Whether a join is `natural` or `using`.
+fn is_merged(join: &Join) -> bool {
+    use JoinOperator::{Anti, FullOuter, Inner, Join, Left, LeftAnti, LeftOuter, LeftSemi, Right, RightOuter, Semi};
+    match &join.join_operator {
+        Join(on) | Inner(on) | Left(on) | LeftOuter(on) | Right(on) | RightOuter(on) | FullOuter(on) | Semi(on)
+        | LeftSemi(on) | Anti(on) | LeftAnti(on) => matches!(on, JoinConstraint::Using(_) | JoinConstraint::Natural),
+        _ => false,
     }
 }
 

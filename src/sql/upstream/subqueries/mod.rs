@@ -13,6 +13,7 @@
 //! select exists (select ...)            -> (select count(*) ...) > 0
 //! select x > all (select y from s ...)  -> case when (select count(*) ... and (x > y) is false) > 0 then false ...
 //! count(*) filter (where exists (...))  -> over a projection with (select count(*) ...) > 0 as a column
+//! exists (... exists (... two out))     -> (select count(*) ...) > 0, into which `dependent` brings the values from out there
 //! ```
 
 mod nodes;
@@ -27,7 +28,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Spans};
 use datafusion::error::Result;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::Filter;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
@@ -39,6 +40,7 @@ use single::{exists, in_single};
 use values::{compared, in_as_value, not_in};
 
 use super::dependent::{is_pulled_up, placed};
+use super::further::further;
 use super::{everywhere, ours};
 use crate::error::Error;
 
@@ -55,51 +57,72 @@ impl AnalyzerRule for Subqueries {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let names = Names::default();
-        everywhere(plan, |plan| {
-            if !plan.expressions().iter().any(has_subquery) {
-                return Ok(Transformed::no(plan));
-            }
-            let plan = match plan {
-                LogicalPlan::Filter(filter) => filtered(filter, &names)?,
-                LogicalPlan::Join(join) => joined(join, &names)?,
-                LogicalPlan::Aggregate(aggregate) => aggregated(aggregate, &names)?,
-                plan => {
-                    let schema = schema_below(&plan);
-                    let kept = NamePreserver::new(&plan);
-                    plan.map_expressions(|expr| {
-                        let name = kept.save(&expr);
-                        let changed = valued(expr, &schema, &names)?;
-                        Ok(changed.update_data(|expr| name.restore(expr)))
-                    })?
-                    .data
-                }
-            };
-            let plan = placed(plan, &names)?;
-            for expr in plan.expressions() {
-                expr.apply(|part| {
-                    match part {
-                        Expr::Exists(Exists { subquery, .. })
-                        | Expr::InSubquery(InSubquery { subquery, .. })
-                        | Expr::ScalarSubquery(subquery) => refuse_what_sees_all(subquery)?,
-                        _ => {}
-                    }
-                    Ok(TreeNodeRecursion::Continue)
-                })?;
-            }
-            Ok(Transformed::yes(plan))
-        })
+        let mut plan = rewritten(plan, &names)?;
+        // Each time subqueries are one level nearer to what they name.
+        while names.is_asked_again() {
+            plan = rewritten(plan, &names)?;
+        }
+        Ok(plan)
     }
+}
+
+fn rewritten(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
+    everywhere(plan, |plan| {
+        if !plan.expressions().iter().any(has_subquery) {
+            return Ok(Transformed::no(plan));
+        }
+        let plan = match plan {
+            LogicalPlan::Filter(filter) => filtered(filter, names)?,
+            LogicalPlan::Join(join) => joined(join, names)?,
+            LogicalPlan::Aggregate(aggregate) => aggregated(aggregate, names)?,
+            plan => {
+                let schema = schema_below(&plan);
+                let kept = NamePreserver::new(&plan);
+                plan.map_expressions(|expr| {
+                    let name = kept.save(&expr);
+                    let changed = valued(expr, &schema, names)?;
+                    Ok(changed.update_data(|expr| name.restore(expr)))
+                })?
+                .data
+            }
+        };
+        let plan = placed(plan, names)?;
+        for expr in plan.expressions() {
+            expr.apply(|part| {
+                match part {
+                    Expr::Exists(Exists { subquery, .. })
+                    | Expr::InSubquery(InSubquery { subquery, .. })
+                    | Expr::ScalarSubquery(subquery) => refuse_what_sees_all(subquery)?,
+                    _ => {}
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(Transformed::yes(plan))
+    })
 }
 
 /// Gives each column that stands for a subquery a name that nothing else has.
 #[derive(Default)]
-pub struct Names(Cell<usize>);
+pub struct Names {
+    given: Cell<usize>,
+    is_asked_again: Cell<bool>,
+}
 
 impl Names {
     pub fn next(&self) -> String {
-        let number = self.0.get();
-        self.0.set(number + 1);
+        let number = self.given.get();
+        self.given.set(number + 1);
         format!("{NAME}{number}")
+    }
+
+    /// Asks for another look: a subquery now names what is right around it, where it named something further out.
+    pub fn ask_again(&self) {
+        self.is_asked_again.set(true);
+    }
+
+    fn is_asked_again(&self) -> bool {
+        self.is_asked_again.take()
     }
 }
 
@@ -141,6 +164,8 @@ fn alone(condition: Expr, schema: &DFSchema, names: &Names) -> Result<Expr> {
             inner => Ok(valued(Expr::Not(Box::new(inner)), schema, names)?.data),
         },
         Expr::Exists(Exists { subquery, negated }) => match exists(&subquery, negated, names)? {
+            // Without its limit it is looked at again.
+            Some(changed @ Expr::Exists(_)) => alone(changed, schema, names),
             Some(changed) => Ok(changed),
             None if is_left_to_the_engine(&subquery)? => Ok(Expr::Exists(Exists { subquery, negated })),
             None => Ok(valued(Expr::Exists(Exists { subquery, negated }), schema, names)?.data),
@@ -165,9 +190,11 @@ fn alone(condition: Expr, schema: &DFSchema, names: &Names) -> Result<Expr> {
 fn valued(expr: Expr, schema: &DFSchema, names: &Names) -> Result<Transformed<Expr>> {
     expr.transform_up(|part| match part {
         Expr::Exists(Exists { subquery, negated }) => {
-            if let Some(changed) = exists(&subquery, negated, names)? {
-                return Ok(Transformed::yes(changed));
-            }
+            let subquery = match exists(&subquery, negated, names)? {
+                Some(Expr::Exists(without_limit)) => without_limit.subquery,
+                Some(changed) => return Ok(Transformed::yes(changed)),
+                None => subquery,
+            };
             let rows = rows(subquery.subquery.as_ref().clone(), names)?;
             let is_there = rows.gt(lit(0_i64));
             Ok(Transformed::yes(if negated { !is_there } else { is_there }))
@@ -187,6 +214,9 @@ fn is_correlated(subquery: &Subquery) -> bool {
 
 /// Whether the engine makes the right join of a condition with a subquery: nothing in it counts or picks rows.
 fn is_left_to_the_engine(subquery: &Subquery) -> Result<bool> {
+    if !further(&subquery.subquery).is_empty() || subquery.subquery.exists(|plan| Ok(compares_outer(plan)))? {
+        return Ok(false);
+    }
     if !is_correlated(subquery) || is_pulled_up(&subquery.subquery)? {
         return Ok(true);
     }
@@ -198,8 +228,21 @@ fn is_left_to_the_engine(subquery: &Subquery) -> Result<bool> {
     Ok(!subquery.subquery.exists(|plan| Ok(is_counting(plan) && !plan.all_out_ref_exprs().is_empty()))?)
 }
 
+/// Whether something from around is compared with a subquery: `t.x in (select ...)` within one that is over `s`.
+fn compares_outer(plan: &LogicalPlan) -> bool {
+    let is_one = |part: &Expr| {
+        Ok(match part {
+            Expr::InSubquery(InSubquery { expr, .. }) | Expr::SetComparison(SetComparison { expr, .. }) => {
+                expr.contains_outer()
+            }
+            _ => false,
+        })
+    };
+    plan.expressions().iter().any(|expr| expr.exists(is_one).unwrap_or(false))
+}
+
 /// A subquery of a plan, with what it takes from around.
-fn subquery(plan: LogicalPlan) -> Subquery {
+pub fn subquery(plan: LogicalPlan) -> Subquery {
     let outer_ref_columns = plan.all_out_ref_exprs();
     Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
 }

@@ -1,10 +1,12 @@
 //! Operators that the engine lacks, or reads otherwise than PostgreSQL and DuckDB do.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, UnaryOperator, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, CaseWhen, DataType, Expr, Interval, UnaryOperator, Value, ValueWithSpan,
+};
 
 use super::super::super::grammar::call;
-use super::build::{cast, minus, not, number, text};
+use super::build::{cast, minus, not, number, text, times};
 use super::shares::steps;
 use super::{arguments, name_of};
 use crate::error::{Error, Result};
@@ -16,6 +18,12 @@ pub fn spelled(expr: &Expr) -> Result<Option<Expr>> {
             Some(call("at_time_zone", vec![timestamp.as_ref().clone(), time_zone.as_ref().clone()]))
         }
         Expr::BinaryOp { left, op, right } => binary(left, op, right)?,
+        // The engine reads a number or a text there, and nothing that is computed.
+        Expr::Interval(Interval { value, leading_field: Some(unit), last_field: None, .. })
+            if !matches!(value.as_ref(), Expr::Value(_)) =>
+        {
+            Some(times(value.as_ref().clone(), &format!("1 {unit}").to_lowercase()))
+        }
         // The engine's planner would take its own function for it.
         Expr::Extract { field, expr: time, .. } => {
             Some(call("date_part", vec![text(&field.to_string().to_lowercase()), time.as_ref().clone()]))

@@ -1,0 +1,54 @@
+//! `auditlake report inputs`, and the inputs of a run from where they are named.
+
+use std::path::PathBuf;
+
+use super::super::App;
+use super::super::rows::{Column, batch, print};
+use crate::error::Result;
+use crate::render::{self, Format};
+use crate::report::{Catalog, Expectation, Input, Report, read_inputs};
+
+/// The inputs of a run: those of the configuration, and `named`, which win.
+pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result<Vec<Input>> {
+    let mut given = named.to_vec();
+    let is_named = |name: &String| named.iter().any(|(other, _)| other == name);
+    let configured = app.config.inputs().iter().filter(|(name, _)| !is_named(name));
+    given.extend(configured.map(|(name, path)| (name.clone(), path.clone())));
+    read_inputs(&given, catalog.conventions())
+}
+
+/// One line for each report and each input that it could use.
+pub fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
+    let configured = app.config.inputs();
+    let conventions = catalog.conventions();
+    let (mut ids, mut names, mut columns, mut files, mut lacks) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for report in catalog.list() {
+        for view in conventions.list().filter(|view| view.input.is_some()) {
+            let lack = report.verdict.input.iter().find(|(input, _)| *input == view.name).map(|(_, what)| what);
+            if lack.is_none() && !conventions.stands_on(&report.sql, &view.name) {
+                continue;
+            }
+            ids.push(Some(report.id.clone()));
+            names.push(Some(view.name.clone()));
+            columns.push(Some(view.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")));
+            files.push(configured.get(&view.name).map(|path| path.display().to_string()));
+            lacks.push(Some(without(report, lack, &view.without)));
+        }
+    }
+    let table = batch(vec![
+        ("report", Column::Text(ids)),
+        ("input", Column::Text(names)),
+        ("cannot say without it", Column::Text(lacks)),
+        ("columns", Column::Text(columns)),
+        ("configured", Column::Text(files)),
+    ])?;
+    print(&app.screen, &table, format, render::Options::default())
+}
+
+fn without(report: &Report, lack: Option<&String>, text: &str) -> String {
+    match lack.filter(|_| report.expectation == Expectation::NoRows) {
+        Some(_) => format!("{text}; then nothing can be assessed"),
+        None => text.to_string(),
+    }
+}

@@ -1,0 +1,60 @@
+//! `auditlake report verify --runs`: everything that the schedules have run, against the log of it.
+//!
+//! The run log is a chain in the lake, and names the hash of each report's evidence. So a folder that was removed is
+//! noticed, and so is one that was put in its place.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::App;
+use super::due::RUNS;
+use super::verify::line;
+use crate::error::{Context, Error, Kind, Result};
+use crate::jobs::{Body, Log};
+use crate::report::{State, Summary, hash_file};
+
+/// Prints a line for each run. Errors with [`Kind::Integrity`] when something is missing or other than it was.
+pub fn verify(app: &App) -> Result<u8> {
+    let lake = app.open_lake()?;
+    let log = Log::read(&lake.root().join(RUNS))?;
+    // What was run again has replaced what was there.
+    let mut last: BTreeMap<PathBuf, (u64, Summary)> = BTreeMap::new();
+    for entry in log.entries() {
+        let Body::Done { summary, .. } = &entry.body else { continue };
+        let summary: Summary = serde_json::from_value(summary.clone())
+            .context(Kind::Integrity, || format!("cannot read entry {} of the run log", entry.sequence))?;
+        last.insert(PathBuf::from(&summary.folder), (entry.sequence, summary));
+    }
+    let mut bad = 0;
+    for (folder, (sequence, summary)) in &last {
+        let problems = problems(folder, summary)?;
+        let name = line(&folder.display().to_string());
+        for problem in &problems {
+            app.screen.print(&format!("{name}: {problem}\n"))?;
+        }
+        bad += problems.len();
+        if problems.is_empty() {
+            let reports = summary.reports.iter().filter(|report| report.state == State::Done).count();
+            app.screen.print(&format!("{name}: {reports} reports, as entry {sequence} of the run log has them\n"))?;
+        }
+    }
+    match bad {
+        0 => Ok(0),
+        _ => Err(Error::new(Kind::Integrity, "the evidence is not what was written")),
+    }
+}
+
+fn problems(folder: &Path, summary: &Summary) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for report in summary.reports.iter().filter(|report| report.state == State::Done) {
+        let Some(sha256) = &report.evidence_sha256 else { continue };
+        let path = folder.join(&report.id).join("evidence.json");
+        match path.symlink_metadata() {
+            Err(_) => found.push(format!("{}/evidence.json is missing", report.id)),
+            Ok(known) if !known.is_file() => found.push(format!("{}/evidence.json is no file", report.id)),
+            Ok(_) if hash_file(&path)?.0 != *sha256 => found.push(format!("{}/evidence.json was changed", report.id)),
+            Ok(_) => {}
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,70 @@
+//! `auditlake key signing`: the key that signs evidence.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::App;
+use super::secret::secret;
+use crate::disk;
+use crate::error::{Context, Error, Kind, Result};
+use crate::signing::Signer;
+
+const WHAT: &str = "the signing key";
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// Make a private key in FILE, and the public key beside it in FILE.pub
+    Create {
+        /// Where the private key is written, for its owner alone
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print the public key of the private key that the configuration names
+    Public,
+}
+
+pub fn run(app: &App, action: &Action) -> Result<()> {
+    match action {
+        Action::Create { file } => create(app, file),
+        Action::Public => match signer(app)? {
+            Some(signer) => app.screen.print(&signer.public().to_pem()),
+            None => Err(Error::usage("the configuration names no signing key").hint(
+                "`auditlake key signing create FILE` makes one; then write [signing] key = { file = \"FILE\" }",
+            )),
+        },
+    }
+}
+
+/// The key that the configuration names, if it names one.
+pub fn signer(app: &App) -> Result<Option<Signer>> {
+    let Some(source) = app.config.signing() else { return Ok(None) };
+    disk::keep_out_of_core_files();
+    Signer::parse(secret(&source, WHAT)?.expose(), &source.to_string()).map(Some)
+}
+
+fn create(app: &App, file: &Path) -> Result<()> {
+    let mut public = file.as_os_str().to_owned();
+    public.push(".pub");
+    let public = PathBuf::from(public);
+    let signer = Signer::create()?;
+    disk::keep_out_of_core_files();
+    let cannot = || format!("cannot write {WHAT} to {}", file.display());
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(0o600).open(file);
+    let mut written = match opened {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(Error::usage(format!("{} is there already", file.display()))
+                .hint("what was signed with it can be checked only as long as its public key is there: take another name"));
+        }
+        opened => opened.context(Kind::Unavailable, cannot)?,
+    };
+    written.write_all(signer.to_line().as_bytes()).and_then(|()| written.sync_all()).context(Kind::Unavailable, cannot)?;
+    disk::sync_dir(&disk::parent_of(file)).context(Kind::Unavailable, cannot)?;
+    disk::write(&public, signer.public().to_pem().as_bytes())?;
+    let (file, public) = (file.display(), public.display());
+    app.screen.say(format!("{file} signs; keep it from everybody but the process that runs reports"));
+    app.screen.say(format!("{public} checks: give it to auditors, apart from the evidence"));
+    app.screen.say(format!("write into the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
+    Ok(())
+}
