@@ -222,7 +222,10 @@ fn an_incomplete_newest_entry_is_stepped_back_only_when_asked_for() {
     assert!(status == Some(6) && error.contains("it cannot be read") && error.contains("2 faults"), "{error}");
     let (status, found) = verify(&env, "lake");
     let faults = found["faults"].as_array().unwrap();
-    assert!(status == Some(6) && faults.iter().all(|fault| fault["path"].as_str().unwrap().contains("/event_month=")), "{found}");
+    assert!(
+        status == Some(6) && faults.iter().all(|fault| fault["path"].as_str().unwrap().contains("/event_month=")),
+        "{found}"
+    );
 }
 
 #[test]
@@ -238,7 +241,7 @@ fn a_ledger_that_is_damaged_is_not_repaired() {
 #[test]
 fn reading_needs_no_key_and_writing_says_that_it_does() {
     let env = grown();
-    env.ok(["report", "run", "admin-activity", "--period", "2026-01", "-o", "evidence", "-q", "--lake", "lake"]);
+    env.ok(["report", "run", "failed-admin-actions", "--period", "2026-01", "-o", "evidence", "-q", "--lake", "lake"]);
     copy(&env.path("lake"), &env.path("copy"));
     fs::remove_file(env.path("copy/_key")).unwrap();
     let reading: [&[&str]; 9] = [
@@ -249,7 +252,7 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
         &["connect", "authentication"],
         &["ledger", "head"],
         &["reject", "list"],
-        &["report", "run", "admin-activity", "--period", "2026-01", "-o", "evidence-of-copy"],
+        &["report", "run", "failed-admin-actions", "--period", "2026-01", "-o", "evidence-of-copy"],
         &["report", "verify", "evidence"],
     ];
     for args in reading {
