@@ -35,7 +35,7 @@ proptest! {
         let once = POLICY.text(&text, &mut Counts::default()).unwrap_or_else(|| text.clone());
         let bytes = POLICY.bytes(text.as_bytes(), &mut Counts::default());
         prop_assert!(String::from_utf8(bytes).is_ok());
-        let spent = (worked() - begun);
+        let spent = worked() - begun;
         prop_assert!(spent < Duration::from_secs(10), "{} bytes took {:?}", text.len(), spent);
         prop_assert_eq!(POLICY.text(&once, &mut Counts::default()).unwrap_or_else(|| once.clone()), once);
     }
