@@ -132,12 +132,13 @@ fn configuration(app: &App, findings: &mut Findings) {
         KeyPlace::File(path) => path.display().to_string(),
         KeyPlace::Elsewhere { origin, .. } => origin,
     };
-    let found = format!(
-        "lake {}, key {key}, {} API sources",
-        app.lake_path().display(),
-        app.config.sources().map_or(0, |s| s.len())
-    );
-    findings.well("configuration", found);
+    findings.well("configuration", format!("{}; lake {}, key {key}", app.config.origin(), app.lake_path().display()));
+    match app.config.sources() {
+        Ok(sources) => findings.well("API sources", sources.len().to_string()),
+        Err(error) => {
+            findings.act("API sources", error.to_string(), error.hint_text().unwrap_or("mend the configuration"))
+        }
+    }
     if !app.config.is_redacting() {
         findings.act("redaction", "it is off: secrets are stored as they come", "set `enabled = true` in `[redact]`");
     }
