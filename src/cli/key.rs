@@ -2,8 +2,8 @@
 
 use super::App;
 use super::rows::{Column, batch, print};
-use super::value::when;
 use super::signing;
+use super::value::when;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};

@@ -322,9 +322,13 @@ pub fn metrics(metrics: &[Metric]) -> String {
     family("coverage_ratio", "Share of the last period that the log covers.", &|metric, labels, out| {
         let _ = writeln!(out, "auditlake_report_coverage_ratio{{{labels}}} {}", metric.coverage);
     });
-    family("assessable", "0 where nothing was found and not all that the report needs was there.", &|metric, labels, out| {
-        let _ = writeln!(out, "auditlake_report_assessable{{{labels}}} {}", u8::from(metric.is_assessable));
-    });
+    family(
+        "assessable",
+        "0 where nothing was found and not all that the report needs was there.",
+        &|metric, labels, out| {
+            let _ = writeln!(out, "auditlake_report_assessable{{{labels}}} {}", u8::from(metric.is_assessable));
+        },
+    );
     family("duration_seconds", "How long the last run took.", &|metric, labels, out| {
         let _ = writeln!(out, "auditlake_report_duration_seconds{{{labels}}} {:.3}", metric.seconds);
     });

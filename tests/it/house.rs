@@ -32,8 +32,8 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         // Pages are read without SQL, and the log of reads is taken in like any other lines.
         "serve" => &["error", "typed", "clock", "disk", "schema", "decode", "redact", "lake", "ingest"],
         "config" => &[
-            "error", "clock", "disk", "typed", "signing", "schema", "gen", "source", "decode", "redact", "lake", "render",
-            "ingest", "sql", "jobs", "report", "repl", "serve",
+            "error", "clock", "disk", "typed", "signing", "schema", "gen", "source", "decode", "redact", "lake",
+            "render", "ingest", "sql", "jobs", "report", "repl", "serve",
         ],
         "main" | "lib" | "cli" => return None,
         other => panic!("`{other}` has no place in the house: name its layer in STYLE, lib.rs and here"),

@@ -106,9 +106,9 @@ fn controls(catalog: &Catalog) -> Vec<Json> {
     for report in catalog.list() {
         let judges = report.expectation == Expectation::NoRows;
         for (framework, ids) in &report.controls {
-            rows.extend(ids.iter().map(|id| {
-                json!({ "report_id": report.id, "judges": judges, "framework": framework, "control_id": id })
-            }));
+            rows.extend(ids.iter().map(
+                |id| json!({ "report_id": report.id, "judges": judges, "framework": framework, "control_id": id }),
+            ));
         }
     }
     rows
@@ -224,7 +224,10 @@ mod tests {
         .unwrap();
         let runs = runs_of(&summary);
         assert_eq!(runs[0]["max_severity"], 3);
-        assert_eq!((&runs[1]["state"], &runs[1]["reason"], &runs[1]["rows"]), (&json!("failed"), &json!("why"), &Json::Null));
+        assert_eq!(
+            (&runs[1]["state"], &runs[1]["reason"], &runs[1]["rows"]),
+            (&json!("failed"), &json!("why"), &Json::Null)
+        );
         let judging = ["brute-force-by-user".to_string()];
         let found = findings(std::slice::from_ref(&summary), &judging).unwrap();
         assert_eq!(found.len(), 1);
