@@ -175,7 +175,8 @@ impl Reader {
         let identity = source.identity()?;
         // Most files have nothing new: the whole of them is tried first.
         let size = source.size();
-        let whole = self.streams.with_head(&head(&identity)).map(|stream| &stream.mark);
+        let head = head(&identity);
+        let whole = self.streams.with_head(&head).map(|stream| &stream.mark);
         let whole: Vec<Mark> =
             whole.filter(|mark| Some(mark.offset) == size && mark.offset > 0).map(Mark::from).collect();
         let mut mark = if whole.is_empty() { None } else { source.skip_to(&whole)? };
