@@ -1,9 +1,11 @@
 //! The command line: one file per command.
 
+mod access;
 mod connect;
 mod coverage;
 mod demo;
 mod doctor;
+mod environment;
 mod export;
 mod files;
 mod generate;
@@ -85,6 +87,9 @@ struct Global {
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Also say which configuration is in force
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -178,6 +183,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
         let config = Config::load(global.config.as_deref())?;
+        if global.verbose {
+            screen.say(format!("configuration: {}", config.origin()));
+        }
         let (runtime, unfinished) = (Arc::new(threads()?), Unfinished::default());
         let signals = Signals::listen(unfinished.clone())?;
         Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals })
@@ -288,6 +296,7 @@ impl App {
     }
 
     fn open_or_create_lake(&self) -> Result<Lake> {
+        self.tell_of_secrets();
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         let options = lake::Options {
             partition: self.config.partition(),
@@ -310,8 +319,9 @@ impl App {
             None => KeyPlace::Lake,
             Some(KeySource::File(path)) => KeyPlace::File(path),
             Some(source) => {
-                let origin = source.to_string();
-                KeyPlace::Elsewhere { origin, ask: Arc::new(move || secret::ask(&source, "the lake's key")) }
+                let (origin, environment) = (source.to_string(), self.command_environment());
+                let ask = move || secret::ask(&source, "the lake's key", &environment);
+                KeyPlace::Elsewhere { origin, ask: Arc::new(ask) }
             }
         }
     }
@@ -321,6 +331,16 @@ impl App {
         let screen = self.screen;
         let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
         Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
+    }
+
+    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored now
+    /// stays stored.
+    fn tell_of_secrets(&self) {
+        if !self.config.is_redacting() {
+            let origin = self.config.origin();
+            self.screen
+                .warn(format!("redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"));
+        }
     }
 
     /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
