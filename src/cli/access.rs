@@ -66,7 +66,7 @@ impl Access {
     /// For a command that reads this lake.
     pub fn of(app: &App, lake: &Lake) -> Result<Access> {
         let wanted = app.config.access_log();
-        if wanted == AccessLog::Never || (wanted == AccessLog::Shared && !is_shared(lake.root())?) {
+        if wanted == AccessLog::Never || (wanted == AccessLog::Shared && !is_shared(lake)?) {
             return Ok(Access(None));
         }
         match app.policy(lake).and_then(|policy| Ok((policy, create(lake.root())?))) {
@@ -144,12 +144,12 @@ impl Log {
     }
 }
 
-/// Whether accounts share the lake: it is another's, or a group may write to it.
-fn is_shared(root: &Path) -> Result<bool> {
-    let cannot = || format!("cannot look at {}", root.display());
-    let known = fs::metadata(root).context(Kind::Unavailable, cannot)?;
+/// Whether accounts share the lake: it is another's, or was made for others to read.
+fn is_shared(lake: &Lake) -> Result<bool> {
+    let cannot = || format!("cannot look at {}", lake.root().display());
+    let known = fs::metadata(lake.root()).context(Kind::Unavailable, cannot)?;
     let ours = disk::our_user().context(Kind::Unavailable, cannot)?;
-    Ok(known.uid() != ours || known.mode() & 0o022 != 0)
+    Ok(known.uid() != ours || !lake.state().lake.access.is_owner())
 }
 
 /// A new file of lines, locked for as long as this process writes to it.

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod pull;
 mod redact;
+mod redaction;
 mod reject;
 mod repair;
 mod report;
@@ -48,8 +49,7 @@ use crate::config::Config;
 use crate::disk::{self, Patience, Unfinished, Waiting};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
-use crate::lake::{self, KeyPlace, Lake, random_key};
-use crate::redact::{Policy, Rules};
+use crate::lake::{self, KeyPlace, Lake};
 use crate::schema::Ocsf;
 use crate::source::KeySource;
 use crate::sql::{AsOf, Conventions, check_names};
@@ -333,29 +333,6 @@ impl App {
         Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
     }
 
-    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored now
-    /// stays stored.
-    fn tell_of_secrets(&self) {
-        if !self.config.is_redacting() {
-            let origin = self.config.origin();
-            self.screen
-                .warn(format!("redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"));
-        }
-    }
-
-    /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
-    fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
-        self.policy_with_key(&lake.derive_key("redact")?)
-    }
-
-    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the lake's;
-    /// then the answer is false.
-    fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
-        let key = lake.find_key("redact")?;
-        let (policy, _) = self.policy_with_key(&key.map_or_else(random_key, Ok)?)?;
-        Ok((policy, key.is_some()))
-    }
-
     /// Writes a text to a file, whole, or to stdout for `-`.
     fn write_text(&self, path: &Path, text: &str) -> Result<()> {
         if path.as_os_str() == "-" { self.screen.print(text) } else { disk::write(path, text.as_bytes()) }
@@ -364,30 +341,6 @@ impl App {
     /// Writes JSON to a file, whole, or to stdout for `-`.
     fn write_json(&self, path: &Path, text: &str) -> Result<()> {
         if path.as_os_str() == "-" { self.screen.print_json(text) } else { disk::write(path, text.as_bytes()) }
-    }
-
-    fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
-        match self.rules()? {
-            None => Ok((Arc::new(Policy::off()), String::new())),
-            Some(rules) => {
-                let version = rules.version();
-                Ok((Arc::new(Policy::new(rules, key)?), version))
-            }
-        }
-    }
-
-    /// The redaction rules in force: the embedded ones, a file's, and the list's. None: nothing is redacted.
-    fn rules(&self) -> Result<Option<Rules>> {
-        if !self.config.is_redacting() {
-            return Ok(None);
-        }
-        let mut rules = Rules::embedded();
-        if let Some(path) = self.config.redact_rules() {
-            let origin = path.display().to_string();
-            let text = std::fs::read_to_string(path).context(Kind::Usage, || format!("cannot read {origin}"))?;
-            rules = rules.merge(Rules::parse(&text, &origin)?);
-        }
-        Ok(Some(rules.merge(Rules::own(self.config.own_redact_rules())?)))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod file;
 mod merge;
+mod serving;
 mod source;
 mod value;
 
@@ -40,7 +41,7 @@ pub struct Config {
     /// Tables that reports are given, by name.
     input: BTreeMap<String, PathBuf>,
     signing: Signing,
-    serve: Serve,
+    serve: serving::Serve,
     commands: Commands,
     access: AccessTable,
     /// What is run again and again; empty without `[[schedule]]`.
@@ -195,32 +196,6 @@ fn utc() -> String {
     "UTC".to_string()
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Serve {
-    listen: String,
-    tls_cert: String,
-    tls_key: String,
-    tier: String,
-    rate_per_minute: usize,
-    keyless_per_minute: usize,
-    max_connections: usize,
-    max_connections_per_address: usize,
-    metrics_listen: String,
-    #[serde(deserialize_with = "value::some_duration")]
-    first_byte_timeout: Duration,
-    #[serde(deserialize_with = "value::some_duration")]
-    header_timeout: Duration,
-    #[serde(deserialize_with = "value::some_duration")]
-    page_timeout: Duration,
-    #[serde(deserialize_with = "value::some_duration")]
-    stop_timeout: Duration,
-    #[serde(deserialize_with = "value::size")]
-    cache: u64,
-    #[serde(deserialize_with = "value::some_duration")]
-    reads_interval: Duration,
-}
-
 impl Config {
     /// Reads the file that is named, or the one in the working directory if it is there.
     pub fn load(file: Option<&Path>) -> Result<Config> {
@@ -371,27 +346,7 @@ impl Config {
 
     /// How the log is served; certificate and key may be named one by one, by the file or by flags.
     pub fn serve(&self) -> serve::Options {
-        let tls =
-            serve::Tls { certificate: self.serve.tls_cert.clone().into(), key: self.serve.tls_key.clone().into() };
-        let has_tls = path(&self.serve.tls_cert).is_some() || path(&self.serve.tls_key).is_some();
-        serve::Options {
-            listen: self.serve.listen.clone(),
-            tls: has_tls.then_some(tls),
-            is_insecure_allowed: false,
-            tier: self.serve.tier.clone(),
-            per_minute: self.serve.rate_per_minute,
-            keyless_per_minute: self.serve.keyless_per_minute,
-            connections: self.serve.max_connections,
-            connections_of_one: self.serve.max_connections_per_address,
-            metrics_listen: Some(self.serve.metrics_listen.clone()).filter(|address| !address.is_empty()),
-            first_time: self.serve.first_byte_timeout,
-            head_time: self.serve.header_timeout,
-            page_time: self.serve.page_timeout,
-            stop_time: self.serve.stop_timeout,
-            cache_bytes: self.serve.cache as usize,
-            reads_interval: self.serve.reads_interval,
-            threads: ingest::Options::default().threads,
-        }
+        self.serve.options()
     }
 
     pub fn reports(&self) -> Option<&Path> {
