@@ -104,8 +104,9 @@ impl Signer {
 impl PublicKey {
     pub fn parse(text: &str, origin: &str) -> Result<PublicKey> {
         let wrong = || {
-            Error::usage(format!("cannot use the public key {origin}: it is no Ed25519 public key"))
-                .hint(format!("it begins with `{BEGIN}`; `auditlake key signing create` writes one beside the private key"))
+            Error::usage(format!("cannot use the public key {origin}: it is no Ed25519 public key")).hint(format!(
+                "it begins with `{BEGIN}`; `auditlake key signing create` writes one beside the private key"
+            ))
         };
         let body = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END)).ok_or_else(wrong)?;
         let encoded: String = body.split_whitespace().collect();
@@ -128,9 +129,8 @@ impl PublicKey {
     pub fn has_signed(&self, purpose: Purpose, bytes: &[u8], signature: &Signature) -> bool {
         let value: Option<[u8; 64]> = parse_hex(&signature.value).ok();
         signature.key == self.to_hex()
-            && value.is_some_and(|value| {
-                self.0.verify_strict(&purpose.message(bytes), &Raw::from_bytes(&value)).is_ok()
-            })
+            && value
+                .is_some_and(|value| self.0.verify_strict(&purpose.message(bytes), &Raw::from_bytes(&value)).is_ok())
     }
 }
 

@@ -24,7 +24,8 @@ fn named(passwd: &str, uid: u32) -> Option<String> {
 /// Users of a directory service are in no file; the system's own program knows them.
 fn asked() -> Option<String> {
     let program = Path::new("/usr/bin/id");
-    let output = Command::new(program).arg("-un").env_clear().stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output =
+        Command::new(program).arg("-un").env_clear().stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let name = String::from_utf8(output.stdout).ok()?.trim().to_string();
     (output.status.success() && !name.is_empty()).then_some(name)
 }
@@ -35,7 +36,8 @@ mod tests {
 
     #[test]
     fn a_user_is_found_by_number_and_not_by_what_looks_like_it() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\n# 7\nann:x:70:7::/home/ann:/bin/sh\n:x:9:9::/:/\nbad\nbo:x:7:70::/:/\n";
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\n# 7\nann:x:70:7::/home/ann:/bin/sh\n:x:9:9::/:/\nbad\nbo:x:7:70::/:/\n";
         assert_eq!(named(passwd, 0).as_deref(), Some("root"));
         assert_eq!(named(passwd, 7).as_deref(), Some("bo"));
         assert_eq!(named(passwd, 70).as_deref(), Some("ann"));

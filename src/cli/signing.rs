@@ -29,9 +29,8 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
         Action::Create { file } => create(app, file),
         Action::Public => match signer(app)? {
             Some(signer) => app.screen.print(&signer.public().to_pem()),
-            None => Err(Error::usage("the configuration names no signing key").hint(
-                "`auditlake key signing create FILE` makes one; then write [signing] key = { file = \"FILE\" }",
-            )),
+            None => Err(Error::usage("the configuration names no signing key")
+                .hint("`auditlake key signing create FILE` makes one; then write [signing] key = { file = \"FILE\" }")),
         },
     }
 }
@@ -40,7 +39,7 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
 pub fn signer(app: &App) -> Result<Option<Signer>> {
     let Some(source) = app.config.signing() else { return Ok(None) };
     disk::keep_out_of_core_files();
-    Signer::parse(secret(&source, WHAT)?.expose(), &source.to_string()).map(Some)
+    Signer::parse(secret(&source, WHAT, &app.command_environment())?.expose(), &source.to_string()).map(Some)
 }
 
 fn create(app: &App, file: &Path) -> Result<()> {
@@ -54,12 +53,16 @@ fn create(app: &App, file: &Path) -> Result<()> {
     let opened = options.write(true).create_new(true).mode(0o600).open(file);
     let mut written = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::usage(format!("{} is there already", file.display()))
-                .hint("what was signed with it can be checked only as long as its public key is there: take another name"));
+            return Err(Error::usage(format!("{} is there already", file.display())).hint(
+                "what was signed with it can be checked only as long as its public key is there: take another name",
+            ));
         }
         opened => opened.context(Kind::Unavailable, cannot)?,
     };
-    written.write_all(signer.to_line().as_bytes()).and_then(|()| written.sync_all()).context(Kind::Unavailable, cannot)?;
+    written
+        .write_all(signer.to_line().as_bytes())
+        .and_then(|()| written.sync_all())
+        .context(Kind::Unavailable, cannot)?;
     disk::sync_dir(&disk::parent_of(file)).context(Kind::Unavailable, cannot)?;
     disk::write(&public, signer.public().to_pem().as_bytes())?;
     let (file, public) = (file.display(), public.display());

@@ -17,6 +17,8 @@ mod batch;
 mod counts;
 mod engine;
 mod fold;
+#[cfg(test)]
+mod fuzz;
 mod header;
 mod json;
 mod layer;

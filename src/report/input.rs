@@ -66,7 +66,8 @@ enum Cell {
 impl Input {
     /// Reads `path` as the table `name`. Errors with [`Kind::Usage`].
     pub fn read(name: &str, path: &Path, conventions: &Conventions) -> Result<Input> {
-        let bytes = fs::read(path).context(Kind::Usage, || format!("cannot read the input `{name}` from {}", path.display()))?;
+        let bytes = fs::read(path)
+            .context(Kind::Usage, || format!("cannot read the input `{name}` from {}", path.display()))?;
         Input::parse(name, path, bytes, conventions)
     }
 
@@ -190,7 +191,8 @@ impl Place<'_> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
         let broken = |error: csv::Error| self.wrong(&error.to_string());
-        let header: Vec<String> = reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_string()).collect();
+        let header: Vec<String> =
+            reader.headers().map_err(broken)?.iter().map(|name| name.trim().to_string()).collect();
         let places = self.places(&header)?;
         let mut rows = Vec::new();
         for record in reader.records() {
@@ -320,9 +322,8 @@ impl Place<'_> {
             InputType::Bigint => {
                 let mut builder = Int64Builder::new();
                 for (line, text) in texts {
-                    let number = text.map(|text| {
-                        text.parse().map_err(|_| wrong(line, text, "bigint").hint("write a whole number"))
-                    });
+                    let number = text
+                        .map(|text| text.parse().map_err(|_| wrong(line, text, "bigint").hint("write a whole number")));
                     builder.append_option(number.transpose()?);
                 }
                 Arc::new(builder.finish())
@@ -374,7 +375,8 @@ mod tests {
 
     #[test]
     fn a_table_is_read_from_each_form_as_people_write_it() {
-        let csv = "\u{feff}left_time, email\r\n2026-01-31, ann@a.example \r\n\"2026-01-31 12:00\",\r\n1767225600000,x\r\n";
+        let csv =
+            "\u{feff}left_time, email\r\n2026-01-31, ann@a.example \r\n\"2026-01-31 12:00\",\r\n1767225600000,x\r\n";
         let json = "{\"email\":\"ann@a.example\",\"left_time\":\"2026-01-31\"}\n\n\
                     {\"left_time\":\"2026-01-31T12:00:00Z\",\"email\":null}\n{\"email\":\"x\",\"left_time\":1767225600000}\n";
         let inputs = [read("leavers", "a.csv", csv).unwrap(), read("leavers", "b/a.JSONL", json).unwrap()];
@@ -383,7 +385,11 @@ mod tests {
         assert_eq!(inputs[0].sha256, hash(csv.as_bytes()));
         let batch = |text: &str, file: &str| {
             let conventions = Conventions::load().unwrap();
-            let place = Place { name: "leavers", path: Path::new(file), columns: &conventions.view("leavers").unwrap().columns };
+            let place = Place {
+                name: "leavers",
+                path: Path::new(file),
+                columns: &conventions.view("leavers").unwrap().columns,
+            };
             let rows = if file == "csv" { place.csv(text.as_bytes()) } else { place.ndjson(text.as_bytes()) };
             place.batch(&rows.unwrap()).unwrap()
         };
@@ -398,7 +404,8 @@ mod tests {
         writer.write(&rows).unwrap();
         writer.close().unwrap();
         let conventions = Conventions::load().unwrap();
-        let place = Place { name: "leavers", path: Path::new("p"), columns: &conventions.view("leavers").unwrap().columns };
+        let place =
+            Place { name: "leavers", path: Path::new("p"), columns: &conventions.view("leavers").unwrap().columns };
         assert_eq!(place.batch(&place.parquet(&parquet).unwrap()).unwrap(), rows);
     }
 

@@ -124,7 +124,8 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     let mut found = Vec::new();
     for file in manifest.files.iter().filter(|file| !is_replaced(&file.name)) {
         let place = dir.join(&file.name);
-        let is_linked = |folder: &Path| folder != dir && folder.symlink_metadata().is_ok_and(|known| known.is_symlink());
+        let is_linked =
+            |folder: &Path| folder != dir && folder.symlink_metadata().is_ok_and(|known| known.is_symlink());
         match place.symlink_metadata() {
             Err(_) => found.push(format!("{} is missing", file.name)),
             Ok(known) if !known.is_file() || place.parent().is_some_and(is_linked) => {

@@ -19,6 +19,8 @@ mod display;
 mod evidence;
 mod facts;
 mod findings;
+#[cfg(test)]
+mod fuzz;
 mod hashes;
 mod header;
 mod input;

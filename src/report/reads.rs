@@ -147,12 +147,7 @@ impl Element {
 }
 
 /// Runs a statement of ours with times for its parameters.
-pub(super) async fn ask(
-    sql: &str,
-    times: &[(&str, i64)],
-    horizon: Horizon,
-    session: &Session,
-) -> Result<RecordBatch> {
+pub(super) async fn ask(sql: &str, times: &[(&str, i64)], horizon: Horizon, session: &Session) -> Result<RecordBatch> {
     let time = |time_ms: i64| ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()));
     let params = times.iter().map(|(name, time_ms)| (name.to_string(), time(*time_ms))).collect();
     let rows = session.query(sql, &params, horizon).await?;

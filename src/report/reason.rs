@@ -239,7 +239,8 @@ fn history(needed: &Needed, timeline: &Timeline, inputs: &[String]) -> Option<(R
     let lacking_ms = begin_ms.min(needed.to_ms).saturating_sub(from_ms);
     let stretch = || format!("{} - {}", instant(from_ms), instant(begin_ms.min(needed.to_ms)));
     if begin_ms > from_ms.saturating_add(MAX_GAP_MS) {
-        let text = format!("the report needs the log from {}, and it begins at {}", instant(from_ms), instant(begin_ms));
+        let text =
+            format!("the report needs the log from {}, and it begins at {}", instant(from_ms), instant(begin_ms));
         return Some((reason(stretch(), text), lacking_ms));
     }
     let compares_ms = needed.compares_at_ms.filter(|at_ms| begin_ms > *at_ms)?;

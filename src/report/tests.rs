@@ -59,9 +59,16 @@ pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
             ],
             "revision" => {
                 let text = |name| (name, DataType::Utf8);
-                let system = ["product_vendor_name", "product_name", "product_uid", "log_name", "log_provider", "tenant_uid"];
+                let system =
+                    ["product_vendor_name", "product_name", "product_uid", "log_name", "log_provider", "tenant_uid"];
                 let changed = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
-                let rest = [("time", time()), ("class_uid", DataType::Int64), ("line", DataType::Int64), ("_batch", DataType::Int64), ("changed", changed)];
+                let rest = [
+                    ("time", time()),
+                    ("class_uid", DataType::Int64),
+                    ("line", DataType::Int64),
+                    ("_batch", DataType::Int64),
+                    ("changed", changed),
+                ];
                 let texts = ["class", "_event_uid", "device", "_source"].map(text);
                 rest.into_iter().chain(texts).chain(system.map(text)).collect()
             }

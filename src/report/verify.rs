@@ -121,12 +121,18 @@ pub fn asked(evidence: &Evidence, catalog: &Catalog, named: &[Report]) -> Result
         }
     }
     for text in &evidence.conventions {
-        if catalog.conventions().view(&text.name).is_some_and(|view| evidence::hash(view.text.as_bytes()) == text.sha256) {
+        if catalog
+            .conventions()
+            .view(&text.name)
+            .is_some_and(|view| evidence::hash(view.text.as_bytes()) == text.sha256)
+        {
             continue;
         }
         match is_same_program {
             true => found.problems.push(format!("the convention `{}` is not the one of {PROGRAM}", text.name)),
-            false => found.notes.push(format!("the convention `{}` is not the one of {then}; this is {PROGRAM}", text.name)),
+            false => {
+                found.notes.push(format!("the convention `{}` is not the one of {then}; this is {PROGRAM}", text.name))
+            }
         }
     }
     Ok(found)
@@ -208,7 +214,11 @@ pub async fn run_again(
     }
     let (then, now) = (evidence.unsealed(), again.evidence.unsealed());
     if then != now {
-        let text = format!("{} differs when run again{}", evidence::FILE, first_difference(&then.to_bytes()?, &now.to_bytes()?));
+        let text = format!(
+            "{} differs when run again{}",
+            evidence::FILE,
+            first_difference(&then.to_bytes()?, &now.to_bytes()?)
+        );
         tell(text, true);
     }
     Ok(found)

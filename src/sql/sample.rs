@@ -56,7 +56,8 @@ impl Sample {
     /// A session over an empty lake that sees these tables.
     pub async fn session(&self) -> Session {
         let ocsf = Arc::new(Ocsf::load(None).unwrap());
-        let lake = Lake::open_or_create(self.folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
+        let lake =
+            Lake::open_or_create(self.folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
         let options = Options {
             given: self.given.lock().unwrap().clone(),
             conventions: self.conventions.clone(),

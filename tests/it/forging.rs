@@ -162,7 +162,10 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     assert!(said.contains("not checked: the ledger") && said.contains("; signed\n"), "{said}");
     assert!(!said.contains("exit status"), "{said}");
     let said = verify("signed", "other.key.pub");
-    assert!(said.contains("is not signed by the owner of that public key") && said.contains("[exit status: 6]"), "{said}");
+    assert!(
+        said.contains("is not signed by the owner of that public key") && said.contains("[exit status: 6]"),
+        "{said}"
+    );
     let said = verify("unsigned", "signing.key.pub");
     assert!(said.contains("evidence.json is not signed") && said.contains("manifest.json is not signed"), "{said}");
     assert!(said.contains("[exit status: 6]"), "{said}");
@@ -237,7 +240,10 @@ fn a_hostile_folder_is_looked_at_and_not_followed() {
     // A name must not look like a line of ours, nor reach the terminal.
     fs::write(inside.join("x\nout: 6 files, as ledger entry 1 gives it\u{1b}]0;t"), "x").unwrap();
     let said = verify();
-    assert!(!said.contains('\u{1b}') && !said.lines().any(|line| line == "out: 6 files, as ledger entry 1 gives it"), "{said}");
+    assert!(
+        !said.contains('\u{1b}') && !said.lines().any(|line| line == "out: 6 files, as ledger entry 1 gives it"),
+        "{said}"
+    );
 }
 
 const OWN: &str = "--- report\n-- id = \"own-logons\"\n-- title = \"T\"\n-- question = \"?\"\n\
@@ -253,22 +259,32 @@ fn a_report_of_ones_own_is_checked_against_the_file_that_is_named() {
     env.ok(["--config", "with.toml", "report", "run", "own-logons", "--period", "2026-01", "-o", "out"]);
     // The verifier's own directory says what the report is.
     let said = env.run(["--config", "with.toml", "report", "verify", "out"]);
-    assert!(said.contains("note: the report is the one in own/own-logons.sql") && !said.contains("exit status"), "{said}");
+    assert!(
+        said.contains("note: the report is the one in own/own-logons.sql") && !said.contains("exit status"),
+        "{said}"
+    );
     // Without it nobody but the folder does.
     let said = env.run(["report", "verify", "out"]);
     assert!(said.contains("the report `own-logons` is none of this program's"), "{said}");
     assert!(said.contains("--report own-logons.sql") && said.contains("[exit status: 2]"), "{said}");
     let said = env.run(["report", "verify", "out", "--report", "own/own-logons.sql"]);
-    assert!(said.contains("note: the report is the one in own/own-logons.sql") && !said.contains("exit status"), "{said}");
+    assert!(
+        said.contains("note: the report is the one in own/own-logons.sql") && !said.contains("exit status"),
+        "{said}"
+    );
     env.write("other.sql", OWN.replace("distinct ", "distinct  "));
     let said = env.run(["report", "verify", "out", "--report", "other.sql"]);
-    assert!(said.contains("what was run is not the report in other.sql") && said.contains("[exit status: 6]"), "{said}");
+    assert!(
+        said.contains("what was run is not the report in other.sql") && said.contains("[exit status: 6]"),
+        "{said}"
+    );
 }
 
 #[test]
 fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let env = Env::with_events(3_000);
-    let leaver = env.rows("select subject_label as email from event where class_uid = 3001 and activity_id = 6 limit 1");
+    let leaver =
+        env.rows("select subject_label as email from event where class_uid = 3001 and activity_id = 6 limit 1");
     let csv = match leaver.first() {
         Some(row) => format!("email,left_time\n{},2026-01-01\n", row["email"].as_str().unwrap_or("x@y.example")),
         None => "email,left_time\nx@y.example,2026-01-01\n".to_string(),
@@ -278,9 +294,8 @@ fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let args = ["report", "run", id, "--period", "2026-01", "-o"];
     env.ok([&args[..], &["without"]].concat());
     env.ok([&args[..], &["with", "--input", "leavers=leavers.csv"]].concat());
-    let read = |folder: &str| -> Value {
-        serde_json::from_str(&env.read(&format!("{folder}/{id}/evidence.json"))).unwrap()
-    };
+    let read =
+        |folder: &str| -> Value { serde_json::from_str(&env.read(&format!("{folder}/{id}/evidence.json"))).unwrap() };
     let (without, with) = (read("without"), read("with"));
     assert_eq!(without["facts"]["reasons"][0]["missing"], "leavers");
     assert_eq!(with["facts"]["reasons"], serde_json::json!([]));

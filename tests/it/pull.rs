@@ -94,7 +94,8 @@ impl Rig {
     fn origin(&self) -> Origin {
         let clock = Clock::Stepped(self.clock);
         let endpoint = Endpoint::parse(&self.server.base_url()).unwrap();
-        let client = Client::new(endpoint, Key::new(KEY, "the API key", "test").unwrap(), Limits::default(), clock).unwrap();
+        let client =
+            Client::new(endpoint, Key::new(KEY, "the API key", "test").unwrap(), Limits::default(), clock).unwrap();
         let place = self.lake().join("_pull/user.budget");
         let budget = Budget::new(place, 30, self.options.max_wait * 2);
         Origin::Server { client: Box::new(client), budget }

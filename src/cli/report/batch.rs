@@ -15,8 +15,9 @@ use crate::disk;
 use crate::error::{Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
-    self, Asked, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span, Stamp, State, Summary,
-    Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook, write_manifest,
+    self, Asked, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span, Stamp,
+    State, Summary, Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook,
+    write_manifest,
 };
 use crate::sql::{AsOf, Session};
 use crate::typed::count;

@@ -223,7 +223,10 @@ mod tests {
         .unwrap();
         let runs = runs_of(&summary);
         assert_eq!(runs[0]["max_severity"], 3);
-        assert_eq!((&runs[1]["state"], &runs[1]["reason"], &runs[1]["rows"]), (&json!("failed"), &json!("why"), &Json::Null));
+        assert_eq!(
+            (&runs[1]["state"], &runs[1]["reason"], &runs[1]["rows"]),
+            (&json!("failed"), &json!("why"), &Json::Null)
+        );
         let detections = ["brute-force-by-user".to_string()];
         let found = findings(std::slice::from_ref(&summary), &detections).unwrap();
         assert_eq!(found.len(), 1);

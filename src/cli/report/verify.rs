@@ -71,7 +71,8 @@ pub fn run(app: &App, args: &Args) -> Result<u8> {
 
     let (mut bad, mut unknown) = (0, None);
     let whole = check_manifest(folder, key.as_ref(), against.public.as_ref());
-    if let Some(findings) = problem_of(whole, |problem| Some(Findings { problems: vec![problem], notes: Vec::new() }))? {
+    if let Some(findings) = problem_of(whole, |problem| Some(Findings { problems: vec![problem], notes: Vec::new() }))?
+    {
         bad += usize::from(!findings.problems.is_empty());
         print(app, folder, &findings)?;
     }
@@ -172,7 +173,9 @@ fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Resul
         match (&against.key, &evidence.seal) {
             (_, None) => found.notes.push("it has no seal: it was made without the lake's key".to_string()),
             (Some(key), Some(_)) if !evidence.is_sealed_by(key)? => {
-                found.problems.push("evidence.json was changed: its seal is not of this content and this lake".to_string());
+                found
+                    .problems
+                    .push("evidence.json was changed: its seal is not of this content and this lake".to_string());
             }
             _ => {}
         }
@@ -241,9 +244,7 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
     let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;
     let (folder, evidence, catalog) = (folder.to_path_buf(), evidence.clone(), catalog.clone());
     let (place, session) = (scratch.path().to_path_buf(), ground.session.clone());
-    found.extend(
-        app.wait(async move { run_again(&folder, &evidence, &catalog, session, inputs, &place).await })?,
-    );
+    found.extend(app.wait(async move { run_again(&folder, &evidence, &catalog, session, inputs, &place).await })?);
     Ok(found)
 }
 

@@ -104,9 +104,11 @@ pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
         Verdict::Findings => {
             ("findings", counted(tally.findings, "finding"), join(&[&tally.in_words(), &context, &suppressed, &unseen]))
         }
-        Verdict::None => {
-            ("none", "No finding".to_string(), join(&["the log holds all that the report needs", &context, &suppressed]))
-        }
+        Verdict::None => (
+            "none",
+            "No finding".to_string(),
+            join(&["the log holds all that the report needs", &context, &suppressed]),
+        ),
         Verdict::NotAssessable => (
             "open",
             format!("No finding, but not assessable ({})", share(facts.unseen)),
@@ -323,7 +325,8 @@ fn header(report: &Report, evidence: &Evidence, out: &mut String) {
     );
     row("events of the period", &text, "");
     for need in &evidence.facts.needs {
-        let lacks = need.missing.iter().map(|(element, lacking)| format!("{} without {}", count(*lacking), element.name()));
+        let lacks =
+            need.missing.iter().map(|(element, lacking)| format!("{} without {}", count(*lacking), element.name()));
         let text = format!("{}: {}", counted(need.read, "event"), lacks.collect::<Vec<_>>().join(", "));
         row(&format!("read of {}", need.events), &text, "");
     }

@@ -71,16 +71,26 @@ async fn a_source_with_only_declared_fields_yields_no_pass_that_it_cannot_suppor
     }
     let events = events_of(&events);
     for (id, parameters, expected) in [
-        ("sod-violations", period(), vec!["3005 subject", "3005 privileges", "3001 subject", "3006 subject", "3006 group"]),
-        ("leaver-residual-access", json!({"as_of": "2026-01-31"}), vec![
-            "3001 subject", "3005 subject", "3005 privileges", "3006 subject", "3006 group",
-        ]),
+        (
+            "sod-violations",
+            period(),
+            vec!["3005 subject", "3005 privileges", "3001 subject", "3006 subject", "3006 group"],
+        ),
+        (
+            "leaver-residual-access",
+            json!({"as_of": "2026-01-31"}),
+            vec!["3001 subject", "3005 subject", "3005 privileges", "3006 subject", "3006 group"],
+        ),
         ("mfa-factor-changes", period(), vec!["3001 subject"]),
     ] {
         let (facts, verdict) = seen(id, parameters, &events, json!({})).await;
         let found: Vec<String> =
             said(&facts).iter().map(|(_, missing, classes, _)| format!("{} {missing}", classes[0])).collect();
-        assert_eq!((found.iter().map(String::as_str).collect::<Vec<_>>(), verdict), (expected, Verdict::NotAssessable), "{id}");
+        assert_eq!(
+            (found.iter().map(String::as_str).collect::<Vec<_>>(), verdict),
+            (expected, Verdict::NotAssessable),
+            "{id}"
+        );
         assert_eq!(facts.unseen, 1.0, "{id}");
     }
     let (facts, verdict) = seen("impossible-travel", period(), &events, json!({})).await;
@@ -193,17 +203,18 @@ async fn a_weekend_that_the_collector_walked_is_no_silence() {
     assert_eq!((reasons.len(), reasons[0].3), (1, Some(0.0875)));
     assert!(!facts.coverage.is_whole());
 
-    let walked = |from: i64, to: i64| {
-        json!({"coverage": [{"source": "prod", "state": "covered", "from_time": from, "to_time": to}]})
-    };
-    let (facts, verdict) = seen("brute-force-by-user", asked.clone(), &events, walked(friday, friday + 63 * HOUR)).await;
+    let walked = |from: i64, to: i64| json!({"coverage": [{"source": "prod", "state": "covered", "from_time": from, "to_time": to}]});
+    let (facts, verdict) =
+        seen("brute-force-by-user", asked.clone(), &events, walked(friday, friday + 63 * HOUR)).await;
     assert_eq!((said(&facts), verdict), (vec![], Verdict::None));
     assert!(facts.coverage.is_whole() && facts.coverage.gaps[0].covered);
     // What is left on either side is a day and no more, or a millisecond more.
-    let (facts, _) = seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR, friday + 39 * HOUR)).await;
+    let (facts, _) =
+        seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR, friday + 39 * HOUR)).await;
     assert_eq!(said(&facts), []);
     let (facts, _) =
-        seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR + 1, friday + 39 * HOUR + 1)).await;
+        seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR + 1, friday + 39 * HOUR + 1))
+            .await;
     assert_eq!(said(&facts).len(), 1);
     // The log's own gaps are what log-gaps is about: its rows say them.
     let (facts, _) = seen("log-gaps", asked, &events, json!({})).await;

@@ -58,7 +58,9 @@ impl ScalarUDFImpl for Ipv6Network {
         for (address, bits) in addresses.iter().zip(bits) {
             match (address, bits) {
                 (Some(address), Some(bits @ 0..=128)) => networks.append_value(network(address, bits as u32)),
-                (Some(_), Some(bits)) => return exec_err!("ipv6_network(): {bits} is not a number of bits from 0 to 128"),
+                (Some(_), Some(bits)) => {
+                    return exec_err!("ipv6_network(): {bits} is not a number of bits from 0 to 128");
+                }
                 _ => networks.append_null(),
             }
         }
