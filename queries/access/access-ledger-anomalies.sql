@@ -55,33 +55,7 @@
 -- event_uid = "string"
 -- severity_id = "int"
 ---
---
--- The entries are those of the ledgers, in their order; what stands before an entry of the same key says whether it was held.
--- An API key is a key of a ledger of its own.
---
-with recursive entry as (
-  select
-    family, ledger, time, event_uid, effect, is_named, holder, item, resource_uid, source, actor_uid
-  from ledger_entry
-  union all
-  select
-    'api_key' as family, 'api_key' as ledger, time, event_uid, case action when 'create' then 'open' else 'close' end as effect,
-    true as is_named, cast(null as varchar) as holder, key_uid as item, cast(null as varchar) as resource_uid, cast(null as varchar) as source, actor_uid
-  from api_key_fact
-  where action in ('create', 'delete') and is_effective and key_uid is not null
-),
-walked as (
-  select
-    *,
-    lag(effect) over (
-      partition by ledger, holder, item, resource_uid, source order by time, effect, coalesce(event_uid, '')
-    ) as effect_before,
-    max(case when effect = 'close' then 1 else 0 end) over (
-      partition by ledger, holder, item, resource_uid, source, time
-    ) = 1 as is_closed_then
-  from entry
-),
-step as (
+with recursive step as (
   select
     *,
     case ledger
@@ -91,7 +65,7 @@ step as (
     case ledger when 'access' then holder when 'member' then item end as subject_uid,
     case ledger when 'access' then case source when 'direct' then 3005 else 3001 end when 'api_key' then 3004 else 3006 end
       as class_uid
-  from walked
+  from ledger_step
   where is_named and time >= $from
 ),
 begun as (

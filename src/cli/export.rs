@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use futures::StreamExt;
 
 use super::App;
+use super::access::{Access, Read};
 use super::output::Output;
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
@@ -29,13 +30,18 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             return Err(Error::input(format!("no event table `{table}`")).hint("`auditlake schema` lists them"));
         }
     }
+    let mut access = Access::of(app, &lake)?;
     let mut out = Output::begin(app, args.output.as_deref())?;
     // Of the tables that were named none is left out.
     let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
+    access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?;
     let exported = app.wait(async move {
         let events = export(&lake, &args.tables, &mut out).await?;
         out.finish().map(|()| events)
-    })?;
+    });
+    access.end(app, exported.as_ref().map(|events| *events))?;
+    access.close(app)?;
+    let exported = exported?;
     app.screen.say(format!("{} events", count(exported)));
     app.warn_of_left_out(&left_out);
     Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })

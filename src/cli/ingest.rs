@@ -116,6 +116,7 @@ pub fn ingest(app: &App, inputs: Inputs, options: ingest::Options, progress: Pro
 
 fn dry_run(app: &App, inputs: Inputs, options: ingest::Options) -> Result<Summary> {
     let ocsf = app.ocsf()?;
+    app.tell_of_secrets();
     // Placeholders are not shown, so any key will do.
     let policy = app.policy_with_key(b"dry run")?.0;
     let clock = app.clock;

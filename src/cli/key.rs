@@ -7,7 +7,7 @@ use super::value::when;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};
-use crate::serve::{Holder, KeyRecord, Keyring, NewKey, PERMISSION};
+use crate::serve::{Holder, KeyRecord, Keyring, METRICS_PERMISSION, NewKey, PERMISSION};
 use crate::typed::When;
 
 #[derive(Debug, clap::Args)]
@@ -37,8 +37,8 @@ struct Create {
     /// The key belongs to a service account
     #[arg(long)]
     service_account: bool,
-    /// What its holder may do; reading the log takes audit_log_read
-    #[arg(long = "permission", value_name = "NAME", value_parser = [PERMISSION])]
+    /// What its holder may do: audit_log_read reads the log, metrics_read the server's numbers
+    #[arg(long = "permission", value_name = "NAME", value_parser = [PERMISSION, METRICS_PERMISSION])]
     permissions: Vec<String>,
     /// When it ends: a time such as 2027-01-31, or 90d from now
     #[arg(long, value_name = "TIME", value_parser = when)]
@@ -94,8 +94,8 @@ fn make(app: &App, lake: Lake, ring: Keyring, create: Create) -> Result<()> {
     };
     let (key, record) = app.wait(async move { ring.create(&lake, new, now_ms).await })?;
     app.screen.say(format!("{} for {} {}; it is shown this once:", record.id, record.holder.as_str(), record.user));
-    if !record.may(PERMISSION) {
-        app.screen.say(format!("warning: without --permission {PERMISSION} every request with it is refused"));
+    if record.permissions.is_empty() {
+        app.screen.say(format!("warning: without --permission {PERMISSION} it cannot read the log"));
     }
     if !record.is_live(now_ms) {
         app.screen.say("warning: its end has passed");

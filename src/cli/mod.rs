@@ -1,9 +1,11 @@
 //! The command line: one file per command.
 
+mod access;
 mod connect;
 mod coverage;
 mod demo;
 mod doctor;
+mod environment;
 mod export;
 mod files;
 mod generate;
@@ -15,6 +17,7 @@ mod output;
 mod progress;
 mod pull;
 mod redact;
+mod redaction;
 mod reject;
 mod repair;
 mod report;
@@ -46,8 +49,7 @@ use crate::config::Config;
 use crate::disk::{self, Patience, Unfinished, Waiting};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
-use crate::lake::{self, KeyPlace, Lake, random_key};
-use crate::redact::{Policy, Rules};
+use crate::lake::{self, KeyPlace, Lake};
 use crate::schema::Ocsf;
 use crate::source::KeySource;
 use crate::sql::{AsOf, Conventions, check_names};
@@ -85,6 +87,9 @@ struct Global {
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Also say which configuration is in force
+    #[arg(long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -178,6 +183,9 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 impl App {
     fn new(global: Global, screen: Screen) -> Result<App> {
         let config = Config::load(global.config.as_deref())?;
+        if global.verbose {
+            screen.say(format!("configuration: {}", config.origin()));
+        }
         let (runtime, unfinished) = (Arc::new(threads()?), Unfinished::default());
         let signals = Signals::listen(unfinished.clone())?;
         Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals })
@@ -288,6 +296,7 @@ impl App {
     }
 
     fn open_or_create_lake(&self) -> Result<Lake> {
+        self.tell_of_secrets();
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         let options = lake::Options {
             partition: self.config.partition(),
@@ -310,8 +319,9 @@ impl App {
             None => KeyPlace::Lake,
             Some(KeySource::File(path)) => KeyPlace::File(path),
             Some(source) => {
-                let origin = source.to_string();
-                KeyPlace::Elsewhere { origin, ask: Arc::new(move || secret::ask(&source, "the lake's key")) }
+                let (origin, environment) = (source.to_string(), self.command_environment());
+                let ask = move || secret::ask(&source, "the lake's key", &environment);
+                KeyPlace::Elsewhere { origin, ask: Arc::new(ask) }
             }
         }
     }
@@ -323,19 +333,6 @@ impl App {
         Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
     }
 
-    /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
-    fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
-        self.policy_with_key(&lake.derive_key("redact")?)
-    }
-
-    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the lake's;
-    /// then the answer is false.
-    fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
-        let key = lake.find_key("redact")?;
-        let (policy, _) = self.policy_with_key(&key.map_or_else(random_key, Ok)?)?;
-        Ok((policy, key.is_some()))
-    }
-
     /// Writes a text to a file, whole, or to stdout for `-`.
     fn write_text(&self, path: &Path, text: &str) -> Result<()> {
         if path.as_os_str() == "-" { self.screen.print(text) } else { disk::write(path, text.as_bytes()) }
@@ -344,30 +341,6 @@ impl App {
     /// Writes JSON to a file, whole, or to stdout for `-`.
     fn write_json(&self, path: &Path, text: &str) -> Result<()> {
         if path.as_os_str() == "-" { self.screen.print_json(text) } else { disk::write(path, text.as_bytes()) }
-    }
-
-    fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
-        match self.rules()? {
-            None => Ok((Arc::new(Policy::off()), String::new())),
-            Some(rules) => {
-                let version = rules.version();
-                Ok((Arc::new(Policy::new(rules, key)?), version))
-            }
-        }
-    }
-
-    /// The redaction rules in force: the embedded ones, a file's, and the list's. None: nothing is redacted.
-    fn rules(&self) -> Result<Option<Rules>> {
-        if !self.config.is_redacting() {
-            return Ok(None);
-        }
-        let mut rules = Rules::embedded();
-        if let Some(path) = self.config.redact_rules() {
-            let origin = path.display().to_string();
-            let text = std::fs::read_to_string(path).context(Kind::Usage, || format!("cannot read {origin}"))?;
-            rules = rules.merge(Rules::parse(&text, &origin)?);
-        }
-        Ok(Some(rules.merge(Rules::own(self.config.own_redact_rules())?)))
     }
 }
 

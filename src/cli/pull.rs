@@ -130,7 +130,7 @@ fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     sources
         .into_iter()
         .map(|source| {
-            let key = secret(&source.key, "the API key")?;
+            let key = secret(&source.key, "the API key", &app.command_environment())?;
             let client = Client::new(source.endpoint.clone(), key, limits.clone(), clock)?;
             Ok((source, client))
         })

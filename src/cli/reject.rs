@@ -93,6 +93,7 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
 
 fn retry(app: &App, args: RetryArgs) -> Result<u8> {
     let lake = app.open_lake()?;
+    app.tell_of_secrets();
     let (policy, redaction_version) = app.policy(&lake)?;
     let (clock, mut options) = (app.clock, app.config.ingest());
     options.keep_odd_times |= args.keep_odd_times;

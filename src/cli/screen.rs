@@ -25,6 +25,11 @@ impl Screen {
         }
     }
 
+    /// Talk that is never silenced: the user must know it.
+    pub fn warn(&self, text: impl Display) {
+        let _ = writeln!(io::stderr(), "warning: {}", visible_lines(&text.to_string()));
+    }
+
     /// An error, and what to do about it.
     pub fn error(&self, error: &Error) {
         self.error_as(error, str::to_owned);

@@ -4,18 +4,18 @@ use std::io::Read;
 
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::source::{Key, KeySource, ask as ask_program};
+use crate::source::{Environment, Key, KeySource, ask as ask_program};
 
 /// Gets a key of one word.
-pub fn secret(source: &KeySource, what: &'static str) -> Result<Key> {
+pub fn secret(source: &KeySource, what: &'static str, environment: &Environment) -> Result<Key> {
     match source {
         KeySource::File(path) => Key::from_file(path, what),
-        other => Key::new(&ask(other, what)?, what, &other.to_string()),
+        other => Key::new(&ask(other, what, environment)?, what, &other.to_string()),
     }
 }
 
-/// Gets a secret, which messages call `what`; a program is waited for.
-pub fn ask(source: &KeySource, what: &'static str) -> Result<String> {
+/// Gets a secret, which messages call `what`; a program gets this environment, and is waited for.
+pub fn ask(source: &KeySource, what: &'static str, environment: &Environment) -> Result<String> {
     match source {
         KeySource::Environment(variable) => from_environment(variable, what),
         KeySource::File(path) => {
@@ -25,11 +25,12 @@ pub fn ask(source: &KeySource, what: &'static str) -> Result<String> {
             Ok(text)
         }
         KeySource::Command(words) => {
-            let (words, cannot) = (words.clone(), move || format!("cannot ask for {what}"));
+            let (words, environment) = (words.clone(), environment.clone());
+            let cannot = move || format!("cannot ask for {what}");
             // On a thread of its own, since we may be called by one that must not wait.
             let asked = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.context(Kind::Unavailable, cannot)?.block_on(ask_program(&words, what))
+                runtime.context(Kind::Unavailable, cannot)?.block_on(ask_program(&words, what, &environment))
             });
             asked.join().unwrap_or_else(|_| Err(Error::new(Kind::Internal, cannot())))
         }

@@ -25,6 +25,7 @@ pub struct Args {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let lake = app.open_lake()?;
+    app.tell_of_secrets();
     let (policy, redaction_version) = app.policy(&lake)?;
     let mut options = app.config.serve();
     options.listen = args.listen.unwrap_or(options.listen);
@@ -38,6 +39,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         let mut ready = |ready: Ready| {
             if ready.recovered > 0 {
                 screen.say(format!("committed {} reads that an earlier server had logged", count(ready.recovered)));
+            }
+            for missing in &ready.missing {
+                screen.warn(missing);
+            }
+            if let Some(address) = ready.metrics {
+                screen.say(format!("numbers at http://{address}/metrics"));
             }
             // For whoever started us on port 0 and waits for it; a closed stdout stops nobody from asking.
             let _ = screen.print(&format!("{}\n", ready.url));

@@ -39,7 +39,7 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
 pub fn signer(app: &App) -> Result<Option<Signer>> {
     let Some(source) = app.config.signing() else { return Ok(None) };
     disk::keep_out_of_core_files();
-    Signer::parse(secret(&source, WHAT)?.expose(), &source.to_string()).map(Some)
+    Signer::parse(secret(&source, WHAT, &app.command_environment())?.expose(), &source.to_string()).map(Some)
 }
 
 fn create(app: &App, file: &Path) -> Result<()> {

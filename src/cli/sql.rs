@@ -146,9 +146,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             init: init(&args)?,
             ..repl::Terminal::default()
         };
-        return repl::run(&mut shell, options, terminal);
+        let left = repl::run(&mut shell, options, terminal);
+        shell.close()?;
+        return left;
     }
-    let outcome = match repl::run_scripts(&mut shell, options, &scripts, args.keep_going) {
+    let ran = repl::run_scripts(&mut shell, options, &scripts, args.keep_going);
+    shell.close()?;
+    let outcome = match ran {
         // On the command line 2 means its own words; what a script says wrongly is a statement that failed.
         Err(error) if error.kind() == Kind::Usage => {
             app.screen.error(&error);

@@ -2,6 +2,9 @@
 //!
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
+mod file;
+mod merge;
+mod serving;
 mod source;
 mod value;
 
@@ -10,18 +13,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use toml::{Table, Value};
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::Result;
 use crate::lake::{Access, Partition};
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
+use merge::{check, merge, parse};
 
+pub use self::file::Origin;
 pub use self::source::ApiSource;
 
 const DEFAULT: &str = include_str!("default.toml");
-/// Read from the working directory when no file is named.
-const LOCAL_FILE: &str = "auditlake.toml";
 
 /// The options in force.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,10 +41,41 @@ pub struct Config {
     /// Tables that reports are given, by name.
     input: BTreeMap<String, PathBuf>,
     signing: Signing,
-    serve: Serve,
+    serve: serving::Serve,
+    commands: Commands,
+    access: AccessTable,
     /// What is run again and again; empty without `[[schedule]]`.
     #[serde(default)]
-    pub schedule: Vec<Schedule>,
+    schedule: Vec<Schedule>,
+    /// Set by [`Config::load`].
+    #[serde(skip, default = "default_origin")]
+    origin: Origin,
+}
+
+fn default_origin() -> Origin {
+    Origin::Default
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessTable {
+    #[serde(deserialize_with = "value::access_log")]
+    log: AccessLog,
+}
+
+/// Whether reads by people are logged in the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessLog {
+    Always,
+    /// Where several accounts share the lake.
+    Shared,
+    Never,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    environment: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -163,39 +196,45 @@ fn utc() -> String {
     "UTC".to_string()
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Serve {
-    listen: String,
-    tls_cert: String,
-    tls_key: String,
-    tier: String,
-    rate_per_minute: usize,
-    max_connections: usize,
-    #[serde(deserialize_with = "value::some_duration")]
-    header_timeout: Duration,
-    #[serde(deserialize_with = "value::some_duration")]
-    page_timeout: Duration,
-    #[serde(deserialize_with = "value::some_duration")]
-    stop_timeout: Duration,
-    #[serde(deserialize_with = "value::size")]
-    cache: u64,
-    #[serde(deserialize_with = "value::some_duration")]
-    reads_interval: Duration,
-}
-
 impl Config {
     /// Reads the file that is named, or the one in the working directory if it is there.
     pub fn load(file: Option<&Path>) -> Result<Config> {
-        let named = file.map(Path::to_path_buf);
-        let found = named.or_else(|| Some(PathBuf::from(LOCAL_FILE)).filter(|path| path.exists()));
+        let (origin, text) = Origin::find(file)?;
+        let name = match &origin {
+            Origin::Default => "default.toml".to_string(),
+            Origin::Named(path) | Origin::Local(path) => path.display().to_string(),
+        };
         let mut table = parse(DEFAULT, "default.toml")?;
-        let Some(path) = found else { return check(table, "default.toml", DEFAULT) };
-        let origin = path.display().to_string();
-        let text = std::fs::read_to_string(&path)
-            .context(Kind::Usage, || format!("cannot read the configuration {origin}"))?;
-        merge(&mut table, parse(&text, &origin)?);
-        check(table, &origin, &text)
+        merge(&mut table, parse(&text, &name)?);
+        let config = Config { origin, ..check(table, &name, &text)? };
+        for (key, what) in [(&config.lake.key, "the lake's key"), (&config.signing.key, "the signing key")] {
+            if matches!(key, Some(source::WrittenKey::Command(_))) {
+                config.origin.may_run_commands(what)?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// The file in force.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What is run again and again. Errors when it would run a command, and the file is not the user's own.
+    pub fn schedules(&self) -> Result<&[Schedule]> {
+        for schedule in self.schedule.iter().filter(|schedule| !schedule.afterwards.is_empty()) {
+            self.origin.may_run_commands(&format!("schedule `{}`", schedule.name))?;
+        }
+        Ok(&self.schedule)
+    }
+
+    pub fn access_log(&self) -> AccessLog {
+        self.access.log
+    }
+
+    /// Names of variables that commands get beside the usual ones.
+    pub fn command_environment(&self) -> &[String] {
+        &self.commands.environment
     }
 
     /// Where the lake is, unless a flag says otherwise.
@@ -274,7 +313,11 @@ impl Config {
 
     /// The workspaces to pull.
     pub fn sources(&self) -> Result<Vec<ApiSource>> {
-        source::check(&self.source)
+        let sources = source::check(&self.source)?;
+        for source in sources.iter().filter(|source| matches!(source.key, KeySource::Command(_))) {
+            self.origin.may_run_commands(&format!("source `{}`", source.name))?;
+        }
+        Ok(sources)
     }
 
     pub fn is_redacting(&self) -> bool {
@@ -303,23 +346,7 @@ impl Config {
 
     /// How the log is served; certificate and key may be named one by one, by the file or by flags.
     pub fn serve(&self) -> serve::Options {
-        let tls =
-            serve::Tls { certificate: self.serve.tls_cert.clone().into(), key: self.serve.tls_key.clone().into() };
-        let has_tls = path(&self.serve.tls_cert).is_some() || path(&self.serve.tls_key).is_some();
-        serve::Options {
-            listen: self.serve.listen.clone(),
-            tls: has_tls.then_some(tls),
-            is_insecure_allowed: false,
-            tier: self.serve.tier.clone(),
-            per_minute: self.serve.rate_per_minute,
-            connections: self.serve.max_connections,
-            head_time: self.serve.header_timeout,
-            page_time: self.serve.page_timeout,
-            stop_time: self.serve.stop_timeout,
-            cache_bytes: self.serve.cache as usize,
-            reads_interval: self.serve.reads_interval,
-            threads: ingest::Options::default().threads,
-        }
+        self.serve.options()
     }
 
     pub fn reports(&self) -> Option<&Path> {
@@ -344,44 +371,6 @@ fn path(text: &str) -> Option<&Path> {
     (!text.is_empty()).then(|| Path::new(text))
 }
 
-fn parse(text: &str, origin: &str) -> Result<Table> {
-    text.parse::<Table>().map_err(|error| refuse(origin, text, error))
-}
-
-fn check(table: Table, origin: &str, text: &str) -> Result<Config> {
-    Value::Table(table).try_into::<Config>().map_err(|error| refuse(origin, text, error))
-}
-
-/// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names is
-/// looked for.
-fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
-    let message = error.message().to_string();
-    let offset = error.span().map(|span| span.start).or_else(|| {
-        let word = message.split('`').nth(1)?;
-        let names = |line: &str| line.trim_start().trim_start_matches('[').starts_with(word);
-        let holds = |line: &str| line.contains(&format!("\"{word}\""));
-        let line = text.lines().position(names).or_else(|| text.lines().position(holds))?;
-        Some(text.lines().take(line).map(|line| line.len() + 1).sum())
-    });
-    let place = match offset {
-        Some(offset) => format!("{origin}:{}", text[..offset.min(text.len())].matches('\n').count() + 1),
-        None => origin.to_string(),
-    };
-    Error::usage(format!("cannot use the configuration {place}: {message}"))
-        .hint("`auditlake --help` names the default file; only keys of that file are known")
-}
-
-fn merge(base: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
 /// Bytes of memory that the machine has, where that can be told.
 fn machine_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -393,6 +382,7 @@ fn machine_memory() -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     fn load(text: &str) -> Result<Config> {
         let dir = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::AccessLog;
 use crate::error::Result as Read;
 use crate::typed::{When, parse_duration, parse_size};
 
@@ -40,6 +41,22 @@ pub fn size_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D
 
 pub fn when_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<When>, D::Error> {
     optional(from, str::parse)
+}
+
+/// True, false, or a word for what lies between.
+pub fn access_log<'de, D: Deserializer<'de>>(from: D) -> Result<AccessLog, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Switch(bool),
+        Word(String),
+    }
+    match Written::deserialize(from) {
+        Ok(Written::Switch(true)) => Ok(AccessLog::Always),
+        Ok(Written::Switch(false)) => Ok(AccessLog::Never),
+        Ok(Written::Word(word)) if word == "shared" => Ok(AccessLog::Shared),
+        _ => Err(D::Error::custom("`log` is true, false or \"shared\"")),
+    }
 }
 
 fn optional<'de, D: Deserializer<'de>, T>(from: D, parse: impl Fn(&str) -> Read<T>) -> Result<Option<T>, D::Error> {

@@ -18,6 +18,8 @@ mod decoder;
 mod drift;
 mod encode;
 mod extra;
+#[cfg(test)]
+mod fuzz;
 mod item;
 mod json;
 mod number;

@@ -40,7 +40,7 @@ pub use draft::Draft;
 pub use links::our_user;
 pub use lock::{Lock, Patience, Waiting};
 pub use plain::{oddity, open_plain};
-pub use secret::{create_private, keep_out_of_core_files, open_private, open_secret, replace_private};
+pub use secret::{create_private, keep_out_of_core_files, open_own, open_private, open_secret, replace_private};
 pub use temporary::{Naming, Temporary, is_temporary_of, sweep};
 pub use unfinished::Unfinished;
 pub use whole::{Whole, create, write};

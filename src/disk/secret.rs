@@ -1,4 +1,5 @@
-//! Files that only their owner may read: keys, tokens, locks, and what waits to be committed.
+//! Files that only their owner may read: keys, tokens, locks, and what waits to be committed; and files that only their
+//! owner may write, since they tell us what to do.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -21,6 +22,23 @@ const PRIVATE: u32 = 0o600;
 /// readable by a group, since that is how machines hand secrets to services. Symbolic links are followed when they are
 /// ours or root's. Errors with [`Kind::Usage`].
 pub fn open_secret(path: &Path, what: &str) -> Result<File> {
+    let is_readable = |owner, ours| if owner == 0 && ours != 0 { 0o037 } else { 0o077 };
+    open_guarded(path, what, ("others may read or write it", "chmod 600"), is_readable)
+}
+
+/// Opens a file that tells us what to do: it must be a regular file of our own user, or of root, that nobody else may
+/// write. Symbolic links are followed when they are ours or root's. Errors with [`Kind::Usage`].
+pub fn open_own(path: &Path, what: &str) -> Result<File> {
+    open_guarded(path, what, ("others may write it", "chmod go-w"), |_, _| 0o022)
+}
+
+/// `forbidden` gives the mode bits that must not be set, for the file's owner and for us.
+fn open_guarded(
+    path: &Path,
+    what: &str,
+    (fault, mend): (&str, &str),
+    forbidden: impl Fn(u32, u32) -> u32,
+) -> Result<File> {
     let cannot = || format!("cannot read {what} from {}", path.display());
     let refuse = |why: String, hint: String| Err(Error::usage(format!("{}: {why}", cannot())).hint(hint));
     let file = File::open(follow(path)?).context(Kind::Usage, cannot)?;
@@ -36,13 +54,8 @@ pub fn open_secret(path: &Path, what: &str) -> Result<File> {
             format!("make it yours, if you trust it: chown {ours} {}", path.display()),
         );
     }
-    let is_handed_over = owner == 0 && ours != 0;
-    let forbidden = if is_handed_over { 0o037 } else { 0o077 };
-    if mode & forbidden != 0 {
-        return refuse(
-            format!("others may read or write it (mode {mode:04o})"),
-            format!("chmod 600 {}", path.display()),
-        );
+    if mode & forbidden(owner, ours) != 0 {
+        return refuse(format!("{fault} (mode {mode:04o})"), format!("{mend} {}", path.display()));
     }
     Ok(file)
 }
@@ -139,6 +152,26 @@ mod tests {
         let error = open_secret(&path, "the key").unwrap_err();
         assert!(error.to_string().contains("it belongs to another user (65534)"), "{error}");
         assert!(error.hint_text().unwrap().starts_with("make it yours"));
+    }
+
+    #[test]
+    fn what_tells_us_what_to_do_is_ours_alone_to_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("auditlake.toml");
+        fs::write(&path, "").unwrap();
+        for (mode, is_fine) in [(0o644, true), (0o600, true), (0o664, false), (0o646, false)] {
+            set_mode(&path, mode);
+            let opened = open_own(&path, "the configuration");
+            assert_eq!(opened.is_ok(), is_fine, "{mode:o}");
+            if let Err(error) = opened {
+                assert!(error.hint_text().unwrap().starts_with("chmod go-w"), "{error}");
+            }
+        }
+        set_mode(&path, 0o644);
+        if !give_away(&path) {
+            return eprintln!("skipped: only root can make a file of another user");
+        }
+        assert!(open_own(&path, "the configuration").unwrap_err().to_string().contains("another user (65534)"));
     }
 
     #[test]

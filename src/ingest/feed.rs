@@ -56,11 +56,12 @@ impl Feed {
                 }
             });
         }
-        let options = options.source.clone();
+        let (options, batch_bytes) = (options.source.clone(), options.batch_bytes);
         thread::spawn(move || {
             let load = Load::default();
+            let (number, raw_before, worker) = (0, 0, names);
             let mut reader =
-                Reader { tasks: task_sender, blocks, number: 0, raw_before: 0, streams, stop, load, worker: names };
+                Reader { tasks: task_sender, blocks, number, raw_before, streams, stop, load, batch_bytes, worker };
             for input in &inputs {
                 match reader.read(input, &options) {
                     Ok(true) => {}
@@ -108,6 +109,7 @@ struct Reader {
     stop: Arc<AtomicBool>,
     /// What was read and not sent yet.
     load: Load,
+    batch_bytes: u64,
     /// For the names of sources, which may hold secrets.
     worker: Worker,
 }
@@ -193,7 +195,7 @@ impl Reader {
 
     /// Sends what was read, once it is worth the way; false when nobody listens any more.
     fn flush_if_large(&mut self) -> bool {
-        if self.load.is_large() { self.flush() } else { true }
+        if self.load.is_large(self.batch_bytes) { self.flush() } else { true }
     }
 
     fn flush(&mut self) -> bool {

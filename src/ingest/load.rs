@@ -28,8 +28,9 @@ impl Load {
         self.pieces.push(piece);
     }
 
-    pub fn is_large(&self) -> bool {
-        self.pieces.len() >= LOAD_PIECES || self.bytes >= LOAD_BYTES
+    /// Whether it is worth its columns, or as much as a batch of `batch_bytes`.
+    pub fn is_large(&self, batch_bytes: u64) -> bool {
+        self.pieces.len() >= LOAD_PIECES || self.bytes >= LOAD_BYTES || self.bytes as u64 >= batch_bytes
     }
 }
 

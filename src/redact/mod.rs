@@ -15,8 +15,11 @@
 mod about;
 mod batch;
 mod counts;
+mod ends;
 mod engine;
 mod fold;
+#[cfg(test)]
+mod fuzz;
 mod header;
 mod json;
 mod layer;
@@ -38,6 +41,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod worth;
 mod written;
 
 pub use about::About;

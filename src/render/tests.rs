@@ -175,6 +175,13 @@ fn markdown_cells_are_only_text() {
 }
 
 #[test]
+fn markdown_names_nobody_on_a_forge() {
+    let text = StringArray::from(vec!["@mallory (@org/team) #1 !2 ann@corp.example a#1 @ 5 % #"]);
+    let cell = "@&#8203;mallory (@&#8203;org/team) #&#8203;1 !&#8203;2 ann@corp.example a#1 @ 5 % #";
+    assert_eq!(plain(Format::Markdown, &[one("t", text)]), format!("| t |\n| --- |\n| {cell} |\n"));
+}
+
+#[test]
 fn line_cuts_nothing() {
     assert_snapshot!(plain(Format::Line, &[events()]), @r#"
     -[ RECORD 1 ]-

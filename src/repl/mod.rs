@@ -288,4 +288,6 @@ pub fn run_scripts(
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

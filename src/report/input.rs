@@ -73,8 +73,8 @@ impl Input {
 
     /// Reads `bytes`, which `path` holds: its suffix tells their form.
     pub fn parse(name: &str, path: &Path, bytes: Vec<u8>, conventions: &Conventions) -> Result<Input> {
-        let known = || conventions.list().filter(|view| view.input.is_some()).map(|view| view.name.as_str());
-        let Some(view) = conventions.view(name).filter(|view| view.input.is_some()) else {
+        let known = || conventions.list().filter(|view| !view.columns.is_empty()).map(|view| view.name.as_str());
+        let Some(view) = conventions.view(name).filter(|view| !view.columns.is_empty()) else {
             let error = Error::usage(format!("there is no input `{name}`"));
             return Err(match nearest(name, known()) {
                 Some(near) => error.hint(format!("did you mean `{near}`? `auditlake report inputs` lists them")),

@@ -19,9 +19,12 @@ mod display;
 mod evidence;
 mod facts;
 mod findings;
+#[cfg(test)]
+mod fuzz;
 mod hashes;
 mod header;
 mod input;
+mod kinds;
 mod manifest;
 mod markdown;
 mod month;

@@ -11,6 +11,7 @@ use super::findings::{Finding, Severity, Verdict};
 use super::page;
 use super::reason::{Reason, in_words};
 use crate::error::{Context, Kind, Result};
+use crate::typed::visible_json;
 
 /// One run of the program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -228,7 +229,7 @@ impl Summary {
                     "ruleId": report.id,
                     "ruleIndex": index,
                     "level": level,
-                    "message": { "text": format!("{} ({}): {}", report.title, finding.severity, finding.key) },
+                    "message": { "text": sarif_text(&format!("{} ({}): {}", report.title, finding.severity, finding.key)) },
                     "partialFingerprints": { "findingKey/v1": finding.key },
                     "locations": [{
                         "physicalLocation": {
@@ -259,7 +260,8 @@ impl Summary {
                 "results": results,
             }],
         }));
-        Ok(text.context(Kind::Internal, || "cannot encode SARIF")? + "\n")
+        let text = text.context(Kind::Internal, || "cannot encode SARIF")? + "\n";
+        Ok(visible_json(&text))
     }
 }
 
@@ -339,9 +341,22 @@ fn label(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Text in an XML attribute: HTML's escapes are XML's, and control characters are shown, so that none is left.
+/// Text in an XML attribute: HTML's escapes are XML's, and what XML does not take (controls, U+FFFE, U+FFFF) is shown as
+/// its number, as everything is that cannot be seen.
 fn xml(text: &str) -> String {
     page::escaped(text)
+}
+
+/// Text of a SARIF message, in which `[text](1)` would be a link.
+fn sarif_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '[' | ']') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// A summary for the index of a run that has not begun.
@@ -358,5 +373,50 @@ pub fn begin(time_ms: i64, user: &str, period: Asked, ledger: (u64, &str), folde
         findings: 0,
         attention: 0,
         reports: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "\u{fffe}a\u{ffff}\u{1b}]0;x\u{7}\u{202e}\u{200b}<&\"'>\0\n[x](1)\\";
+
+    fn run() -> (Summary, BTreeMap<String, Vec<Finding>>) {
+        let period = Asked { text: None, time_zone: "UTC".to_string(), from_ms: None, to_ms: None };
+        let mut summary = begin(0, "ann", period, (1, "ab"), "out");
+        let found = ReportSummary { id: "found".to_string(), title: HOSTILE.to_string(), ..Default::default() };
+        let failed = ReportSummary::not_done("failed", "Failed", State::Failed, HOSTILE.to_string());
+        summary.reports = vec![found, failed];
+        let finding = Finding { key: HOSTILE.to_string(), severity: Severity::High, row: 1 };
+        (summary, BTreeMap::from([("found".to_string(), vec![finding])]))
+    }
+
+    /// What XML 1.0 calls a Char; a parser stops at any other.
+    fn is_xml(c: char) -> bool {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+    }
+
+    #[test]
+    fn junit_is_xml_whatever_is_found() {
+        let (summary, named) = run();
+        let text = summary.junit(&named);
+        assert!(text.chars().all(is_xml), "{text:?}");
+        assert!(text.contains("\\u{fffe}a\\u{ffff}\\u{1b}]0;x") && text.contains("&lt;&amp;&quot;&#39;&gt;"), "{text}");
+        // Outside of what we wrote ourselves there is no markup.
+        assert_eq!(text.matches('<').count(), text.matches('>').count());
+        assert_eq!(text.matches("<failure ").count() + text.matches("<error ").count(), 2);
+    }
+
+    #[test]
+    fn sarif_is_json_and_its_messages_hold_no_links() {
+        let (summary, named) = run();
+        let text = summary.sarif(&named).unwrap();
+        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{fffe}', '\u{1b}']), "{text:?}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = &value["runs"][0]["results"][0];
+        assert_eq!(result["partialFingerprints"]["findingKey/v1"], HOSTILE, "the key is the finding's own");
+        let said = result["message"]["text"].as_str().unwrap();
+        assert!(said.contains("\\[x\\](1)\\\\"), "{said}");
     }
 }

@@ -79,6 +79,21 @@ pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
                 ("events", DataType::Int64),
             ],
             "source_ids" => vec![("event_uid", DataType::Utf8), ("time", time())],
+            "report_control" => {
+                ["report_id", "kind", "framework", "control_id"].map(|name| (name, DataType::Utf8)).to_vec()
+            }
+            "report_run" => {
+                let text = ["report_id", "state", "reason", "verdict"].map(|name| (name, DataType::Utf8));
+                let numbers = ["rows", "attention", "max_severity"].map(|name| (name, DataType::Int64));
+                let times = ["run_time", "period_from", "period_to"].map(|name| (name, time()));
+                text.into_iter().chain(numbers).chain(times).chain([("coverage", DataType::Float64)]).collect()
+            }
+            "report_finding" => {
+                let times = ["run_time", "period_from", "period_to", "first_time", "last_time"];
+                let text = ["report_id", "finding_key"].map(|name| (name, DataType::Utf8));
+                let times = times.map(|name| (name, time()));
+                text.into_iter().chain(times).chain([("severity_id", DataType::Int64)]).collect()
+            }
             "toxic_pairs" => ["rule", "left_pattern", "right_pattern"].map(|name| (name, DataType::Utf8)).to_vec(),
             other => panic!("no input `{other}`"),
         };
@@ -183,11 +198,14 @@ async fn a_lake_without_events_gives_no_rows_and_no_error() {
         let mut given = given.as_object().unwrap().clone();
         given.retain(|name, _| report.parameter(name).is_some());
         let found = rows_of(report, &Json::Object(given), &ctx).await;
-        // Buckets, a whole period without an event, metrics and requirements are there without events.
+        // Buckets, a whole period without an event, metrics, requirements and months are there without events.
         let expected = match report.id.as_str() {
             "auth-outcome-summary" | "log-gaps" => 1,
             "monthly-executive-summary" => 22,
             "pci-10-2-1-coverage-matrix" => 8,
+            // The months of a year, and the summary.
+            "retention-coverage" => 14,
+            "daily-log-review-digest" => 1,
             _ => 0,
         };
         assert_eq!(found.len(), expected, "{}", report.id);

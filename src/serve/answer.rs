@@ -2,9 +2,10 @@
 //!
 //! Each step sees only what passed the one before. Who has no valid key learns nothing but that; who lacks the
 //! permission does not learn the workspace's tier; parameters are looked at last, so their errors tell nothing to
-//! those who may not ask. The other three paths hold numbers and descriptions, nothing of the log, and need no key.
+//! those who may not ask. Numbers about the server need a key of their own kind, or come from their own address; whether it
+//! is healthy, and its description, need none.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,17 +13,18 @@ use std::time::{Duration, Instant};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 
 use super::cursor::Cursors;
 use super::entries::{Entries, Page};
 use super::follow::Follower;
-use super::journal::{Journal, blank};
+use super::journal::Journal;
 use super::keys::{KeyRecord, Keyring, random_hex};
 use super::limit::Limiter;
 use super::metrics::Metrics;
+use super::places::client_of;
 use super::query::{Asked, Query, read};
-use super::reading::Reading;
+use super::reading::{Reading, blank};
 use super::refusal::Refusal;
 use super::search::Search;
 use crate::clock::Clock;
@@ -32,6 +34,8 @@ pub const ENTRIES_PATH: &str = "/v1/workspace/audit-logs";
 /// What a key's user must hold, and the tier that the workspace must have.
 pub const PERMISSION: &str = "audit_log_read";
 pub const TIER: &str = "enterprise";
+/// What a key's user must hold to read `/metrics` where the log is served.
+pub const METRICS_PERMISSION: &str = "metrics_read";
 
 const OPENAPI: &str = include_str!("openapi.json");
 const KEY_HEADER: &str = "xi-api-key";
@@ -41,13 +45,24 @@ const JSON: &str = "application/json";
 
 type Answer = Response<Full<Bytes>>;
 
+/// Which address a request came in at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The log, behind keys.
+    Log,
+    /// Numbers about the server, and nothing else.
+    Metrics,
+}
+
 /// Everything that requests share.
 pub struct Server {
     pub clock: Clock,
     pub started: Instant,
     pub keyring: Keyring,
     pub tier: String,
-    pub limiter: Limiter,
+    pub limiter: Limiter<String>,
+    /// Of requests without a valid key, by address.
+    pub keyless: Limiter<IpAddr>,
     pub cursors: Cursors,
     pub follower: Follower,
     pub entries: Arc<Entries>,
@@ -60,14 +75,18 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn answer<B: Body>(&self, peer: SocketAddr, request: Request<B>) -> Answer {
+    pub async fn answer<B: Body>(&self, door: Door, peer: SocketAddr, request: Request<B>) -> Answer {
         let request_id = random_hex::<16>().unwrap_or_else(|_| "0".repeat(32));
         let answered = match request.uri().path() {
-            ENTRIES_PATH if request.method() == Method::GET => self.entries(peer, &request, &request_id).await,
-            "/healthz" if request.method() == Method::GET => self.health().await,
-            "/metrics" if request.method() == Method::GET => self.numbers().await,
-            "/openapi.json" if request.method() == Method::GET => Ok(answer(JSON, OPENAPI)),
-            ENTRIES_PATH | "/healthz" | "/metrics" | "/openapi.json" => Err(Refusal::method()),
+            _ if !names_host(&request) => Err(Refusal::host()),
+            "/metrics" | "/healthz" if request.method() != Method::GET => Err(Refusal::method()),
+            "/healthz" => self.health().await,
+            "/metrics" => self.numbers(door, peer, request.headers()).await,
+            ENTRIES_PATH | "/openapi.json" if door == Door::Log && request.method() != Method::GET => {
+                Err(Refusal::method())
+            }
+            ENTRIES_PATH if door == Door::Log => self.entries(peer, &request, &request_id).await,
+            "/openapi.json" if door == Door::Log => Ok(answer(JSON, OPENAPI)),
             _ => Err(Refusal::path()),
         };
         let mut answer = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &request_id));
@@ -86,7 +105,13 @@ impl Server {
         Ok(answer("text/plain; charset=utf-8", "ok\n"))
     }
 
-    async fn numbers(&self) -> Result<Answer, Refusal> {
+    async fn numbers(&self, door: Door, peer: SocketAddr, headers: &HeaderMap) -> Result<Answer, Refusal> {
+        if door == Door::Log {
+            let key = self.key(headers).map_err(|refusal| self.without_key(peer, refusal))?;
+            if !key.may(METRICS_PERMISSION) {
+                return Err(Refusal::permission(METRICS_PERMISSION));
+            }
+        }
         let view = self.follower.view().await.map_err(|error| unavailable(&error))?;
         let backlog = self.backlog.load(Ordering::Relaxed);
         let text = self.metrics.render(&self.entries.cache_figures(), backlog, view.sequence);
@@ -113,10 +138,11 @@ impl Server {
         let left = match self.admit(request.headers(), &mut reading) {
             Ok(left) => left,
             Err(refusal) => {
+                let refusal = self.without_key(peer, refusal);
                 note(&mut reading, &refusal, begun);
                 // Trouble of ours is not an attempt of theirs.
                 if !refusal.status.is_server_error() {
-                    self.journal.refused(reading);
+                    self.journal.refused(reading).await;
                 }
                 return Err(refusal);
             }
@@ -155,6 +181,19 @@ impl Server {
         let now_ms = self.started.elapsed().as_millis() as u64;
         let per_minute = self.limiter.per_minute();
         self.limiter.take(&key.user, now_ms).map_err(|wait_ms| Refusal::rate(per_minute, wait_ms))
+    }
+
+    /// A request without a valid key from an address that has sent too many of them is told so. One with a valid key is
+    /// served all the same: others may share the address.
+    fn without_key(&self, peer: SocketAddr, refusal: Refusal) -> Refusal {
+        if refusal.status != StatusCode::UNAUTHORIZED {
+            return refusal;
+        }
+        let now_ms = self.started.elapsed().as_millis() as u64;
+        match self.keyless.take(&client_of(peer.ip()), now_ms) {
+            Ok(_) => refusal,
+            Err(wait_ms) => Refusal::keyless(self.keyless.per_minute(), wait_ms),
+        }
     }
 
     fn key(&self, headers: &HeaderMap) -> Result<KeyRecord, Refusal> {
@@ -239,6 +278,10 @@ impl Server {
         }
         answer
     }
+}
+
+fn names_host<B>(request: &Request<B>) -> bool {
+    request.version() != Version::HTTP_11 || request.headers().get_all(header::HOST).iter().count() == 1
 }
 
 fn note(reading: &mut Reading, refusal: &Refusal, begun: Instant) {

@@ -1,9 +1,10 @@
 //! The log of reads goes into the lake: files of this server as they are sealed, files of servers that died at the start.
 //!
 //! A file is removed when its lines are committed. Between the two a crash leaves a file whose lines the lake has: they
-//! are duplicates then, which costs nothing.
+//! are duplicates then, which costs nothing. A file whose seals are wrong gives the lines before the first wrong one, and
+//! is put aside.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::journal::{FILE_PREFIX, FILE_SUFFIX, Sealed};
+use super::journal::Sealed;
+use super::life::Turn;
+use super::series::{Left, Seals, Series, left};
 use crate::clock::Clock;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
@@ -21,6 +24,8 @@ use crate::redact::Policy;
 
 /// What the ledger calls these lines.
 const ORIGIN: Producer = Producer { kind: "serve", name: "audit-log reads" };
+/// Begins the name of a file whose seals are wrong.
+const DAMAGED: &str = "damaged-";
 /// A commit that failed is tried again after so long, and then after twice as long each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(60);
@@ -31,6 +36,21 @@ pub struct Committer {
     policy: Arc<Policy>,
     redaction_version: String,
     backlog: Arc<AtomicU64>,
+}
+
+/// What was taken in of servers that are gone.
+pub struct Recovered {
+    pub lines: u64,
+    /// To be told in the log before their records are removed.
+    pub turns: Vec<Turn>,
+    left: Vec<Left>,
+}
+
+impl Recovered {
+    /// Removes the records of these servers: what they left has been told.
+    pub fn forget(self) -> Result<()> {
+        self.left.iter().filter(|left| left.record.exists()).try_for_each(|left| remove(&left.record))
+    }
 }
 
 impl Committer {
@@ -44,57 +64,99 @@ impl Committer {
         Ok(Committer { writer: Writer::new(lake, clock, 1, restore())?, policy, redaction_version, backlog })
     }
 
-    /// Takes in what servers that are gone left in `folder`; their number of lines.
-    pub async fn recover(&mut self, folder: &Path) -> Result<u64> {
-        let cannot = || format!("cannot look into {}", folder.display());
-        // Their servers died before they wrote anything.
-        disk::sweep(folder, |name| name.strip_prefix('.').is_some_and(|name| name.starts_with(FILE_PREFIX)))
-            .context(Kind::Unavailable, cannot)?;
-        let mut lines = 0;
-        for entry in fs::read_dir(folder).context(Kind::Unavailable, cannot)? {
-            let place = entry.context(Kind::Unavailable, cannot)?.path();
-            let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            if !name.starts_with(FILE_PREFIX) || !name.ends_with(FILE_SUFFIX) {
-                continue;
+    /// Takes in what servers that are gone left in `folder`.
+    pub async fn recover(&mut self, folder: &Path, key: [u8; 32]) -> Result<Recovered> {
+        let mut recovered = Recovered { lines: 0, turns: Vec::new(), left: left(folder, key)? };
+        for left in &recovered.left {
+            let server = || left.server.clone();
+            let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
+            let mut next = left.committed + 1;
+            // A hole is told once, and not again by the piece behind it.
+            let mut is_told = left.fault.is_some();
+            if let Some(fault) = left.fault {
+                recovered.turns.push(missing(next, fault));
             }
-            let file = File::open(&place).context(Kind::Unavailable, || format!("cannot open {}", place.display()))?;
-            match file.try_lock() {
-                // Another server writes to it.
-                Err(TryLockError::WouldBlock) => continue,
-                locked => locked.context(Kind::Unavailable, || format!("cannot lock {}", place.display()))?,
+            for (first, place) in &left.pieces {
+                if *first > next && !is_told {
+                    recovered.turns.push(missing(next, "lines are missing"));
+                }
+                is_told = !place.exists();
+                if is_told {
+                    recovered.turns.push(missing(*first, "a piece is missing"));
+                    continue;
+                }
+                let taken = self.commit(place, Seals::new(key, &left.server, *first), u64::MAX).await?;
+                recovered.lines += taken.lines;
+                next = next.max(taken.next);
+                left.note_committed(&key, next - 1)?;
+                match taken.is_whole {
+                    true => remove(place)?,
+                    false => {
+                        recovered.turns.push(missing(taken.next, "a line is not as it was written"));
+                        put_aside(place)?;
+                    }
+                }
             }
-            lines += self.commit(&place).await?;
+            recovered.turns.push(Turn::Recovered { server: server(), last: next - 1 });
         }
-        Ok(lines)
+        Ok(recovered)
     }
 
     /// Commits what comes until there is no more.
-    pub async fn run(mut self, mut sealed: UnboundedReceiver<Sealed>) {
+    pub async fn run(mut self, series: Arc<Series>, mut sealed: UnboundedReceiver<Sealed>) {
         while let Some(next) = sealed.recv().await {
             let mut wait = FIRST_WAIT;
-            while let Err(error) = self.commit(&next.place).await {
+            while let Err(error) = self.take(&series, &next).await {
                 tracing::error!(%error, "reads wait to be committed; the file keeps them");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(LAST_WAIT);
             }
             self.backlog.fetch_sub(next.bytes, Ordering::Relaxed);
-            drop(next.file);
         }
     }
 
-    async fn commit(&mut self, place: &PathBuf) -> Result<u64> {
-        let bytes = fs::read(place).context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
+    async fn take(&mut self, series: &Series, sealed: &Sealed) -> Result<()> {
+        let taken = self.commit(&sealed.place, series.seals(sealed.first), sealed.bytes).await?;
+        series.committed(taken.next - 1)?;
+        if taken.is_whole {
+            return remove(&sealed.place);
+        }
+        tracing::error!(from = taken.next, "the log of reads was changed while it waited; the rest is put aside");
+        put_aside(&sealed.place)
+    }
+
+    async fn commit(&mut self, place: &Path, mut seals: Seals, bytes: u64) -> Result<Taken> {
+        let mut read = fs::read(place).context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
+        let is_short = bytes != u64::MAX && (read.len() as u64) < bytes;
+        read.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
         let (lake, policy, version) = (self.writer.lake().clone(), self.policy.clone(), self.redaction_version.clone());
         // Ten thousand lines take long enough to keep requests waiting.
-        let made = tokio::task::spawn_blocking(move || batch_of_own(&lake, &policy, &version, ORIGIN, bytes));
-        let batch = made.await.context(Kind::Internal, || "cannot decode the log of reads")??;
+        let made = tokio::task::spawn_blocking(move || {
+            let (events, is_whole) = seals.open(&read);
+            let batch = batch_of_own(&lake, &policy, &version, ORIGIN, events)?;
+            Ok((batch, Taken { lines: 0, next: seals.number, is_whole: is_whole && !is_short }))
+        });
+        let (batch, taken) = made.await.context(Kind::Internal, || "cannot decode the log of reads")??;
         let lines = batch.read;
         if lines > 0 {
             self.writer.commit(batch).await?;
         }
-        remove(place)?;
-        Ok(lines)
+        Ok(Taken { lines, ..taken })
     }
+}
+
+/// What a file gave.
+struct Taken {
+    lines: u64,
+    /// The number behind its last line.
+    next: u64,
+    is_whole: bool,
+}
+
+fn put_aside(place: &Path) -> Result<()> {
+    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside: PathBuf = place.with_file_name(format!("{DAMAGED}{name}"));
+    fs::rename(place, &aside).context(Kind::Unavailable, || format!("cannot rename {}", place.display()))
 }
 
 fn remove(place: &Path) -> Result<()> {

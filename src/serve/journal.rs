@@ -1,7 +1,7 @@
 //! The log of reads before it is in the lake: a file that is on the disk before the reader gets an answer.
 //!
 //! ```text
-//! request -> Reading -> redacted line -> _serve/reads-<id>.ndjson, synced -> answer
+//! request -> Reading -> redacted line, numbered and sealed -> _serve/reads-<server>-<first>.log, synced -> answer
 //!                                              | every minute, or when it is large, and at the stop
 //!                                              v
 //!                                        one batch of the lake (commit.rs) -> file removed
@@ -10,10 +10,11 @@
 //! A commit to the lake for each page would cost some 20 ms and a Parquet file; a line and one `fdatasync` cost a few
 //! milliseconds, which all requests that wait at the moment share. So a page that was served is in the log whatever
 //! happens then: a file that outlives its server is taken in by the next one, and twice adds nothing, since every event
-//! has a uid. Who serves a file holds a lock on it. When the disk refuses, or too much waits for the lake, reads are
-//! refused: nothing is read unseen.
+//! has a uid. When the disk refuses, or too much waits for the lake, reads are refused: nothing is read unseen.
+//!
+//! The first line of a server says that it began, and its last one that it ended: a series in the lake without an end is
+//! one whose last reads may be missing.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -23,11 +24,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::keys::{Holder, random_hex};
-use super::query::Asked;
+use super::life::{self, Turn};
 use super::reading::Reading;
+use super::refused::Refusals;
+use super::series::{Seals, Series};
+use crate::clock::Clock;
 use crate::decode::{self, Decoder, Encoder, RowOrigin};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -35,29 +39,27 @@ use crate::lake::plain;
 use crate::redact::{Counts, Policy};
 use crate::schema::Ocsf;
 
-pub const FILE_PREFIX: &str = "reads-";
-pub const FILE_SUFFIX: &str = ".ndjson";
-
 /// A file of this size is committed, whatever its age: some ten thousand reads.
 const FILE_BYTES: u64 = 16 << 20;
 /// Bytes that may wait for the lake before reads are refused.
 const BACKLOG_BYTES: u64 = 64 << 20;
-/// Kinds of refusals that are counted apart; more users than this share one.
-const REFUSALS: usize = 1000;
 /// Requests that may wait for the disk; each connection has one at most.
 const QUEUE: usize = 4096;
 
-/// A file that is complete, to be committed. Its lock goes when this does.
+/// A file that is complete, to be committed.
 #[derive(Debug)]
 pub struct Sealed {
     pub place: PathBuf,
+    /// The number of its first line.
+    pub first: u64,
+    /// What was acknowledged of it; behind that a write may have left something.
     pub bytes: u64,
-    pub file: File,
 }
 
 enum Note {
     Read(Box<Reading>, oneshot::Sender<Result<(), String>>),
-    Refused(Box<Reading>),
+    Refused(Box<Reading>, oneshot::Sender<Result<(), String>>),
+    Turn(Turn, oneshot::Sender<Result<(), String>>),
     Close,
 }
 
@@ -71,25 +73,24 @@ pub struct Journal {
 
 impl Journal {
     /// Starts the thread; files that are complete go to `sealed`.
-    pub fn start(
-        folder: PathBuf,
-        ocsf: Arc<Ocsf>,
-        policy: Arc<Policy>,
-        interval: Duration,
-        sealed: mpsc::UnboundedSender<Sealed>,
-        backlog: Arc<AtomicU64>,
-    ) -> Result<Journal> {
+    pub fn start(made: Made, sealed: mpsc::UnboundedSender<Sealed>, backlog: Arc<AtomicU64>) -> Result<Journal> {
         let (notes, receiver) = sync_channel(QUEUE);
         let mut writer = Writer {
-            folder,
-            lines: Lines { decoder: Decoder::new(ocsf, decode::Options::default()), policy },
-            interval,
+            folder: made.folder,
+            lines: Lines { decoder: Decoder::new(made.ocsf, decode::Options::default()), policy: made.policy },
+            interval: made.interval,
+            clock: made.clock,
+            series: made.series,
+            next: 1,
             open: None,
-            refused: HashMap::new(),
-            refused_since: None,
+            refused: Refusals::default(),
             sealed,
             backlog: backlog.clone(),
         };
+        let began = life::event(Turn::Began, writer.clock.now_ms())?;
+        writer.write(vec![began])?;
+        // The lake has it before there is anything to take away.
+        writer.hand_on();
         let thread = std::thread::Builder::new().name("reads".to_string()).spawn(move || writer.run(&receiver));
         let thread = thread.context(Kind::Unavailable, || "cannot start the thread that logs reads")?;
         Ok(Journal { notes, backlog, thread: Mutex::new(Some(thread)) })
@@ -101,22 +102,30 @@ impl Journal {
         if self.backlog.load(Ordering::Relaxed) > BACKLOG_BYTES {
             return Err(refuse("too much waits for the lake"));
         }
-        let (done, is_done) = oneshot::channel();
-        self.notes.try_send(Note::Read(Box::new(reading), done)).map_err(|error| match error {
-            TrySendError::Full(_) => refuse("too many wait for the disk"),
-            TrySendError::Disconnected(_) => refuse("the server stops"),
-        })?;
-        match is_done.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(why)) => Err(refuse(&why)),
-            Err(_) => Err(refuse("the server stops")),
+        self.note(|done| Note::Read(Box::new(reading), done)).await.map_err(|why| refuse(&why))
+    }
+
+    /// Counts a request that was refused before anything was read; returns when it is on the disk, if it is the first of
+    /// its kind. The requester gets the same refusal when it cannot be written: it is counted, and written later.
+    pub async fn refused(&self, reading: Reading) {
+        if let Err(why) = self.note(|done| Note::Refused(Box::new(reading), done)).await {
+            tracing::error!(why, "a refused request is not in the log of reads yet");
         }
     }
 
-    /// Counts a request that was refused before anything was read.
-    pub fn refused(&self, reading: Reading) {
-        // Losing a count when thousands wait is better than making the others wait.
-        let _ = self.notes.try_send(Note::Refused(Box::new(reading)));
+    /// Writes what happened to the log itself; returns when it is on the disk.
+    pub async fn tell(&self, turn: Turn) -> Result<()> {
+        let told = self.note(|done| Note::Turn(turn, done)).await;
+        told.map_err(|why| Error::new(Kind::Unavailable, format!("cannot write to the log of reads: {why}")))
+    }
+
+    async fn note(&self, note: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Note) -> Result<(), String> {
+        let (done, is_done) = oneshot::channel();
+        self.notes.try_send(note(done)).map_err(|error| match error {
+            TrySendError::Full(_) => "too many wait for the disk",
+            TrySendError::Disconnected(_) => "the server stops",
+        })?;
+        is_done.await.unwrap_or_else(|_| Err("the server stops".to_string()))
     }
 
     /// Writes what is left, hands the last file on, and ends.
@@ -134,15 +143,27 @@ impl Journal {
     }
 }
 
+/// What a journal is made of.
+pub struct Made {
+    pub folder: PathBuf,
+    pub series: Arc<Series>,
+    pub ocsf: Arc<Ocsf>,
+    pub policy: Arc<Policy>,
+    pub clock: Clock,
+    pub interval: Duration,
+}
+
 /// The thread's own.
 struct Writer {
     folder: PathBuf,
     lines: Lines,
     interval: Duration,
+    clock: Clock,
+    series: Arc<Series>,
+    /// The next line's number.
+    next: u64,
     open: Option<Open>,
-    /// By code and user.
-    refused: HashMap<(Option<&'static str>, Option<String>), Reading>,
-    refused_since: Option<Instant>,
+    refused: Refusals,
     sealed: mpsc::UnboundedSender<Sealed>,
     backlog: Arc<AtomicU64>,
 }
@@ -150,6 +171,8 @@ struct Writer {
 struct Open {
     place: PathBuf,
     file: File,
+    first: u64,
+    seals: Seals,
     bytes: u64,
     since: Instant,
 }
@@ -158,6 +181,8 @@ impl Writer {
     fn run(&mut self, notes: &Receiver<Note>) {
         loop {
             let mut waiting = Vec::new();
+            // Lines of refusals that are due, whose requesters wait too.
+            let mut due: Vec<(Reading, oneshot::Sender<_>)> = Vec::new();
             let mut is_over = false;
             match notes.recv_timeout(self.until_due()) {
                 Ok(note) => {
@@ -166,7 +191,15 @@ impl Writer {
                     while let Some(note) = next {
                         match note {
                             Note::Read(reading, done) => waiting.push((reading, done)),
-                            Note::Refused(reading) => self.count(*reading),
+                            Note::Refused(reading, done) => match self.refused.count(*reading) {
+                                Some(line) => due.push((line, done)),
+                                None => drop(done.send(Ok(()))),
+                            },
+                            Note::Turn(turn, done) => {
+                                let told = life::event(turn, self.clock.now_ms());
+                                let told = told.and_then(|event| self.write(vec![event]));
+                                drop(done.send(told.map_err(|error| error.to_string())));
+                            }
                             Note::Close => is_over = true,
                         }
                         next = notes.try_recv().ok();
@@ -175,16 +208,22 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => is_over = true,
             }
-            if !waiting.is_empty() {
-                let written = self.write(waiting.iter().map(|(reading, _)| reading.as_ref()));
-                let written = written.map_err(|error| error.to_string());
+            if !waiting.is_empty() || !due.is_empty() {
+                let lines = waiting.iter().map(|(reading, _)| reading.as_ref()).chain(due.iter().map(|(line, _)| line));
+                let written = self.write(lines.map(Reading::to_event).collect()).map_err(|error| error.to_string());
+                // The one who asked may have gone away.
                 for (_, done) in waiting {
-                    // Whoever asked may have gone away.
+                    let _ = done.send(written.clone());
+                }
+                for (line, done) in due {
+                    if written.is_err() {
+                        self.refused.restore(line);
+                    }
                     let _ = done.send(written.clone());
                 }
             }
             if is_over || self.until_due().is_zero() {
-                self.seal();
+                self.seal(is_over);
             }
             if is_over {
                 return;
@@ -193,7 +232,7 @@ impl Writer {
     }
 
     fn until_due(&self) -> Duration {
-        let since = [self.open.as_ref().map(|open| open.since), self.refused_since].into_iter().flatten().min();
+        let since = [self.open.as_ref().map(|open| open.since), self.refused.since()].into_iter().flatten().min();
         let is_large = self.open.as_ref().is_some_and(|open| open.bytes >= FILE_BYTES);
         match since {
             _ if is_large => Duration::ZERO,
@@ -202,38 +241,24 @@ impl Writer {
         }
     }
 
-    fn count(&mut self, reading: Reading) {
-        self.refused_since.get_or_insert_with(Instant::now);
-        let user = reading.user.as_ref().map(|(user, _)| user.clone());
-        let is_known = self.refused.contains_key(&(reading.code, user.clone()));
-        let user = user.filter(|_| is_known || self.refused.len() < REFUSALS);
-        match self.refused.get_mut(&(reading.code, user.clone())) {
-            Some(known) => {
-                let (count, start_ms) = (known.count + 1, known.start_ms);
-                // The last of them stands for all: its address, its agent.
-                *known = Reading { count, start_ms, ..reading };
-            }
-            None => {
-                self.refused.insert((reading.code, user), reading);
-            }
-        }
-    }
-
-    fn write<'a>(&mut self, readings: impl Iterator<Item = &'a Reading>) -> Result<()> {
-        let bytes = self.lines.of(readings)?;
+    fn write(&mut self, events: Vec<Value>) -> Result<()> {
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::create(&self.folder)?),
+            none => none.insert(Open::create(&self.folder, &self.series, self.next)?),
         };
+        let mut seals = open.seals.clone();
+        let bytes = self.lines.of(events, &self.series.server, &mut seals)?;
         match open.append(&bytes) {
             Ok(()) => {
+                self.next = seals.number;
+                open.seals = seals;
                 self.backlog.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 Ok(())
             }
             Err(error) => {
                 let place = open.place.display().to_string();
                 // A line may be half there. What was acknowledged ends before it; if that cannot be made so, the file
-                // is sealed as it is, and its reader leaves out what follows the last whole line.
+                // is sealed as it is, and what follows in it is left out.
                 if open.cut().is_err() {
                     self.hand_on();
                 }
@@ -242,12 +267,17 @@ impl Writer {
         }
     }
 
-    /// Hands the open file on, with one event for each kind of refusal.
-    fn seal(&mut self) {
-        self.refused_since = None;
-        let refused: Vec<Reading> = self.refused.drain().map(|(_, reading)| reading).collect();
-        if !refused.is_empty()
-            && let Err(error) = self.write(refused.iter())
+    /// Hands the open file on, with what is left to tell of refusals, and at the end that this is the end.
+    fn seal(&mut self, is_over: bool) {
+        let refused = self.refused.drain();
+        let mut events: Vec<Value> = refused.iter().map(Reading::to_event).collect();
+        let ended = is_over.then(|| life::event(Turn::Ended, self.clock.now_ms())).transpose();
+        match ended {
+            Ok(ended) => events.extend(ended),
+            Err(error) => tracing::error!(%error, "the log of reads gets no end"),
+        }
+        if !events.is_empty()
+            && let Err(error) = self.write(events)
         {
             tracing::error!(%error, "refused requests are missing in the log of reads");
         }
@@ -255,20 +285,25 @@ impl Writer {
     }
 
     fn hand_on(&mut self) {
-        if let Some(Open { place, file, bytes, .. }) = self.open.take() {
+        if let Some(Open { place, first, bytes, .. }) = self.open.take() {
             // When nobody takes it, the next server finds it.
-            let _ = self.sealed.send(Sealed { place, bytes, file });
+            let _ = self.sealed.send(Sealed { place, first, bytes });
         }
     }
 }
 
 impl Open {
-    /// Makes a file that has its name only when it is locked, so that nobody takes it for one without an owner.
-    fn create(folder: &Path) -> Result<Open> {
-        let place = folder.join(format!("{FILE_PREFIX}{}{FILE_SUFFIX}", random_hex::<8>()?));
+    /// Makes a file, and records it first: one that is missing later is missed.
+    fn create(folder: &Path, series: &Series, first: u64) -> Result<Open> {
+        let place = series.piece(folder, first);
         let file = disk::create_private(&place, b"")
             .context(Kind::Unavailable, || format!("cannot create {}", place.display()))?;
-        Ok(Open { place, file, bytes: 0, since: Instant::now() })
+        if let Err(error) = series.began(first) {
+            // The next attempt makes it anew.
+            let _ = disk::remove(&place);
+            return Err(error);
+        }
+        Ok(Open { place, file, first, seals: series.seals(first), bytes: 0, since: Instant::now() })
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -291,18 +326,25 @@ struct Lines {
 }
 
 impl Lines {
-    fn of<'a>(&mut self, readings: impl Iterator<Item = &'a Reading>) -> Result<Vec<u8>> {
-        for reading in readings {
-            let line = reading.to_event().to_string();
+    fn of(&mut self, events: Vec<Value>, server: &str, seals: &mut Seals) -> Result<Vec<u8>> {
+        let first = seals.number;
+        for (number, mut event) in (first..).zip(events) {
+            event["metadata"]["sequence"] = json!(number);
+            event["unmapped"]["server"] = json!(server);
+            let line = event.to_string();
             let pushed = self.decoder.push(line.as_bytes(), RowOrigin::default());
             pushed.map_err(|reject| Error::new(Kind::Internal, format!("cannot log a read: {}", reject.reason)))?;
         }
-        let (mut bytes, mut counts) = (Vec::new(), Counts::default());
+        let (mut bytes, mut counts, mut event) = (Vec::new(), Counts::default(), Vec::new());
         for events in self.decoder.flush() {
             let encoder = Encoder::new(&events.class);
             let batch = plain(&self.policy.apply(events.batch, &mut counts)?)?;
             for row in 0..batch.num_rows() {
-                encoder.write(&batch, row, &mut bytes)?;
+                event.clear();
+                encoder.write(&batch, row, &mut event)?;
+                bytes.extend_from_slice(seals.seal(&event).as_bytes());
+                bytes.push(b'\t');
+                bytes.extend_from_slice(&event);
                 bytes.push(b'\n');
             }
         }
@@ -310,92 +352,120 @@ impl Lines {
     }
 }
 
-/// A reading of nobody, to be filled in.
-pub fn blank(uid: String, peer: std::net::SocketAddr, time_ms: i64, path: &'static str) -> Reading {
-    Reading {
-        uid,
-        time_ms,
-        duration_ms: 0,
-        peer,
-        user: None::<(String, Holder)>,
-        key_id: None,
-        path,
-        query: None,
-        asked: Asked::default(),
-        user_agent: None,
-        forwarded_for: Vec::new(),
-        status: 0,
-        code: None,
-        entries: 0,
-        has_more: false,
-        newest_ms: None,
-        oldest_ms: None,
-        ledger_entry: 0,
-        count: 1,
-        start_ms: time_ms,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::reading::blank;
     use super::*;
 
-    fn start(folder: &Path) -> (Journal, mpsc::UnboundedReceiver<Sealed>) {
-        let ocsf = Arc::new(Ocsf::load(None).unwrap());
+    const KEY: [u8; 32] = [1; 32];
+
+    fn start(folder: &Path) -> Result<(Journal, mpsc::UnboundedReceiver<Sealed>)> {
         let (sealed, receiver) = mpsc::unbounded_channel();
-        let (policy, interval) = (Arc::new(Policy::off()), Duration::from_secs(3600));
-        let backlog = Arc::new(AtomicU64::new(0));
-        (Journal::start(folder.to_path_buf(), ocsf, policy, interval, sealed, backlog).unwrap(), receiver)
+        let made = Made {
+            folder: folder.to_path_buf(),
+            series: Arc::new(Series::begin(folder, KEY)?),
+            ocsf: Arc::new(Ocsf::load(None).unwrap()),
+            policy: Arc::new(Policy::off()),
+            clock: Clock::Real,
+            interval: Duration::from_secs(3600),
+        };
+        Ok((Journal::start(made, sealed, Arc::new(AtomicU64::new(0)))?, receiver))
     }
 
     fn reading(uid: &str) -> Reading {
         blank(uid.to_string(), "192.0.2.1:1".parse().unwrap(), 1_767_225_600_000, "/p")
     }
 
-    fn lines(sealed: &Sealed) -> Vec<serde_json::Value> {
-        let text = std::fs::read_to_string(&sealed.place).unwrap();
-        assert_eq!(text.len() as u64, sealed.bytes);
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    fn lines(sealed: &Sealed) -> Vec<Value> {
+        let bytes = std::fs::read(&sealed.place).unwrap();
+        assert_eq!(bytes.len() as u64, sealed.bytes);
+        let name = sealed.place.file_stem().unwrap().to_str().unwrap();
+        let server = name.split('-').nth(1).unwrap();
+        let (events, is_whole) = Seals::new(KEY, server, sealed.first).open(&bytes);
+        assert!(is_whole);
+        String::from_utf8(events).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// All lines of a journal that was closed, in their order.
+    async fn all(mut sealed: mpsc::UnboundedReceiver<Sealed>) -> Vec<Value> {
+        let mut told = Vec::new();
+        while let Some(file) = sealed.recv().await {
+            told.extend(lines(&file));
+        }
+        told
+    }
+
+    #[tokio::test]
+    async fn lines_are_numbered_from_the_beginning_to_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, sealed) = start(dir.path()).unwrap();
+        let readings = (0..20).map(|number| journal.record(reading(&number.to_string())));
+        assert!(futures::future::join_all(readings).await.iter().all(Result::is_ok));
+        journal.close().await.unwrap();
+        assert!(journal.record(reading("late")).await.is_err());
+        drop(journal);
+        let told = all(sealed).await;
+        let numbers: Vec<_> = told.iter().map(|line| line["metadata"]["sequence"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (1..=22).collect::<Vec<_>>());
+        let operation = |line: &Value| line["api"]["operation"].as_str().unwrap().to_string();
+        assert_eq!((operation(&told[0]), operation(&told[21])), ("BeginServing".into(), "EndServing".into()));
+        let mut uids: Vec<u64> =
+            told[1..21].iter().map(|line| line["metadata"]["uid"].as_str().unwrap().parse().unwrap()).collect();
+        uids.sort_unstable();
+        assert_eq!(uids, (0..20).collect::<Vec<_>>());
+        assert!(told.iter().all(|line| line["unmapped"]["server"] == told[0]["unmapped"]["server"]));
     }
 
     #[tokio::test]
     async fn a_read_that_cannot_be_logged_is_an_error_and_the_next_one_is_logged() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("later");
-        let (journal, mut sealed) = start(&folder);
-        assert_eq!(journal.record(reading("lost")).await.unwrap_err().kind(), Kind::Unavailable);
+        let folder = dir.path().join("serve");
         std::fs::create_dir(&folder).unwrap();
-        let all = (0..20).map(|number| journal.record(reading(&number.to_string())));
-        assert!(futures::future::join_all(all).await.iter().all(Result::is_ok));
+        let (journal, sealed) = start(&folder).unwrap();
+        let away = dir.path().join("away");
+        std::fs::rename(&folder, &away).unwrap();
+        assert_eq!(journal.record(reading("lost")).await.unwrap_err().kind(), Kind::Unavailable);
+        std::fs::rename(&away, &folder).unwrap();
+        journal.record(reading("kept")).await.unwrap();
         journal.close().await.unwrap();
-        assert!(journal.record(reading("late")).await.is_err());
-        let file = sealed.recv().await.unwrap();
-        let mut uids: Vec<u64> =
-            lines(&file).iter().map(|line| line["metadata"]["uid"].as_str().unwrap().parse().unwrap()).collect();
-        uids.sort_unstable();
-        assert_eq!(uids, (0..20).collect::<Vec<_>>());
-        assert!(File::open(&file.place).unwrap().try_lock().is_err(), "others would take it for abandoned");
+        drop(journal);
+        let uids: Vec<_> = all(sealed).await.iter().map(|line| line["metadata"]["uid"].clone()).collect();
+        assert!(uids.contains(&json!("kept")) && !uids.contains(&json!("lost")), "{uids:?}");
     }
 
     #[tokio::test]
-    async fn refusals_of_a_kind_are_one_line() {
+    async fn refusals_are_on_the_disk_before_the_answer_and_counted_after_it() {
         let dir = tempfile::tempdir().unwrap();
-        let (journal, mut sealed) = start(dir.path());
-        for number in 0..100 {
+        let (journal, sealed) = start(dir.path()).unwrap();
+        for number in 0..40 {
             let code = Some(if number % 2 == 0 { "missing_api_key" } else { "invalid_api_key" });
-            journal.refused(Reading { code, status: 401, ..reading(&number.to_string()) });
+            journal.refused(Reading { code, status: 401, ..reading(&number.to_string()) }).await;
         }
+        let files = files(dir.path());
+        let open: String = files.iter().map(|place| std::fs::read_to_string(place).unwrap()).collect();
+        assert_eq!(open.matches("_api_key").count(), 4, "the first and the tenth of each kind");
         journal.close().await.unwrap();
-        let mut told: Vec<_> =
-            lines(&sealed.recv().await.unwrap()).iter().map(|line| line["count"].as_u64().unwrap()).collect();
+        drop(journal);
+        let mut told: Vec<(String, u64)> = all(sealed)
+            .await
+            .iter()
+            .filter(|line| line["status_code"] == "401")
+            .map(|line| (line["status_detail"].as_str().unwrap().to_string(), line["count"].as_u64().unwrap()))
+            .collect();
         told.sort_unstable();
-        assert_eq!(told, [50, 50]);
+        let counts: Vec<u64> = told.iter().map(|(_, count)| *count).collect();
+        assert_eq!(counts, [1, 9, 10, 1, 9, 10]);
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|place| place.file_name().unwrap().to_str().unwrap().starts_with("reads-")).collect()
     }
 
     #[tokio::test]
     async fn what_waits_for_the_lake_is_bounded() {
         let dir = tempfile::tempdir().unwrap();
-        let (journal, _sealed) = start(dir.path());
+        let (journal, _sealed) = start(dir.path()).unwrap();
         journal.backlog.store(BACKLOG_BYTES + 1, Ordering::Relaxed);
         assert_eq!(journal.record(reading("1")).await.unwrap_err().kind(), Kind::Unavailable);
         journal.backlog.store(0, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! How often a user may ask: so many times in any 60 seconds.
+//! How often a user may ask, or an address be refused: so many times in any 60 seconds.
 //!
 //! The window slides: the times of a user's last requests are kept, and a request is refused while as many as are
 //! allowed lie within the last minute. A fixed window would let twice as many through around its edge, a bucket that
@@ -6,32 +6,47 @@
 //! count, so a client that hammers is served again when its time has come. Restarting the server forgets.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 const WINDOW_MS: u64 = 60_000;
 
-/// Counts requests of each user.
-pub struct Limiter {
+/// So many are counted apart; addresses are anybody's. When there are more within a minute, the next one waits as if it had
+/// had its share.
+const COUNTED: usize = 100_000;
+
+/// Counts requests of each user, or of each address.
+pub struct Limiter<K> {
     /// 0 is no limit.
     per_minute: usize,
-    users: Mutex<HashMap<String, VecDeque<u64>>>,
+    users: Mutex<HashMap<K, VecDeque<u64>>>,
 }
 
-impl Limiter {
-    pub fn new(per_minute: usize) -> Limiter {
+impl<K: Eq + Hash + Clone> Limiter<K> {
+    pub fn new(per_minute: usize) -> Limiter<K> {
         Limiter { per_minute, users: Mutex::default() }
     }
 
     /// Counts a request of `user` at `now_ms` of a clock that never goes back.
     ///
     /// Gives the requests that are left, none where there is no limit; or the milliseconds until one is allowed again.
-    pub fn take(&self, user: &str, now_ms: u64) -> Result<Option<usize>, u64> {
+    pub fn take<Q>(&self, user: &Q, now_ms: u64) -> Result<Option<usize>, u64>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
         if self.per_minute == 0 {
             return Ok(None);
         }
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if !users.contains_key(user) {
-            users.insert(user.to_string(), VecDeque::new());
+            if users.len() >= COUNTED {
+                users.retain(|_, times| times.back().is_some_and(|last| last + WINDOW_MS > now_ms));
+            }
+            if users.len() >= COUNTED {
+                return Err(WINDOW_MS);
+            }
+            users.insert(user.to_owned(), VecDeque::new());
         }
         let Some(times) = users.get_mut(user) else { return Ok(None) };
         while times.front().is_some_and(|first| first + WINDOW_MS <= now_ms) {
@@ -57,7 +72,7 @@ mod tests {
 
     #[test]
     fn no_minute_has_more_than_is_allowed_wherever_it_begins() {
-        let limiter = Limiter::new(3);
+        let limiter = Limiter::<String>::new(3);
         assert_eq!(limiter.take("ann", 0), Ok(Some(2)));
         assert_eq!(limiter.take("ann", 50_000), Ok(Some(1)));
         assert_eq!(limiter.take("ann", 59_000), Ok(Some(0)));
@@ -69,12 +84,22 @@ mod tests {
 
     #[test]
     fn refused_requests_do_not_count() {
-        let limiter = Limiter::new(1);
+        let limiter = Limiter::<String>::new(1);
         assert_eq!(limiter.take("ann", 0), Ok(Some(0)));
         for now in 1..60_000 {
             assert_eq!(limiter.take("ann", now), Err(60_000 - now));
         }
         assert_eq!(limiter.take("ann", 60_000), Ok(Some(0)));
-        assert_eq!(Limiter::new(0).take("ann", 0), Ok(None));
+        assert_eq!(Limiter::<String>::new(0).take("ann", 0), Ok(None));
+    }
+    #[test]
+    fn addresses_do_not_fill_the_memory() {
+        let limiter = Limiter::<u32>::new(2);
+        let addresses = COUNTED as u32;
+        assert!((0..addresses).all(|address| limiter.take(&address, 0).is_ok()));
+        assert_eq!(limiter.take(&addresses, 1), Err(WINDOW_MS));
+        assert!(limiter.take(&0, 1).is_ok(), "who is counted has the rest of the share");
+        assert!(limiter.take(&addresses, WINDOW_MS + 1).is_ok());
+        assert!(limiter.users.lock().unwrap().len() < 3);
     }
 }

@@ -1,4 +1,4 @@
-//! Connections: where they come in, with TLS or without, how many, how slow they may be, and how they end.
+//! Connections: where they come in, with TLS or without, how slow they may be, and how they end.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -21,7 +21,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{DEFAULT_VERSIONS, ServerConfig};
 
-use super::answer::Server;
+use super::answer::{Door, Server};
+use super::places::{Place, Places};
 use super::stall::Impatient;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -36,6 +37,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub connections: usize,
+    /// Of one address; 0 is no limit.
+    pub connections_of_one: usize,
+    /// For the first byte of a connection.
+    pub first_time: Duration,
     /// For a handshake, for a request's head, and for a connection that is idle.
     pub head_time: Duration,
     /// For a client to take a response.
@@ -100,31 +105,32 @@ fn cannot_read(place: &Path) -> String {
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    server: Arc<Server>,
+    (server, door): (Arc<Server>, Door),
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections.max(1)));
+    let places = Places::new(limits.connections, limits.connections_of_one);
     let mut running = JoinSet::new();
     loop {
-        // Whoever comes when all places are taken waits in the system's queue.
         let accepted = async {
-            let place = places.clone().acquire_owned().await.ok();
-            (place, listener.accept().await)
+            let (stream, peer) = listener.accept().await?;
+            // While all connections answer requests, the next ones wait in the system's queue.
+            Ok::<_, std::io::Error>((places.take(peer.ip()).await, stream, peer))
         };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = accepted => accepted,
         };
         while running.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, peer)) => {
-                let one = Connection { server: server.clone(), limits: limits.clone(), stop: stop.clone(), peer };
-                let tls = tls.clone();
-                running.spawn(async move {
-                    let _place = place;
-                    one.run(stream, tls).await;
-                });
+            Ok((Some(place), stream, peer)) => {
+                let (server, limits, stop, tls) = (server.clone(), limits.clone(), stop.clone(), tls.clone());
+                let one = Connection { server, door, limits, stop, peer, place: Arc::new(place) };
+                running.spawn(one.run(stream, tls));
+            }
+            // Its address has all it may have.
+            Ok((None, _, _)) => {
+                server.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -141,6 +147,8 @@ pub async fn serve(
 
 struct Connection {
     server: Arc<Server>,
+    door: Door,
+    place: Arc<Place>,
     limits: Limits,
     stop: watch::Receiver<bool>,
     peer: SocketAddr,
@@ -153,12 +161,11 @@ impl Connection {
         server.metrics.open.fetch_add(1, Ordering::Relaxed);
         // A page is written at once; waiting to fill a packet only adds to its last one.
         let _ = stream.set_nodelay(true);
-        let is_fine = match tls {
-            None => self.talk(stream).await,
-            Some(tls) => match tokio::time::timeout(self.limits.head_time, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.talk(stream).await,
-                _ => false,
-            },
+        let place = self.place.clone();
+        let is_fine = tokio::select! {
+            is_fine = self.handle(stream, tls) => is_fine,
+            // Somebody else has it now.
+            () = place.is_lost() => false,
         };
         server.metrics.open.fetch_sub(1, Ordering::Relaxed);
         if !is_fine {
@@ -166,12 +173,37 @@ impl Connection {
         }
     }
 
+    async fn handle(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> bool {
+        // One who has something to say says it at once.
+        let mut first = [0];
+        let first = tokio::time::timeout(self.limits.first_time, stream.peek(&mut first));
+        let first = tokio::select! {
+            first = first => first,
+            _ = self.stop.wait_for(|stop| *stop) => return true,
+        };
+        if !matches!(first, Ok(Ok(1))) {
+            return false;
+        }
+        match tls {
+            None => self.talk(stream).await,
+            Some(tls) => match tokio::time::timeout(self.limits.head_time, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.talk(stream).await,
+                _ => false,
+            },
+        }
+    }
+
     async fn talk(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> bool {
         let io = TokioIo::new(Impatient::new(stream, self.limits.write_time));
-        let (server, peer) = (self.server.clone(), self.peer);
+        let (server, door, peer, place) = (self.server.clone(), self.door, self.peer, self.place.clone());
         let service = service_fn(move |request| {
-            let server = server.clone();
-            async move { Ok::<_, Infallible>(server.answer(peer, request).await) }
+            let (server, place) = (server.clone(), place.clone());
+            async move {
+                place.answers();
+                let answer = server.answer(door, peer, request).await;
+                place.waits();
+                Ok::<_, Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -24,6 +24,8 @@ pub struct Metrics {
     pub open: AtomicU64,
     /// Connections that never became one: a failed handshake, a header that was too long or too slow.
     pub broken: AtomicU64,
+    /// Connections of an address that had its share already.
+    pub turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -60,6 +62,8 @@ impl Metrics {
         text.one("auditlake_connections_total", "counter", "Connections accepted.", load(&self.connections));
         text.one("auditlake_connections_open", "gauge", "Connections that are open.", load(&self.open));
         text.one("auditlake_connections_broken_total", "counter", "Connections that failed.", load(&self.broken));
+        let help = "Connections of an address that had its share.";
+        text.one("auditlake_connections_turned_away_total", "counter", help, load(&self.turned_away));
         text.one("auditlake_reads_uncommitted_bytes", "gauge", "Log of reads that waits for the lake.", backlog);
         text.one("auditlake_ledger_entry", "gauge", "The ledger entry that is served.", ledger_entry);
         for (name, kind, help, value) in [

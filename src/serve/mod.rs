@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! listen (TLS, limits) -> answer (key, gates, rate, parameters) -> entries (page) -> journal (who looked) -> response
-//!                           keys, limit, query, cursor              search, part,      commit: into the lake
-//!                                                                   entry, cache
+//!          places           keys, limit, query, cursor              search, part,      refused, series (numbers, seals)
+//!                                                                   entry, cache       commit: into the lake
 //! ```
 //!
 //! Hidden here: HTTP, the order of checks, cursors, and how a page is found in files without a query over them all.
@@ -19,14 +19,18 @@ mod entry;
 mod follow;
 mod journal;
 mod keys;
+mod life;
 mod limit;
 mod listen;
 mod metrics;
 mod part;
+mod places;
 mod query;
 mod reading;
 mod refusal;
+mod refused;
 mod search;
+mod series;
 mod stall;
 
 use std::net::SocketAddr;
@@ -36,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-pub use answer::PERMISSION;
+pub use answer::{METRICS_PERMISSION, PERMISSION};
 pub use keys::{Holder, KeyRecord, Keyring, NewKey};
 pub use listen::Tls;
 
@@ -44,18 +48,22 @@ use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::redact::Policy;
-use answer::{ENTRIES_PATH, Server};
+use answer::{Door, ENTRIES_PATH, Server};
 use commit::Committer;
 use cursor::Cursors;
 use entries::Entries;
 use follow::Follower;
-use journal::Journal;
+use journal::{Journal, Made};
 use limit::Limiter;
 use listen::{Limits, acceptor, bind, serve};
 use metrics::Metrics;
+use series::Series;
 
 /// The category of the classes that the audit-log API has, Identity & Access Management; others are not served.
 const CATEGORY: i64 = 3;
+
+/// Of those who read numbers only.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// How the log is served.
 #[derive(Debug, Clone)]
@@ -69,7 +77,15 @@ pub struct Options {
     pub tier: String,
     /// Requests of one user in any minute; 0 is no limit.
     pub per_minute: usize,
+    /// Requests without a valid key from one address in any minute; 0 is no limit.
+    pub keyless_per_minute: usize,
     pub connections: usize,
+    /// Of one address; 0 is no limit.
+    pub connections_of_one: usize,
+    /// Where `/metrics` can be read without a key; None for nowhere.
+    pub metrics_listen: Option<String>,
+    /// For the first byte of a connection.
+    pub first_time: Duration,
     /// For a handshake, a request's head, an idle connection.
     pub head_time: Duration,
     /// For a page, and for a client to take it.
@@ -101,7 +117,11 @@ pub struct Run<'a> {
 pub struct Ready {
     pub address: SocketAddr,
     pub url: String,
+    /// Where `/metrics` can be read without a key.
+    pub metrics: Option<SocketAddr>,
     pub recovered: u64,
+    /// What is missing in the log of reads of earlier servers, in words.
+    pub missing: Vec<String>,
 }
 
 /// Serves until it is told to stop; what it logged is committed then.
@@ -111,13 +131,36 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let listener = bind(&options.listen, tls.is_some(), options.is_insecure_allowed).await?;
     let address = listener.local_addr().context(Kind::Unavailable, || "cannot tell the address")?;
 
+    let metrics_listener = match &options.metrics_listen {
+        // Numbers are all that there is to read.
+        Some(address) => Some(bind(address, false, true).await?),
+        None => None,
+    };
+    let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+
     let folder = lake.serve_folder()?;
+    let key = lake.derive_key("serve reads")?;
     let backlog = Arc::new(AtomicU64::new(0));
     let mut committer = Committer::new(lake.clone(), policy.clone(), redaction_version, clock, backlog.clone())?;
-    let recovered = committer.recover(&folder).await?;
+    let series = Arc::new(Series::begin(&folder, key)?);
     let (sealed, receiver) = mpsc::unbounded_channel();
-    let committing = tokio::spawn(committer.run(receiver));
-    let journal = Journal::start(folder, lake.ocsf().clone(), policy, options.reads_interval, sealed, backlog.clone())?;
+    let made = Made {
+        folder: folder.clone(),
+        series: series.clone(),
+        ocsf: lake.ocsf().clone(),
+        policy,
+        clock,
+        interval: options.reads_interval,
+    };
+    let journal = Journal::start(made, sealed, backlog.clone())?;
+    let recovered = committer.recover(&folder, key).await?;
+    let (lines, mut missing) = (recovered.lines, Vec::new());
+    for turn in &recovered.turns {
+        journal.tell(turn.clone()).await?;
+        missing.extend(turn.missing());
+    }
+    recovered.forget()?;
+    let committing = tokio::spawn(committer.run(series.clone(), receiver));
 
     let ocsf = lake.ocsf().clone();
     let served = ocsf.classes().iter().filter(|class| class.category_uid == Some(CATEGORY));
@@ -129,6 +172,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
         keyring: Keyring::new(&lake)?,
         tier: options.tier.clone(),
         limiter: Limiter::new(options.per_minute),
+        keyless: Limiter::new(options.keyless_per_minute),
         cursors: Cursors::new(lake.derive_key("serve cursors")?),
         entries: Arc::new(Entries::new(ocsf, lake.store(), options.cache_bytes, options.threads)),
         follower: Follower::new(lake, tables),
@@ -141,18 +185,31 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     // Keys that cannot be read should stop us now, and not every request later.
     server.keyring.records()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    ready(Ready { address, url: format!("{scheme}://{address}{ENTRIES_PATH}"), recovered });
+    let url = format!("{scheme}://{address}{ENTRIES_PATH}");
+    ready(Ready { address, url, metrics: metrics_address, recovered: lines, missing });
     let limits = Limits {
         connections: options.connections,
+        connections_of_one: options.connections_of_one,
+        first_time: options.first_time,
         head_time: options.head_time,
         write_time: options.page_time,
         stop_time: options.stop_time,
     };
-    serve(listener, tls, server.clone(), limits, stop).await;
+    let numbers = metrics_listener.map(|listener| {
+        let limits = Limits { connections: METRICS_CONNECTIONS, connections_of_one: 0, ..limits.clone() };
+        tokio::spawn(serve(listener, None, (server.clone(), Door::Metrics), limits, stop.clone()))
+    });
+    serve(listener, tls, (server.clone(), Door::Log), limits, stop).await;
+    if let Some(numbers) = numbers {
+        numbers.await.context(Kind::Internal, || "the address of the metrics stopped")?;
+    }
 
     server.journal.close().await?;
     match tokio::time::timeout(options.stop_time, committing).await {
-        Ok(done) => done.context(Kind::Internal, || "the commit of reads stopped"),
+        Ok(done) => {
+            done.context(Kind::Internal, || "the commit of reads stopped")?;
+            series.end()
+        }
         Err(_) => Err(Error::new(Kind::Unavailable, "cannot commit the last reads in time")
             .hint("they are on the disk; the next `auditlake serve` commits them")),
     }

@@ -2,9 +2,9 @@
 //!
 //! It is an OCSF API Activity (6003) and goes the way of all events, so the table `api_activity` answers who looked.
 //! Requests that passed key, gates and rate limit are events of their own. Refusals before that, which anybody can
-//! cause as often as they like, are counted: one event for each kind and user, when the log is committed.
+//! cause as often as they like, are counted (`refused`).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,9 @@ pub struct Reading {
     pub uid: String,
     pub time_ms: i64,
     pub duration_ms: i64,
-    pub peer: SocketAddr,
+    /// None when it tells of requests from several.
+    pub peer: Option<IpAddr>,
+    pub port: Option<u16>,
     /// None when nobody was known.
     pub user: Option<(String, Holder)>,
     pub key_id: Option<String>,
@@ -26,6 +28,8 @@ pub struct Reading {
     /// The same, taken apart; the program's answer, or its refusal, is about these.
     pub asked: Asked,
     pub user_agent: Option<String>,
+    /// Where requests of several agents are told of together: which, at most [`AGENTS`].
+    pub agents: Vec<String>,
     /// What the request says of the way it came, if anything; anybody can say anything there.
     pub forwarded_for: Vec<String>,
     pub status: u16,
@@ -45,8 +49,78 @@ pub struct Reading {
 /// The caption and number of the class are facts of OCSF; the class itself is a schema file like any other.
 const CLASS_UID: i64 = 6003;
 const READ: i64 = 2;
+/// More agents than this are not named.
+const AGENTS: usize = 8;
+
+/// A reading of nobody, to be filled in.
+pub fn blank(uid: String, peer: SocketAddr, time_ms: i64, path: &'static str) -> Reading {
+    Reading {
+        uid,
+        time_ms,
+        duration_ms: 0,
+        peer: Some(peer.ip().to_canonical()),
+        port: Some(peer.port()),
+        user: None,
+        key_id: None,
+        path,
+        query: None,
+        asked: Asked::default(),
+        user_agent: None,
+        agents: Vec::new(),
+        forwarded_for: Vec::new(),
+        status: 0,
+        code: None,
+        entries: 0,
+        has_more: false,
+        newest_ms: None,
+        oldest_ms: None,
+        ledger_entry: 0,
+        count: 1,
+        start_ms: time_ms,
+    }
+}
 
 impl Reading {
+    /// This and a later one of the same kind as one: what differs is in neither's name.
+    pub fn with(mut self, later: Reading) -> Reading {
+        fn same<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<T> {
+            a.filter(|a| b.as_ref() == Some(a))
+        }
+        for agent in [&self.user_agent, &later.user_agent].into_iter().flatten().chain(&later.agents) {
+            if !self.agents.contains(agent) && self.agents.len() < AGENTS {
+                self.agents.push(agent.clone());
+            }
+        }
+        Reading {
+            count: self.count + later.count,
+            start_ms: self.start_ms.min(later.start_ms),
+            port: same(self.port, later.port),
+            key_id: same(self.key_id, later.key_id),
+            query: same(self.query, later.query),
+            asked: if self.asked == later.asked { self.asked } else { Asked::default() },
+            user_agent: same(self.user_agent, later.user_agent),
+            agents: self.agents,
+            forwarded_for: if self.forwarded_for == later.forwarded_for { self.forwarded_for } else { Vec::new() },
+            ..later
+        }
+    }
+
+    /// The same without anything that tells who it was.
+    pub fn of_nobody(self) -> Reading {
+        Reading {
+            peer: None,
+            port: None,
+            user: None,
+            key_id: None,
+            query: None,
+            asked: Asked::default(),
+            user_agent: None,
+            agents: Vec::new(),
+            forwarded_for: Vec::new(),
+            ..self
+        }
+    }
+
     pub fn set_key(&mut self, key: &KeyRecord) {
         self.user = Some((key.user.clone(), key.holder));
         self.key_id = Some(key.id.clone());
@@ -76,7 +150,13 @@ impl Reading {
         }
         put("message", json!(self.message()));
         put("actor", self.actor());
-        put("src_endpoint", json!({"ip": self.peer.ip().to_string(), "port": self.peer.port()}));
+        if let Some(peer) = self.peer {
+            let mut endpoint = json!({"ip": peer.to_string()});
+            if let Some(port) = self.port {
+                endpoint["port"] = json!(port);
+            }
+            put("src_endpoint", endpoint);
+        }
         put("http_request", self.request());
         put("http_response", json!({"code": self.status}));
         put("api", json!({"operation": "ListAuditLogs", "version": "v1", "service": {"name": "auditlake serve"}}));
@@ -107,6 +187,9 @@ impl Reading {
         }
         if !ignored.is_empty() {
             unmapped.insert("ignored".to_string(), Value::Array(ignored));
+        }
+        if self.agents.len() > 1 {
+            unmapped.insert("user_agents".to_string(), json!(self.agents));
         }
         if is_success {
             let given = [

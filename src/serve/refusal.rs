@@ -56,6 +56,12 @@ impl Refusal {
         refusal
     }
 
+    /// For an address that has sent too many requests without a valid key.
+    pub fn keyless(per_minute: usize, wait_ms: u64) -> Refusal {
+        let message = format!("More than {per_minute} requests in a minute without a valid API key");
+        Refusal { message, ..Refusal::rate(per_minute, wait_ms) }
+    }
+
     pub fn cursor() -> Refusal {
         let message = "This cursor was not made here, or for other filters; begin without one";
         let mut refusal = Refusal::new(StatusCode::BAD_REQUEST, "invalid_cursor", message);
@@ -71,6 +77,11 @@ impl Refusal {
 
     pub fn body() -> Refusal {
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_not_allowed", "This request takes no body")
+    }
+
+    /// HTTP/1.1 asks for it: without it a proxy in front may take the request for another one.
+    pub fn host() -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "missing_host", "HTTP/1.1 requests name their host")
     }
 
     pub fn method() -> Refusal {

@@ -41,8 +41,8 @@ mod tests;
 use std::ops::Range;
 
 pub use api::{
-    Budget, Client, Endpoint, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder, Recording, Refusal,
-    Taped, ask,
+    Budget, Client, Endpoint, Environment, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder,
+    Recording, Refusal, Taped, ask,
 };
 pub use blocks::Blocks;
 use envelope::inner_events;

@@ -22,6 +22,8 @@ mod event;
 mod floor;
 mod footers;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod groups;
 mod guard;
 mod kept;

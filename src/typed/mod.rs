@@ -15,6 +15,8 @@ mod count;
 mod duration;
 mod hash;
 mod hostile;
+#[cfg(test)]
+mod mutant;
 mod nearest;
 mod size;
 mod time;
@@ -23,6 +25,8 @@ pub use count::{count, parse_count};
 pub use duration::{parse_duration, span};
 pub use hash::{Hash32, hex, parse_hex};
 pub use hostile::{Visible, is_hostile, is_shown, json_escape, visible, visible_char, visible_json, visible_lines};
+#[cfg(test)]
+pub use mutant::{cases, mutants, worked};
 pub use nearest::{likeness, nearest};
 pub use size::{bytes, parse_size};
 pub use time::{Time, When, parse_time};

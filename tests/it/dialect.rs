@@ -151,7 +151,7 @@ fn an_error_shows_the_place_and_what_to_write() {
     error: cannot read the time 'soon'
     line 1: select time from authentication where time >= 'soon'
                                                           ^
-    hint: write '2026-01-31' or '2026-01-31T12:00:00Z'
+    hint: write '2026-01-31', '2026-01-31 12:00' or '2026-01-31T12:00:00Z'
     [exit status: 3]
     ");
     assert_snapshot!(said("select time from authentication limit 'x'"), @r"

@@ -110,6 +110,31 @@ fn no_file_is_too_long_to_read() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+/// Each promise of SECURITY.md names a test; a test that was renamed or removed must not leave an empty promise.
+#[test]
+fn every_promise_has_its_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src", "tests/it"] {
+        for name in crate::soundness::files(&root.join(folder)).iter().filter(|name| name.ends_with(".rs")) {
+            code.push_str(&fs::read_to_string(root.join(folder).join(name)).unwrap());
+        }
+    }
+    let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1));
+    let cells: Vec<&str> = rows.filter(|cell| cell.contains('`')).collect();
+    assert!(cells.len() > 20, "the table was not found");
+    let mut wrong = Vec::new();
+    for cell in cells {
+        for name in cell.split('`').skip(1).step_by(2) {
+            if !code.contains(&format!("fn {name}(")) {
+                wrong.push(name);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "no such test: {}", wrong.join(", "));
+}
+
 /// Files that a module declares for its tests only.
 fn test_files(all: &[Source]) -> BTreeMap<PathBuf, ()> {
     let mut found = BTreeMap::new();

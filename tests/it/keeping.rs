@@ -218,9 +218,14 @@ fn an_incomplete_newest_entry_is_stepped_back_only_when_asked_for() {
     // One that cannot be read at all.
     env.write(newest, "");
     let (status, _, error) = code(&env, &["repair", "--drop-incomplete", "--lake", "lake"]);
-    assert!(status == Some(0) && error.contains("it cannot be read"), "{error}");
-    // Data of an entry that nobody knows any more is not removed silently: it is left, and said so.
-    assert!(matches!(verify(&env, "lake").0, Some(0 | 6)));
+    // Which files were its own nothing says any more: they are left, and named.
+    assert!(status == Some(6) && error.contains("it cannot be read") && error.contains("2 faults"), "{error}");
+    let (status, found) = verify(&env, "lake");
+    let faults = found["faults"].as_array().unwrap();
+    assert!(
+        status == Some(6) && faults.iter().all(|fault| fault["path"].as_str().unwrap().contains("/event_month=")),
+        "{found}"
+    );
 }
 
 #[test]
@@ -236,7 +241,7 @@ fn a_ledger_that_is_damaged_is_not_repaired() {
 #[test]
 fn reading_needs_no_key_and_writing_says_that_it_does() {
     let env = grown();
-    env.ok(["report", "run", "admin-activity", "--period", "2026-01", "-o", "evidence", "-q", "--lake", "lake"]);
+    env.ok(["report", "run", "failed-admin-actions", "--period", "2026-01", "-o", "evidence", "-q", "--lake", "lake"]);
     copy(&env.path("lake"), &env.path("copy"));
     fs::remove_file(env.path("copy/_key")).unwrap();
     let reading: [&[&str]; 9] = [
@@ -247,7 +252,7 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
         &["connect", "authentication"],
         &["ledger", "head"],
         &["reject", "list"],
-        &["report", "run", "admin-activity", "--period", "2026-01", "-o", "evidence-of-copy"],
+        &["report", "run", "failed-admin-actions", "--period", "2026-01", "-o", "evidence-of-copy"],
         &["report", "verify", "evidence"],
     ];
     for args in reading {
@@ -255,8 +260,8 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
         assert_eq!(status, Some(0), "{args:?}: {out}{error}");
     }
     assert!(!env.path("copy/_key").exists(), "nobody made a key");
-    let (status, _, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "copy"]);
-    assert!(status == Some(0) && error.contains("it has no seal"), "{error}");
+    let (status, out, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "copy"]);
+    assert!(status == Some(0) && error.contains("seals are not checked"), "{out}{error}");
     for args in [&["ingest", "part.ndjson"][..], &["key", "list"]] {
         let (status, out, error) = code(&env, &[args, &["--lake", "copy"]].concat());
         assert!(status == Some(3) && error.contains("needs the lake's key"), "{args:?}: {status:?} {out}{error}");

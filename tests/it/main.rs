@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod access;
 mod bad_input;
+mod configuration;
 mod connect;
 mod corpus;
 mod demo;

@@ -63,7 +63,7 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
         // Sequences that are taken by now: who staged these is dead, or lost the race for them.
         let name = format!("authentication-{:010}-0000-{number:012x}-0011223344556677.parquet", number % 8 + 1);
         env.write(&format!("lagging/_staging/{name}"), "x");
-        env.write(&format!("lagging/_staging/#1-{number}"), "x");
+        env.write(&format!("lagging/_staging/#{number}"), "x");
     }
 
     // The next entry is the 32nd, which brings a checkpoint.

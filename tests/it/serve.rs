@@ -384,15 +384,17 @@ fn who_looked_is_in_the_lake_when_the_server_stops() {
         "select actor.user.uid as who, status_code as status, status_detail as why, count as n, \
          unmapped->>'entries' as entries, http_request.user_agent as agent, \
          http_request.x_forwarded_for[1] as forwarded, api.operation as what \
-         from api_activity order by status, why, agent nulls last, n",
+         from api_activity where activity_id = 2 order by status, why, agent nulls last, n",
     );
     let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
     assert_snapshot!(text, @r#"
     {"agent":"curious/1.0","entries":"1","forwarded":"203.0.113.7","n":1,"status":"200","what":"ListAuditLogs","who":"reader","why":null}
     {"agent":null,"entries":"1","forwarded":null,"n":1,"status":"200","what":"ListAuditLogs","who":"reader","why":null}
     {"agent":null,"entries":null,"forwarded":null,"n":1,"status":"400","what":"ListAuditLogs","who":"reader","why":"invalid_cursor"}
-    {"agent":null,"entries":null,"forwarded":null,"n":4,"status":"401","what":"ListAuditLogs","who":null,"why":"missing_api_key"}
-    {"agent":null,"entries":null,"forwarded":null,"n":4,"status":"429","what":"ListAuditLogs","who":"reader","why":"rate_limit_exceeded"}
+    {"agent":null,"entries":null,"forwarded":null,"n":1,"status":"401","what":"ListAuditLogs","who":null,"why":"missing_api_key"}
+    {"agent":null,"entries":null,"forwarded":null,"n":3,"status":"401","what":"ListAuditLogs","who":null,"why":"missing_api_key"}
+    {"agent":null,"entries":null,"forwarded":null,"n":1,"status":"429","what":"ListAuditLogs","who":"reader","why":"rate_limit_exceeded"}
+    {"agent":null,"entries":null,"forwarded":null,"n":3,"status":"429","what":"ListAuditLogs","who":"reader","why":"rate_limit_exceeded"}
     "#);
     let queries = env.ok(["sql", "-c", "select http_request.url.query_string from api_activity", "--format", "csv"]);
     assert!(queries.contains("[REDACTED:") && !queries.contains(secret), "{queries}");
@@ -411,29 +413,174 @@ fn a_read_outlives_a_server_that_is_killed() {
     }
     served.child.kill().unwrap();
     served.child.wait().unwrap();
-    assert_eq!(env.number("select count(*) from api_activity"), 0);
+    assert_eq!(env.number(READS), 0);
     // A torn line, as a crash leaves it, was never acknowledged.
-    let folder = env.path("auditlake-data/_serve");
-    let left: Vec<String> =
-        crate::soundness::files(&folder).into_iter().filter(|name| name.starts_with("reads-")).collect();
-    assert_eq!(left.len(), 1, "{left:?}");
-    let place = folder.join(&left[0]);
-    let whole = std::fs::read(&place).unwrap();
-    let mut torn = whole.clone();
-    torn.extend_from_slice(b"{\"time\":17672");
+    let (place, record) = (reads(&env), only(&env, "server-"));
+    let kept: Vec<_> = [own_files(&env, "reads-"), vec![record.clone()]]
+        .concat()
+        .into_iter()
+        .map(|place| (std::fs::read(&place).unwrap(), place))
+        .collect();
+    let mut torn = std::fs::read(&place).unwrap();
+    torn.extend_from_slice(b"0f0f\t{\"time\":17672");
     std::fs::write(&place, torn).unwrap();
 
     let mut next = Served::start(&env, "");
-    assert_eq!(env.number("select count(*) from api_activity"), 7);
-    assert!(!place.exists());
+    assert_eq!(env.number(READS), 7);
+    assert!(!place.exists() && !record.exists());
     // Killed between the commit and the removal: the lines come again, and add nothing.
-    std::fs::write(&place, whole).unwrap();
+    for (bytes, place) in kept {
+        std::fs::write(place, bytes).unwrap();
+    }
     assert_eq!(next.stop(), Some(0));
     let mut last = Served::start(&env, "");
     assert_eq!(last.stop(), Some(0));
-    assert_eq!(env.number("select count(*) from api_activity"), 7);
+    assert_eq!(env.number(READS), 7);
     assert_eq!(env.number("select count(*) from reject"), 0);
+    assert_eq!(env.number(MISSING), 0);
     assert_sound(&env.path("auditlake-data"));
+}
+
+const READS: &str = "select count(*) from api_activity where activity_id = 2";
+const MISSING: &str = "select count(*) from api_activity where api.operation = 'MissReads'";
+
+/// Where the server's own files are whose names begin so.
+fn own_files(env: &Env, begin: &str) -> Vec<std::path::PathBuf> {
+    let folder = env.path("auditlake-data/_serve");
+    let names = crate::soundness::files(&folder).into_iter().filter(|name| name.starts_with(begin));
+    names.map(|name| folder.join(name)).collect()
+}
+
+fn only(env: &Env, begin: &str) -> std::path::PathBuf {
+    let found = own_files(env, begin);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+/// The piece of the log of reads that holds the reads; that the server began is in the lake, or soon will be.
+fn reads(env: &Env) -> std::path::PathBuf {
+    let is_it = |place: &std::path::PathBuf| std::fs::read_to_string(place).unwrap().contains("ListAuditLogs");
+    own_files(env, "reads-").into_iter().find(is_it).unwrap()
+}
+
+/// A server that was killed behind seven reads, and what is left of it.
+fn killed(env: &Env) -> (std::path::PathBuf, std::path::PathBuf) {
+    let key = reader(env);
+    let mut served = Served::start(env, "rate_per_minute = 0");
+    for _ in 0..7 {
+        served.page(&key, "");
+    }
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    (reads(env), only(env, "server-"))
+}
+
+/// What the next server says when it starts, and that is in the lake then.
+fn missing(env: &Env) -> Vec<String> {
+    let mut next = Served::start(env, "");
+    let mut said = String::new();
+    let mut stderr = next.child.stderr.take().unwrap();
+    assert_eq!(next.stop(), Some(0));
+    stderr.read_to_string(&mut said).unwrap();
+    let rows = env.rows("select message from api_activity where api.operation = 'MissReads' order by message");
+    let told: Vec<String> = rows.iter().map(|row| row["message"].as_str().unwrap().to_string()).collect();
+    for message in &told {
+        assert!(said.contains(&format!("warning: {message}")), "{said}");
+    }
+    told
+}
+
+#[test]
+fn a_piece_of_the_log_of_reads_that_is_taken_away_is_missed() {
+    let env = Env::with_small();
+    let (place, _) = killed(&env);
+    std::fs::remove_file(place).unwrap();
+    let told = missing(&env);
+    assert!(told.len() == 1 && told[0].ends_with("is not whole from number 2 on: a piece is missing"), "{told:?}");
+    assert_eq!(env.number(READS), 0);
+}
+
+#[test]
+fn a_line_of_the_log_of_reads_that_is_changed_or_taken_out_is_missed() {
+    let env = Env::with_small();
+    let (place, _) = killed(&env);
+    let text = std::fs::read_to_string(&place).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&place, [&lines[..3], &lines[4..]].concat().concat()).unwrap();
+    let told = missing(&env);
+    assert!(told.len() == 1 && told[0].ends_with("from number 5 on: a line is not as it was written"), "{told:?}");
+    // What could be trusted is in the lake, and the rest is kept to be looked at.
+    assert_eq!(env.number(READS), 3);
+    assert_eq!(own_files(&env, "damaged-reads-").len(), 1);
+    assert!(env.ok(["status"]).contains("api_activity"));
+}
+
+#[test]
+fn a_record_that_is_taken_away_is_missed_and_the_reads_are_not_lost() {
+    let env = Env::with_small();
+    let (_, record) = killed(&env);
+    std::fs::remove_file(record).unwrap();
+    let told = missing(&env);
+    assert!(told.len() == 1 && told[0].ends_with("its record is missing"), "{told:?}");
+    assert_eq!(env.number(READS), 7);
+}
+
+/// What README and SECURITY.md give: servers whose numbers have holes, and those without an end.
+#[test]
+fn holes_in_the_log_of_reads_are_seen_in_the_lake() {
+    let env = Env::with_small();
+    let key = reader(&env);
+    let mut served = Served::start(&env, "");
+    served.page(&key, "");
+    assert_eq!(served.stop(), Some(0));
+    let holes = "select unmapped->>'server' as server, max(metadata.sequence) - count(*) as missing, \
+         bool_or(api.operation in ('EndServing')) as has_end from api_activity \
+         where metadata.log_name = 'audit-log reads' group by 1 order by 2";
+    let rows = env.rows(holes);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0]["missing"], &rows[0]["has_end"]), (&json!(0), &json!(true)), "{rows:?}");
+    // Killed, and all of its files removed: nothing here knows of it, and the lake does.
+    killed(&env);
+    for place in own_files(&env, "reads-").iter().chain(&own_files(&env, "server-")) {
+        std::fs::remove_file(place).unwrap();
+    }
+    let mut next = Served::start(&env, "");
+    assert_eq!(next.stop(), Some(0));
+    let rows = env.rows(holes);
+    let open = rows.iter().filter(|row| row["has_end"] == json!(false)).count();
+    assert_eq!((rows.len(), open), (3, 1), "{rows:?}");
+}
+
+/// Twenty guesses of one and one of a bystander were "the bystander, 22 times", and gone when the server was killed.
+#[test]
+fn guesses_are_on_the_disk_and_limited_by_address() {
+    let env = Env::with_small();
+    let good = reader(&env);
+    let mut served = Served::start(&env, "keyless_per_minute = 12");
+    let guess = |served: &Served, number: usize| {
+        let key = format!("sk_{number:064}");
+        served.get(PATH, &[("xi-api-key", &key), ("User-Agent", "bruteforce-A")]).code()
+    };
+    for number in 0..12 {
+        assert_eq!(guess(&served, number), (401, "invalid_api_key".to_string()));
+    }
+    assert_eq!(guess(&served, 13), (429, "rate_limit_exceeded".to_string()));
+    assert_eq!(served.get(PATH, &[]).status, 429);
+    // Others may share the address.
+    served.page(&good, "limit=1");
+    served.child.kill().unwrap();
+    served.child.wait().unwrap();
+    let mut next = Served::start(&env, "");
+    assert_eq!(next.stop(), Some(0));
+    let rows = env.rows(
+        "select status_detail as why, sum(count) as n, max(http_request.user_agent) as agent, max(src_endpoint.ip) as ip \
+         from api_activity where status_code in ('401', '429') group by 1 order by 1",
+    );
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    assert_snapshot!(text, @r#"
+    {"agent":"bruteforce-A","ip":"127.0.0.1","n":10,"why":"invalid_api_key"}
+    {"agent":"bruteforce-A","ip":"127.0.0.1","n":1,"why":"rate_limit_exceeded"}
+    "#);
 }
 
 #[test]
@@ -444,26 +591,30 @@ fn two_servers_of_one_lake_leave_each_others_reads_alone() {
     first.page(&key, "");
     let mut second = Served::start(&env, "");
     second.page(&key, "");
-    assert_eq!(env.number("select count(*) from api_activity"), 0, "the second took what the first still writes");
+    assert_eq!(env.number(READS), 0, "the second took what the first still writes");
     assert_eq!((first.stop(), second.stop()), (Some(0), Some(0)));
-    assert_eq!(env.number("select count(*) from api_activity"), 2);
+    assert_eq!(env.number(READS), 2);
     assert_sound(&env.path("auditlake-data"));
 }
 
 #[test]
-fn health_metrics_and_the_document_need_no_key() {
+fn health_and_the_document_need_no_key_and_numbers_one_of_their_own() {
     let env = Env::with_small();
-    let key = reader(&env);
+    let reading = reader(&env);
+    let numbers = key(&env, &["--user", "prometheus", "--permission", "metrics_read"]);
     let served = Served::start(&env, "");
+    let key = reading;
     served.page(&key, "");
     served.get(PATH, &[]);
     assert_eq!(served.get("/healthz", &[]).text(), "ok\n");
-    let metrics = served.get("/metrics", &[]).text();
+    assert_eq!(served.get("/metrics", &[]).code(), (401, "missing_api_key".to_string()));
+    assert_eq!(served.get("/metrics", &[("xi-api-key", &key)]).code(), (403, "insufficient_permissions".to_string()));
+    assert_eq!(served.get(PATH, &[("xi-api-key", &numbers)]).code(), (403, "insufficient_permissions".to_string()));
+    let metrics = served.get("/metrics", &[("xi-api-key", &numbers)]).text();
     for line in [
         "auditlake_requests_total{status=\"200\"} 2",
-        "auditlake_requests_total{status=\"401\"} 1",
+        "auditlake_requests_total{status=\"401\"} 2",
         "auditlake_entries_served_total 5",
-        "auditlake_ledger_entry 1",
         "auditlake_page_duration_seconds_count 1",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
@@ -474,5 +625,20 @@ fn health_metrics_and_the_document_need_no_key() {
     let entry = &document["components"]["schemas"]["Entry"]["required"];
     assert_eq!(*entry, json!(FIELDS), "the document and the entries have the same fields");
     assert_eq!(served.get("/v1/workspace", &[]).status, 404);
+    drop(served);
+
+    // At their own address numbers take no key, and there is nothing else.
+    let mut served = Served::start(&env, "metrics_listen = \"127.0.0.1:0\"");
+    // What the server before had logged is told first.
+    let said = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = said.into_iter().find_map(|line| Some(line.strip_prefix("numbers at http://")?.to_string())).unwrap();
+    let address = address.strip_suffix("/metrics").unwrap();
+    let log = std::mem::replace(&mut served.address, address.parse().unwrap());
+    assert!(served.get("/metrics", &[]).text().contains("auditlake_ledger_entry "));
+    assert_eq!(served.get("/healthz", &[]).status, 200);
+    for path in [PATH, "/openapi.json", "/"] {
+        assert_eq!(served.get(path, &[("xi-api-key", &key)]).status, 404, "{path}");
+    }
+    served.address = log;
     assert_eq!(served.get(&format!("{PATH}/"), &[("xi-api-key", &key)]).status, 404);
 }

@@ -44,7 +44,7 @@ pub struct DueArgs {
 
 /// What was read of the configuration.
 pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule)>> {
-    let schedules = &app.config.schedule;
+    let schedules = app.config.schedules()?;
     for name in only {
         if !schedules.iter().any(|schedule| schedule.name == *name) {
             return Err(Error::usage(format!("no schedule `{name}`")).hint("`auditlake schedule` lists them"));
@@ -142,10 +142,10 @@ fn run_all(app: &App, args: &DueArgs, found: &[(Job, Schedule)], log: &mut Log) 
         &mut |job, summary| {
             let json = serde_json::to_string_pretty(summary).unwrap_or_default() + "\n";
             if let Some(schedule) = schedule_of(job) {
-                hook::program(&schedule.afterwards, &json)?;
+                hook::program(app, &schedule.afterwards, &json)?;
             }
             match &args.hook {
-                Some(command) => hook::shell(command, &json),
+                Some(command) => hook::shell(app, command, &json),
                 None => Ok(()),
             }
         },

@@ -18,7 +18,7 @@ use super::due::RUNS;
 use crate::error::{Context, Error, Kind, Result};
 use crate::jobs::{Body, Log};
 use crate::lake::Lake;
-use crate::report::{Catalog, Expectation, Severity, State, Summary, Verdict};
+use crate::report::{Catalog, ReportKind, Severity, State, Summary, Verdict};
 use crate::sql::Deferred;
 
 /// The tables by their names.
@@ -26,17 +26,17 @@ pub fn tables(app: &App, lake: &Lake) -> Result<Vec<(String, Arc<dyn TableProvid
     let catalog = super::catalog(app)?;
     let runs = lake.root().join(RUNS);
     let (of_runs, of_findings) = (runs.clone(), runs);
-    let judging: Vec<String> = judging(&catalog).map(str::to_string).collect();
+    let detections = detections(&catalog);
     Ok(vec![
         table("report_control", &CONTROL, move || Ok(controls(&catalog))),
         table("report_run", &RUN, move || Ok(summaries(&of_runs)?.iter().flat_map(runs_of).collect())),
-        table("report_finding", &FINDING, move || findings(&summaries(&of_findings)?, &judging)),
+        table("report_finding", &FINDING, move || findings(&summaries(&of_findings)?, &detections)),
     ])
 }
 
 const CONTROL: [(&str, DataType); 4] = [
     ("report_id", DataType::Utf8),
-    ("judges", DataType::Boolean),
+    ("kind", DataType::Utf8),
     ("framework", DataType::Utf8),
     ("control_id", DataType::Utf8),
 ];
@@ -96,19 +96,18 @@ fn rows(name: &str, schema: &SchemaRef, found: &[Json]) -> Result<RecordBatch> {
     Ok(batch.unwrap_or_else(|| RecordBatch::new_empty(schema.clone())))
 }
 
-fn judging(catalog: &Catalog) -> impl Iterator<Item = &str> {
-    let judges = |report: &&crate::report::Report| report.expectation == Expectation::NoRows;
-    catalog.list().iter().filter(judges).map(|report| report.id.as_str())
+fn detections(catalog: &Catalog) -> Vec<String> {
+    let found = catalog.list().iter().filter(|report| report.kind == ReportKind::Detection);
+    found.map(|report| report.id.clone()).collect()
 }
 
 fn controls(catalog: &Catalog) -> Vec<Json> {
     let mut rows = Vec::new();
     for report in catalog.list() {
-        let judges = report.expectation == Expectation::NoRows;
         for (framework, ids) in &report.controls {
-            rows.extend(ids.iter().map(
-                |id| json!({ "report_id": report.id, "judges": judges, "framework": framework, "control_id": id }),
-            ));
+            rows.extend(ids.iter().map(|id| {
+                json!({ "report_id": report.id, "kind": report.kind.name(), "framework": framework, "control_id": id })
+            }));
         }
     }
     rows
@@ -158,10 +157,10 @@ fn runs_of(summary: &Summary) -> Vec<Json> {
 
 /// The findings of all runs, as their folders have them. A folder that is gone is an error: a digest without its findings
 /// would look like a quiet day.
-fn findings(summaries: &[Summary], judging: &[String]) -> Result<Vec<Json>> {
+fn findings(summaries: &[Summary], detections: &[String]) -> Result<Vec<Json>> {
     let mut found = Vec::new();
     for summary in summaries {
-        for report in summary.reports.iter().filter(|report| report.findings > 0 && judging.contains(&report.id)) {
+        for report in summary.reports.iter().filter(|report| report.findings > 0 && detections.contains(&report.id)) {
             let path: PathBuf = Path::new(&summary.folder).join(&report.id).join("result.json");
             let text = std::fs::read(&path).map_err(|error| {
                 Error::new(Kind::Unavailable, format!("cannot read the findings of a run in {}", path.display()))
@@ -228,12 +227,12 @@ mod tests {
             (&runs[1]["state"], &runs[1]["reason"], &runs[1]["rows"]),
             (&json!("failed"), &json!("why"), &Json::Null)
         );
-        let judging = ["brute-force-by-user".to_string()];
-        let found = findings(std::slice::from_ref(&summary), &judging).unwrap();
+        let detections = ["brute-force-by-user".to_string()];
+        let found = findings(std::slice::from_ref(&summary), &detections).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0]["first_time"], 1_772_352_000_000_000_i64);
         std::fs::remove_dir_all(&of_report).unwrap();
-        let error = findings(&[summary], &judging).unwrap_err();
+        let error = findings(&[summary], &detections).unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable);
     }
 }

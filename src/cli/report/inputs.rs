@@ -24,7 +24,7 @@ pub fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
     let (mut ids, mut names, mut columns, mut files, mut lacks) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for report in catalog.list() {
-        for view in conventions.list().filter(|view| view.input.is_some()) {
+        for view in conventions.list().filter(|view| !view.columns.is_empty()) {
             let lack = report.verdict.input.iter().find(|(input, _)| *input == view.name).map(|(_, what)| what);
             if lack.is_none() && !conventions.stands_on(&report.sql, &view.name) {
                 continue;

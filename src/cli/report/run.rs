@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
+use super::super::access::{Access, Read};
 use super::super::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
 use super::hook;
@@ -11,10 +12,12 @@ use super::inputs;
 use super::rows;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
+use crate::lake::Lake;
 use crate::render::Format;
 use crate::report::{
-    Finding, Metric, Period, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
+    Finding, Metric, Period, Report, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
 };
+use crate::sql::AsOf;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RunArgs {
@@ -116,17 +119,42 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
     let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
     let lake = app.open_lake_as_of(as_of)?;
     let batch = batch.redacted(app, &lake)?;
+    let mut access = Access::of(app, &lake)?;
+    let ids = reports.iter().map(|report| report.id.as_str()).collect();
+    access.begin(app, &Read::Reports { ids, parameters: &batch.params }, lake.state().sequence)?;
+    let ran = run_batch(app, args, lake, as_of, (&reports, &batch));
+    let rows = |(summary, ..): &Ran| summary.reports.iter().map(|report| report.rows).sum();
+    access.end(app, ran.as_ref().map(rows))?;
+    access.close(app)?;
+    let (summary, named, is_short) = ran?;
+    tell(app, args, &summary, &named)?;
+    Ok(match summary.exit_code(args.fail_on) {
+        0 if is_short => Kind::Incomplete.exit_code(),
+        code => code,
+    })
+}
+
+/// A summary, the findings of each report, and whether tables were left out.
+type Ran = (Summary, BTreeMap<String, Vec<Finding>>, bool);
+
+fn run_batch(
+    app: &App,
+    args: &RunArgs,
+    lake: Lake,
+    as_of: Option<AsOf>,
+    (reports, batch): (&[&Report], &Batch),
+) -> Result<Ran> {
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
     // Set by whichever way the reports are run.
     let is_short;
-    let (summary, named) = match (folder, reports.as_slice()) {
+    let (summary, named) = match (folder, reports) {
         (Some(dir), _) => {
-            let prepared = batch.prepare(&reports)?;
+            let prepared = batch.prepare(reports)?;
             let ground = Ground::over(app, lake, as_of, &batch.inputs)?.signing(app)?;
             is_short = !ground.session.left_out().is_empty();
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
-            let (summary, named) = into_folders(app, &ground, &batch, prepared, dir)?;
-            let page = match reports.as_slice() {
+            let (summary, named) = into_folders(app, &ground, batch, prepared, dir)?;
+            let page = match reports {
                 [report] => dir.join(&report.id).join("report.html"),
                 _ => dir.join("index.html"),
             };
@@ -140,7 +168,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
             let ground = Ground::over(app, lake, as_of, &batch.inputs)?;
             is_short = !ground.session.left_out().is_empty();
             let output = (format, args.output.as_deref());
-            let (done, found) = rows::run(app, &ground, &batch, (report, params), output)?;
+            let (done, found) = rows::run(app, &ground, batch, (report, params), output)?;
             let mut summary = begin_summary(app.clock.now_ms(), "", batch.asked(), ground.session.entry(), "");
             summary.findings = done.findings;
             summary.attention = done.attention;
@@ -152,11 +180,7 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
                 .hint("name a directory with `-o DIR`: each gets a folder in it"));
         }
     };
-    tell(app, args, &summary, &named)?;
-    Ok(match summary.exit_code(args.fail_on) {
-        0 if is_short => Kind::Incomplete.exit_code(),
-        code => code,
-    })
+    Ok((summary, named, is_short))
 }
 
 /// Whether an output is a directory: one that is there, or a name that no format claims.
@@ -179,7 +203,7 @@ fn tell(app: &App, args: &RunArgs, summary: &Summary, named: &BTreeMap<String, V
         app.write_text(path, &metrics(&Metric::of(summary)))?;
     }
     match &args.hook {
-        Some(command) => hook::shell(command, &summary.to_json()?),
+        Some(command) => hook::shell(app, command, &summary.to_json()?),
         None => Ok(()),
     }
 }

@@ -14,19 +14,20 @@ mod outside;
 mod pager;
 mod program;
 mod show;
+mod statement;
 mod token;
 mod voice;
 mod words;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
 use tempfile::TempPath;
 
+use super::access::Access;
 use super::signal::{Interrupts, Which};
 use super::{App, command_names};
 use crate::disk;
@@ -63,6 +64,8 @@ pub struct Shell<'a> {
     /// Somebody sits at a prompt.
     is_interactive: bool,
     engine: Engine,
+    /// Who reads what, where that is logged.
+    access: Access,
 }
 
 impl<'a> Shell<'a> {
@@ -78,6 +81,7 @@ impl<'a> Shell<'a> {
     ) -> Result<Shell<'a>> {
         let engine = Engine::new(Interrupts::of(&app.signals, interrupts))?;
         let (policy, _) = app.policy_of_reader(&lake)?;
+        let access = Access::of(app, &lake)?;
         let session = Arc::new(bind(app, &lake, &options)?);
         // A pager is a program, and most of them start others.
         let pager = if is_safe { None } else { Pager::from_env() };
@@ -94,6 +98,7 @@ impl<'a> Shell<'a> {
             opened: RefCell::default(),
             is_interactive: false,
             engine,
+            access,
         })
     }
 
@@ -147,61 +152,16 @@ impl<'a> Shell<'a> {
 
 impl Backend for Shell<'_> {
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()> {
-        let is_for_people = settings.output.is_none() && settings.format().is_for_people();
-        if settings.output.is_none() {
-            settings.format().check_stdout(self.app.screen.is_terminal())?;
-        }
-        if let Some(asked) = explain::asked(sql).filter(|_| is_for_people) {
-            return self.explain(asked, settings);
-        }
-        let started = Instant::now();
-        let mut rows = self.start(sql, settings)?;
-        let is_plan = rows.schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"]);
-        if is_plan && is_for_people {
-            return self.show_plans(rows, settings);
-        }
-        let options = self.render_options(settings, sql);
-        let gauge = rows.gauge();
-        // The time in a pager is the reader's, not the statement's.
-        let took = Cell::new(Duration::ZERO);
-        let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
-            let fed = self.feed(&mut rows, out, settings);
-            took.set(started.elapsed());
-            fed
-        });
-        drop(rows);
-        let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
-        let is_table = settings.output.is_some() || settings.format().is_for_people();
-        let is_told = settings.is_timing_on || (is_table && settings.footer && self.app.screen.is_terminal());
-        if let Some(shown) = shown {
-            if is_told {
-                self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
-            }
-            if shown.rows == 0 {
-                self.doubt(sql);
-            }
-        }
-        Ok(())
+        self.logged(sql, settings, |shell| shell.run(sql, settings))
     }
 
     fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>> {
-        let mut rows = self.start(sql, settings)?;
-        let schema = rows.schema.clone();
-        let mut found: Vec<RecordBatch> = Vec::new();
-        while let Some(batch) =
-            self.engine.next(&mut rows, || {}).inspect_err(|error| self.engine.leave_behind(error))?
-        {
-            found.push(batch);
-            if found.iter().map(RecordBatch::num_rows).sum::<usize>() > 1 {
-                return Err(Error::input("the statement has more than one row, which `\\gset` cannot take")
-                    .hint("add `limit 1`, or aggregate"));
-            }
-        }
-        let Some(batch) = found.iter().find(|batch| batch.num_rows() > 0) else {
-            return Err(Error::input("the statement has no row, and `\\gset` needs one"));
-        };
-        let names = schema.fields().iter().map(|field| field.name().clone());
-        Ok(names.zip(render::row_texts(batch, 0)?).collect())
+        let mut row = Vec::new();
+        self.logged(sql, settings, |shell| {
+            row = shell.one_row(sql, settings)?;
+            Ok(1)
+        })?;
+        Ok(row)
     }
 
     fn tables(&mut self, settings: &Settings, listing: &Listing) -> Result<()> {

@@ -3,6 +3,7 @@
 //! It is never an argument, so `ps` does not show it; it has no `Display`, and its `Debug` is a constant; the header
 //! is marked sensitive. What a server sends is scrubbed of it, since a server may send back what it got.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -80,8 +81,8 @@ impl Key {
     }
 
     /// Takes the first line that a program prints.
-    pub async fn from_command(command: &[String], what: &str) -> Result<Key> {
-        let text = ask(command, what).await?;
+    pub async fn from_command(command: &[String], what: &str, environment: &Environment) -> Result<Key> {
+        let text = ask(command, what, environment).await?;
         Key::new(&text, what, &format!("`{}`", command.first().map_or("", String::as_str)))
     }
 
@@ -121,14 +122,20 @@ impl Key {
     }
 }
 
-/// Runs a program, without a shell, and takes the first line that it prints: a secret, which messages call `what`.
-pub async fn ask(command: &[String], what: &str) -> Result<String> {
+/// All variables that a program gets.
+pub type Environment = Vec<(OsString, OsString)>;
+
+/// Runs a program, without a shell and with no other environment than this, and takes the first line that it prints: a
+/// secret, which messages call `what`.
+pub async fn ask(command: &[String], what: &str, environment: &Environment) -> Result<String> {
     let [program, arguments @ ..] = command else {
         return Err(Error::usage(format!("cannot run the command for {what}: it is empty")));
     };
     let cannot = || format!("cannot get {what} from `{program}`");
     let mut child = Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -195,9 +202,13 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_its_first_line() {
         let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
-        assert_eq!(Key::from_command(&words("printf|k-1\\nsecond\\n"), WHAT).await.unwrap().0, "k-1");
-        assert!(Key::from_command(&words("false"), WHAT).await.is_err());
-        assert!(Key::from_command(&words("no-such-program-here"), WHAT).await.is_err());
-        assert!(Key::from_command(&[], WHAT).await.is_err());
+        let environment = vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
+        let key = async |text: &str| Key::from_command(&words(text), WHAT, &environment).await.map(|key| key.0);
+        assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
+        // Of our own environment, in which keys may stand, it sees nothing.
+        assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
+        assert!(key("false").await.is_err());
+        assert!(key("no-such-program-here").await.is_err());
+        assert!(Key::from_command(&[], WHAT, &environment).await.is_err());
     }
 }

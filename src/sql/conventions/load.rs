@@ -37,7 +37,7 @@ pub struct View {
     pub planning: Planning,
     /// Set when the view stands for a table that a session may be given; it says what columns that table has.
     pub input: Option<Input>,
-    /// Of such a table: its columns, and what cannot be said without it.
+    /// Of such a table: its columns, and what cannot be said without it. Empty where only the program gives it.
     pub columns: Vec<InputColumn>,
     pub without: String,
     /// Instantiated for each event class: `from event_class` is the class's table.
@@ -220,8 +220,9 @@ impl View {
                 }
             }
         }
-        if view.input.is_some() == (view.columns.is_empty() || view.without.is_empty()) {
-            return Err("an input has `input: `, `columns: ` and `without: `, and no other view has".to_string());
+        let is_asked_for = !view.columns.is_empty();
+        if is_asked_for == view.without.is_empty() || (is_asked_for && view.input.is_none()) {
+            return Err("`columns: ` and `without: ` stand together, and only with `input: `".to_string());
         }
         if view.name != stem {
             return Err("the file's name is not the view's".to_string());

@@ -152,6 +152,10 @@ pub fn said(text: &str, known: &Known) -> Error {
     if ["DDL not supported", "DML not supported", "Statement not supported"].iter().any(|no| text.contains(no)) {
         return read_only();
     }
+    if text.starts_with("Plan: [") {
+        return Error::input("the engine makes a plan of this statement that it does not accept itself")
+            .hint("do a part of it in a query of `with` that ends in a limit or an aggregate");
+    }
     if text.contains("Unsupported ast node") || text.contains("Unsupported SQL") {
         return Error::input("the statement has a form that is not supported")
             .hint("`\\h` shows what the functions take");

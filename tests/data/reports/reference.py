@@ -4,10 +4,10 @@
 """
 import json, os, sys
 
-import access, accounts, behaviour, delivery, habits, holdings, ledgers, lifecycle, logons, sessions, summaries
+import access, accounts, behaviour, delivery, habits, holdings, ledgers, lifecycle, logons, runs, sessions, summaries
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = [accounts, lifecycle, access, holdings, ledgers, logons, sessions, behaviour, habits, delivery, summaries]
+FILES = [accounts, lifecycle, access, holdings, ledgers, logons, sessions, behaviour, habits, delivery, summaries, runs]
 REPORTS = {name: report for file in FILES for name, report in file.REPORTS.items()}
 
 

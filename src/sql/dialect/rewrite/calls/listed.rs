@@ -240,7 +240,7 @@ pub const REWRITTEN: &[Rewritten] = &[
         "scalar",
         "from_base64(text)",
         "The bytes that a text is the Base64 of.",
-        "from_base64(to_base64(class))",
+        "from_base64(to_base64(message))",
     ),
     entry(
         "from_hex",
@@ -257,7 +257,7 @@ pub const REWRITTEN: &[Rewritten] = &[
         "scalar",
         "list_first(list)",
         "The first item of a list; with `list_last` the last one.",
-        "list_first([class, outcome])",
+        "list_first([message, status_detail])",
     ),
     entry(
         "list_reverse_sort",

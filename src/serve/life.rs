@@ -1,0 +1,83 @@
+//! Events about the log of reads itself: a server began, ended, or left less than it had logged.
+
+use serde_json::{Value, json};
+
+use super::keys::random_hex;
+use crate::error::Result;
+
+/// What happened to a server's log of reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    Began,
+    Ended,
+    /// A server that was killed left this: what it had logged is in the lake now, up to this number.
+    Recovered {
+        server: String,
+        last: u64,
+    },
+    /// From this number on lines are missing, or are not as the server wrote them.
+    Missing {
+        server: String,
+        from: u64,
+        why: String,
+    },
+}
+
+impl Turn {
+    /// What is missing, in words.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Turn::Missing { server, from, why } => {
+                Some(format!("the log of reads of server {server} is not whole from number {from} on: {why}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The event; its number and server are those of the log that it is written to.
+pub fn event(turn: Turn, time_ms: i64) -> Result<Value> {
+    let missing = turn.missing();
+    let is_fine = missing.is_none();
+    let (operation, message, about) = match turn {
+        Turn::Began => ("BeginServing", "began to serve the audit log".to_string(), None),
+        Turn::Ended => ("EndServing", "ended to serve the audit log".to_string(), None),
+        Turn::Recovered { server, last } => {
+            let message = format!("took in the log of reads that server {server} had left, up to number {last}");
+            ("RecoverReads", message, Some(json!({"server": server, "last": last})))
+        }
+        Turn::Missing { server, from, .. } => {
+            ("MissReads", missing.unwrap_or_default(), Some(json!({"server": server, "from": from})))
+        }
+    };
+    let (status_id, status) = if is_fine { (1, "Success") } else { (2, "Failure") };
+    let (severity_id, severity) = if is_fine { (1, "Informational") } else { (4, "High") };
+    let mut event = json!({
+        "time": time_ms,
+        "class_uid": 6003,
+        "class_name": "API Activity",
+        "category_uid": 6,
+        "category_name": "Application Activity",
+        "activity_id": 99,
+        "activity_name": "Other",
+        "type_uid": 600_399,
+        "type_name": "API Activity: Other",
+        "severity_id": severity_id,
+        "severity": severity,
+        "status_id": status_id,
+        "status": status,
+        "message": message,
+        "actor": {"app_name": "auditlake serve"},
+        "api": {"operation": operation, "service": {"name": "auditlake serve"}},
+        "metadata": {
+            "uid": random_hex::<16>()?,
+            "version": "1.6.0",
+            "product": {"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")},
+            "log_name": "audit-log reads",
+        },
+    });
+    if let Some(about) = about {
+        event["unmapped"] = json!({ "about": about });
+    }
+    Ok(event)
+}
