@@ -2,8 +2,6 @@
 -- convention: C18
 -- purpose: which report backs which control of which framework: the program's own catalogue, given to each run of a report
 -- input: all
--- columns: report_id string, kind string, framework string, control_id string
--- without: which report backs which control; a run of a report has it
 select
   cast(null as varchar) as report_id, cast(null as varchar) as kind, cast(null as varchar) as framework,
   cast(null as varchar) as control_id

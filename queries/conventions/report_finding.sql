@@ -2,8 +2,6 @@
 -- convention: C19
 -- purpose: the findings of the reports that the schedules ran, from their folders; given to each run of a report
 -- input: all
--- columns: report_id string, run_time timestamp, period_from timestamp, period_to timestamp, severity_id bigint, finding_key string, first_time timestamp, last_time timestamp
--- without: what the scheduled reports found; a run of a report has it
 select
   cast(null as varchar) as report_id, arrow_cast(null, 'Timestamp(Microsecond, Some("UTC"))') as run_time,
   arrow_cast(null, 'Timestamp(Microsecond, Some("UTC"))') as period_from,

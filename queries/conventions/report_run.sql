@@ -2,8 +2,6 @@
 -- convention: C18
 -- purpose: which reports the schedules ran, when, for which period and with what verdict; given to each run of a report
 -- input: all
--- columns: report_id string, run_time timestamp, period_from timestamp, period_to timestamp, state string, reason string, verdict string, rows bigint, attention bigint, max_severity bigint, coverage double
--- without: what the schedules ran; a run of a report has it
 --
 -- One row per report of a scheduled run. state is done, failed or skipped (it lacked a parameter); the rest is null unless
 -- it was done.

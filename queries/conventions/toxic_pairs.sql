@@ -3,7 +3,7 @@
 -- purpose: pairs of privileges that one person must not hold together: three examples unless the run is given such a table
 -- input: all
 -- columns: rule string, left_pattern string, right_pattern string
--- without: which privileges your own policy keeps apart
+-- without: which pairs of privileges your own policy forbids
 --
 -- A table of this name takes the place of this view. A pattern is found anywhere in the name of a privilege, in any case.
 select rule, left_pattern, right_pattern

@@ -5,8 +5,8 @@
 
 use super::Counts;
 use super::engine::{Engine, Scope};
-use super::json::is_person;
 use super::names::Known;
+use super::pair::is_person;
 use crate::error::{Context, Error, Kind, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, FixedSizeListArray, GenericListArray, GenericStringArray,

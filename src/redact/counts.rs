@@ -1,12 +1,12 @@
 //! Whether a needle of the prefilter counts in its row: what stands around it could make it a secret.
 
+use super::ends::is_name;
 use super::engine::Engine;
 use super::names::Known;
 use super::needle::{Candidate, Test, has_random_part};
 use super::option::GLUED;
 use super::prose::REACH;
 use super::rules::Worth;
-use super::scan::is_name;
 use super::value::is_mixed;
 
 /// A name that is looked at around a needle, to either side.

@@ -6,7 +6,7 @@
 use super::engine::{Engine, Scope};
 use super::layer;
 use super::names::{Known, Meaning};
-use super::pair::{Role, role};
+use super::pair::{Role, is_person, role};
 use super::rules::Worth;
 use super::scan::{Manner, Right, Scan};
 use super::span::Span;
@@ -379,25 +379,6 @@ impl<'a, 'o> Walk<'a, 'o> {
             }
         }
     }
-}
-
-/// Whether a key holds a person, whose `name` is a person's.
-pub(super) fn is_person(key: &str) -> bool {
-    let words = [
-        "user",
-        "actor",
-        "owner",
-        "creator",
-        "member",
-        "person",
-        "manager",
-        "author",
-        "assignee",
-        "sender",
-        "recipient",
-        "target_user",
-    ];
-    words.iter().any(|word| key.eq_ignore_ascii_case(word))
 }
 
 /// Where the content of a string ends, and where the text goes on; both the end if the string is not closed.

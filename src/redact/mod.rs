@@ -15,6 +15,7 @@
 mod about;
 mod batch;
 mod counts;
+mod ends;
 mod engine;
 mod fold;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod worth;
 mod written;
 
 pub use about::About;

@@ -6,10 +6,10 @@
 //! make it a secret (`token=`, not `token_count=`). Rows with a needle that counts go to the exact rules. It may say
 //! yes too often, never too seldom.
 
+use super::ends::is_name;
 use super::engine::{Engine, Scope};
 use super::needles::{self, Needle, Place};
 use super::rules::{How, Rules};
-use super::scan::is_name;
 use super::starts::Starts;
 use crate::error::{Error, Kind, Result};
 use aho_corasick::packed::{self, Searcher};

@@ -1,9 +1,10 @@
 //! Records in which a name is itself a value: `{name, value}`, `{field, old, new}`, `<add key="ApiKey" value="x"/>`,
 //! form data, elements of XML, blocks and lists of YAML.
 
+use super::ends::{is_name, name_before, quoted, word_end};
 use super::fold::Folded;
 use super::names::{Known, Meaning};
-use super::scan::{Manner, Right, Scan, is_name, name_before, quoted, word_end};
+use super::scan::{Manner, Right, Scan};
 
 /// How far the value of a pair may be from its name, in text.
 const NEAR: usize = 512;
@@ -240,6 +241,25 @@ impl<'a> Scan<'a, '_> {
 /// A name of XML without its namespace.
 fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
+}
+
+/// Whether a key holds a person, whose `name` is a person's.
+pub(super) fn is_person(key: &str) -> bool {
+    let words = [
+        "user",
+        "actor",
+        "owner",
+        "creator",
+        "member",
+        "person",
+        "manager",
+        "author",
+        "assignee",
+        "sender",
+        "recipient",
+        "target_user",
+    ];
+    words.iter().any(|word| key.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod fuzz;
 mod hashes;
 mod header;
 mod input;
+mod kinds;
 mod manifest;
 mod markdown;
 mod month;
