@@ -36,7 +36,7 @@ way as (
 )
 select
   subject_uid, privilege, resource_uid, scope, is_privileged, via, granting_group, depth,
-  case path when '' then make_array() else string_to_array(trim(path, chr(1)), chr(1)) end as path,
+  case path when '' then arrow_cast(make_array(), 'List(Utf8)') else string_to_array(trim(path, chr(1)), chr(1)) end as path,
   earliest as since, is_doubtful as ambiguous, is_self_given as is_own
 from (
   select

@@ -102,7 +102,12 @@ impl Engine {
         let to = right(&is_tight);
         // The text may end with the name.
         let Some(next) = row.get(to) else { return false };
-        let (near, far) = (left(&is_tight), left(&is_wide));
+        // The digits of `%2F` are none of the name behind them.
+        let coded = row[..at].len().checked_sub(3).filter(|&sign| {
+            row[sign] == b'%' && row[sign + 1].is_ascii_hexdigit() && row[sign + 2].is_ascii_hexdigit()
+        });
+        let near = if coded.is_some() { at } else { left(&is_tight) };
+        let far = left(&is_wide).min(near);
         // ASCII as it is: names with other letters are candidates by these.
         let known =
             |from: usize, to: usize| std::str::from_utf8(&row[from..to]).ok().and_then(|name| self.rule_of(name));
