@@ -254,10 +254,18 @@ fn watched(env: &Env, write: impl FnOnce(&mut dyn Write)) -> (u64, String) {
     let mut stdin = child.stdin.take().unwrap();
     write(&mut stdin);
     stdin.flush().unwrap();
-    // It waits for more, so that the system still knows of it.
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|text| text.split_whitespace().next()).map_or(0, |kib| kib.parse::<u64>().unwrap() / 1024);
+    // It waits for more, so that the system still knows of it; a small input is written before the program has begun.
+    let peak = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak.and_then(|text| text.split_whitespace().next()).map_or(0, |kib| kib.parse::<u64>().unwrap() / 1024)
+    };
+    let mut seen = (0, peak());
+    while seen.1 == 0 || seen.0 != seen.1 {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        seen = (seen.1, peak());
+    }
+    let peak = seen.1;
     drop(stdin);
     (peak, env.text(&child.wait_with_output().unwrap()))
 }

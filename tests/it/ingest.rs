@@ -290,7 +290,7 @@ fn an_unknown_class_and_another_era_go_to_other_event() {
     ------- stderr -------
     other_event                     3 rows
     user_access                     1 rows
-    warning: 2 x foreign-era
+    warning: 2 x foreign-era: the class name or category contradicts `class_uid`; the events are in other_event
     read 4 = accepted 4 + duplicate 0 + revised 0 + rejected 0 + blank 0
     381 B in [SECONDS] s ([RATE]); 2 files, [SIZE] written
     ");
@@ -428,7 +428,7 @@ fn a_configuration_that_does_not_parse_stops_with_file_and_line() {
     env.write("auditlake.toml", "[lake]\npath = \"x\"\n[ingest]\nbatch_mb = 1\n");
     assert_snapshot!(env.run(["status"]), @r"
     ------- stderr -------
-    error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch`, `batch_age`, `threads`, `max_line`, `max_ratio`
+    error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch`, `batch_age`, `threads`, `max_line`, `max_ratio`, `keep_odd_times`
     hint: `auditlake --help` names the default file; only keys of that file are known
     [exit status: 2]
     ");
