@@ -25,7 +25,7 @@
 //! | `interval '1 day' = interval '24 hours'` is false | | `rules::interval` |
 //! | plans over unions and self joins with members of structs end in "ambiguous" | #25446, #24241, #25459 | `again` |
 //! | a filter over columns of one name is handed to the wrong one | not reported | `pushdown` |
-//! | an order that a union has by constants is forgotten behind a join: "does not satisfy order requirements" | not reported | `requirements` |
+//! | an order that a union has by constants is forgotten behind a join: "does not satisfy order requirements" | not reported | refused: `error` |
 //! | a key that an order repeats is a panic below `distinct on` | not reported | `dialect::rewrite::order` |
 //! | two aggregates of other orders, a column and its cast as groups | not reported | `dialect::rewrite::aggregates` |
 //! | `group by case ...` beside a `count(distinct)` ends in "physical input schema" | not reported | `engine`: the check is off |
@@ -42,7 +42,6 @@ mod grouping;
 mod literals;
 mod operators;
 mod pushdown;
-mod requirements;
 mod sets;
 mod subqueries;
 #[cfg(test)]

@@ -21,20 +21,14 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
 use super::bounds::PatientPlanner;
-use super::requirements::{CHECKS, ENSURES, EnsuredAgain};
 
 /// The engine's rules for physical plans, those that hand filters down with a look at names before them.
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = Vec::new();
-    let mut ensures = None;
     for rule in PhysicalOptimizer::new().rules {
-        if rule.name() == ENSURES {
-            ensures = Some(rule.clone());
-        }
-        rules.push(match (rule.name(), &ensures) {
-            (CHECKS, Some(ensures)) => Arc::new(EnsuredAgain { ensures: ensures.clone(), checks: rule }),
-            (name, _) if name.starts_with("FilterPushdown") => Arc::new(ByOneName { inner: rule }),
-            _ => rule,
+        rules.push(match rule.name().starts_with("FilterPushdown") {
+            true => Arc::new(ByOneName { inner: rule }),
+            false => rule,
         });
     }
     rules.push(Arc::new(PatientPlanner));
