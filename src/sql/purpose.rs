@@ -16,6 +16,7 @@ pub fn of_table(name: &str, ocsf: &Ocsf) -> Option<String> {
         REJECT_TABLE => "lines that could not become rows, with the reason",
         REVISION_TABLE => "events that came again with other content: what they were then, and what differs",
         "ingest_log" => "what each ledger entry brought: sources, counts, times",
+        "activity" => "the captions of classes and activities, by their ids",
         "coverage" => "the periods that were read from API sources",
         "event" => "every event of every class: when, who, what, to whom, with which outcome, from where",
         "observable" => "one row for each observable of each event",

@@ -117,7 +117,11 @@ fn show(app: &App, report: &Report) -> Result<()> {
         text.push_str(&format!("  {framework:<22} {}\n", controls.join(", ")));
     }
     if !report.limits.is_empty() {
-        text.push_str(&format!("\nhow to read this, and its limits\n  {}\n", report.limits.replace('\n', "\n  ")));
+        text.push_str("\nhow to read this, and its limits\n");
+        for line in report.limits.lines() {
+            text.push_str(format!("  {line}").trim_end());
+            text.push('\n');
+        }
     }
     text.push_str(&format!("\n{}\n", report.sql.trim()));
     app.screen.print(&text)
