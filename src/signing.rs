@@ -149,7 +149,7 @@ mod tests {
         assert!(!other.public().has_signed(Purpose::Evidence, b"text", &signature));
         let claimed = Signature { key: other.public().to_hex(), ..signature.clone() };
         assert!(!other.public().has_signed(Purpose::Evidence, b"text", &claimed));
-        let broken = Signature { value: signature.value.replacen(|c: char| c == '1', "2", 1), ..signature };
+        let broken = Signature { value: signature.value.replacen('1', "2", 1), ..signature };
         assert!(!key.has_signed(Purpose::Evidence, b"text", &Signature { value: "00".to_string(), ..broken.clone() }));
     }
 

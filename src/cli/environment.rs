@@ -60,8 +60,8 @@ impl App {
 }
 
 fn is_given(name: &str, more: &[String]) -> bool {
-    let is_usual = |usual: &&str| if usual.ends_with('_') { name.starts_with(*usual) } else { name == *usual };
-    USUAL.iter().any(|usual| is_usual(&usual)) || more.iter().any(|one| one == name)
+    let is_usual = |usual: &str| if usual.ends_with('_') { name.starts_with(usual) } else { name == usual };
+    USUAL.iter().any(|usual| is_usual(usual)) || more.iter().any(|one| one == name)
 }
 
 #[cfg(test)]

@@ -213,9 +213,9 @@ impl Names {
             return Meaning::Plain;
         }
         let is_digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-        let others =
+        let mut others =
             (end..count).map(|index| folded.word(index)).filter(|word| !is_digits(word) && !self.same.contains(*word));
-        match others.last() {
+        match others.next_back() {
             None => Meaning::Secret(Known { rule, is_sure: true }),
             Some(last) if self.about.contains(last) => Meaning::Plain,
             Some(_) => Meaning::Secret(Known { rule, is_sure: false }),

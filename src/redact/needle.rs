@@ -227,7 +227,7 @@ impl Test {
             Test::Shape(after) => {
                 // `Bearer x`, `Basic+x`.
                 let rest = &rest[rest.iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count()..];
-                rest.iter().take(after).take_while(|byte| is_token(byte)).count() == after
+                rest.iter().take(after).take_while(is_token).count() == after
             }
             Test::Segment => {
                 let word = rest

@@ -224,7 +224,8 @@ impl<'a> Scan<'a, '_> {
             let indent = depth(end);
             let is_item = head == 0 && bytes[end + indent..stop].starts_with(b"- ");
             let is_blank = end + indent >= stop;
-            if is_blank && head == 0 || !is_blank && (indent <= own && !is_item || head == 0 && !is_item) {
+            let ends = if is_blank { head == 0 } else { !is_item && (indent <= own || head == 0) };
+            if ends {
                 break;
             }
             end = (stop + 1).min(bytes.len());

@@ -236,7 +236,7 @@ impl<'a, 'o> Scan<'a, 'o> {
                 && !word.ends_with("ed")
                 && !word.ends_with("ing")
         };
-        ((3..=24).contains(&words.len()) && words.iter().all(|word| is_part(word))).then_some(start + line.len())
+        ((3..=24).contains(&words.len()) && words.iter().all(is_part)).then_some(start + line.len())
     }
 
     /// Takes all of the text as the value of a name.

@@ -173,7 +173,7 @@ impl Scan<'_, '_> {
         if count < min {
             return None;
         }
-        let window = &self.text[body..(body + LOOK).min(self.bytes.len())].as_bytes();
+        let window = &self.bytes[body..(body + LOOK).min(self.bytes.len())];
         let seen = window.iter().take_while(|byte| of.has(**byte)).count();
         let value = &self.text[body..body + seen];
         if !is_mixed(value) || is_words(value) {

@@ -145,10 +145,10 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     for name in names(dir)?.into_iter().filter(|name| !is_hidden(name) && !is_known(name) && !is_replaced(name)) {
         found.push(format!("{name} was added: the run does not know it"));
     }
-    if let (Some(key), Some(seal)) = (key, &manifest.seal) {
-        if *seal != seal_of(key, &to_bytes(&manifest.unsealed())?) {
-            found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
-        }
+    if let (Some(key), Some(seal)) = (key, &manifest.seal)
+        && *seal != seal_of(key, &to_bytes(&manifest.unsealed())?)
+    {
+        found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
     }
     Ok(found)
 }

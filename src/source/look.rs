@@ -73,7 +73,7 @@ pub fn look(head: &[u8]) -> String {
 fn json(text: &str, rest: &str) -> String {
     let names = names(text);
     let has = |name: &&str| names.contains(*name);
-    if let Some((_, vendor, advice)) = VENDORS.iter().find(|(members, _, _)| members.iter().all(|name| has(&name))) {
+    if let Some((_, vendor, advice)) = VENDORS.iter().find(|(members, _, _)| members.iter().all(&has)) {
         return format!("it looks like {vendor}, which is not OCSF: {advice}");
     }
     if has(&"class_uid") {

@@ -19,7 +19,7 @@ pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 /// A form, and how far its framing is.
 #[derive(Debug)]
 pub(super) enum Form {
-    Lines(Lines),
+    Lines(Box<Lines>),
     Values(Values),
     /// Not JSON, and not read.
     Foreign(Foreign),
@@ -31,7 +31,7 @@ impl Form {
         if let Some(foreign) = Foreign::of(bytes) {
             return Form::Foreign(foreign);
         }
-        let lines = || Form::Lines(Lines::new(base, has_envelopes(bytes)));
+        let lines = || Form::Lines(Box::new(Lines::new(base, has_envelopes(bytes))));
         let values = |has_pages| Form::Values(Values::new(base, max_line_bytes, has_pages));
         let Some(start) = bytes.iter().position(|byte| !byte.is_ascii_whitespace()) else { return lines() };
         let rest = &bytes[start..];

@@ -69,7 +69,7 @@ pub async fn look(
     let hasher = Hasher::new(key::random_key()?);
     let looks = groups.into_iter().map(|((table, _), group)| {
         let is_of_events = table != REJECT_TABLE && table != REVISION_TABLE;
-        let hasher = is_of_events.then(|| hasher.clone());
+        let hasher = is_of_events.then_some(hasher);
         let look = look_into(store.clone(), group, level, hasher, progress.clone(), faults.empty());
         async move { tokio::spawn(look).await.context(Kind::Internal, || "a task that checks files stopped")? }
     });

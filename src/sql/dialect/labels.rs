@@ -286,7 +286,6 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
             .then(|| letters.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
     };
     // `distinct` and `distinct on (...)` stand before the first item.
-    let mut items = items;
     if let Some(first) = items.first_mut() {
         drop_distinct(first);
     }

@@ -67,7 +67,7 @@ fn doubles(plan: &Arc<dyn ExecutionPlan>, is_ambiguous: &mut bool) -> BTreeSet<S
         // What a join knows of one side's keys goes down the other.
         let keys = plan.downcast_ref::<HashJoinExec>().map(|join| {
             let keys = join.on().iter().map(|(left, right)| if place == 0 { left } else { right });
-            keys.flat_map(|key| names(key)).collect::<Vec<_>>()
+            keys.flat_map(names).collect::<Vec<_>>()
         });
         *is_ambiguous |= keys.is_some_and(|keys| keys.iter().any(|name| theirs.contains(name)));
         below.extend(theirs);

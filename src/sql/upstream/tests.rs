@@ -44,13 +44,12 @@ pub fn here(sql: &str) -> String {
         Ok(statement) => statement,
         Err(error) => return format!("error: {error}"),
     };
-    let said = run(async {
+    run(async {
         let state = context.state();
         let plan = state.statement_to_plan(statement).await?;
         let plan = late::planned(&state, &plan).await?;
         collect(plan, state.task_ctx()).await
-    });
-    said
+    })
 }
 
 fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {

@@ -115,7 +115,7 @@ fn merge(table: &mut TableWithJoins, is_star: bool) -> Result<Vec<Column>> {
         matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
     };
     let may_miss = table.joins.iter().any(|join| misses(&join.join_operator));
-    if !may_miss && !(is_star && is_out_of_order(table)?) {
+    if !(may_miss || is_star && is_out_of_order(table)?) {
         return Ok(Vec::new());
     }
     let mut left =

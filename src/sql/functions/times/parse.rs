@@ -198,7 +198,6 @@ fn by_pattern(text: &str, pattern: &str) -> Result<Option<i64>> {
     if let Ok(instant) = parsed.to_datetime() {
         return Ok(Some(instant.timestamp_micros()));
     }
-    let mut parsed = parsed;
     // A year alone begins in January, a month alone with its first day, an hour alone with its first minute.
     if parsed.ordinal().is_none() && parsed.isoweek().is_none() {
         if parsed.month().is_none() && parsed.set_month(1).is_err() {
