@@ -20,7 +20,7 @@ COUNT = {
     "polars": "events.select(pl.len()).collect().item()",
     "pandas": "events.to_table().num_rows if hasattr(events, 'to_table') else events.num_rows",
     "pyarrow": "events.count_rows() if hasattr(events, 'count_rows') else events.num_rows",
-    "duckdb": "duckdb.sql('SELECT count(*) FROM events').fetchone()[0]",
+    "duckdb": "duckdb.sql('SELECT count(*) FROM events').fetchall()[0][0]",
     "datafusion": "context.sql('SELECT count(*) AS n FROM events').to_pydict()['n'][0]",
     "sail": "events.count()",
 }

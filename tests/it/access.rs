@@ -104,7 +104,7 @@ fn lakes_that_accounts_share_are_logged_and_others_are_not() {
     assert!(logged(&env).is_empty() && !env.path("auditlake-data/_access").exists());
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
-    env.write("auditlake.toml", "[create]\naccess = \"group\"\n");
+    env.write("auditlake.toml", "[lake]\naccess = \"group\"\n");
     env.ok(["ingest", "small.ndjson"]);
     env.ok(["sql", "-c", "select 2"]);
     assert_eq!(logged(&env).len(), 1);
