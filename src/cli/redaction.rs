@@ -24,9 +24,12 @@ impl App {
     }
 
     /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the lake's;
-    /// then the answer is false.
+    /// then the answer is false. The key of another lake is as good as none: they need not know whose it is.
     pub(super) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
-        let key = lake.find_key("redact")?;
+        let key = match lake.find_key("redact") {
+            Err(error) if error.kind() == Kind::Integrity => None,
+            found => found?,
+        };
         let (policy, _) = self.policy_with_key(&key.map_or_else(random_key, Ok)?)?;
         Ok((policy, key.is_some()))
     }

@@ -249,7 +249,7 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
         &["export"],
         &["status"],
         &["verify", "--level", "3"],
-        &["connect", "authentication"],
+        &["connect", "--for", "polars"],
         &["ledger", "head"],
         &["reject", "list"],
         &["report", "run", "failed-admin-actions", "--period", "2026-01", "-o", "evidence-of-copy"],
