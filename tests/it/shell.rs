@@ -133,7 +133,7 @@ fn tables_are_listed_by_pattern_and_with_sizes() {
     assert!(rows("event") == 2 && rows("group_management") == 2, "{screen}");
     assert_eq!((rows("user_access"), rows("account_change")), (3, 3), "{screen}");
     assert!(!screen.contains("information_schema"), "{screen}");
-    assert!(screen.contains("│ rows │ files │") && screen.contains("│ authentication │    1 │     1 │"), "{screen}");
+    assert!(screen.contains("│ rows │ files │") && screen.contains("│ authentication  │    1 │     1 │"), "{screen}");
     assert!(screen.contains("2026-01-01T00:00:00Z"), "{screen}");
 }
 

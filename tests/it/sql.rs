@@ -55,7 +55,7 @@ fn the_ingest_log_tells_what_came_when() {
 fn rejects_are_a_table() {
     let env = Env::new();
     env.write("in.ndjson", "no json\n");
-    env.ok(["ingest", "in.ndjson"]);
+    assert_eq!(env.try_ingest(["in.ndjson"]).0, 4);
     assert_snapshot!(env.run(["sql", "-c", "select _source, line, byte_offset, reason, excerpt from reject"]), @r"
     ┌───────────┬──────┬─────────────┬────────┬─────────┐
     │ _source   │ line │ byte_offset │ reason │ excerpt │
@@ -423,7 +423,7 @@ fn what_would_allocate_without_limit_is_refused() {
         "repeat(_event_uid, 1000000000)",
     ] {
         let text = env.run(["sql", "-c", &format!("select length(cast({call} as varchar)) as n from authentication")]);
-        assert!(text.contains("would make more than"), "{call}: {text}");
+        assert!(text.contains("would make more than") || text.contains("would be made for each row"), "{call}: {text}");
     }
     let small =
         "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
@@ -551,7 +551,7 @@ fn errors_say_how_it_is_spelt_here() {
         (
             "select 1 from authentication where time = 'soon'",
             "cannot read the time 'soon'",
-            "write '2026-01-31' or '2026-01-31T12:00:00Z'",
+            "write '2026-01-31', '2026-01-31 12:00' or '2026-01-31T12:00:00Z'",
         ),
         ("select outcom from event", "no column `outcom`", "did you mean `outcome`?"),
         ("select a.actor.usr.uid from authentication a", "no field `usr`", "did you mean `actor.user.uid`?"),
