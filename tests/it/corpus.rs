@@ -841,13 +841,13 @@ fn at_least_95_of_100_secrets_are_found_in_every_group() {
         assert_eq!(redact(&redacted), redacted, "twice: {}", case.text);
     }
     for (group, (found, all)) in &groups {
-        println!("{group}: {found} of {all}");
+        eprintln!("{group}: {found} of {all}");
     }
     let missing = missed.join("\n");
     for (group, (found, all)) in groups {
         assert!(found * 100 >= all * 95, "{group}: only {found} of {all} are found; missing\n{missing}");
     }
-    println!("missing\n{missing}");
+    eprintln!("missing\n{missing}");
 }
 
 #[test]
@@ -855,7 +855,7 @@ fn at_most_1_of_100_identifiers_is_touched() {
     let all = benign();
     let touched: Vec<String> =
         all.iter().filter(|text| redact(text) != **text).map(|text| format!("{text}\n    {}", redact(text))).collect();
-    println!("{} of {} touched\n{}", touched.len(), all.len(), touched.join("\n"));
+    eprintln!("{} of {} touched\n{}", touched.len(), all.len(), touched.join("\n"));
     assert!(
         touched.len() * 100 <= all.len(),
         "{} of {} are touched:\n{}",

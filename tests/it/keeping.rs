@@ -34,7 +34,7 @@ fn code(env: &Env, args: &[&str]) -> (Option<i32>, String, String) {
 
 fn verify(env: &Env, lake: &str) -> (Option<i32>, Value) {
     let (code, out, error) = code(env, &["verify", "--level", "3", "--json", "--lake", lake]);
-    (code, serde_json::from_str(&out).unwrap_or_else(|_| Value::String(error)))
+    (code, serde_json::from_str(&out).unwrap_or(Value::String(error)))
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn at_least_95_of_100_secrets_are_gone_in_every_group() {
             }
         }
     }
-    println!("{groups:?}\n{}", missed.join("\n"));
+    eprintln!("{groups:?}\n{}", missed.join("\n"));
     for (group, (gone, all)) in groups {
         assert!(gone * 100 >= all * 95, "{group}: only {gone} of {all} are gone");
     }
@@ -141,6 +141,6 @@ fn at_most_1_of_100_pieces_of_evidence_is_touched() {
     };
     let touched: Vec<_> = cases.iter().zip(&stored).filter(is_touched).collect();
     let told: Vec<String> = touched.iter().map(|(case, stored)| format!("{}\n    {stored}", case.form)).collect();
-    println!("{} of {} touched\n{}", touched.len(), cases.len(), told.join("\n"));
+    eprintln!("{} of {} touched\n{}", touched.len(), cases.len(), told.join("\n"));
     assert!(touched.len() * 100 <= cases.len(), "{} of {} are touched", touched.len(), cases.len());
 }

@@ -89,7 +89,7 @@ fn a_source_that_cannot_be_read_spoils_only_itself() {
     env.write("in/5.json", event(5));
     symlink("gone", env.path("in/3.json")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(env.path("in/4.log")).status().unwrap().success());
-    fs::set_permissions(env.path("in/2.json"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(env.path("in/2.json"), fs::Permissions::from_mode(0o000)).unwrap();
     symlink("..", env.path("in/loop")).unwrap();
     let (code, summary) = env.try_ingest(["in"]);
     let mut expected = vec![

@@ -277,8 +277,8 @@ fn an_empty_or_foreign_newest_entry_is_told_and_what_was_before_it_can_be_read()
 
 /// Appends an entry to a lake's ledger as another program would.
 fn append(lake: &Path, entry: Value) {
-    let entries = names(&lake.join("_ledger")).into_iter().filter(|name| name.len() == 25);
-    let last = entries.last().unwrap();
+    let mut entries = names(&lake.join("_ledger")).into_iter().filter(|name| name.len() == 25);
+    let last = entries.next_back().unwrap();
     let previous = sha256(&fs::read(lake.join("_ledger").join(&last)).unwrap());
     let sequence = last[..20].parse::<u64>().unwrap() + 1;
     let text = fs::read_to_string(lake.join("_ledger").join(&last)).unwrap();
