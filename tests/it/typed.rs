@@ -57,7 +57,7 @@ const DURATION_FLAGS: [&[&str]; 6] = [
 fn takes(env: &Env, command: &[&str], text: &str) -> Result<(), String> {
     let command: Vec<String> = command.iter().map(|word| word.replace("TEXT", text)).collect();
     let said = env.run(&command);
-    let is_refused = ["invalid value", "has the type", "cannot read the"].iter().any(|words| said.contains(words));
+    let is_refused = ["invalid value", "has the type", "cannot read the time"].iter().any(|words| said.contains(words));
     if is_refused { Err(said) } else { Ok(()) }
 }
 
@@ -105,14 +105,14 @@ fn sql_reads_times_as_flags_do() {
         assert_eq!(count(&format!("time = cast('{text}' as timestamp)")), 1, "{text}");
         assert_eq!(count(&format!("time = '{text}'::timestamptz")), 1, "{text}");
     }
-    assert_eq!(env.number("select cast(timestamp '2026-04-24 12:00' as bigint) / 1000000000 as s"), 1_777_032_000);
+    assert_eq!(env.number("select cast(timestamp '2026-04-24 12:00' as bigint) / 1000000 as s"), 1_777_032_000);
     assert_eq!(count("time = try_cast('2026-01-01 00:00' as timestamp)"), 1);
     assert_eq!(count("try_cast('24:00' as timestamp) is null"), 6);
     for (text, why) in [
         ("2026-04-24 24:00", "a day has no such time"),
         ("2026-02-30", "there is no such day"),
-        ("04/24/2026", "cannot read the time `04/24/2026`"),
-        ("soon", "cannot read the time `soon`"),
+        ("04/24/2026", "cannot read the time '04/24/2026'"),
+        ("soon", "cannot read the time 'soon'"),
     ] {
         for condition in [format!("time >= '{text}'"), format!("time >= timestamp '{text}'")] {
             let said = env.run(["sql", "-c", &format!("select count(*) from event where {condition}")]);
