@@ -1,6 +1,6 @@
 //! Whether a needle of the prefilter counts in its row: what stands around it could make it a secret.
 
-use super::ends::is_name;
+use super::ends::{is_behind_code, is_name};
 use super::engine::Engine;
 use super::names::Known;
 use super::needle::{Candidate, Test, has_random_part};
@@ -102,11 +102,7 @@ impl Engine {
         let to = right(&is_tight);
         // The text may end with the name.
         let Some(next) = row.get(to) else { return false };
-        // The digits of `%2F` are none of the name behind them.
-        let coded = row[..at].len().checked_sub(3).filter(|&sign| {
-            row[sign] == b'%' && row[sign + 1].is_ascii_hexdigit() && row[sign + 2].is_ascii_hexdigit()
-        });
-        let near = if coded.is_some() { at } else { left(&is_tight) };
+        let near = if is_behind_code(row, at) { at } else { left(&is_tight) };
         let far = left(&is_wide).min(near);
         // ASCII as it is: names with other letters are candidates by these.
         let known =

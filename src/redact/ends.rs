@@ -1,6 +1,39 @@
 //! Where names and values begin and end in text: before a delimiter, in quotes, in a query, as a word.
 
-use super::scan::{Left, Manner, Right};
+/// How a value was met, which decides what it may look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// A JSON value, a quoted value, a column: nothing but the value.
+    Whole,
+    /// The same, but its end is missing.
+    Open,
+    /// After `=`.
+    Assigned,
+    /// A parameter in a URL: percent-encoded.
+    Query,
+    /// After `:`, which sentences have as well.
+    Prose,
+}
+
+/// The name before a delimiter.
+pub(super) struct Left<'a> {
+    pub name: &'a str,
+    pub start: usize,
+    /// Whether a quote stands right before it.
+    pub is_quoted: bool,
+}
+
+/// Where a value stands.
+pub(super) struct Right {
+    pub start: usize,
+    pub end: usize,
+    pub manner: Manner,
+}
+
+/// Whether a percent code such as `%3D` stands right before `at`: its letters and digits are none of the name behind them.
+pub(super) fn is_behind_code(bytes: &[u8], at: usize) -> bool {
+    at >= 3 && bytes[at - 3] == b'%' && bytes[at - 2..at].iter().all(u8::is_ascii_hexdigit)
+}
 
 pub(super) fn is_name(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || *byte >= 0x80 || b"_-.$".contains(byte)

@@ -3,12 +3,13 @@
 //! One pass over the bytes with a stack of its own, so that no nesting can exhaust the thread's. Strings are looked
 //! into where they stand; nothing is parsed into a tree and nothing but the secrets is written anew.
 
+use super::ends::{Manner, Right};
 use super::engine::{Engine, Scope};
 use super::layer;
 use super::names::{Known, Meaning};
 use super::pair::{Role, is_person, role};
 use super::rules::Worth;
-use super::scan::{Manner, Right, Scan};
+use super::scan::Scan;
 use super::span::Span;
 
 /// Values that may stand before the name of their record.

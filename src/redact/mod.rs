@@ -18,6 +18,7 @@ mod counts;
 mod ends;
 mod engine;
 mod fold;
+mod forms;
 #[cfg(test)]
 mod fuzz;
 mod header;

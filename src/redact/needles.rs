@@ -1,5 +1,6 @@
 //! What the prefilter looks for: the shortest texts that are in every secret of the rules.
 
+use super::ends::is_behind_code;
 use super::fold::Folded;
 use super::needle::{Candidate, Test};
 use super::option::GLUED;
@@ -75,12 +76,10 @@ impl Needle {
 fn is_word(bytes: &[u8], at: usize, end: usize) -> bool {
     let is_upper = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_uppercase);
     let is_lower = |place: usize| bytes.get(place).is_some_and(u8::is_ascii_lowercase);
-    // The last letter of `%3D` is none of the text that it stands in.
-    let is_behind_percent = || at >= 3 && bytes[at - 3] == b'%' && bytes[at - 2..at].iter().all(u8::is_ascii_hexdigit);
     let begins = at == 0
         || !bytes[at - 1].is_ascii_alphabetic()
         || is_upper(at) && (is_lower(at - 1) || is_lower(at + 1))
-        || is_behind_percent();
+        || is_behind_code(bytes, at);
     begins && !is_lower(end)
 }
 

@@ -1,9 +1,9 @@
 //! Secrets of a command line: `--password x`, `-p x`, `-u name:x`, `mysql -px`.
 
-use super::ends::{quoted, word_end};
+use super::ends::{Manner, Right, quoted, word_end};
 use super::names::{Known, Meaning};
 use super::rules::Worth;
-use super::scan::{Manner, Right, Scan};
+use super::scan::Scan;
 use super::value::{Look, look};
 use hashbrown::HashSet;
 use std::sync::Arc;

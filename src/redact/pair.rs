@@ -1,10 +1,10 @@
 //! Records in which a name is itself a value: `{name, value}`, `{field, old, new}`, `<add key="ApiKey" value="x"/>`,
 //! form data, elements of XML, blocks and lists of YAML.
 
-use super::ends::{is_name, name_before, quoted, word_end};
+use super::ends::{Manner, Right, is_name, name_before, quoted, word_end};
 use super::fold::Folded;
 use super::names::{Known, Meaning};
-use super::scan::{Manner, Right, Scan};
+use super::scan::Scan;
 
 /// How far the value of a pair may be from its name, in text.
 const NEAR: usize = 512;

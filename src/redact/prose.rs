@@ -1,12 +1,12 @@
 //! Secrets that a sentence tells: `password is x`, `changed from x to y`, `identified by 'x'`, `login a password x`;
 //! and text right behind a placeholder.
 
-use super::ends::quoted;
+use super::ends::{Manner, Right, quoted};
 use super::engine::Engine;
 use super::mask::{mark_at, placeholder_at};
 use super::names::Known;
 use super::rules::{How, Rule, Worth};
-use super::scan::{Manner, Right, Scan};
+use super::scan::Scan;
 use super::value::{Look, RANDOM, is_scrambled, look};
 use crate::error::{Context, Kind, Result};
 use aho_corasick::{AhoCorasick, Input, MatchKind};

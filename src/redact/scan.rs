@@ -4,7 +4,7 @@
 //! more often than a few times: a value that was taken is left behind, and one that is refused is short, or was
 //! refused by its first word.
 
-use super::ends::{is_name, name_before, query_end, quoted, word_end};
+use super::ends::{Left, Manner, Right, is_name, name_before, query_end, quoted, word_end};
 use super::engine::{Engine, Vocabulary};
 use super::layer;
 use super::mask::marks_end;
@@ -17,21 +17,6 @@ use super::value::{Look, look};
 /// A longer line is no phrase that people choose.
 const PHRASE: usize = 128;
 
-/// How a value was met, which decides what it may look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// A JSON value, a quoted value, a column: nothing but the value.
-    Whole,
-    /// The same, but its end is missing.
-    Open,
-    /// After `=`.
-    Assigned,
-    /// A parameter in a URL: percent-encoded.
-    Query,
-    /// After `:`, which sentences have as well.
-    Prose,
-}
-
 /// One text that is looked into, and what was found in it.
 pub(super) struct Scan<'a, 'o> {
     pub engine: &'a Engine,
@@ -39,21 +24,6 @@ pub(super) struct Scan<'a, 'o> {
     pub bytes: &'a [u8],
     pub depth: usize,
     pub out: &'o mut Vec<Span>,
-}
-
-/// The name before a delimiter.
-pub(super) struct Left<'a> {
-    pub name: &'a str,
-    pub start: usize,
-    /// Whether a quote stands right before it.
-    pub is_quoted: bool,
-}
-
-/// Where a value stands.
-pub(super) struct Right {
-    pub start: usize,
-    pub end: usize,
-    pub manner: Manner,
 }
 
 impl<'a, 'o> Scan<'a, 'o> {

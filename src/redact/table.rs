@@ -1,7 +1,8 @@
 //! Secrets below a heading: lines of separated values whose first line names the columns.
 
+use super::ends::{Manner, Right};
 use super::names::{Known, Meaning};
-use super::scan::{Manner, Right, Scan};
+use super::scan::Scan;
 
 /// A heading is no longer than this.
 const HEADING: usize = 4096;

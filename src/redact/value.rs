@@ -1,8 +1,8 @@
 //! What a value looks like, which decides beside its name whether it is a secret.
 
 use super::engine::Vocabulary;
+use super::forms::{is_product_key, is_recovery_key};
 use super::mask::is_masked;
-use super::worth::{is_product_key, is_recovery_key};
 
 /// From this length on what is mixed is taken for random.
 pub(super) const RANDOM: usize = 16;

@@ -1,6 +1,7 @@
 //! Which values are secrets under a name of which worth.
 
 use super::engine::Vocabulary;
+use super::forms::is_grouped;
 use super::rules::Worth;
 use super::value::{Look, RANDOM, is_mixed, is_rooted, is_uuid, is_words, look};
 
@@ -72,29 +73,4 @@ fn has_secret_part(url: &str) -> bool {
             .split(['/', '?', '&', '=', '#'])
             .skip(1)
             .any(|part| part.len() >= RANDOM && is_mixed(part) && !is_uuid(part) && !is_words(part))
-}
-
-/// `abcd-efgh-ijkl`: groups of one length, as recovery codes are written.
-fn is_grouped(value: &str) -> bool {
-    let lengths: Vec<usize> = value.split('-').map(str::len).collect();
-    lengths.len() >= 2 && lengths.iter().all(|length| *length == lengths[0]) && (4..=8).contains(&lengths[0])
-}
-
-/// Eight groups of six digits, as disks are unlocked with.
-pub(super) fn is_recovery_key(value: &str) -> bool {
-    value.len() == 55
-        && value.split('-').count() == 8
-        && value.split('-').all(|group| group.len() == 6 && group.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// `ABCD-1234-EFGH-5678`.
-pub(super) fn is_product_key(value: &str) -> bool {
-    let is_key = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-';
-    let has = |test: fn(&u8) -> bool| value.as_bytes().iter().any(test);
-    value.len() >= 14
-        && value.bytes().all(is_key)
-        && has(u8::is_ascii_digit)
-        && has(u8::is_ascii_uppercase)
-        && is_grouped(value)
-        && value.matches('-').count() >= 2
 }
