@@ -1,29 +1,18 @@
 //! Secrets that the configuration says where to get: nothing of the command line, so `ps` shows none.
 
-use std::io::Read;
-
-use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::source::{Environment, Key, KeySource, ask as ask_program};
+use crate::source::{Environment, Key, KeySource, ask as ask_program, read_secret};
 
 /// Gets a key of one word.
 pub fn secret(source: &KeySource, what: &'static str, environment: &Environment) -> Result<Key> {
-    match source {
-        KeySource::File(path) => Key::from_file(path, what),
-        other => Key::new(&ask(other, what, environment)?, what, &other.to_string()),
-    }
+    Key::new(&ask(source, what, environment)?, what, &source.to_string())
 }
 
 /// Gets a secret, which messages call `what`; a program gets this environment, and is waited for.
 pub fn ask(source: &KeySource, what: &'static str, environment: &Environment) -> Result<String> {
     match source {
         KeySource::Environment(variable) => from_environment(variable, what),
-        KeySource::File(path) => {
-            let mut text = String::new();
-            let cannot = || format!("cannot read {what} from {}", path.display());
-            disk::open_secret(path, what)?.read_to_string(&mut text).context(Kind::Usage, cannot)?;
-            Ok(text)
-        }
+        KeySource::File(path) => read_secret(path, what),
         KeySource::Command(words) => {
             let (words, environment) = (words.clone(), environment.clone());
             let cannot = move || format!("cannot ask for {what}");

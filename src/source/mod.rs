@@ -42,7 +42,7 @@ use std::ops::Range;
 
 pub use api::{
     Budget, Client, Endpoint, Environment, Failure, Gate, Key, KeySource, Limits, Page, PageRequest, Recorder,
-    Recording, Refusal, Taped, ask,
+    Recording, Refusal, Taped, ask, read_secret,
 };
 pub use blocks::Blocks;
 use envelope::inner_events;

@@ -71,21 +71,6 @@ impl Key {
         Err(Error::usage(format!("cannot use {what} from {origin}: {wrong}")))
     }
 
-    /// Reads a file that nobody but its owner can read.
-    pub fn from_file(path: &Path, what: &str) -> Result<Key> {
-        let mut file = disk::open_secret(path, what)?;
-        let cannot = || format!("cannot read {what} from {}", path.display());
-        let mut bytes = Vec::new();
-        file.by_ref().take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
-        Key::new(&String::from_utf8_lossy(&bytes), what, &path.display().to_string())
-    }
-
-    /// Takes the first line that a program prints.
-    pub async fn from_command(command: &[String], what: &str, environment: &Environment) -> Result<Key> {
-        let text = ask(command, what, environment).await?;
-        Key::new(&text, what, &format!("`{}`", command.first().map_or("", String::as_str)))
-    }
-
     /// The key itself, for what reads it: no message may hold it.
     pub fn expose(&self) -> &str {
         &self.0
@@ -120,6 +105,16 @@ impl Key {
     pub fn scrub_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.scrub(text.as_bytes().to_vec())).into_owned()
     }
+}
+
+/// Reads a secret, which messages call `what`, from a file that nobody but its owner can read; no more of it than a key
+/// may have, so that one that is too long shows.
+pub fn read_secret(path: &Path, what: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    let file = disk::open_secret(path, what)?;
+    let cannot = || format!("cannot read {what} from {}", path.display());
+    file.take(MAX_BYTES as u64 + 2).read_to_end(&mut bytes).context(Kind::Usage, cannot)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// All variables that a program gets.
@@ -192,9 +187,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
         disk::replace_private(&file, b"k-123\n").unwrap();
-        assert_eq!(Key::from_file(&file, WHAT).unwrap().0, "k-123");
+        assert_eq!(read_secret(&file, WHAT).unwrap(), "k-123\n");
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
-        let error = Key::from_file(&file, WHAT).unwrap_err();
+        let error = read_secret(&file, WHAT).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.hint_text().unwrap().contains("chmod 600"));
     }
@@ -203,12 +198,12 @@ mod tests {
     async fn a_command_gives_its_first_line() {
         let words = |text: &str| text.split('|').map(str::to_string).collect::<Vec<_>>();
         let environment = vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
-        let key = async |text: &str| Key::from_command(&words(text), WHAT, &environment).await.map(|key| key.0);
+        let key = async |text: &str| ask(&words(text), WHAT, &environment).await;
         assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
         // Of our own environment, in which keys may stand, it sees nothing.
         assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
         assert!(key("false").await.is_err());
         assert!(key("no-such-program-here").await.is_err());
-        assert!(Key::from_command(&[], WHAT, &environment).await.is_err());
+        assert!(ask(&[], WHAT, &environment).await.is_err());
     }
 }

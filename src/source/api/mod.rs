@@ -20,7 +20,7 @@ mod tape;
 pub use budget::Budget;
 pub use client::{Client, Failure, Limits};
 pub use endpoint::{Endpoint, PageRequest};
-pub use key::{Environment, Key, KeySource, ask};
+pub use key::{Environment, Key, KeySource, ask, read_secret};
 pub use page::Page;
 pub use refusal::{Gate, Refusal};
 pub use tape::{Recorder, Recording, Taped};
