@@ -62,6 +62,9 @@ pub struct Sealer {
     pub signer: Option<Signer>,
 }
 
+/// Who holds the lake's key cannot tell these two from each other, and so believes neither.
+pub const NO_SEAL: &str = "has no seal: it was made without the lake's key, or the seal was taken off";
+
 /// The report as it was when it ran.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{self, Sealer, seal_of};
+use super::evidence::{self, NO_SEAL, Sealer, seal_of};
 use super::hashes::{FileHash, hash_file, names, read_file};
 use super::summary::Summary;
 use super::verify::Findings;
@@ -83,9 +83,6 @@ pub fn kept(dir: &Path, replaced: &[String], sealer: &Sealer) -> Result<Option<S
         return Ok(None);
     }
     let mut found = problems(dir, &manifest, replaced, sealer.key.as_ref())?;
-    if sealer.key.is_some() && manifest.seal.is_none() {
-        found.push(format!("{FILE} has no seal"));
-    }
     if let Some(signer) = &sealer.signer {
         found.extend(unsigned(&manifest, &signer.public())?);
     }
@@ -145,10 +142,15 @@ fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[
     for name in names(dir)?.into_iter().filter(|name| !is_hidden(name) && !is_known(name) && !is_replaced(name)) {
         found.push(format!("{name} was added: the run does not know it"));
     }
-    if let (Some(key), Some(seal)) = (key, &manifest.seal)
-        && *seal != seal_of(key, &to_bytes(&manifest.unsealed())?)
-    {
-        found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
+    if let Some(key) = key {
+        let seal = seal_of(key, &to_bytes(&manifest.unsealed())?);
+        match &manifest.seal {
+            None => found.push(format!("{FILE} {NO_SEAL}")),
+            Some(known) if *known != seal => {
+                found.push(format!("{FILE} was changed: its seal is not of this content and this lake"));
+            }
+            Some(_) => {}
+        }
     }
     Ok(found)
 }

@@ -47,7 +47,7 @@ pub use catalog::Catalog;
 pub use check::{Checked, check, template};
 pub use coverage::{Coverage, Gap};
 pub use diff::{Diff, Entry, diff};
-pub use evidence::{Asked, Evidence, PROGRAM, Sealer, Stamp};
+pub use evidence::{Asked, Evidence, NO_SEAL, PROGRAM, Sealer, Stamp};
 pub use facts::{Facts, Log, Span};
 pub use findings::{Finding, Judge, Severity, Verdict};
 pub use hashes::hash_file;

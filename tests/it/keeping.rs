@@ -262,6 +262,9 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
     assert!(!env.path("copy/_key").exists(), "nobody made a key");
     let (status, out, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "copy"]);
     assert!(status == Some(0) && error.contains("seals are not checked"), "{out}{error}");
+    // Who has the key does not believe what anybody could have written.
+    let (status, out, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "lake"]);
+    assert!(status == Some(6) && out.contains("evidence.json has no seal"), "{out}{error}");
     for args in [&["ingest", "part.ndjson"][..], &["key", "list"]] {
         let (status, out, error) = code(&env, &[args, &["--lake", "copy"]].concat());
         assert!(status == Some(3) && error.contains("needs the lake's key"), "{args:?}: {status:?} {out}{error}");

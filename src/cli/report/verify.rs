@@ -11,8 +11,8 @@ use super::runs;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
 use crate::report::{
-    Catalog, Evidence, Findings, Report, asked, check_manifest, folder_alone, hash_file, inputs_of, is_evidence,
-    run_again,
+    Catalog, Evidence, Findings, NO_SEAL, Report, asked, check_manifest, folder_alone, hash_file, inputs_of,
+    is_evidence, run_again,
 };
 use crate::signing::PublicKey;
 use crate::sql::AsOf;
@@ -171,7 +171,8 @@ fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Resul
         && lake.state().lake.lake_id == evidence.ledger.lake_id
     {
         match (&against.key, &evidence.seal) {
-            (_, None) => found.notes.push("it has no seal: it was made without the lake's key".to_string()),
+            (Some(_), None) => found.problems.push(format!("evidence.json {NO_SEAL}")),
+            (None, None) => found.notes.push(format!("evidence.json {NO_SEAL}")),
             (Some(key), Some(_)) if !evidence.is_sealed_by(key)? => {
                 found
                     .problems
