@@ -27,6 +27,8 @@ const END: &str = "-----END PUBLIC KEY-----";
 /// What a signature is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
+    /// An entry of a lake's ledger.
+    Entry,
     /// One report's evidence.
     Evidence,
     /// The list of what a run over several reports left.
@@ -54,6 +56,7 @@ pub struct Signature {
 impl Purpose {
     fn message(self, bytes: &[u8]) -> Vec<u8> {
         let name = match self {
+            Purpose::Entry => "auditlake ledger entry",
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
         };
