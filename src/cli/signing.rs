@@ -78,7 +78,8 @@ fn create(app: &App, file: &Path) -> Result<()> {
     disk::sync_dir(&disk::parent_of(file)).context(Kind::Unavailable, cannot)?;
     disk::write(&public, signer.public().to_pem().as_bytes())?;
     let (file, public) = (file.display(), public.display());
-    app.screen.say(format!("{file} signs; keep it from everybody but the processes that write to the lake and run reports"));
+    app.screen
+        .say(format!("{file} signs; keep it from everybody but the processes that write to the lake and run reports"));
     app.screen.say(format!("{public} checks: give it to auditors, apart from the evidence"));
     app.screen.say(format!("write into the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
     Ok(())

@@ -87,14 +87,10 @@ pub fn things(faults: u64) -> String {
 }
 
 /// Checks the lake, with a bar where somebody watches.
-pub fn check(
-    app: &App,
-    level: Level,
-    anchor: Option<Anchor>,
-    public_key: Option<PublicKey>,
-) -> Result<Verified> {
+pub fn check(app: &App, level: Level, anchor: Option<Anchor>, public_key: Option<PublicKey>) -> Result<Verified> {
     let progress = VerifyProgress::default();
-    let asked = Verify { level, anchor, public_key, most: LISTED, patience: app.patience(), progress: progress.clone() };
+    let asked =
+        Verify { level, anchor, public_key, most: LISTED, patience: app.patience(), progress: progress.clone() };
     let (path, ocsf) = (app.lake_path(), app.ocsf()?);
     let bar = app.screen.is_watched().then(|| {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
