@@ -21,6 +21,7 @@ mod facts;
 mod findings;
 #[cfg(test)]
 mod fuzz;
+mod geo;
 mod hashes;
 mod header;
 mod input;
