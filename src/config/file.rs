@@ -1,4 +1,4 @@
-//! The configuration file: which one is in force, and whether it may have its say.
+//! The configuration file: which one is in force, and whether it is trusted.
 //!
 //! A file that somebody named is read whoever it belongs to. The one in the working directory was named by nobody: whoever
 //! can put a file where we happen to stand could send our key elsewhere, so that one must be ours, or root's, and nobody
@@ -14,10 +14,10 @@ use crate::error::{Context, Error, Kind, Result};
 /// Read from the working directory when no file is named.
 const LOCAL_FILE: &str = "auditlake.toml";
 
-/// Where the options come from that differ from the program's own.
+/// The origin of options that differ from the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// There is no file.
+    /// No file exists.
     Default,
     /// `--config` or the environment named it.
     Named(PathBuf),

@@ -65,13 +65,47 @@ fn the_file_in_force_is_said_when_asked() {
 }
 
 #[test]
+fn the_defaults_can_be_printed_whatever_the_file_is() {
+    let env = Env::new();
+    env.write("auditlake.toml", "[lake]\nbroken\n");
+    let defaults = env.ok(["config", "default"]);
+    assert_eq!(defaults, include_str!("../../src/config/default.toml"));
+    // They are a file that says nothing new.
+    env.write("copy.toml", &defaults);
+    env.ok(["config", "check", "copy.toml"]);
+    assert_snapshot!(env.run(["config", "check"]), @r"
+    ");
+}
+
+#[test]
+fn all_faults_of_a_file_are_found_before_anything_runs() {
+    let env = Env::new();
+    env.write(
+        "good.toml",
+        "[ingest]\nbatch = \"8MiB\"\n[[source]]\nname = \"prod\"\n\
+        base_url = \"https://api.example\"\nkey = { env = \"ABSENT\" }\n",
+    );
+    assert_snapshot!(env.run(["config", "check", "good.toml"]), @r"
+    ");
+    let schedule = "[[schedule]]\nname = \"s\"\nreports = [\"brute-force\"]\nperiod = \"last-month\"\n\
+        calendar = \"0 6 1 * *\"\noutput = \"out\"\n";
+    let own = "[redact]\nown = [{ name = \"x\", shape = \"(\", needles = [\"x\"] }]\n";
+    let rest = "[report]\nsuppressions = \"absent.toml\"\n[input]\nleavers = \"absent.csv\"\n";
+    env.write("bad.toml", format!("schemas = \"absent\"\n{own}{rest}{schedule}"));
+    assert_snapshot!(env.run(["config", "check", "bad.toml"]), @r"
+    ");
+    assert!(!env.path("auditlake-data").exists());
+}
+
+#[test]
 fn redaction_that_is_off_is_said_each_time_and_loudly() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
     env.write("auditlake.toml", "[redact]\nenabled = false\n");
     for args in [&["ingest", "small.ndjson", "--quiet"][..], &["ingest", "small.ndjson", "--dry-run"]] {
         let text = env.run(args);
-        let said = "warning: redaction is off: secrets are stored as they come (`[redact] enabled` in ./auditlake.toml";
+        let said =
+            "warning: redaction is off: secrets are stored as they are sent (`[redact] enabled` in ./auditlake.toml";
         assert!(text.contains(said), "{text}");
     }
     fs::remove_file(env.path("auditlake.toml")).unwrap();

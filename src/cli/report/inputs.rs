@@ -6,7 +6,7 @@ use super::super::App;
 use super::super::rows::{Column, batch, print};
 use crate::error::Result;
 use crate::render::{self, Format};
-use crate::report::{Catalog, Expectation, Input, Report, read_inputs};
+use crate::report::{Catalog, Expectation, Input, Report, Suppressions, read_inputs};
 
 /// The inputs of a run: those of the configuration, and `named`, which win.
 pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result<Vec<Input>> {
@@ -15,6 +15,16 @@ pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result
     let configured = app.config.inputs().iter().filter(|(name, _)| !is_named(name));
     given.extend(configured.map(|(name, path)| (name.clone(), path.clone())));
     read_inputs(&given, catalog.conventions())
+}
+
+/// Checks the reports, inputs and suppressions that the configuration names, without running anything.
+pub fn check(app: &App) -> Vec<Result<()>> {
+    let suppressions = app.config.suppressions().map(|path| Suppressions::read(path, &app.clock).map(drop));
+    let found = match super::catalog(app) {
+        Ok(catalog) => read(app, &catalog, &[]).map(drop),
+        Err(error) => Err(error),
+    };
+    [found].into_iter().chain(suppressions).collect()
 }
 
 /// One line for each report and each input that it could use.
