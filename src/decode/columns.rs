@@ -65,7 +65,7 @@ pub(super) struct ListColumn {
 /// Per place in the tree, not per type of object: the same object is written differently in different places.
 pub(super) struct KeyOrder {
     names: Vec<Name>,
-    /// What came after attribute `i - 1` last time; 0 is the start of the object.
+    /// The attribute that followed attribute `i - 1` last time; 0 is the start of the object.
     successor: Vec<u16>,
     /// The number of the object in which the attribute was seen last, to find duplicates without clearing anything.
     seen: Vec<u64>,

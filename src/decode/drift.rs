@@ -1,4 +1,4 @@
-//! What producers sent that the schema does not describe: counted, never lost.
+//! Drift: values that producers sent and the schema does not describe. They are counted, never lost.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a line is made of, and what it says of itself.
+//! The items of a line, and the facts that it states about itself.
 //!
 //! `scan` and `walk` put these down, `place` picks them up; texts stay where they are.
 
@@ -17,7 +17,7 @@ impl Piece {
     }
 }
 
-/// What comes next in a line.
+/// The next item of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item {
     /// The next value belongs to this attribute.
@@ -75,7 +75,7 @@ impl Roles {
     }
 }
 
-/// What a line says of itself, as far as it does.
+/// The facts that a line states about itself, as far as it does.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) class_uid: Option<i64>,

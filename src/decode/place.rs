@@ -9,7 +9,7 @@ use super::item::{Item, Piece};
 use super::token;
 
 pub(super) struct Placing<'a> {
-    /// What the pieces are of.
+    /// The line to which the pieces belong.
     pub(super) line: &'a str,
     pub(super) items: std::slice::Iter<'a, Item>,
     pub(super) extras: &'a mut Extras,

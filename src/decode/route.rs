@@ -11,7 +11,7 @@ use super::reject::{BAD_CLASS_UID, BAD_TIME, MISSING_CLASS_UID, MISSING_TIME, NO
 use super::time::{Doubt, Times};
 use crate::schema::{EventClass, Ocsf};
 
-/// What must be known of a line before it can be filled in.
+/// The facts about a line that must be known before its columns are filled.
 pub(super) struct Route<'t> {
     pub(super) class: Arc<EventClass>,
     /// `class_name` or `category_uid` say that the number meant another class when the event was written.

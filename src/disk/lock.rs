@@ -35,7 +35,7 @@ pub struct Patience {
     pub tell: Arc<dyn Fn(&Waiting) + Send + Sync>,
 }
 
-/// Who holds a lock: the process, and since when, as far as the lock's file tells.
+/// The holder of a lock: its process, and since when, as far as the lock's file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub process: Option<u32>,

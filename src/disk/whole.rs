@@ -11,7 +11,7 @@ use super::{Unfinished, parent_of};
 use crate::error::{Context, Error, Kind, Result};
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// What everybody may do with a new file, before the process's umask.
+/// The mode of a new file, before the process's umask.
 const NEW_MODE: u32 = 0o666;
 
 /// A file that is being written. It appears, or replaces the one that is there, when it is finished; dropped before, it

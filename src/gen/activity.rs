@@ -24,7 +24,7 @@ pub fn class_name(class_uid: u16) -> &'static str {
     }
 }
 
-/// What an activity is done to, and so which part of the workspace's state it reads and changes.
+/// The target of an activity, which decides the part of the workspace's state that it reads and changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Logon,
@@ -97,7 +97,7 @@ pub struct Activity {
     pub method: Method,
     /// `{e}` entity, `{u}` subject, `{g}` group, `{o}` owner of the key.
     pub path: &'static str,
-    /// What the actor did; `{E}` entity, `{S}` subject, `{G}` group, `{P}` privileges.
+    /// The sentence about the actor; `{E}` entity, `{S}` subject, `{G}` group, `{P}` privileges.
     pub message: &'static str,
 }
 

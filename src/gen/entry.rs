@@ -308,7 +308,7 @@ impl Entries {
     }
 }
 
-/// What is the same in all entries of a row.
+/// The beginning that all entries of a row share.
 fn head(activity: &Activity) -> Vec<u8> {
     let mut json = Json::default();
     let class = class_name(activity.class_uid);

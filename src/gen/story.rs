@@ -84,7 +84,7 @@ impl Stage<'_> {
         self.workspace.people[slot].stations[0]
     }
 
-    /// What `slot` does at the desk, in a session of the day.
+    /// Lets `slot` act from the desk, in a session of the day.
     fn act(&mut self, time_ms: i64, slot: usize, name: &str, id: u16) -> &mut Event {
         let mut event = Event::new(time_ms, find(name, id), slot, self.desk(slot));
         if slot == self.workspace.scim() {

@@ -233,7 +233,7 @@ fn what_closes_was_open_before() {
     assert!(closes > 300, "{closes}");
 }
 
-/// What is found, by story; written as a report would look for it.
+/// Looks for each story as a report would.
 #[test]
 fn every_story_is_told() {
     for (count, seed) in [(2_000, 1), (2_000, 5), (5_000, 1)] {

@@ -16,7 +16,7 @@ use crate::typed::{count, hex};
 pub struct Pending {
     redaction_version: String,
     batch: Batch,
-    /// Of the (decompressed) input.
+    /// The bytes of the (decompressed) input.
     pub bytes: u64,
     /// Bytes of the rows as they are held.
     pub memory: u64,
@@ -43,7 +43,7 @@ struct Current {
     resumed_lines: u64,
     lines: u64,
     blank: u64,
-    /// Of the lines, those that are no rows, by reason.
+    /// The lines that are not rows, by reason.
     rejects: BTreeMap<String, u64>,
 }
 
@@ -206,7 +206,7 @@ impl Current {
         }
     }
 
-    /// What the batch took from this source, if anything; the next range begins where it ends.
+    /// The range that the batch took from this source, if any; the next range begins where it ends.
     fn range(&mut self, state: &str) -> Option<SourceRange> {
         if !std::mem::take(&mut self.is_touched) {
             return None;

@@ -28,7 +28,7 @@ use crate::redact::{self, Policy};
 use crate::schema::EventBatch;
 use crate::source::{self, Input, Mark, Source};
 
-/// What a retry is given.
+/// The context of a retry.
 pub struct RetryRun {
     pub lake: Lake,
     pub policy: Arc<Policy>,
@@ -39,7 +39,7 @@ pub struct RetryRun {
     pub filter: RejectFilter,
 }
 
-/// What became of the rejects.
+/// The result of a retry.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RetrySummary {
     /// Open rejects that were meant.
@@ -82,7 +82,7 @@ struct Range {
     lines: Vec<Open>,
 }
 
-/// What a range held when it was read again.
+/// The content of a range when it was read again.
 #[derive(Default)]
 struct Found {
     events: Vec<EventBatch>,

@@ -17,7 +17,7 @@ use crate::typed::Hash32;
 /// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
 const EXCERPT_BYTES: usize = 64 * 1024;
 
-/// What each worker thread shares.
+/// The state that worker threads share.
 #[derive(Clone)]
 pub struct Worker {
     pub ocsf: Arc<Ocsf>,
@@ -41,7 +41,7 @@ pub struct Worked {
 /// A load after decoding and redaction.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Of all pieces.
+    /// The events of all pieces.
     pub events: Vec<EventBatch>,
     pub pieces: Vec<Told>,
     /// As in [`Load::raw_bytes`].
@@ -50,7 +50,7 @@ pub struct Loaded {
     pub drift: BTreeMap<String, u64>,
 }
 
-/// What became of a piece of a source, its rows aside.
+/// The result of a piece of a source, without its rows.
 #[derive(Debug, Default)]
 pub struct Told {
     pub begin: Option<Begin>,

@@ -1,4 +1,4 @@
-//! What is due, once, in order.
+//! Runs jobs that are due, each once and in order.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub struct Job {
     pub has_afterwards: bool,
 }
 
-/// What became of one time at which a job was due.
+/// The result of one time at which a job was due.
 #[derive(Debug)]
 pub enum Acted {
     Done(Value),
@@ -26,7 +26,7 @@ pub enum Acted {
     Waiting(String),
 }
 
-/// What `run_due` tells of, as it goes.
+/// An event of `run_due`.
 #[derive(Debug)]
 pub enum Told<'a> {
     Begins { job: &'a Job, due_ms: i64 },

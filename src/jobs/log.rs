@@ -1,4 +1,4 @@
-//! What was done: an append-only, hash-chained list of files, one an entry, under one lock.
+//! The log of runs: an append-only, hash-chained list of files, one file per entry, under one lock.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub enum Body {
     Done { job: String, due_ms: i64, summary: serde_json::Value },
     /// It was tried and could not be done; the next run tries again.
     Failed { job: String, due_ms: i64, reason: String },
-    /// What was to run after entry `of` has run.
+    /// The commands that follow entry `of` have run.
     Afterwards { of: u64, is_fine: bool, detail: String },
 }
 

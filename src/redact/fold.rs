@@ -29,7 +29,7 @@ const ALIKE: [(char, &str); 25] = [
     ('z', "źżžζ"),
 ];
 
-/// What a character is in a name.
+/// The role of a character in a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Letter {
     /// It is read as this ASCII letter or digit, in its case.
@@ -86,7 +86,7 @@ pub(super) struct Word {
     pub is_separated: bool,
 }
 
-/// Of a longer name the last bytes count: the last words decide.
+/// The bytes of a name that count, from its end: the last words decide.
 const LONGEST: usize = 96;
 
 impl Folded {

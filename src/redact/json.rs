@@ -31,7 +31,7 @@ struct Frame {
     pair: Option<(Known, bool)>,
     /// Values that were met before the name.
     early: Vec<usize>,
-    /// What the string before in this array announces.
+    /// The announcement of the previous string in this array.
     before: Option<Announced>,
     /// The option `-p` of the program that this array runs takes its value without a blank.
     is_glued: bool,
@@ -59,7 +59,7 @@ struct Key {
 }
 
 impl Frame {
-    /// What forces the value that comes next.
+    /// The meaning that the next value has, whatever it looks like.
     fn next_forced(&self) -> Option<Known> {
         match (self.key, self.pair) {
             (Some(Key { role: Role::Value, .. }), Some((known, _))) => Some(known),
@@ -277,7 +277,7 @@ impl<'a, 'o> Walk<'a, 'o> {
         )
     }
 
-    /// What a string of a list says about the next one.
+    /// The announcement that a string of a list makes about the next one.
     fn announced(&self, content: &str) -> Option<Announced> {
         if content.len() > 64 || content.is_empty() {
             return None;

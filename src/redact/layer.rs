@@ -73,7 +73,7 @@ pub(super) fn wide(source: &[u8], at: usize) -> Option<u8> {
     }
 }
 
-/// What an encoding stands for, and its length.
+/// The decoded text of an encoding, and its length.
 struct Decoded {
     bytes: [u8; 4],
     count: usize,

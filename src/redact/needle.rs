@@ -22,7 +22,7 @@ const SMALL: usize = 256;
 /// Needles per searcher: with more of them the vector search stops for too many false candidates.
 const GROUP: usize = 48;
 
-/// What must be around a needle for it to count.
+/// A condition on the text around a needle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     /// A name that is secret, and what separates it from a value.
@@ -143,7 +143,7 @@ impl Prefilter {
         }
     }
 
-    /// What is encoded, and what begins behind it.
+    /// Encoded text, and the token that begins after it.
     fn encoded(
         &self,
         bytes: &[u8],
@@ -167,7 +167,7 @@ impl Prefilter {
         }
     }
 
-    /// What begins with a sign. It goes on by itself: what is encoded further right says nothing about what is here.
+    /// A token that begins with a sign. It continues on its own: an encoding further right says nothing about this place.
     fn signs(
         &self,
         bytes: &[u8],

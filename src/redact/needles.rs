@@ -1,4 +1,4 @@
-//! What the prefilter looks for: the shortest texts that are in every secret of the rules.
+//! The needles of the prefilter: the shortest texts that occur in every secret of the rules.
 
 use super::ends::is_behind_code;
 use super::fold::Folded;
@@ -37,7 +37,7 @@ pub(super) struct Needle {
     exact: Option<Vec<u8>>,
 }
 
-/// What the searcher looks for, and the needles that begin with it.
+/// A text that the searcher finds, and the needles that begin with it.
 pub(super) type Key = (Vec<u8>, Vec<Needle>);
 
 impl Needle {
@@ -164,7 +164,7 @@ const COMMON: [&str; 26] = [
     "response", "path",
 ];
 
-/// What every spelling of the names has in it: a word of it where a word may begin, and anywhere what compounds end with.
+/// The texts that occur in every spelling of the names: a word of it where a word may begin, and anywhere what compounds end with.
 fn stems(names: &[(&str, bool)]) -> Vec<Needle> {
     let mut folded: Vec<(Folded, bool)> =
         names.iter().map(|(name, is_ending)| (Folded::new(name), *is_ending)).collect();

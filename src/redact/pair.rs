@@ -11,7 +11,7 @@ const NEAR: usize = 512;
 /// Longer than the tag of an element with its attributes.
 const TAG: usize = 1024;
 
-/// What a key of a record says about its value.
+/// The role of a record's key for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Name,
@@ -156,7 +156,7 @@ impl<'a> Scan<'a, '_> {
         self.take(known, &Right { start, end, manner: Manner::Whole }).then_some(end)
     }
 
-    /// What a tag says: by the element's name, or by an attribute that names it.
+    /// The meaning of a tag: by the element's name, or by an attribute that names it.
     fn meaning_of_tag(&self, tag: &str) -> Option<Known> {
         let name = tag.split(|c: char| c.is_whitespace()).next().unwrap_or("");
         if let Meaning::Secret(known) = self.engine.names.meaning(local(name)) {

@@ -23,7 +23,7 @@ pub(super) struct Starts {
     needles: Vec<Needle>,
     /// Options without their dashes.
     flags: Vec<Vec<u8>>,
-    /// What they begin with.
+    /// The letters with which flags begin.
     flag_letters: [bool; 256],
 }
 
@@ -138,7 +138,7 @@ impl Starts {
     }
 }
 
-/// Of each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a digit.
+/// Classifies each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a digit.
 fn classes(bytes: &[u8], start: usize) -> [u8; CLASSED + 16] {
     let mut classes = [0; CLASSED + 16];
     let block = &bytes[start..bytes.len().min(start + CLASSED)];
@@ -166,7 +166,7 @@ fn classed(block: &[u8; CLASSED]) -> [u8; CLASSED] {
     block.map(class)
 }
 
-/// Those of eight bytes at which a token or a word begins: behind what is neither letter nor digit, a capital behind a
+/// Marks the bytes, of eight, at which a token or a word begins: after a byte that is neither letter nor digit, a capital behind a
 /// small letter or before one, a letter behind a digit.
 fn begins(classes: &[u8; CLASSED + 16], chunk: usize) -> u64 {
     const ONE: u64 = 0x0101_0101_0101_0101;

@@ -1,4 +1,4 @@
-//! What must go and what must stay, through every way into the module.
+//! Texts that must be redacted and texts that must stay, through every way into the module.
 
 use super::*;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray, StructArray};

@@ -1,4 +1,4 @@
-//! What a value looks like, which decides beside its name whether it is a secret.
+//! The look of a value, which decides together with its name whether it is a secret.
 
 use super::engine::Vocabulary;
 use super::forms::{is_product_key, is_recovery_key};
@@ -9,7 +9,7 @@ pub(super) const RANDOM: usize = 16;
 /// A longer value is neither a word nor a mark.
 const LONGEST_WORD: usize = 512;
 
-/// What a value looks like.
+/// The look of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     /// No value: empty, masked, `null`, `%%1842`, `${VARIABLE}`.

@@ -12,7 +12,7 @@ use super::value::is_number;
 use super::wrap::{widest_word, width, wrapped};
 use crate::typed::visible;
 
-/// What a cell has around it: two blanks and a border.
+/// The frame of a cell: two blanks and a border.
 const FRAME: usize = 3;
 /// Words up to this width are ids, addresses and names, which are not broken: a UUID has 36, a SHA-1 40 characters.
 const LONGEST_ID: usize = 48;
@@ -113,7 +113,7 @@ pub(super) enum Fit {
     Cut,
 }
 
-/// What is shown how.
+/// The columns that are shown, and their widths.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub leaves: Vec<Leaf>,

@@ -83,7 +83,7 @@ pub(super) enum Branch {
     End,
 }
 
-/// What `.parameter` does.
+/// The forms of `.parameter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parameter {
     List,

@@ -1,4 +1,4 @@
-//! What TAB offers: commands and their arguments here, names of the lake from the backend.
+//! Completion with TAB: commands and their arguments here, names of the lake from the backend.
 
 use std::cell::RefCell;
 use std::rc::Rc;

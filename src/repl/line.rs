@@ -17,7 +17,7 @@ use crate::error::{Context, Error, Kind, Result};
 /// Lines that are remembered, as many as DuckDB's shell keeps.
 const HISTORY: usize = 1000;
 
-/// What came from the terminal.
+/// Input from the terminal.
 pub(super) enum Input {
     Line(String),
     /// ^C: the line is dropped.
@@ -96,7 +96,7 @@ impl<'a> LineEditor<'a> {
         append(&mut self.editor, path).inspect_err(|_| self.history = None)
     }
 
-    /// What was typed, oldest first.
+    /// The lines of the history, oldest first.
     pub(super) fn history(&self) -> Vec<String> {
         entries(self.editor.history())
     }

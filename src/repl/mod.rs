@@ -51,7 +51,7 @@ use line::{Input, LineEditor};
 use pending::Pending;
 use shell::Shell;
 
-/// What the shell needs to be done; `cli` has the real one.
+/// The work that the shell delegates; `cli` has the real backend.
 pub trait Backend {
     /// Runs one statement and shows its result as `settings` say.
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()>;
@@ -99,7 +99,7 @@ pub trait Backend {
     fn show_error(&mut self, error: &Error);
 }
 
-/// What is being typed.
+/// The kind of text that is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// A word of a statement.
@@ -150,7 +150,7 @@ pub struct Options {
     pub variables: Variables,
     /// No files are read or written and no programs started on behalf of what is typed.
     pub is_safe: bool,
-    /// What `~` stands for in the names of files.
+    /// The directory that `~` means in file names.
     pub home: Option<PathBuf>,
 }
 
@@ -161,7 +161,7 @@ pub struct Script {
     pub file: Option<PathBuf>,
 }
 
-/// What an interactive shell has besides.
+/// The additional options of an interactive shell.
 #[derive(Debug, Clone, Default)]
 pub struct Terminal {
     /// Where lines are remembered; folders are created, the file gets mode 0600. `None` remembers them for this run.
@@ -173,7 +173,7 @@ pub struct Terminal {
     pub init: Option<Script>,
 }
 
-/// What stands before the cursor.
+/// The prompt before the cursor.
 #[derive(Debug, Clone)]
 pub struct Prompt {
     pub first: String,

@@ -42,7 +42,7 @@ pub(super) struct Spec {
     shown: fn(&Settings) -> String,
 }
 
-/// What `\pset` knows.
+/// The settings of `\pset`.
 pub(super) const SETTINGS: &[Spec] = &[
     Spec {
         names: &["format"],
@@ -161,11 +161,11 @@ fn zone(text: &str) -> Result<chrono_tz::Tz> {
     })
 }
 
-/// What a person is told.
+/// A message to the user.
 pub(super) enum Told {
-    /// What was asked for.
+    /// The answer to a question.
     Answer(String),
-    /// What was changed; scripts need not know.
+    /// A notice of a change; scripts do not print it.
     Notice(String),
 }
 

@@ -1,4 +1,4 @@
-//! What the user has set, and what it means for the next result.
+//! The user's settings, and their effect on the next result.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub struct Output {
     pub format: Option<Format>,
 }
 
-/// What takes a result.
+/// The destination of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     File(PathBuf),
@@ -132,7 +132,7 @@ impl Expanded {
 }
 
 impl Default for Settings {
-    /// What an interactive shell starts with; 40 rows are DuckDB's limit.
+    /// The settings with which an interactive shell starts; 40 rows are DuckDB's limit.
     fn default() -> Self {
         Settings {
             format: Format::Table,

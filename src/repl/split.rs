@@ -6,7 +6,7 @@
 
 use super::commands::{find, is_go};
 
-/// What a text consists of.
+/// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unit<'a> {
     /// SQL without its end.

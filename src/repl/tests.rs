@@ -12,9 +12,9 @@ struct Fake {
     calls: Vec<String>,
     settings: Vec<Settings>,
     errors: Vec<String>,
-    /// What went to the pager.
+    /// The texts that went to the pager.
     pages: String,
-    /// What comes out of the editor.
+    /// The text that the editor returns.
     edited: String,
 }
 
@@ -128,7 +128,7 @@ impl Backend for Fake {
     }
 }
 
-/// What a script does, the settings at its end, and how it ended.
+/// Runs a script: its calls, the settings at its end, and its result.
 fn script(text: &str) -> (Fake, Settings, Result<Outcome>) {
     scripts(&[text], false)
 }
@@ -153,7 +153,7 @@ fn scripts(texts: &[&str], keep_going: bool) -> (Fake, Settings, Result<Outcome>
     (fake, settings, Ok(Outcome { exit, failures }))
 }
 
-/// What a terminal session does with these lines: backend, stdout, stderr, exit code.
+/// Runs a terminal session with these lines: backend, stdout, stderr, exit code.
 fn session(lines: &[&str]) -> (Fake, String, String, Option<u8>) {
     session_with(Options::default(), lines)
 }

@@ -44,7 +44,7 @@ pub(super) fn words(line: &str, variables: &Variables) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// What follows the name of a command.
+/// The arguments after the name of a command.
 pub(super) struct Arguments<'a> {
     /// The command as it was typed.
     pub name: &'a str,

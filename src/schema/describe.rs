@@ -1,4 +1,4 @@
-//! What a person or a query asks about a class: its paths, their types, captions, and the nearest name to a wrong one.
+//! Descriptions of a class for people and queries: paths, types, captions, and the nearest name to a wrong one.
 
 use std::sync::Arc;
 

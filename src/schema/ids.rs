@@ -14,7 +14,7 @@ use super::load::Source;
 use super::{Kind, Object};
 use crate::error::Result;
 
-/// What Parquet's writer takes a field's id from.
+/// The metadata key from which Parquet's writer takes a field's id.
 const FIELD_ID: &str = "PARQUET:field_id";
 
 /// Ids of classes begin here.

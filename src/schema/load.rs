@@ -182,7 +182,7 @@ impl Loading {
     }
 }
 
-/// What every table must have, and the limit on its width.
+/// Checks the columns that every table must have, and the limit on its width.
 fn check_columns(source: &Source, root: &Object) -> Result<()> {
     for (name, ocsf_type) in [("time", "timestamp_t"), ("class_uid", "integer_t")] {
         let found = root.index_of(name).map(|at| &root.attributes[at]);

@@ -41,7 +41,7 @@ fn class_file(attributes: &str, rest: &str) -> String {
     )
 }
 
-/// What is wrong with one file, without the folder that it is in.
+/// The fault of one file, without the folder that it is in.
 fn refusal(name: &str, text: &str) -> String {
     let error = load_with(&[(name, text)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);

@@ -1,4 +1,4 @@
-//! What was read and decoded, kept while there is room: least recently used goes first, and nothing is read twice at once.
+//! A cache of decoded parts, kept while there is room: least recently used goes first, and nothing is read twice at once.
 //!
 //! The bound is in bytes. What a request holds at the moment stays in memory although it was dropped here.
 

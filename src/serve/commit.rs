@@ -22,7 +22,7 @@ use crate::ingest::{Producer, batch_of_own, restore};
 use crate::lake::{Lake, Writer};
 use crate::redact::Policy;
 
-/// What the ledger calls these lines.
+/// The origin of these lines in the ledger.
 const ORIGIN: Producer = Producer { kind: "serve", name: "audit-log reads" };
 /// Begins the name of a file whose seals are wrong.
 const DAMAGED: &str = "damaged-";
@@ -38,7 +38,7 @@ pub struct Committer {
     backlog: Arc<AtomicU64>,
 }
 
-/// What was taken in of servers that are gone.
+/// The lines that were committed for servers that have ended.
 pub struct Recovered {
     pub lines: u64,
     /// To be told in the log before their records are removed.
@@ -145,7 +145,7 @@ impl Committer {
     }
 }
 
-/// What a file gave.
+/// The lines that a file gave.
 struct Taken {
     lines: u64,
     /// The number behind its last line.

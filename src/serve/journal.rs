@@ -52,7 +52,7 @@ pub struct Sealed {
     pub place: PathBuf,
     /// The number of its first line.
     pub first: u64,
-    /// What was acknowledged of it; behind that a write may have left something.
+    /// The acknowledged bytes; after them a write may have left a remainder.
     pub bytes: u64,
 }
 
@@ -143,7 +143,7 @@ impl Journal {
     }
 }
 
-/// What a journal is made of.
+/// The context of a journal.
 pub struct Made {
     pub folder: PathBuf,
     pub series: Arc<Series>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::keys::random_hex;
 use crate::error::Result;
 
-/// What happened to a server's log of reads.
+/// A turn in the life of a server's log of reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     Began,
@@ -24,7 +24,7 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// What is missing, in words.
+    /// The missing part, in words.
     pub fn missing(&self) -> Option<String> {
         match self {
             Turn::Missing { server, from, why } => {

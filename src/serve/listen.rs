@@ -33,11 +33,11 @@ const HEADERS: usize = 64;
 /// After an error of the system, such as no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What connections are allowed.
+/// Limits on connections.
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub connections: usize,
-    /// Of one address; 0 is no limit.
+    /// The connections of one address; 0 is no limit.
     pub connections_of_one: usize,
     /// For the first byte of a connection.
     pub first_time: Duration,

@@ -28,7 +28,7 @@ pub struct Part {
     order: Option<Vec<u32>>,
 }
 
-/// What orders entries, borrowed from a part.
+/// The sort key of an entry, borrowed from a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key<'a> {
     pub time_us: i64,

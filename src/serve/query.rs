@@ -26,10 +26,10 @@ pub struct Filters {
     pub activity_name: Option<String>,
 }
 
-/// What a query string says, parameter by parameter.
+/// A query string, parameter by parameter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Those that the contract knows, with all values that were given.
+    /// The parameters that the contract knows, with all values that were given.
     known: [Vec<String>; NAMES.len()],
     ignored: Vec<(String, String)>,
 }
@@ -43,7 +43,7 @@ pub struct Query {
     pub cursor: Option<String>,
 }
 
-/// What is wrong with one parameter, as the contract's array form has it.
+/// A fault of one parameter, in the contract's array form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub name: &'static str,

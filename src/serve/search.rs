@@ -29,7 +29,7 @@ use crate::lake::{DataFile, FileEntry};
 /// Rows that filters are applied to for one page, before it is answered with what was found.
 const SCAN_ROWS: usize = 2_000_000;
 
-/// What is looked for.
+/// The entries to search for.
 pub struct Search<'a> {
     pub filters: &'a Filters,
     /// The table of `class_name`, when that is a filter.
@@ -91,7 +91,7 @@ struct Run {
 
 enum Places {
     All(Range<usize>),
-    /// Those that match the filters, ascending.
+    /// The rows that match the filters, ascending.
     Some(Vec<u32>),
 }
 

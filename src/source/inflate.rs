@@ -166,7 +166,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// What was read and not consumed.
+    /// The bytes that were read and not consumed.
     pub fn here(&self) -> &[u8] {
         &self.buffer[self.start..]
     }

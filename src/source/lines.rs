@@ -11,13 +11,13 @@ use super::{Fault, Line, inner_events};
 /// becomes a reject that is larger than itself.
 const CHUNK_LINES: usize = 1 << 14;
 
-/// What was found in a chunk so far.
+/// The lines and faults found in a chunk so far.
 #[derive(Debug, Default)]
 pub(super) struct Items {
     pub lines: Vec<Line>,
     pub faults: Vec<Fault>,
     pub blank: u64,
-    /// Of the last line, in the whole source.
+    /// The number of the last line, in the whole source.
     pub number: u64,
     pub max_line_bytes: usize,
     /// Events that do not stand in the bytes as they are, such as texts with escapes: one after the other, with the place

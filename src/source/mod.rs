@@ -98,7 +98,7 @@ pub struct Line {
     pub range: Range<usize>,
     /// Running number in the source, from 1; faults and blank lines have one too.
     pub number: u64,
-    /// Of the first byte in the decompressed stream.
+    /// The offset of the first byte in the decompressed stream.
     pub offset: u64,
 }
 
@@ -114,7 +114,7 @@ pub struct Mark {
     pub hash: [u8; 32],
 }
 
-/// What a source begins with: SHA-256 of its first `head_len` decompressed bytes, at most 4096.
+/// The identity of a source: SHA-256 of its first `head_len` decompressed bytes, at most 4096.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     pub head_len: u64,

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 pub(super) const ENDINGS: [&str; 5] = [".json", ".jsonl", ".ndjson", ".log", ".parquet"];
 pub(super) const COMPRESSED: [&str; 5] = [".gz", ".zst", ".zstd", ".xz", ".bz2"];
 
-/// What a name says, in lower case: a log, and where the file belongs among its rotated ones.
+/// The parts of a name, in lower case: the log, and the place of the file among its rotated ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     /// Without rotation and compression.

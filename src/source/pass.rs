@@ -1,4 +1,4 @@
-//! What is no line passes by: bytes go through a hash and are dropped, so that a line without an end takes no memory.
+//! Passing over input that is not a line: its bytes are hashed and dropped, so that a line without an end takes no memory.
 
 use memchr::memchr;
 

@@ -24,10 +24,10 @@ use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES, inner_e
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::bytes;
 
-/// What [`Source::identity`] covers.
+/// The bytes that [`Source::identity`] covers.
 const HEAD_BYTES: usize = 4096;
 
-/// What is left of a source in one piece of this size is handed out in a block of its own size.
+/// A remainder of at most this size is handed out in a block of its own size.
 const SMALL_BYTES: usize = 64 << 10;
 
 /// A stream of events, read from its start to its end.
@@ -44,9 +44,9 @@ pub struct Source {
     /// Read and not handed out; the first byte is at `base` of the stream.
     pub(super) buffer: Vec<u8>,
     pub(super) base: u64,
-    /// Of the stream up to `base`.
+    /// The hash of the stream up to `base`.
     pub(super) hasher: blake3::Hasher,
-    /// Of the last line that was found.
+    /// The number of the last line that was found.
     pub(super) number: u64,
     /// Unknown until the first bytes are there.
     pub(super) form: Option<Form>,
@@ -148,7 +148,7 @@ impl Source {
         self.size
     }
 
-    /// Of these, bytes read so far; for the progress bar.
+    /// The raw bytes read so far, for the progress bar.
     pub fn raw_bytes_read(&self) -> u64 {
         self.inflate.raw_bytes().min(self.size.unwrap_or(u64::MAX))
     }
@@ -163,7 +163,7 @@ impl Source {
         self.outcome.clone()
     }
 
-    /// What the source begins with.
+    /// Reads the identity of the source.
     pub fn identity(&mut self) -> Result<Identity> {
         self.begin();
         // `begin` sets it.

@@ -33,7 +33,7 @@ pub(super) struct Values {
     seen: u64,
     /// Nothing can be told apart from here on.
     broken: Option<u64>,
-    /// What stands before the list of a page is not longer than a line may be, wherever the bytes were cut.
+    /// The text before the list of a page is at most as long as a line may be, wherever the bytes were cut.
     max_line_bytes: usize,
     /// Objects may be pages. They are not where the first one is an event.
     has_pages: bool,
@@ -71,7 +71,7 @@ enum Key {
     Other,
 }
 
-/// What the scanner found.
+/// A step of the scanner.
 pub(super) enum Step {
     Item(Range<u64>),
     /// The end of an array or page.
@@ -90,7 +90,7 @@ pub(super) enum Step {
 pub(super) struct Scan {
     /// Bytes up to here are done with.
     pub cut: usize,
-    /// What follows the cut cannot be taken apart.
+    /// The text after the cut cannot be split.
     pub is_broken: bool,
 }
 

@@ -16,7 +16,7 @@ const HINT: &str = "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z";
 /// A time as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
-    /// Of the text's own clock: UTC's, if it names no other.
+    /// The time on the text's own clock: UTC, if it names no other.
     pub local: NaiveDateTime,
     /// Seconds that this clock is ahead of UTC; none when the text does not say.
     pub offset: Option<i32>,

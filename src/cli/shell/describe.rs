@@ -1,4 +1,4 @@
-//! What there is to ask: tables, columns, functions.
+//! The tables, columns and functions that a statement can name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn is_like(text: &[char], pattern: &[char]) -> bool {
     }
 }
 
-/// What is told about a table.
+/// The description of a table.
 pub struct Described {
     pub columns: RecordBatch,
     /// The columns are already cut to the width.
@@ -161,7 +161,7 @@ pub fn definition(session: &Session, name: &str) -> Result<String> {
 
 /// The answer to `\h`.
 pub enum Functions {
-    /// What one function does.
+    /// The description of one function.
     One(String),
     Many(RecordBatch),
 }

@@ -85,7 +85,7 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Whoever leaves does not wait for a statement whose rows nobody wants.
+    /// Gives up the running statement: nobody wants its rows any more.
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();

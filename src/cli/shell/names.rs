@@ -1,4 +1,4 @@
-//! What completion knows, ready at once: names of tables and functions, columns of classes from the schema.
+//! The names that completion knows at once: tables and functions, and columns of classes from the schema.
 //!
 //! The columns of a view are known only when it is planned, which may take a second. That happens in the background,
 //! for the views that a statement names, and nobody waits for it longer than [`PATIENCE`]: until it is done, completion

@@ -207,7 +207,7 @@ pub(super) fn for_list(settings: &Settings) -> Settings {
     Settings { max_rows: None, expanded, ..settings.clone() }
 }
 
-/// What a result's last line says: rows, columns that the screen has no room for, time, and what was read for it.
+/// The last line of a result: rows, hidden columns, time, and the amount that was read for it.
 pub(super) fn footer(shown: Shown, elapsed: Duration, reading: Reading, settings: &Settings) -> String {
     let rows = shown.rows;
     let mut text = format!("{} row{}", count(rows), if rows == 1 { "" } else { "s" });

@@ -11,7 +11,7 @@ use crate::typed::visible;
 
 /// Waits double from one second up to this.
 const LONGEST_STEP: Duration = Duration::from_secs(60);
-/// Of an answer's body so many characters are shown.
+/// At most this many characters of an answer's body are shown.
 const SHOWN: usize = 800;
 
 /// A server, and when it may be asked.
@@ -24,7 +24,7 @@ pub(super) struct Live {
     pub waited: Duration,
 }
 
-/// What came of asking for a page.
+/// The result of a request for a page.
 pub(super) enum Fetched {
     Page(Page),
     /// The server does not take the cursor (any more); what it said.
@@ -39,7 +39,7 @@ pub(super) struct Trouble {
     pub error: Error,
 }
 
-/// What to do about a failure.
+/// The decision about a failure.
 enum Verdict {
     Again { why: String, told: Option<Duration>, is_rate_limit: bool },
     CursorRefused(String),

@@ -1,4 +1,4 @@
-//! What was pulled and is not in the ledger yet, and when it goes there.
+//! Entries that were pulled and are not in the ledger yet, and the time at which they are committed.
 //!
 //! A part of a walk is written with its rows, its counts and its cursor in one entry. A poll that brings nothing new
 //! is only counted: it waits here, and goes into the next entry together with others like it. An entry of its own it
@@ -100,7 +100,7 @@ impl Gather {
         self.poll.known_ms.get_or_insert(known_ms);
     }
 
-    /// What the walk at hand covers when it has come to its end.
+    /// The interval that the current walk covers once it has ended.
     pub fn covering(&self) -> Option<Interval> {
         self.poll.covering()
     }

@@ -8,7 +8,7 @@ const MAX_STALE: u32 = 10;
 /// A server that looks for matches piece by piece may find none in many pieces.
 const MAX_EMPTY: u32 = 1000;
 
-/// What one walk of one window has seen.
+/// The pages that one walk of one window has seen.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     cursors: HashSet<String>,

@@ -135,7 +135,7 @@ impl Stop {
     }
 }
 
-/// What a run tells while it goes on.
+/// An event of a run in progress.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A page came.
@@ -162,7 +162,7 @@ pub struct PullProgress {
     pub reached_ms: Option<i64>,
 }
 
-/// What a run is given besides its sources.
+/// The context of a run, besides its sources.
 pub struct PullRun {
     pub lake: Lake,
     pub policy: Arc<Policy>,
@@ -177,7 +177,7 @@ pub struct PullRun {
     pub tell: Tell,
 }
 
-/// What a run did, as it is printed and written as JSON.
+/// The result of a run, as it is printed and written as JSON.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PullSummary {
     pub counts: Counts,
@@ -188,7 +188,7 @@ pub struct PullSummary {
     pub is_interrupted: bool,
 }
 
-/// What became of one source.
+/// The result of one source.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SourcePull {
     pub name: String,
@@ -216,7 +216,7 @@ pub struct SourcePull {
     pub waited_seconds: f64,
 }
 
-/// What the tasks of one run share.
+/// The state that the tasks of one run share.
 struct Shared {
     writer: Mutex<Box<Writer>>,
     worker: Worker,

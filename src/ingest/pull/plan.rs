@@ -19,7 +19,7 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// A window up to this length is walked whatever its number of pages; half of it is about a day.
 const SHORT_MS: i64 = 2 * DAY_MS;
 
-/// What is left to ask of one source.
+/// The windows that are left to request from one source.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Ascending, apart from one another.

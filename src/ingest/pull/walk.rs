@@ -37,7 +37,7 @@ pub(super) struct Puller {
     scope: Scope,
     gather: Gather,
     recorder: Option<Recorder>,
-    /// What is covered, with what is not in the ledger yet.
+    /// The covered intervals, including those that are not in the ledger yet.
     covered: Vec<Interval>,
     /// When the walk began that moved the end of what is covered.
     walked_ms: i64,
@@ -329,7 +329,7 @@ impl Puller {
         cover(&mut self.covered, covered);
     }
 
-    /// What happened before this has arrived at the server, by its clock or by ours, whichever is behind.
+    /// The time before which all events have reached the server, by its clock or by ours, whichever is behind.
     fn settled_ms(&self) -> i64 {
         let settling_ms = millis(self.shared.options.settling);
         self.shared.clock.now_ms().saturating_sub(self.ahead_ms).saturating_sub(settling_ms)

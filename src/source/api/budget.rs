@@ -59,7 +59,7 @@ impl Budget {
         open().context(Kind::Unavailable, || format!("cannot lock {}", self.place.display()))
     }
 
-    /// What stands there, unless it cannot be meant: the clock was set back, or the file is damaged.
+    /// Reads the stored time, unless it is implausible: the clock was set back, or the file is damaged.
     fn read(&self, file: &mut File, now_ms: i64) -> i64 {
         let mut text = String::new();
         let read = file.take(64).read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<i64>().ok());

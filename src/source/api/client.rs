@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Kind, Result};
 
 const KEY_HEADER: &str = "xi-api-key";
 const AGENT: &str = concat!("auditlake/", env!("CARGO_PKG_VERSION"));
-/// Of an answer that is no page so much is kept to be shown.
+/// The most bytes of an answer that is not a page that are kept to be shown.
 const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
 /// Bounds of one request.

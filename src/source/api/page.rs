@@ -60,7 +60,7 @@ impl Page {
     }
 }
 
-/// What stands instead of JSON, as far as it can be told without showing it.
+/// Describes an answer that is not JSON, without showing it.
 fn not_json(bytes: &[u8]) -> String {
     let text = bytes.trim_ascii_start();
     match text.first() {

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// two is meant is not documented for this one.
 const FIRST_PLAUSIBLE_RESET: i64 = 1_000_000_000;
 
-/// What a server said instead of a page.
+/// The answer of a server that did not send a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
@@ -22,7 +22,7 @@ pub struct Refusal {
     pub location: Option<String>,
 }
 
-/// What stands between a key and the audit log.
+/// A gate between a key and the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// No key, or one that is not known.

@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Kind, Result};
 
 const INDEX: &str = "requests.ndjson";
 
-/// What a page was the answer to.
+/// The request that a recorded page answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taped {
     /// The page's number on the tape.
@@ -104,7 +104,7 @@ impl Recording {
         Ok(Recording { folder, taped })
     }
 
-    /// What comes next.
+    /// The next recorded answer.
     pub fn peek(&self) -> Option<&Taped> {
         self.taped.front()
     }
