@@ -147,14 +147,14 @@ fn what_cannot_be_read_again_is_said_with_the_reason() {
     env.write("in.ndjson", mixed().replace("nonsense", "nonsence"));
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
-    not read again: 3 lines of in.ndjson: the file is not what it was when the line was read
+    skipped: 3 lines of in.ndjson: the file is not what it was when the line was read
     open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 3
     [exit status: 4]
     ");
     fs::remove_file(env.path("in.ndjson")).unwrap();
     assert_snapshot!(env.run(["reject", "retry", "--reason", "syntax"]), @r"
     ------- stderr -------
-    not read again: 1 line of in.ndjson: cannot open [DIR]/in.ndjson: No such file or directory (os error 2)
+    skipped: 1 line of in.ndjson: cannot open [DIR]/in.ndjson: No such file or directory (os error 2)
     open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 1
     [exit status: 4]
     ");
@@ -168,7 +168,7 @@ fn what_cannot_be_read_again_is_said_with_the_reason() {
     crate::env::feed(&mut command, mixed().as_bytes());
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
-    not read again: 3 lines of -: it did not come from a file: send it once more
+    skipped: 3 lines of -: it did not come from a file: send it once more
     open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 3
     [exit status: 4]
     ");
