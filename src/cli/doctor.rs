@@ -104,9 +104,10 @@ fn machine(app: &App, path: &Path, findings: &mut Findings) -> Result<()> {
     let (free, all) =
         disk::space(path).context(Kind::Unavailable, || format!("cannot ask for the space at {}", path.display()))?;
     let found = format!("{} of {} are free", bytes(free), bytes(all));
-    match free < LEAST_FREE {
-        true => findings.act("disk", found, "make room, or move the lake: a copy of the whole folder is a lake"),
-        false => findings.well("disk", found),
+    if free < LEAST_FREE {
+        findings.act("disk", found, "make room, or move the lake: a copy of the whole folder is a lake")
+    } else {
+        findings.well("disk", found)
     }
     let path = path.to_path_buf();
     let ocsf = app.ocsf()?;

@@ -70,10 +70,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut options = ingest::Options { max_rejects: args.max_rejects, ..app.config.ingest() };
     options.source.is_final = args.finish;
     options.keep_odd_times |= args.keep_odd_times;
-    let (summary, cancelled) = match args.dry_run {
-        true => (dry_run(app, inputs, options)?, 0),
-        false => ingest(app, inputs, options, args.progress)?,
-    };
+    let (summary, cancelled) =
+        if args.dry_run { (dry_run(app, inputs, options)?, 0) } else { ingest(app, inputs, options, args.progress)? };
     say(app, &summary);
     if summary.is_interrupted {
         app.screen.say("interrupted: everything that was read is in the lake; run the same command to continue");
@@ -85,14 +83,15 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
         app.write_json(&path, &text)?;
     }
-    Ok(match () {
-        () if summary.is_interrupted => cancelled,
-        () if summary.has_too_many_rejects => {
-            app.screen.say("stopped: --max-rejects was exceeded; `select * from reject` shows the rejected lines");
-            Kind::Incomplete.exit_code()
-        }
-        () if !summary.is_complete() => Kind::Incomplete.exit_code(),
-        () => 0,
+    Ok(if summary.is_interrupted {
+        cancelled
+    } else if summary.has_too_many_rejects {
+        app.screen.say("stopped: --max-rejects was exceeded; `select * from reject` shows the rejected lines");
+        Kind::Incomplete.exit_code()
+    } else if !summary.is_complete() {
+        Kind::Incomplete.exit_code()
+    } else {
+        0
     })
 }
 

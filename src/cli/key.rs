@@ -75,9 +75,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::Revoke(revoke) => {
             let (id, now_ms) = (revoke.id.clone(), app.clock.now_ms());
             let is_new = app.wait(async move { ring.revoke(&lake, &id, now_ms).await })?;
-            app.screen.say(match is_new {
-                true => format!("revoked {}", revoke.id),
-                false => format!("{} was already revoked", revoke.id),
+            app.screen.say(if is_new {
+                format!("revoked {}", revoke.id)
+            } else {
+                format!("{} was already revoked", revoke.id)
             });
         }
     }

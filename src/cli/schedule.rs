@@ -27,10 +27,7 @@ pub struct Args {
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    match args.watch {
-        true => keep_running(app, &args.due),
-        false => list(app, &args),
-    }
+    if args.watch { keep_running(app, &args.due) } else { list(app, &args) }
 }
 
 fn list(app: &App, args: &Args) -> Result<u8> {

@@ -219,10 +219,8 @@ fn script(input: &Input) -> Result<Script> {
         Input::Statement(text) => Script { text: text.clone(), file: None },
         Input::File(path) => {
             let is_sql = !path.exists() && path.to_string_lossy().contains(char::is_whitespace);
-            let text = read(path).map_err(|error| match is_sql {
-                true => error.hint("to run a statement, put `-c` before it"),
-                false => error,
-            })?;
+            let text = read(path)
+                .map_err(|error| if is_sql { error.hint("to run a statement, put `-c` before it") } else { error })?;
             Script { text, file: Some(path.clone()) }
         }
     })
@@ -231,9 +229,10 @@ fn script(input: &Input) -> Result<Script> {
 fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let cannot = || format!("cannot read {}", file.display());
-    match file.as_os_str() == "-" {
-        true => std::io::stdin().read_to_string(&mut text).map(|_| ()),
-        false => std::fs::read_to_string(file).map(|read| text = read),
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
     }
     .context(Kind::Unavailable, cannot)?;
     Ok(text)

@@ -292,9 +292,12 @@ pub(super) fn as_built(fields: &Fields, columns: &[ArrayRef]) -> Fields {
     if fields.iter().zip(columns).all(same) {
         return fields.clone();
     }
-    let built = |(field, column): (&FieldRef, &ArrayRef)| match same((field, column)) {
-        true => Arc::clone(field),
-        false => Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())),
+    let built = |(field, column): (&FieldRef, &ArrayRef)| {
+        if same((field, column)) {
+            Arc::clone(field)
+        } else {
+            Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone()))
+        }
     };
     fields.iter().zip(columns).map(built).collect()
 }

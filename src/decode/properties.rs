@@ -202,9 +202,10 @@ pub(super) fn exact(text: &str) -> Value {
             _ if is_number => rest.find(|char: char| !"+-.0123456789eE".contains(char)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
-        match is_number {
-            true => write!(out, "\"#{}\"", one_spelling(&rest[..end])).unwrap(),
-            false => out.push_str(&rest[..end]),
+        if is_number {
+            write!(out, "\"#{}\"", one_spelling(&rest[..end])).unwrap()
+        } else {
+            out.push_str(&rest[..end])
         }
         rest = &rest[end..];
     }

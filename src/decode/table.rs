@@ -179,9 +179,10 @@ impl Table {
         columns.push(self.extra.finish(rows, &mut absent));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let fields = as_built(self.class.arrow.fields(), &columns);
-        let schema = match fields.as_ptr() == self.class.arrow.fields().as_ptr() {
-            true => Arc::clone(&self.class.arrow),
-            false => Arc::new(Schema::new_with_metadata(fields, self.class.arrow.metadata().clone())),
+        let schema = if fields.as_ptr() == self.class.arrow.fields().as_ptr() {
+            Arc::clone(&self.class.arrow)
+        } else {
+            Arc::new(Schema::new_with_metadata(fields, self.class.arrow.metadata().clone()))
         };
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)
             .expect("columns are built from the fields of the class");

@@ -164,10 +164,7 @@ fn restore(parent: &Path, name: &str, target: &Path) -> io::Result<()> {
         if !entry.file_name().to_str().is_some_and(|found| is_hidden(found, name, OLD)) {
             continue;
         }
-        match target.exists() {
-            true => fs::remove_dir_all(entry.path())?,
-            false => fs::rename(entry.path(), target)?,
-        }
+        if target.exists() { fs::remove_dir_all(entry.path())? } else { fs::rename(entry.path(), target)? }
     }
     Ok(())
 }
@@ -176,10 +173,7 @@ fn restore(parent: &Path, name: &str, target: &Path) -> io::Result<()> {
 fn sync_below(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => sync_below(&entry.path())?,
-            false => File::open(entry.path())?.sync_all()?,
-        }
+        if entry.file_type()?.is_dir() { sync_below(&entry.path())? } else { File::open(entry.path())?.sync_all()? }
     }
     sync_dir(folder)
 }

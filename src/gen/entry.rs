@@ -59,9 +59,10 @@ impl Entries {
         json.raw(",\"app_uid\":").raw(if event.key.is_some() { "\"api\"" } else { "\"web\"" });
         self.session(json, event, ",\"session\":");
         json.raw("},\"device\":");
-        match self.dice.chance(15) {
-            true => json.raw("null"),
-            false => self.device(json, event),
+        if self.dice.chance(15) {
+            json.raw("null")
+        } else {
+            self.device(json, event)
         };
         if !self.dice.chance(12) {
             self.http(json, event, workspace);

@@ -31,9 +31,10 @@ impl Calendar {
         };
         let text = text.trim();
         let fields = text.split_whitespace().count();
-        let (pattern, is_and) = match () {
-            () if fields == 5 => (text.to_string(), false),
-            () => (systemd(text).ok_or_else(|| wrong("neither cron nor systemd"))?, true),
+        let (pattern, is_and) = if fields == 5 {
+            (text.to_string(), false)
+        } else {
+            (systemd(text).ok_or_else(|| wrong("neither cron nor systemd"))?, true)
         };
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -85,11 +86,14 @@ fn systemd(text: &str) -> Option<String> {
     }
     let (mut weekdays, mut date, mut time) = (None, None, None);
     for part in text.split_whitespace() {
-        let place = match () {
-            () if part.contains(':') => &mut time,
-            () if part.contains('-') => &mut date,
-            () if part.starts_with(|c: char| c.is_ascii_alphabetic()) => &mut weekdays,
-            () => return None,
+        let place = if part.contains(':') {
+            &mut time
+        } else if part.contains('-') {
+            &mut date
+        } else if part.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            &mut weekdays
+        } else {
+            return None;
         };
         if place.replace(part).is_some() {
             return None;

@@ -189,9 +189,8 @@ mod tests {
         let job = job(Some("2026-01-01T07:00:00Z"), false);
         let now = "2026-04-02T00:00:00Z";
         let march = ms("2026-03-01T06:00:00Z");
-        let mut fails = |due_ms| match due_ms == march {
-            true => Err(Error::new(Kind::Unavailable, "disk full")),
-            false => Ok(Acted::Done(json!({}))),
+        let mut fails = |due_ms| {
+            if due_ms == march { Err(Error::new(Kind::Unavailable, "disk full")) } else { Ok(Acted::Done(json!({}))) }
         };
         assert_eq!(run(&mut log, &job, now, &mut fails), ["Feb", "done", "Mar", "failed"]);
         assert!(matches!(&log.entries()[1].body, Body::Failed { reason, .. } if reason == "disk full"));

@@ -30,9 +30,10 @@ impl Csv {
 
     /// Appends a cell; text that a program could take for more than text is guarded.
     fn cell(&self, text: &str, is_text: bool, out: &mut String) {
-        let guarded = match is_text && self.options.neutralise_formulas {
-            true => guarded(text, self.separator),
-            false => Cow::Borrowed(text),
+        let guarded = if is_text && self.options.neutralise_formulas {
+            guarded(text, self.separator)
+        } else {
+            Cow::Borrowed(text)
         };
         if self.options.is_terminal {
             let mut shown = String::with_capacity(guarded.len());

@@ -83,9 +83,10 @@ pub fn escaped(text: &str, out: &mut String) {
         if is_special {
             out.push('\\');
         }
-        match is_shown(c, Some(before)) {
-            true => out.push(c),
-            false => visible_char(c, out),
+        if is_shown(c, Some(before)) {
+            out.push(c)
+        } else {
+            visible_char(c, out)
         }
         // In `ann@corp.example` and `a#1` it stands inside a word, and names nobody.
         let is_sign = matches!(c, '@' | '#' | '!' | '%') && !before.is_alphanumeric();

@@ -125,9 +125,10 @@ impl Loading {
         if self.version.is_empty() {
             self.version = version.to_owned();
         }
-        match self.version == version {
-            true => Ok(()),
-            false => Err(source.error(&["ocsf"], format!("it is for OCSF {version}, not {}", self.version))),
+        if self.version == version {
+            Ok(())
+        } else {
+            Err(source.error(&["ocsf"], format!("it is for OCSF {version}, not {}", self.version)))
         }
     }
 
@@ -191,10 +192,11 @@ fn check_columns(source: &Source, root: &Object) -> Result<()> {
         }
     }
     let leaves = arrow::leaves(root) + OWN_COLUMNS.len();
-    match leaves <= MAX_LEAVES {
-        true => Ok(()),
-        false => Err(source
+    if leaves <= MAX_LEAVES {
+        Ok(())
+    } else {
+        Err(source
             .error(&["attributes"], format!("the class has {leaves} leaf columns, more than {MAX_LEAVES}"))
-            .hint("name objects in `cut`, or rare members in `left_out`")),
+            .hint("name objects in `cut`, or rare members in `left_out`"))
     }
 }

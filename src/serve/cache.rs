@@ -55,14 +55,11 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
             })
             .await?
             .clone();
-        match is_made {
-            true => {
-                self.misses.fetch_add(1, Ordering::Relaxed);
-                self.weigh(key, &cell, size(&value));
-            }
-            false => {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-            }
+        if is_made {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            self.weigh(key, &cell, size(&value));
+        } else {
+            self.hits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(value)
     }

@@ -89,12 +89,11 @@ impl Committer {
                 recovered.lines += taken.lines;
                 next = next.max(taken.next);
                 left.note_committed(&key, next - 1)?;
-                match taken.is_whole {
-                    true => remove(place)?,
-                    false => {
-                        recovered.turns.push(missing(taken.next, "a line is not as it was written"));
-                        put_aside(place)?;
-                    }
+                if taken.is_whole {
+                    remove(place)?
+                } else {
+                    recovered.turns.push(missing(taken.next, "a line is not as it was written"));
+                    put_aside(place)?;
                 }
             }
             recovered.turns.push(Turn::Recovered { server: server(), last: next - 1 });

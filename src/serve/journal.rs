@@ -136,9 +136,10 @@ impl Journal {
             let _ = notes.send(Note::Close);
             thread.is_none_or(|thread| thread.join().is_ok())
         });
-        match closed.await.context(Kind::Internal, || "cannot close the log of reads")? {
-            true => Ok(()),
-            false => Err(Error::new(Kind::Internal, "the thread that logs reads stopped")),
+        if closed.await.context(Kind::Internal, || "cannot close the log of reads")? {
+            Ok(())
+        } else {
+            Err(Error::new(Kind::Internal, "the thread that logs reads stopped"))
         }
     }
 }

@@ -109,10 +109,7 @@ impl Part {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match is_before(self.key(middle)) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
+            if is_before(self.key(middle)) { low = middle + 1 } else { high = middle }
         }
         low
     }

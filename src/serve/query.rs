@@ -129,12 +129,11 @@ pub fn read(asked: &Asked, classes: &[&str]) -> Result<Query, Vec<Fault>> {
         let message = format!("Input should be one of {}", classes.join(", "));
         faults.push(Fault { name: "class_name", message, kind: "enum" });
     }
-    match faults.is_empty() {
-        true => {
-            let filters = Filters { time_from_ms, time_to_ms, actor_uid, class_name, activity_name };
-            Ok(Query { filters, limit, cursor })
-        }
-        false => Err(faults),
+    if faults.is_empty() {
+        let filters = Filters { time_from_ms, time_to_ms, actor_uid, class_name, activity_name };
+        Ok(Query { filters, limit, cursor })
+    } else {
+        Err(faults)
     }
 }
 

@@ -246,10 +246,9 @@ impl Run {
 impl Ord for Run {
     fn cmp(&self, other: &Run) -> Ordering {
         // An empty run is on its way out of the heap; its key means nothing.
-        (!self.is_empty()).cmp(&!other.is_empty()).then_with(|| match self.is_empty() {
-            true => Ordering::Equal,
-            false => self.key().cmp(&other.key()),
-        })
+        (!self.is_empty())
+            .cmp(&!other.is_empty())
+            .then_with(|| if self.is_empty() { Ordering::Equal } else { self.key().cmp(&other.key()) })
     }
 }
 

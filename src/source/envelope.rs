@@ -115,9 +115,8 @@ fn in_list(text: &[u8], elements: Vec<Range<usize>>, depth: usize) -> Vec<Inner<
     if found.iter().all(Vec::is_empty) {
         return Vec::new();
     }
-    let or_itself = |(found, element): (Vec<_>, Range<usize>)| match found.is_empty() {
-        true => vec![Inner { at: element.start, bytes: Cow::Borrowed(&text[element]) }],
-        false => found,
+    let or_itself = |(found, element): (Vec<_>, Range<usize>)| {
+        if found.is_empty() { vec![Inner { at: element.start, bytes: Cow::Borrowed(&text[element]) }] } else { found }
     };
     found.into_iter().zip(elements).flat_map(or_itself).collect()
 }

@@ -134,9 +134,10 @@ impl Values {
         loop {
             match self.step(bytes, base) {
                 Step::Item(range) => {
-                    match self.is_event {
-                        true => items.item(bytes, here(range), base),
-                        false => items.opened(bytes, here(range), base),
+                    if self.is_event {
+                        items.item(bytes, here(range), base)
+                    } else {
+                        items.opened(bytes, here(range), base)
                     }
                     if items.is_full() {
                         return Scan { cut: (self.seen.max(base) - base) as usize, is_broken: false };

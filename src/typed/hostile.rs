@@ -24,9 +24,10 @@ pub fn is_hostile(c: char) -> bool {
 
 /// Whether `c` may be shown as it is after `before`. A joiner may after a letter or picture that it can join.
 pub fn is_shown(c: char, before: Option<char>) -> bool {
-    match JOINERS.contains(&c) {
-        true => before.is_some_and(|before| !before.is_ascii() && !is_hostile(before) && !JOINERS.contains(&before)),
-        false => !is_hostile(c),
+    if JOINERS.contains(&c) {
+        before.is_some_and(|before| !before.is_ascii() && !is_hostile(before) && !JOINERS.contains(&before))
+    } else {
+        !is_hostile(c)
     }
 }
 

@@ -128,9 +128,10 @@ impl Rig {
         let (summary, error) = self.runtime.block_on(async {
             let lake =
                 Lake::open_or_create(lake, &auditlake::lake::Options::default(), OCSF.clone(), clock).await.unwrap();
-            let policy = match self.is_redacting {
-                true => Policy::new(Rules::embedded(), &lake.derive_key("redact").unwrap()).unwrap(),
-                false => Policy::off(),
+            let policy = if self.is_redacting {
+                Policy::new(Rules::embedded(), &lake.derive_key("redact").unwrap()).unwrap()
+            } else {
+                Policy::off()
             };
             let run = PullRun {
                 lake,

@@ -100,10 +100,8 @@ pub fn columns(
     let files = session.state().tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
     let count = files.iter().map(|file| file.rows).sum();
     let store = lake.store();
-    let filled = match files.is_empty() {
-        true => BTreeMap::new(),
-        false => app.wait(async move { lake::filled(&store, &files).await })?,
-    };
+    let filled =
+        if files.is_empty() { BTreeMap::new() } else { app.wait(async move { lake::filled(&store, &files).await })? };
     if let Some(class) = lake.ocsf().by_name(name) {
         let columns = if is_verbose {
             schema::whole_columns(class, &filled, count)?

@@ -55,9 +55,10 @@ impl Guard {
 
 fn shorten(cursor: &str) -> String {
     const SHOWN: usize = 40;
-    match cursor.chars().count() > SHOWN {
-        true => cursor.chars().take(SHOWN).chain("...".chars()).collect(),
-        false => cursor.to_string(),
+    if cursor.chars().count() > SHOWN {
+        cursor.chars().take(SHOWN).chain("...".chars()).collect()
+    } else {
+        cursor.to_string()
     }
 }
 

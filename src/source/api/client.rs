@@ -195,11 +195,14 @@ fn gunzip_head(bytes: &[u8]) -> Vec<u8> {
 
 /// The library's error with its causes; the address, which has the cursor in it, left out.
 fn explain(error: reqwest::Error) -> String {
-    let what = match () {
-        () if error.is_timeout() => "the server took too long",
-        () if error.is_connect() => "cannot connect",
-        () if error.is_body() || error.is_decode() => "the answer was cut off",
-        () => "the request failed",
+    let what = if error.is_timeout() {
+        "the server took too long"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else if error.is_body() || error.is_decode() {
+        "the answer was cut off"
+    } else {
+        "the request failed"
     };
     let error = error.without_url();
     let mut text = what.to_string();

@@ -62,11 +62,14 @@ impl Key {
     pub fn new(text: &str, what: &str, origin: &str) -> Result<Key> {
         let text = text.trim();
         // What is wrong with it is told without showing it.
-        let wrong = match () {
-            () if text.is_empty() => "it is empty",
-            () if text.len() > MAX_BYTES => "it is too long for a key",
-            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => "it is not one word of visible ASCII",
-            () => return Ok(Key(text.to_string())),
+        let wrong = if text.is_empty() {
+            "it is empty"
+        } else if text.len() > MAX_BYTES {
+            "it is too long for a key"
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            "it is not one word of visible ASCII"
+        } else {
+            return Ok(Key(text.to_string()));
         };
         Err(Error::usage(format!("cannot use {what} from {origin}: {wrong}")))
     }

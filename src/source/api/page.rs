@@ -119,17 +119,19 @@ impl<'a> Scan<'a> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), String> {
-        match self.skips(byte) {
-            true => Ok(()),
-            false => Err(format!("the page is not JSON: no `{}` at byte {}", char::from(byte), self.at)),
+        if self.skips(byte) {
+            Ok(())
+        } else {
+            Err(format!("the page is not JSON: no `{}` at byte {}", char::from(byte), self.at))
         }
     }
 
     fn end(&mut self) -> Result<(), String> {
         self.skip_space();
-        match self.at == self.bytes.len() {
-            true => Ok(()),
-            false => Err(format!("something follows the page at byte {}", self.at)),
+        if self.at == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(format!("something follows the page at byte {}", self.at))
         }
     }
 }

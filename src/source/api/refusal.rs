@@ -90,9 +90,10 @@ fn wait(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     });
     let reset = || {
         let seconds = header("x-ratelimit-reset")?.parse::<i64>().ok()?;
-        match seconds < FIRST_PLAUSIBLE_RESET {
-            true => u64::try_from(seconds).ok().map(Duration::from_secs),
-            false => until(seconds.checked_mul(1000)?),
+        if seconds < FIRST_PLAUSIBLE_RESET {
+            u64::try_from(seconds).ok().map(Duration::from_secs)
+        } else {
+            until(seconds.checked_mul(1000)?)
         }
     };
     after.filter(|wait| !wait.is_zero()).or_else(|| reset().filter(|wait| !wait.is_zero()))
