@@ -49,17 +49,12 @@ fn check(global: Global, screen: Screen, args: Check) -> Result<u8> {
         screen.error(fault);
     }
     let origin = app.config.origin();
-    if faults.is_empty() {
-        screen.say(format!("{origin}: can be used"));
-        Ok(0)
-    } else {
-        screen.say(format!("{origin}: cannot be used, {} found", faults_of(faults.len())));
-        Ok(Kind::Usage.exit_code())
+    match faults.len() {
+        0 => screen.say(format!("no fault found in {origin}")),
+        1 => screen.say(format!("1 fault found in {origin}")),
+        more => screen.say(format!("{more} faults found in {origin}")),
     }
-}
-
-fn faults_of(number: usize) -> String {
-    if number == 1 { "1 fault".to_string() } else { format!("{number} faults") }
+    Ok(if faults.is_empty() { 0 } else { Kind::Usage.exit_code() })
 }
 
 /// Looks at everything that the file names and that other commands would only find when they need it. Keys are not

@@ -74,6 +74,10 @@ fn the_defaults_can_be_printed_whatever_the_file_is() {
     env.write("copy.toml", &defaults);
     env.ok(["config", "check", "copy.toml"]);
     assert_snapshot!(env.run(["config", "check"]), @r"
+    ------- stderr -------
+    error: cannot use the configuration auditlake.toml:2: key with no value, expected `=`
+    hint: `auditlake config default` prints every key with its default; other keys are not known
+    [exit status: 2]
     ");
 }
 
@@ -85,15 +89,44 @@ fn all_faults_of_a_file_are_found_before_anything_runs() {
         "[ingest]\nbatch = \"8MiB\"\n[[source]]\nname = \"prod\"\n\
         base_url = \"https://api.example\"\nkey = { env = \"ABSENT\" }\n",
     );
-    assert_snapshot!(env.run(["config", "check", "good.toml"]), @r"
-    ");
+    assert_snapshot!(env.run(["config", "check", "good.toml"]), @r#"
+    ┌──────────────┬─────────┬─────────┐
+    │ key          │ value   │ default │
+    ├──────────────┼─────────┼─────────┤
+    │ ingest.batch │ "8MiB"  │ "80MiB" │
+    │ source       │ 1 entry │ none    │
+    └──────────────┴─────────┴─────────┘
+    ------- stderr -------
+    no fault found in good.toml
+    "#);
     let schedule = "[[schedule]]\nname = \"s\"\nreports = [\"brute-force\"]\nperiod = \"last-month\"\n\
         calendar = \"0 6 1 * *\"\noutput = \"out\"\n";
     let own = "[redact]\nown = [{ name = \"x\", shape = \"(\", needles = [\"x\"] }]\n";
     let rest = "[report]\nsuppressions = \"absent.toml\"\n[input]\nleavers = \"absent.csv\"\n";
     env.write("bad.toml", format!("schemas = \"absent\"\n{own}{rest}{schedule}"));
-    assert_snapshot!(env.run(["config", "check", "bad.toml"]), @r"
-    ");
+    assert_snapshot!(env.run(["config", "check", "bad.toml"]), @r#"
+    ┌─────────────────────┬───────────────┬─────────┐
+    │ key                 │ value         │ default │
+    ├─────────────────────┼───────────────┼─────────┤
+    │ input.leavers       │ "absent.csv"  │         │
+    │ redact.own          │ 1 entry       │ none    │
+    │ report.suppressions │ "absent.toml" │ ""      │
+    │ schedule            │ 1 entry       │         │
+    │ schemas             │ "absent"      │ ""      │
+    └─────────────────────┴───────────────┴─────────┘
+    ------- stderr -------
+    error: cannot use redaction rule `x` ([redact] own, number 1): shape: regex parse error:
+        (
+        ^
+    error: unclosed group
+    error: cannot read the schema folder absent: No such file or directory (os error 2)
+    error: schedule `s`: no report `brute-force`
+    hint: did you mean `brute-force-by-user`? `report list` lists them all
+    error: cannot read the input `leavers` from absent.csv: No such file or directory (os error 2)
+    error: cannot read the suppressions absent.toml: No such file or directory (os error 2)
+    5 faults found in bad.toml
+    [exit status: 2]
+    "#);
     assert!(!env.path("auditlake-data").exists());
 }
 

@@ -85,7 +85,11 @@ impl Plan {
     /// The next window was walked to its end.
     pub fn done(&mut self, window: &Interval, pages: u64) {
         if let Some(first) = self.todo.first_mut() {
-            if window.to_ms < first.to_ms { first.from_ms = Some(window.to_ms + 1) } else { drop(self.todo.remove(0)) }
+            if window.to_ms < first.to_ms {
+                first.from_ms = Some(window.to_ms + 1);
+            } else {
+                self.todo.remove(0);
+            }
         }
         self.span_ms = match pages {
             0 | 1 => self.span_ms.and_then(|span| span.checked_mul(2)),
