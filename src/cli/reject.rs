@@ -122,7 +122,7 @@ fn say(app: &App, summary: &RetrySummary) {
     let counts = &summary.counts;
     tally::notes(screen, counts, &summary.notes);
     screen.say(format!(
-        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + not read again {}",
+        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + skipped {}",
         count(summary.open),
         count(counts.accepted),
         count(counts.duplicate),

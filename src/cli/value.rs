@@ -90,7 +90,7 @@ mod tests {
     fn what_is_wrong_is_said_once() {
         assert_eq!(
             when("2026-02-30").unwrap_err(),
-            "there is no such day; write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z; or 7d, for so long ago"
+            "this day does not exist; write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z; or 7d for seven days ago"
         );
         assert_eq!(duration("90").unwrap_err(), "it has no unit: write 90s, 90m, 90h or 90d");
         assert!(duration("0s").is_err() && size("0").is_err());

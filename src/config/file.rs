@@ -48,7 +48,7 @@ impl Origin {
         }
         let mut file = disk::open_own(&path, WHAT).map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_string();
-            let named = format!("or name it, if it is the one you mean: --config {LOCAL_FILE}");
+            let named = format!("or name it, if you trust it: --config {LOCAL_FILE}");
             error.hint(if hint.is_empty() { named } else { format!("{hint}; {named}") })
         })?;
         let mut text = String::new();

@@ -20,7 +20,7 @@ pub fn open_plain(place: &Path) -> io::Result<File> {
     if found.is_file() && (found.dev(), found.ino()) == (seen.dev(), seen.ino()) {
         Ok(file)
     } else {
-        Err(io::Error::other("it was exchanged while it was opened"))
+        Err(io::Error::other("it was replaced while it was being opened"))
     }
 }
 

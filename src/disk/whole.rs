@@ -74,7 +74,7 @@ impl Whole {
         let sink = sink.map_err(|error| {
             let is_missing = error.kind() == io::ErrorKind::NotFound;
             let error = Error::new(Kind::Unavailable, cannot()).caused_by(error);
-            if is_missing { error.hint("the folder must be there") } else { error }
+            if is_missing { error.hint("the directory must exist") } else { error }
         })?;
         Ok(Whole { path: path.to_path_buf(), target, naming, out: BufWriter::with_capacity(BUFFER_BYTES, sink) })
     }
@@ -220,7 +220,7 @@ mod tests {
     fn what_cannot_be_written_is_told_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let hint = |path: &Path| Whole::begin(path).unwrap_err().hint_text().unwrap().to_string();
-        assert_eq!(hint(&folder.path().join("no/such.csv")), "the folder must be there");
+        assert_eq!(hint(&folder.path().join("no/such.csv")), "the directory must exist");
         assert_eq!(hint(folder.path()), "name a file in it");
     }
 

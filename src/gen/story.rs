@@ -206,7 +206,7 @@ fn self_grant(stage: &mut Stage<'_>) -> String {
     let time_ms = stage.at(480, 15, 47);
     let event = stage.act(time_ms, slot, "Workspace Member Update", 1);
     (event.subject, event.privileges) = (Some(slot), ["workspace_admin", ""]);
-    format!("{}: grants workspace_admin to the own account at {}", stage.email(slot), instant(time_ms))
+    format!("{}: grants workspace_admin to their own account at {}", stage.email(slot), instant(time_ms))
 }
 
 fn mfa_disabled(stage: &mut Stage<'_>) -> String {

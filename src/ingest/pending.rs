@@ -184,7 +184,7 @@ impl Current {
     /// Says so when not one of the source's lines ever was a row.
     fn is_nothing(&self) -> Option<String> {
         if self.lines == 0 && self.resumed_lines > 0 && self.state_before == NOT_EVENTS {
-            return Some(format!("none of its lines was a row when it was read before; {}", look(&self.start)));
+            return Some(format!("none of its lines was a row in an earlier run; {}", look(&self.start)));
         }
         let is_new = self.resumed_lines == 0 || self.state_before == NOT_EVENTS;
         if !is_new || self.rejects.is_empty() || self.rejected() + self.blank < self.lines {

@@ -26,7 +26,7 @@ pub struct Calendar {
 impl Calendar {
     pub fn parse(text: &str, zone: Tz) -> Result<Calendar> {
         let wrong = |why: &str| {
-            Error::usage(format!("`{text}` is no calendar: {why}"))
+            Error::usage(format!("`{text}` is not a calendar: {why}"))
                 .hint("write cron's five fields, `0 6 1 * *`, or systemd's `*-*-01 06:00`, `Mon..Fri 06:30`, `monthly`")
         };
         let text = text.trim();
@@ -46,7 +46,7 @@ impl Calendar {
         let calendar = Calendar { cron, zone };
         match calendar.next(0) {
             Some(_) => Ok(calendar),
-            None => Err(wrong("it never comes")),
+            None => Err(wrong("it never occurs")),
         }
     }
 
@@ -269,6 +269,6 @@ mod tests {
             assert!(Calendar::parse(wrong, Tz::UTC).is_err(), "{wrong}");
         }
         let error = Calendar::parse("soon", Tz::UTC).unwrap_err();
-        assert_eq!(error.message(), "`soon` is no calendar: neither cron nor systemd");
+        assert_eq!(error.message(), "`soon` is not a calendar: neither cron nor systemd");
     }
 }

@@ -39,8 +39,8 @@ impl Log {
     pub fn open(dir: &Path, redact: impl Fn(&str) -> String + 'static) -> Result<Log> {
         disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
         let Some(lock) = Lock::attempt(&dir.join(LOCK))? else {
-            return Err(Error::new(Kind::Locked, "another run of the schedules is at work")
-                .hint("it does what is due; nothing is left for this one"));
+            return Err(Error::new(Kind::Locked, "another `report due` is running")
+                .hint("it runs what is due; there is nothing else to do"));
         };
         Ok(Log { _lock: Some(lock), redact: Box::new(redact), ..Log::read(dir)? })
     }

@@ -270,15 +270,15 @@ mod tests {
         assert_eq!(told(".widht"), "no command `.widht` | did you mean `.width`?");
         assert_eq!(told(".wat"), "no command `.wat` | did you mean `\\watch`?");
         assert!(told("\\copy t").contains("`\\g FILE`"));
-        assert_eq!(told("\\watch soon"), "`soon` is not a number that fits here | ");
+        assert_eq!(told("\\watch soon"), "`soon` is not a number, or it is out of range | ");
         assert!(told("\\pset border 2").contains("the settings are format"));
         assert_eq!(told(".mode cvs"), "no output format `cvs` | did you mean `csv`?");
-        assert_eq!(told("\\timing maybe"), "`maybe` is neither on nor off | ");
+        assert_eq!(told("\\timing maybe"), "`maybe` is not on or off | ");
         assert_eq!(told("\\i"), "`\\i` needs a file | ");
         assert_eq!(told("\\o |"), "`\\o` needs a program | ");
         assert!(told("\\pset tz Mars").contains("not a time zone"));
         assert_eq!(told("\\d 'a"), "a closing ' is missing | ");
-        assert_eq!(told(".exit 256"), "`256` is not a number that fits here | ");
+        assert_eq!(told(".exit 256"), "`256` is not a number, or it is out of range | ");
         assert!(told("\\d a b").starts_with("`\\d` takes one argument"));
     }
 

@@ -55,7 +55,7 @@ impl<'a> LineEditor<'a> {
         if let Some(path) = history.take_if(|path| path.exists() && editor.load_history(path).is_err()) {
             // A history that cannot be read is no reason to do without a shell, nor to write over it.
             let error = Error::new(Kind::Unavailable, format!("cannot read the history {}", path.display()))
-                .hint("lines are remembered for this run only; move the file away to begin a new one");
+                .hint("history is kept for this run only; move the file away to begin a new one");
             backend.borrow_mut().show_error(&error);
         }
         editor.set_helper(Some(Completion {

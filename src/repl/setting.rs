@@ -151,7 +151,7 @@ pub(super) fn expanded(text: &str) -> Result<Expanded> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(Expanded::Auto);
     }
-    let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is none of on, off and auto")))?;
+    let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is not on, off or auto")))?;
     Ok(if is_on { Expanded::On } else { Expanded::Off })
 }
 

@@ -107,7 +107,7 @@ impl FromStr for Pager {
         if text.eq_ignore_ascii_case("always") {
             return Ok(Pager::Always);
         }
-        let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is none of on, off and always")))?;
+        let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is not on, off or always")))?;
         Ok(if is_on { Pager::On } else { Pager::Off })
     }
 }
@@ -209,6 +209,6 @@ pub(super) fn switch(text: &str) -> Result<bool> {
     match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Ok(true),
         "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err(Error::usage(format!("`{text}` is neither on nor off"))),
+        _ => Err(Error::usage(format!("`{text}` is not on or off"))),
     }
 }

@@ -125,7 +125,7 @@ impl<'a> Shell<'a> {
                 let go = match end {
                     End::Go(line) => command::parse_go(line, &self.variables)?,
                     End::Command => {
-                        return Err(Error::usage("a statement is not ended before the next command")
+                        return Err(Error::usage("the statement before this command has no end")
                             .hint("end statements with `;`"));
                     }
                     End::Semicolon | End::Open | End::Quoted => Go::default(),

@@ -101,5 +101,5 @@ impl<'a> Arguments<'a> {
 }
 
 pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::usage(format!("`{text}` is not a number that fits here")))
+    text.parse().map_err(|_| Error::usage(format!("`{text}` is not a number, or it is out of range")))
 }

@@ -152,7 +152,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Ordered<V> {
                 let (mut entries, mut seen) = (Vec::new(), HashSet::new());
                 while let Some(key) = map.next_key::<String>()? {
                     if !seen.insert(key.clone()) {
-                        return Err(A::Error::custom(format!("`{key}` stands here twice")));
+                        return Err(A::Error::custom(format!("`{key}` is given twice")));
                     }
                     entries.push((key, map.next_value()?));
                 }

@@ -141,18 +141,18 @@ impl Loading {
                 .hint("the file's name is the table's: lower case letters, digits and `_`"));
         }
         if TAKEN_TABLES.contains(&name.as_str()) || !self.names.insert(name.clone()) {
-            return Err(source.error(&[], format!("there is a table `{name}` already")));
+            return Err(source.error(&[], format!("the table `{name}` already exists")));
         }
         match file.uid {
             Some(uid) if !self.uids.insert(uid) => {
-                return Err(source.error(&["uid"], format!("there is a class with uid {uid} already")));
+                return Err(source.error(&["uid"], format!("a class with uid {uid} already exists")));
             }
             None if name != OTHER => return Err(source.error(&[], "the class has no `uid`")),
             _ => {}
         }
         for (column, _) in &file.attributes.0 {
             if OWN_COLUMNS.contains(&column.as_str()) || TAKEN_COLUMNS.contains(&column.as_str()) {
-                return Err(source.error(&["attributes", column], format!("the column name `{column}` is ours")));
+                return Err(source.error(&["attributes", column], format!("the column name `{column}` is reserved")));
             }
         }
         let root = Tree::new(source, objects, &file).build(&name)?;

@@ -122,10 +122,10 @@ impl Journal {
     async fn note(&self, note: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Note) -> Result<(), String> {
         let (done, is_done) = oneshot::channel();
         self.notes.try_send(note(done)).map_err(|error| match error {
-            TrySendError::Full(_) => "too many wait for the disk",
-            TrySendError::Disconnected(_) => "the server stops",
+            TrySendError::Full(_) => "too many reads wait for the disk",
+            TrySendError::Disconnected(_) => "the server is stopping",
         })?;
-        is_done.await.unwrap_or_else(|_| Err("the server stops".to_string()))
+        is_done.await.unwrap_or_else(|_| Err("the server is stopping".to_string()))
     }
 
     /// Writes what is left, hands the last file on, and ends.

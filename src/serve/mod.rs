@@ -211,6 +211,6 @@ pub async fn run(run: Run<'_>) -> Result<()> {
             series.end()
         }
         Err(_) => Err(Error::new(Kind::Unavailable, "cannot commit the last reads in time")
-            .hint("they are on the disk; the next `auditlake serve` commits them")),
+            .hint("they are on the disk, and the next `auditlake serve` commits them")),
     }
 }

@@ -42,7 +42,7 @@ impl Damage {
     }
 
     pub fn garbage(count: &str) -> Damage {
-        Damage { reason: "corrupt", detail: format!("trailing garbage behind {count}"), is_behind: true }
+        Damage { reason: "corrupt", detail: format!("trailing garbage after {count}"), is_behind: true }
     }
 }
 

@@ -246,7 +246,7 @@ fn is_match(pattern: &Pattern, name: &str, below: &Path) -> bool {
 fn why(path: &Path, error: &std::io::Error) -> String {
     match path.read_link() {
         Ok(target) if error.kind() == std::io::ErrorKind::NotFound => {
-            format!("it is a link to {}, which is not there", target.display())
+            format!("it is a link to {}, which does not exist", target.display())
         }
         _ => error.to_string(),
     }
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(
             unreadable,
             [
-                ("b.json", "it is a link to nowhere, which is not there"),
+                ("b.json", "it is a link to nowhere, which does not exist"),
                 ("c.log", "it is a named pipe: name it by itself to read it")
             ]
         );

@@ -76,7 +76,7 @@ impl Source {
         let cannot = || format!("cannot open {}", path.display());
         // Opening what has become a pipe meanwhile would wait for its writer.
         if !path.metadata().context(Kind::Unavailable, cannot)?.is_file() {
-            return Err(Error::new(Kind::Unavailable, format!("{}: it is no file any more", cannot())));
+            return Err(Error::new(Kind::Unavailable, format!("{}: it is not a file any more", cannot())));
         }
         let file = File::open(path).context(Kind::Unavailable, cannot)?;
         let size = file.metadata().context(Kind::Unavailable, cannot)?.len();

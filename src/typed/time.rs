@@ -88,7 +88,7 @@ impl FromStr for When {
             Err(_) => parse_time(text).map(When::At).map_err(|error| {
                 let hint = error.hint_text().map(str::to_string);
                 match hint {
-                    Some(hint) if hint == HINT => error.hint(format!("{HINT}; or 7d, for so long ago")),
+                    Some(hint) if hint == HINT => error.hint(format!("{HINT}; or 7d for seven days ago")),
                     _ => error,
                 }
             }),
@@ -118,7 +118,7 @@ pub fn parse_time(text: &str) -> Result<Time> {
         };
     }
     let Some((date, rest)) = date(plain) else { return Err(wrong("").hint(HINT)) };
-    let day = date.ok_or_else(|| wrong("there is no such day").hint(HINT))?;
+    let day = date.ok_or_else(|| wrong("this day does not exist").hint(HINT))?;
     if rest.is_empty() {
         return Ok(Time { local: day.and_time(NaiveTime::MIN), offset: None });
     }
@@ -129,11 +129,11 @@ pub fn parse_time(text: &str) -> Result<Time> {
     };
     let Some(time) = time_of_day(time) else { return Err(wrong("").hint(HINT)) };
     let time = time.ok_or_else(|| {
-        wrong("a day has no such time")
+        wrong("this time of day does not exist")
             .hint("the last time of a day is 23:59:59.999999, and the next day begins at 00:00")
     })?;
     let offset = offset(zone).ok_or_else(|| {
-        wrong(&format!("`{}` is no offset from UTC", zone.trim()))
+        wrong(&format!("`{}` is not an offset from UTC", zone.trim()))
             .hint("write Z, +02 or +02:00 after the time, or nothing for UTC")
     })?;
     Ok(Time { local: day.and_time(time), offset })
@@ -292,6 +292,6 @@ mod tests {
         assert_eq!(when("2026-01-01 12:00").millis(0).unwrap(), now_ms);
         assert_eq!(when("2026-01-01 12:00").millis_ahead(0).unwrap(), now_ms);
         let error = "last week".parse::<When>().unwrap_err();
-        assert!(error.hint_text().unwrap().ends_with("or 7d, for so long ago"));
+        assert!(error.hint_text().unwrap().ends_with("or 7d for seven days ago"));
     }
 }

@@ -23,7 +23,7 @@ fn a_file_where_one_happens_to_stand_is_read_only_when_nobody_else_can_write_it(
     assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
     ------- stderr -------
     error: cannot read the configuration from auditlake.toml: others may write it (mode 0646)
-    hint: chmod go-w auditlake.toml; or name it, if it is the one you mean: --config auditlake.toml
+    hint: chmod go-w auditlake.toml; or name it, if you trust it: --config auditlake.toml
     [exit status: 2]
     ");
     assert!(!env.path("auditlake-data").exists());

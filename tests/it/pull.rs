@@ -514,7 +514,8 @@ fn a_cursor_that_expired_begins_the_window_anew() {
 
 #[test]
 fn a_walk_in_circles_is_named_and_covers_nothing() {
-    for (fault, says) in [(Fault::SameCursor, "the cursor `stuck|0` came twice"), (Fault::NoCursor, "gives no cursor")]
+    for (fault, says) in
+        [(Fault::SameCursor, "the server sent the cursor `stuck|0` twice"), (Fault::NoCursor, "gives no cursor")]
     {
         let rig = Rig::new(entries(100, 60_000));
         rig.script([None, None, Some(fault.clone())]);

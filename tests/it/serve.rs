@@ -496,7 +496,7 @@ fn a_piece_of_the_log_of_reads_that_is_taken_away_is_missed() {
     let (place, _) = killed(&env);
     std::fs::remove_file(place).unwrap();
     let told = missing(&env);
-    assert!(told.len() == 1 && told[0].ends_with("is not whole from number 2 on: a piece is missing"), "{told:?}");
+    assert!(told.len() == 1 && told[0].ends_with("is incomplete from number 2 on: a piece is missing"), "{told:?}");
     assert_eq!(env.number(READS), 0);
 }
 

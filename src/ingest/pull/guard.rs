@@ -36,7 +36,7 @@ impl Guard {
             return Err("a page says that there is more, and gives no cursor".to_string());
         };
         if !self.cursors.insert(cursor.to_string()) {
-            return Err(format!("the cursor `{}` came twice", shorten(cursor)));
+            return Err(format!("the server sent the cursor `{}` twice", shorten(cursor)));
         }
         match (is_new, digests.is_empty()) {
             (true, _) => (self.stale, self.empty) = (0, 0),
@@ -44,7 +44,7 @@ impl Guard {
             (false, true) => self.empty += 1,
         }
         if self.stale >= MAX_STALE {
-            return Err(format!("the same page comes for ever, last with the cursor `{}`", shorten(cursor)));
+            return Err(format!("the server repeats the same page, last with the cursor `{}`", shorten(cursor)));
         }
         if self.empty >= MAX_EMPTY {
             return Err(format!("{MAX_EMPTY} empty pages in a row, last with the cursor `{}`", shorten(cursor)));
@@ -70,9 +70,9 @@ mod tests {
     fn circles_are_named() {
         let mut guard = Guard::new(Some(&"c0".to_string()));
         assert!(guard.check(true, None, &[1]).unwrap_err().contains("no cursor"));
-        assert!(guard.check(true, Some("c0"), &[2]).unwrap_err().contains("`c0` came twice"));
+        assert!(guard.check(true, Some("c0"), &[2]).unwrap_err().contains("the cursor `c0` twice"));
         guard.check(true, Some("c1"), &[3]).unwrap();
-        assert!(guard.check(true, Some("c1"), &[4]).unwrap_err().contains("`c1` came twice"));
+        assert!(guard.check(true, Some("c1"), &[4]).unwrap_err().contains("the cursor `c1` twice"));
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
             check(&[round]).unwrap();
             (1..MAX_STALE).for_each(|_| check(&[round]).unwrap());
         }
-        assert!(check(&[0, 1]).unwrap_err().contains("for ever"));
+        assert!(check(&[0, 1]).unwrap_err().contains("repeats the same page"));
     }
 
     #[test]

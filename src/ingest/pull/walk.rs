@@ -130,7 +130,7 @@ impl Puller {
                 && until.is_none_or(|until| open.window.to_ms < until)
         };
         if let Some(open) = self.open.take().filter(is_in_scope) {
-            let text = format!("going on with the window that ends {}", show(open.window.to_ms));
+            let text = format!("resuming the window that ends {}", show(open.window.to_ms));
             self.note(&text);
             // What arrived since its first pages were read lies in the overlap, which is read again after it.
             let resumed = (open.cursor, (open.started_ms, open.known_ms));
@@ -212,9 +212,9 @@ impl Puller {
                 let has_more = page.has_more;
                 if let Err(why) = self.take(page, &mut guard)? {
                     // Its pages are kept, and the window is walked again from its beginning when the server is mended.
-                    let text = format!("source `{}`: the walk does not end: {why}", self.name);
+                    let text = format!("source `{}`: the pages do not end: {why}", self.name);
                     let error = Error::new(Kind::Unavailable, text)
-                        .hint("a defect of the server; what came is kept, and nothing counts as covered");
+                        .hint("this is a defect of the server; the entries are kept, and the window does not count as covered");
                     return Err(self.end("looping", None, error).await);
                 }
                 if !has_more {
@@ -242,7 +242,7 @@ impl Puller {
                 let Some((_, page)) = recording.take().map_err(trouble)? else { break "partial" };
                 let has_more = page.has_more;
                 if let Err(why) = self.take(page, &mut guard)? {
-                    self.note(&format!("the recorded walk does not end: {why}"));
+                    self.note(&format!("the recorded pages do not end: {why}"));
                     break "looping";
                 }
                 // A walk that began before the recording, or went on after it, covers nothing.

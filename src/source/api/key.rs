@@ -81,8 +81,8 @@ impl Key {
 
     /// The header's value, which no log shows.
     pub(super) fn header(&self) -> Result<HeaderValue> {
-        let mut value =
-            HeaderValue::from_str(&self.0).map_err(|_| Error::usage("the API key cannot stand in a header"))?;
+        let mut value = HeaderValue::from_str(&self.0)
+            .map_err(|_| Error::usage("the API key has characters that a header cannot hold"))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -150,11 +150,11 @@ pub async fn ask(command: &[String], what: &str, environment: &Environment) -> R
         Ok(status) => status.context(Kind::Unavailable, cannot)?,
         Err(_) => {
             let seconds = COMMAND_LIMIT.as_secs();
-            return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
+            return Err(Error::new(Kind::Unavailable, format!("{}: it ran for more than {seconds} s", cannot())));
         }
     };
     if !status.success() {
-        return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
+        return Err(Error::new(Kind::Unavailable, format!("{}: it ended with {status}", cannot())));
     }
     let text = String::from_utf8_lossy(&output);
     Ok(text.lines().next().unwrap_or_default().to_string())

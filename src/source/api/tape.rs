@@ -94,7 +94,7 @@ impl Recording {
         let place = folder.join(INDEX);
         let text = std::fs::read_to_string(&place)
             .context(Kind::Unavailable, || format!("cannot replay {}", place.display()))
-            .map_err(|error| error.hint("`auditlake pull --record DIR` makes such a directory"))?;
+            .map_err(|error| error.hint("`auditlake pull --record DIR` creates such a directory"))?;
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
         let parse = |(number, line): (usize, &str)| {
             serde_json::from_str(line)
