@@ -79,9 +79,8 @@ pub enum Signed {
 pub fn check(key: &PublicKey, bytes: &[u8], entry: &Entry) -> Result<Signed> {
     let Some(signature) = &entry.signature else { return Ok(Signed::No) };
     let end = format!("{}}}\n", member(signature)?);
-    let is_by = bytes
-        .strip_suffix(end.as_bytes())
-        .is_some_and(|before| key.has_signed(Purpose::Entry, before, signature));
+    let is_by =
+        bytes.strip_suffix(end.as_bytes()).is_some_and(|before| key.has_signed(Purpose::Entry, before, signature));
     Ok(if is_by { Signed::Yes } else { Signed::Otherwise })
 }
 

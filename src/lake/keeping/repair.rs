@@ -164,9 +164,7 @@ impl Mending<'_> {
             });
             let dropped = newest.is_some().then(|| chain.commits.pop()).flatten();
             let files = match dropped {
-                Some(commit) => {
-                    commit.files.iter().flat_map(|file| [file.data_path(), file.staging_path()]).collect()
-                }
+                Some(commit) => commit.files.iter().flat_map(|file| [file.data_path(), file.staging_path()]).collect(),
                 None => placed_by(&self.objects(), chain.last, tables).await?,
             };
             // The entry goes last: until then the same command finds what is left to do.

@@ -104,7 +104,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
             Err(error) if error.kind() == Kind::Locked => return Err(error),
             Err(_) => None,
         };
-        let chain = chain::walk(&store, asked.anchor.as_ref(), asked.public_key.as_ref(), &mut faults, &mut notes).await?;
+        let chain =
+            chain::walk(&store, asked.anchor.as_ref(), asked.public_key.as_ref(), &mut faults, &mut notes).await?;
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
