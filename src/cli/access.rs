@@ -195,7 +195,7 @@ fn left(folder: &Path) -> Result<Vec<(PathBuf, File)>> {
 fn last_of_each(bytes: &[u8]) -> Vec<u8> {
     let mut order: Vec<String> = Vec::new();
     let mut last: Map<String, Value> = Map::new();
-    // A line that was cut short is a crash's; the line that began the read stands before it.
+    // A line that was cut short is a crash's; the line that began the read is before it.
     let lines = String::from_utf8_lossy(bytes);
     for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let uid = event["metadata"]["uid"].as_str().unwrap_or_default().to_string();

@@ -51,7 +51,7 @@ impl Shown {
     fn bar() -> Shown {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(style("{spinner} {bytes}, {msg}"));
-        // Time left and rate go on while a slow source is waited for.
+        // Time left and rate continue while a slow source is waited for.
         bar.enable_steady_tick(TICK);
         Shown::Bar(bar)
     }

@@ -1,4 +1,4 @@
-//! `auditlake reject`: lines that are no rows, and what becomes of them after a fix.
+//! `auditlake reject`: lines that are not rows, and their retry after a fix.
 
 use std::sync::mpsc;
 

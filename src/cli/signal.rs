@@ -38,7 +38,7 @@ pub struct Signals(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     answer: Option<(Answer, Which)>,
-    /// Whether the answer was that it goes on.
+    /// Whether the answer was that it continues.
     is_asked: bool,
     last: Option<Instant>,
 }

@@ -1,7 +1,7 @@
 //! The configuration file: which one is in force, and whether it is trusted.
 //!
 //! A file that somebody named is read whoever it belongs to. The one in the working directory was named by nobody: whoever
-//! can put a file where we happen to stand could send our key elsewhere, so that one must be ours, or root's, and nobody
+//! can put a file where we happen to be could send our key elsewhere, so that one must be ours, or root's, and nobody
 //! else may be able to write it. Commands are run from such a file only, named or not.
 
 use std::fmt;

@@ -127,7 +127,7 @@ impl KeyOrder {
         self.look_up(object, key, previous)
     }
 
-    /// The attribute that is expected after `previous`, if its name and a quote stand at `at`; and where the quote is.
+    /// The attribute that is expected after `previous`, if its name and a quote are at `at`; and where the quote is.
     #[inline]
     pub(super) fn predicted(&self, line: &[u8], at: usize, previous: usize) -> Option<(u16, usize)> {
         let expected = self.successor[previous];
@@ -173,7 +173,7 @@ impl Column {
             (_, Kind::Double) => Values::Double(Float64Builder::with_capacity(0)),
             (_, Kind::Boolean) => Values::Boolean(BooleanBuilder::with_capacity(0)),
             (_, Kind::Text) => Values::Text(TextColumn::new(is_coded)),
-            // An object whose column is no struct would have been cut; its JSON text is always right.
+            // An object whose column is not a struct would have been cut; its JSON text is always right.
             (_, Kind::Json | Kind::Object(_)) => Values::Json(TextColumn::new(is_coded)),
         };
         Column { field: Arc::clone(field), rows: 0, values, misfits: 0 }

@@ -43,7 +43,7 @@ pub(super) enum Item {
     Array(u32),
 }
 
-/// Where the attributes of a class stand that say what a line is.
+/// Where the attributes of a class are that say what a line is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Roles {
     pub(super) class_uid: u16,

@@ -51,7 +51,7 @@ pub(super) struct Scratch {
     pub(super) keys: Vec<usize>,
     /// The text to which items belong when their line came the long way.
     pub(super) whole: String,
-    /// For texts that are not stored as they stand.
+    /// For texts that are not stored as they are.
     pub(super) text: String,
     /// Counts the typed objects of all lines.
     pub(super) visits: u64,

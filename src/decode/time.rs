@@ -16,7 +16,7 @@ const END_OF_CALENDARS_MS: i64 = 253_402_300_799_999;
 pub struct Times {
     /// Milliseconds since 1970; a later time is odd, and so is one before 1970.
     pub latest_ms: i64,
-    /// Events with odd times are stored as they were sent, and are no rejects.
+    /// Events with odd times are stored as they were sent, and are not rejects.
     pub keeps_odd: bool,
 }
 

@@ -17,7 +17,7 @@ const NEW_MODE: u32 = 0o666;
 /// A file that is being written. It appears, or replaces the one that is there, when it is finished; dropped before, it
 /// leaves everything as it was. Mode and owner of a file that is replaced stay.
 ///
-/// What is no regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
+/// What is not a regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
 #[derive(Debug)]
 pub struct Whole {
     /// As the user wrote it, for messages.

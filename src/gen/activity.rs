@@ -28,7 +28,7 @@ pub fn class_name(class_uid: u16) -> &'static str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Logon,
-    /// An authentication step that is no logon.
+    /// An authentication step that is not a logon.
     Step,
     /// The actor's own account.
     Own,
@@ -101,7 +101,7 @@ pub struct Activity {
     pub message: &'static str,
 }
 
-/// The row of a name and an activity id, both of which stand in the table.
+/// The row of a name and an activity id, both of which are in the table.
 pub fn find(name: &str, id: u16) -> usize {
     ROWS.iter().position(|row| row.name == name && row.id == id).expect("the name and id of a row of the table")
 }

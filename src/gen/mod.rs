@@ -83,7 +83,7 @@ pub struct Story {
     pub text: String,
 }
 
-/// Writes `count` entries, one a line, times not decreasing.
+/// Writes `count` entries, one per line, times not decreasing.
 pub fn run(options: &Options, out: &mut dyn Write) -> Result<Summary> {
     check(options)?;
     let dice = |stream| Dice::new(options.seed, stream);

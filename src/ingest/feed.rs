@@ -169,7 +169,7 @@ impl Reader {
         Ok(self.flush_if_large())
     }
 
-    /// Moves the source behind what the lake has taken in already, under whatever name.
+    /// Moves the source behind what the lake has ingested already, under whatever name.
     fn resume(&self, input: &Input, source: &mut Source) -> Result<Resumed> {
         if !matches!(input, Input::File(_)) {
             return Ok(Resumed::default());

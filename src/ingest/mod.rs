@@ -42,7 +42,7 @@ pub use pull::{
 };
 pub use retry::{RetryRun, RetrySummary, Unread, retry};
 
-/// A batch is committed when it has so many rejects: a short bad line takes a hundred times its own size in memory.
+/// A batch is committed when it has this many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;
 
 /// Rows take more memory than their text where columns are many and values few; a batch is committed when they take so
@@ -67,7 +67,7 @@ pub struct Options {
     pub source: source::Options,
     /// More rejects than this stop the run: it is clearly the wrong file.
     pub max_rejects: Option<RejectLimit>,
-    /// Events whose time cannot be one are stored as they were sent, and are no rejects.
+    /// Events whose time cannot be one are stored as they were sent, and are not rejects.
     pub keep_odd_times: bool,
 }
 
@@ -136,7 +136,7 @@ pub struct Summary {
     pub has_too_many_rejects: bool,
 }
 
-/// The state of a source that was taken in before and has nothing new.
+/// The state of a source that was ingested before and has nothing new.
 const SKIPPED: &str = "skipped";
 
 /// The state of a source whose lines are all rejects: it is the wrong file, or has to be converted first.
@@ -146,14 +146,14 @@ const NOT_EVENTS: &str = "not-events";
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct SourceSummary {
     pub name: String,
-    /// `complete`, `skipped` (taken in before, nothing new), `open` (interrupted), `pending` (its last line is not
+    /// `complete`, `skipped` (ingested before, nothing new), `open` (interrupted), `pending` (its last line is not
     /// whole
     /// yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`, or how
     /// it
     /// was cut short: `truncated`, `corrupt`, `bomb`, `unterminated`.
     pub state: String,
     pub detail: String,
-    /// Lines that an earlier run had taken in.
+    /// Lines that an earlier run had ingested.
     pub resumed_lines: u64,
     pub lines: u64,
     /// The number of lines that are not rows.
@@ -296,7 +296,7 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         }
     }
     summary.sources.extend(pending.leave());
-    // What was read before any trouble is sound: it is kept, and the next run goes on from there.
+    // What was read before any trouble is sound: it is kept, and the next run continues from there.
     writer = writer.commit(&mut pending, &mut summary).await?;
     let writer = writer.finish(&mut summary).await?;
     if let Some(error) = trouble {

@@ -32,7 +32,7 @@ struct Current {
     /// Its first bytes.
     start: Vec<u8>,
     head: Option<Head>,
-    /// Where the batch at hand begins in it, and where it stands.
+    /// Where the batch at hand begins in it, and where it is.
     from: Mark,
     to: Mark,
     /// Where it stood one chunk before.

@@ -14,7 +14,7 @@ use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Blocks, Chunk, Fault, Input, Mark, Outcome};
 use crate::typed::Hash32;
 
-/// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
+/// Bytes of a rejected line that are kept: enough for any real event to be ingested again after a fix.
 const EXCERPT_BYTES: usize = 64 * 1024;
 
 /// The state that worker threads share.
@@ -58,7 +58,7 @@ pub struct Told {
     pub read: u64,
     pub blank: u64,
     pub rejects: Vec<RejectRow>,
-    /// Where the source stands behind the piece's chunk, if it has one.
+    /// Where the source is after the piece's chunk, if it has one.
     pub mark: Option<Mark>,
     pub end: Option<Outcome>,
 }
@@ -164,7 +164,7 @@ impl Worker {
         }
     }
 
-    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
+    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since anyone who writes an event
     /// chooses the names of its attributes.
     pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
         let Drift { misfits, unknown, foreign_era, suspicious_time, odd_time, unusable_uid } = decoder.drift();

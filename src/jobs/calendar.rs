@@ -135,7 +135,7 @@ fn field(text: &str, least: u32, most: u32) -> Option<String> {
         let range = match range.split_once("..") {
             _ if range == "*" => "*".to_string(),
             Some((from, to)) => format!("{}-{}", number(from)?, number(to)?),
-            // systemd's `0/15` begins at 0 and goes on to the end.
+            // systemd's `0/15` begins at 0 and continues to the end.
             None if step.is_some() => format!("{}-{most}", number(range)?),
             None => number(range)?.to_string(),
         };

@@ -55,7 +55,7 @@ impl Job {
     }
 }
 
-/// Does what is due. A job that waits or fails keeps its later times due; other jobs go on.
+/// Does what is due. A job that waits or fails keeps its later times due; other jobs continue.
 ///
 /// What runs afterwards runs at least once for each entry: a stop between its end and our note of it repeats it.
 /// Returns the first error; it has been told and logged.

@@ -20,7 +20,7 @@ pub struct Log {
 /// Replaces the secrets of a reason: a command line that failed may hold some.
 type Redact = Box<dyn Fn(&str) -> String>;
 
-/// One entry, as it stands in its file.
+/// One entry, as it is in its file.
 pub type Entry = disk::Entry<Body>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

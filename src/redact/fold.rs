@@ -54,7 +54,7 @@ pub(super) fn letter(character: char) -> Letter {
         | '\u{2060}'..='\u{2064}'
         | '\u{FE00}'..='\u{FE0F}'
         | '\u{FEFF}' => return Letter::Unseen,
-        // Full width, and the mathematical alphabets, stand in rows of ASCII.
+        // Full width, and the mathematical alphabets, are in rows of ASCII.
         '\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}' | '\u{FF41}'..='\u{FF5A}' => {
             return Letter::Is((character as u32 - 0xFF00 + 0x20) as u8);
         }

@@ -16,7 +16,7 @@ const SHORTEST: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Secret(Known),
-    /// Told by its name to be none, though it stands among secrets.
+    /// Told by its name to be none, though it is among secrets.
     Plain,
     Unknown,
 }
@@ -124,7 +124,7 @@ impl Names {
         let starts: Vec<usize> = folded.words.iter().map(|word| word.start).collect();
         let is_ending = named.is_ending && folded.joined.len() >= SHORTEST;
         self.tails.add(tail(&folded.joined));
-        // Of two letters, whatever stands before them in a name.
+        // Of two letters, whatever is before them in a name.
         if folded.joined.len() < 3 {
             (0..32).for_each(|before| self.tails.add(&[&[before], folded.joined.as_bytes()].concat()));
         }

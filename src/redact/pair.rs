@@ -61,7 +61,7 @@ impl<'a> Scan<'a, '_> {
         self.take(known, &right).then_some(end)
     }
 
-    /// The body of a part of form data, whose head goes on at `past`.
+    /// The body of a part of form data, whose head continues at `past`.
     fn form_data(&self, past: usize) -> Option<Right> {
         let head = self.text.get(past..)?;
         let head = &head.as_bytes()[..head.len().min(NEAR)];
@@ -100,7 +100,7 @@ impl<'a> Scan<'a, '_> {
                 _ => {}
             }
         }
-        // `value` stands first: only inside of a tag, whose beginning is known.
+        // `value` is first: only inside of a tag, whose beginning is known.
         let floor = at.saturating_sub(NEAR);
         let open = floor + memchr::memrchr2(b'<', b'>', &bytes[floor..at])?;
         if bytes[open] != b'<' {

@@ -1,4 +1,4 @@
-//! Needles that stand only where a token begins: tokens of vendors, segments of paths.
+//! Needles that are only where a token begins: tokens of vendors, segments of paths.
 //!
 //! There are hundreds of them, too many for a search of every byte. But tokens begin rarely: which bytes are letters
 //! or digits is found out for a block at a time, without a branch, and only where a run of them begins, or a word inside
@@ -72,7 +72,7 @@ impl Starts {
         Starts { bits, first, quick, needles, flags, flag_letters }
     }
 
-    /// Tells `hit` what may count at `at`; its answer, where to go on, if something does.
+    /// Tells `hit` what may count at `at`; its answer, where to continue, if something does.
     #[inline]
     pub fn at(&self, bytes: &[u8], at: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
         let place = place(bytes.get(at..at + 3)?);

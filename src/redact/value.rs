@@ -14,7 +14,7 @@ const LONGEST_WORD: usize = 512;
 pub(super) enum Look {
     /// No value: empty, masked, `null`, `%%1842`, `${VARIABLE}`.
     Nothing,
-    /// So many digits, perhaps with punctuation.
+    /// A number of digits, perhaps with punctuation.
     Number(usize),
     Word,
     /// Words with separators: `read:user`, `how-to-reset`, `authMethodFirstType`.
@@ -223,7 +223,7 @@ pub(super) fn is_uuid(value: &str) -> bool {
         })
 }
 
-/// A digest: as many hexadecimal digits as an algorithm gives, or behind its name.
+/// A digest: as many hexadecimal digits as an algorithm gives, or after its name.
 fn is_hash(value: &str) -> bool {
     if let Some((name, rest)) = value.split_once([':', '-', '='])
         && ["sha1", "sha256", "sha384", "sha512", "md5", "sha-256", "sha-1", "blake3"]

@@ -89,7 +89,7 @@ impl Body for Csv {
                 if column.write_text(row, &mut text) {
                     self.cell(&text, is_text[index], out);
                 } else if columns.len() == 1 && self.options.null_text().is_empty() {
-                    // An empty line is no row to most readers: the row is worth more than NULL against empty.
+                    // An empty line is not a row to most readers: the row is worth more than NULL against empty.
                     out.push_str("\"\"");
                 } else {
                     out.push_str(self.options.null_text());

@@ -1,6 +1,6 @@
 //! A line for the shell becomes a command: what each command is, and how a line is understood.
 //!
-//! Names, arguments and purposes stand in [`COMMANDS`](super::commands::COMMANDS); a new command has its row there and
+//! Names, arguments and purposes are in [`COMMANDS`](super::commands::COMMANDS); a new command has its row there and
 //! its deed in `shell`.
 
 use std::path::PathBuf;
@@ -101,7 +101,7 @@ pub(super) enum Go {
     },
     /// Sets variables, whose names begin with the text.
     Variables(String),
-    /// Again and again, with a pause; so many times, or until ^C.
+    /// Repeated with a pause, a number of times or until ^C.
     Watch {
         pause: Duration,
         times: Option<u32>,

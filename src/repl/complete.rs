@@ -128,7 +128,7 @@ impl Completer for Completion<'_> {
 }
 
 impl Completion<'_> {
-    /// The word of a command line at its end: where it begins, and what may stand there; `None` where a file may.
+    /// The word of a command line at its end: where it begins, and what may be there; `None` where a file may.
     fn command(&self, typed: &str, after: &str) -> Option<(usize, Vec<Candidate>)> {
         let backend = self.backend.borrow();
         let Some((name, rest)) = typed.split_once(char::is_whitespace) else {

@@ -165,7 +165,7 @@ impl Settings {
         }
     }
 
-    /// The renderer's options for a result on a terminal of so many columns and rows; `None` when stdout is not one.
+    /// The renderer's options for a result on a terminal of this size; `None` when stdout is not one.
     ///
     /// A result that goes elsewhere is never cut.
     pub fn render_options(&self, terminal: Option<(usize, usize)>) -> render::Options {

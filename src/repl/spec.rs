@@ -21,7 +21,7 @@ pub(super) struct Spec {
     pub purpose: &'static str,
     pub line: Line,
     pub make: Make,
-    /// A line that shows what it does. What stands before the command is a statement that it runs.
+    /// A line that shows what it does. What is before the command is a statement that it runs.
     pub example: &'static str,
 }
 

@@ -73,7 +73,7 @@ impl EventClass {
         arrow::leaves(&self.root) + OWN_COLUMNS.len()
     }
 
-    /// The attribute at a dotted path; lists count as their items, `[]` may stand or not.
+    /// The attribute at a dotted path; lists count as their items, `[]` may be given or not.
     pub fn attribute(&self, path: &str) -> Option<&Attribute> {
         let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
         let mut object: &Object = &self.root;

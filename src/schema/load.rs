@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// An error about the line where the last of `words` stands, each looked for after the one before, in quotes.
+    /// An error about the line where the last of `words` is, each looked for after the one before, in quotes.
     pub fn error(&self, words: &[&str], message: impl AsRef<str>) -> Error {
         let mut at = 0;
         for word in words {

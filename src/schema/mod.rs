@@ -127,7 +127,7 @@ impl Object {
         Object { name: name.to_owned(), attributes, index }
     }
 
-    /// Where the attribute of this name stands in `attributes`.
+    /// Where the attribute of this name is in `attributes`.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }

@@ -344,7 +344,7 @@ fn every_column_of_ours_has_an_id_of_its_own_and_files_carry_them() {
         ids.extend(of_class);
     }
     assert!(ids.len() > 1_500, "{}", ids.len());
-    // They were given once and are in files for ever.
+    // They were given once and are in files forever.
     let id = |path: &[&str]| {
         let mut field = schema.field_with_name(path[0]).unwrap();
         for name in &path[1..] {

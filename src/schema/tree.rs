@@ -31,7 +31,7 @@ impl Objects {
     }
 }
 
-/// Where the attributes at hand stand, for errors.
+/// Where the attributes at hand are, for errors.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     source: &'a Source,

@@ -184,7 +184,7 @@ impl Server {
     }
 
     /// A request without a valid key from an address that has sent too many of them is told so. One with a valid key is
-    /// served all the same: others may share the address.
+    /// served anyway: others may share the address.
     fn without_key(&self, peer: SocketAddr, refusal: Refusal) -> Refusal {
         if refusal.status != StatusCode::UNAUTHORIZED {
             return refusal;

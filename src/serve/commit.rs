@@ -26,7 +26,7 @@ use crate::redact::Policy;
 const ORIGIN: Producer = Producer { kind: "serve", name: "audit-log reads" };
 /// Begins the name of a file whose seals are wrong.
 const DAMAGED: &str = "damaged-";
-/// A commit that failed is tried again after so long, and then after twice as long each time.
+/// The time after which a failed commit is tried again; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(60);
 
@@ -71,7 +71,7 @@ impl Committer {
             let server = || left.server.clone();
             let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
             let mut next = left.committed + 1;
-            // A hole is told once, and not again by the piece behind it.
+            // A hole is told once, and not again by the piece after it.
             let mut is_told = left.fault.is_some();
             if let Some(fault) = left.fault {
                 recovered.turns.push(missing(next, fault));
@@ -147,7 +147,7 @@ impl Committer {
 /// The lines that a file gave.
 struct Taken {
     lines: u64,
-    /// The number behind its last line.
+    /// The number after its last line.
     next: u64,
     is_whole: bool,
 }

@@ -9,7 +9,7 @@
 //!
 //! A commit to the lake for each page would cost some 20 ms and a Parquet file; a line and one `fdatasync` cost a few
 //! milliseconds, which all requests that wait at the moment share. So a page that was served is in the log whatever
-//! happens then: a file that outlives its server is taken in by the next one, and twice adds nothing, since every event
+//! happens then: a file that outlives its server is ingested by the next one, and twice adds nothing, since every event
 //! has a uid. When the disk refuses, or too much waits for the lake, reads are refused: nothing is read unseen.
 //!
 //! The first line of a server says that it began, and its last one that it ended: a series in the lake without an end is

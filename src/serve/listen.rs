@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub connections: usize,
-    /// The connections of one address; 0 is no limit.
+    /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
     /// For the first byte of a connection.
     pub first_time: Duration,

@@ -75,12 +75,12 @@ pub struct Options {
     pub is_insecure_allowed: bool,
     /// The workspace's tier; the endpoint belongs to `enterprise`.
     pub tier: String,
-    /// Requests of one user in any minute; 0 is no limit.
+    /// Requests of one user in any minute; 0 means no limit.
     pub per_minute: usize,
-    /// Requests without a valid key from one address in any minute; 0 is no limit.
+    /// Requests without a valid key from one address in any minute; 0 means no limit.
     pub keyless_per_minute: usize,
     pub connections: usize,
-    /// The connections of one address; 0 is no limit.
+    /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
     /// Where `/metrics` can be read without a key; None for nowhere.
     pub metrics_listen: Option<String>,

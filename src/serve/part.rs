@@ -40,7 +40,7 @@ impl Key<'_> {
     pub fn cmp_position(&self, position: &Position) -> Ordering {
         let time = self.time_us.cmp(&position.time_us);
         match &position.key {
-            // Such a position stands before all entries of its time: they are all older.
+            // Such a position is before all entries of its time: they are all older.
             None => time.then(Ordering::Less),
             Some(key) => time.then_with(|| (self.id, self.digest).cmp(&(&key.id, key.digest))),
         }

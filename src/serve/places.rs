@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// All places.
 pub struct Places {
     all: usize,
-    /// 0 is no limit.
+    /// 0 means no limit.
     of_one: usize,
     taken: Mutex<Taken>,
     /// A place became free, or its connection silent.

@@ -94,7 +94,7 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path; see /openapi.json")
     }
 
-    /// Something of ours did not work; what, stands in our log and not in the answer.
+    /// Something of ours did not work; what, is in our log and not in the answer.
     pub fn unavailable() -> Refusal {
         let message = "The audit log cannot be read right now";
         let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message);

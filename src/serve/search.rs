@@ -7,7 +7,7 @@
 //! A file or row group is opened only when nothing newer than its newest row is left, so a page touches as many as lie
 //! around its own time, wherever that is: a deep cursor costs what the first page costs. A filter that matches little
 //! would make one request look through the whole lake; it stops after [`SCAN_ROWS`] and answers what it found with a
-//! cursor that goes on from there, which the contract allows.
+//! cursor that continues from there, which the contract allows.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

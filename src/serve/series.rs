@@ -178,7 +178,7 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
         let text = fs::read(&record).context(Kind::Unavailable, || format!("cannot read {}", record.display()))?;
         all.push(one(folder, &names, server, record, &String::from_utf8_lossy(&text), key, file));
     }
-    // A server makes its record before its first piece, and removes it behind its last one.
+    // A server makes its record before its first piece, and removes it after its last one.
     let server_of = |name: &String| Some(name.strip_prefix(PIECE_PREFIX)?.split_once('-')?.0.to_string());
     let mut orphans: Vec<String> = names.iter().filter_map(server_of).collect();
     orphans.dedup();

@@ -3,7 +3,7 @@
 use crate::typed::hex;
 use sha2::{Digest, Sha256};
 
-/// At most so many of a fault's first bytes are kept, for a reject's excerpt.
+/// At most this many of a fault's first bytes are kept, for a reject's excerpt.
 const HEAD_BYTES: usize = 4096;
 
 /// A piece of the stream that cannot be an event.

@@ -1,6 +1,6 @@
 //! The names of files: whether a directory's file holds events, and which of a log's rotated files is older.
 //!
-//! Rotation puts a suffix behind the ending of a log, and compression another one behind that. These are those of
+//! Rotation puts a suffix after the ending of a log, and compression another one behind that. These are those of
 //! logrotate (`audit.log.1`, `audit.log-20260101`, `audit.log.2.gz`), Docker (`json.log.1.gz`) and Kubernetes
 //! (`0.log.20260101-120000.gz`).
 

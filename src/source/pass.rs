@@ -12,7 +12,7 @@ use super::{Chunk, Outcome, SPARE_BYTES};
 /// How far the bytes of a fault reach.
 pub(super) enum Until {
     ItemEnds,
-    /// NUL bytes, and the newline behind them.
+    /// NUL bytes, and the newline after them.
     ZerosEnd,
     StreamEnds,
 }

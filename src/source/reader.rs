@@ -214,7 +214,7 @@ impl Source {
             let (cut, is_broken) = match &mut self.form {
                 Some(Form::Lines(lines)) => {
                     // A last line without newline comes in a chunk of its own: it may be half of a line that is still
-                    // being written, and then a later run goes on from the mark before it.
+                    // being written, and then a later run continues from the mark before it.
                     let is_tail = bytes.ends_with(b"\n") || memchr::memrchr(b'\n', bytes).is_none();
                     // Who compresses a file is done with it.
                     let is_final = !may_grow || !is_plain || bytes.ends_with(b"\n") || is_line(bytes);
@@ -374,7 +374,7 @@ fn is_parquet(file: &File) -> bool {
     file.read_exact_at(&mut magic, 0).is_ok() && magic == *b"PAR1"
 }
 
-/// Whether bytes without a line end are a line all the same: an object that is closed, with whatever is around it.
+/// Whether bytes without a line end are a line anyway: an object that is closed, with whatever is around it.
 fn is_line(bytes: &[u8]) -> bool {
     let line = bytes.trim_ascii();
     line.is_empty()

@@ -1,6 +1,6 @@
 //! JSON values that are spread over lines: arrays, API pages, bundles, and values one after another.
 //!
-//! The scanner knows brackets and strings and nothing else: what stands between them is the decoder's business. It goes
+//! The scanner knows brackets and strings and nothing else: what is between them is the decoder's business. It goes
 //! over each byte once, in whatever pieces they come, and gives out
 //!
 //! * each element of an array, and of the list in a page: the `entries` of the audit-log API, the `Records` of a trail;
@@ -214,7 +214,7 @@ impl Values {
         Step::More
     }
 
-    /// Goes on in a string; the position behind it, or the end of the bytes.
+    /// Goes on in a string; the position after it, or the end of the bytes.
     fn string(&mut self, bytes: &[u8], mut pos: usize) -> usize {
         if std::mem::take(&mut self.is_escaped) {
             pos += 1;

@@ -91,7 +91,7 @@ fn components(mut text: &str, units: &[(char, u64)]) -> Option<u128> {
     text.is_empty().then_some(total)
 }
 
-/// A decimal number times a unit; nothing when it is no whole number of nanoseconds.
+/// A decimal number times a unit; nothing when it is not a whole number of nanoseconds.
 fn scaled(number: &str, unit: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |part: &str| !part.is_empty() && part.len() <= 15 && part.bytes().all(|b| b.is_ascii_digit());

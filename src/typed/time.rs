@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::duration::parse_duration;
 use crate::error::{Error, Result};
 
-/// Milliseconds of the years 2001 to 2286 have so many digits. Seconds and microseconds have others, so neither is taken
+/// Milliseconds of the years 2001 to 2286 have this many digits. Seconds and microseconds have others, so neither is taken
 /// for the other.
 const DIGITS: usize = 13;
 const HINT: &str = "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z";
@@ -104,7 +104,7 @@ impl FromStr for Time {
     }
 }
 
-/// Reads a time. Nothing is guessed: what is no time of the calendar, or could be several, is an error of usage.
+/// Reads a time. Nothing is guessed: what is not a time of the calendar, or could be several, is an error of usage.
 pub fn parse_time(text: &str) -> Result<Time> {
     let plain = text.trim();
     let wrong = |why: &str| {
@@ -161,7 +161,7 @@ fn time_of_day(text: &str) -> Option<Option<NaiveTime>> {
         _ => return None,
     };
     let fraction = fraction.unwrap_or("0");
-    // The finest that is stored are microseconds; zeros behind them say nothing.
+    // The finest that is stored are microseconds; zeros after them say nothing.
     let kept = fraction.len().min(6);
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -200,7 +200,7 @@ fn offset(text: &str) -> Option<Option<i32>> {
     is_known.then(|| Some(sign * (hours * 3600 + minutes * 60) as i32))
 }
 
-/// A number of exactly so many digits.
+/// A number of exactly this many digits.
 fn digits(text: &str, length: usize) -> Option<u32> {
     let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?

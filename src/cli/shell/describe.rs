@@ -21,7 +21,7 @@ pub fn tables(session: &Session, listing: &Listing, is_brief: bool) -> Result<Re
     let mut tables = session.tables();
     tables.retain(|table| !listing.is_views || table.kind.ends_with("view"));
     if let Some(pattern) = &listing.pattern {
-        // There is one schema: `public.event` and `*.*` mean what stands after the dot.
+        // There is one schema: `public.event` and `*.*` mean what is after the dot.
         let pattern = Pattern::new(pattern.rsplit('.').next().unwrap_or_default());
         tables.retain(|table| pattern.matches(&table.name));
     }

@@ -117,7 +117,7 @@ impl Names {
         }
         let (session, shelf, table) = (session.clone(), shelf.clone(), table.to_string());
         handle.spawn(async move {
-            // A view that cannot be planned is named all the same; a statement that reads it will say why.
+            // A view that cannot be planned is named anyway; a statement that reads it will say why.
             let columns = session.columns(&table).await.unwrap_or_default();
             shelf.put(&table, columns.into_iter().map(|column| Column { path: column.path, captions: None }).collect());
         });

@@ -189,7 +189,7 @@ fn render_to<'w>(
     renderer.finish()
 }
 
-/// A line in lines of at most `width` columns, of which the later ones stand a step further in.
+/// A line in lines of at most `width` columns, of which the later ones are a step further in.
 fn folded(line: &str, width: usize) -> String {
     let indentation = line.len() - line.trim_start_matches(' ').len();
     let step = (indentation + 2).min(width / 2);

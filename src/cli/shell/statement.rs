@@ -17,7 +17,7 @@ impl Shell<'_> {
         std::mem::replace(&mut self.access, Access::none()).close(self.app)
     }
 
-    /// Runs what reads rows, with a line about it in the log before and behind it.
+    /// Runs what reads rows, with a line about it in the log before and after it.
     pub(super) fn logged(
         &mut self,
         sql: &str,

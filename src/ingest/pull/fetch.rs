@@ -1,4 +1,4 @@
-//! One page, however often it has to be asked for: within the budget, with patience, and not for ever.
+//! One page, however often it has to be asked for: within the budget, with patience, and not forever.
 
 use std::time::Duration;
 

@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::lake::{Arrived, Batch, COMPLETE, Counts, Interval, Mark, Poll, PullState, SourceRange, Writer, cover};
 use crate::source::Page;
 
-/// Polls without anything new are told so often, at most.
+/// The shortest time between two reports of polls without anything new.
 const QUIET_MS: i64 = 15 * 60 * 1000;
-/// The state of a walk that goes on.
+/// The state of a walk that continues.
 pub(super) const OPEN: &str = "open";
 
 /// The pages of one source that wait for the next entry.
@@ -156,8 +156,8 @@ impl Gather {
         Ok((digests, outside))
     }
 
-    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand stands,
-    /// `cursor` where it goes on.
+    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand is,
+    /// `cursor` where it continues.
     pub async fn settle(
         &mut self,
         shared: &Shared,

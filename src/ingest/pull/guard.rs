@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 /// A page may repeat what came before: pages overlap when entries arrive meanwhile, or when an answer is sent twice.
-/// So many in a row are a server that does not move.
+/// This many in a row mean that the server does not advance.
 const MAX_STALE: u32 = 10;
 /// A server that looks for matches piece by piece may find none in many pieces.
 const MAX_EMPTY: u32 = 1000;

@@ -13,7 +13,7 @@ use crate::lake::{COMPLETE, Interval, OpenWindow, cover};
 use crate::redact::Counts;
 use crate::source::{Page, PageRequest, Recorder, Recording, Taped};
 
-/// A cursor that the server refuses begins its window anew, so often.
+/// The number of times that a refused cursor may restart its window.
 const MAX_RESTARTS: u32 = 3;
 
 /// Clocks that differ by more are told of.

@@ -48,7 +48,7 @@ impl Default for Limits {
 /// Why no page came.
 #[derive(Debug)]
 pub enum Failure {
-    /// No whole answer, or one that is no page: worth another attempt.
+    /// No whole answer, or one that is not a page: worth another attempt.
     Broken(String),
     /// Another status than 200.
     Refused(Refusal),
@@ -188,7 +188,7 @@ fn is_gzip(headers: &HeaderMap) -> bool {
 /// As much as can be had of an answer that is only shown.
 fn gunzip_head(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
-    // What was decoded before an error is there all the same.
+    // What was decoded before an error is there anyway.
     let _ = MultiGzDecoder::new(bytes).take(MAX_REFUSAL_BYTES as u64).read_to_end(&mut plain);
     plain
 }

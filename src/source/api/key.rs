@@ -18,7 +18,7 @@ use tokio::process::Command;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
-/// Longer is no key, but a file or a program that was named by mistake.
+/// Longer is not a key, but a file or a program that was named by mistake.
 const MAX_BYTES: usize = 4096;
 /// A program that asks somebody for a password has so long; one that hangs must not hang a scheduled job.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -203,7 +203,7 @@ mod tests {
         let environment = vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
         let key = async |text: &str| ask(&words(text), WHAT, &environment).await;
         assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
-        // Of our own environment, in which keys may stand, it sees nothing.
+        // Of our own environment, in which keys may be, it sees nothing.
         assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
         assert!(key("false").await.is_err());
         assert!(key("no-such-program-here").await.is_err());

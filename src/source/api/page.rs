@@ -1,7 +1,7 @@
-//! A page: where each entry's bytes stand, whether more follows, and the cursor.
+//! A page: where each entry's bytes are, whether more follows, and the cursor.
 //!
 //! Entries are not parsed into values: they go to the decoder as they came. serde_json walks over the whole text, so
-//! what is not JSON to the last byte is no page, and nothing of it is taken.
+//! what is not JSON to the last byte is not a page, and nothing of it is taken.
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Takes an answer apart; the error says why it is no page.
+    /// Takes an answer apart; the error says why it is not a page.
     pub fn parse(bytes: Vec<u8>) -> Result<Page, String> {
         let mut scan = Scan { bytes: &bytes, at: 0 };
         let (mut entries, mut has_more, mut next_cursor) = (None, None, None);

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
-/// A number in `X-RateLimit-Reset` below this is no time of day: some servers send seconds to wait, and which of the
+/// A number in `X-RateLimit-Reset` below this is not a time of day: some servers send seconds to wait, and which of the
 /// two is meant is not documented for this one.
 const FIRST_PLAUSIBLE_RESET: i64 = 1_000_000_000;
 

@@ -55,7 +55,7 @@ impl Recorder {
         let mut index = disk::open_private(&folder.join(INDEX)).context(Kind::Unavailable, cannot)?;
         let mut text = String::new();
         index.read_to_string(&mut text).context(Kind::Unavailable, cannot)?;
-        // A line that a kill cut off is no line; its page is written again under the same number.
+        // A line that a kill cut off is not a line; its page is written again under the same number.
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
         index.set_len(whole as u64).and_then(|()| index.seek(SeekFrom::End(0))).context(Kind::Unavailable, cannot)?;
         let number = text[..whole].lines().count() as u64;
