@@ -65,7 +65,7 @@ fn create(app: &App, file: &Path) -> Result<()> {
     let opened = options.write(true).create_new(true).mode(0o600).open(file);
     let mut written = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::usage(format!("{} is there already", file.display())).hint(
+            return Err(Error::usage(format!("{} already exists", file.display())).hint(
                 "what was signed with it can be checked only as long as its public key is there: take another name",
             ));
         }
@@ -78,9 +78,10 @@ fn create(app: &App, file: &Path) -> Result<()> {
     disk::sync_dir(&disk::parent_of(file)).context(Kind::Unavailable, cannot)?;
     disk::write(&public, signer.public().to_pem().as_bytes())?;
     let (file, public) = (file.display(), public.display());
-    app.screen
-        .say(format!("{file} signs; keep it from everybody but the processes that write to the lake and run reports"));
-    app.screen.say(format!("{public} checks: give it to auditors, apart from the evidence"));
-    app.screen.say(format!("write into the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
+    app.screen.say(format!(
+        "{file} is the private key: only processes that write to the lake or run reports should be able to read it"
+    ));
+    app.screen.say(format!("{public} is the public key: give it to auditors, separately from the evidence"));
+    app.screen.say(format!("add to the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
     Ok(())
 }

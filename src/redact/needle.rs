@@ -22,7 +22,7 @@ const SMALL: usize = 256;
 /// Needles per searcher: with more of them the vector search stops for too many false candidates.
 const GROUP: usize = 48;
 
-/// What must be around a needle for it to count.
+/// A condition on the text around a needle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     /// A name that is secret, and what separates it from a value.
@@ -31,7 +31,7 @@ pub(super) enum Test {
     Word,
     /// The name of a parameter of a URL, with `=` after it.
     Parameter,
-    /// So many characters of a token after it.
+    /// At least this many characters of a token follow it.
     Shape(usize),
     /// A segment of a path that announces a secret, and something like one after it.
     Segment,
@@ -41,7 +41,7 @@ pub(super) enum Test {
     Url,
     /// A program whose option `-p` follows.
     Tool,
-    /// Text behind a mark.
+    /// Text after a mark.
     Behind,
     /// A letter that is not ASCII, in a name.
     Alike,
@@ -92,7 +92,7 @@ impl Prefilter {
         Ok(Prefilter { groups, starts: Starts::new(starts, &flags), overlap })
     }
 
-    /// Tells `hit` each place that may count; it answers where to go on.
+    /// Tells `hit` each place that may count; it answers where to continue.
     fn scan(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
         match bytes.len() {
             0 => {}
@@ -144,7 +144,7 @@ impl Prefilter {
         }
     }
 
-    /// What is encoded, and what begins behind it.
+    /// Encoded text, and the token that begins after it.
     fn encoded(
         &self,
         bytes: &[u8],
@@ -168,7 +168,7 @@ impl Prefilter {
         }
     }
 
-    /// What begins with a sign. It goes on by itself: what is encoded further right says nothing about what is here.
+    /// A token that begins with a sign. It continues on its own: an encoding further right says nothing about this place.
     fn signs(
         &self,
         bytes: &[u8],
@@ -281,7 +281,7 @@ fn hides(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-/// Whether so much base64 stands before `at` that it may hold something.
+/// Whether there is enough base64 before `at` to hold something.
 fn ends_base64(bytes: &[u8], at: usize) -> bool {
     let before = bytes[..at].iter().rev().take(super::packed::SHORTEST);
     before.take_while(|byte| super::packed::is_base64(**byte)).count() == super::packed::SHORTEST

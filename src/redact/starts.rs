@@ -1,4 +1,4 @@
-//! Needles that stand only where a token begins: tokens of vendors, segments of paths.
+//! Needles that are only where a token begins: tokens of vendors, segments of paths.
 //!
 //! There are hundreds of them, too many for a search of every byte. But tokens begin rarely: which bytes are letters
 //! or digits is found out for a block at a time, without a branch, and only where a run of them begins, or a word inside
@@ -23,7 +23,7 @@ pub(super) struct Starts {
     needles: Vec<Needle>,
     /// Options without their dashes.
     flags: Vec<Vec<u8>>,
-    /// What they begin with.
+    /// The letters with which flags begin.
     flag_letters: [bool; 256],
 }
 
@@ -72,7 +72,7 @@ impl Starts {
         Starts { bits, first, quick, needles, flags, flag_letters }
     }
 
-    /// Tells `hit` what may count at `at`; its answer, where to go on, if something does.
+    /// Tells `hit` what may count at `at`; its answer, where to continue, if something does.
     #[inline]
     pub fn at(&self, bytes: &[u8], at: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
         let place = place(bytes.get(at..at + 3)?);
@@ -163,8 +163,8 @@ fn bits(bytes: u64) -> u8 {
     (bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
-/// Of each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a digit,
-/// 3 for what options begin with.
+/// Classifies each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a
+/// digit, 3 for a byte with which options begin.
 fn classes(bytes: &[u8], start: usize) -> [u8; CLASSED + 16] {
     let mut classes = [0; CLASSED + 16];
     let block = &bytes[start..bytes.len().min(start + CLASSED)];
@@ -193,8 +193,8 @@ fn classed(block: &[u8; CLASSED]) -> [u8; CLASSED] {
     block.map(class)
 }
 
-/// Those of eight bytes at which a token or a word begins: behind what is neither letter nor digit, a capital behind a
-/// small letter or before one, a letter behind a digit; and those of them that begin behind a dash or a slash.
+/// Marks the bytes, of eight, at which a token or a word begins: after a byte that is neither letter nor digit, a capital
+/// after a small letter or before one, a letter after a digit; and those of them that begin after a dash or a slash.
 fn begins(classes: &[u8; CLASSED + 16], chunk: usize) -> (u64, u64) {
     const ONE: u64 = 0x0101_0101_0101_0101;
     let eight = |from: usize| u64::from_le_bytes(classes[from..from + 8].try_into().unwrap_or_default());

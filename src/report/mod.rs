@@ -62,7 +62,7 @@ pub use produce::{Order, Produced, produce, workbook};
 pub use reads::NeedRead;
 pub use reason::{Reason, ReasonKind, in_words};
 pub use run::{Outcome, run};
-pub use select::Selection;
+pub use select::{Selection, framework_title};
 pub use summary::{Metric, ReportSummary, State, Summary, begin as begin_summary, metrics};
 pub use suppress::{Suppression, Suppressions};
 pub use verdict::{Element, Need, VerdictRule};

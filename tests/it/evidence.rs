@@ -317,8 +317,8 @@ fn evidence_is_not_written_over_unless_asked() {
     assert_snapshot!(run(&env, &args), @r"
     ------- stderr -------
     ledger entry 1, sha256 [SHA256]
-    error: out/auth-outcome-summary is there already
-    hint: evidence is not written over: name another directory, or say --replace
+    error: out/auth-outcome-summary already exists
+    hint: evidence is never overwritten: choose another directory, or pass --replace
     [exit status: 2]
     ");
     assert_eq!(env.read("out/auth-outcome-summary/evidence.json"), first);

@@ -144,7 +144,7 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     let env = Env::with_events(3_000);
     env.ok(["keys", "signing", "create", "signing.key"]);
     env.ok(["key", "signing", "create", "other.key"]);
-    assert!(env.run(["key", "signing", "create", "other.key"]).contains("is there already"));
+    assert!(env.run(["key", "signing", "create", "other.key"]).contains("already exists"));
     let args = ["report", "run", ID, "auth-outcome-summary", "--period", "2026-01", "-o"];
     env.ok([&args[..], &["unsigned"]].concat());
     env.write("auditlake.toml", "[signing]\nkey = { file = \"signing.key\" }\n");

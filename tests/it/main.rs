@@ -11,6 +11,7 @@ mod connect;
 mod corpus;
 mod demo;
 mod dialect;
+mod docs;
 mod env;
 mod evidence;
 mod forging;

@@ -20,7 +20,8 @@ use crate::typed::When;
 /// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
 pub const RUNS: &str = "_runs";
 
-/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by it.
+/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by
+/// it.
 const DUE: &str = ".due";
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -53,11 +54,7 @@ pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule
     let mut jobs: Vec<(Job, Schedule)> = Vec::new();
     for schedule in schedules {
         let name = &schedule.name;
-        let in_schedule = |error: Error| {
-            let hint = error.hint_text().map(str::to_string);
-            let wrapped = Error::usage(format!("schedule `{name}`")).caused_by(error);
-            if let Some(hint) = hint { wrapped.hint(hint) } else { wrapped }
-        };
+        let in_schedule = |error: Error| in_schedule(name, error);
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(is_name) {
             return Err(Error::usage(format!("`{name}` is no name of a schedule"))
@@ -158,16 +155,40 @@ fn run_all(app: &App, args: &DueArgs, found: &[(Job, Schedule)], log: &mut Log) 
     )
 }
 
-/// Runs one schedule for the time at which it was due.
-fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
-    let catalog = super::catalog(app)?;
-    let selection = Selection {
+fn selection(schedule: &Schedule) -> Selection {
+    Selection {
         ids: schedule.reports.clone(),
         tier: schedule.tier,
         controls: schedule.controls.clone(),
         is_all: schedule.all,
+    }
+}
+
+/// Checks what every schedule selects and is given, without running anything: one result for each.
+pub fn check_schedules(app: &App) -> Vec<Result<()>> {
+    let (schedules, catalog) = match (app.config.schedules(), super::catalog(app)) {
+        (Ok(schedules), Ok(catalog)) => (schedules, catalog),
+        // Both are checked by themselves, and reported once.
+        _ => return Vec::new(),
     };
-    let reports = selection.pick(&catalog)?;
+    let check = |schedule: &Schedule| {
+        selection(schedule).pick(&catalog)?;
+        let given: Vec<(String, PathBuf)> = schedule.input.clone().into_iter().collect();
+        inputs::read(app, &catalog, &given).map(drop)
+    };
+    schedules.iter().map(|schedule| check(schedule).map_err(|error| in_schedule(&schedule.name, error))).collect()
+}
+
+fn in_schedule(name: &str, error: Error) -> Error {
+    let hint = error.hint_text().map(str::to_string);
+    let wrapped = Error::usage(format!("schedule `{name}`")).caused_by(error);
+    if let Some(hint) = hint { wrapped.hint(hint) } else { wrapped }
+}
+
+/// Runs one schedule for the time at which it was due.
+fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
+    let catalog = super::catalog(app)?;
+    let reports = selection(schedule).pick(&catalog)?;
     let zone = zone(&schedule.time_zone)?;
     let due = DateTime::from_timestamp_millis(due_ms)
         .ok_or_else(|| Error::new(Kind::Internal, format!("{due_ms} is out of the calendar")))?;

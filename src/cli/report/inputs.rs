@@ -10,7 +10,7 @@ use super::super::App;
 use super::super::rows::{Column, batch, print};
 use crate::error::{Context, Kind, Result};
 use crate::render::{self, Format};
-use crate::report::{Catalog, Expectation, Input, Report, read_inputs};
+use crate::report::{Catalog, Expectation, Input, Report, Suppressions, read_inputs};
 use crate::sql::{self, Horizon, Session};
 
 /// The inputs of a run: those of the configuration, and `named`, which win.
@@ -36,6 +36,16 @@ fn addresses(app: &App) -> Result<Vec<String>> {
         };
         Ok(batches.into_iter().map(texts).collect::<Result<Vec<_>>>()?.concat())
     })
+}
+
+/// Checks the reports, inputs and suppressions that the configuration names, without running anything.
+pub fn check(app: &App) -> Vec<Result<()>> {
+    let suppressions = app.config.suppressions().map(|path| Suppressions::read(path, &app.clock).map(drop));
+    let found = match super::catalog(app) {
+        Ok(catalog) => read(app, &catalog, &[]).map(drop),
+        Err(error) => Err(error),
+    };
+    [found].into_iter().chain(suppressions).collect()
 }
 
 /// One line for each report and each input that it could use.

@@ -19,7 +19,8 @@ use crate::error::Result;
 use crate::render::{self, Format};
 use crate::report::{Catalog, Report};
 
-pub use due::{DueArgs, RUNS, jobs, run as run_due};
+pub use due::{DueArgs, RUNS, check_schedules, jobs, run as run_due};
+pub use inputs::check as check_inputs;
 pub use run::{RunArgs, run as run_reports};
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub struct Args {
 enum Action {
     /// List the reports
     List {
-        /// How the list is written
+        /// Output format of the list
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -45,7 +46,7 @@ enum Action {
     Run(Box<RunArgs>),
     /// List the tables that reports can be given beside the lake, and what they cannot say without
     Inputs {
-        /// How the list is written
+        /// Output format of the list
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
