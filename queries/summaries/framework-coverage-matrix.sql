@@ -8,7 +8,7 @@
 -- grade = "E"
 -- order = "framework, control_id, report_id"
 -- severity = "none (assurance takes its place)."
--- chart = "bar (rows per assurance)"
+-- answers = ["framework", "control_id", "assurance", "report_id", "last_run"]
 -- limits = """
 -- A row is a control of a framework and a report that gives evidence for it, with the latest scheduled run of that
 -- report that ended in the period. `assurance` says what that run was worth: `pass`, `findings`, `not_assessable`
@@ -19,6 +19,11 @@
 -- a policy, a decision, a training.
 --
 -- Only runs of the schedules are in the history. A run by hand into a folder is not."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "framework"
+-- colour = "assurance"
 --
 -- [controls]
 -- soc2 = ["CC4.1", "CC2.1"]

@@ -35,7 +35,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    const ALL: [Severity; 5] =
+    pub const ALL: [Severity; 5] =
         [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
     /// The severity with OCSF's number; a report without one means a thing worth a look.
@@ -223,11 +223,17 @@ impl Tally {
 
     /// `1 critical, 2 high`.
     pub fn in_words(&self) -> String {
-        let counts = Severity::ALL.into_iter().rev().filter_map(|severity| {
-            self.by_severity.get(severity.name()).map(|found| format!("{} {severity}", count(*found)))
-        });
-        counts.collect::<Vec<_>>().join(", ")
+        severities(&self.by_severity)
     }
+}
+
+/// `1 critical, 2 high`: counts by name of a severity, the worst first.
+pub fn severities(by_severity: &BTreeMap<String, u64>) -> String {
+    let counts = Severity::ALL
+        .into_iter()
+        .rev()
+        .filter_map(|severity| by_severity.get(severity.name()).map(|found| format!("{} {severity}", count(*found))));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// The key of each row: `finding_key`, else one made of the whole row, so that every report can be compared.

@@ -44,6 +44,8 @@ const MARKDOWN_ROWS: usize = 1000;
 pub struct Order {
     pub session: Arc<Session>,
     pub report: Report,
+    /// The name of its folder.
+    pub folder: String,
     pub params: Params,
     pub asked: Asked,
     pub facts: Facts,
@@ -66,10 +68,10 @@ pub struct Produced {
     pub named: Vec<Finding>,
 }
 
-/// Runs a report into `parent/<id>`.
+/// Runs a report into its folder below `parent`.
 pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
     let report = &order.report;
-    let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
+    let draft = Draft::begin(&parent.join(&order.folder), is_replacing)?.known_to(&order.unfinished);
     let mut outcome = run(report, &order.params, &order.session).await?;
     let used = outcome.used();
     let read = |input: &&Input| used.views.iter().any(|(name, _)| *name == input.name);
