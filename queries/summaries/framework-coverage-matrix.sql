@@ -13,7 +13,7 @@
 -- A row is a control of a framework and a report that gives evidence for it, with the latest scheduled run of that
 -- report that ended in the period. `assurance` says what that run was worth: `pass`, `findings`, `not_assessable`
 -- (nothing was found, and the log could not have shown everything), `attention` (a listing with rows to look at),
--- `evidence` (a listing), or `not_run`.
+-- `evidence` (a listing), or `not_run`. A control that no report backs has a row without a report.
 --
 -- A report supports a control; it does not satisfy it alone. Many controls ask for things that no audit log can show:
 -- a policy, a decision, a training.

@@ -46,6 +46,7 @@ mod suppress;
 mod tests;
 mod verdict;
 mod verify;
+mod workbook;
 
 pub use attest::{
     Attester, Decision, attest, decisions, sealed as sealed_attestations, template as decisions_template,
@@ -67,7 +68,7 @@ pub use pack::{Packed, pack};
 pub use page::{counted, kinds, share};
 pub use params::{Params, Value};
 pub use period::{Period, zone};
-pub use produce::{Order, Produced, produce, workbook};
+pub use produce::{Order, Produced, produce};
 pub use reads::NeedRead;
 pub use reason::{Reason, ReasonKind, in_words};
 pub use run::{Outcome, run};
@@ -76,3 +77,4 @@ pub use summary::{Change, ReportSummary, State, Summary, begin as begin_summary}
 pub use suppress::{Suppression, Suppressions};
 pub use verdict::{Element, Need, VerdictRule};
 pub use verify::{Findings, asked, folder_alone, inputs as inputs_of, is_evidence, run_again};
+pub use workbook::workbook;

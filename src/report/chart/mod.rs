@@ -182,7 +182,10 @@ impl Chart {
                 // Rows of a period may begin before it; the axis does not.
                 (range.0..range.1).contains(&time_ms).then(|| unit.bin(time_ms, *zone).map(Key::Bin))?
             }
-            Axis::Category { column } | Axis::Tiles { column } => data::text(batch, *column, row).map(Key::Name),
+            Axis::Category { column } => {
+                Some(Key::Name(data::text(batch, *column, row).unwrap_or_else(|| "none".to_string())))
+            }
+            Axis::Tiles { column } => data::text(batch, *column, row).map(Key::Name),
             Axis::Classes { column, edges, only } => {
                 let is_other =
                     |(column, state): &(usize, String)| data::text(batch, *column, row).as_ref() != Some(state);

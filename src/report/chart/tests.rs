@@ -74,58 +74,58 @@ fn each_report_draws_what_its_head_says() {
         text.push_str(&format!("{}: {drawn}\n", report.id));
     }
     assert_snapshot!(text, @r"
-    access-ledger-anomalies: anomaly: rows
-    access-review-as-of: subject_label x privilege: rows
-    access-review-diff: privilege: rows by change
-    access-state-reconciliation: result: rows
-    account-lockouts: lock_time by day: rows
-    account-roster-as-of: account_state: rows
+    access-ledger-anomalies: anomaly: rows [Rows by anomaly]
+    access-review-as-of: subject_label x privilege: rows [Rows by subject and privilege]
+    access-review-diff: privilege: rows by change [Rows by privilege, coloured by change]
+    access-state-reconciliation: result: rows [Rows by result]
+    account-lockouts: lock_time by day: rows [Rows per day]
+    account-roster-as-of: account_state: rows [Rows by account state]
     account-switch-log: nothing
     account-takeover-sequence: nothing
-    activity-volume-anomaly: day by day: events, median
-    actor-timeline: time by day: rows by class
-    api-key-lifecycle: age_days by [30, 90, 180, 365] where state is active: rows
-    audit-log-config-changes: nothing
-    auth-outcome-summary: bucket_start by day: successes, failures
-    brute-force-by-user: first_time by day: failures
-    burst-deletion: first_time by day: actions
-    credential-change-log: time by day: rows by action
-    daily-log-review-digest: status: rows
-    dormant-accounts: days_inactive by [90, 180, 365]: rows
-    duplicate-events: kind: copies
-    effective-access-as-of: subject_label x privilege: rows
-    entity-change-log: time by day: rows by activity
+    activity-volume-anomaly: day by day: events, median [Events, median per day]
+    actor-timeline: time by day: rows by class [Rows per day, coloured by class]
+    api-key-lifecycle: age_days by [30, 90, 180, 365] where state is active: rows [Rows by age days, state active only]
+    audit-log-config-changes: time by day: rows by category [Rows per day, coloured by category]
+    auth-outcome-summary: bucket_start by day: successes, failures [Successes, failures per day]
+    brute-force-by-user: first_time by day: failures [Failures per day]
+    burst-deletion: first_time by day: actions [Actions per day]
+    credential-change-log: time by day: rows by action [Rows per day, coloured by action]
+    daily-log-review-digest: status: rows [Rows by status]
+    dormant-accounts: days_inactive by [90, 180, 365]: rows [Rows by days inactive]
+    duplicate-events: kind: copies [Copies by kind]
+    effective-access-as-of: subject_label x privilege: rows [Rows by subject and privilege]
+    entity-change-log: time by day: rows by activity [Rows per day, coloured by activity]
     ephemeral-accounts: nothing
     event-latency-and-clock-skew: nothing
-    failed-admin-actions: action: failures
+    failed-admin-actions: action: failures [Failures by action]
     first-seen-actor-action: nothing
-    framework-coverage-matrix: assurance: rows
-    group-membership-as-of: group_uid: rows
-    group-membership-changes: time by day: rows by activity
+    framework-coverage-matrix: framework: rows by assurance [Rows by framework, coloured by assurance]
+    group-membership-as-of: group_name: rows [Rows by group name]
+    group-membership-changes: time by day: rows by activity [Rows per day, coloured by activity]
     impossible-travel: nothing
-    joiner-mover-leaver: category: rows
-    leaver-residual-access: residual_type: rows
+    joiner-mover-leaver: category: rows [Rows by category]
+    leaver-residual-access: residual_type: rows [Rows by residual type]
     log-gaps: nothing
     logins-without-mfa: nothing
-    mandatory-field-completeness: class x element: share
-    mfa-factor-changes: time by week: rows by action
-    monthly-executive-summary: metric in pairs: value, previous
+    mandatory-field-completeness: class x element: share [Share by class and element]
+    mfa-factor-changes: time by week: rows by action [Rows per week, coloured by action]
+    monthly-executive-summary: metric as tiles: value, previous [At a glance]
     new-location-or-ip: nothing
-    off-hours-admin-activity: first_time by weekday and hour: rows
-    password-spray-by-ip: src_ip: users
-    pci-10-2-1-coverage-matrix: requirement: events
-    post-deprovision-activity: nothing
-    privileged-grants-log: time by day: rows by change
+    off-hours-admin-activity: first_time by weekday and hour: rows [Rows by weekday and hour of first time]
+    password-spray-by-ip: src_ip: users [Users by src ip]
+    pci-10-2-1-coverage-matrix: requirement: events [Events by requirement]
+    post-deprovision-activity: finding_type: rows [Rows by finding type]
+    privileged-grants-log: time by day: rows by change [Rows per day, coloured by change]
     retention-coverage: nothing
-    schema-conformance: nothing
+    schema-conformance: rule: events [Events by rule]
     service-account-review: nothing
-    session-anomalies: nothing
+    session-anomalies: finding_type: rows [Rows by finding type]
     sod-toxic-combinations: nothing
     sod-violations: nothing
-    source-reconciliation: class: difference
+    source-reconciliation: class: difference [Difference by class]
     success-after-failures: nothing
-    user-deprovisioning-log: time by day: rows by action
-    user-provisioning-log: time by day: rows by outcome
+    user-deprovisioning-log: time by day: rows by action [Rows per day, coloured by action]
+    user-provisioning-log: time by day: rows by outcome [Rows per day, coloured by outcome]
     ");
 }
 
@@ -194,5 +194,9 @@ fn tiles_have_the_order_of_the_rows_and_say_what_is_better() {
         ("value", Arc::new(Float64Array::from(vec![Some(0.0621), Some(1_000_000.0)]))),
         ("previous", Arc::new(Float64Array::from(vec![Some(0.03), None]))),
     ]));
-    assert_snapshot!(chart.draw().unwrap().replace("<div>", "\n<div>"), @"");
+    assert_snapshot!(chart.draw().unwrap().replace("<div>", "\n<div>"), @r#"
+    <dl class="tiles">
+    <div><dt>small rate</dt><dd>6.2 %<small class="worse">▲ from 3 %</small></dd></div>
+    <div><dt>large</dt><dd>1,000,000<small>nothing to compare with</small></dd></div></dl>
+    "#);
 }

@@ -45,7 +45,17 @@ fn pane(framework: &FrameworkStanding, summary: &Summary, is_compared: bool, out
     for (standing, number) in counts(framework) {
         let worst =
             framework.controls.iter().filter(|one| one.standing == standing).filter_map(|one| one.worst()).max();
-        out.push_str(&chip(standing, worst, &format!("{number} {}", standing.in_words())));
+        out.push_str(&chip(
+            standing,
+            worst,
+            &format!(
+                "{number} {}",
+                match standing {
+                    Standing::Findings => "with findings",
+                    standing => standing.in_words(),
+                }
+            ),
+        ));
         out.push(' ');
     }
     let change = if is_compared { "<th scope=\"col\">change</th>" } else { "" };

@@ -17,6 +17,7 @@ pub fn is_share(name: &str) -> bool {
 pub fn heading(name: &str) -> String {
     let plain = name.strip_suffix("_label").unwrap_or(name);
     match plain {
+        _ if plain.ends_with("_pct") => format!("{} in %", plain.trim_end_matches("_pct").replace('_', " ")),
         "severity_id" => "severity".to_string(),
         plain => plain.replace('_', " "),
     }
@@ -83,15 +84,10 @@ fn day_text(days: i32) -> String {
     day.map_or(format!("{days} days"), |day| day.format("%Y-%m-%d").to_string())
 }
 
-/// `2026-01-05 09:12:03`; finer only where the time is, so that texts sort as times do.
+/// `2026-01-05 09:12:03`: to the second, since nobody reads milliseconds in a table; the CSV has them.
 fn time_text(time_us: i64) -> String {
-    let format = match time_us {
-        _ if time_us % 1_000_000 == 0 => "%Y-%m-%d %H:%M:%S",
-        _ if time_us % 1000 == 0 => "%Y-%m-%d %H:%M:%S%.3f",
-        _ => "%Y-%m-%d %H:%M:%S%.6f",
-    };
     match DateTime::from_timestamp_micros(time_us) {
-        Some(time) => time.format(format).to_string(),
+        Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
         None => format!("{time_us} us"),
     }
 }

@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 6 << 20;
 /// Characters of one cell.
 const MAX_CELL: usize = 400;
 /// Columns of the table; further ones are in the detail of each row.
-const MAX_COLUMNS: usize = 9;
+const MAX_COLUMNS: usize = 8;
 
 const SEVERITY_COLUMN: &str = "severity_id";
 const KEY_COLUMN: &str = "finding_key";
@@ -66,7 +66,10 @@ fn arranged(report: &Report) -> (Vec<Shown>, Vec<Shown>) {
         let is_event = name.ends_with("event_uid") || name.ends_with("event_uids");
         (is_said || is_event || name == KEY_COLUMN) && !report.answers.iter().any(|answer| answer == name)
     };
-    let columns = report.columns.iter().enumerate().map(|(place, column)| Shown {
+    // A number that only orders the rows says nothing beside them.
+    let is_order = |name: &str| name.ends_with("_order");
+    let kept = report.columns.iter().enumerate().filter(|(_, column)| !is_order(&column.name));
+    let columns = kept.map(|(place, column)| Shown {
         place,
         name: column.name.clone(),
         heading: heading(&column.name),
