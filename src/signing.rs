@@ -27,6 +27,8 @@ const END: &str = "-----END PUBLIC KEY-----";
 /// What a signature is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
+    /// An entry of a lake's ledger.
+    Entry,
     /// One report's evidence.
     Evidence,
     /// The list of what a run over several reports left.
@@ -59,6 +61,7 @@ impl Purpose {
     /// What is signed for a purpose, so that other tools can check it too.
     pub fn message(self, bytes: &[u8]) -> Vec<u8> {
         let name = match self {
+            Purpose::Entry => "auditlake ledger entry",
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
             Purpose::Attestation => "auditlake attestation",

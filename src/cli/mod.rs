@@ -288,8 +288,9 @@ impl App {
     /// Opens the lake that must be there, with its newest entry whole.
     fn open_lake(&self) -> Result<Lake> {
         let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
+        let signing = self.ledger_signing();
         self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key);
+            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key).with_signing(signing);
             lake.settle_for_reading().await?;
             Ok(lake)
         })
@@ -302,6 +303,7 @@ impl App {
             partition: self.config.partition(),
             access: self.config.access(),
             key: self.key_place(),
+            signing: self.ledger_signing(),
             patience: self.patience(),
         };
         let clock = self.clock;
@@ -311,6 +313,17 @@ impl App {
             lake.settle().await?;
             Ok(lake)
         })
+    }
+
+    /// The key that signs ledger entries, where the configuration names one; it is asked for when an entry is written.
+    fn ledger_signing(&self) -> lake::Signing {
+        match self.config.signing() {
+            None => lake::Signing::default(),
+            Some(source) => {
+                let environment = self.command_environment();
+                lake::Signing::by(Arc::new(move || signing::read(&source, &environment)))
+            }
+        }
     }
 
     /// Where the lake's key lies. A program that hands it out is run when it is needed.

@@ -7,8 +7,10 @@ use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::App;
+use super::signing::read_public;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Anchor, Fault, Level, Verified, Verify, VerifyProgress};
+use crate::signing::PublicKey;
 use crate::typed::{bytes, count};
 
 /// Faults that are listed; all are counted.
@@ -26,6 +28,10 @@ pub struct Args {
     /// Also compare with a head that `auditlake ledger head` printed, in this file: it finds a lake that was put back
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// Also check the signatures of ledger entries with the public key in this file; an entry that nobody signed, and no
+    /// signed one follows, is a fault
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -37,7 +43,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Anchor::parse(&text, &path.display().to_string())
     });
     let level = [Level::Chain, Level::Files, Level::Bytes, Level::Rows][usize::from(args.level.min(3))];
-    let found = check(app, level, anchor.transpose()?)?;
+    let public_key = args.public_key.as_deref().map(read_public).transpose()?;
+    let found = check(app, level, anchor.transpose()?, public_key)?;
     if args.json {
         let text = serde_json::to_string(&found).context(Kind::Internal, || "cannot encode what was found")? + "\n";
         app.screen.print_json(&text)?;
@@ -61,8 +68,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 }
 
 fn summary(found: &Verified) -> String {
+    let signed = if found.signed_to.is_some() { ", signed" } else { "" };
     format!(
-        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}",
+        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}{signed}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),
@@ -79,9 +87,10 @@ pub fn things(faults: u64) -> String {
 }
 
 /// Checks the lake, with a bar where somebody watches.
-pub fn check(app: &App, level: Level, anchor: Option<Anchor>) -> Result<Verified> {
+pub fn check(app: &App, level: Level, anchor: Option<Anchor>, public_key: Option<PublicKey>) -> Result<Verified> {
     let progress = VerifyProgress::default();
-    let asked = Verify { level, anchor, most: LISTED, patience: app.patience(), progress: progress.clone() };
+    let asked =
+        Verify { level, anchor, public_key, most: LISTED, patience: app.patience(), progress: progress.clone() };
     let (path, ocsf) = (app.lake_path(), app.ocsf()?);
     let bar = app.screen.is_watched().then(|| {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());

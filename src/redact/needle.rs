@@ -103,7 +103,8 @@ impl Prefilter {
 
     fn scan_blocks<const N: usize>(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
         let mut folded = [0u8; N];
-        let mut resume = vec![0usize; self.groups.len() + 4];
+        let mut resume = vec![0usize; self.groups.len() + 3];
+        let mut of_starts = [0; 2];
         let mut start = 0;
         while start < bytes.len() {
             let end = bytes.len().min(start + N);
@@ -124,15 +125,15 @@ impl Prefilter {
                 }
             }
             let resume = &mut resume[self.groups.len()..];
-            self.starts.scan(bytes, start..end, &mut resume[0], hit);
-            self.encoded(bytes, start, end, &mut resume[1], hit);
-            self.signs(bytes, start, end, &mut resume[3], hit);
+            self.starts.scan(bytes, start..end, &mut of_starts, hit);
+            self.encoded(bytes, start, end, &mut resume[0], hit);
+            self.signs(bytes, start, end, &mut resume[2], hit);
             if !block.is_ascii() {
                 for at in (start..end).filter(|at| !bytes[*at].is_ascii()) {
-                    if at >= resume[2] {
+                    if at >= resume[1] {
                         // The rest of the name says nothing else.
                         let name = bytes[at..].iter().take_while(|byte| is_name(byte)).count();
-                        resume[2] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
+                        resume[1] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
                     }
                 }
             }

@@ -194,6 +194,48 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
 }
 
 #[test]
+fn a_signed_ledger_shows_what_others_wrote() {
+    let env = Env::new();
+    env.ok(["gen", "300", "--out", "first.ndjson", "-q"]);
+    env.ok(["gen", "200", "--seed", "7", "--out", "second.ndjson", "-q"]);
+    env.ok(["key", "signing", "create", "signing.key"]);
+    env.ok(["key", "signing", "create", "other.key"]);
+    env.write("auditlake.toml", "[signing]\nkey = { file = \"signing.key\" }\n");
+    env.ok(["ingest", "first.ndjson", "--lake", "lake", "-q"]);
+    let verify = |key: &str| env.run(["verify", "--lake", "lake", "--public-key", key]);
+    let said = verify("signing.key.pub");
+    assert!(said.contains(", signed\n") && !said.contains("exit status"), "{said}");
+    let said = verify("other.key.pub");
+    assert!(
+        said.contains("its signature is not one that this key has made of it")
+            && said.contains("no entry of the ledger is signed by this key")
+            && said.contains("[exit status: 6]"),
+        "{said}"
+    );
+
+    // Who can write to the lake, and does not have the private key, adds what nobody vouches for.
+    fs::rename(env.path("auditlake.toml"), env.path("signing.toml")).unwrap();
+    env.ok(["ingest", "second.ndjson", "--lake", "lake", "-q"]);
+    let said = verify("signing.key.pub");
+    assert!(said.contains("the last one that this key vouches for") && said.contains("[exit status: 6]"), "{said}");
+    assert!(!env.run(["verify", "--lake", "lake"]).contains("exit status"));
+
+    // Who has it vouches for all that is there when he writes.
+    fs::rename(env.path("signing.toml"), env.path("auditlake.toml")).unwrap();
+    env.ok(["gen", "100", "--seed", "8", "--out", "third.ndjson", "-q"]);
+    env.ok(["ingest", "third.ndjson", "--lake", "lake", "-q"]);
+    assert!(verify("signing.key.pub").contains(", signed\n"));
+
+    // Reading takes no private key, and writing none that others could have read.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(env.path("signing.key"), mode).unwrap();
+    assert_eq!(env.ok(["sql", "-c", "select 1 as one", "--format", "csv", "--lake", "lake"]), "one\n1\n");
+    env.ok(["gen", "100", "--seed", "9", "--out", "fourth.ndjson", "-q"]);
+    let said = env.run(["ingest", "fourth.ndjson", "--lake", "lake", "-q"]);
+    assert!(said.contains("others may read or write it") && said.contains("[exit status: 2]"), "{said}");
+}
+
+#[test]
 fn a_hostile_folder_is_looked_at_and_not_followed() {
     let env = Env::with_events(3_000);
     env.ok(["report", "run", ID, "auth-outcome-summary", "--period", "2026-01", "-o", "out"]);

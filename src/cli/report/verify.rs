@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
+use super::super::signing::read_public;
 use super::batch::Ground;
 use super::runs;
 use crate::error::{Context, Error, Kind, Result};
@@ -53,14 +54,7 @@ pub fn run(app: &App, args: &Args) -> Result<u8> {
     let folders = folders(folder)?;
     let catalog = super::catalog(app)?;
     let reports = args.reports.iter().map(|path| catalog.read_file(path)).collect::<Result<_>>()?;
-    let public = match &args.public_key {
-        None => None,
-        Some(path) => {
-            let text = std::fs::read_to_string(path);
-            let text = text.context(Kind::Usage, || format!("cannot read the public key {}", path.display()))?;
-            Some(PublicKey::parse(&text, &path.display().to_string())?)
-        }
-    };
+    let public = args.public_key.as_deref().map(read_public).transpose()?;
     let is_without = args.files_only || (public.is_some() && !app.lake_path().exists());
     let lake = if is_without { None } else { Some(app.open_lake()?) };
     let key = lake.as_ref().map(|lake| lake.find_key("evidence")).transpose()?.flatten();
