@@ -478,13 +478,17 @@ fn a_selection_runs_what_it_can_and_says_what_it_cannot() {
     env.write("own/about-one.sql", crate::evidence::OWN);
     env.write("auditlake.toml", "[report]\ndirectory = \"own\"\n");
     let text = run(&env, &["--all", "--period", "2026-01", "-o", "out"]);
-    assert!(text.contains("about-one: not run: it needs parameter `actor`"), "{text}");
+    assert!(text.contains("about-one: no part of this run: it is about one subject; run it alone with `actor`"), "{text}");
     assert!(!text.contains("exit status"), "{text}");
     let summary = json_of(&env, "out/summary.json");
     let of =
         |id: &str| summary["reports"].as_array().unwrap().iter().find(|report| report["id"] == id).unwrap().clone();
-    assert_eq!(of("about-one")["state"], "skipped");
     assert_eq!(of("brute-force-by-user")["state"], "done");
+    assert!(!env.path("out/about-one").exists() && !summary["reports"].to_string().contains("about-one"));
+    // Who names it among others means it, and is told what it lacks.
+    let text = run(&env, &["about-one", "brute-force-by-user", "--period", "2026-01", "-o", "two"]);
+    assert!(text.contains("about-one: not run: it needs parameter `actor`"), "{text}");
+    assert_eq!(json_of(&env, "two/summary.json")["reports"][0]["state"], "skipped");
     let text = run(&env, &["--controls", "SOC2 CC1.*", "--period", "2026-01", "-o", "cc1", "--param", "actor=x"]);
     assert!(text.contains("about-one: "), "{text}");
     assert_eq!(names(&env.path("cc1")), ["about-one"]);

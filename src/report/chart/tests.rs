@@ -197,6 +197,6 @@ fn tiles_have_the_order_of_the_rows_and_say_what_is_better() {
     assert_snapshot!(chart.draw().unwrap().replace("<div>", "\n<div>"), @r#"
     <dl class="tiles">
     <div><dt>small rate</dt><dd>6.2 %<small class="worse">▲ from 3 %</small></dd></div>
-    <div><dt>large</dt><dd>1,000,000<small>nothing to compare with</small></dd></div></dl>
+    <div><dt>large</dt><dd>1,000,000<small>nothing before</small></dd></div></dl>
     "#);
 }

@@ -16,7 +16,7 @@ impl Chart {
             // A missing number is none, and not nothing.
             let said = |value: Option<f64>| value.map_or("\u{2013}".to_string(), |value| number(value, is_share(name)));
             let change = now.zip(before).map_or_else(
-                || "<small>nothing to compare with</small>".to_string(),
+                || "<small>nothing before</small>".to_string(),
                 |(now, before)| {
                     let arrow = match now.total_cmp(&before) {
                         std::cmp::Ordering::Greater => "\u{25b2}",

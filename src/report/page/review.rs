@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use chrono::DateTime;
+use serde_json::Value;
+
 use super::{counted, escaped, fact, foot, frame, heading, instant, whole_seconds};
 use crate::report::attest::{Attestation, Choice, Decision, text_of};
 use crate::report::diff::Entry;
 use crate::report::evidence::Evidence;
-use crate::report::header::Report;
+use crate::report::header::{ColumnType, Report};
 
 /// Columns of the report beside the decision, where its head names no answers.
 const MAX_COLUMNS: usize = 5;
@@ -78,10 +81,22 @@ fn decided(report: &Report, attestation: &Attestation, rows: &[Entry], out: &mut
         }
         let row = by_key.get(one.finding.as_str());
         for name in &shown {
-            let value = text_of(row.and_then(|row| row.row.get(*name)));
+            let ty = report.columns.iter().find(|column| column.name == **name).map(|column| column.ty);
+            let value = said(row.and_then(|row| row.row.get(*name)), ty);
             let _ = write!(out, "<td data-l=\"{}\">{}</td>", escaped(&heading(name)), escaped(&value));
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div></section>");
+}
+
+/// A value of `result.json` as the page of the report shows it.
+fn said(value: Option<&Value>, ty: Option<ColumnType>) -> String {
+    match (value, ty) {
+        (Some(Value::Bool(flag)), _) => if *flag { "yes" } else { "no" }.to_string(),
+        (Some(Value::String(text)), Some(ColumnType::Timestamp)) => {
+            DateTime::parse_from_rfc3339(text).map_or(text.clone(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+        }
+        (value, _) => text_of(value),
+    }
 }

@@ -155,7 +155,11 @@ impl Page {
         for shown in &self.columns {
             let column = batch.column(shown.place);
             if column.is_null(row) {
-                out.push_str("<td class=\"x\">\u{2013}</td>");
+                out.push_str(if shown.is_number() {
+                    "<td class=\"x n\">\u{2013}</td>"
+                } else {
+                    "<td class=\"x\">\u{2013}</td>"
+                });
             } else if let (true, Some(severity)) = (shown.is_severity, mark.severity) {
                 // One element a cell: a browser takes ten times as long over thousands of small drawings.
                 let id = severity as u8;
