@@ -51,6 +51,7 @@ fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &
             };
             let stamp = Stamp { time_ms: 1_769_904_000_000, user: "cfo".to_string(), program, with_xlsx: false };
             let order = Order {
+                folder: report.id.clone(),
                 session,
                 report,
                 params,
