@@ -54,7 +54,7 @@ pub use attest::{
 };
 pub use catalog::Catalog;
 pub use check::{Checked, check, template};
-pub use controls::{Backed, FrameworkStanding, backed, frameworks, standings};
+pub use controls::{Backed, FrameworkStanding, backed, framework_title, frameworks, standings};
 pub use coverage::{Coverage, Gap};
 pub use diff::{Diff, Entry, change, diff};
 pub use evidence::{Asked, Evidence, NO_SEAL, PROGRAM, Sealer, Stamp};
