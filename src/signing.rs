@@ -33,6 +33,10 @@ pub enum Purpose {
     Evidence,
     /// The list of what a run over several reports left.
     Manifest,
+    /// What people decided of the rows of a report.
+    Attestation,
+    /// The hashes of a package of evidence. It begins as a comment does, so that what is signed is the file itself.
+    Package,
 }
 
 /// A private key.
@@ -54,11 +58,14 @@ pub struct Signature {
 }
 
 impl Purpose {
-    fn message(self, bytes: &[u8]) -> Vec<u8> {
+    /// What is signed for a purpose, so that other tools can check it too.
+    pub fn message(self, bytes: &[u8]) -> Vec<u8> {
         let name = match self {
             Purpose::Entry => "auditlake ledger entry",
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
+            Purpose::Attestation => "auditlake attestation",
+            Purpose::Package => "# auditlake package",
         };
         [name.as_bytes(), b"\n", bytes].concat()
     }

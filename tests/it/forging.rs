@@ -51,6 +51,7 @@ fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &
             };
             let stamp = Stamp { time_ms: 1_769_904_000_000, user: "cfo".to_string(), program, with_xlsx: false };
             let order = Order {
+                folder: report.id.clone(),
                 session,
                 report,
                 params,
@@ -366,4 +367,40 @@ fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let listed = env.ok(["report", "inputs", "--format", "csv"]);
     assert!(listed.contains(&format!("{id},leavers,")) && listed.contains("good.csv"), "{listed}");
     assert!(listed.contains("impossible-travel,ip_geo,") && listed.contains("nothing can be assessed"), "{listed}");
+}
+
+#[test]
+fn a_database_of_places_is_an_input_and_the_evidence_keeps_what_it_said() {
+    let env = Env::new();
+    let logon = |uid: &str, hour: u32, ip: &str| {
+        format!(
+            "{{\"class_uid\":3002,\"activity_id\":1,\"status_id\":1,\"severity_id\":1,\"time\":{},\"metadata\":{{\"uid\":\"{uid}\",\
+             \"version\":\"1.6.0\",\"product\":{{\"name\":\"p\"}}}},\"user\":{{\"uid\":\"ann\"}},\"actor\":{{\"user\":{{\"uid\":\"ann\"}}}},\
+             \"src_endpoint\":{{\"ip\":\"{ip}\"}}}}\n",
+            1_767_600_000_000_i64 + i64::from(hour) * 3_600_000
+        )
+    };
+    let lines = [logon("a", 0, "198.51.100.7"), logon("b", 1, "198.51.100.200"), logon("c", 2, "192.0.2.1")];
+    env.write("e.ndjson", lines.concat());
+    env.ok(["ingest", "e.ndjson", "-q"]);
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/places.mmdb"), env.path("places.mmdb")).unwrap();
+    let id = "impossible-travel";
+    let args = ["report", "run", id, "--period", "2026-01", "-o"];
+    env.run([&args[..], &["out", "--input", "ip_geo=places.mmdb"]].concat());
+    // Berlin to Auckland within an hour.
+    let rows = env.read(&format!("out/{id}/result.csv"));
+    assert!(rows.lines().count() >= 2 && rows.contains("ann"), "{rows}");
+    assert_eq!(
+        env.read(&format!("out/{id}/input-ip_geo.csv")),
+        "ip,country,city,lat,long\n192.0.2.1,US,,,\n198.51.100.200,NZ,Auckland,-36.85,174.76\n198.51.100.7,DE,Berlin,52.52,13.405\n"
+    );
+    // The database is not needed to run it again.
+    fs::remove_file(env.path("places.mmdb")).unwrap();
+    assert!(!env.run(["report", "verify", "out"]).contains("exit status"));
+
+    env.write("bad.mmdb", "no database");
+    let said = env.run([&args[..], &["bad", "--input", "ip_geo=bad.mmdb"]].concat());
+    assert!(said.contains("cannot use bad.mmdb as the input `ip_geo`") && said.contains("[exit status: 2]"), "{said}");
+    let said = env.run([&args[..], &["bad", "--input", "leavers=bad.mmdb"]].concat());
+    assert!(said.contains("it is a database of places") && said.contains("[exit status: 2]"), "{said}");
 }

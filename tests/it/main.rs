@@ -26,6 +26,7 @@ mod kill;
 mod lossless;
 mod memory;
 mod own_texts;
+mod pages;
 mod parallel;
 mod plans;
 mod points;

@@ -13,7 +13,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
 use crate::report::{
     Catalog, Evidence, Findings, NO_SEAL, Report, asked, check_manifest, folder_alone, hash_file, inputs_of,
-    is_evidence, run_again,
+    is_evidence, run_again, sealed_attestations,
 };
 use crate::signing::PublicKey;
 use crate::sql::AsOf;
@@ -134,6 +134,9 @@ fn check(app: &App, folder: &Path, against: &Against) -> Result<Checked> {
     let (evidence, mut findings) = problem_of(alone, wrong)?;
     let Some(evidence) = evidence else { return Ok(Checked::Wrong(findings)) };
     let seal = sealed(&evidence, against, &mut findings)?;
+    let is_ours = against.lake.as_ref().is_some_and(|lake| lake.state().lake.lake_id == evidence.ledger.lake_id);
+    let key = against.key.as_ref().filter(|_| is_ours);
+    findings.extend(sealed_attestations(folder, key, against.public.as_ref())?);
     // What was changed is not run: it may be anything.
     if !findings.problems.is_empty() {
         return Ok(Checked::Wrong(findings));
@@ -191,7 +194,7 @@ fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Resul
 }
 
 /// The folder itself, or those in it; a link is none of them.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     if is_evidence(folder) {
         return Ok(vec![folder.to_path_buf()]);
     }
