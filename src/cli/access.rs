@@ -9,8 +9,7 @@
 //!
 //! So a read is on the disk before its first row is seen, also when its process is killed; what a process left is taken
 //! in by the next one that logs. A read does not wait for those who write: lines that cannot be committed now stay
-//! where
-//! they are. That is told to nobody, since they are safe there.
+//! where they are. That is told to nobody, since they are safe there.
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Write};

@@ -58,8 +58,7 @@ fn check(global: Global, screen: Screen, args: Check) -> Result<u8> {
 }
 
 /// Looks at everything that the file names and that other commands would only find when they need it. Keys are not
-/// read,
-/// and no command is run.
+/// read, and no command is run.
 fn checks(app: &App) -> Vec<Result<()>> {
     let mut checks = vec![
         app.config.sources().map(drop),

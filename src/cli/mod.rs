@@ -385,8 +385,7 @@ fn command_names() -> Vec<String> {
 }
 
 /// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error,
-/// and
-/// what does not, such as a commit that is tried again, would only alarm.
+/// and what does not, such as a commit that is tried again, would only alarm.
 fn init_logs() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("auditlake=warn"));

@@ -9,8 +9,7 @@ use crate::redact::{Policy, Rules};
 
 impl App {
     /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored
-    /// now
-    /// stays stored.
+    /// now stays stored.
     pub(super) fn tell_of_secrets(&self) {
         if !self.config.is_redacting() {
             let origin = self.config.origin();
@@ -26,8 +25,7 @@ impl App {
     }
 
     /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the
-    /// lake's;
-    /// then the answer is false. The key of another lake is as good as none: they need not know whose it is.
+    /// lake's; then the answer is false. The key of another lake is as good as none: they need not know whose it is.
     pub(super) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
         let key = match lake.find_key("redact") {
             Err(error) if error.kind() == Kind::Integrity => None,

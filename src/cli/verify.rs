@@ -22,8 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each
-    /// file;
-    /// 3: their rows
+    /// file; 3: their rows
     #[arg(long, value_name = "LEVEL", default_value_t = 2, value_parser = RangedU64ValueParser::<u8>::new().range(0..=3))]
     level: u8,
     /// Also compare with the head that `auditlake ledger head` printed to this file: it detects a lake that was
@@ -31,8 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
     /// Also check the signatures of ledger entries with the public key in this file; an entry is a fault unless it, or
-    /// a
-    /// later one, is signed
+    /// a later one, is signed
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
     /// Print what was found as JSON

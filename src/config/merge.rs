@@ -14,8 +14,7 @@ pub(super) fn check(table: Table, origin: &str, text: &str) -> Result<Config> {
 }
 
 /// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names
-/// is
-/// looked for.
+/// is looked for.
 fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
     let message = error.message().to_string();
     let offset = error.span().map(|span| span.start).or_else(|| {

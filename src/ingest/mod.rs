@@ -147,10 +147,8 @@ const NOT_EVENTS: &str = "not-events";
 pub struct SourceSummary {
     pub name: String,
     /// `complete`, `skipped` (ingested before, nothing new), `open` (interrupted), `pending` (its last line is not
-    /// whole
-    /// yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`, or how
-    /// it
-    /// was cut short: `truncated`, `corrupt`, `bomb`, `unterminated`.
+    /// whole yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`,
+    /// or how it was cut short: `truncated`, `corrupt`, `bomb`, `unterminated`.
     pub state: String,
     pub detail: String,
     /// Lines that an earlier run had ingested.
@@ -284,9 +282,8 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         }
         let is_heavy = pending.memory >= HEAVY * options.batch_bytes;
         let is_full = pending.bytes >= options.batch_bytes || is_heavy || pending.rejects() >= BATCH_REJECTS;
-        // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody
-        // waits.
-        // Small batches were asked for, and stay small.
+        // A commit takes longer while the disk is busy. Then the next batch may grow to twice its size, and nothing waits.
+        // Small batches were requested, and stay small.
         let may_grow = options.batch_bytes >= GROWING_BYTES
             && pending.bytes < 2 * options.batch_bytes
             && !is_heavy

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use auditlake::error::Kind;
-use auditlake::report::{Catalog, framework_title};
+use auditlake::report::{Catalog, backed, frameworks};
 use toml::{Table, Value};
 
 use crate::env::Env;
@@ -60,16 +60,12 @@ fn every_report_is_listed_with_its_controls() {
     let listed: Vec<serde_json::Value> = serde_json::from_str(&env.ok(["report", "list", "--format", "json"])).unwrap();
     let catalog = Catalog::load(None).unwrap();
     let mut table = "| report | tier | kind | question | controls |\n|---|---|---|---|---|\n".to_string();
-    let mut backed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for report in &listed {
         let text = |key: &str| cell(report[key].as_str().unwrap());
         let id = text("id");
         let mut controls = Vec::new();
         for (framework, ids) in &catalog.get(&id).unwrap().controls {
             controls.push(format!("{framework}: {}", ids.join(", ")));
-            for control in ids {
-                backed.entry((framework.clone(), control.clone())).or_default().push(id.clone());
-            }
         }
         let (tier, kind, question) = (&report["tier"], text("kind"), text("question"));
         table += &format!("| `{id}` | {tier} | {kind} | {question} | {} |\n", cell(&controls.join("; ")));
@@ -78,12 +74,12 @@ fn every_report_is_listed_with_its_controls() {
     is_generated("docs/src/report-list.md", "reports", &table);
 
     let mut table = String::new();
-    let frameworks: BTreeSet<&String> = backed.keys().map(|(framework, _)| framework).collect();
-    for framework in frameworks {
-        table += &format!("\n### {} (`{framework}`)\n\n| control | reports |\n|---|---|\n", framework_title(framework));
-        for ((_, control), reports) in backed.iter().filter(|((other, _), _)| other == framework) {
-            let reports: Vec<String> = reports.iter().map(|id| format!("`{id}`")).collect();
-            table += &format!("| {} | {} |\n", cell(control), reports.join(", "));
+    for framework in frameworks() {
+        table += &format!("\n### {} (`{}`)\n\n| control | | reports |\n|---|---|---|\n", framework.title, framework.id);
+        for control in backed(framework, &catalog) {
+            let reports: Vec<String> = control.reports.iter().map(|id| format!("`{id}`")).collect();
+            let reports = if reports.is_empty() { "no report".to_string() } else { reports.join(", ") };
+            table += &format!("| {} | {} | {reports} |\n", cell(&control.id), cell(&control.title));
         }
     }
     is_generated("docs/src/report-list.md", "controls", &format!("{table}\n"));

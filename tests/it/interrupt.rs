@@ -94,7 +94,7 @@ fn an_interrupt_finishes_the_batch_and_says_how_to_go_on() {
     drop(pipe);
     assert_eq!(code, Some(130), "{shown}");
     assert!(shown.contains("read 6 = accepted 6 + duplicate 0 + revised 0 + rejected 0 + blank 0"), "{shown}");
-    assert!(shown.contains("the same command continues from there"), "{shown}");
+    assert!(shown.contains("run the same command to continue"), "{shown}");
     // The bar has bytes, rate and rejects.
     assert!(shown.contains("985 B") && shown.contains("/s, 0 rejected"), "{shown}");
     assert_eq!(assert_sound(&env.path("auditlake-data")).count("accepted"), 6);

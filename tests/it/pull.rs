@@ -530,7 +530,7 @@ fn a_walk_in_circles_is_named_and_covers_nothing() {
     }
     let rig = Rig::new(entries(100, 60_000));
     rig.script([None, None].into_iter().chain(std::iter::repeat_n(Some(Fault::Again), 40)));
-    assert!(rig.pull_day().error().contains("the same page comes for ever"));
+    assert!(rig.pull_day().error().contains("the server repeats the same page"));
     rig.server.state().script.clear();
     rig.pull_day().fine();
     rig.assert_same();

@@ -1,8 +1,8 @@
 //! The faults that the engine is known to have, and their remedies.
 //!
 //! Each fault is mended here or refused with a hint about what to write instead, and has a test that runs the engine
-//! alone and
-//! expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). The list follows.
+//! alone and expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). The list
+//! follows.
 //!
 #![doc = include_str!("UPSTREAM.md")]
 
