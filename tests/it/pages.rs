@@ -52,7 +52,8 @@ fn the_index_stands_control_by_control_and_says_what_changed() {
     let summary = json_of(&env, "now/summary.json");
     let found = &summary["reports"][0];
     // Another threshold makes other episodes: the one of before is gone.
-    assert_eq!((&found["findings"], &found["change"]["new"], &found["change"]["gone"]), (&2.into(), &2.into(), &1.into()));
+    let numbers = [&found["findings"], &found["change"]["new"], &found["change"]["gone"]].map(Value::as_u64);
+    assert_eq!(numbers, [Some(2), Some(2), Some(1)]);
     let lockouts = control(&summary, "pci", "8.3.4");
     assert_eq!(lockouts["standing"], "findings");
     assert_eq!(lockouts["change"]["new"], 2);
