@@ -13,6 +13,9 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
 use super::chart::Chart;
 use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Sealer, Stamp, Suppressed, Text, Value};
 use super::facts::Facts;
@@ -30,8 +33,6 @@ use crate::disk::{Draft, Unfinished};
 use crate::error::Result;
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 
 /// Rows that `report.md` shows.
 const MARKDOWN_ROWS: usize = 1000;

@@ -478,7 +478,10 @@ fn a_selection_runs_what_it_can_and_says_what_it_cannot() {
     env.write("own/about-one.sql", crate::evidence::OWN);
     env.write("auditlake.toml", "[report]\ndirectory = \"own\"\n");
     let text = run(&env, &["--all", "--period", "2026-01", "-o", "out"]);
-    assert!(text.contains("about-one: no part of this run: it is about one subject; run it alone with `actor`"), "{text}");
+    assert!(
+        text.contains("about-one: no part of this run: it is about one subject; run it alone with `actor`"),
+        "{text}"
+    );
     assert!(!text.contains("exit status"), "{text}");
     let summary = json_of(&env, "out/summary.json");
     let of =

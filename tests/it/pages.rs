@@ -52,14 +52,15 @@ fn the_index_stands_control_by_control_and_says_what_changed() {
     let summary = json_of(&env, "now/summary.json");
     let found = &summary["reports"][0];
     // Another threshold makes other episodes: the one of before is gone.
-    assert_eq!((&found["findings"], &found["change"]["new"], &found["change"]["gone"]), (&2.into(), &2.into(), &1.into()));
+    let numbers = [&found["findings"], &found["change"]["new"], &found["change"]["gone"]].map(Value::as_u64);
+    assert_eq!(numbers, [Some(2), Some(2), Some(1)]);
     let lockouts = control(&summary, "pci", "8.3.4");
     assert_eq!(lockouts["standing"], "findings");
     assert_eq!(lockouts["change"]["new"], 2);
     assert_eq!(control(&summary, "soc2", "CC6.8")["standing"], "no report");
     assert_eq!(control(&summary, "pci", "8.2.6")["standing"], "not run");
     let page = env.read("now/index.html");
-    assert!(page.contains("<strong>Findings: 2 high</strong>"), "no headline by severity");
+    assert!(page.contains("<strong>Findings: 1 high</strong>"), "no headline by severity");
     assert!(page.find("By control").unwrap() < page.find("By report").unwrap());
     assert!(page.contains("<b>8.3.4</b> Accounts lock after ten failures at the latest"));
     assert!(page.contains("2 new, 1 gone") && page.contains("Compared with"));

@@ -341,10 +341,17 @@ fn a_format_of_bytes_goes_to_a_file_only() {
     }
     // The same files as in a folder of evidence.
     assert!(!run(&["--xlsx", "-o", "out"]).contains("exit status"));
-    for format in ["parquet", "xlsx"] {
-        let evidence = format!("out/auth-outcome-summary/result.{format}");
-        assert!(fs::read(env.path(&format!("rows.{format}"))).unwrap() == fs::read(env.path(&evidence)).unwrap());
-    }
+    let read = |name: &str| fs::read(env.path(name)).unwrap();
+    assert!(read("rows.parquet") == read("out/auth-outcome-summary/result.parquet"));
+    // A sheet of what somebody may have to decide has columns for it; that of a detection has none.
+    assert!(read("rows.xlsx") != read("out/auth-outcome-summary/result.xlsx"));
+    let detection = |args: &[&str]| {
+        let said = env.run([&["report", "run", "brute-force-by-user", "--period", "2026-01"], args].concat());
+        assert!(!said.contains("exit status"), "{said}");
+    };
+    detection(&["-o", "found.xlsx"]);
+    detection(&["--xlsx", "-o", "found"]);
+    assert!(read("found.xlsx") == read("found/brute-force-by-user/result.xlsx"));
     let arrow = fs::File::open(env.path("rows.arrow")).unwrap();
     let rows: usize =
         arrow::ipc::reader::FileReader::try_new(arrow, None).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
