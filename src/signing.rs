@@ -31,6 +31,8 @@ pub enum Purpose {
     Evidence,
     /// The list of what a run over several reports left.
     Manifest,
+    /// What became of rows that were removed.
+    Receipt,
 }
 
 /// A private key.
@@ -56,6 +58,7 @@ impl Purpose {
         let name = match self {
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
+            Purpose::Receipt => "auditlake receipt",
         };
         [name.as_bytes(), b"\n", bytes].concat()
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::lake::{Access, Partition};
+use crate::lake::{Access, CompactOptions, Partition, RetainPolicy};
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 use merge::{check, merge, parse};
@@ -34,6 +34,8 @@ pub struct Config {
     source: Vec<source::Written>,
     create: Create,
     ingest: Ingest,
+    compact: Compact,
+    retain: Retain,
     pull: Pull,
     redact: Redact,
     sql: Sql,
@@ -108,6 +110,31 @@ struct Ingest {
     max_ratio: u64,
     keep_odd_times: bool,
 }
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compact {
+    automatic: bool,
+    #[serde(deserialize_with = "value::size")]
+    target: u64,
+    files: usize,
+    #[serde(deserialize_with = "value::duration")]
+    budget: Duration,
+    #[serde(deserialize_with = "value::duration")]
+    grace: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retain {
+    #[serde(deserialize_with = "value::duration_or_none")]
+    keep: Option<Duration>,
+    class: BTreeMap<String, Keep>,
+}
+
+/// How long one table is kept.
+#[derive(Debug, Clone, Deserialize)]
+struct Keep(#[serde(deserialize_with = "value::duration_or_none")] Option<Duration>);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -282,6 +309,27 @@ impl Config {
             max_rejects: None,
             keep_odd_times: self.ingest.keep_odd_times,
         }
+    }
+
+    /// Whether small files are merged after an ingest or a pull.
+    pub fn is_compacting(&self) -> bool {
+        self.compact.automatic
+    }
+
+    /// How small files are merged.
+    pub fn compact(&self) -> CompactOptions {
+        CompactOptions {
+            target_bytes: self.compact.target,
+            grace: self.compact.grace,
+            from_files: self.compact.files,
+            budget: self.compact.budget,
+        }
+    }
+
+    /// How long rows are kept.
+    pub fn retain(&self) -> RetainPolicy {
+        let tables = self.retain.class.iter().map(|(table, keep)| (table.clone(), keep.0)).collect();
+        RetainPolicy { keep: self.retain.keep, tables }
     }
 
     pub fn pull(&self) -> ingest::PullOptions {

@@ -10,6 +10,7 @@
 
 mod arrange;
 mod bounds;
+mod change;
 mod checkpoint;
 mod chunk;
 mod columns;
@@ -78,14 +79,19 @@ use crate::failpoint;
 use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::hex;
 
-pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
+pub use change::{Aside, Change, Paths};
+pub use entry::{
+    Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
+    Removed, Retain, Retried, SourceRange,
+};
 pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
 pub use identity::{Hasher, digests};
 pub use keeping::{
-    Anchor, Fault, Head as LedgerHead, Level, Progress as VerifyProgress, Repair, Repaired, Verified, Verify, repair,
-    verify,
+    Anchor, BackedUp, CompactOptions, Compacted, ErasedRows, Fault, Head as LedgerHead, Keeper, Level,
+    Progress as VerifyProgress, Receipt as RemovalReceipt, Repair, Repaired, RetainPolicy, Retained, RetainedTable,
+    Verified, Verify, foresee, plan as plan_compaction, repair, verify,
 };
 pub use key::{AskKey, KeyPlace, random_key};
 pub use layout::{Access, Partition, data_path, latest_time_ms};
@@ -186,7 +192,7 @@ impl Lake {
             skew_ms: None,
             writer: WRITER.to_string(),
             writer_id: hex(&random::<16>()?),
-            format: Some(format::OURS),
+            format: Some(format::FIRST),
             checkpoint: None,
             body: Body::Create(info),
         };
@@ -245,8 +251,40 @@ impl Lake {
     }
 
     /// The state after entry `sequence`.
+    ///
+    /// Errors with [`Kind::Unavailable`] when files of that state were removed since.
     pub async fn state_at(&self, sequence: u64) -> Result<State> {
-        self.ledger.state_at(sequence).await
+        let state = self.ledger.state_at(sequence).await?;
+        self.check_files(&state)?;
+        Ok(state)
+    }
+
+    /// Errors when a file of an older state is off the disk: when its time of grace was over, or its rows were removed.
+    fn check_files(&self, state: &State) -> Result<()> {
+        let head = self.state();
+        let mut gone = 0_u64;
+        for (name, table) in &state.tables {
+            let live = head.tables.get(name).map_or(&[][..], |table| &table.files);
+            let live: std::collections::HashSet<FileName> = live.iter().map(|file| file.name()).collect();
+            let left = table.files.iter().filter(|file| !live.contains(&file.name()));
+            let is_there = |file: &&Arc<FileEntry>| {
+                let places = [file.data_path(), layout::replaced_path(name, &file.path())];
+                places.iter().any(|place| self.root.join(place.as_ref()).exists())
+            };
+            gone += left.filter(|file| !is_there(file)).count() as u64;
+        }
+        if gone == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot read the lake as it was after ledger entry {}: {gone} of its files were merged into others or lost \
+             their rows to retention, and were removed since",
+            state.sequence
+        );
+        Err(Error::new(Kind::Unavailable, message).hint(
+            "`select * from ingest_log where kind in ('drop', 'retain')` lists the entries that did; the rows that are \
+             left are in the lake as it is now",
+        ))
     }
 
     /// One entry of the ledger, with the SHA-256 of its bytes.

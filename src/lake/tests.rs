@@ -588,8 +588,16 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     assert_eq!(fs::read(&place).unwrap(), bytes);
     // Those who do not have the bytes say what is missing.
     fs::remove_file(&place).unwrap();
-    let entry = EntryRef { sequence: 1, hash: String::new(), time_ms: 0, writer: String::new() };
-    let error = lake.apply(&lake.projection(), &entry, &[file.as_ref().clone()], |_| 1).await.unwrap_err();
+    let entry = EntryRef {
+        sequence: 1,
+        hash: String::new(),
+        time_ms: 0,
+        writer: String::new(),
+        operation: super::commit::Operation::Write,
+        replaced: Arc::default(),
+    };
+    let body = Body::Ingest(Ingest { files: vec![file.as_ref().clone()], ..Ingest::default() });
+    let error = lake.apply(&lake.projection(), &entry, &body, |_| 1).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
     assert!(error.to_string().contains("neither in place nor staged"), "{error}");
 }
@@ -681,7 +689,7 @@ fn first_entry() -> Entry {
         skew_ms: None,
         writer: WRITER.into(),
         writer_id: "0".repeat(32),
-        format: Some(format::OURS),
+        format: Some(format::FIRST),
         checkpoint: None,
         body: Body::Create(LakeInfo {
             lake_id: "1".repeat(32),
@@ -733,7 +741,7 @@ async fn a_large_ledger() {
     let Body::Ingest(ingest) = &entry.body else { panic!("an entry of files") };
     for file in &ingest.files {
         let path = layout::delta_path(file.table(), state.tables[file.table()].commits);
-        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), &[file]);
+        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), file.table(), &[file]);
         object_store::ObjectStoreExt::put(&store, &path, bytes.into()).await.unwrap();
     }
     let figures =
