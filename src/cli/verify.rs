@@ -61,8 +61,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 }
 
 fn summary(found: &Verified) -> String {
+    let replaced = match found.replaced {
+        0 => String::new(),
+        replaced => format!(" and {} replaced ones", count(replaced)),
+    };
     format!(
-        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}",
+        "sound at level {}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),

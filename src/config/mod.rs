@@ -3,6 +3,7 @@
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
 mod file;
+mod keeping;
 mod merge;
 mod serving;
 mod source;
@@ -34,8 +35,8 @@ pub struct Config {
     source: Vec<source::Written>,
     create: Create,
     ingest: Ingest,
-    compact: Compact,
-    retain: Retain,
+    compact: keeping::Compact,
+    retain: keeping::Retain,
     pull: Pull,
     redact: Redact,
     sql: Sql,
@@ -110,31 +111,6 @@ struct Ingest {
     max_ratio: u64,
     keep_odd_times: bool,
 }
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Compact {
-    automatic: bool,
-    #[serde(deserialize_with = "value::size")]
-    target: u64,
-    files: usize,
-    #[serde(deserialize_with = "value::duration")]
-    budget: Duration,
-    #[serde(deserialize_with = "value::duration")]
-    grace: Duration,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Retain {
-    #[serde(deserialize_with = "value::duration_or_none")]
-    keep: Option<Duration>,
-    class: BTreeMap<String, Keep>,
-}
-
-/// How long one table is kept.
-#[derive(Debug, Clone, Deserialize)]
-struct Keep(#[serde(deserialize_with = "value::duration_or_none")] Option<Duration>);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -318,18 +294,12 @@ impl Config {
 
     /// How small files are merged.
     pub fn compact(&self) -> CompactOptions {
-        CompactOptions {
-            target_bytes: self.compact.target,
-            grace: self.compact.grace,
-            from_files: self.compact.files,
-            budget: self.compact.budget,
-        }
+        self.compact.options()
     }
 
     /// How long rows are kept.
     pub fn retain(&self) -> RetainPolicy {
-        let tables = self.retain.class.iter().map(|(table, keep)| (table.clone(), keep.0)).collect();
-        RetainPolicy { keep: self.retain.keep, tables }
+        self.retain.policy()
     }
 
     pub fn pull(&self) -> ingest::PullOptions {

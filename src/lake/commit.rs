@@ -20,11 +20,16 @@ use super::layout::Partition;
 use crate::error::{Context, Kind, Result};
 use crate::typed::{Hash32, hex};
 
+/// How long Delta's checkpoints remember that a file was removed: each compaction removes many.
+const REMOVED_FOR: &str = "interval 30 days";
+/// What it was in tables that were made before files could be removed.
+const REMOVED_FOR_BEFORE: &str = "interval 36500 days";
+
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
 const PROPERTIES: [(&str, &str); 3] = [
     ("delta.enableExpiredLogCleanup", "false"),
     ("delta.logRetentionDuration", "interval 36500 days"),
-    ("delta.deletedFileRetentionDuration", "interval 36500 days"),
+    ("delta.deletedFileRetentionDuration", REMOVED_FOR),
 ];
 
 /// The ledger entry that is brought into a table.
@@ -106,6 +111,15 @@ pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> 
             "createdTime": time_ms,
         }}),
     ]))
+}
+
+/// Version 0 as programs made it that did not remove files.
+pub fn creation_before(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<Vec<u8>> {
+    let made = creation(table, schema, lake, time_ms)?;
+    let name = PROPERTIES[2].0;
+    let property = |value: &str| format!("\"{name}\":\"{value}\"");
+    let text = String::from_utf8_lossy(&made);
+    Ok(text.replace(&property(REMOVED_FOR), &property(REMOVED_FOR_BEFORE)).into_bytes())
 }
 
 /// The field without what Parquet knows of it beside its type.

@@ -37,6 +37,7 @@ mod listing;
 mod many;
 mod number;
 mod page;
+mod past;
 mod piece;
 mod plain;
 mod poll;
@@ -248,43 +249,6 @@ impl Lake {
     /// The last time of an event that is believed: a year ahead of the newest clock known.
     pub fn latest_time_ms(&self, clock: Clock) -> i64 {
         latest_time_ms(clock.now_ms().max(self.state().time_ms))
-    }
-
-    /// The state after entry `sequence`.
-    ///
-    /// Errors with [`Kind::Unavailable`] when files of that state were removed since.
-    pub async fn state_at(&self, sequence: u64) -> Result<State> {
-        let state = self.ledger.state_at(sequence).await?;
-        self.check_files(&state)?;
-        Ok(state)
-    }
-
-    /// Errors when a file of an older state is off the disk: when its time of grace was over, or its rows were removed.
-    fn check_files(&self, state: &State) -> Result<()> {
-        let head = self.state();
-        let mut gone = 0_u64;
-        for (name, table) in &state.tables {
-            let live = head.tables.get(name).map_or(&[][..], |table| &table.files);
-            let live: std::collections::HashSet<FileName> = live.iter().map(|file| file.name()).collect();
-            let left = table.files.iter().filter(|file| !live.contains(&file.name()));
-            let is_there = |file: &&Arc<FileEntry>| {
-                let places = [file.data_path(), layout::replaced_path(name, &file.path())];
-                places.iter().any(|place| self.root.join(place.as_ref()).exists())
-            };
-            gone += left.filter(|file| !is_there(file)).count() as u64;
-        }
-        if gone == 0 {
-            return Ok(());
-        }
-        let message = format!(
-            "cannot read the lake as it was after ledger entry {}: {gone} of its files were merged into others or lost \
-             their rows to retention, and were removed since",
-            state.sequence
-        );
-        Err(Error::new(Kind::Unavailable, message).hint(
-            "`select * from ingest_log where kind in ('drop', 'retain')` lists the entries that did; the rows that are \
-             left are in the lake as it is now",
-        ))
     }
 
     /// One entry of the ledger, with the SHA-256 of its bytes.

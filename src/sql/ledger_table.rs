@@ -59,6 +59,7 @@ impl IngestLog {
             long("pages"),
             long("late"),
             text("cursor"),
+            long("outside"),
         ]);
         IngestLog { lake, last, schema: Arc::new(schema) }
     }
@@ -107,6 +108,7 @@ impl IngestLog {
             long(|e| sum(e, |poll| poll.pages)),
             long(|e| sum(e, |poll| poll.late.values().sum())),
             text(|e| polls(e).last()?.cursor.clone()),
+            long(|e| ingest(e).map(|i| i.counts.outside)),
         ];
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }

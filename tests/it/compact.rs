@@ -1,8 +1,9 @@
 //! `compact`: small files become larger ones, and no reader sees another row, be it now, before or after.
 
 use std::fs;
+use std::process::Stdio;
 
-use crate::env::Env;
+use crate::env::{Env, assert_same_events, values};
 use crate::soundness::{assert_sound, files, stored};
 
 /// A batch, and so a file, for every line or two.
@@ -121,4 +122,65 @@ fn many_small_files_are_merged_after_an_ingest() {
     assert!(told.contains("small files into"), "{told}");
     assert_sound(&env.path("auditlake-data"));
     env.ok(["verify", "--level", "3"]);
+}
+
+/// Locks lock nothing, as on some disks that several machines share, and every step takes its time.
+///
+/// `AUDITLAKE_UNLOCKED_ROUNDS=100` asks for more rounds than a few; `tests/fault/compact` does.
+#[test]
+fn compactions_race_one_another_and_writers_and_no_row_changes() {
+    if auditlake::failpoint::POINTS.is_empty() {
+        return;
+    }
+    let rounds: u64 = std::env::var("AUDITLAKE_UNLOCKED_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let mut compactions = 0;
+    for round in 0..rounds {
+        let env = Env::new();
+        env.write(
+            "auditlake.toml",
+            "[ingest]\nbatch = \"3KB\"\nthreads = 1\n\n[redact]\nenabled = false\n\n[compact]\nautomatic = false\n",
+        );
+        env.generate("events.ndjson", 40);
+        let text = env.read("events.ndjson");
+        let all: Vec<&str> = text.lines().collect();
+        env.write("first.ndjson", crate::env::lines(&all[..24]));
+        env.ok(["ingest", "first.ndjson", "-q"]);
+        env.write("second.ndjson", crate::env::lines(&all[20..]));
+        let commands = [
+            &["ingest", "second.ndjson"][..],
+            &["compact"],
+            &["compact"],
+            &["sql", "-c", "select count(*) from event"],
+        ];
+        let mut children = Vec::new();
+        for (part, command) in commands.iter().enumerate() {
+            let mut command = env.command(*command);
+            command.arg("-q").env("AUDITLAKE_FAIL_POINT", format!("unlocked:{}", round * 4 + part as u64));
+            children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+        }
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "round {round}: {}", env.text(&output));
+        }
+        // A run with nothing to do clears away what the losers of races left.
+        env.ok(["ingest", "first.ndjson", "-q"]);
+        let ledger = assert_sound(&env.path("auditlake-data"));
+        compactions += ledger.entries.iter().filter(|entry| entry["kind"] == "compact").count();
+        assert_eq!(ledger.count("accepted"), 40, "round {round}");
+        assert_same_events(&values(&text), &values(&env.ok(["export"])));
+        env.ok(["verify", "--level", "3"]);
+    }
+    assert!(compactions as u64 >= rounds);
+}
+
+#[test]
+fn evidence_is_run_again_while_its_files_are_kept_and_compared_with_the_ledger_afterwards() {
+    let env = small_files();
+    env.command(["report", "run", "auth-outcome-summary", "--period", "2026-01", "-o", "evidence"]).output().unwrap();
+    env.ok(["compact"]);
+    let told = env.ok(["report", "verify", "evidence"]);
+    assert!(!told.contains("not run again"), "{told}");
+    env.ok(["compact", "--grace", "0s"]);
+    let told = env.ok(["report", "verify", "evidence"]);
+    assert!(told.contains("not run again") && told.contains("kept every row"), "{told}");
 }

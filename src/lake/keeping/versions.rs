@@ -7,7 +7,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::Value;
 
-use super::super::commit::{EntryRef, Removes, check, commit, creation};
+use super::super::commit::{EntryRef, Removes, check, commit, creation, creation_before};
 use super::super::entries::get;
 use super::super::file::FileEntry;
 use super::super::layout::{DELTA_LOG, delta_path, delta_version};
@@ -133,7 +133,7 @@ pub async fn begun(
     let (info, metadata) = (find("commitInfo"), find("metaData"));
     let time_ms = info.and_then(|info| info["timestamp"].as_i64()).unwrap_or_default();
     let made = creation(table, &schema, &chain.lake, time_ms)?;
-    if there == made {
+    if there == made || there == creation_before(table, &schema, &chain.lake, time_ms)? {
         return Ok(());
     }
     let is_ours = info.is_some_and(|info| info["engineInfo"] == WRITER);
