@@ -9,7 +9,7 @@ use super::{App, value};
 use crate::clock::Clock;
 use crate::disk::Patience;
 use crate::error::{Context, Kind, Result};
-use crate::lake::{self, CompactOptions, Compacted, Keeper, KeyPlace, Lake};
+use crate::lake::{self, CompactOptions, Compacted, Keeper, KeyPlace, Lake, Signing};
 use crate::schema::Ocsf;
 use crate::typed::{bytes, count};
 
@@ -137,6 +137,7 @@ struct Automatic {
     ocsf: Arc<Ocsf>,
     patience: Patience,
     key: KeyPlace,
+    signing: Signing,
     clock: Clock,
     options: CompactOptions,
 }
@@ -148,12 +149,13 @@ impl Automatic {
         if !app.config.is_compacting() || !path.exists() {
             return Ok(None);
         }
-        let (ocsf, patience, key) = (app.ocsf()?, app.patience(), app.key_place());
-        Ok(Some(Automatic { path, ocsf, patience, key, clock: app.clock, options: app.config.compact() }))
+        let (ocsf, patience, key, signing) = (app.ocsf()?, app.patience(), app.key_place(), app.ledger_signing());
+        Ok(Some(Automatic { path, ocsf, patience, key, signing, clock: app.clock, options: app.config.compact() }))
     }
 
     async fn run(self) -> Result<Compacted> {
         let lake = Lake::open(&self.path, self.ocsf).await?.with_patience(self.patience).with_key(self.key);
+        let lake = lake.with_signing(self.signing);
         if lake::plan_compaction(lake.state(), &self.options, false).is_empty() {
             return Ok(Compacted::default());
         }

@@ -59,6 +59,7 @@ impl Keeper {
         let asked = Verify {
             level: Level::Bytes,
             anchor: None,
+            public_key: None,
             most: 20,
             patience: Patience::default(),
             progress: Progress::default(),
