@@ -33,6 +33,8 @@ pub enum Purpose {
     Evidence,
     /// The list of what a run over several reports left.
     Manifest,
+    /// What became of rows that were removed.
+    Receipt,
     /// What people decided of the rows of a report.
     Attestation,
     /// The hashes of a package of evidence. It begins as a comment does, so that what is signed is the file itself.
@@ -64,6 +66,7 @@ impl Purpose {
             Purpose::Entry => "auditlake ledger entry",
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
+            Purpose::Receipt => "auditlake receipt",
             Purpose::Attestation => "auditlake attestation",
             Purpose::Package => "# auditlake package",
         };

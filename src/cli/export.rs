@@ -8,10 +8,12 @@ use futures::StreamExt;
 use super::App;
 use super::access::{Access, Read};
 use super::output::Output;
+use super::value::{check_period, when};
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, rows};
-use crate::typed::count;
+use crate::sql::{Horizon, Params, Session};
+use crate::typed::{When, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,6 +23,39 @@ pub struct Args {
     /// The file to write, one event per line [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Events from this time on
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    since: Option<When>,
+    /// Events before this time
+    #[arg(long, value_name = "TIME", value_parser = when)]
+    until: Option<When>,
+    /// Events that meet this condition of SQL, which every exported table must understand
+    #[arg(long = "where", value_name = "SQL")]
+    condition: Option<String>,
+}
+
+/// What is exported of a table; none for all of it.
+struct Choice(Option<String>);
+
+impl Choice {
+    fn of(app: &App, args: &Args) -> Result<Choice> {
+        let now_ms = app.clock.now_ms();
+        let millis = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
+        let (since_ms, until_ms) = (millis(args.since)?, millis(args.until)?);
+        check_period(since_ms, until_ms)?;
+        let time =
+            |ms: i64| format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", ms.saturating_mul(1000));
+        let mut all = Vec::new();
+        all.extend(since_ms.map(|ms| format!("time >= {}", time(ms))));
+        all.extend(until_ms.map(|ms| format!("time < {}", time(ms))));
+        // On a line of its own: a comment at its end ends there.
+        all.extend(args.condition.as_ref().map(|condition| format!("({condition}\n)")));
+        Ok(Choice((!all.is_empty()).then(|| all.join(" and "))))
+    }
+
+    fn statement(&self, table: &str) -> Option<String> {
+        self.0.as_ref().map(|condition| format!("select * from \"{table}\" where {condition} order by time"))
+    }
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
@@ -34,9 +69,30 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut out = Output::begin(app, args.output.as_deref())?;
     // Of the tables that were named none is left out.
     let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
-    access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?;
+    let choice = Choice::of(app, &args)?;
+    let classes = lake.ocsf().classes().iter().map(|class| class.name.clone());
+    let tables: Vec<String> = classes.filter(|name| args.tables.is_empty() || args.tables.contains(name)).collect();
+    let statements: Vec<String> = tables.iter().filter_map(|table| choice.statement(table)).collect();
+    match statements.is_empty() {
+        true => access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?,
+        false => {
+            let sql = statements.join("; ");
+            access.begin(app, &Read::Query { sql: &sql, parameters: &[] }, lake.state().sequence)?;
+        }
+    }
+    let options = app.config.sql();
     let exported = app.wait(async move {
-        let events = export(&lake, &args.tables, &mut out).await?;
+        let events = match statements.is_empty() {
+            true => export(&lake, &args.tables, &mut out).await?,
+            false => {
+                let session = Session::new(&lake, &options).await?;
+                let mut events = 0;
+                for (table, statement) in tables.iter().zip(&statements) {
+                    events += chosen(&lake, &session, table, statement, &mut out).await?;
+                }
+                events
+            }
+        };
         out.finish().map(|()| events)
     });
     access.end(app, exported.as_ref().map(|events| *events))?;
@@ -45,6 +101,30 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     app.screen.say(format!("{} events", count(exported)));
     app.warn_of_left_out(&left_out);
     Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
+}
+
+/// The events of one table that a statement chooses.
+async fn chosen(
+    lake: &Lake,
+    session: &Session,
+    table: &str,
+    statement: &str,
+    out: &mut (dyn Write + Send),
+) -> Result<u64> {
+    let Some(class) = lake.ocsf().by_name(table) else { return Ok(0) };
+    let encoder = Encoder::new(class);
+    let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
+    let (mut exported, mut line) = (0, Vec::new());
+    while let Some(batch) = found.next().await? {
+        for row in 0..batch.num_rows() {
+            line.clear();
+            encoder.write(&batch, row, &mut line)?;
+            line.push(b'\n');
+            out.write_all(&line).context(Kind::Unavailable, cannot_write)?;
+        }
+        exported += batch.num_rows() as u64;
+    }
+    Ok(exported)
 }
 
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {

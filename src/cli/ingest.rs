@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use glob::Pattern;
 
 use super::progress::Progress;
-use super::{App, files, tally};
+use super::{App, compact, files, tally};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Inputs, Search};
@@ -73,6 +73,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let (summary, cancelled) =
         if args.dry_run { (dry_run(app, inputs, options)?, 0) } else { ingest(app, inputs, options, args.progress)? };
     say(app, &summary);
+    if !args.dry_run && !summary.is_interrupted && summary.files_written > 0 {
+        compact::automatically(app);
+    }
     if summary.is_interrupted {
         app.screen.say("interrupted: everything that was read is in the lake; run the same command to continue");
     }

@@ -1,15 +1,19 @@
 //! The command line: one file per command.
 
 mod access;
+mod backup;
+mod compact;
 mod config;
 mod connect;
 mod coverage;
 mod demo;
 mod doctor;
 mod environment;
+mod erase;
 mod export;
 mod files;
 mod generate;
+mod hold;
 mod ingest;
 mod key;
 mod ledger;
@@ -17,11 +21,13 @@ mod login;
 mod output;
 mod progress;
 mod pull;
+mod receipt;
 mod redact;
 mod redaction;
 mod reject;
 mod repair;
 mod report;
+mod retain;
 mod rows;
 mod schedule;
 mod schema;
@@ -116,6 +122,17 @@ enum Command {
     Coverage(coverage::Args),
     /// Check the lake and its machine, and report what to do
     Doctor(doctor::Args),
+    /// Merge small files, and remove those that were replaced long enough ago
+    Compact(compact::Args),
+    /// Remove what is older than the configuration keeps, and write receipts
+    Retain(retain::Args),
+    /// Keep rows whatever their age is, list what is kept so, and end it
+    #[command(subcommand)]
+    Hold(hold::Command),
+    /// Replace a person's identifiers by pseudonyms, and write a receipt
+    Erase(erase::Args),
+    /// Copy the lake, each time only what is new, and check the copy
+    Backup(backup::Args),
     /// Compare the whole lake with its ledger
     Verify(verify::Args),
     /// Rewrite what follows from the ledger, and remove leftovers
@@ -215,6 +232,11 @@ impl App {
             Some(Command::Status(args)) => status::run(self, args),
             Some(Command::Coverage(args)) => coverage::run(self, args),
             Some(Command::Doctor(args)) => doctor::run(self, args),
+            Some(Command::Compact(args)) => compact::run(self, args),
+            Some(Command::Retain(args)) => retain::run(self, args),
+            Some(Command::Hold(command)) => hold::run(self, command),
+            Some(Command::Erase(args)) => erase::run(self, args),
+            Some(Command::Backup(args)) => backup::run(self, args),
             Some(Command::Verify(args)) => verify::run(self, args),
             Some(Command::Repair(args)) => repair::run(self, args),
             Some(Command::Ledger(command)) => ledger::run(self, command),

@@ -8,7 +8,7 @@ use super::progress::Share;
 use super::screen::Screen;
 use super::secret::secret;
 use super::value::{check_period, duration, when};
-use super::{App, tally};
+use super::{App, compact, tally};
 use crate::config::ApiSource;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -75,6 +75,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let stopping = app.signals.stop(app.screen, text);
     let show = Show::new(app.screen);
     let tell = show.clone();
+    let compact = compact::meanwhile(app);
     let run = PullRun {
         lake,
         policy,
@@ -84,13 +85,21 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         scope: Scope { since_ms, until_ms, deep_ms: args.deep.map(|deep| deep.as_millis() as i64) },
         watch: args.watch,
         stop: Stop::new(stopping.flag.clone()),
-        tell: Arc::new(move |event| tell.show(event)),
+        tell: Arc::new(move |event| {
+            tell.show(event);
+            if matches!(event, Event::Round { .. }) {
+                compact();
+            }
+        }),
     };
     let pulled = app.wait(async move { Ok(pull(run, sources).await) });
     show.bar.end();
     let (summary, error) = pulled?;
     if !summary.sources.is_empty() {
         say(&app.screen, &summary);
+    }
+    if !summary.is_interrupted && error.is_none() {
+        compact::automatically(app);
     }
     if let Some(path) = args.summary_json {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";

@@ -6,8 +6,13 @@ use crate::typed::count;
 
 /// The identity that holds for every run.
 pub fn identity(counts: &Counts) -> String {
+    // Only where retention has removed something there is more to say.
+    let outside = match counts.outside {
+        0 => String::new(),
+        outside => format!(" + outside retention {}", count(outside)),
+    };
     format!(
-        "read {} = accepted {} + duplicate {} + revised {} + rejected {} + blank {}",
+        "read {} = accepted {} + duplicate {} + revised {} + rejected {} + blank {}{outside}",
         count(counts.read),
         count(counts.accepted),
         count(counts.duplicate),

@@ -70,8 +70,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 
 fn summary(found: &Verified) -> String {
     let signed = if found.signed_to.is_some() { ", signed" } else { "" };
+    let replaced = match found.replaced {
+        0 => String::new(),
+        replaced => format!(" and {} replaced ones", count(replaced)),
+    };
     format!(
-        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}{signed}",
+        "sound at level {}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}{signed}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),

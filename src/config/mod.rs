@@ -3,6 +3,7 @@
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
 mod file;
+mod keeping;
 mod merge;
 mod serving;
 mod source;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::error::Result;
-use crate::lake::{Access, Partition};
+use crate::lake::{Access, CompactOptions, Partition, RetainPolicy};
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 use merge::{check, merge, parse, settings};
@@ -33,6 +34,8 @@ pub struct Config {
     source: Vec<source::Written>,
     create: Create,
     ingest: Ingest,
+    compact: keeping::Compact,
+    retain: keeping::Retain,
     pull: Pull,
     redact: Redact,
     sql: Sql,
@@ -291,6 +294,21 @@ impl Config {
             max_rejects: None,
             keep_odd_times: self.ingest.keep_odd_times,
         }
+    }
+
+    /// Whether small files are merged after an ingest or a pull.
+    pub fn is_compacting(&self) -> bool {
+        self.compact.automatic
+    }
+
+    /// How small files are merged.
+    pub fn compact(&self) -> CompactOptions {
+        self.compact.options()
+    }
+
+    /// How long rows are kept.
+    pub fn retain(&self) -> RetainPolicy {
+        self.retain.policy()
     }
 
     pub fn pull(&self) -> ingest::PullOptions {

@@ -24,7 +24,7 @@ pub use disarmed::{arm, is_unlocked, reached};
 
 /// Every point. `tests/it/points.rs` kills a run at each, and fails when one is not reached.
 #[cfg(debug_assertions)]
-pub const POINTS: [&str; 60] = [
+pub const POINTS: [&str; 67] = [
     // A new lake.
     "create.directory",
     "create.locked",
@@ -91,6 +91,14 @@ pub const POINTS: [&str; 60] = [
     "folder.synced",
     "folder.named",
     "folder.cleaned",
+    // An entry that changes files.
+    "keep.merged",
+    "keep.locked",
+    "keep.staged",
+    "keep.recorded",
+    "keep.aside",
+    "keep.dropped",
+    "keep.done",
     // Rejects taken in again.
     "retry.read",
 ];

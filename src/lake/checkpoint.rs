@@ -20,8 +20,9 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::change::Aside;
 use super::columns::{Listed, write_files, write_streams};
-use super::entry::{CheckpointRef, Counts, LakeInfo, Notes};
+use super::entry::{CheckpointRef, Counts, Hold, LakeInfo, Notes};
 use super::file::Footer;
 use super::format::{Format, parse_copy};
 use super::layout::{checkpoint_part, checkpoint_path};
@@ -67,6 +68,12 @@ struct Root {
     pulls: BTreeMap<String, PullState>,
     #[serde(default)]
     retries: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    aside: Vec<Aside>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    before_us: BTreeMap<String, i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holds: Vec<Hold>,
     files: Part,
     streams: Part,
 }
@@ -77,6 +84,8 @@ struct Table {
     sequence: u64,
     hash: String,
     commits: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_rewritten: bool,
     files: u64,
 }
 
@@ -122,6 +131,7 @@ pub async fn write(store: &Arc<dyn ObjectStore>, state: &State, streams: &Stream
         sequence: table.sequence,
         hash: table.hash.clone(),
         commits: table.commits,
+        is_rewritten: table.is_rewritten,
         files: table.files.len() as u64,
     };
     let root = Root {
@@ -136,6 +146,9 @@ pub async fn write(store: &Arc<dyn ObjectStore>, state: &State, streams: &Stream
         tables: state.tables.iter().map(|(name, state)| (name.clone(), table(state))).collect(),
         pulls: state.pulls.clone(),
         retries: state.retries.clone(),
+        aside: state.aside.clone(),
+        before_us: state.before_us.clone(),
+        holds: state.holds.clone(),
         files,
         streams,
     };
@@ -183,6 +196,7 @@ pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result
         sequence: table.sequence,
         hash: table.hash.clone(),
         commits: table.commits,
+        is_rewritten: table.is_rewritten,
         files: Vec::with_capacity(table.files as usize),
     };
     let mut tables = root.tables.iter().map(|(name, root)| (name.clone(), table(root))).collect();
@@ -204,6 +218,9 @@ pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result
         totals: root.totals,
         notes: root.notes,
         retries: root.retries,
+        aside: root.aside,
+        before_us: root.before_us,
+        holds: root.holds,
         checkpoint: Some(*named),
         weight: 0,
     };

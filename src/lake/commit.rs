@@ -13,17 +13,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::entry::{Entry, LakeInfo};
+use super::change::Paths;
+use super::entry::{Body, Entry, LakeInfo};
 use super::file::FileEntry;
 use super::layout::Partition;
 use crate::error::{Context, Kind, Result};
 use crate::typed::{Hash32, hex};
 
+/// How long Delta's checkpoints remember that a file was removed: each compaction removes many.
+const REMOVED_FOR: &str = "interval 30 days";
+/// What it was in tables that were made before files could be removed.
+const REMOVED_FOR_BEFORE: &str = "interval 36500 days";
+
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
 const PROPERTIES: [(&str, &str); 3] = [
     ("delta.enableExpiredLogCleanup", "false"),
     ("delta.logRetentionDuration", "interval 36500 days"),
-    ("delta.deletedFileRetentionDuration", "interval 36500 days"),
+    ("delta.deletedFileRetentionDuration", REMOVED_FOR),
 ];
 
 /// The ledger entry that is brought into a table.
@@ -35,6 +41,19 @@ pub struct EntryRef {
     pub time_ms: i64,
     /// Program and version that wrote it.
     pub writer: String,
+    pub operation: Operation,
+    /// The files that it takes out of tables.
+    pub replaced: Arc<Paths>,
+}
+
+/// What an entry does, in the words of Delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Write,
+    /// Other files, the same rows.
+    Optimize,
+    Delete,
+    Update,
 }
 
 impl EntryRef {
@@ -44,7 +63,19 @@ impl EntryRef {
             hash: hash.to_string(),
             time_ms: entry.time_ms,
             writer: entry.writer.clone(),
+            operation: match &entry.body {
+                Body::Compact(_) => Operation::Optimize,
+                Body::Retain(_) => Operation::Delete,
+                Body::Erase(_) => Operation::Update,
+                _ => Operation::Write,
+            },
+            replaced: Arc::new(entry.body.change().map(|change| change.replaced.clone()).unwrap_or_default()),
         }
+    }
+
+    /// The files that it takes out of a table.
+    pub fn replaced_of(&self, table: &str) -> &[String] {
+        self.replaced.get(table).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -82,6 +113,15 @@ pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> 
     ]))
 }
 
+/// Version 0 as programs made it that did not remove files.
+pub fn creation_before(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<Vec<u8>> {
+    let made = creation(table, schema, lake, time_ms)?;
+    let name = PROPERTIES[2].0;
+    let property = |value: &str| format!("\"{name}\":\"{value}\"");
+    let text = String::from_utf8_lossy(&made);
+    Ok(text.replace(&property(REMOVED_FOR), &property(REMOVED_FOR_BEFORE)).into_bytes())
+}
+
 /// The field without what Parquet knows of it beside its type.
 fn bare(field: &FieldRef) -> FieldRef {
     let data_type = match field.data_type() {
@@ -104,26 +144,36 @@ fn table_id(lake_id: &str, table: &str) -> String {
 }
 
 /// The commit that brings the files of an entry into their table.
-pub fn commit(lake: &LakeInfo, entry: &EntryRef, files: &[&FileEntry]) -> Vec<u8> {
+pub fn commit(lake: &LakeInfo, entry: &EntryRef, table: &str, files: &[&FileEntry]) -> Vec<u8> {
+    let (operation, parameters) = match entry.operation {
+        Operation::Write => {
+            let partitions = json!([lake.partition.column()]).to_string();
+            ("WRITE", json!({ "mode": "Append", "partitionBy": partitions }))
+        }
+        Operation::Optimize => ("OPTIMIZE", json!({})),
+        Operation::Delete => ("DELETE", json!({})),
+        Operation::Update => ("UPDATE", json!({})),
+    };
+    let changes_data = entry.operation != Operation::Optimize;
     let mut actions = vec![
         json!({ "commitInfo": {
             "timestamp": entry.time_ms,
-            "operation": "WRITE",
-            "operationParameters": {
-                "mode": "Append",
-                "partitionBy": json!([lake.partition.column()]).to_string(),
-            },
-            "isBlindAppend": true,
+            "operation": operation,
+            "operationParameters": parameters,
+            "isBlindAppend": entry.operation == Operation::Write,
             "engineInfo": entry.writer,
             "auditlake": { "entry": entry.sequence, "sha256": entry.hash },
         }}),
         json!({ "txn": { "appId": app_id(&lake.lake_id), "version": entry.sequence, "lastUpdated": entry.time_ms } }),
     ];
-    actions.extend(files.iter().map(|file| add(file, lake.partition, entry.time_ms)));
+    actions.extend(entry.replaced_of(table).iter().map(
+        |path| json!({ "remove": { "path": path, "deletionTimestamp": entry.time_ms, "dataChange": changes_data } }),
+    ));
+    actions.extend(files.iter().map(|file| add(file, lake.partition, entry.time_ms, changes_data)));
     lines(&actions)
 }
 
-fn add(file: &FileEntry, partition: Partition, time_ms: i64) -> Value {
+fn add(file: &FileEntry, partition: Partition, time_ms: i64, changes_data: bool) -> Value {
     let stats = json!({
         "numRecords": file.rows,
         "minValues": { "time": rfc3339(file.min_time_us) },
@@ -136,7 +186,7 @@ fn add(file: &FileEntry, partition: Partition, time_ms: i64) -> Value {
         "size": file.bytes,
         // The file's own time says nothing after a copy of the lake.
         "modificationTime": time_ms,
-        "dataChange": true,
+        "dataChange": changes_data,
         "stats": stats.to_string(),
         "tags": { "sha256": file.sha256.to_string() },
     }})
@@ -158,7 +208,7 @@ struct Action {
     commit_info: Option<Info>,
     txn: Option<Txn>,
     add: Option<Add>,
-    remove: Option<Value>,
+    remove: Option<Remove>,
     meta_data: Option<Value>,
     protocol: Option<Value>,
 }
@@ -189,20 +239,35 @@ struct Add {
     size: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Remove {
+    path: String,
+}
+
+/// The files that a commit takes out of its table, as far as they are known.
+#[derive(Debug, Clone, Copy)]
+pub enum Removes<'a> {
+    These(&'a [String]),
+    /// The entry says which; only `verify` and those who write the commit ask it.
+    Some,
+}
+
 /// Whether `bytes` are the commit of entry `sequence` with this hash, whatever wrote them; else what is wrong with them.
 pub fn check<'a>(
     bytes: &[u8],
     lake: &LakeInfo,
     (sequence, hash): (u64, &str),
+    removes: Removes<'_>,
     files: impl IntoIterator<Item = &'a FileEntry>,
 ) -> std::result::Result<(), String> {
-    let (mut named, mut is_transaction, mut adds) = (None, false, BTreeSet::new());
+    let (mut named, mut is_transaction, mut adds, mut removed) = (None, false, BTreeSet::new(), BTreeSet::new());
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not text".to_string())?;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let action: Action = serde_json::from_str(line).map_err(|error| format!("it is not a commit: {error}"))?;
-        if action.remove.is_some() || action.meta_data.is_some() || action.protocol.is_some() {
-            return Err("it does more than add files".to_string());
+        if action.meta_data.is_some() || action.protocol.is_some() {
+            return Err("it does more than add and remove files".to_string());
         }
+        removed.extend(action.remove.map(|remove| remove.path));
         named = named.or(action.commit_info.map(|info| info.auditlake));
         if let Some(txn) = action.txn {
             is_transaction |= txn.version == sequence && txn.app_id == app_id(&lake.lake_id);
@@ -219,6 +284,11 @@ pub fn check<'a>(
     }
     if named.is_some_and(|named| named.sha256 != hash) {
         return Err(format!("it was made of a ledger entry {sequence} with other content"));
+    }
+    if let Removes::These(paths) = removes
+        && removed != paths.iter().cloned().collect()
+    {
+        return Err(format!("it does not remove the files that ledger entry {sequence} replaces"));
     }
     match adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
         true => Ok(()),

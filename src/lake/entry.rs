@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::file::FileEntry;
+use super::change::Change;
+use super::file::{FileEntry, RowDigest};
 use super::format::Format;
 use super::layout::{Access, Partition};
 use super::poll::Poll;
@@ -51,7 +52,7 @@ pub struct CheckpointRef {
 }
 
 /// The kinds of [`Body`], as entries spell them.
-pub(super) const KINDS: [&str; 2] = ["create", "ingest"];
+pub(super) const KINDS: [&str; 7] = ["create", "ingest", "compact", "drop", "retain", "hold", "erase"];
 
 /// What the entry does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +62,148 @@ pub enum Body {
     Create(LakeInfo),
     /// Rows and rejects of ranges of sources.
     Ingest(Ingest),
+    /// Files are merged; the rows are the same.
+    Compact(Compact),
+    /// Files that were replaced are removed from the disk.
+    Drop(Change),
+    /// Rows are removed for their age.
+    Retain(Retain),
+    /// Rows are kept whatever their age is, or are so no more.
+    Hold(HoldStep),
+    /// A person's identifiers are replaced by pseudonyms.
+    Erase(Erase),
+}
+
+impl Body {
+    /// The files that the entry adds.
+    pub fn files(&self) -> &[FileEntry] {
+        match self {
+            Body::Ingest(ingest) => &ingest.files,
+            other => other.change().map_or(&[], |change| &change.files),
+        }
+    }
+
+    /// What the entry does to files that were there before it.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Body::Create(_) | Body::Ingest(_) | Body::Hold(_) => None,
+            Body::Compact(compact) => Some(&compact.change),
+            Body::Drop(change) => Some(change),
+            Body::Retain(retain) => Some(&retain.change),
+            Body::Erase(erase) => Some(&erase.change),
+        }
+    }
+}
+
+/// Files that are merged into others. The entry is refused where the two do not hold the same rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Compact {
+    #[serde(flatten)]
+    pub change: Change,
+    /// Of the files before, and of the files after.
+    pub rows: u64,
+    pub digest: RowDigest,
+}
+
+/// Rows that are removed for their age.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Retain {
+    #[serde(flatten)]
+    pub change: Change,
+    /// By table: nothing before this time is kept, microseconds since 1970, nor taken in again.
+    pub before_us: BTreeMap<String, i64>,
+    /// The policy as it was written: how long each table is kept.
+    pub policy: BTreeMap<String, String>,
+    /// By table.
+    pub removed: BTreeMap<String, Removed>,
+    /// The holds that were in force.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<String>,
+}
+
+/// A person's identifiers that are replaced.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Erase {
+    #[serde(flatten)]
+    pub change: Change,
+    pub reason: String,
+    /// What stands for the identifiers now.
+    pub pseudonyms: Vec<String>,
+    /// By table.
+    pub erased: BTreeMap<String, Erased>,
+}
+
+/// Rows that named the person, with their digests before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    pub rows: u64,
+    pub before: RowDigest,
+    pub after: RowDigest,
+}
+
+impl Body {
+    /// By how much the rows of the files before outweigh those of the files after: how many rows go, their digest, and
+    /// the digest of rows that come in their place.
+    pub(super) fn difference(&self) -> (u64, RowDigest, RowDigest) {
+        let none = RowDigest::default();
+        match self {
+            Body::Retain(retain) => {
+                let removed = retain.removed.values();
+                (removed.clone().map(|removed| removed.rows).sum(), removed.map(|removed| removed.digest).sum(), none)
+            }
+            Body::Erase(erase) => {
+                let erased = erase.erased.values();
+                (0, erased.clone().map(|erased| erased.before).sum(), erased.map(|erased| erased.after).sum())
+            }
+            _ => (0, none, none),
+        }
+    }
+}
+
+/// Rows that are gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    pub rows: u64,
+    pub digest: RowDigest,
+    /// Rows that are old enough, and that a hold keeps.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A hold begins or ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldStep {
+    Add(Hold),
+    Release { name: String, reason: String, owner: String },
+}
+
+/// Rows that must be kept. A row is held when it meets all that is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub name: String,
+    pub reason: String,
+    pub owner: String,
+    /// Table names; all tables when there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_us: Option<i64>,
+    /// Exclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_us: Option<i64>,
+    /// `actor.user.uid` or `actor.user.email_addr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// A text that is the whole value of some column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// When the hold was added.
+    pub since_ms: i64,
 }
 
 /// What is fixed when a lake is created.
@@ -168,6 +311,9 @@ pub struct Counts {
     pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
+    /// Events of a time that retention has removed, and that are not taken in again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outside: u64,
 }
 
 /// Lines that the counts hold, and of which there is more to say.
@@ -200,14 +346,14 @@ impl Notes {
 impl Counts {
     /// The identity that every batch must keep: nothing is lost, nothing appears.
     pub fn check(&self) -> Result<()> {
-        if self.read == self.accepted + self.duplicate + self.revised + self.rejected + self.blank {
+        if self.read == self.accepted + self.duplicate + self.revised + self.rejected + self.blank + self.outside {
             return Ok(());
         }
         Err(Error::new(
             Kind::Internal,
             format!(
-                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} revised, {} rejected, {} blank",
-                self.read, self.accepted, self.duplicate, self.revised, self.rejected, self.blank
+                "cannot account for every line: {} read, but {} accepted, {} duplicate, {} revised, {} rejected, {} blank, {} outside retention",
+                self.read, self.accepted, self.duplicate, self.revised, self.rejected, self.blank, self.outside
             ),
         ))
     }
@@ -219,5 +365,6 @@ impl Counts {
         self.revised += other.revised;
         self.rejected += other.rejected;
         self.blank += other.blank;
+        self.outside += other.outside;
     }
 }

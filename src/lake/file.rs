@@ -73,6 +73,11 @@ impl RowDigest {
         RowDigest::from(self.value().wrapping_add(other.value()))
     }
 
+    /// The digest of these rows without those, which are among them.
+    pub fn minus(self, other: RowDigest) -> RowDigest {
+        RowDigest::from(self.value().wrapping_sub(other.value()))
+    }
+
     fn value(self) -> u128 {
         u128::from_be_bytes(self.0)
     }
@@ -83,6 +88,27 @@ impl RowDigest {
 
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
+    }
+}
+
+impl std::iter::Sum for RowDigest {
+    fn sum<I: Iterator<Item = RowDigest>>(digests: I) -> RowDigest {
+        digests.fold(RowDigest::default(), RowDigest::plus)
+    }
+}
+
+impl Serialize for RowDigest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowDigest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<RowDigest, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes =
+            parse_hex(&text).map_err(|_| serde::de::Error::custom(format!("`{text}` is not a digest of rows")))?;
+        Ok(RowDigest(bytes))
     }
 }
 
@@ -169,6 +195,11 @@ impl FileEntry {
     /// The path below the table's folder: `event_month=2026-01/...parquet`.
     pub fn path(&self) -> String {
         format!("{}/{}", self.place.folder, self.file_name())
+    }
+
+    /// The same file under another name.
+    pub fn renamed(&self, name: FileName) -> FileEntry {
+        FileEntry { sequence: name.sequence, part: name.part, nonce: name.nonce, ..self.clone() }
     }
 
     /// The path below the lake's root.

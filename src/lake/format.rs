@@ -8,14 +8,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::WRITER;
-use super::entry::Entry;
+use super::entry::{Body, Entry};
 use crate::error::{Context, Error, Kind, Result};
 
-/// The format that this program writes. `lake-format.md` describes it.
-pub const FORMAT: u32 = 1;
+/// The format that this program knows. `lake-format.md` describes it.
+pub const FORMAT: u32 = 2;
 
-/// What a program must know to read what this one writes.
-pub const READS_FROM: u32 = 1;
+/// What a program must know to read all that this one writes.
+pub const READS_FROM: u32 = 2;
 
 /// The format of a lake after some entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +24,19 @@ pub struct Format {
     pub reads_from: u32,
 }
 
-/// What this program writes.
-pub const OURS: Format = Format { format: FORMAT, reads_from: READS_FROM };
+/// A lake in which files only come: what it was first, and what it is as long as nothing was compacted or removed.
+pub const FIRST: Format = Format { format: 1, reads_from: 1 };
+
+/// A lake in which files come and go: a program that does not know it would read rows twice.
+pub const SECOND: Format = Format { format: FORMAT, reads_from: READS_FROM };
+
+/// The format that an entry needs.
+pub fn needed_by(body: &Body) -> Format {
+    match body {
+        Body::Create(_) | Body::Ingest(_) => FIRST,
+        Body::Compact(_) | Body::Drop(_) | Body::Retain(_) | Body::Hold(_) | Body::Erase(_) => SECOND,
+    }
+}
 
 impl Format {
     /// What must be raised, when somebody who writes `other` adds to this lake.
@@ -146,12 +157,12 @@ mod tests {
     #[test]
     fn an_older_program_says_that_a_newer_one_wrote_and_never_that_data_is_damaged() {
         let newer = [
-            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"compact","format":2,"reads_from":2,"time_ms":1}"#,
-            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"compact","time_ms":1}"#,
-            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"create","format":2,"reads_from":2,"time_ms":1}"#,
+            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"merge","format":9,"reads_from":9,"time_ms":1}"#,
+            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"merge","time_ms":1}"#,
+            r#"{"sequence":3,"writer":"auditlake 9.0.0","kind":"create","format":9,"reads_from":9,"time_ms":1}"#,
             r#"{"sequence":3,"time_ms":1,"writer":"auditlake 9.0.0","writer_id":"x","kind":"ingest","sources":[],
                 "counts":{"read":0,"accepted":0,"duplicate":0,"rejected":0,"blank":0},"files":[],
-                "format":2,"reads_from":2,"removed_files":["a"]}"#,
+                "format":9,"reads_from":9,"removed_files":["a"]}"#,
         ];
         for text in newer {
             let (kind, message) = kind_of(text, 3);
@@ -181,7 +192,7 @@ mod tests {
         let newer = Format { format: FORMAT + 1, reads_from: READS_FROM };
         newer.check_readable("auditlake 9.0.0").unwrap();
         assert_eq!(newer.check_writable("auditlake 9.0.0").unwrap_err().kind(), Kind::Unavailable);
-        assert_eq!(newer.raised_by(OURS), None);
-        assert_eq!(OURS.raised_by(newer), Some(newer));
+        assert_eq!(newer.raised_by(FIRST), None);
+        assert_eq!(FIRST.raised_by(newer), Some(newer));
     }
 }

@@ -5,6 +5,7 @@
 //! <table>/_delta_log/00000000000000000007.json
 //! _ledger/00000000000000000042.json    _ledger/checkpoint-<sequence>-<16 hex of sha256>.json
 //! _staging/<table>-<name of a data file>    _key    _lock
+//! _replaced/<table>/event_month=2026-01/<name of a data file>
 //! ```
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
@@ -23,6 +24,10 @@ pub const SERVE: &str = "_serve";
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
 pub const LOCK_FILE: &str = "_lock";
+/// Files that left their tables, and that readers of older states still find.
+pub const REPLACED: &str = "_replaced";
+/// What is derived from data files, each named by the hash of its file.
+pub const FACTS: &str = "_facts";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
 
@@ -154,6 +159,19 @@ const CHECKPOINT: &str = "checkpoint-";
 /// A data file's path below the lake's root, given its path below its table.
 pub fn data_path(table: &str, path: &str) -> Path {
     Path::from(format!("{table}/{path}"))
+}
+
+/// Where a data file lies that left its table.
+pub fn replaced_path(table: &str, path: &str) -> Path {
+    Path::from(format!("{REPLACED}/{table}/{path}"))
+}
+
+/// The same for a path below the lake's root; none for what is not the path of a data file.
+pub fn set_aside(path: &Path) -> Option<Path> {
+    let mut parts = path.as_ref().split('/');
+    let (table, folder, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_data = parts.next().is_none() && folder.contains('=') && FileName::parse(name).is_some();
+    is_data.then(|| replaced_path(table, &format!("{folder}/{name}")))
 }
 
 /// Where a data file waits until its entry is committed.

@@ -12,7 +12,7 @@ use object_store::ObjectStore;
 use super::checkpoint::{self, Checkpoint, StreamsPart};
 use super::entries::{Put, entries, exists, hash_of, put_entry, read_entry, require};
 use super::entry::{Body, CheckpointRef, Entry, SourceRange};
-use super::format::OURS;
+use super::format::needed_by;
 use super::listing::{Listing, gap};
 use super::signed::Signing;
 use super::state::State;
@@ -227,6 +227,7 @@ impl Ledger {
     /// Appends an entry at the head. What belongs to the chain is ours to set.
     pub async fn append(&mut self, writer_id: &str, moment: Moment, body: Body) -> Result<Appended> {
         self.check_writable()?;
+        self.state.check(&body)?;
         let entry = Entry {
             sequence: self.state.sequence + 1,
             previous: Some(self.state.hash.clone()),
@@ -234,7 +235,7 @@ impl Ledger {
             skew_ms: moment.skew_ms,
             writer: super::WRITER.to_string(),
             writer_id: writer_id.to_string(),
-            format: self.state.format.raised_by(OURS),
+            format: self.state.format.raised_by(needed_by(&body)),
             checkpoint: self.state.checkpoint,
             body,
             signature: None,
@@ -316,7 +317,7 @@ impl Ledger {
 fn ranges(entry: &Entry) -> impl Iterator<Item = &SourceRange> {
     match &entry.body {
         Body::Ingest(ingest) => ingest.sources.iter(),
-        Body::Create(_) => [].iter(),
+        _ => [].iter(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, Result};
 
-use super::layout::STAGING;
+use super::layout::{STAGING, set_aside};
 use super::store::{Durable, blocking, generic, is_temporary};
 use crate::disk::{self, make_dir_below, parent_of, set_mode, sync_dir};
 use crate::failpoint;
@@ -97,23 +97,24 @@ impl Durable {
     }
 
     /// Moves several files and syncs each directory once; gives those that are neither here nor there. A file that
-    /// already moved is fine: moving is repeatable.
+    /// already moved is fine, also when it has left its table since: moving is repeatable.
     pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<Vec<Path>> {
         let mut places = Vec::with_capacity(moves.len());
         for (from, to) in moves {
-            places.push((to.clone(), self.place(&from)?, self.place(&to)?));
+            let aside = set_aside(&to).map(|aside| self.place(&aside)).transpose()?;
+            places.push((to.clone(), self.place(&from)?, self.place(&to)?, aside));
         }
         let (root, access) = (self.root.clone(), self.access());
         blocking(move || {
             let (mut parents, mut missing) = (Vec::new(), Vec::new());
-            for (path, from, to) in places {
+            for (path, from, to, aside) in places {
                 let parent = parent_of(&to);
                 make_dir_below(&root, &parent, Some(access.folder_mode())).map_err(|e| generic(path.as_ref(), e))?;
                 failpoint::reached("move.begin");
                 match fs::rename(&from, &to) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        if !to.exists() {
+                        if !to.exists() && !aside.is_some_and(|aside| aside.exists()) {
                             missing.push(path);
                             continue;
                         }

@@ -10,6 +10,7 @@
 
 mod arrange;
 mod bounds;
+mod change;
 mod checkpoint;
 mod chunk;
 mod columns;
@@ -36,6 +37,7 @@ mod listing;
 mod many;
 mod number;
 mod page;
+mod past;
 mod piece;
 mod plain;
 mod poll;
@@ -79,14 +81,19 @@ use crate::failpoint;
 use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::hex;
 
-pub use entry::{Body, CheckpointRef, Counts, Entry, Head, Ingest, LakeInfo, Mark, Notes, Retried, SourceRange};
+pub use change::{Aside, Change, Paths};
+pub use entry::{
+    Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
+    Removed, Retain, Retried, SourceRange,
+};
 pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
 pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
 pub use identity::{Hasher, digests};
 pub use keeping::{
-    Anchor, Fault, Head as LedgerHead, Level, Progress as VerifyProgress, Repair, Repaired, Verified, Verify, repair,
-    verify,
+    Anchor, BackedUp, CompactOptions, Compacted, ErasedRows, Fault, Head as LedgerHead, Keeper, Level,
+    Progress as VerifyProgress, Receipt as RemovalReceipt, Repair, Repaired, RetainPolicy, Retained, RetainedTable,
+    Verified, Verify, foresee, plan as plan_compaction, repair, verify,
 };
 pub use key::{AskKey, KeyPlace, random_key};
 pub use layout::{Access, Partition, data_path, latest_time_ms};
@@ -188,7 +195,7 @@ impl Lake {
             skew_ms: None,
             writer: WRITER.to_string(),
             writer_id: hex(&random::<16>()?),
-            format: Some(format::OURS),
+            format: Some(format::FIRST),
             checkpoint: None,
             body: Body::Create(info),
             signature: None,
@@ -256,11 +263,6 @@ impl Lake {
     /// The last time of an event that is believed: a year ahead of the newest clock known.
     pub fn latest_time_ms(&self, clock: Clock) -> i64 {
         latest_time_ms(clock.now_ms().max(self.state().time_ms))
-    }
-
-    /// The state after entry `sequence`.
-    pub async fn state_at(&self, sequence: u64) -> Result<State> {
-        self.ledger.state_at(sequence).await
     }
 
     /// One entry of the ledger, with the SHA-256 of its bytes.

@@ -40,16 +40,19 @@ impl Lake {
         &self,
         projection: &Projection,
         entry: &EntryRef,
-        files: &[FileEntry],
+        body: &Body,
         versions: impl Fn(&str) -> u64,
     ) -> Result<()> {
-        let missing = self.place(files).await?;
+        // Files that later entries replaced lie elsewhere, or are gone.
+        let state = self.state();
+        let live = body.files().iter().filter(|file| state.has_file(file.table(), file.name())).cloned();
+        let missing = self.place(&live.collect::<Vec<_>>()).await?;
         if let Some(path) = missing.first() {
             let message = format!("{path} of ledger entry {} is neither in place nor staged", entry.sequence);
             return Err(Error::new(Kind::Integrity, message)
                 .hint("it was removed, or the lake was copied while it was written; restore it from a backup"));
         }
-        self.project(projection, entry, files, versions).await
+        self.project(projection, entry, body, versions).await
     }
 
     /// Brings files that are in place into their tables.
@@ -57,12 +60,16 @@ impl Lake {
         &self,
         projection: &Projection,
         entry: &EntryRef,
-        files: &[FileEntry],
+        body: &Body,
         versions: impl Fn(&str) -> u64,
     ) -> Result<()> {
         failpoint::reached("commit.placed");
-        let mut tables: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
-        for file in files {
+        if let Some(change) = body.change() {
+            self.clear_away(change).await?;
+        }
+        let mut tables: BTreeMap<&str, Vec<&FileEntry>> =
+            tables_of(body).into_iter().map(|name| (name, Vec::new())).collect();
+        for file in body.files() {
             tables.entry(file.table()).or_default().push(file);
         }
         let commits: Vec<TableCommit<'_>> =
@@ -118,7 +125,7 @@ impl Lake {
         for sequence in 1..=state.sequence {
             let (entry, hash) = self.entry(sequence).await?;
             let mut is_missing = false;
-            for table in tables_of(&entry) {
+            for table in tables_of(&entry.body) {
                 let version = counted.entry(table.to_string()).or_default();
                 *version += 1;
                 is_missing |= missing.get(table).is_some_and(|versions| versions.contains(version));
@@ -137,9 +144,8 @@ impl Lake {
         hash: &str,
         versions: impl Fn(&str) -> u64,
     ) -> Result<()> {
-        let Body::Ingest(ingest) = &entry.body else { return Ok(()) };
         failpoint::reached("recover.entry");
-        self.apply(projection, &EntryRef::of(entry, hash), &ingest.files, versions).await?;
+        self.apply(projection, &EntryRef::of(entry, hash), &entry.body, versions).await?;
         failpoint::reached("recover.finished");
         Ok(())
     }
@@ -205,8 +211,7 @@ impl Lake {
     /// now, or when it died: then the next writer brings them there.
     pub async fn is_whole(&self) -> bool {
         let Ok((entry, _)) = self.entry(self.state().sequence).await else { return false };
-        let Body::Ingest(ingest) = &entry.body else { return true };
-        for file in &ingest.files {
+        for file in entry.body.files() {
             if self.store.head(&file.data_path()).await.is_err() {
                 return false;
             }
@@ -222,10 +227,8 @@ impl Lake {
     }
 }
 
-/// The tables that an entry adds files to.
-pub(super) fn tables_of(entry: &Entry) -> BTreeSet<&str> {
-    match &entry.body {
-        Body::Ingest(ingest) => ingest.files.iter().map(FileEntry::table).collect(),
-        Body::Create(_) => BTreeSet::new(),
-    }
+/// The tables that an entry adds files to, or takes files from.
+pub(super) fn tables_of(body: &Body) -> BTreeSet<&str> {
+    let replaced = body.change().into_iter().flat_map(|change| change.replaced.keys().map(String::as_str));
+    body.files().iter().map(FileEntry::table).chain(replaced).collect()
 }

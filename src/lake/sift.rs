@@ -37,6 +37,8 @@ pub(super) struct Sifted {
     pub accepted: u64,
     pub duplicates: u64,
     pub revised: u64,
+    /// Events of a time that retention removed.
+    pub outside: u64,
     pub notes: Notes,
 }
 
@@ -72,11 +74,14 @@ impl Writer {
         let hasher = self.index.hasher();
         let columns = batch.events.iter().map(|arrived| Columns::of(&arrived.events, &hasher));
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let within = Within::of(&batch.events, &columns);
-        let mut sifted = Sifted { duplicates: within.repeated.len() as u64, ..Sifted::default() };
-        let mut dropped = within.repeated;
-
         let state = self.lake.state().clone();
+        let outside = outside(batch, &columns, &state);
+        let within = Within::of(&batch.events, &columns, &outside);
+        let mut sifted =
+            Sifted { duplicates: within.repeated.len() as u64, outside: outside.len() as u64, ..Sifted::default() };
+        let mut dropped = within.repeated;
+        dropped.extend(&outside);
+
         let mut twins: Vec<Option<Twin>> = vec![None; within.candidates.len()];
         let mut shared = vec![false; within.candidates.len()];
         let found = |i: usize, file: &Arc<FileEntry>, of: Match| match of {
@@ -166,11 +171,11 @@ struct Within<'a> {
 }
 
 impl<'a> Within<'a> {
-    fn of(events: &[Arrived], columns: &[Columns<'a>]) -> Within<'a> {
+    fn of(events: &[Arrived], columns: &[Columns<'a>], outside: &FastSet<Place>) -> Within<'a> {
         let mut within = Within::default();
         let mut firsts: FastMap<u128, usize> = FastMap::new();
         let mut lines: FastSet<u128> = FastSet::new();
-        for place in by_arrival(events) {
+        for place in by_arrival(events).into_iter().filter(|place| !outside.contains(place)) {
             let (columns, row) = (&columns[place.0], place.1);
             let key = columns.keys[row];
             let is_first = lines.insert(columns.digests[row]);
@@ -191,6 +196,17 @@ impl<'a> Within<'a> {
         }
         within
     }
+}
+
+/// Rows of a time that retention removed: they are not taken in again.
+fn outside(batch: &Batch, columns: &[Columns<'_>], state: &State) -> FastSet<Place> {
+    let mut outside = FastSet::new();
+    for (number, (arrived, columns)) in batch.events.iter().zip(columns).enumerate() {
+        let Some(before_us) = state.before_us.get(&arrived.events.class.name) else { continue };
+        let rows = 0..arrived.events.batch.num_rows();
+        outside.extend(rows.filter(|row| columns.known.time_us(*row) < *before_us).map(|row| (number, row)));
+    }
+    outside
 }
 
 /// All rows as they arrived: sources follow one another, lines within them. A chunk's rows stand by class.

@@ -7,6 +7,7 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::commit::EntryRef;
+use super::entry::Body;
 use super::file::FileEntry;
 use super::writer::{Encoded, Writer};
 use crate::error::{Context, Kind, Result};
@@ -32,12 +33,13 @@ impl Writer {
     }
 
     /// Brings the files of an entry that is in the ledger into place and into the tables.
-    pub(super) async fn project(&mut self, entry: &EntryRef, files: &[FileEntry], encoded: &[Encoded]) -> Result<()> {
+    pub(super) async fn project(&mut self, entry: &EntryRef, body: &Body, encoded: &[Encoded]) -> Result<()> {
         let bytes: Vec<_> = encoded.iter().map(|encoded| (encoded.file.data_path(), encoded.bytes.clone())).collect();
+        let files = body.files();
         self.put_again(files, &bytes).await?;
         let state = self.lake.state().clone();
         let version = |table: &str| state.tables.get(table).map_or(0, |table| table.commits);
-        self.lake.project(&self.projection, entry, files, version).await?;
+        self.lake.project(&self.projection, entry, body, version).await?;
         failpoint::reached("commit.applied");
         self.lake.sweep().await?;
         failpoint::reached("commit.swept");

@@ -1,11 +1,12 @@
 //! What the entries of a ledger add up to: the live files of each table, and what was asked of API sources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::entry::{Body, CheckpointRef, Counts, Entry, LakeInfo, Notes, Retried};
-use super::file::{FileEntry, FileName, Place};
-use super::format::{Format, OURS};
+use super::change::{Aside, Change};
+use super::entry::{Body, CheckpointRef, Compact, Counts, Entry, Hold, HoldStep, LakeInfo, Notes, Retain, Retried};
+use super::file::{FileEntry, FileName, Place, RowDigest};
+use super::format::{FIRST, Format};
 use super::poll::PullState;
 use crate::error::{Error, Kind, Result};
 
@@ -29,6 +30,12 @@ pub struct State {
     pub notes: Notes,
     /// Entries that took rejected lines in.
     pub retries: Vec<u64>,
+    /// Files that left their tables and are not off the disk, by the entry that replaced them.
+    pub aside: Vec<Aside>,
+    /// By table: what is older was removed, and is not taken in again; microseconds since 1970.
+    pub before_us: BTreeMap<String, i64>,
+    /// The holds in force.
+    pub holds: Vec<Hold>,
     /// The newest checkpoint that is known: entries name it.
     pub checkpoint: Option<CheckpointRef>,
     /// What the entries since that checkpoint weigh.
@@ -43,6 +50,8 @@ pub struct TableState {
     pub hash: String,
     /// How many entries touched it, each of which is a version of the Delta table.
     pub commits: u64,
+    /// Whether the last of them took files out of the table.
+    pub is_rewritten: bool,
     pub files: Vec<Arc<FileEntry>>,
 }
 
@@ -80,13 +89,16 @@ impl State {
             time_ms: entry.time_ms,
             writer: entry.writer.clone(),
             // An entry 0 without a format is not read.
-            format: entry.format.unwrap_or(OURS),
+            format: entry.format.unwrap_or(FIRST),
             lake: lake.clone(),
             tables: BTreeMap::new(),
             pulls: BTreeMap::new(),
             totals: Counts::default(),
             notes: Notes::default(),
             retries: Vec::new(),
+            aside: Vec::new(),
+            before_us: BTreeMap::new(),
+            holds: Vec::new(),
             checkpoint: None,
             weight: 0,
         })
@@ -117,15 +129,7 @@ impl State {
                 ));
             }
             Body::Ingest(ingest) => {
-                for file in &ingest.files {
-                    let table = self.tables.entry(file.table().to_string()).or_default();
-                    if table.sequence != entry.sequence {
-                        table.sequence = entry.sequence;
-                        table.hash.clone_from(&hash);
-                        table.commits += 1;
-                    }
-                    table.push(file);
-                }
+                self.add_files(entry.sequence, &hash, &ingest.files);
                 self.totals.add(&ingest.counts);
                 self.notes.add(&ingest.notes);
                 self.settle_rejects(entry.sequence, &ingest.retried)?;
@@ -135,6 +139,20 @@ impl State {
                     }
                 }
             }
+            _ => {}
+        }
+        if let Some(change) = entry.body.change() {
+            self.check(&entry.body).map_err(|error| {
+                let message = format!("ledger entry {} is not sound", entry.sequence);
+                Error::new(Kind::Integrity, message).caused_by(error).hint("restore `_ledger/` from a backup")
+            })?;
+            self.change(entry, &hash, change);
+        }
+        match &entry.body {
+            Body::Retain(retain) => self.retain(retain),
+            Body::Hold(HoldStep::Add(hold)) => self.holds.push(hold.clone()),
+            Body::Hold(HoldStep::Release { name, .. }) => self.holds.retain(|hold| hold.name != *name),
+            _ => {}
         }
         if let Some(format) = entry.format {
             self.format = self.format.raised_by(format).unwrap_or(self.format);
@@ -151,9 +169,103 @@ impl State {
         Ok(())
     }
 
+    /// Begins what entry `sequence` does to a table: one version of its Delta log.
+    fn touch(&mut self, table: &str, sequence: u64, hash: &str) -> &mut TableState {
+        let table = self.tables.entry(table.to_string()).or_default();
+        if table.sequence != sequence {
+            table.sequence = sequence;
+            table.hash = hash.to_string();
+            table.commits += 1;
+            table.is_rewritten = false;
+        }
+        table
+    }
+
+    fn add_files(&mut self, sequence: u64, hash: &str, files: &[FileEntry]) {
+        for file in files {
+            self.touch(file.table(), sequence, hash).push(file);
+        }
+    }
+
+    /// Files leave their tables, others come.
+    fn change(&mut self, entry: &Entry, hash: &str, change: &Change) {
+        let aside: HashSet<(&str, &str)> = change.set_aside().collect();
+        let mut left = Aside { sequence: entry.sequence, time_ms: entry.time_ms, files: 0, bytes: 0 };
+        for (name, paths) in &change.replaced {
+            let gone: HashSet<&str> = paths.iter().map(String::as_str).collect();
+            let table = self.touch(name, entry.sequence, hash);
+            table.is_rewritten = true;
+            table.files.retain(|file| {
+                let path = file.path();
+                let is_gone = gone.contains(path.as_str());
+                if is_gone && aside.contains(&(name.as_str(), path.as_str())) {
+                    left.files += 1;
+                    left.bytes += file.bytes;
+                }
+                !is_gone
+            });
+        }
+        self.add_files(entry.sequence, hash, &change.files);
+        self.aside.retain(|aside| !change.settled.contains(&aside.sequence));
+        if left.files > 0 {
+            self.aside.push(left);
+        }
+    }
+
+    fn retain(&mut self, retain: &Retain) {
+        for (table, before_us) in &retain.before_us {
+            let known = self.before_us.entry(table.clone()).or_insert(i64::MIN);
+            *known = (*known).max(*before_us);
+        }
+    }
+
+    /// Errors with [`Kind::Conflict`] when files that an entry replaces are not there, and with [`Kind::Internal`] when it
+    /// would not keep the rows that it says it keeps. Such an entry must not be written, and is not believed.
+    pub(super) fn check(&self, body: &Body) -> Result<()> {
+        let Some(change) = body.change() else { return Ok(()) };
+        let (mut rows, mut digest) = (0, RowDigest::default());
+        for (name, paths) in &change.replaced {
+            let files = self.files_at(name, paths)?;
+            rows += files.iter().map(|file| file.rows).sum::<u64>();
+            digest = digest.plus(files.iter().map(|file| file.digest).sum());
+        }
+        let after_rows: u64 = change.files.iter().map(|file| file.rows).sum();
+        let after: RowDigest = change.files.iter().map(|file| file.digest).sum();
+        if let Body::Compact(Compact { rows: told, digest: says, .. }) = body
+            && (*told != rows || *says != digest)
+        {
+            return Err(uneven("the merged files do not have the rows that the entry tells"));
+        }
+        let (gone_rows, gone, new) = body.difference();
+        match rows == after_rows + gone_rows && digest.plus(new) == after.plus(gone) {
+            true => Ok(()),
+            false => Err(uneven("the files after it do not hold the rows of the files before it")),
+        }
+    }
+
+    /// The files of a table at these paths, all of which must be its files.
+    pub(super) fn files_at(&self, name: &str, paths: &[String]) -> Result<Vec<&Arc<FileEntry>>> {
+        let wanted: HashSet<&str> = paths.iter().map(String::as_str).collect();
+        let all = self.tables.get(name).map_or(&[][..], |table| &table.files);
+        let found: Vec<&Arc<FileEntry>> = all.iter().filter(|file| wanted.contains(file.path().as_str())).collect();
+        match found.len() == paths.len() {
+            true => Ok(found),
+            false => Err(Error::new(
+                Kind::Conflict,
+                format!("cannot replace files of `{name}`: some of them are not in the table"),
+            )
+            .hint("another run replaced them first; run the command again")),
+        }
+    }
+
     /// Whether a file of this name is one of the table's.
     pub(super) fn has_file(&self, table: &str, name: FileName) -> bool {
         self.tables.get(table).is_some_and(|table| table.files.iter().rev().any(|file| file.name() == name))
+    }
+
+    /// Bytes and files that were replaced and are still on the disk.
+    pub fn replaced(&self) -> (u64, u64) {
+        self.aside.iter().fold((0, 0), |(files, bytes), aside| (files + aside.files, bytes + aside.bytes))
     }
 
     /// Lines that were counted as rejects are counted as what they are by now.
@@ -172,4 +284,9 @@ impl State {
         self.retries.push(sequence);
         Ok(())
     }
+}
+
+fn uneven(why: &str) -> Error {
+    Error::new(Kind::Integrity, format!("cannot replace files: {why}"))
+        .hint("nothing was changed; `auditlake verify --level 3` says which file is not what was written")
 }

@@ -20,7 +20,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::layout::{Access, STAGING};
+use super::layout::{Access, STAGING, set_aside};
 use super::upload::Upload;
 use crate::disk::{Naming, Temporary, make_dir_below, parent_of, remove, set_mode};
 
@@ -98,16 +98,29 @@ impl ObjectStore for Durable {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
+        match (self.inner.get_opts(location, options.clone()).await, set_aside(location)) {
+            // It left its table, and somebody reads an older state.
+            (Err(Error::NotFound { .. }), Some(aside)) => self.inner.get_opts(&aside, options).await,
+            (got, _) => got,
+        }
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
         // A query over many small files would wake another thread for each of them, to copy a few pages.
         if ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum::<u64>() > SMALL_READ {
-            return self.inner.get_ranges(location, ranges).await;
+            return match (self.inner.get_ranges(location, ranges).await, set_aside(location)) {
+                (Err(Error::NotFound { .. }), Some(aside)) => self.inner.get_ranges(&aside, ranges).await,
+                (got, _) => got,
+            };
         }
-        let place = self.place(location)?;
-        read(&place, ranges).map_err(|error| generic(location.as_ref(), error))
+        let from = |location: &Path| {
+            let place = self.place(location)?;
+            read(&place, ranges).map_err(|error| generic(location.as_ref(), error))
+        };
+        match (from(location), set_aside(location)) {
+            (Err(Error::NotFound { .. }), Some(aside)) => from(&aside),
+            (got, _) => got,
+        }
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::checkpoint::kept;
-use super::commit::{EntryRef, check, commit, creation};
+use super::commit::{EntryRef, Removes, check, commit, creation};
 use super::entries::get;
 use super::entry::LakeInfo;
 use super::file::FileEntry;
@@ -93,7 +93,7 @@ impl Projection {
             return Err(missing(one.table, one.version - 1));
         }
         let path = delta_path(one.table, one.version);
-        let bytes = commit(&self.lake, entry, &one.files);
+        let bytes = commit(&self.lake, entry, one.table, &one.files);
         let cannot = || format!("cannot commit ledger entry {} to the Delta table `{}`", entry.sequence, one.table);
         let mut last = None;
         for _ in 0..ATTEMPTS {
@@ -120,7 +120,7 @@ impl Projection {
 
     fn compare(&self, one: &TableCommit<'_>, entry: &EntryRef, there: &[u8]) -> Result<()> {
         let files = one.files.iter().copied();
-        check(there, &self.lake, (entry.sequence, &entry.hash), files)
+        check(there, &self.lake, (entry.sequence, &entry.hash), Removes::These(entry.replaced_of(one.table)), files)
             .map_err(|why| other(one.table, one.version, &why))
     }
 

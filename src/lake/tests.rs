@@ -588,8 +588,16 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     assert_eq!(fs::read(&place).unwrap(), bytes);
     // Those who do not have the bytes say what is missing.
     fs::remove_file(&place).unwrap();
-    let entry = EntryRef { sequence: 1, hash: String::new(), time_ms: 0, writer: String::new() };
-    let error = lake.apply(&lake.projection(), &entry, &[file.as_ref().clone()], |_| 1).await.unwrap_err();
+    let entry = EntryRef {
+        sequence: 1,
+        hash: String::new(),
+        time_ms: 0,
+        writer: String::new(),
+        operation: super::commit::Operation::Write,
+        replaced: Arc::default(),
+    };
+    let body = Body::Ingest(Ingest { files: vec![file.as_ref().clone()], ..Ingest::default() });
+    let error = lake.apply(&lake.projection(), &entry, &body, |_| 1).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
     assert!(error.to_string().contains("neither in place nor staged"), "{error}");
 }
@@ -681,7 +689,7 @@ fn first_entry() -> Entry {
         skew_ms: None,
         writer: WRITER.into(),
         writer_id: "0".repeat(32),
-        format: Some(format::OURS),
+        format: Some(format::FIRST),
         checkpoint: None,
         body: Body::Create(LakeInfo {
             lake_id: "1".repeat(32),
@@ -734,10 +742,100 @@ async fn a_large_ledger() {
     let Body::Ingest(ingest) = &entry.body else { panic!("an entry of files") };
     for file in &ingest.files {
         let path = layout::delta_path(file.table(), state.tables[file.table()].commits);
-        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), &[file]);
+        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), file.table(), &[file]);
         object_store::ObjectStoreExt::put(&store, &path, bytes.into()).await.unwrap();
     }
     let figures =
         format!("{{\"entries\": {of_entries}, \"checkpoints_written\": {written}, \"checkpoints_left\": {left}}}\n");
     fs::write(root.join("figures.json"), figures).unwrap();
+}
+
+/// Two files of one row, and what an entry that merges them would say.
+async fn to_merge(fixture: &Fixture) -> (Writer, FileEntry, Compact) {
+    let mut writer = fixture.writer().await;
+    for number in 0..2 {
+        writer.commit(batch(&fixture.ocsf, &[(["a", "b"][number], JANUARY, 10)])).await.unwrap();
+    }
+    let files = fixture.lake().await.state().tables["authentication"].files.clone();
+    let replaced = change::paths_of(files.iter().map(Arc::as_ref));
+    let (rows, digest) = (files.iter().map(|file| file.rows).sum(), files.iter().map(|file| file.digest).sum());
+    let mut made = files[0].renamed(FileName { sequence: 3, part: 0, nonce: [7; 6] });
+    (made.rows, made.digest) = (rows, digest);
+    let change = Change { files: vec![made.clone()], replaced, ..Change::default() };
+    (writer, made, Compact { change, rows, digest })
+}
+
+#[tokio::test]
+async fn an_entry_that_would_lose_or_change_rows_is_not_written() {
+    let fixture = Fixture::new();
+    let (writer, made, told) = to_merge(&fixture).await;
+    let mut ledger = writer.lake().ledger.clone();
+    ledger.refresh().await.unwrap();
+    let before = ledger.state().sequence;
+    let of = |files: Vec<FileEntry>| Compact { change: Change { files, ..told.change.clone() }, ..told.clone() };
+    let other = RowDigest::from(1);
+    let (mut fewer, mut changed) = (made.clone(), made.clone());
+    (fewer.rows, changed.digest) = (1, other);
+    let mut uneven = vec![
+        of(Vec::new()),
+        of(vec![fewer]),
+        of(vec![changed]),
+        Compact { rows: 3, ..told.clone() },
+        Compact { digest: other, ..told.clone() },
+    ];
+    let mut strange = told.clone();
+    strange.change.replaced.get_mut("authentication").unwrap()[0]
+        .replace_range(0..30, "event_month=2026-01/0000000009");
+    uneven.push(strange);
+    let moment = ledger.moment(LATER);
+    for compact in uneven {
+        let body = Body::Compact(compact);
+        let error = ledger.append("w", moment, body.clone()).await.unwrap_err();
+        assert!(matches!(error.kind(), Kind::Integrity | Kind::Conflict), "{error}");
+        // One that somebody wrote all the same is not believed.
+        let mut state = ledger.state().as_ref().clone();
+        let entry = Entry {
+            sequence: before + 1,
+            previous: Some(state.hash.clone()),
+            time_ms: LATER,
+            skew_ms: None,
+            writer: WRITER.to_string(),
+            writer_id: "w".to_string(),
+            format: None,
+            checkpoint: None,
+            body,
+            signature: None,
+        };
+        assert_eq!(state.apply(&entry, "hash".into()).unwrap_err().kind(), Kind::Integrity);
+    }
+    ledger.refresh().await.unwrap();
+    assert_eq!(ledger.state().sequence, before);
+    assert!(matches!(ledger.append("w", moment, Body::Compact(told)).await.unwrap(), Appended::Committed(_)));
+    assert_eq!(ledger.state().tables["authentication"].files.len(), 1);
+    assert_eq!(ledger.state().replaced().0, 2);
+    assert_eq!((ledger.state().format.format, ledger.state().format.reads_from), (2, 2));
+}
+
+#[tokio::test]
+async fn a_checkpoint_keeps_what_was_replaced_held_and_removed() {
+    let fixture = Fixture::new();
+    let (writer, _, told) = to_merge(&fixture).await;
+    let mut ledger = writer.lake().ledger.clone();
+    ledger.refresh().await.unwrap();
+    let hold = Hold { name: "h".into(), reason: "r".into(), owner: "o".into(), ..Hold::default() };
+    let retain = Retain { before_us: [("authentication".to_string(), 7)].into(), ..Retain::default() };
+    for body in [Body::Compact(told), Body::Hold(HoldStep::Add(hold)), Body::Retain(retain)] {
+        let moment = ledger.moment(LATER);
+        ledger.append("w", moment, body).await.unwrap();
+    }
+    let store = writer.lake().store();
+    let streams = ledger.streams().await.unwrap();
+    let (named, _) = checkpoint::write(&store, ledger.state(), &streams).await.unwrap();
+    let read = checkpoint::read(&store, &named).await.unwrap().unwrap().state;
+    let state = ledger.state().as_ref().clone();
+    assert_eq!(read.aside.len(), 1);
+    assert_eq!(
+        (&read.tables, &read.aside, &read.holds, &read.before_us),
+        (&state.tables, &state.aside, &state.holds, &state.before_us)
+    );
 }

@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 
-use super::commit::check;
+use super::commit::{Removes, check};
 use super::entries::get;
 use super::file::FileEntry;
 use super::layout::{DELTA_LOG, delta_path, delta_version};
@@ -101,7 +101,8 @@ impl Lake {
         }
         let Some(bytes) = get(&store, &delta_path(name, table.commits)).await? else { return Ok(Compared::Behind) };
         let files = table.files.iter().rev().take_while(|file| file.name().sequence == table.sequence);
-        check(&bytes, &self.state().lake, (table.sequence, &table.hash), files.map(Arc::as_ref))
+        let removes = if table.is_rewritten { Removes::Some } else { Removes::These(&[]) };
+        check(&bytes, &self.state().lake, (table.sequence, &table.hash), removes, files.map(Arc::as_ref))
             .map_err(|why| other(name, table.commits, &why))?;
         Ok(Compared::Same)
     }
@@ -142,16 +143,17 @@ impl Lake {
         let mut counted: BTreeMap<String, u64> = BTreeMap::new();
         for sequence in 1..=self.state().sequence {
             let (entry, hash) = self.entry(sequence).await?;
-            let super::Body::Ingest(ingest) = &entry.body else { continue };
-            for table in tables_of(&entry) {
+            for table in tables_of(&entry.body) {
                 let version = counted.entry(table.to_string()).or_default();
                 *version += 1;
                 let path = delta_path(table, *version);
-                let files = ingest.files.iter().filter(|file| file.table() == table);
+                let files = entry.body.files().iter().filter(|file| file.table() == table);
+                let replaced = entry.body.change().and_then(|change| change.replaced.get(table));
+                let removes = Removes::These(replaced.map_or(&[], Vec::as_slice));
                 match get(&store, &path).await? {
                     None => problems.push(format!("{path} is missing")),
                     Some(bytes) => {
-                        let checked = check(&bytes, &self.state().lake, (sequence, &hash), files);
+                        let checked = check(&bytes, &self.state().lake, (sequence, &hash), removes, files);
                         problems.extend(checked.err().map(|why| format!("{path} is not the ledger's: {why}")));
                     }
                 }

@@ -186,7 +186,7 @@ impl Writer {
         }
         let version = match self.lake.entry(sequence).await?.0.body {
             Body::Ingest(ingest) => ingest.redaction_version,
-            Body::Create(_) => String::new(),
+            _ => String::new(),
         };
         self.redactions.insert(sequence, version.clone());
         Ok(version)

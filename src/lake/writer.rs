@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::arrange::{arrange, fill_batch};
-use super::commit::EntryRef;
+use super::commit::{EntryRef, Operation};
 use super::dedupe::{Index, Rows};
 use super::encode::{Part, encode};
 use super::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
@@ -238,7 +238,8 @@ impl Writer {
             files: files.clone(),
             retried,
         };
-        let hash = match self.lake.ledger.append(&hex(&self.id), moment, Body::Ingest(ingest)).await {
+        let body = Body::Ingest(ingest);
+        let hash = match self.lake.ledger.append(&hex(&self.id), moment, body.clone()).await {
             Ok(Appended::Committed(hash)) => hash,
             Ok(Appended::Lost) => {
                 self.unstage(&files).await?;
@@ -253,8 +254,15 @@ impl Writer {
             }
         };
         failpoint::reached("commit.recorded");
-        let entry = EntryRef { sequence, hash, time_ms: moment.time_ms, writer: WRITER.to_string() };
-        self.project(&entry, &files, &encoded).await.map_err(|error| {
+        let entry = EntryRef {
+            sequence,
+            hash,
+            time_ms: moment.time_ms,
+            writer: WRITER.to_string(),
+            operation: Operation::Write,
+            replaced: Arc::default(),
+        };
+        self.project(&entry, &body, &encoded).await.map_err(|error| {
             let message = format!(
                 "ledger entry {sequence} with {} rows is committed, but cannot be brought into its tables yet",
                 counts.accepted
@@ -336,6 +344,7 @@ fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
         revised: sifted.revised,
         rejected: batch.rejects.len() as u64,
         blank: batch.blank,
+        outside: sifted.outside,
     }
 }
 

@@ -62,7 +62,7 @@ impl Body for Html {
     }
 }
 
-fn escaped(text: &str, out: &mut String) {
+pub fn escaped(text: &str, out: &mut String) {
     let mut before = None;
     for c in text.chars() {
         let is_shown = is_shown(c, before.replace(c));

@@ -41,6 +41,7 @@ use arrow::datatypes::SchemaRef;
 pub use self::parquet::Parquet;
 pub use caption::Captions;
 pub use format::Format;
+pub use html::escaped as html_text;
 pub use markdown::escaped as markdown_text;
 pub use value::row_texts;
 pub use wrap::wrapped;

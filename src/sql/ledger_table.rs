@@ -59,6 +59,7 @@ impl IngestLog {
             long("pages"),
             long("late"),
             text("cursor"),
+            long("outside"),
         ]);
         IngestLog { lake, last, schema: Arc::new(schema) }
     }
@@ -96,8 +97,8 @@ impl IngestLog {
             long(|e| ingest(e).map(|i| i.notes.exact_doubles)),
             long(|e| ingest(e).map(|i| i.redacted.values().sum())),
             long(|e| ingest(e).map(|i| i.drift.values().sum())),
-            long(|e| ingest(e).map(|i| i.files.len() as u64)),
-            long(|e| ingest(e).map(|i| i.files.iter().map(|file| file.bytes).sum())),
+            long(|e| (!matches!(e.body, Body::Create(_))).then(|| e.body.files().len() as u64)),
+            long(|e| (!matches!(e.body, Body::Create(_))).then(|| e.body.files().iter().map(|file| file.bytes).sum())),
             text(|e| ingest(e).map(|i| i.redaction_version.clone())),
             text(|e| Some(e.writer.clone())),
             Arc::new(entries.iter().map(|(_, hash)| Some(hash.as_str())).collect::<StringArray>()),
@@ -107,6 +108,7 @@ impl IngestLog {
             long(|e| sum(e, |poll| poll.pages)),
             long(|e| sum(e, |poll| poll.late.values().sum())),
             text(|e| polls(e).last()?.cursor.clone()),
+            long(|e| ingest(e).map(|i| i.counts.outside)),
         ];
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
@@ -117,6 +119,11 @@ fn kind(entry: &Entry) -> &'static str {
         Body::Create(_) => "create",
         Body::Ingest(ingest) if !ingest.retried.is_empty() => "retry",
         Body::Ingest(_) => "ingest",
+        Body::Compact(_) => "compact",
+        Body::Drop(_) => "drop",
+        Body::Retain(_) => "retain",
+        Body::Hold(_) => "hold",
+        Body::Erase(_) => "erase",
     }
 }
 
@@ -147,7 +154,7 @@ fn names(sources: &[SourceRange]) -> String {
 fn ingest(entry: &Entry) -> Option<&Ingest> {
     match &entry.body {
         Body::Ingest(ingest) => Some(ingest),
-        Body::Create(_) => None,
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod access;
 mod bad_input;
+mod compact;
 mod configuration;
 mod connect;
 mod corpus;
@@ -36,6 +37,7 @@ mod redact;
 mod reject;
 mod report;
 mod results;
+mod retain;
 mod schedule;
 mod schema;
 mod screen;

@@ -36,18 +36,52 @@ impl Ledger {
 
     /// SHA-256 of the entries that add files to a table, in order.
     fn hashes_of(&self, table: &str) -> Vec<String> {
-        let adds = |entry: &Value| {
-            entry["files"]
-                .as_array()
-                .is_some_and(|files| files.iter().any(|file| file["table"].as_str() == Some(table)))
+        let touches = |entry: &Value| {
+            let adds = entry["files"].as_array();
+            adds.is_some_and(|files| files.iter().any(|file| file["table"].as_str() == Some(table)))
+                || entry["replaced"][table].is_array()
         };
         let hashed = self.entries.iter().zip(&self.hashes);
-        hashed.filter(|(entry, _)| adds(entry)).map(|(_, hash)| hash.clone()).collect()
+        hashed.filter(|(entry, _)| touches(entry)).map(|(_, hash)| hash.clone()).collect()
     }
 
-    fn files(&self) -> impl Iterator<Item = &Value> {
-        self.entries.iter().filter_map(|entry| entry["files"].as_array()).flatten()
+    /// The files of the tables.
+    pub fn files(&self) -> Vec<&Value> {
+        self.add_up().0.into_values().collect()
     }
+
+    /// Tables and paths of files that left their tables and are not off the disk.
+    pub fn aside(&self) -> BTreeSet<Place> {
+        self.add_up().1
+    }
+
+    fn add_up(&self) -> (BTreeMap<Place, &Value>, BTreeSet<Place>) {
+        let (mut live, mut aside) = (BTreeMap::new(), BTreeSet::new());
+        for entry in &self.entries {
+            for place in places(&entry["replaced"]) {
+                assert!(live.remove(&place).is_some(), "{place:?} is replaced and was not there");
+                aside.insert(place);
+            }
+            for place in places(&entry["dropped"]) {
+                assert!(aside.remove(&place), "{place:?} is dropped and was not replaced");
+            }
+            for file in entry["files"].as_array().into_iter().flatten() {
+                let text = |name: &str| file[name].as_str().unwrap().to_string();
+                assert!(live.insert((text("table"), text("path")), file).is_none(), "{file} is told twice");
+            }
+        }
+        (live, aside)
+    }
+}
+
+/// A table, and the path of a file below its folder.
+pub type Place = (String, String);
+
+/// The files that a member of an entry names, table by table.
+fn places(named: &Value) -> Vec<Place> {
+    let tables = named.as_object().into_iter().flatten();
+    let paths = |paths: &Value| -> Vec<String> { serde_json::from_value(paths.clone()).unwrap() };
+    tables.flat_map(|(table, named)| paths(named).into_iter().map(|path| (table.clone(), path))).collect()
 }
 
 /// Reads the ledger: numbered without a gap, each entry with the hash of the one before, each balanced.
@@ -66,7 +100,12 @@ pub fn ledger(lake: &Path) -> Ledger {
             let of = |name: &str| counts[name].as_u64().unwrap();
             assert_eq!(
                 of("read"),
-                of("accepted") + of("duplicate") + of("revised") + of("rejected") + of("blank"),
+                of("accepted")
+                    + of("duplicate")
+                    + of("revised")
+                    + of("rejected")
+                    + of("blank")
+                    + counts.get("outside").map_or(0, |outside| outside.as_u64().unwrap()),
                 "{name}"
             );
             let mut rows = BTreeMap::new();
@@ -119,6 +158,8 @@ pub fn assert_sound(lake: &Path) -> Ledger {
         assert_eq!(named, ledger.hashes_of(table), "entries that the Delta log of {table} names");
     }
     assert!(told.is_empty(), "tables without a folder: {told:?}");
+    let aside: BTreeSet<String> = ledger.aside().into_iter().map(|(table, path)| format!("{table}/{path}")).collect();
+    assert_eq!(BTreeSet::from_iter(files(&lake.join("_replaced"))), aside, "replaced files, and those of the ledger");
     ledger
 }
 
@@ -132,6 +173,10 @@ pub fn assert_recoverable(lake: &Path) -> Ledger {
         let is_whole =
             |place: &PathBuf| fs::read(place).is_ok_and(|bytes| sha256(&bytes) == file["sha256"].as_str().unwrap());
         assert!(places.iter().any(is_whole), "{table}/{path} is neither in place nor staged");
+    }
+    for (table, path) in ledger.aside() {
+        let places = [lake.join(&table).join(&path), lake.join("_replaced").join(&table).join(&path)];
+        assert!(places.iter().any(|place| place.exists()), "{table}/{path} was replaced, and is gone");
     }
     ledger
 }

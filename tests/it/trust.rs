@@ -297,7 +297,7 @@ fn an_older_program_meets_a_newer_lake_and_says_so() {
     let counts = json!({"read": 0, "accepted": 0, "duplicate": 0, "revised": 0, "rejected": 0, "blank": 0});
     append(
         &lake,
-        json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 2, "reads_from": 1}),
+        json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 3, "reads_from": 2}),
     );
     // Newer, but what it added may be passed over: it can be read and not be written.
     assert_eq!(env.number("select count(*) from event"), 6);
@@ -308,7 +308,7 @@ fn an_older_program_meets_a_newer_lake_and_says_so() {
     hint: upgrade this program
     [exit status: 3]
     ");
-    append(&lake, json!({"kind": "compact", "added": [], "removed": [], "format": 2, "reads_from": 2}));
+    append(&lake, json!({"kind": "split", "added": [], "removed": [], "format": 3, "reads_from": 3}));
     for command in [&["status"][..], &["export"], &["sql", "-c", "select 1"], &["ingest", "more.ndjson"]] {
         let text = env.run(command);
         assert!(text.contains("it was written by auditlake 9.9.9; this is auditlake 0.1.0"), "{text}");

@@ -10,7 +10,7 @@ use super::super::signing::read_public;
 use super::batch::Ground;
 use super::runs;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, data_path};
+use crate::lake::{Body, Lake};
 use crate::report::{
     Catalog, Evidence, Findings, NO_SEAL, Report, asked, check_manifest, folder_alone, hash_file, inputs_of,
     is_evidence, run_again, sealed_attestations,
@@ -233,6 +233,10 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
     if !found.problems.is_empty() {
         return Ok(found);
     }
+    if let Some(note) = past(app, lake, evidence, &mut found)? {
+        found.notes.push(note);
+        return Ok(found);
+    }
     let inputs = inputs_of(folder, evidence, catalog)?;
     let ground = Ground::over(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)), &inputs)?;
     data(lake, &ground, evidence, &mut found)?;
@@ -273,6 +277,43 @@ fn chain(app: &App, lake: &Lake, sequence: u64, sha256: &str, found: &mut Findin
     Ok(())
 }
 
+/// Evidence of a state whose files are gone cannot be run again. It is compared with what the ledger recorded of them; a
+/// note says so, and what the entries since have done.
+fn past(app: &App, lake: &Lake, evidence: &Evidence, found: &mut Findings) -> Result<Option<String>> {
+    let (of, sequence) = (lake.clone(), evidence.ledger.sequence);
+    let state = app.wait(async move { of.state_as_recorded(sequence).await })?;
+    let gone = lake.files_gone(&state);
+    if gone == 0 {
+        return Ok(None);
+    }
+    for table in &evidence.tables {
+        let known = state.tables.get(&table.name).map(|known| known.files.as_slice()).unwrap_or_default();
+        for file in &table.files {
+            if !known.iter().any(|known| known.path() == file.path && known.sha256.to_string() == file.sha256) {
+                found.problems.push(format!("{}/{} is no file of ledger entry {sequence}", table.name, file.path));
+            }
+        }
+    }
+    let (of, last) = (lake.clone(), lake.state().sequence);
+    let removed = app.wait(async move {
+        let mut removed = 0_u64;
+        of.entries(sequence + 1, last, |entry, _| {
+            removed += u64::from(matches!(entry.body, Body::Retain(_) | Body::Erase(_)));
+            Ok(())
+        })
+        .await?;
+        Ok(removed)
+    })?;
+    let since = match removed {
+        0 => "the entries since then kept every row: their digests add up",
+        _ => "entries since then have removed or replaced rows: `select * from ingest_log` lists them",
+    };
+    Ok(Some(format!(
+        "not run again: {gone} of the files that it could read were removed since; the ledger has them as the evidence \
+         lists them, and {since}"
+    )))
+}
+
 /// The files that the run could read. Where they are is what the ledger says, not what the folder says.
 fn data(lake: &Lake, ground: &Ground, evidence: &Evidence, found: &mut Findings) -> Result<()> {
     let tables = &ground.session.state().tables;
@@ -284,7 +325,7 @@ fn data(lake: &Lake, ground: &Ground, evidence: &Evidence, found: &mut Findings)
                 found.problems.push(format!("{name} is no file of ledger entry {}", evidence.ledger.sequence));
                 continue;
             }
-            let path = lake.root().join(data_path(&table.name, &file.path).as_ref());
+            let path = lake.place_of(&table.name, &file.path);
             if !path.exists() {
                 found.problems.push(format!("{name} is gone from the lake"));
                 continue;

@@ -1,16 +1,17 @@
 //! Level 0 of the ledger: every entry is there, follows the one before, and adds up; and so do the checkpoints.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::path::Path;
 
+use super::super::change::{Change, each};
 use super::super::checkpoint;
 use super::super::commit::EntryRef;
 use super::super::entries::{get, hash_of};
 use super::super::entry::{Body, CheckpointRef, Counts, Entry, Ingest, LakeInfo};
-use super::super::file::FileEntry;
+use super::super::file::{FileEntry, RowDigest};
 use super::super::format::parse;
 use super::super::layout::{LEDGER, checkpoint_path, checkpoint_sequence, entry_path, entry_sequence};
 use super::super::reject::REJECT_TABLE;
@@ -31,8 +32,12 @@ pub struct Chain {
     pub head: Head,
     /// The newest entry that is there.
     pub last: u64,
-    /// Entries that took something in, in their order.
+    /// Entries that took something in or changed files, in their order.
     pub commits: Vec<Commit>,
+    /// The files of the tables.
+    pub live: Vec<FileEntry>,
+    /// Files that left their tables and are still on the disk.
+    pub aside: Vec<FileEntry>,
     pub entries: u64,
     /// Entries that are there and cannot be read.
     pub unreadable: BTreeSet<u64>,
@@ -46,11 +51,35 @@ pub struct Commit {
     pub entry: EntryRef,
     pub counts: Counts,
     pub files: Vec<FileEntry>,
+    /// None of an entry that only adds files.
+    pub change: Option<Change>,
 }
 
 impl Chain {
+    /// The files of the tables.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
-        self.commits.iter().flat_map(|commit| &commit.files)
+        self.live.iter()
+    }
+
+    /// Adds the entries up, as far as files go.
+    pub fn add_up(&mut self) {
+        let mut live: BTreeMap<(&str, String), &FileEntry> = BTreeMap::new();
+        let mut aside: BTreeMap<(&str, String), &FileEntry> = BTreeMap::new();
+        for commit in &self.commits {
+            if let Some(change) = &commit.change {
+                for (table, path) in each(&change.replaced) {
+                    if let Some((file, entry)) = live.remove_entry(&(table, path.to_string())) {
+                        aside.insert(file, entry);
+                    }
+                }
+                for (table, path) in each(&change.dropped) {
+                    aside.remove(&(table, path.to_string()));
+                }
+            }
+            live.extend(commit.files.iter().map(|file| ((file.table(), file.path()), file)));
+        }
+        let (live, aside) = (live.into_values().cloned().collect(), aside.into_values().cloned().collect());
+        (self.live, self.aside) = (live, aside);
     }
 }
 
@@ -106,7 +135,11 @@ pub async fn walk(
     }
     let head = Head { lake_id: lake.lake_id.clone(), ..head };
     let Walking { commits, unreadable, signed_to, .. } = walking;
-    Ok(Chain { lake, head, last, commits, entries: there.len() as u64, unreadable, signed_to })
+    let entries = there.len() as u64;
+    let (live, aside) = (Vec::new(), Vec::new());
+    let mut chain = Chain { lake, head, last, commits, live, aside, entries, unreadable, signed_to };
+    chain.add_up();
+    Ok(chain)
 }
 
 #[derive(Default)]
@@ -122,6 +155,8 @@ struct Walking<'a> {
     unreadable: BTreeSet<u64>,
     named: BTreeMap<u64, BTreeSet<Hash32>>,
     newest: Option<CheckpointRef>,
+    /// Rows and digests of the files of the tables.
+    live: HashMap<(String, String), (u64, RowDigest)>,
 }
 
 impl Walking<'_> {
@@ -150,12 +185,18 @@ impl Walking<'_> {
             match entry.body {
                 Body::Create(lake) if sequence == 0 => self.lake = Some(lake),
                 Body::Create(_) => faults.add(&path, "it creates the lake again"),
-                Body::Ingest(_) if sequence == 0 => faults.add(&path, "it does not create a lake"),
-                Body::Ingest(ingest) => {
-                    if let Some(fault) = accounts(&ingest) {
+                _ if sequence == 0 => faults.add(&path, "it does not create a lake"),
+                body => {
+                    let fault = match &body {
+                        Body::Ingest(ingest) => accounts(ingest),
+                        // What an entry that cannot be read has done is not known.
+                        _ if !self.unreadable.is_empty() => None,
+                        body => self.changes(body),
+                    };
+                    if let Some(fault) = fault {
                         faults.add(&path, fault);
                     }
-                    self.commits.push(Commit { entry: entry_ref, counts: ingest.counts, files: ingest.files });
+                    self.commit(entry_ref, body);
                 }
             }
         } else {
@@ -163,6 +204,43 @@ impl Walking<'_> {
             self.before = Some((hash, i64::MIN));
         }
         Ok(())
+    }
+
+    fn commit(&mut self, entry: EntryRef, body: Body) {
+        let change = body.change().cloned();
+        let replaced = change.iter().flat_map(|change| each(&change.replaced));
+        for (table, path) in replaced {
+            self.live.remove(&(table.to_string(), path.to_string()));
+        }
+        let known = |file: &FileEntry| ((file.table().to_string(), file.path()), (file.rows, file.digest));
+        self.live.extend(body.files().iter().map(known));
+        let files = body.files().to_vec();
+        let counts = if let Body::Ingest(ingest) = body { ingest.counts } else { Counts::default() };
+        self.commits.push(Commit { entry, counts, files, change });
+    }
+
+    /// What is wrong with an entry that replaces files.
+    fn changes(&self, body: &Body) -> Option<String> {
+        let change = body.change()?;
+        let (mut rows, mut digest) = (0, RowDigest::default());
+        for (table, path) in each(&change.replaced) {
+            let Some((of_file, more)) = self.live.get(&(table.to_string(), path.to_string())) else {
+                return Some(format!("it replaces {table}/{path}, which is not a file of the table"));
+            };
+            (rows, digest) = (rows + of_file, digest.plus(*more));
+        }
+        let (gone_rows, gone, new) = body.difference();
+        let after = change.files.iter().map(|file| file.rows).sum::<u64>() + gone_rows;
+        let sum = change.files.iter().map(|file| file.digest).sum::<RowDigest>().plus(gone);
+        match body {
+            _ if rows != after || digest.plus(new) != sum => {
+                Some(format!("it replaces {rows} rows of digest {digest} by {after} rows of digest {sum}"))
+            }
+            Body::Compact(told) if (told.rows, told.digest) != (rows, digest) => {
+                Some("it does not tell the rows of the files that it merges".to_string())
+            }
+            _ => None,
+        }
     }
 
     fn follow(&self, entry: &Entry, faults: &mut Faults) {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::file::{FileEntry, RowDigest};
 use super::super::identity::{Hasher, Known};
-use super::super::layout::DELTA_LOG;
+use super::super::layout::{DELTA_LOG, REPLACED, replaced_path};
 use super::super::reject::REJECT_TABLE;
 use super::super::revision::REVISION_TABLE;
 use super::super::row_digest::row_digest;
@@ -34,14 +34,20 @@ pub async fn find(
     level: Level,
     faults: &mut Faults,
 ) -> Result<Vec<FileEntry>> {
-    let there = listed(store, tables).await?;
+    let mut there = listed(store, tables).await?;
     let known: BTreeSet<Path> = chain.files().map(FileEntry::data_path).collect();
     for path in there.keys().filter(|path| !known.contains(*path)) {
         faults.add(path, "no ledger entry names it: readers of the folder would count its rows");
     }
-    let mut found = Vec::with_capacity(known.len());
-    for file in chain.files() {
-        let path = file.data_path();
+    let aside: BTreeSet<Path> = chain.aside.iter().map(aside_path).collect();
+    let lying = listed(store, &BTreeSet::from([REPLACED.to_string()])).await?;
+    for path in lying.keys().filter(|path| !aside.contains(*path)) {
+        faults.add(path, "no ledger entry replaced it, or one has dropped it");
+    }
+    there.extend(lying);
+    let mut found = Vec::with_capacity(known.len() + aside.len());
+    let files = chain.files().map(|file| (file, file.data_path()));
+    for (file, path) in files.chain(chain.aside.iter().map(|file| (file, aside_path(file)))) {
         match there.get(&path) {
             None => faults.add(&path, "it is missing, and the ledger names it"),
             Some(size) if level >= Level::Files && *size != file.bytes => {
@@ -53,22 +59,30 @@ pub async fn find(
     Ok(found)
 }
 
+/// Where a file lies that left its table.
+pub fn aside_path(file: &FileEntry) -> Path {
+    replaced_path(file.table(), &file.path())
+}
+
 /// Looks into files, each as deeply as the level says.
 pub async fn look(
     store: &Arc<dyn ObjectStore>,
     files: Vec<FileEntry>,
+    aside: &BTreeSet<(String, String)>,
     level: Level,
     progress: &Progress,
     faults: &mut Faults,
 ) -> Result<()> {
     // Rows of one partition are compared with one another: no event is in two, since its time is part of its identity.
-    let mut groups: BTreeMap<(String, String), Vec<FileEntry>> = BTreeMap::new();
+    // A file that was replaced has the rows of others, so it is compared with none of them.
+    let mut groups: BTreeMap<(String, String, bool), Vec<FileEntry>> = BTreeMap::new();
     for file in files {
-        groups.entry((file.table().to_string(), file.partition().to_string())).or_default().push(file);
+        let is_aside = aside.contains(&(file.table().to_string(), file.path()));
+        groups.entry((file.table().to_string(), file.partition().to_string(), is_aside)).or_default().push(file);
     }
     let hasher = Hasher::new(key::random_key()?);
-    let looks = groups.into_iter().map(|((table, _), group)| {
-        let is_of_events = table != REJECT_TABLE && table != REVISION_TABLE;
+    let looks = groups.into_iter().map(|((table, _, is_aside), group)| {
+        let is_of_events = table != REJECT_TABLE && table != REVISION_TABLE && !is_aside;
         let hasher = is_of_events.then_some(hasher);
         let look = look_into(store.clone(), group, level, hasher, progress.clone(), faults.empty());
         async move { tokio::spawn(look).await.context(Kind::Internal, || "a task that checks files stopped")? }

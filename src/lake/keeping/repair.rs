@@ -11,16 +11,18 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 
+use super::super::change::{Change, each};
 use super::super::commit::{commit, creation};
 use super::super::entries::get;
 use super::super::file::{FileEntry, FileName};
 use super::super::layout::{
-    DELTA_LOG, LEDGER, STAGING, checkpoint_sequence, delta_path, delta_version, entry_path, staged,
+    DELTA_LOG, LEDGER, STAGING, checkpoint_sequence, data_path, delta_path, delta_version, entry_path, replaced_path,
+    staged,
 };
 use super::super::store::Durable;
 use super::super::{durable, existing, lock, own_tables};
 use super::chain::{self, Chain};
-use super::data::listed;
+use super::data::{aside_path, listed};
 use super::faults::{Fault, Faults};
 use super::verify::{Level, Progress, Verify, verify};
 use super::versions::{self, Expected};
@@ -69,6 +71,7 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         ledger_is_sound(&faults, chain.last)?;
         mending.checkpoints(&faults).await?;
         mending.place(&chain).await?;
+        mending.clear_replaced(&chain).await?;
         let expected = versions::expected(&chain, ocsf);
         for table in expected.keys() {
             mending.table(table, &chain, ocsf, &expected).await?;
@@ -163,10 +166,14 @@ impl Mending<'_> {
                 None => format!("entry {}: it cannot be read, so nothing is known of what it took in", chain.last),
             });
             let dropped = newest.is_some().then(|| chain.commits.pop()).flatten();
+            if let Some(change) = dropped.as_ref().and_then(|commit| commit.change.as_ref()) {
+                self.put_back(chain.last, change).await?;
+            }
             let files = match dropped {
                 Some(commit) => commit.files.iter().flat_map(|file| [file.data_path(), file.staging_path()]).collect(),
                 None => placed_by(&self.objects(), chain.last, tables).await?,
             };
+            chain.add_up();
             // The entry goes last: until then the same command finds what is left to do.
             self.drop_versions(chain).await?;
             self.remove(self.there(files).await?, "removed: it is of an entry that is dropped").await?;
@@ -177,6 +184,26 @@ impl Mending<'_> {
             self.drop_versions(chain).await?;
         }
         Ok(())
+    }
+
+    /// Puts files back into their tables that an entry set aside which is dropped.
+    async fn put_back(&mut self, sequence: u64, change: &Change) -> Result<()> {
+        if !change.dropped.is_empty() {
+            let message = format!("cannot step back from ledger entry {sequence}: it removed files for good");
+            return Err(Error::new(Kind::Integrity, message).hint("restore what is missing from a backup"));
+        }
+        let mut moves = Vec::new();
+        for (table, path) in change.set_aside() {
+            let (from, to) = (replaced_path(table, path), data_path(table, path));
+            if self.store.root.join(from.as_ref()).exists() {
+                self.repaired.done.push(Fault { path: to.to_string(), fault: "put back into its table".to_string() });
+                moves.push((from, to));
+            }
+        }
+        if self.asked.is_dry {
+            return Ok(());
+        }
+        self.store.rename_all(moves).await.map(drop).context(Kind::Unavailable, || "cannot put files back")
     }
 
     /// Those of the paths that exist.
@@ -213,10 +240,13 @@ impl Mending<'_> {
 
     /// Removes versions of tables that entries after the last one made.
     async fn drop_versions(&mut self, chain: &Chain) -> Result<()> {
-        let tables: BTreeSet<String> = chain.files().map(|file| file.table().to_string()).collect();
+        let files = chain.commits.iter().flat_map(|commit| &commit.files);
+        let tables: BTreeSet<String> = files.map(|file| file.table().to_string()).collect();
         let tables = tables.into_iter().chain(own_tables().map(|(name, _)| name.to_string()));
         for table in tables.collect::<BTreeSet<_>>() {
-            let touching = |commit: &&chain::Commit| commit.files.iter().any(|file| file.table() == table);
+            let touching = |commit: &&chain::Commit| {
+                commit.entry.replaced.contains_key(&table) || commit.files.iter().any(|file| file.table() == table)
+            };
             let last = chain.commits.iter().filter(touching).count() as u64;
             let versions = self.log(&table).await?;
             let later = versions.iter().filter(|name| delta_version(name).is_some_and(|version| version > last));
@@ -306,20 +336,37 @@ impl Mending<'_> {
         for (at, (entry, files)) in versions.iter().enumerate() {
             let path = delta_path(table, at as u64 + 1);
             let there = get(&objects, &path).await?;
-            if there.is_none_or(|there| versions::other(&there, chain, entry, files).is_some()) {
-                let bytes = commit(&chain.lake, entry, files);
+            if there.is_none_or(|there| versions::other(&there, chain, table, entry, files).is_some()) {
+                let bytes = commit(&chain.lake, entry, table, files);
                 self.write(path, bytes, &format!("written anew from ledger entry {}", entry.sequence)).await?;
             }
         }
         let mut faults = Faults::new(1);
         if !self.asked.is_dry {
-            let files = versions.iter().flat_map(|(_, files)| files);
-            versions::seen(&self.store, chain, table, files, &mut faults).await?;
+            versions::seen(&self.store, chain, table, &mut faults).await?;
         }
         if faults.count > 0 || self.repaired.done.len() > before {
             self.drop_checkpoints(table).await?;
         }
         Ok(())
+    }
+
+    /// Sets files aside that an entry replaced, and removes those that one dropped.
+    async fn clear_replaced(&mut self, chain: &Chain) -> Result<()> {
+        let exists = |path: &Path| self.store.root.join(path.as_ref()).exists();
+        let aside = chain.aside.iter().map(|file| (file.data_path(), aside_path(file)));
+        let aside: Vec<(Path, Path)> = aside.filter(|(from, _)| exists(from)).collect();
+        let dropped = chain.commits.iter().filter_map(|commit| commit.change.as_ref());
+        let dropped = dropped.flat_map(|change| each(&change.dropped));
+        let dropped = dropped.flat_map(|(table, path)| [data_path(table, path), replaced_path(table, path)]);
+        let dropped: Vec<Path> = dropped.filter(exists).collect();
+        for (from, _) in &aside {
+            self.repaired.done.push(Fault { path: from.to_string(), fault: "set aside: it was replaced".to_string() });
+        }
+        if !self.asked.is_dry {
+            self.store.rename_all(aside).await.context(Kind::Unavailable, || "cannot set a replaced file aside")?;
+        }
+        self.remove(dropped, "removed: a ledger entry dropped it").await
     }
 
     /// Clears away staged files whose sequences are taken by entries that do not name them, and temporary files.

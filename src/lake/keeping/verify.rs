@@ -78,9 +78,12 @@ pub struct Verified {
     pub head: Head,
     pub level: Level,
     pub entries: u64,
+    /// Of the tables.
     pub files: u64,
     pub bytes: u64,
     pub rows: u64,
+    /// Files that left their tables and are not off the disk yet; they are checked too.
+    pub replaced: u64,
     pub faults: Vec<Fault>,
     /// Of all faults, also of those that are not listed.
     pub fault_count: u64,
@@ -116,12 +119,15 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
     };
     let sum = |count: fn(&FileEntry) -> u64| chain.files().map(count).sum();
     let (files, bytes, rows) = (chain.files().count() as u64, sum(|file| file.bytes), sum(|file| file.rows));
-    asked.progress.all.store(bytes, Ordering::Relaxed);
+    let replaced = chain.aside.len() as u64;
+    let all = bytes + chain.aside.iter().map(|file| file.bytes).sum::<u64>();
+    asked.progress.all.store(all, Ordering::Relaxed);
     if asked.level >= Level::Files {
-        data::look(&objects, found, asked.level, &asked.progress, &mut faults).await?;
+        let aside = chain.aside.iter().map(|file| (file.table().to_string(), file.path())).collect();
+        data::look(&objects, found, &aside, asked.level, &asked.progress, &mut faults).await?;
     }
     let Chain { head, entries, signed_to, .. } = chain;
     let (level, fault_count) = (asked.level, faults.count);
     let (faults, notes) = (faults.listed, notes.listed);
-    Ok(Verified { head, level, entries, files, bytes, rows, faults, fault_count, signed_to, notes })
+    Ok(Verified { head, level, entries, files, bytes, rows, replaced, faults, fault_count, signed_to, notes })
 }

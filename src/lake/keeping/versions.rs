@@ -7,7 +7,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::Value;
 
-use super::super::commit::{EntryRef, check, commit, creation};
+use super::super::commit::{EntryRef, Removes, check, commit, creation, creation_before};
 use super::super::entries::get;
 use super::super::file::FileEntry;
 use super::super::layout::{DELTA_LOG, delta_path, delta_version};
@@ -28,7 +28,8 @@ pub fn expected<'a>(chain: &'a Chain, ocsf: &Ocsf) -> Expected<'a> {
     let own = own_tables().into_iter().map(|(name, _)| name.to_string());
     let mut expected: Expected<'a> = classes.chain(own).map(|name| (name, Vec::new())).collect();
     for Commit { entry, files, .. } in &chain.commits {
-        let mut tables: BTreeMap<&str, Vec<&FileEntry>> = BTreeMap::new();
+        let rewritten = entry.replaced.keys().map(|table| (table.as_str(), Vec::new()));
+        let mut tables: BTreeMap<&str, Vec<&FileEntry>> = rewritten.collect();
         files.iter().for_each(|file| tables.entry(file.table()).or_default().push(file));
         for (table, files) in tables {
             expected.entry(table.to_string()).or_default().push((entry, files));
@@ -61,24 +62,25 @@ pub async fn compare(
                 faults.add(&path, "it is missing: readers of Delta do not see the rows of its entry");
                 continue;
             };
-            if let Some(why) = other(&there, chain, entry, files) {
+            if let Some(why) = other(&there, chain, table, entry, files) {
                 faults.add(&path, why);
             }
         }
         // Versions that are wrong explain a list of files that is.
         if faults.count == before {
-            seen(store, chain, table, versions.iter().flat_map(|(_, files)| files), faults).await?;
+            seen(store, chain, table, faults).await?;
         }
     }
     Ok(())
 }
 
 /// Says in which way a version is not what its entry makes it.
-pub fn other(there: &[u8], chain: &Chain, entry: &EntryRef, files: &[&FileEntry]) -> Option<String> {
-    if there == commit(&chain.lake, entry, files) {
+pub fn other(there: &[u8], chain: &Chain, table: &str, entry: &EntryRef, files: &[&FileEntry]) -> Option<String> {
+    if there == commit(&chain.lake, entry, table, files) {
         return None;
     }
-    match check(there, &chain.lake, (entry.sequence, &entry.hash), files.iter().copied()) {
+    let removes = Removes::These(entry.replaced_of(table));
+    match check(there, &chain.lake, (entry.sequence, &entry.hash), removes, files.iter().copied()) {
         Err(why) => Some(format!("it is not the ledger's: {why}")),
         // Another version of the program may write the same in other words.
         Ok(()) if entry.writer == WRITER => Some("it was changed after it was written".to_string()),
@@ -131,7 +133,7 @@ pub async fn begun(
     let (info, metadata) = (find("commitInfo"), find("metaData"));
     let time_ms = info.and_then(|info| info["timestamp"].as_i64()).unwrap_or_default();
     let made = creation(table, &schema, &chain.lake, time_ms)?;
-    if there == made {
+    if there == made || there == creation_before(table, &schema, &chain.lake, time_ms)? {
         return Ok(());
     }
     let is_ours = info.is_some_and(|info| info["engineInfo"] == WRITER);
@@ -145,13 +147,7 @@ pub async fn begun(
 }
 
 /// Compares what a reader of Delta ends up with, by checkpoints where there are some.
-pub async fn seen<'a>(
-    store: &Arc<Durable>,
-    chain: &Chain,
-    table: &str,
-    files: impl Iterator<Item = &'a &'a FileEntry>,
-    faults: &mut Faults,
-) -> Result<()> {
+pub async fn seen(store: &Arc<Durable>, chain: &Chain, table: &str, faults: &mut Faults) -> Result<()> {
     let log = format!("{table}/{DELTA_LOG}");
     let (projection, name) = (Projection::new(store.clone(), chain.lake.clone()), table.to_string());
     // On a task of its own, since the kernel may panic over what it does not expect.
@@ -166,6 +162,7 @@ pub async fn seen<'a>(
             return Ok(());
         }
     };
+    let files = chain.files().filter(|file| file.table() == table);
     let ours: BTreeSet<(String, u64)> = files.map(|file| (file.path(), file.bytes)).collect();
     if found != ours {
         let (more, fewer) = (found.difference(&ours).count(), ours.difference(&found).count());

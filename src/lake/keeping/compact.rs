@@ -1,0 +1,275 @@
+//! Merging small files, and removing what was merged when its time of grace is over.
+//!
+//! A partition's small files become files of a target size. The entry names what it replaces and what it adds, and is
+//! refused where the digests of the two differ. What was replaced lies in `_replaced/` from then on, where readers of
+//! older states find it and a plain glob does not, until an entry of kind `drop` removes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use object_store::ObjectStore;
+use serde::Serialize;
+
+use super::super::change::{Change, Paths, paths_of};
+use super::super::entry::{Body, Compact};
+use super::super::file::FileEntry;
+use super::super::state::State;
+use super::keeper::{Keeper, Made};
+use super::merge::{MERGED_BYTES, Rows};
+use crate::error::{Error, Kind, Result};
+use crate::failpoint;
+
+/// Rows of one merged file at most: two row groups.
+const MERGED_ROWS: u64 = 256 * 1024;
+/// Bytes of new files that are held until their entry is written.
+const ENTRY_BYTES: u64 = 64 << 20;
+/// Files that one entry replaces at most.
+const ENTRY_FILES: usize = 20_000;
+/// A file that is smaller is merged whenever others are.
+const FLOOR: u64 = 1 << 20;
+
+/// How files are merged.
+#[derive(Debug, Clone)]
+pub struct CompactOptions {
+    /// How large files are to become. One of half the size is left alone.
+    pub target_bytes: u64,
+    /// How long files that were replaced are kept.
+    pub grace: Duration,
+    /// After an ingest: merge where a partition has so many small files.
+    pub from_files: usize,
+    /// After an ingest: begin nothing new after so long.
+    pub budget: Duration,
+}
+
+impl Default for CompactOptions {
+    fn default() -> Self {
+        CompactOptions {
+            target_bytes: 32 << 20,
+            grace: Duration::from_secs(7 * 86_400),
+            from_files: 32,
+            budget: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a compaction did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Compacted {
+    /// The entries that were written; of a dry run none.
+    pub entries: Vec<u64>,
+    pub files_before: u64,
+    pub bytes_before: u64,
+    /// Not known of a dry run.
+    pub files_after: u64,
+    pub bytes_after: u64,
+    pub rows: u64,
+    /// Files that had been replaced and were removed.
+    pub dropped: u64,
+    pub dropped_bytes: u64,
+    /// Files that were replaced and are kept for now.
+    pub kept: u64,
+    pub kept_bytes: u64,
+    /// Groups of files that were not merged, for lack of time or since another run had been at them.
+    pub left: u64,
+}
+
+/// Files of one table and partition that become one file.
+pub type Group = Vec<Arc<FileEntry>>;
+
+/// What there is to merge. `is_thorough`: wherever there are two small files; else where there are many.
+pub fn plan(state: &State, options: &CompactOptions, is_thorough: bool) -> Vec<Group> {
+    let mut folders: BTreeMap<(&str, &str), Group> = BTreeMap::new();
+    for (name, table) in &state.tables {
+        for file in table.files.iter().filter(|file| file.bytes < options.target_bytes / 2) {
+            folders.entry((name, file.partition())).or_default().push(file.clone());
+        }
+    }
+    let mut groups = Vec::new();
+    for mut files in folders.into_values() {
+        if !is_thorough {
+            files = worthwhile(files);
+            if files.len() < options.from_files.max(2) {
+                continue;
+            }
+        }
+        files.sort_by_key(|file| (file.min_time_us, file.name().sequence, file.name().part));
+        let (mut group, mut bytes, mut rows) = (Group::new(), 0, 0);
+        for file in files {
+            if !group.is_empty() && (bytes + file.bytes > options.target_bytes || rows + file.rows > MERGED_ROWS) {
+                groups.push(std::mem::take(&mut group));
+                (bytes, rows) = (0, 0);
+            }
+            bytes += file.bytes;
+            rows += file.rows;
+            group.push(file);
+        }
+        groups.push(group);
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
+}
+
+/// Leaves out files that are much larger than all smaller ones together: merging would write them again and again.
+fn worthwhile(mut files: Group) -> Group {
+    files.sort_by_key(|file| file.bytes);
+    let mut sum = 0;
+    let is_worth = |file: &Arc<FileEntry>| {
+        let is_worth = file.bytes <= FLOOR.max(2 * sum);
+        sum += file.bytes;
+        is_worth
+    };
+    files.into_iter().take_while(is_worth).collect()
+}
+
+/// Says what a compaction would do.
+pub fn foresee(state: &State, options: &CompactOptions, now_ms: i64) -> Compacted {
+    let groups = plan(state, options, true);
+    let files = groups.iter().flatten();
+    let due = due(state, options.grace, now_ms);
+    let (dropped, dropped_bytes) = due.iter().fold((0, 0), |sum, aside| (sum.0 + aside.1, sum.1 + aside.2));
+    let (kept, kept_bytes) = state.replaced();
+    Compacted {
+        files_before: files.clone().count() as u64,
+        bytes_before: files.clone().map(|file| file.bytes).sum(),
+        rows: files.map(|file| file.rows).sum(),
+        files_after: groups.len() as u64,
+        dropped,
+        dropped_bytes,
+        kept: kept - dropped,
+        kept_bytes: kept_bytes - dropped_bytes,
+        ..Compacted::default()
+    }
+}
+
+/// The entries whose replaced files have had their time of grace, with how many files and bytes.
+fn due(state: &State, grace: Duration, now_ms: i64) -> Vec<(u64, u64, u64)> {
+    let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+    let is_over = |time_ms: i64| time_ms.saturating_add(grace_ms) <= now_ms;
+    let due = state.aside.iter().filter(|aside| is_over(aside.time_ms));
+    due.map(|aside| (aside.sequence, aside.files, aside.bytes)).collect()
+}
+
+impl Keeper {
+    /// Merges small files, and removes those that were replaced long enough ago.
+    pub async fn compact(&mut self, options: &CompactOptions, is_thorough: bool) -> Result<Compacted> {
+        let began = Instant::now();
+        let is_late = || !is_thorough && began.elapsed() >= options.budget;
+        self.catch_up().await?;
+        let mut done = Compacted::default();
+        let groups = plan(self.state(), options, is_thorough);
+        let (mut made, mut replaced, mut files): (Vec<Made>, Group, usize) = (Vec::new(), Group::new(), 0);
+        let all = groups.len();
+        for (number, group) in groups.into_iter().enumerate() {
+            if is_late() {
+                done.left += (all - number) as u64;
+                break;
+            }
+            files += group.len();
+            self.merge(group, &mut made, &mut replaced).await?;
+            let bytes: u64 = made.iter().map(|made| made.bytes.len() as u64).sum();
+            if bytes >= ENTRY_BYTES || files >= ENTRY_FILES {
+                self.record(std::mem::take(&mut made), std::mem::take(&mut replaced), &mut done).await?;
+                files = 0;
+            }
+        }
+        self.record(made, replaced, &mut done).await?;
+        self.drop_replaced(options.grace, &mut done).await?;
+        (done.kept, done.kept_bytes) = self.state().replaced();
+        Ok(done)
+    }
+
+    /// Merges a group, in pieces where its rows take too much memory.
+    async fn merge(&self, group: Group, made: &mut Vec<Made>, replaced: &mut Group) -> Result<()> {
+        let store: Arc<dyn ObjectStore> = self.lake().store();
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        let mut piece = Group::new();
+        let mut pieces = Vec::new();
+        for file in group {
+            let read = Rows::read(&store, &file).await?;
+            if bytes > 0 && bytes + read.bytes > MERGED_BYTES {
+                pieces.push((std::mem::take(&mut piece), self.lake().merged(std::mem::take(&mut rows)).await?));
+                bytes = 0;
+            }
+            bytes += read.bytes;
+            rows.push(read);
+            piece.push(file);
+        }
+        pieces.push((piece, self.lake().merged(rows).await?));
+        for (piece, one) in pieces {
+            // A file that is alone by now stays as it is.
+            let Some(one) = one.filter(|_| piece.len() > 1) else { continue };
+            let (rows, digest) = (piece.iter().map(|f| f.rows).sum::<u64>(), piece.iter().map(|f| f.digest).sum());
+            if one.file.rows != rows || one.file.digest != digest {
+                let message = format!("cannot merge {} files of `{}`", piece.len(), one.file.table());
+                return Err(Error::new(
+                    Kind::Integrity,
+                    format!("{message}: their rows are not those that were written"),
+                )
+                .hint("nothing was changed; `auditlake verify --level 3` says which file was"));
+            }
+            made.push(one);
+            replaced.extend(piece);
+        }
+        failpoint::reached("keep.merged");
+        Ok(())
+    }
+
+    /// Writes an entry for files that were merged.
+    async fn record(&mut self, made: Vec<Made>, replaced: Group, done: &mut Compacted) -> Result<()> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let paths = paths_of(replaced.iter().map(Arc::as_ref));
+        let (rows, digest) =
+            (replaced.iter().map(|file| file.rows).sum(), replaced.iter().map(|file| file.digest).sum());
+        let body = |_: &State, files: Vec<FileEntry>| {
+            let change = Change { files, replaced: paths.clone(), ..Change::default() };
+            Ok(Some(Body::Compact(Compact { change, rows, digest })))
+        };
+        match self.commit(&made, body).await? {
+            None => done.left += made.len() as u64,
+            Some(sequence) => {
+                done.entries.push(sequence);
+                done.rows += rows;
+                done.files_before += replaced.len() as u64;
+                done.bytes_before += replaced.iter().map(|file| file.bytes).sum::<u64>();
+                done.files_after += made.len() as u64;
+                done.bytes_after += made.iter().map(|made| made.file.bytes).sum::<u64>();
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files that were replaced long enough ago, by an entry that names them.
+    async fn drop_replaced(&mut self, grace: Duration, done: &mut Compacted) -> Result<()> {
+        let due = due(self.state(), grace, self.now_ms());
+        if due.is_empty() {
+            return Ok(());
+        }
+        let settled: Vec<u64> = due.iter().map(|aside| aside.0).collect();
+        let dropped = self.set_aside_by(&settled).await?;
+        let body = |state: &State, _: Vec<FileEntry>| {
+            let is_there = |sequence: &u64| state.aside.iter().any(|aside| aside.sequence == *sequence);
+            let change = Change { dropped: dropped.clone(), settled: settled.clone(), ..Change::default() };
+            Ok(settled.iter().all(is_there).then_some(Body::Drop(change)))
+        };
+        if let Some(sequence) = self.commit(&[], body).await? {
+            done.entries.push(sequence);
+            (done.dropped, done.dropped_bytes) = due.iter().fold((0, 0), |sum, one| (sum.0 + one.1, sum.1 + one.2));
+        }
+        Ok(())
+    }
+
+    /// The files that some entries set aside.
+    pub(super) async fn set_aside_by(&self, sequences: &[u64]) -> Result<Paths> {
+        let mut paths = Paths::new();
+        for sequence in sequences {
+            let (entry, _) = self.lake().entry(*sequence).await?;
+            for (table, path) in entry.body.change().iter().flat_map(|change| change.set_aside()) {
+                paths.entry(table.to_string()).or_default().push(path.to_string());
+            }
+        }
+        Ok(paths)
+    }
+}

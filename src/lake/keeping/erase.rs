@@ -1,0 +1,269 @@
+//! Replacing a person's identifiers by a pseudonym, in all tables.
+//!
+//! An identifier is replaced wherever it stands as a word: as the whole value of a column, in JSON, in a message. The
+//! ledger keeps neither the identifier nor anything that it could be read from, only the pseudonym, which is made of the
+//! identifier with the lake's key: the same person has the same one when the command is run again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, StructArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::DataType;
+use hmac::{Hmac, KeyInit, Mac};
+use object_store::ObjectStore;
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::super::change::{Change, Paths, paths_of};
+use super::super::entry::{Body, Erase, Erased};
+use super::super::file::FileEntry;
+use super::super::row_digest::row_digest;
+use super::super::state::State;
+use super::hold::{find, held, mask};
+use super::keeper::{Keeper, Made};
+use super::merge::Rows;
+use crate::error::{Context, Error, Kind, Result};
+use crate::typed::hex;
+
+/// Fewer characters would be met in the middle of what is meant otherwise.
+const LEAST: usize = 4;
+
+/// What was replaced, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ErasedRows {
+    /// None when there was nothing to replace, or of a dry run.
+    pub entry: Option<u64>,
+    pub pseudonyms: Vec<String>,
+    /// Rows by table.
+    pub rows: BTreeMap<String, u64>,
+    pub files: u64,
+    /// Copies in `_replaced/` that were removed.
+    pub replaced: u64,
+}
+
+/// An identifier, and what stands for it.
+#[derive(Debug, Clone)]
+struct Swap {
+    subject: String,
+    pseudonym: String,
+}
+
+impl Swap {
+    /// Where the identifier stands as a word.
+    fn places<'t>(&'t self, text: &'t str) -> impl Iterator<Item = usize> + 't {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        text.match_indices(self.subject.as_str()).map(|(at, _)| at).filter(move |at| {
+            let before = text[..*at].chars().next_back();
+            let after = text[at + self.subject.len()..].chars().next();
+            !before.is_some_and(is_word) && !after.is_some_and(is_word)
+        })
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        self.places(text).next().is_some()
+    }
+
+    fn replace(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for at in self.places(text).filter(|at| *at >= from).collect::<Vec<_>>() {
+            if at < from {
+                continue;
+            }
+            out.push_str(&text[from..at]);
+            out.push_str(&self.pseudonym);
+            from = at + self.subject.len();
+        }
+        out.push_str(&text[from..]);
+        out
+    }
+}
+
+impl Keeper {
+    /// Replaces identifiers of one person by pseudonyms.
+    ///
+    /// Errors with [`Kind::Usage`] when a hold keeps a row of them.
+    pub async fn erase(&mut self, subjects: &[String], reason: &str, is_dry: bool) -> Result<ErasedRows> {
+        let swaps = self.swaps(subjects)?;
+        self.catch_up().await?;
+        let store: Arc<dyn ObjectStore> = self.lake().store();
+        let mut done = ErasedRows {
+            pseudonyms: swaps.iter().map(|swap| swap.pseudonym.clone()).collect(),
+            ..ErasedRows::default()
+        };
+        let (mut made, mut replaced): (Vec<Made>, Vec<Arc<FileEntry>>) = (Vec::new(), Vec::new());
+        let mut erased: BTreeMap<String, Erased> = BTreeMap::new();
+        let files: Vec<Arc<FileEntry>> = self.lake().files().cloned().collect();
+        for file in files {
+            let mut rows = Rows::read(&store, &file).await?;
+            let sum = self.swap(&swaps, &file, &mut rows)?;
+            if sum.rows == 0 {
+                continue;
+            }
+            let told = erased.entry(file.table().to_string()).or_default();
+            *told = Erased {
+                rows: told.rows + sum.rows,
+                before: told.before.plus(sum.before),
+                after: told.after.plus(sum.after),
+            };
+            *done.rows.entry(file.table().to_string()).or_default() += sum.rows;
+            done.files += 1;
+            if !is_dry {
+                let after = file.digest.minus(sum.before).plus(sum.after);
+                let one = self.lake().merged(vec![rows]).await?.filter(|made| made.file.digest == after);
+                made.push(one.ok_or_else(|| {
+                    Error::new(Kind::Integrity, format!("cannot write {file} anew: its rows are not what was written"))
+                })?);
+                replaced.push(file);
+            }
+        }
+        if is_dry {
+            return Ok(done);
+        }
+        let sequences: Vec<u64> = self.state().aside.iter().map(|aside| aside.sequence).collect();
+        let copies = self.set_aside_by(&sequences).await?;
+        if made.is_empty() && copies.is_empty() {
+            return Ok(done);
+        }
+        done.replaced = copies.values().map(|paths| paths.len() as u64).sum();
+        done.entry = Some(self.record_erasure(made, &replaced, (sequences, copies), erased, &done, reason).await?);
+        Ok(done)
+    }
+
+    async fn record_erasure(
+        &mut self,
+        made: Vec<Made>,
+        replaced: &[Arc<FileEntry>],
+        (settled, copies): (Vec<u64>, Paths),
+        erased: BTreeMap<String, Erased>,
+        done: &ErasedRows,
+        reason: &str,
+    ) -> Result<u64> {
+        let replaced = paths_of(replaced.iter().map(Arc::as_ref));
+        let mut dropped = replaced.clone();
+        for (table, more) in &copies {
+            dropped.entry(table.clone()).or_default().extend(more.iter().cloned());
+        }
+        let (sequence, holds) = (self.state().sequence, self.state().holds.clone());
+        let body = |state: &State, files: Vec<FileEntry>| {
+            // What came meanwhile may name the person, and a hold that began may keep a row.
+            if state.sequence != sequence || state.holds != holds {
+                return Ok(None);
+            }
+            let change =
+                Change { files, replaced: replaced.clone(), dropped: dropped.clone(), settled: settled.clone() };
+            Ok(Some(Body::Erase(Erase {
+                change,
+                reason: reason.to_string(),
+                pseudonyms: done.pseudonyms.clone(),
+                erased: erased.clone(),
+            })))
+        };
+        self.commit(&made, body).await?.ok_or_else(|| {
+            Error::new(Kind::Conflict, "another run wrote to the lake at the same time")
+                .hint("nothing was replaced; run the command again")
+        })
+    }
+
+    fn swaps(&self, subjects: &[String]) -> Result<Vec<Swap>> {
+        let key = self.lake().derive_key("erasure")?;
+        let mut swaps = Vec::new();
+        for subject in subjects {
+            if subject.chars().count() < LEAST {
+                return Err(Error::usage(format!("an identifier of fewer than {LEAST} characters cannot be erased"))
+                    .hint("it would be met in what is meant otherwise; name the uid or the email address"));
+            }
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key).context(Kind::Internal, || "cannot make a pseudonym")?;
+            mac.update(subject.as_bytes());
+            let pseudonym = format!("erased-{}", hex(&mac.finalize().into_bytes()[..8]));
+            swaps.push(Swap { subject: subject.clone(), pseudonym });
+        }
+        // The longest first: an email address may hold another identifier.
+        swaps.sort_by_key(|swap| std::cmp::Reverse(swap.subject.len()));
+        Ok(swaps)
+    }
+
+    /// Replaces identifiers in the rows of a file; says how many rows changed, with their digests before and after.
+    fn swap(&self, swaps: &[Swap], file: &FileEntry, rows: &mut Rows) -> Result<Erased> {
+        let mut sum = Erased::default();
+        for batch in rows.batches_mut() {
+            let mut hit = vec![false; batch.num_rows()];
+            let is_meant = |text: &str| swaps.iter().any(|swap| swap.is_in(text));
+            batch.columns().iter().for_each(|column| find(column, &is_meant, &mut hit));
+            if !hit.contains(&true) {
+                continue;
+            }
+            for hold in self.state().holds.iter().filter(|hold| hold.may_hold(file)) {
+                let kept = held(std::slice::from_ref(hold), file.table(), batch)?;
+                if kept.iter().zip(&hit).any(|(kept, hit)| *kept && *hit) {
+                    return Err(Error::usage(format!("the hold `{}` keeps rows that name the person", hold.name))
+                        .hint("nothing was replaced; `auditlake hold list` says whose hold it is"));
+                }
+            }
+            let chosen: BooleanArray = mask(hit.iter().copied());
+            let choose = |batch: &RecordBatch| {
+                filter_record_batch(batch, &chosen).context(Kind::Internal, || "cannot choose rows")
+            };
+            let before = row_digest([&choose(batch)?])?;
+            let columns = batch.columns().iter().map(|column| swapped(column, swaps)).collect::<Result<_>>()?;
+            *batch = RecordBatch::try_new(batch.schema(), columns)
+                .context(Kind::Internal, || "cannot replace identifiers")?;
+            sum.rows += hit.iter().filter(|hit| **hit).count() as u64;
+            sum.before = sum.before.plus(before);
+            sum.after = sum.after.plus(row_digest([&choose(batch)?])?);
+        }
+        Ok(sum)
+    }
+}
+
+/// The column with pseudonyms for identifiers, at any depth.
+fn swapped(array: &ArrayRef, swaps: &[Swap]) -> Result<ArrayRef> {
+    let cannot = || "cannot replace identifiers";
+    Ok(match array.data_type() {
+        DataType::Utf8 => {
+            let texts = array.as_string::<i32>();
+            let replaced = texts.iter().map(|text| {
+                text.map(|text| {
+                    let mut text = std::borrow::Cow::Borrowed(text);
+                    for swap in swaps.iter().filter(|swap| !swap.subject.is_empty()) {
+                        if swap.is_in(&text) {
+                            text = swap.replace(&text).into();
+                        }
+                    }
+                    text
+                })
+            });
+            Arc::new(replaced.collect::<StringArray>())
+        }
+        DataType::Struct(fields) => {
+            let array = array.as_struct();
+            let columns = array.columns().iter().map(|column| swapped(column, swaps)).collect::<Result<_>>()?;
+            let built = StructArray::try_new_with_length(fields.clone(), columns, array.nulls().cloned(), array.len());
+            Arc::new(built.context(Kind::Internal, cannot)?)
+        }
+        DataType::List(item) => {
+            let list = array.as_list::<i32>();
+            let values = swapped(list.values(), swaps)?;
+            let built = ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned());
+            Arc::new(built.context(Kind::Internal, cannot)?)
+        }
+        _ => array.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_replaced_as_a_word_and_nowhere_else() {
+        let swap = Swap { subject: "ann@corp.example".into(), pseudonym: "erased-1".into() };
+        assert_eq!(swap.replace("ann@corp.example"), "erased-1");
+        assert_eq!(swap.replace(r#"{"by":"ann@corp.example","n":1}"#), r#"{"by":"erased-1","n":1}"#);
+        assert_eq!(swap.replace("ann@corp.example, ann@corp.example."), "erased-1, erased-1.");
+        for other in ["joann@corp.example", "ann@corp.examples", "ann@corp", ""] {
+            assert_eq!(swap.replace(other), other);
+        }
+    }
+}
