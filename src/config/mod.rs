@@ -460,7 +460,7 @@ mod tests {
         let settings = Config::settings(Some(&file)).unwrap();
         let told: Vec<_> = settings.iter().map(|s| (s.key.as_str(), s.value.as_str(), s.default.as_str())).collect();
         let expected = [
-            ("ingest.batch", "\"8MiB\"", "\"80MiB\""),
+            ("ingest.batch", "\"8MiB\"", "\"64MiB\""),
             ("input.leavers", "\"l.csv\"", ""),
             ("lake.key.env", "\"K\"", ""),
             ("source", "1 entry", "none"),

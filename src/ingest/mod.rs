@@ -91,7 +91,7 @@ impl RejectLimit {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            batch_bytes: 80 << 20,
+            batch_bytes: 64 << 20,
             batch_age: Duration::from_secs(10),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             source: source::Options::default(),
@@ -373,13 +373,11 @@ pub fn restore() -> Restore {
 }
 
 fn total(inputs: &[Input]) -> Option<u64> {
-    inputs
-        .iter()
-        .map(|input| match input {
-            Input::File(path) => Some(std::fs::metadata(path).map_or(0, |metadata| metadata.len())),
-            Input::Pipe(_) | Input::Stdin => None,
-        })
-        .sum()
+    let bytes = |input: &Input| match input {
+        Input::File(path) => Some(std::fs::metadata(path).map_or(0, |metadata| metadata.len())),
+        Input::Pipe(_) | Input::Stdin => None,
+    };
+    inputs.iter().map(bytes).sum()
 }
 
 impl From<&crate::lake::Mark> for source::Mark {
