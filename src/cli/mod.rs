@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod environment;
 mod export;
+mod facts;
 mod files;
 mod generate;
 mod ingest;

@@ -13,6 +13,7 @@ mod demo;
 mod dialect;
 mod env;
 mod evidence;
+mod facts;
 mod forging;
 mod generate;
 mod hostile;

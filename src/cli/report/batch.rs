@@ -65,7 +65,7 @@ impl Ground {
         let mut given = history::tables(app, &lake)?;
         given.retain(|(name, _)| inputs.iter().all(|input| input.name != *name));
         given.extend(inputs.iter().map(Input::given));
-        let options = crate::sql::Options { as_of, given, ..app.config.sql() };
+        let options = crate::sql::Options { as_of, given, ..app.sql_options() };
         let sealer = Sealer { key: lake.find_key("evidence")?, signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         app.warn_of_left_out(session.left_out());
