@@ -26,7 +26,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     // Facts follow from the tables: what is in the way of a lake that is not sound comes first.
     if repaired.left_count == 0 && (!args.dry_run || repaired.done.is_empty()) {
         let wrong = app.check_facts()?;
-        let done = wrong.iter().map(|wrong| Fault { path: wrong.path.clone(), fault: format!("removed: {}", wrong.fault) });
+        let done =
+            wrong.iter().map(|wrong| Fault { path: wrong.path.clone(), fault: format!("removed: {}", wrong.fault) });
         repaired.done.extend(done);
         if !args.dry_run && !wrong.is_empty() {
             app.remove_facts(wrong)?;

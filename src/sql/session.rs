@@ -15,6 +15,7 @@ use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
 use super::error::{explain, nearest};
+use super::facts::WrongFacts;
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
 use super::options::Options;
@@ -23,7 +24,6 @@ use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
 use super::type_name::type_name;
 use super::upstream::Patience;
-use super::facts::WrongFacts;
 use super::{activity, facts, functions, purpose};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State, own_tables};
@@ -32,8 +32,6 @@ use crate::schema::Ocsf;
 pub const INGEST_LOG: &str = "ingest_log";
 pub const COVERAGE: &str = "coverage";
 pub const ACTIVITY: &str = "activity";
-/// The view that facts are of.
-const EVENTS: &str = "event_row";
 /// Asks for every event, and for nothing of it.
 const ALL_EVENTS: &str = "select count(*) from event_row";
 /// The engine's name for the catalog of all tables.
@@ -223,7 +221,7 @@ impl Session {
     pub async fn check_facts(&self) -> Result<Vec<WrongFacts>> {
         let Some(facts) = self.bound.maker.facts.clone() else { return Ok(Vec::new()) };
         let known = self.bound.known(ALL_EVENTS);
-        self.bound.columns(EVENTS).await?;
+        self.bound.columns(facts::EVENTS).await?;
         let Some(rows) = self.bound.maker.shelf.of_events() else { return Ok(Vec::new()) };
         let state = self.bound.context.state();
         let check = SpawnedTask::spawn(async move { facts.check_all(&state, &rows).await });

@@ -26,8 +26,8 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
-use super::floor::implied;
 use super::facts::Fact;
+use super::floor::implied;
 use super::footers::{Footers, NarrowReaders, Recorded};
 use super::prune::LeafFilter;
 use super::registry::lake_url;

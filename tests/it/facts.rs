@@ -20,7 +20,8 @@ fn facts(env: &Env) -> BTreeMap<String, PathBuf> {
 
 fn data_files(env: &Env) -> u64 {
     let mut count = 0;
-    for table in env.rows("select table_name from information_schema.tables where table_name like '%\\_%' escape '\\'") {
+    for table in env.rows("select table_name from information_schema.tables where table_name like '%\\_%' escape '\\'")
+    {
         let table = env.path("auditlake-data").join(table["table_name"].as_str().unwrap());
         for month in fs::read_dir(table).into_iter().flatten().map(|entry| entry.unwrap().path()) {
             if month.file_name().unwrap().to_str().unwrap().starts_with("event_month=") {
@@ -95,7 +96,9 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
         all.push(format!(
             "select time, actor_label, action, target_label, outcome, country from event where {filter} order by time, event_uid limit 40"
         ));
-        all.push(format!("select actor_uid, min(time) as a, max(time) as z from event where {filter} group by 1 order by 1"));
+        all.push(format!(
+            "select actor_uid, min(time) as a, max(time) as z from event where {filter} group by 1 order by 1"
+        ));
     }
     for view in views {
         all.push(format!("select * from {view}"));
@@ -122,7 +125,8 @@ async fn answer(session: &Session, sql: &str, params: &Params, horizon: Horizon)
     let rows = session.query(sql, params, horizon).await.map_err(|error| error.to_string())?;
     let batches = rows.collect().await.map_err(|error| error.to_string())?;
     let text = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
-    let mut lines: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let mut lines: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     lines.retain(|line| !line.starts_with('+'));
     if !sql.contains("order by") {
         lines.sort();
@@ -143,7 +147,8 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
         let columns = with.query("select * from event limit 0", &Params::new(), Horizon::All).await.unwrap();
         let columns = columns.schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
         assert!(columns.len() > 40, "{columns:?}");
-        let views: Vec<String> = with.tables().into_iter().filter(|table| table.kind == "report view").map(|t| t.name).collect();
+        let views: Vec<String> =
+            with.tables().into_iter().filter(|table| table.kind == "report view").map(|t| t.name).collect();
         let values = [("from", "2026-01-10"), ("to", "2026-02-01"), ("as_of", "2026-02-01")];
         let time = |text: &str| auditlake::sql::parse_param(&format!("x:timestamp={text}")).unwrap().1;
         let params: Params = values.iter().map(|(name, text)| (name.to_string(), time(text))).collect();
@@ -160,7 +165,13 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
         assert!(asked > 250 && answered > 200, "{answered} of {asked} have rows");
         let mut with_rows = 0;
         for report in catalog.list() {
-            let given = [("from", "2026-01-10"), ("to", "2026-02-01"), ("as_of", "2026-02-01"), ("month", "2026-01"), ("subject", "ann")];
+            let given = [
+                ("from", "2026-01-10"),
+                ("to", "2026-02-01"),
+                ("as_of", "2026-02-01"),
+                ("month", "2026-01"),
+                ("subject", "ann"),
+            ];
             let given: Vec<(String, String)> = given
                 .into_iter()
                 .filter(|(name, _)| report.parameter(name).is_some_and(|parameter| parameter.default.is_none()))
@@ -169,8 +180,10 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
                 .collect();
             let params = ReportParams::new(report, &given, None).unwrap().scalars();
             let horizon = Horizon::up_to(1_769_904_000_000);
-            let (one, other) =
-                (answer(&with, &report.sql, &params, horizon).await, answer(&without, &report.sql, &params, horizon).await);
+            let (one, other) = (
+                answer(&with, &report.sql, &params, horizon).await,
+                answer(&without, &report.sql, &params, horizon).await,
+            );
             assert_eq!(one, other, "{}", report.id);
             with_rows += usize::from(one.is_ok_and(|rows| rows.len() > 1));
         }

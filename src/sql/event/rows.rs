@@ -12,7 +12,9 @@ use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit,
+};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -22,6 +24,7 @@ use datafusion::sql::parser::Statement;
 use super::super::facts::Facts;
 use super::super::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::members::members;
+use super::needle::implied;
 use super::template::Template;
 use crate::schema::{EventClass, Ocsf};
 
@@ -89,11 +92,12 @@ impl Rows {
             return Err(DataFusionError::Internal("there is no event class".to_string()));
         };
         rows.schema = loose(rows.plan(state, &first).await?.schema().inner());
-        rows.flat = facts.filter(|facts| rows.template.list.is_none() && facts.are_of(&rows.template.statement)).map(|facts| {
-            let columns = flat(&rows.schema, &rows.template, &rows.ocsf);
-            let fields: Vec<_> = columns.iter().map(|&at| rows.schema.fields()[at].clone()).collect();
-            Flat { facts, columns, schema: Arc::new(Schema::new(fields)), recipes: Memory::default() }
-        });
+        rows.flat =
+            facts.filter(|facts| rows.template.list.is_none() && facts.are_of(&rows.template.statement)).map(|facts| {
+                let columns = flat(&rows.schema, &rows.template, &rows.ocsf);
+                let fields: Vec<_> = columns.iter().map(|&at| rows.schema.fields()[at].clone()).collect();
+                Flat { facts, columns, schema: Arc::new(Schema::new(fields)), recipes: Memory::default() }
+            });
         Ok(rows)
     }
 
@@ -144,7 +148,8 @@ impl Rows {
         let files = flat.facts.candidates(flat.schema.clone(), files).entries(state, filters)?;
         let Some(table) = flat.facts.table(state, &flat.schema, files, self).await? else { return Ok(None) };
         let scan = LogicalPlanBuilder::scan("event_row", provider_as_source(Arc::new(table)), None)?.build()?;
-        optimized(state, asked(scan, Some(&places), filters, limit)?).map(Some)
+        let filters: Vec<Expr> = filters.iter().cloned().chain(filters.iter().filter_map(implied)).collect();
+        optimized(state, asked(scan, Some(&places), &filters, limit)?).map(Some)
     }
 
     /// What the template makes of one class.

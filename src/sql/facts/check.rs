@@ -90,7 +90,8 @@ impl Facts {
 /// Whether two files have the same rows, however they are encoded.
 fn same_rows(found: &Bytes, made: &Bytes) -> bool {
     let rows = |bytes: &Bytes| {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).ok()?.with_batch_size(8192).build().ok()?;
+        let reader =
+            ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).ok()?.with_batch_size(8192).build().ok()?;
         reader.collect::<std::result::Result<Vec<_>, _>>().ok()
     };
     matches!((rows(found), rows(made)), (Some(found), Some(made)) if found == made)

@@ -34,7 +34,9 @@ impl Definition {
             hash.update(format!("|{}|{:?}", class.name, class.uid).as_bytes());
             // The captions of activities become part of facts.
             let activity = class.root.attributes.iter().find(|attribute| attribute.name == "activity_id");
-            for (id, caption) in activity.and_then(|activity| activity.captions.as_ref()).into_iter().flat_map(|c| c.entries()) {
+            for (id, caption) in
+                activity.and_then(|activity| activity.captions.as_ref()).into_iter().flat_map(|c| c.entries())
+            {
                 hash.update(format!("|{id}={caption}").as_bytes());
             }
             (class.uid, hash.finalize().to_hex()[..2 * BYTES].to_string())

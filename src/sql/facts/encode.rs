@@ -20,7 +20,26 @@ use crate::lake::{FileEntry, WRITER};
 const GROUP: usize = 1 << 17;
 
 /// Columns that needles are looked for in.
-const NEEDLES: [&str; 5] = ["event_uid", "actor_user_uid", "user_uid", "src_ip", "session_uid"];
+const NEEDLES: [&str; 18] = [
+    "event_uid",
+    "actor_user_uid",
+    "actor_email_key",
+    "actor_qualified_key",
+    "actor_name_key",
+    "app_uid",
+    "app_name",
+    "user_uid",
+    "user_email_key",
+    "user_qualified_key",
+    "user_name_key",
+    "src_ip",
+    "session_uid",
+    "entity_key",
+    "entity_uid",
+    "group_key",
+    "owner_uid",
+    "path",
+];
 
 /// Writes the rows of one data file.
 pub async fn encode(

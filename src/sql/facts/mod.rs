@@ -50,6 +50,8 @@ pub use open::open;
 use definition::Definition;
 use place::{Place, Places};
 
+/// The view whose rows facts are.
+pub const EVENTS: &str = "event_row";
 /// Files that are derived at the same time.
 const DERIVED_AT_ONCE: usize = 2;
 /// Files that are looked at at the same time.
@@ -137,7 +139,8 @@ impl Facts {
                 file.footer().check(&store, &file.data_path(), file.bytes).await.map(|()| file.path())
             })
         });
-        let mut checks = stream::iter(checks.collect::<Vec<_>>()).map(SpawnedTask::join_unwind).buffered(LOOKED_AT_ONCE);
+        let mut checks =
+            stream::iter(checks.collect::<Vec<_>>()).map(SpawnedTask::join_unwind).buffered(LOOKED_AT_ONCE);
         while let Some(checked) = checks.next().await {
             let checked = checked.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
             let path = checked.map_err(|error| DataFusionError::External(Box::new(error)))?;
@@ -173,7 +176,8 @@ impl Facts {
                 Ok::<_, DataFusionError>(place.put(&file, &definition, bytes).await)
             });
         }
-        let mut done = stream::iter(work).map(SpawnedTask::spawn).map(SpawnedTask::join_unwind).buffered(DERIVED_AT_ONCE);
+        let mut done =
+            stream::iter(work).map(SpawnedTask::spawn).map(SpawnedTask::join_unwind).buffered(DERIVED_AT_ONCE);
         while let Some(one) = done.next().await {
             let is_kept = one.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
             if !is_kept {

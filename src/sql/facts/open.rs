@@ -11,7 +11,7 @@ use super::super::engine;
 use super::super::footers::Footers;
 use super::super::options::Options;
 use super::place::{Place, Places};
-use super::{Definition, Facts};
+use super::{Definition, EVENTS, Facts};
 use crate::error::Result;
 use crate::lake::{self, Lake, State};
 
@@ -29,7 +29,7 @@ pub fn open(
     if options.without_facts || is_other || options.since_us.is_some() || options.until_us.is_some() {
         return Ok(None);
     }
-    let Some(view) = conventions.list().find(|view| view.is_over_classes) else { return Ok(None) };
+    let Some(view) = conventions.view(EVENTS) else { return Ok(None) };
     let mut statement = view.statement.clone();
     bind(&mut statement, &|name| conventions.value(name).cloned())?;
     let (whole, limit) = (context.runtime_env().cache_manager.get_file_metadata_cache(), engine::cuts(options));
