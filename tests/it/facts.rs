@@ -36,7 +36,7 @@ fn data_files(env: &Env) -> u64 {
 /// other vendors, events that cannot be told apart by their time.
 fn odd_lake() -> Env {
     let env = Env::with_small();
-    env.ok(["gen", "3000", "--days", "50", "--users", "25", "--out", "e.ndjson"]);
+    env.ok(["gen", "800", "--days", "50", "--users", "25", "--out", "e.ndjson"]);
     env.ok(["ingest", "e.ndjson"]);
     let odd = [
         r#"{"metadata":{"uid":"o1"},"class_uid":3002,"activity_id":1,"time":1767225700000,"status":"Denied","actor":{"user":{"email_addr":"ANN@corp.example"}},"user":{"name":" Ann "},"src_endpoint":{"location":{"coordinates":[200.0,100.0]}},"device":{"ip":"::ffff:192.0.2.7","location":{"country":"de"}}}"#,
@@ -56,8 +56,6 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
     let mut all = Vec::new();
     for column in columns {
         all.push(format!("select {column} as v, count(*) as n from event group by 1 order by 2 desc, 1 limit 500"));
-        all.push(format!("select class, count(*) as n from event where {column} is null group by 1 order by 1"));
-        all.push(format!("select event_uid, {column} as v from event where class_uid = 3002 order by time, event_uid"));
     }
     let wheres = [
         "actor_uid = 'ann'",
@@ -91,8 +89,6 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
         "owner_uid is not null",
     ];
     for filter in wheres {
-        all.push(format!("select count(*) as n from event where {filter}"));
-        all.push(format!("select * from event where {filter} order by time desc, event_uid limit 50"));
         all.push(format!(
             "select time, actor_label, action, target_label, outcome, country from event where {filter} order by time, event_uid limit 40"
         ));
@@ -102,10 +98,11 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
     }
     for view in views {
         all.push(format!("select * from {view}"));
-        all.push(format!("select count(*) as n from {view}"));
     }
     all.extend(
         [
+            "select * from event where actor_uid = 'ann' order by time desc, event_uid limit 50",
+            "select event_uid, status_detail as v from event where class_uid = 3002 order by time, event_uid",
             "select e.event_uid, f.event_uid as other from event e join event f on e.actor_uid = f.subject_uid and e.time = f.time order by 1, 2",
             "select actor.user.uid as u, unmapped->>'region' as r, outcome from event where src_ip is not null order by time, event_uid limit 100",
             "select time, lag(time) over (partition by actor_uid order by time, event_uid) as before from event order by time, event_uid",
@@ -162,7 +159,7 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
             asked += 1;
             answered += usize::from(one.is_ok_and(|rows| rows.len() > 1));
         }
-        assert!(asked > 250 && answered > 200, "{answered} of {asked} have rows");
+        assert!(asked > 150 && answered > 110, "{answered} of {asked} have rows");
         let mut with_rows = 0;
         for report in catalog.list() {
             let given = [
@@ -226,11 +223,12 @@ fn facts_that_say_something_else_are_found_and_removed() {
     let mut bytes = fs::read(path).unwrap();
     bytes[40] ^= 1;
     fs::write(path, &bytes).unwrap();
-    let name = path.file_name().unwrap().to_str().unwrap();
+    // Hashes are taken out of outputs.
+    let name = format!("[SHA256]{}", &path.file_name().unwrap().to_str().unwrap()[64..]);
     env.write(&format!("auditlake-data/_facts/{}-0000.parquet", "0".repeat(64)), "left over");
     let text = env.run(["verify", "--level", "3"]);
     assert!(text.contains(&format!("_facts/{name}: these facts are not what the tables of classes say")), "{text}");
-    assert!(text.contains("[exit status: 6]") && text.contains("note: _facts/0000"), "{text}");
+    assert!(text.contains("[exit status: 6]") && text.contains("note: _facts/[SHA256]-0000.parquet"), "{text}");
     let text = env.run(["repair", "--dry-run"]);
     assert!(text.contains(&format!("_facts/{name}: removed")) && path.exists(), "{text}");
     let text = env.run(["repair"]);
