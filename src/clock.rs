@@ -14,7 +14,7 @@ pub enum Clock {
     #[default]
     Real,
     Fixed(DateTime<Utc>),
-    /// Milliseconds since the epoch. It stands still until somebody waits, or moves it from outside: waiting takes no
+    /// Milliseconds since the epoch. It is still until somebody waits, or moves it from outside: waiting takes no
     /// time, and is all the time that passes.
     Stepped(&'static AtomicI64),
 }
@@ -33,7 +33,7 @@ impl Clock {
         self.now().timestamp_millis()
     }
 
-    /// Waits; under a clock that stands still it returns at once.
+    /// Waits; under a clock that is still it returns at once.
     pub async fn sleep(&self, duration: Duration) {
         match self {
             Clock::Real => tokio::time::sleep(duration).await,

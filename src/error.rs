@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The kinds of trouble that callers tell apart; each has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A check found something: report findings, a difference, a sick lake.
+    /// A check found something: report findings, a difference, a lake that needs attention.
     Finding,
     /// The command line, a parameter or the configuration is wrong.
     Usage,
@@ -20,9 +20,9 @@ pub enum Kind {
     Input,
     /// Storage, network or another program did not do its part.
     Unavailable,
-    /// Someone else wrote first.
+    /// Another writer was first.
     Conflict,
-    /// Done, but not all: rejects above the limit, a truncated source, a hole in the coverage.
+    /// Done, but not completely: rejects above the limit, a truncated source, a gap in the coverage.
     Incomplete,
     /// Another run holds the lock.
     Locked,

@@ -24,13 +24,19 @@ const DER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x0
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 
-/// What a signature is for.
+/// The purpose of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
+    /// An entry of a lake's ledger.
+    Entry,
     /// One report's evidence.
     Evidence,
     /// The list of what a run over several reports left.
     Manifest,
+    /// What people decided of the rows of a report.
+    Attestation,
+    /// The hashes of a package of evidence. It begins as a comment does, so that what is signed is the file itself.
+    Package,
 }
 
 /// A private key.
@@ -52,10 +58,14 @@ pub struct Signature {
 }
 
 impl Purpose {
-    fn message(self, bytes: &[u8]) -> Vec<u8> {
+    /// What is signed for a purpose, so that other tools can check it too.
+    pub fn message(self, bytes: &[u8]) -> Vec<u8> {
         let name = match self {
+            Purpose::Entry => "auditlake ledger entry",
             Purpose::Evidence => "auditlake evidence",
             Purpose::Manifest => "auditlake manifest",
+            Purpose::Attestation => "auditlake attestation",
+            Purpose::Package => "# auditlake package",
         };
         [name.as_bytes(), b"\n", bytes].concat()
     }

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid, anomaly"
 -- severity = "3 grant_to_deleted, subgroup_cycle, same_ms_conflict; 2 wildcard_mismatch, outcome_unknown, subject_unknown, close_without_open after warm-up; else 1."
--- chart = "bar (rows per anomaly)"
+-- answers = ["anomaly", "subject_label", "item", "time"]
 -- limits = """
 -- A row is an event that contradicts what the log said before it, so that the rebuilt access may be wrong there.
 -- `grant_while_held` and `close_without_open` give what was held already, or take what was not held;
@@ -22,6 +22,10 @@
 --
 -- A young log must contradict itself, since what it takes away was given before it began. Closings in the first
 -- `warmup` after the first event of their class are rated lowest."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "anomaly"
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC4.1"]

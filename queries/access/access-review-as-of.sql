@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "subject_uid, privilege, resource_uid, privilege_source"
 -- severity = "First match: 5 account_state `deleted` (granted after the delete); 4 is_privileged and (state disabled or locked, or granted_by = subject); 3 is_privileged; 2 ambiguous, or state disabled or locked, or a name that matches in scope `resource` (C10); else 1."
--- chart = "heatmap (subjects x privileges)"
+-- answers = ["subject_label", "privilege", "is_privileged", "account_state", "granted_by", "held_days"]
 -- limits = """
 -- A row is a privilege that somebody held directly at the end of the day asked for: granted, and not revoked since.
 -- What people hold through groups is in effective-access-as-of.
@@ -18,6 +18,11 @@
 --
 -- What was granted before the log begins, and rights that nobody grants by an event, are missing. A snapshot of the
 -- workspace as input closes that gap; access-state-reconciliation says how large it is."""
+--
+-- [chart]
+-- kind = "heatmap"
+-- x = "privilege"
+-- y = "subject_label"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2", "CC6.3"]

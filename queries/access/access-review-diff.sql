@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "change, subject_uid, privilege, resource_uid, privilege_source"
 -- severity = "3 for added or regranted privileged rows; 1 else."
--- chart = "bar (added / removed per privilege)"
+-- answers = ["change", "subject_label", "privilege", "is_privileged", "granted_by", "closed_by"]
 -- limits = """
 -- A row is a privilege that was added, removed or given anew between two reviews, comparing the state at both times.
 -- What was given and taken back in between is in no row; privileged-grants-log has it.
@@ -16,6 +16,11 @@
 -- People are named as they are known at the second time. When the log holds nothing before the first time, everything
 -- would look new, and the reason `history` says so."""
 -- includes_to = true
+--
+-- [chart]
+-- kind = "bar"
+-- x = "privilege"
+-- colour = "change"
 --
 -- [controls]
 -- soc2 = ["CC6.3", "CC4.1"]

@@ -8,7 +8,7 @@
 -- grade = "C"
 -- order = "item_type, result, subject_uid, item"
 -- severity = "4 only_workspace and privileged; 3 only_workspace; 2 only_log; 1 match or summary with agreement = 1."
--- chart = "bar (rows per result)"
+-- answers = ["result", "subject_label", "item_type", "item"]
 -- limits = """
 -- Each row is a privilege, a membership or an API key, as the log says it was held when the snapshot was taken and as
 -- the workspace itself said (`snapshot_access`). `only_workspace` is access that the log never saw being given: it is
@@ -20,6 +20,10 @@
 --
 -- Names must be those of the log: a snapshot that names people by e-mail and not by uid agrees with nothing. Without a
 -- snapshot there are no rows."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "result"
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC6.3", "CC4.1"]

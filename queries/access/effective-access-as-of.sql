@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "subject_uid, privilege, resource_uid, via, granting_group"
 -- severity = "As access-review-as-of; plus 4 for is_privileged with depth >= 2 (hidden by nesting)."
--- chart = "heatmap (subjects x privileges)"
+-- answers = ["subject_label", "privilege", "is_privileged", "via", "granting_group", "account_state"]
 -- limits = """
 -- A row is a privilege that somebody held at the end of the day asked for, and the way by which he held it: `direct`,
 -- or through `granting_group`. `path` lists the groups from the one of which he is a member to the one that holds the
@@ -20,6 +20,11 @@
 -- The list is rebuilt from grants, memberships and nested groups in the log. What was given before the log begins is
 -- missing unless a snapshot of the workspace was given, and so are rights that nobody grants by an event: those of a
 -- workspace's default group, of owners of resources, and those that workspace administrators hold over everything."""
+--
+-- [chart]
+-- kind = "heatmap"
+-- x = "privilege"
+-- y = "subject_label"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.3"]

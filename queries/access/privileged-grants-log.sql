@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid, privilege, resource_uid"
 -- severity = "1 closing rows (also of one's own access); 2 opening rows of scope `resource`; 4 effective and self_grant; 3 other effective opening rows; 2 failed opening rows."
--- chart = "bar (grants and revokes per day)"
+-- answers = ["time", "subject_label", "change", "privilege", "actor_label", "self_grant", "still_held"]
 -- limits = """
 -- A row is one privilege that was given or taken, with the time until it was taken back. Privileged is what the
 -- pattern of names says; a role such as `admin` on a single resource is listed with `scope` `resource` and rated low.
@@ -17,6 +17,12 @@
 -- not of today.
 --
 -- The approver is not in the log. Take the sample from here and ask for the approvals."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "change"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.3"]

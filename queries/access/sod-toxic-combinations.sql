@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "rule, subject_uid"
 -- severity = "4; 2 when the account is disabled or deleted. `since` = later of the two earliest granted_time values."
--- chart = "none"
+-- answers = ["subject_label", "rule", "left_privileges", "right_privileges", "since", "account_state"]
 -- limits = """
 -- A row is a rule and a person who held, at the end of the day asked for, privileges of both sides of that rule:
 -- directly, through a group or through nested groups. `since` is when the later of the two sides began.

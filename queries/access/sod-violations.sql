@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "severity_id desc, grant_time, subject_uid"
 -- severity = "5 self_grant of a privileged privilege by a non-admin actor (`user_type` not Admin); 4 other self_grant and create_and_grant; 3 create_and_key and unprivileged self_grant."
--- chart = "none"
+-- answers = ["actor_label", "pattern", "subject_label", "items", "gap_minutes"]
 -- limits = """
 -- A row is one person doing two things that should be two people's: creating an account and making it powerful,
 -- creating a service account and its key, or granting something to himself. Rows are made per time of the grant, so

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "lock_time, event_uid"
 -- severity = "3 if locks_24h >= 3 or a lock without any failure before it; 2 if unlocked after less than min_lock by nobody known; else 1."
--- chart = "line (rows per day)"
+-- answers = ["subject_label", "lock_time", "locked_minutes", "failures_before", "locks_24h", "unlocked_by"]
 -- limits = """
 -- A row is a lock of an account. `failures_before` counts the failed logons of the account in the `failure_window`
 -- before it, and `unlock_time` is when it was unlocked or created anew before it was locked again; an account that was
@@ -20,6 +20,11 @@
 --
 -- `min_lock` is how long a lock should hold by your policy. PCI DSS asks for thirty minutes or until somebody has
 -- checked who it is."""
+--
+-- [chart]
+-- kind = "line"
+-- x = "lock_time"
+-- per = "day"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]

@@ -8,7 +8,10 @@
 -- grade = "B"
 -- order = "subject_uid"
 -- severity = "4 if privileged grants > 0 and mfa_state = `disabled`; 3 if state `unknown` and grants > 0, or several listed subjects share one e-mail (case-insensitive); else 1."
--- chart = "bar (accounts by state)"
+-- answers = [
+--   "subject_label", "account_state", "user_type", "mfa_state", "open_privileged_grants", "last_logon_time",
+--   "created_time",
+-- ]
 -- limits = """
 -- A row is an account as it was at the end of the day asked for, rebuilt from the log. It is not the list that the
 -- workspace itself gives: accounts that never did anything, and to which nothing was done, leave no event and are not
@@ -18,6 +21,10 @@
 -- what events say of second factors; `unknown` is common where an identity provider keeps them.
 --
 -- Compare it with an export of the workspace (access-state-reconciliation) before you certify it as complete."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "account_state"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "trigger_time, actor_uid"
 -- severity = "5 if actions >= 5 x threshold or accounts are among the targets and the actor is a service; 4 otherwise."
--- chart = "bar (actions per minute in the episode)"
+-- answers = ["actor_label", "actions", "targets", "kinds", "first_time", "last_time"]
 -- limits = """
 -- A row is an episode in which one actor deleted at least `threshold` things within `window`. `targets` counts
 -- different things, `kinds` says of what classes.
@@ -18,6 +18,12 @@
 --
 -- Deletions that failed are not counted. Slow deletions below the threshold are not found: entity-change-log lists
 -- every one."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "first_time"
+-- per = "day"
+-- values = ["actions"]
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC7.3"]

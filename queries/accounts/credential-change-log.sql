@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "4 effective reset by other and next_ip_new; 3 resets_7d >= 3; 2 by other or failed change; else 1."
--- chart = "bar (rows per day by action)"
+-- answers = ["time", "subject_label", "action", "by", "actor_label", "next_ip_new", "outcome"]
 -- limits = """
 -- A row is a password that was changed by its owner or reset, whatever came of it. `by` says whose hand it was:
 -- `self`, `other`, or `unknown` where the event names nobody.
@@ -18,6 +18,12 @@
 -- take-over through the help desk looks, so it is marked for attention; most of them are people with a new device.
 --
 -- Passwords that an identity provider keeps are changed there and do not appear in this log."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "action"
 --
 -- [controls]
 -- soc2 = ["CC6.1"]

@@ -8,7 +8,10 @@
 -- grade = "B"
 -- order = "days_inactive desc, subject_uid"
 -- severity = "4 if open_privileged_grants > 0; 3 if days_inactive >= 2 x inactive_days or open_grants > 0; else 2."
--- chart = "bar (accounts by days inactive: 90, 180, 365+)"
+-- answers = [
+--   "subject_label", "days_inactive", "account_state", "open_privileged_grants", "open_grants",
+--   "last_activity_time",
+-- ]
 -- limits = """
 -- A row is an account that could be used and was not, for `inactive_days` or longer. `basis` says what the time is
 -- counted from: the last activity, else the creation, else the first event in which the account appeared.
@@ -18,6 +21,11 @@
 --
 -- A log that is younger than `inactive_days` cannot show that an account was idle so long; the verdict then says not
 -- assessable."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "days_inactive"
+-- classes = [90, 180, 365]
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

@@ -8,7 +8,10 @@
 -- grade = "B"
 -- order = "deleted_time, subject_uid"
 -- severity = "4 if privileged or api_keys > 0; 3 if actions > 0 or created_by = deleted_by; else 2."
--- chart = "none"
+-- answers = [
+--   "subject_label", "life_minutes", "actions", "grants", "privileged", "created_by", "deleted_by",
+--   "created_time",
+-- ]
 -- limits = """
 -- A row is an account that was created and deleted again within `max_life`. `actions` counts what it did meanwhile,
 -- `grants` what it was given, `api_keys` the keys that it made or was given: a key may outlive the account, so look

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "category, subject_uid"
 -- severity = "3 if leaver with keys left in ledger B, or accumulating with privileged_added > 0; 2 if accumulating; else 1."
--- chart = "bar (stacked by category per period)"
+-- answers = ["subject_label", "category", "state_from", "state_to", "privileged_added", "accumulating"]
 -- limits = """
 -- A row is a person whose account or access was changed in the period. The category compares the state just before the
 -- period with the state at its end: `joiner` (created), `joiner_leaver` (created and closed again), `rejoiner` (was
@@ -21,6 +21,10 @@
 --
 -- What was granted before the log begins is unknown unless a snapshot of the workspace was given, so the first period
 -- of a young log shows too many changes. The reason `history` says so."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "category"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

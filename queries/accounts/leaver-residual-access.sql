@@ -8,7 +8,9 @@
 -- grade = "B"
 -- order = "severity_id desc, subject_uid, residual_type, item, resource_uid, privilege_source"
 -- severity = "5 if opened_after; 4 if api_key or is_privileged; else 3. `days_residual` = whole days since max(state_since, opened_time)."
--- chart = "bar (residual items by type)"
+-- answers = [
+--   "subject_label", "residual_type", "item", "days_residual", "is_privileged", "opened_after", "account_state",
+-- ]
 -- limits = """
 -- A row is something that a disabled or deleted account still held: a privilege, a membership or an API key. API keys
 -- matter most, since they work without a logon. `opened_after` marks what was given after the account had been closed.
@@ -17,6 +19,10 @@
 -- So some rows may be gone in the workspace already; look there before you write a finding.
 --
 -- No rows mean little where access was granted before the log begins."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "residual_type"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

@@ -8,12 +8,18 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "Effective disable (also of unknown outcome): 5 open and privileged; 4 open, or by_other and privileged; 3 pending; 2 restored. Failed disable 2. Enable 1 (context, C18)."
--- chart = "line (enables and disables per week)"
+-- answers = ["time", "subject_label", "action", "by_other", "actor_label", "privileged", "reenabled_time", "outcome"]
 -- limits = """
 -- A row is a second factor that was added or removed. Adding one is context. `state` says what became of a removal:
 -- `restored` within `reenable_window`, still `open` at the end of it, or `pending` when the period ends before that.
 --
 -- Factors that an identity provider keeps are changed there and are not in this log."""
+--
+-- [chart]
+-- kind = "line"
+-- x = "time"
+-- per = "week"
+-- colour = "action"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6"]

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "severity_id desc, first_time, subject_uid"
 -- severity = "5 `activity` after a delete; 4 `activity` after a disable; 3 `reactivated` when the actor is the subject or differs from the actor of the off event; 2 other `reactivated` and `logon_attempt`."
--- chart = "none"
+-- answers = ["subject_label", "finding_type", "events", "days_off", "first_time", "last_time", "activities"]
 -- limits = """
 -- A row is one of three things. `activity`: the account did something, or logged on, after it had been disabled or
 -- deleted and before anybody switched it on again. `logon_attempt`: somebody tried to log on to it and failed, which
@@ -20,6 +20,10 @@
 -- access that should have ended.
 --
 -- Accounts are followed by their uid. Somebody who comes back under a new account is not found here."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "finding_type"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC7.2", "CC7.3"]

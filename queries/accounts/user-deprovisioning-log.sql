@@ -8,7 +8,9 @@
 -- grade = "B"
 -- order = "time nulls last, subject_uid"
 -- severity = "4 for `missing` or lag > 7 x max_lag; 3 for lag > max_lag or an activity after left_time; 2 for a failed attempt without a later effective disable or delete of the account (C4, `< to`); else 1."
--- chart = "bar (accounts per day, coloured by action)"
+-- answers = [
+--   "time", "subject_label", "action", "actor_label", "lag_hours", "open_grants", "open_groups", "open_api_keys",
+-- ]
 -- limits = """
 -- A row is an account that was disabled or deleted in the period, with what was still open a moment before. Given the
 -- leavers as personnel knows them (`leavers`), `lag_hours` says how late it was, and rows with the action `missing`
@@ -18,6 +20,12 @@
 -- matched to the nearest closing of his account, by e-mail.
 --
 -- What is open is rebuilt from the log; what was granted before the log begins is missing."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "action"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

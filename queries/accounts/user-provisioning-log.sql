@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "3 if effective and (actor unknown or `privileged_within`); 2 if effective, automation_actors is not empty and the actor is not in it; else 1."
--- chart = "bar (accounts per day)"
+-- answers = ["time", "subject_label", "actor_label", "outcome", "privileged_within", "first_grant", "mfa_enabled_time"]
 -- limits = """
 -- A row is an account that was created in the period, whatever came of it. `first_grant` and `minutes_to_first_grant`
 -- say what the account was given first and how soon; `privileged_within` says whether privileged access was among what
@@ -19,6 +19,12 @@
 -- are not in it.
 --
 -- The log names who created an account and not who approved it. That stands in the ticket."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "outcome"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

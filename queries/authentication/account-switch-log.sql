@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "4 effective and target_privileged; 3 other effective impersonation; 2 failed or unknown type; else 1."
--- chart = "none"
+-- answers = ["time", "actor_label", "subject_label", "switch_type", "outcome", "target_privileged"]
 -- limits = """
 -- A row is somebody who took on another account: `actor` is who switched, `subject` the account that was taken on.
 -- `actions_during` counts what that account did from then until its next logoff or switch, at most `window`.

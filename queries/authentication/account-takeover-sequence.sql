@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "logon_time, subject_uid"
 -- severity = "5 three stages; 3 two stages without MFA on the logon; 2 two stages with MFA."
--- chart = "none"
+-- answers = ["subject_label", "stages", "credential_event", "logon_ip", "escalation_event", "escalation_time"]
 -- limits = """
 -- A row is a logon from an address that the account had not used for 90 days, shortly after something had happened to
 -- its credentials: a password changed or reset, a second factor removed, or a burst of failed logons. With three

@@ -8,13 +8,19 @@
 -- grade = "A"
 -- order = "bucket_start, key"
 -- severity = "3 if failures >= min_failures and failure_rate > 0.5; else 1."
--- chart = "line (successes, failures) with failure rate as second axis"
+-- answers = ["bucket_start", "key", "successes", "failures", "failure_rate", "mfa_share"]
 -- limits = """
 -- A row is a day or an hour, for all, or for each user, address or protocol. `failure_rate` leaves out logons whose
 -- outcome nobody recorded; `mfa_share` is the share of successful logons that said that there was a second factor.
 --
 -- Logons at an identity provider that never reach the workspace are not in this log: many failures and lock-outs
 -- happen there."""
+--
+-- [chart]
+-- kind = "line"
+-- x = "bucket_start"
+-- per = "day"
+-- values = ["successes", "failures"]
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "trigger_time, subject_uid"
 -- severity = "4 if success_time is set; else 2 if lockout_time is set (the control worked); else 3. src_ips sorted bytewise, nulls left out."
--- chart = "line (failures per minute around the episode)"
+-- answers = ["subject_label", "failures", "success_time", "lockout_time", "first_time", "success_ip", "src_ips"]
 -- limits = """
 -- A row is an episode: at least `threshold` failed logons of one account within `window`. `success_time` means that a
 -- logon succeeded while it lasted or soon after, which is what severity 4 points at; `lockout_time` means that the
@@ -18,6 +18,12 @@
 -- from one that the account never used.
 --
 -- Failures that name nobody cannot be counted to an account."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "first_time"
+-- per = "day"
+-- values = ["failures"]
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.6", "CC7.2", "CC7.3"]

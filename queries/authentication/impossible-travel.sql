@@ -8,7 +8,7 @@
 -- grade = "C"
 -- order = "time, subject_uid, event_uid"
 -- severity = "4 if both countries are known and differ and is_mfa is not true; else 3. is_mfa = MFA (C6) of the later logon."
--- chart = "none (map where the UI has one)"
+-- answers = ["subject_label", "time", "prev_country", "country", "speed_kmh", "distance_km", "prev_ip", "ip"]
 -- limits = """
 -- A row is a pair of logons that nobody can have made by travelling: farther apart than an aeroplane goes in that
 -- time. It needs positions, from the events or from `ip_geo`; without them the verdict is not assessable.

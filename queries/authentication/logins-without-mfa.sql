@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "severity_id desc, without_mfa desc, subject_uid"
 -- severity = "4 without_mfa > 0 and privileged; 3 without_mfa > 0; 1 only unknown."
--- chart = "none"
+-- answers = ["subject_label", "privileged", "without_mfa", "logons", "share_without"]
 -- limits = """
 -- A row is an account that logged on at least once without a second factor, or whose events do not say whether there
 -- was one. `without_mfa` counts the logons that said no, `unknown_mfa` those that said nothing; rows with only unknown

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "time, subject_uid, value_type, value"
 -- severity = "country: 4 without MFA, 3 with; ip: 2; plus 1 for a subject with privileged grants open (cap 5)."
--- chart = "none"
+-- answers = ["subject_label", "value", "value_type", "time", "known_values", "is_mfa"]
 -- limits = """
 -- A row is the first successful logon of an account from a country or an address that the account had not used in the
 -- `baseline` before (90 days unless the run says otherwise). Later logons from there in the same period are counted in

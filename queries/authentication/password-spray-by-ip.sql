@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "trigger_time, src_ip"
 -- severity = "5 if hit_users is not empty; else 3."
--- chart = "bar (users per src_ip)"
+-- answers = ["src_ip", "users", "failures", "hit_users", "first_time", "country"]
 -- limits = """
 -- A row is an episode: one address from which logons failed for many different accounts within `window`.
 -- `trigger_time` is when the number of accounts first reached `min_users`, and `hit_users` lists everybody who logged
@@ -20,6 +20,11 @@
 --
 -- An attacker who changes the address with each try is not found here. Failures without an address or without a name
 -- cannot be counted; the reasons of the verdict say how many there were."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "src_ip"
+-- values = ["users"]
 --
 -- [controls]
 -- soc2 = ["CC6.6", "CC7.2", "CC7.3"]

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "start_time, subject_uid, finding_type"
 -- severity = "4 multi_user, after_expiry; 3 multi_ip across countries, concurrent; 2 else."
--- chart = "heatmap (sessions by hour and user)"
+-- answers = ["finding_type", "subject_label", "value", "start_time", "end_time"]
 -- limits = """
 -- A row is a session and one thing that is strange about it: `multi_ip` (more addresses than `max_ips`), `multi_user`
 -- (used by more than one account), `too_long` (lived longer than `max_age`), `after_expiry` (used after the time at
@@ -21,6 +21,10 @@
 --
 -- Events that name no session cannot be judged, and this source names few. A session whose end nobody recorded is
 -- taken to end with its last event, so long quiet sessions look shorter than they were."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "finding_type"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "success_time, subject_uid"
 -- severity = "4 if new_ip and MFA not true (C6); 3 if same_ip or new_ip; else 2."
--- chart = "none"
+-- answers = ["subject_label", "success_time", "failures", "success_ip", "new_ip", "same_ip", "is_mfa"]
 -- limits = """
 -- A row is a successful logon after at least `threshold` failures of the same account, with no other success between.
 -- `new_ip` says that the account had not used the address for 90 days, `same_ip` that the failures came from it too.

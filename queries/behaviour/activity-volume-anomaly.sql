@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "day, actor_uid"
 -- severity = "3 if z >= 2 x min_z or ratio >= 20; else 2."
--- chart = "line (actor events per day with median band)"
+-- answers = ["actor_label", "day", "events", "median", "ratio"]
 -- limits = """
 -- A row is a day on which somebody caused far more events than on his usual days. Usual is the median of the `history`
 -- days before, days without an event included; `robust_z` says how many typical deviations (MAD, scaled) the day lies
@@ -19,6 +19,12 @@
 -- no weekdays and no seasons: the first day after a holiday and the end of a quarter are found as well.
 --
 -- Somebody who grows slowly becomes usual. This report finds jumps."""
+--
+-- [chart]
+-- kind = "line"
+-- x = "day"
+-- per = "day"
+-- values = ["events", "median"]
 --
 -- [controls]
 -- soc2 = ["CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "time, event_uid"
 -- severity = "severity_id of the event itself (null as 0)."
--- chart = "line (events per hour by class)"
+-- answers = ["time", "actor_label", "activity", "detail", "outcome"]
 -- limits = """
 -- A row is one event that a person, an address, a session or a resource has to do with, in order. `gap_seconds` and
 -- `burst_id` show pauses; `ip_new` marks addresses that had not been seen for the subject in the 90 days before.
@@ -16,6 +16,12 @@
 -- It is for reconstructing what happened, and it says nothing about why. What is not in the audit log of this source,
 -- such as reading or using a product, is not here."""
 -- any_of = ["subject", "ip", "session", "entity"]
+--
+-- [chart]
+-- kind = "line"
+-- x = "time"
+-- per = "hour"
+-- colour = "class"
 --
 -- [controls]
 -- soc2 = ["CC7.3", "CC7.4"]

@@ -8,13 +8,19 @@
 -- grade = "A"
 -- order = "time, event_uid"
 -- severity = "1 approved reading; 4 log_access by a reader not approved; 2 webhook_config, any outcome; 5 effective delete or disable (3001/5, 6; 3004/4, 9, 11, 12; 3006/5) in log_config; 4 effective delete or disable elsewhere; 3 every other effective change (create, update, enable, attach ...); 2 the rest (failed, or a closing change of unknown outcome)."
--- chart = "none"
+-- answers = ["time", "actor_label", "category", "activity", "target", "outcome"]
 -- limits = """
 -- A row is a change to what keeps you safe: the audit log and its export, logons, networks, keys, privacy, webhooks;
 -- or somebody reading the audit log. Categories are found by words in paths and names, which are parameters.
 --
 -- Readers that you named are context, one row per day. A change that the words do not match is not found: look at
 -- entity-change-log too after a new feature of the product."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "category"
 --
 -- [controls]
 -- soc2 = ["CC7.1", "CC7.2", "CC8.1"]

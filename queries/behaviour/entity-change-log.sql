@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "time, event_uid"
 -- severity = "3 effective delete of an entity kind in critical_kinds without change_ref; 2 other effective changes without change_ref when require_ref; else 1."
--- chart = "bar (changes per day by activity)"
+-- answers = ["time", "actor_label", "activity", "entity_kind", "before_name", "after_name", "outcome"]
 -- limits = """
 -- A row is one change to a managed resource: a voice, an agent, a webhook, a key, a setting. Reading is left out
 -- unless `include_reads` is set. `change_ref` is the first text in the comment, else in the message, that looks like
@@ -20,6 +20,12 @@
 --
 -- `before_name` and `after_name` are what the event itself says; this source seldom sends the second. What was changed
 -- in a resource, field by field, is not in the log."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "activity"
 --
 -- [controls]
 -- soc2 = ["CC8.1", "CC7.1"]

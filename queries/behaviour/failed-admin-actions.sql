@@ -8,13 +8,18 @@
 -- grade = "A"
 -- order = "last_time, actor_uid, action"
 -- severity = "4 privilege or group activity with later_success; 3 failures >= 3 x min_failures; else 2."
--- chart = "bar (failures by action)"
+-- answers = ["actor_label", "action", "failures", "later_success"]
 -- limits = """
 -- A row is a person and an administrative action that was refused to him, at least `min_failures` times, or once with
 -- a success on the same target later. Rate limits and things that were not found are no refusals.
 --
 -- A refusal is the control at work. What counts is a refusal that was followed by success: somebody gained the right
 -- in between, or found another way."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "action"
+-- values = ["failures"]
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "time, event_uid"
 -- severity = "4 admin action with peers = 0 by somebody who is no administrator (C12); 3 admin action (C12); 2 else."
--- chart = "none"
+-- answers = ["actor_label", "action", "time", "new_actor", "peers"]
 -- limits = """
 -- A row is the first time within `baseline` that somebody did a kind of thing: the class and activity of the event,
 -- and for resources their kind too. `peers` counts the others who did the same in that time: 0 means that nobody did.

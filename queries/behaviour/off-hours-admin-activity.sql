@@ -8,12 +8,16 @@
 -- grade = "A"
 -- order = "local_date, actor_uid"
 -- severity = "4 if privileged_changes > 0 and the actor had no off-hours action in the 28 days before; 3 privileged_changes > 0; else 2. reason: first of `weekend`, `holiday`, `before_start`, `after_end` that holds for the first action."
--- chart = "heatmap (weekday x local hour)"
+-- answers = ["actor_label", "local_date", "reason", "actions", "privileged_changes"]
 -- limits = """
 -- A row is a person and a local day with administrative actions at night, at the weekend or on a holiday. Hours and
 -- zone are parameters; one zone is used for everybody, so people who work elsewhere look like night workers.
 --
 -- Machines are exempt. `privileged_changes` are what deserves a look first."""
+--
+-- [chart]
+-- kind = "week"
+-- x = "first_time"
 --
 -- [controls]
 -- soc2 = ["CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "B"
 -- order = "group_uid, subject_uid"
 -- severity = "3 if account_state disabled or deleted; 2 if ambiguous; else 1."
--- chart = "bar (rows per group)"
+-- answers = ["group_name", "subject_label", "account_state", "member_since", "added_by"]
 -- limits = """
 -- A row is a person who was a member of a group at the end of the day asked for, rebuilt from the log: who was added
 -- and not removed since. It is not a list that the workspace gave us.
@@ -19,6 +19,10 @@
 --
 -- Members of subgroups are not listed here; effective-access-as-of follows them. Group-wide defaults of the workspace,
 -- such as a group of everybody, leave no events."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "group_name"
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.3"]

@@ -8,12 +8,18 @@
 -- grade = "B"
 -- order = "time, event_uid"
 -- severity = "Effective and privileged_group: 4 for join by oneself, 3 for join, privilege assign, subgroup add; 2 for delete and other effective changes of such a group; else 1."
--- chart = "bar (changes per day by activity)"
+-- answers = ["time", "group_name", "activity", "subject_label", "actor_label", "privileged_group", "outcome"]
 -- limits = """
 -- A row is one change to a group: members, subgroups, privileges, or the group itself. `members_after` is the size of
 -- the group after the event, rebuilt from the log; members from before the log are not counted.
 --
 -- `privileged_group` says whether the group was privileged just before the event, by its name or by what it held."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "time"
+-- per = "day"
+-- colour = "activity"
 --
 -- [controls]
 -- soc2 = ["CC6.2", "CC6.3"]

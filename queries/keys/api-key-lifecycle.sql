@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "state, created_time nulls first, key_uid"
 -- severity = "5 leaked and not deleted; 4 active and owner_state disabled or deleted; 3 overdue or leaked; 2 unknown_origin; else 1."
--- chart = "bar (active keys by age class)"
+-- answers = ["key_name", "owner_label", "state", "age_days", "overdue", "leaked", "owner_state"]
 -- limits = """
 -- A row is an API key in one of its lives, from creation to deletion. `unknown_origin` keys were created before the
 -- log; their age counts from when they were first seen. `leaked` keys were disabled because they had been found in
@@ -16,6 +16,12 @@
 --
 -- Rotation is recognised by an owner who deletes one key within `overlap` of creating another. Whether a key is used,
 -- the log does not say."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "age_days"
+-- classes = [30, 90, 180, 365]
+-- only = { column = "state", is = "active" }
 --
 -- [controls]
 -- soc2 = ["CC6.1", "CC6.2", "CC6.3"]

@@ -8,7 +8,10 @@
 -- grade = "B"
 -- order = "subject_uid"
 -- severity = "4 interactive_logons > 0; 3 privileged_grants not empty or api_keys > 2; 2 no activity in the period; else 1."
--- chart = "none"
+-- answers = [
+--   "subject_label", "account_state", "privileged_grants", "interactive_logons", "oldest_key_days",
+--   "last_activity_time",
+-- ]
 -- limits = """
 -- A row is a service account: one that the log calls a service account by its type, one that you named in
 -- `service_accounts`, or one to whose path an API key was issued. Rights, groups and keys are those at the end of the

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "first_time, kind, event_uid, source"
 -- severity = "4 revision; 2 suspected, shared_uid; 1 duplicate."
--- chart = "bar (copies by kind)"
+-- answers = ["kind", "class", "copies", "source", "first_time", "last_time"]
 -- limits = """
 -- A row is one of four things. `duplicate`: a source delivered events that were here already, counted per source and
 -- day of the ingest; overlapping polls and files that are read again do that, and nothing is lost or doubled by it.
@@ -20,6 +20,11 @@
 -- on its way, and `changed_paths` says where.
 --
 -- Duplicates are counted as they arrive, so they belong to the day of the ingest and not to the day of the event."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "kind"
+-- values = ["copies"]
 --
 -- [controls]
 -- soc2 = ["CC2.1"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "day, class"
 -- severity = "4 future > 0 or dt_mismatch > 0; 3 p95 > max_p95; 2 no_arrival > 0; else 1."
--- chart = "none"
+-- answers = ["day", "class", "median_delay_s", "p95_delay_s", "max_delay_s", "future", "out_of_order"]
 -- limits = """
 -- A row is a day and a class of events. The delay is the time between what happened and its arrival: when the source
 -- says that it was logged or processed, else when it was ingested here. Files of older logs that were ingested later

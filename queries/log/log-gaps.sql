@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "stream, gap_start"
 -- severity = "1 covered; 5 empty; 4 gap > 4 x max_gap; 3 gap > 2 x max_gap; else 2."
--- chart = "heatmap (day x hour, empty cells marked)"
+-- answers = ["gap_type", "gap_start", "gap_end", "gap_seconds", "covered"]
 -- limits = """
 -- A row is a stretch of the period without any event, longer than `max_gap`. `covered` says that the collector asked
 -- for this time and the source had nothing: then it is no gap but a quiet time.

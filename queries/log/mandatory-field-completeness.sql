@@ -8,12 +8,18 @@
 -- grade = "A"
 -- order = "class, element"
 -- severity = "4 share > 0.5 for who, what, when or outcome; 3 share > max_share; else 1. example = smallest uid lacking it."
--- chart = "heatmap (class x element)"
+-- answers = ["class", "element", "share", "missing", "events"]
 -- limits = """
 -- A row is a class of events and an element that an auditor expects in a record, with the share of events that lack
 -- it. `share` 1 means that the source never sends it for that class, which no reader of this log can mend.
 --
 -- It asks whether something is said, and not whether it is true."""
+--
+-- [chart]
+-- kind = "heatmap"
+-- x = "element"
+-- y = "class"
+-- values = ["share"]
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC7.2"]

@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "month nulls first"
 -- severity = "4 summary with meets_horizon false; 3 longest_empty_days > max_empty_days; else 1."
--- chart = "none"
+-- answers = ["month", "meets_horizon", "days_with_events", "days", "longest_empty_days"]
 -- limits = """
 -- The first row, without a month, is the answer: `first_time` is the oldest event that the lake holds, and
 -- `meets_horizon` says whether it is old enough for the retention that was asked for (`horizon`, forgiving `grace`).

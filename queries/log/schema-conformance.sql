@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "rule, class, value"
 -- severity = "3 class_unknown, type_uid_wrong, table_mismatch; 2 activity_unknown, required_missing, constraint; else 1."
--- chart = "none"
+-- answers = ["rule", "value", "class", "events"]
 -- limits = """
 -- A row is a rule of OCSF 1.6.0 that events break, for a class and a value, with the number of events and one example.
 -- The rules ask whether the numbers are known, whether they fit each other, whether what is required is there, and
@@ -19,6 +19,11 @@
 -- something else. `activity_name` is free text at this source and is not compared.
 --
 -- The lake refuses events without a class or a time; they are in the table `reject` and not here."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "rule"
+-- values = ["events"]
 --
 -- [controls]
 -- soc2 = ["CC2.1"]

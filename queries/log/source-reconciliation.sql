@@ -8,7 +8,7 @@
 -- grade = "C"
 -- order = "bucket_start, class"
 -- severity = "4 missing; 3 extra (ours only: deleted at the source or wrong tenant); 1 equal or open."
--- chart = "bar (difference per class)"
+-- answers = ["status", "class", "difference", "missing_ids", "extra_ids"]
 -- limits = """
 -- A row compares, for a stretch of time and a class, how many events the source says it has with how many we hold. The
 -- numbers of the source come from inputs that you give: `source_counts`, what the source counts, or `source_ids`, the
@@ -20,6 +20,11 @@
 --
 -- Equal numbers are not equal events. Only `source_ids` names what is missing; it says nothing about classes, so its
 -- rows are for all of them together."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "class"
+-- values = ["difference"]
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC7.2", "CC4.1"]

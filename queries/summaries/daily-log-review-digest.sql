@@ -8,7 +8,7 @@
 -- grade = "E"
 -- order = "severity_id desc, report_id, finding_key"
 -- severity = "taken over from the finding."
--- chart = "bar (rows per status)"
+-- answers = ["report_id", "status", "summary", "repeat", "events"]
 -- limits = """
 -- The first row says how complete the log was for the day: its events, and the seconds of gaps that nobody covered.
 -- Then come the detection reports that did not run for the day, failed, or could not be assessed, since their silence
@@ -20,6 +20,10 @@
 --
 -- Who reviewed the day, and what was decided, is not in the log: sign the page, or keep the decision where you keep
 -- your tickets."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "status"
 --
 -- [controls]
 -- soc2 = ["CC7.2", "CC7.3"]

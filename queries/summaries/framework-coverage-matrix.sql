@@ -8,17 +8,22 @@
 -- grade = "E"
 -- order = "framework, control_id, report_id"
 -- severity = "none (assurance takes its place)."
--- chart = "bar (rows per assurance)"
+-- answers = ["framework", "control_id", "assurance", "report_id", "last_run"]
 -- limits = """
 -- A row is a control of a framework and a report that gives evidence for it, with the latest scheduled run of that
 -- report that ended in the period. `assurance` says what that run was worth: `pass`, `findings`, `not_assessable`
 -- (nothing was found, and the log could not have shown everything), `attention` (a listing with rows to look at),
--- `evidence` (a listing), or `not_run`.
+-- `evidence` (a listing), or `not_run`. A control that no report backs has a row without a report.
 --
 -- A report supports a control; it does not satisfy it alone. Many controls ask for things that no audit log can show:
 -- a policy, a decision, a training.
 --
 -- Only runs of the schedules are in the history. A run by hand into a folder is not."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "framework"
+-- colour = "assurance"
 --
 -- [controls]
 -- soc2 = ["CC4.1", "CC2.1"]

@@ -8,13 +8,23 @@
 -- grade = "B"
 -- order = "metric_order"
 -- severity = "none."
--- chart = "bar (value against previous)"
+-- answers = ["metric", "value", "previous", "delta", "delta_pct"]
 -- limits = """
 -- A row is one figure of the month beside that of the month before. Accounts and holders are those at the end of the
 -- month, all else is counted over it. The month before is empty when the log does not cover it.
 --
 -- The figures say how much, and seldom whether that is good. Follow a change to the report that lists the events
 -- behind it."""
+--
+-- [chart]
+-- kind = "tiles"
+-- x = "metric"
+-- values = ["value", "previous"]
+-- more_is_better = ["logon_mfa_share"]
+-- less_is_better = [
+--   "logon_failure", "logon_failure_rate", "mfa_factors_disabled", "destructive_actions", "failed_admin_actions",
+--   "off_hours_admin_actions", "brute_force_episodes", "log_gap_seconds", "unattributed_events", "privileged_holders_end",
+-- ]
 --
 -- [controls]
 -- soc2 = ["CC2.1", "CC4.1", "CC7.2"]

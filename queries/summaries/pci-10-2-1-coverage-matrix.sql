@@ -8,7 +8,7 @@
 -- grade = "A"
 -- order = "requirement (fixed order)"
 -- severity = "3 not_in_source; 2 silent or incomplete; else 1. Up to 3 smallest uids as examples."
--- chart = "bar (events per requirement)"
+-- answers = ["requirement", "topic", "status", "events", "failures", "complete_share"]
 -- limits = """
 -- A row is a requirement of PCI DSS 10.2.1 with the events that meet it. `not_in_source` means that no such event was
 -- ever seen: for an administrative log this is to be expected of access to cardholder data, which this source knows
@@ -16,6 +16,11 @@
 --
 -- `incomplete` means that the events lack elements of 10.2.2. The report shows what is logged; whether that is all
 -- that should be logged is a question about your systems."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "requirement"
+-- values = ["events"]
 --
 -- [controls]
 -- soc2 = ["CC7.2"]

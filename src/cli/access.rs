@@ -8,7 +8,8 @@
 //! ```
 //!
 //! So a read is on the disk before its first row is seen, also when its process is killed; what a process left is taken
-//! in by the next one that logs. A read does not wait for those who write: lines that cannot be committed now stay where
+//! in by the next one that logs. A read does not wait for those who write: lines that cannot be committed now stay
+//! where
 //! they are. That is told to nobody, since they are safe there.
 
 use std::fs::{self, File, Permissions, TryLockError};
@@ -34,10 +35,10 @@ use crate::typed::hex;
 const FOLDER: &str = "_access";
 const SUFFIX: &str = ".ndjson";
 const ORIGIN: Producer = Producer { kind: "access", name: "access log" };
-/// How long a read waits for those who write, when it is over.
+/// The time that a finished read waits for writers before its lines are left to others.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is read.
+/// A read to be logged.
 pub enum Read<'a> {
     Query { sql: &'a str, parameters: &'a [(String, String)] },
     Export { tables: &'a [String] },
@@ -63,7 +64,7 @@ impl Access {
         Access(None)
     }
 
-    /// For a command that reads this lake.
+    /// Begins the log of a command that reads this lake.
     pub fn of(app: &App, lake: &Lake) -> Result<Access> {
         let wanted = app.config.access_log();
         if wanted == AccessLog::Never || (wanted == AccessLog::Shared && !is_shared(lake)?) {
@@ -78,13 +79,13 @@ impl Access {
                 app.screen.warn(format!("this read is not in the lake's access log: {error}"));
                 Ok(Access(None))
             }
-            Err(error) => Err(Error::new(Kind::Unavailable, "cannot log this read, so it does not happen")
+            Err(error) => Err(Error::new(Kind::Unavailable, "cannot log this read, so nothing was read")
                 .caused_by(error)
-                .hint("`[access] log` says that reads are logged; it takes the right to write to the lake")),
+                .hint("`[access] log` asks for a log of reads, which needs write permission to the lake")),
         }
     }
 
-    /// Puts a line on the disk. What it reads may be read when this has returned.
+    /// Puts a line on the disk. The read may happen once this has returned.
     pub fn begin(&mut self, app: &App, read: &Read<'_>, ledger_entry: u64) -> Result<()> {
         let Some(log) = &mut self.0 else { return Ok(()) };
         let event = event(&log.policy, read, app.clock.now_ms(), ledger_entry)?;
@@ -93,7 +94,7 @@ impl Access {
         Ok(())
     }
 
-    /// Writes what came of it: how many rows, or that it failed.
+    /// Writes the result: the number of rows, or that the read failed.
     pub fn end(&mut self, app: &App, rows: Result<u64, &Error>) -> Result<()> {
         let Some(log) = &mut self.0 else { return Ok(()) };
         let Some(mut event) = log.open.take() else { return Ok(()) };
@@ -109,7 +110,7 @@ impl Access {
         log.write(&event)
     }
 
-    /// Takes the lines into the lake, and those that others left.
+    /// Ingests the lines into the lake, and those that earlier processes left.
     pub fn close(self, app: &App) -> Result<()> {
         let Some(log) = self.0 else { return Ok(()) };
         let Log { policy, redaction_version, place, file, has_lines, .. } = log;
@@ -144,7 +145,7 @@ impl Log {
     }
 }
 
-/// Whether accounts share the lake: it is another's, or was made for others to read.
+/// Whether accounts share the lake: it belongs to another account, or was created for others to read.
 fn is_shared(lake: &Lake) -> Result<bool> {
     let cannot = || format!("cannot look at {}", lake.root().display());
     let known = fs::metadata(lake.root()).context(Kind::Unavailable, cannot)?;
@@ -167,7 +168,7 @@ fn create(root: &Path) -> Result<(PathBuf, File)> {
     Ok((place, file))
 }
 
-/// Files of processes that are gone, locked. Those of other accounts are theirs to take in.
+/// Files of processes that have ended, locked. Files of other accounts are left to those accounts.
 fn left(folder: &Path) -> Result<Vec<(PathBuf, File)>> {
     let cannot = || format!("cannot look into {}", folder.display());
     let mut found = Vec::new();
@@ -190,11 +191,11 @@ fn left(folder: &Path) -> Result<Vec<(PathBuf, File)>> {
     Ok(found)
 }
 
-/// Of each read the last line: the one that says what came of it, if there is one.
+/// Keeps the last line of each read: the one with its result, if the read ended.
 fn last_of_each(bytes: &[u8]) -> Vec<u8> {
     let mut order: Vec<String> = Vec::new();
     let mut last: Map<String, Value> = Map::new();
-    // A line that was cut short is a crash's; the line that began the read stands before it.
+    // A line that was cut short is a crash's; the line that began the read is before it.
     let lines = String::from_utf8_lossy(bytes);
     for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let uid = event["metadata"]["uid"].as_str().unwrap_or_default().to_string();
@@ -257,7 +258,7 @@ fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) -> R
     Ok(event)
 }
 
-/// The machine, and the address of a session from elsewhere. Anybody can say anything in the variable.
+/// The machine, and the remote address of the session. The variable can hold any text.
 fn from_where() -> Map<String, Value> {
     let mut endpoint = Map::new();
     if let Ok(host) = fs::read_to_string("/proc/sys/kernel/hostname") {

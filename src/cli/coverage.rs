@@ -13,13 +13,13 @@ pub struct Args {
     /// Sources [default: all of the lake and of the configuration]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The period's first instant, such as 2026-01-31, or 30d for so long ago [default: the first that is covered]
+    /// The beginning of the period, such as 2026-01-31, or 30d for 30 days ago [default: the first covered time]
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
-    /// The first instant after the period [default: the end of what is covered]
+    /// The end of the period, excluded [default: the covered end]
     #[arg(long, value_name = "TIME", value_parser = when)]
     until: Option<When>,
-    /// How the table is written
+    /// Output format of the table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -52,9 +52,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     }
     let is_whole = !rows.is_empty() && rows.iter().all(|(_, span)| span.is_some_and(|span| span.is_covered));
     if rows.is_empty() {
-        app.screen.say(
-            "nothing here tells what was collected: no source was pulled, and files do not say what they leave out",
-        );
+        app.screen.say("no coverage is known: no source was pulled, and files cannot prove that they are complete");
     }
     print(&app.screen, &table(&rows)?, args.format, render::Options::default())?;
     Ok(if is_whole { 0 } else { Kind::Incomplete.exit_code() })

@@ -15,7 +15,7 @@ use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many entries to make
+    /// Number of entries to generate
     #[arg(long, default_value_t = 50_000)]
     entries: u64,
 }
@@ -46,7 +46,7 @@ const QUESTIONS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Those that find the hidden stories, and some that an auditor asks for first.
+/// Reports that find the planted incidents, and some that an auditor asks for first.
 const REPORTS: [&str; 8] = [
     "auth-outcome-summary",
     "brute-force-by-user",
@@ -64,8 +64,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let folder = fresh(Path::new("auditlake-demo"))?;
     let root = app.global.lake.clone().unwrap_or_else(|| folder.join("lake"));
     if root.join("_ledger").exists() {
-        return Err(Error::usage(format!("there is a lake at {} already", root.display()))
-            .hint("the demo wants a new directory: leave out `--lake`, or name another one"));
+        return Err(Error::usage(format!("a lake exists at {}", root.display()))
+            .hint("the demo needs a new directory: leave out `--lake`, or name another one"));
     }
     disk::make_dir(&folder).context(Kind::Unavailable, || format!("cannot create {}", folder.display()))?;
     let mut global = app.global.clone();
@@ -73,14 +73,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let app = &App { global, ..app.clone() };
 
     let file = folder.join("entries.ndjson");
-    screen.say(format!("Making {} synthetic audit-log entries in {} ...", count(args.entries), file.display()));
+    screen.say(format!("Generating {} synthetic audit-log entries in {} ...", count(args.entries), file.display()));
     let options = r#gen::Options { count: args.entries, ..r#gen::Options::default() };
     let made = generate::write(app, &options, Some(&file))?;
-    screen.say(format!("{}; hidden in them:", bytes(made.bytes)));
+    screen.say(format!("{}, with these incidents:", bytes(made.bytes)));
     for story in &made.stories {
         screen.say(format!("  {}: {}", story.name, story.text));
     }
-    screen.say(format!("\nTaking them into a new lake at {} ...", root.display()));
+    screen.say(format!("\nIngesting them into a new lake at {} ...", root.display()));
     let (summary, _) = ingest::ingest(app, Input::File(file).into(), app.config.ingest(), Progress::Auto)?;
     ingest::say(app, &summary);
 
@@ -115,13 +115,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// `NAME`, or `NAME-2` and so on: the first that is not there.
+/// `NAME`, or `NAME-2` and so on: the first that does not exist.
 fn fresh(name: &Path) -> Result<PathBuf> {
     let candidates = std::iter::once(name.to_path_buf())
         .chain((2..1000).map(|number| PathBuf::from(format!("{}-{number}", name.display()))));
-    candidates.into_iter().find(|path| !path.exists()).ok_or_else(|| {
-        Error::usage("there are a thousand demo lakes here already").hint("name a directory with `--lake`")
-    })
+    candidates
+        .into_iter()
+        .find(|path| !path.exists())
+        .ok_or_else(|| Error::usage("a thousand demo lakes exist here").hint("name a directory with `--lake`"))
 }
 
 fn first_lines(path: &Path, lines: usize) -> Result<String> {

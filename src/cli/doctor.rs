@@ -13,11 +13,11 @@ use crate::error::{Context, Kind, Result};
 use crate::lake::{Body, FORMAT, KeyPlace, Lake, Level, WRITER};
 use crate::typed::{bytes, count, span};
 
-/// A clock that is behind the ledger by more is told.
+/// A clock that is behind the ledger by more than this is reported.
 const SKEW_MS: i64 = 5 * 60 * 1000;
 /// Free bytes below which the next ingest may not end.
 const LEAST_FREE: u64 = 1 << 30;
-/// Names of drift that are shown.
+/// The number of kinds of drift that are shown.
 const DRIFT_SHOWN: usize = 3;
 
 #[derive(Debug, clap::Args)]
@@ -27,24 +27,24 @@ pub struct Args {
     json: bool,
 }
 
-/// How something is.
+/// The state of one thing that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Well,
     /// Worth knowing.
     Note,
-    /// A hand is needed.
+    /// Somebody has to act.
     Act,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Serialize)]
 struct Finding {
     what: &'static str,
     state: State,
     found: String,
-    /// What to do about it.
+    /// The advice for the reader.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
 }
@@ -70,7 +70,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut findings = Findings::default();
     let path = app.lake_path();
     // Before anything is opened, since opening finishes what is half done.
-    let verified = check(app, Level::Files, None)?;
+    let verified = check(app, Level::Files, None, None)?;
     match verified.fault_count {
         0 => findings.well("verify", format!("sound at level 1: ledger entry {}", verified.head.sequence)),
         faults => {
@@ -104,9 +104,10 @@ fn machine(app: &App, path: &Path, findings: &mut Findings) -> Result<()> {
     let (free, all) =
         disk::space(path).context(Kind::Unavailable, || format!("cannot ask for the space at {}", path.display()))?;
     let found = format!("{} of {} are free", bytes(free), bytes(all));
-    match free < LEAST_FREE {
-        true => findings.act("disk", found, "make room, or move the lake: a copy of the whole folder is a lake"),
-        false => findings.well("disk", found),
+    if free < LEAST_FREE {
+        findings.act("disk", found, "make room, or move the lake: a copy of the whole folder is a lake")
+    } else {
+        findings.well("disk", found)
     }
     let path = path.to_path_buf();
     let ocsf = app.ocsf()?;
@@ -161,7 +162,7 @@ fn of_lake(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
     modes(lake, findings)?;
     let (totals, notes) = (&state.totals, &state.notes);
     if totals.rejected > 0 {
-        let found = format!("{} lines are rejects", count(totals.rejected));
+        let found = format!("{} lines were rejected", count(totals.rejected));
         findings.note(
             "rejects",
             found,
@@ -169,7 +170,7 @@ fn of_lake(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
         );
     }
     if totals.revised > 0 {
-        let found = format!("{} events came again with other content", count(totals.revised));
+        let found = format!("{} events were sent again with other content", count(totals.revised));
         findings.note(
             "revisions",
             found,
@@ -193,7 +194,7 @@ fn of_lake(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
         );
     }
     for (table, rows) in lake.unknown_tables() {
-        let found = format!("`{table}` has {} rows and no schema of that name is loaded", count(rows));
+        let found = format!("`{table}` has {} rows, but no schema of that name is loaded", count(rows));
         findings.act(
             "schema",
             found,
@@ -278,9 +279,9 @@ fn coverage(app: &App, lake: &Lake, findings: &mut Findings) {
         let last = pull.covered.last().map(|interval| interval.to_ms);
         let holes = pull.credible(app.clock.now_ms()).spans(None, last).iter().filter(|span| !span.is_covered).count();
         match holes {
-            0 => findings.well("coverage", format!("{name}: no holes")),
+            0 => findings.well("coverage", format!("{name}: no gaps")),
             holes => {
-                let found = format!("{name}: {holes} holes");
+                let found = format!("{name}: {holes} gaps");
                 findings.act(
                     "coverage",
                     found,

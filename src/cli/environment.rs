@@ -6,8 +6,8 @@
 use super::App;
 use crate::source::Environment;
 
-/// What programs need: where things are, whose they are, how to speak to the user, who keeps keys and passwords, and how to
-/// reach the network. `LC_` stands for all that begin with it.
+/// The variables that programs need: where things are, whose they are, how to speak to the user, who keeps keys and
+/// passwords, and how to reach the network. `LC_` stands for all variables that begin with it.
 const USUAL: [&str; 40] = [
     "PATH",
     "HOME",

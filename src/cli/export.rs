@@ -18,7 +18,7 @@ pub struct Args {
     /// Tables to export; all event tables when none is named
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
-    /// The file to write, one event a line [default: stdout]
+    /// The file to write, one event per line [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -1,16 +1,16 @@
-//! What became of every file of an ingest: a line each while they are few, counts where they are many.
+//! The result of every file of an ingest: one line per file while there are few, counts when there are many.
 
 use super::screen::Screen;
 use crate::ingest::{SourceSummary, Summary};
 use crate::typed::count;
 
-/// So many files are told one by one, those in trouble first; the JSON summary has all.
+/// At most this many files are reported one by one, those in trouble first; the JSON summary has all.
 const TOLD: usize = 20;
 
-/// So many names of what was passed over.
+/// At most this many names of files that were passed over.
 const NAMED: usize = 5;
 
-/// States of sources in which all is well, and in words.
+/// States of sources without trouble, with their words.
 const WELL: [(&str, &str); 2] = [("complete", "read"), ("skipped", "already ingested")];
 
 pub fn say(screen: &Screen, summary: &Summary) {
@@ -74,7 +74,7 @@ fn is_well(source: &SourceSummary) -> bool {
     WELL.iter().any(|(state, _)| *state == source.state)
 }
 
-/// Whether it is said of a source that is the only one.
+/// Whether the state is worth a line when there is only one source.
 fn is_remarkable(source: &SourceSummary) -> bool {
     source.state != "complete" || source.resumed_lines > 0
 }

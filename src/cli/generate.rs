@@ -13,16 +13,16 @@ use crate::typed::{bytes, count};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many entries to make: 10000, or 10,000
+    /// Number of entries to generate: 10000, or 10,000
     #[arg(value_parser = value::count)]
     count: u64,
-    /// Equal seeds make equal entries
+    /// Random seed; the same seed gives the same entries
     #[arg(long, default_value_t = r#gen::Options::default().seed)]
     seed: u64,
-    /// Days that the entries are spread over
+    /// Number of days that the entries cover
     #[arg(long, default_value_t = r#gen::Options::default().days)]
     days: u32,
-    /// People of the workspace
+    /// Number of users in the workspace
     #[arg(long, default_value_t = r#gen::Options::default().users)]
     users: u32,
     /// The first day, UTC

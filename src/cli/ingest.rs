@@ -20,25 +20,25 @@ pub struct Args {
     /// Also write the summary as JSON to this file; `-` is stdout
     #[arg(long, value_name = "FILE")]
     summary_json: Option<PathBuf>,
-    /// Stop when there are more rejects than this: a number, or a share such as 5%
+    /// Stop when more lines than this are rejected: a number, or a share such as 5%
     #[arg(long, value_name = "LIMIT", value_parser = reject_limit)]
     max_rejects: Option<RejectLimit>,
     /// Decode and count, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Read every file of a directory, whatever it is called
+    /// Read every file of a directory, whatever its name
     #[arg(long, conflicts_with = "include")]
     all: bool,
-    /// Of a directory read the files whose name or path matches, such as '*.txt', and no others
+    /// Read only files of a directory whose name or path matches, such as '*.txt'
     #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
     include: Vec<Pattern>,
-    /// Of a directory leave alone the files and directories whose name or path matches
+    /// Skip files and directories whose name or path matches
     #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
     exclude: Vec<Pattern>,
-    /// Take the end of each file for its end: an unfinished last line will not be finished, and is rejected
+    /// Treat each file as complete: an unfinished last line is decided now instead of being left for the next run
     #[arg(long)]
     finish: bool,
-    /// Store events whose `time` cannot be one as they were sent, rather than reject them
+    /// Store events with an impossible `time` as they were sent instead of rejecting them
     #[arg(long)]
     keep_odd_times: bool,
     /// How progress is shown on stderr
@@ -70,13 +70,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut options = ingest::Options { max_rejects: args.max_rejects, ..app.config.ingest() };
     options.source.is_final = args.finish;
     options.keep_odd_times |= args.keep_odd_times;
-    let (summary, cancelled) = match args.dry_run {
-        true => (dry_run(app, inputs, options)?, 0),
-        false => ingest(app, inputs, options, args.progress)?,
-    };
+    let (summary, cancelled) =
+        if args.dry_run { (dry_run(app, inputs, options)?, 0) } else { ingest(app, inputs, options, args.progress)? };
     say(app, &summary);
     if summary.is_interrupted {
-        app.screen.say("interrupted: what was read is in the lake; the same command continues from there");
+        app.screen.say("interrupted: everything that was read is in the lake; run the same command to continue");
     }
     if args.dry_run {
         app.screen.say("dry run: nothing was written, and duplicates were not looked up");
@@ -88,23 +86,24 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     if !args.dry_run && !summary.is_interrupted {
         app.make_facts(summary.counts.accepted);
     }
-    Ok(match () {
-        () if summary.is_interrupted => cancelled,
-        () if summary.has_too_many_rejects => {
-            app.screen.say("stopped: more rejects than --max-rejects allows; `select * from reject` shows them");
-            Kind::Incomplete.exit_code()
-        }
-        () if !summary.is_complete() => Kind::Incomplete.exit_code(),
-        () => 0,
+    Ok(if summary.is_interrupted {
+        cancelled
+    } else if summary.has_too_many_rejects {
+        app.screen.say("stopped: --max-rejects was exceeded; `select * from reject` shows the rejected lines");
+        Kind::Incomplete.exit_code()
+    } else if !summary.is_complete() {
+        Kind::Incomplete.exit_code()
+    } else {
+        0
     })
 }
 
-/// Takes in the inputs, with progress shown, and with ^C finishing the batch at hand; also the exit code for when it did.
+/// Ingests the inputs and shows progress; ^C finishes the current batch. Also returns the exit code for that case.
 pub fn ingest(app: &App, inputs: Inputs, options: ingest::Options, progress: Progress) -> Result<(Summary, u8)> {
     let lake = app.open_or_create_lake()?;
     let (policy, redaction_version) = app.policy(&lake)?;
     let mut shown = progress.start(&app.screen);
-    let text = "stopping after this batch; ^C again stops at once. The same command continues from there.";
+    let text = "stopping after this batch; ^C again stops at once. Run the same command to continue.";
     let stopping = app.signals.stop(app.screen, text);
     let (clock, stop) = (app.clock, stopping.flag.clone());
     let summary = app.wait(async move {
@@ -126,7 +125,7 @@ fn dry_run(app: &App, inputs: Inputs, options: ingest::Options) -> Result<Summar
     app.wait(async move { ingest::dry_run(ocsf, policy, clock, &options, &inputs).await })
 }
 
-/// What of the drift deserves a word, and what it means.
+/// Kinds of drift that deserve a warning, and their meaning.
 const WARNINGS: [(&str, &str); 4] = [
     ("foreign-era", "the class name or category contradicts `class_uid`; the events are in other_event"),
     ("suspicious-time", "`time` seems to be in seconds, and was stored as sent"),

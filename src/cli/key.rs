@@ -18,14 +18,14 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Make the key that signs evidence, so that only who has it can have made it
+    /// Create the key that signs evidence, which proves who wrote it
     #[command(subcommand)]
     Signing(signing::Action),
-    /// Make a key and print it, once: only its hash is stored
+    /// Create a key and print it once: only its hash is stored
     Create(Create),
     /// List keys, without the keys themselves
     List(List),
-    /// Revoke a key; a running server refuses it from the next request on
+    /// Revoke a key; a running server refuses it from its next request on
     Revoke(Revoke),
 }
 
@@ -37,17 +37,17 @@ struct Create {
     /// The key belongs to a service account
     #[arg(long)]
     service_account: bool,
-    /// What its holder may do: audit_log_read reads the log, metrics_read the server's numbers
+    /// Permission of its holder: audit_log_read for the log, metrics_read for the server's metrics
     #[arg(long = "permission", value_name = "NAME", value_parser = [PERMISSION, METRICS_PERMISSION])]
     permissions: Vec<String>,
-    /// When it ends: a time such as 2027-01-31, or 90d from now
+    /// Expiry: a time such as 2027-01-31, or 90d from now
     #[arg(long, value_name = "TIME", value_parser = when)]
     expires: Option<When>,
 }
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// How the table is written
+    /// Output format of the table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -75,9 +75,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Action::Revoke(revoke) => {
             let (id, now_ms) = (revoke.id.clone(), app.clock.now_ms());
             let is_new = app.wait(async move { ring.revoke(&lake, &id, now_ms).await })?;
-            app.screen.say(match is_new {
-                true => format!("revoked {}", revoke.id),
-                false => format!("{} was revoked before", revoke.id),
+            app.screen.say(if is_new {
+                format!("revoked {}", revoke.id)
+            } else {
+                format!("{} was already revoked", revoke.id)
             });
         }
     }
@@ -93,12 +94,14 @@ fn make(app: &App, lake: Lake, ring: Keyring, create: Create) -> Result<()> {
         expires_ms: create.expires.map(|when| when.millis_ahead(now_ms)).transpose()?,
     };
     let (key, record) = app.wait(async move { ring.create(&lake, new, now_ms).await })?;
-    app.screen.say(format!("{} for {} {}; it is shown this once:", record.id, record.holder.as_str(), record.user));
+    app.screen.say(format!("{} for {} {}; it is shown only once:", record.id, record.holder.as_str(), record.user));
     if record.permissions.is_empty() {
-        app.screen.say(format!("warning: without --permission {PERMISSION} it cannot read the log"));
+        app.screen.say(format!(
+            "warning: every request for the log with this key will be refused: add --permission {PERMISSION}"
+        ));
     }
     if !record.is_live(now_ms) {
-        app.screen.say("warning: its end has passed");
+        app.screen.say("warning: the expiry is in the past");
     }
     app.screen.print(&format!("{key}\n"))
 }

@@ -6,7 +6,7 @@ use crate::lake::LedgerHead;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print the newest entry's sequence and SHA-256, and the lake's id: write it down elsewhere, and compare with
+    /// Print the newest entry's sequence and SHA-256, and the lake's id: record them elsewhere, and compare with
     /// `auditlake verify --anchor FILE`
     Head(Head),
 }

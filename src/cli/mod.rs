@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod config;
 mod connect;
 mod coverage;
 mod demo;
@@ -72,6 +73,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// The lake's directory [default: ./auditlake-data]
     #[arg(long, global = true, env = "AUDITLAKE_LAKE", value_name = "DIR", hide_env_values = true)]
@@ -79,16 +81,16 @@ struct Global {
     /// A directory with event classes of your own
     #[arg(long, global = true, value_name = "DIR")]
     schemas: Option<PathBuf>,
-    /// The configuration file [default: ./auditlake.toml, if it is there]
+    /// The configuration file [default: ./auditlake.toml, if it exists]
     #[arg(long, global = true, env = "AUDITLAKE_CONFIG", value_name = "FILE", hide_env_values = true)]
     config: Option<PathBuf>,
-    /// Wait so long for another run that writes to the lake [default: 10m]
+    /// Wait at most this long for another run that writes to the lake [default: 10m]
     #[arg(long, global = true, value_name = "DURATION", value_parser = value::lock_timeout)]
     lock_timeout: Option<Duration>,
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Also say which configuration is in force
+    /// Also report which configuration file is in force
     #[arg(long, global = true, conflicts_with = "quiet")]
     verbose: bool,
 }
@@ -97,41 +99,44 @@ struct Global {
 enum Command {
     /// Generate sample events, ingest them, and answer questions about them
     Demo(demo::Args),
-    /// Load events into the lake from files, directories, globs or stdin
+    /// Ingest events from files, directories, glob patterns or stdin
     Ingest(ingest::Args),
-    /// Take in the audit log of a workspace through its API
+    /// Ingest the audit log of a workspace through its API
     Pull(pull::Args),
     /// Run SQL over the lake; a shell when no statement is given
     Sql(sql::Args),
     /// List, show and run compliance reports
     Report(report::Args),
-    /// List what is scheduled, or run it as it becomes due
+    /// List schedules, or run them as they become due
     Schedule(schedule::Args),
-    /// Write rows back as the OCSF JSON that came in
+    /// Write events back as the OCSF JSON that came in
     Export(export::Args),
     /// Show tables with rows, files, bytes, time range and last batch
     Status(status::Args),
-    /// Show what was collected from API sources, and the holes
+    /// Show coverage of API sources, with gaps
     Coverage(coverage::Args),
-    /// Say what is well with the lake and its machine, what is not, and what to do about it
+    /// Check the lake and its machine, and report what to do
     Doctor(doctor::Args),
-    /// Compare all of the lake with what its ledger says
+    /// Compare the whole lake with its ledger
     Verify(verify::Args),
-    /// Write anew what follows from the ledger, and clear away what is dead
+    /// Rewrite what follows from the ledger, and remove leftovers
     Repair(repair::Args),
-    /// Print the head of the ledger, for a record elsewhere
+    /// Print the head of the ledger, to be recorded elsewhere
     #[command(subcommand)]
     Ledger(ledger::Command),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
     /// Serve the audit log to the vendor's SDK
     Serve(serve::Args),
-    /// Make, list and revoke keys for `auditlake serve`; make the key that signs evidence
+    /// Create, list and revoke keys for `auditlake serve`; create the key that signs evidence
     #[command(visible_alias = "keys")]
     Key(key::Args),
+    /// Print the default configuration, or check a file
+    #[command(subcommand)]
+    Config(config::Command),
     /// Print event classes and their columns
     Schema(schema::Args),
-    /// List rejected lines, and take them in again after a fix
+    /// List rejected lines, or retry them after a fix
     #[command(subcommand)]
     Reject(reject::Command),
     /// Show what would be redacted in a file, and by which rule
@@ -140,7 +145,7 @@ enum Command {
     Gen(generate::Args),
 }
 
-/// What every command is given.
+/// The context that every command gets.
 #[derive(Clone)]
 struct App {
     config: Config,
@@ -148,7 +153,7 @@ struct App {
     screen: Screen,
     runtime: Arc<Runtime>,
     global: Global,
-    /// What is being written; a signal that ends the process removes it.
+    /// Files that are being written; a signal that ends the process removes them.
     unfinished: Unfinished,
     signals: Signals,
 }
@@ -171,13 +176,20 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
     };
     let screen = Screen { is_quiet: cli.global.quiet };
     let armed = failpoint::arm(|| std::env::var("AUDITLAKE_FAIL_POINT").ok());
-    match armed.and_then(|()| App::new(cli.global, screen)).and_then(|app| app.dispatch(cli.command)) {
+    match armed.and_then(|()| dispatch(cli.global, screen, cli.command)) {
         Ok(code) => code,
         Err(error) if crate::render::is_closed_pipe(&error) => 0,
         Err(error) => {
             screen.error(&error);
             error.kind().exit_code()
         }
+    }
+}
+
+fn dispatch(global: Global, screen: Screen, command: Option<Command>) -> Result<u8> {
+    match command {
+        Some(Command::Config(command)) => config::run(global, screen, command),
+        command => App::new(global, screen)?.dispatch(command),
     }
 }
 
@@ -210,6 +222,7 @@ impl App {
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Serve(args)) => serve::run(self, args),
             Some(Command::Key(args)) => key::run(self, args),
+            Some(Command::Config(command)) => config::run(self.global.clone(), self.screen, command),
             Some(Command::Schema(args)) => schema::run(self, args),
             Some(Command::Reject(command)) => reject::run(self, command),
             Some(Command::Redact(args)) => redact::run(self, args),
@@ -260,9 +273,9 @@ impl App {
         self.runtime.block_on(async { tokio::spawn(future).await.context(Kind::Internal, || "a task stopped")? })
     }
 
-    /// Opens the lake that must be there, for a command that looks at a state of the past.
+    /// Opens the lake, which must exist, for a command that looks at a past state.
     ///
-    /// When the newest entry is damaged, what was before it can still be read: that is said, and nothing is settled.
+    /// When the newest entry is damaged, earlier states can still be read: a warning says so, and nothing is settled.
     fn open_lake_as_of(&self, as_of: Option<AsOf>) -> Result<Lake> {
         let error = match (self.open_lake(), as_of) {
             (Err(error), Some(AsOf::Sequence(_))) if error.kind() == Kind::Integrity => error,
@@ -271,26 +284,27 @@ impl App {
         let Some(AsOf::Sequence(sequence)) = as_of else { return Err(error) };
         let (path, ocsf, key) = (self.lake_path(), self.ocsf()?, self.key_place());
         let lake = self.wait(async move { Ok(Lake::open_at(&path, ocsf, Some(sequence)).await?.with_key(key)) })?;
-        self.screen.say(format!("warning: {error}; reading the lake as it was after entry {sequence}"));
+        self.screen.say(format!("warning: {error}; continuing with the lake as it was after entry {sequence}"));
         Ok(lake)
     }
 
-    /// Says which tables hold rows that no result has, since no schema is loaded for them.
+    /// Warns of tables whose rows are in no result, because no schema is loaded for them.
     fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
         for (table, rows) in left_out {
             self.screen.say(format!(
-                "warning: the table `{table}` has {} rows and no schema of that name is loaded: they are left out; \
+                "warning: the table `{table}` has {} rows, but no schema of that name is loaded: they are left out; \
                  pass the directory with its class file: --schemas DIR",
                 count(*rows)
             ));
         }
     }
 
-    /// Opens the lake that must be there, with its newest entry whole.
+    /// Opens the lake, which must exist, with its newest entry complete.
     fn open_lake(&self) -> Result<Lake> {
         let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
+        let signing = self.ledger_signing();
         self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key);
+            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key).with_signing(signing);
             lake.settle_for_reading().await?;
             Ok(lake)
         })
@@ -303,6 +317,7 @@ impl App {
             partition: self.config.partition(),
             access: self.config.access(),
             key: self.key_place(),
+            signing: self.ledger_signing(),
             patience: self.patience(),
         };
         let clock = self.clock;
@@ -314,7 +329,18 @@ impl App {
         })
     }
 
-    /// Where the lake's key lies. A program that hands it out is run when it is needed.
+    /// The key that signs ledger entries, if the configuration names one; it is read when an entry is written.
+    fn ledger_signing(&self) -> lake::Signing {
+        match self.config.signing() {
+            None => lake::Signing::default(),
+            Some(source) => {
+                let environment = self.command_environment();
+                lake::Signing::by(Arc::new(move || signing::read(&source, &environment)))
+            }
+        }
+    }
+
+    /// The place of the lake's key. A program that prints it runs when the key is needed.
     fn key_place(&self) -> KeyPlace {
         match self.config.lake_key() {
             None => KeyPlace::Lake,
@@ -327,7 +353,7 @@ impl App {
         }
     }
 
-    /// How long to wait for another run that writes, and that it is said.
+    /// The time to wait for another run that writes, and the message about it.
     fn patience(&self) -> Patience {
         let screen = self.screen;
         let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
@@ -359,7 +385,8 @@ fn command_names() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
 }
 
-/// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error, and
+/// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error,
+/// and
 /// what does not, such as a commit that is tried again, would only alarm.
 fn init_logs() {
     use tracing_subscriber::EnvFilter;

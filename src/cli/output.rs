@@ -21,12 +21,12 @@ impl Output {
         }
     }
 
-    /// Whether somebody may see it while it is written.
+    /// Whether the result is visible while it is being written.
     pub fn is_screen(&self) -> bool {
         matches!(self, Output::Screen(_))
     }
 
-    /// Ends the result: from now on a file has it.
+    /// Ends the result: from now on the file holds it.
     pub fn finish(self) -> Result<()> {
         match self {
             Output::Screen(mut out) => out.flush().context(Kind::Unavailable, || "cannot write to stdout"),

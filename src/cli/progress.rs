@@ -8,23 +8,23 @@ use super::screen::Screen;
 use crate::ingest;
 use crate::typed::{count, visible_lines};
 
-/// How progress is shown.
+/// The form in which progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {
     /// A bar on a terminal, nothing elsewhere
     Auto,
-    /// A bar, whatever stderr is
+    /// Always a bar
     Bar,
-    /// One JSON object a line, twice a second at most, and one at the end
+    /// JSON lines, at most two per second, and one at the end
     Json,
     /// Nothing
     None,
 }
 
-/// The bar is drawn at least so often.
+/// The bar is drawn at least this often.
 const TICK: Duration = Duration::from_millis(200);
 
-/// JSON lines come no faster.
+/// The shortest time between two JSON lines.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Progress that is being shown.
@@ -51,7 +51,7 @@ impl Shown {
     fn bar() -> Shown {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.set_style(style("{spinner} {bytes}, {msg}"));
-        // Time left and rate go on while a slow source is waited for.
+        // Time left and rate continue while a slow source is waited for.
         bar.enable_steady_tick(TICK);
         Shown::Bar(bar)
     }
@@ -104,7 +104,7 @@ impl Share {
         self.0.set_message(visible_lines(text));
     }
 
-    /// Talk while the bar is shown.
+    /// Prints a message while the bar is shown.
     pub fn say(&self, screen: &Screen, text: impl std::fmt::Display) {
         self.0.suspend(|| screen.say(text));
     }

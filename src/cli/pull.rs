@@ -18,7 +18,7 @@ use crate::ingest::{
 use crate::source::{Budget, Client, Recording};
 use crate::typed::{When, count, nearest, span};
 
-/// Waits from this length on are worth a line.
+/// Waits of at least this length are reported.
 const WORTH_A_LINE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
@@ -26,22 +26,22 @@ pub struct Args {
     /// Sources of the configuration [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Only what happened from this time on, such as 2026-01-31, or 7d for so long ago
+    /// Only events at or after this time, such as 2026-01-31, or 7d for seven days ago
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
-    /// Only what happened before this time
+    /// Only events before this time
     #[arg(long, value_name = "TIME", value_parser = when)]
     until: Option<When>,
-    /// Read so much before the end of what is covered again, for what arrived late: 30d
+    /// Re-read this much before the covered end, to catch late entries: 30d
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     deep: Option<Duration>,
-    /// Go on, and look again each time so long: 60s
+    /// Keep polling at this interval: 60s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     watch: Option<Duration>,
-    /// Keep the pages, redacted, in this directory
+    /// Record the pages, redacted, in this directory
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// Take the pages from such a directory, without network and key
+    /// Replay pages from a recorded directory, without network and key
     #[arg(long, value_name = "DIR", conflicts_with_all = ["since", "until", "deep", "watch", "record"])]
     replay: Option<PathBuf>,
     /// Also write the summary as JSON to this file; `-` is stdout
@@ -71,7 +71,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             servers.into_iter().map(connect).collect::<Result<_>>()?
         }
     };
-    let text = "stopping after this page; ^C again stops at once. The same command continues from there.";
+    let text = "stopping after this page; ^C again stops at once. Run the same command to continue.";
     let stopping = app.signals.stop(app.screen, text);
     let show = Show::new(app.screen);
     let tell = show.clone();
@@ -111,7 +111,7 @@ enum Asked {
     Replay(Vec<PullSource>),
 }
 
-/// The sources that are meant, each with a client that has its key.
+/// The selected sources, each with a client that has its key.
 fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     let mut sources = app.config.sources()?;
     if sources.is_empty() {
@@ -154,7 +154,7 @@ fn connect(
     Ok(PullSource { name: source.name, origin, since_ms, record: args.record.clone() })
 }
 
-/// The recorded sources that are meant.
+/// The selected recorded sources.
 fn recordings(folder: &Path, names: &[String]) -> Result<Vec<PullSource>> {
     let cannot = || format!("cannot replay {}", folder.display());
     let mut names = names.to_vec();
@@ -168,7 +168,7 @@ fn recordings(folder: &Path, names: &[String]) -> Result<Vec<PullSource>> {
         names.sort();
     }
     if names.is_empty() {
-        return Err(Error::usage(format!("{}: nothing was recorded there", cannot())));
+        return Err(Error::usage(format!("{}: no recording is there", cannot())));
     }
     let open = |name: String| {
         let origin = Origin::Recording(Recording::open(folder, &name)?);
@@ -177,7 +177,7 @@ fn recordings(folder: &Path, names: &[String]) -> Result<Vec<PullSource>> {
     names.into_iter().map(open).collect()
 }
 
-/// Shows what a run tells.
+/// Shows the events of a run.
 #[derive(Clone)]
 struct Show {
     screen: Screen,
@@ -245,14 +245,14 @@ fn say(screen: &Screen, summary: &PullSummary) {
         }
         if source.outside > 0 {
             let outside = count(source.outside);
-            screen.say(format!("warning: {name}: {outside} entries are not of the time that was asked for; kept"));
+            screen.say(format!("warning: {name}: {outside} entries are outside the requested window; they are kept"));
         }
     }
     tally::notes(screen, &summary.counts, &summary.notes);
     screen.say(tally::identity(&summary.counts));
 }
 
-/// Different in each process; that it is, is all that counts.
+/// A number that differs between processes; nothing else matters about it.
 fn random() -> u64 {
     let mut bytes = [0; 8];
     match getrandom::fill(&mut bytes) {

@@ -9,13 +9,13 @@ use crate::source::{self, Source};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Files to look through; `-` is stdin
+    /// Files to examine; `-` is stdin
     #[arg(long = "explain", value_name = "FILE", required_unless_present = "rules", num_args = 1..)]
     files: Vec<String>,
     /// List the rules in force: those of the program, of the file and of the list in the configuration
     #[arg(long, conflicts_with = "files")]
     rules: bool,
-    /// How the findings, or the rules, are written
+    /// Output format of the findings or rules
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -29,7 +29,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let own = if own.is_empty() { String::new() } else { format!(", of your own {}", own.join(", ")) };
     let on = about.iter().filter(|rule| rule.is_enabled).count();
     let said = match version.as_str() {
-        "" => "redaction is off, since `[redact] enabled` is false: secrets are stored as they come".to_string(),
+        "" => "redaction is off, because `[redact] enabled` is false: secrets are stored as they are sent".to_string(),
         version => format!("rules {version}: {on} on{own}"),
     };
     if args.rules {

@@ -8,13 +8,15 @@ use crate::lake::{Lake, random_key};
 use crate::redact::{Policy, Rules};
 
 impl App {
-    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored now
+    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored
+    /// now
     /// stays stored.
     pub(super) fn tell_of_secrets(&self) {
         if !self.config.is_redacting() {
             let origin = self.config.origin();
-            self.screen
-                .warn(format!("redaction is off: secrets are stored as they come (`[redact] enabled` in {origin})"));
+            self.screen.warn(format!(
+                "redaction is off: secrets are stored as they are sent (`[redact] enabled` in {origin})"
+            ));
         }
     }
 
@@ -23,7 +25,8 @@ impl App {
         self.policy_with_key(&lake.derive_key("redact")?)
     }
 
-    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the lake's;
+    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the
+    /// lake's;
     /// then the answer is false. The key of another lake is as good as none: they need not know whose it is.
     pub(super) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
         let key = match lake.find_key("redact") {

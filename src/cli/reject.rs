@@ -1,4 +1,4 @@
-//! `auditlake reject`: lines that are no rows, and what becomes of them after a fix.
+//! `auditlake reject`: lines that are not rows, and their retry after a fix.
 
 use std::sync::mpsc;
 
@@ -12,9 +12,9 @@ use crate::typed::{When, count};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print the rejects that are still open: no retry took them in
+    /// List rejects that are still open: no retry has ingested them
     List(ListArgs),
-    /// Read rejected lines once more, and take in what is a row by now
+    /// Retry rejected lines, and ingest those that are valid now
     Retry(RetryArgs),
 }
 
@@ -22,7 +22,7 @@ pub enum Command {
 pub struct ListArgs {
     #[command(flatten)]
     filter: Filter,
-    /// How the rejects are written
+    /// Output format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -31,7 +31,7 @@ pub struct ListArgs {
 pub struct RetryArgs {
     #[command(flatten)]
     filter: Filter,
-    /// Store events whose `time` cannot be one as they were sent
+    /// Store events with an impossible `time` as they were sent
     #[arg(long)]
     keep_odd_times: bool,
     /// Write the summary as JSON to stdout
@@ -47,7 +47,7 @@ struct Filter {
     /// Only lines of this source, by the name under which it was ingested
     #[arg(long, value_name = "NAME")]
     source: Vec<String>,
-    /// Only lines that were rejected at this time or later, such as 2026-01-31, or 7d for so long ago
+    /// Only lines that were rejected at or after this time, such as 2026-01-31, or 7d for seven days ago
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
     /// Only lines that were rejected before this time
@@ -80,7 +80,7 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let filter = args.filter.of_lake(app.clock.now_ms());
     let reading = app.runtime.spawn(async move {
-        let gone = || Error::new(Kind::Cancelled, "nobody reads the rejects any more");
+        let gone = || Error::new(Kind::Cancelled, "the reader of the rejects has stopped");
         lake.open_rejects(&filter, |rows| sender.send(rows).map_err(|_| gone())).await
     });
     for rows in receiver {
@@ -111,7 +111,7 @@ fn retry(app: &App, args: RetryArgs) -> Result<u8> {
 fn say(app: &App, summary: &RetrySummary) {
     let screen = &app.screen;
     for unread in &summary.unread {
-        screen.say(format!("not read again: {} of {}: {}", lines(unread.lines), unread.source, unread.why));
+        screen.say(format!("skipped: {} of {}: {}", lines(unread.lines), unread.source, unread.why));
     }
     for (table, rows) in &summary.rows {
         screen.say(format!("{table:<20} {:>12} rows", count(*rows)));
@@ -122,7 +122,7 @@ fn say(app: &App, summary: &RetrySummary) {
     let counts = &summary.counts;
     tally::notes(screen, counts, &summary.notes);
     screen.say(format!(
-        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + not read again {}",
+        "open {}: accepted {} + duplicate {} + revised {} + still rejected {} + skipped {}",
         count(summary.open),
         count(counts.accepted),
         count(counts.duplicate),

@@ -7,10 +7,10 @@ use crate::lake::{self, Fault, Repair};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Say what would be done, and do nothing
+    /// Report what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Step back from newest entries whose files are not all there, and drop what the ledger does not know
+    /// Drop the newest entries whose files are incomplete, and files that the ledger does not know
     #[arg(long)]
     drop_incomplete: bool,
     /// Print what was done as JSON
@@ -34,7 +34,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     }
     for lost in &repaired.lost {
-        app.screen.say(format!("lost: {lost}; ingest again what it took in"));
+        app.screen.say(format!("lost: {lost}; ingest its sources again"));
     }
     if args.json {
         let text = serde_json::to_string(&repaired).context(Kind::Internal, || "cannot encode what was done")? + "\n";
@@ -57,6 +57,6 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     match repaired.left_count {
         0 => Ok(0),
         left => Err(Error::new(Kind::Integrity, format!("{} cannot be repaired", things(left)))
-            .hint("restore those files from a backup, then run `auditlake verify`")),
+            .hint("restore these files from a backup, then run `auditlake verify`")),
     }
 }

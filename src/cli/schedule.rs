@@ -16,21 +16,18 @@ const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run what is due, and go on doing so until a signal comes
+    /// Keep running, and run each schedule when it is due
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
     due: DueArgs,
-    /// How the list is written
+    /// Output format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    match args.watch {
-        true => keep_running(app, &args.due),
-        false => list(app, &args),
-    }
+    if args.watch { keep_running(app, &args.due) } else { list(app, &args) }
 }
 
 fn list(app: &App, args: &Args) -> Result<u8> {
@@ -52,10 +49,10 @@ fn list(app: &App, args: &Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Does what `report due` does, again and again. A run that failed is tried again with the next one.
+/// Repeats `report due`. A run that failed is tried again with the next one.
 fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
     if args.now.is_some() || args.dry_run {
-        return Err(Error::usage("--watch goes by the clock").hint("leave out --now and --dry-run"));
+        return Err(Error::usage("--watch follows the real clock").hint("leave out --now and --dry-run"));
     }
     let found = jobs(app, &args.schedule, args.hook.is_some())?;
     let stopping = app.signals.stop(app.screen, "stopping after what runs now; ^C again stops at once");

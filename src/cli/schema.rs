@@ -12,9 +12,9 @@ use crate::typed::nearest;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The class whose columns to print; all classes when it is not given
+    /// The class whose columns to print [default: list all classes]
     class: Option<String>,
-    /// How the table is written
+    /// Output format of the table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -99,7 +99,7 @@ pub fn brief_columns(
     ])
 }
 
-/// The columns of a class with all that the schema says of them, what one looks for first.
+/// The columns of a class with everything that the schema says about them, the most wanted first.
 pub fn whole_columns(
     class: &EventClass,
     filled: &BTreeMap<String, u64>,
@@ -123,7 +123,7 @@ fn captions(field: &crate::schema::FieldInfo) -> Option<String> {
     Some(captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect::<Vec<_>>().join(", "))
 }
 
-/// How many of the rows have a value; nothing where none has.
+/// The share of rows that have a value; empty when none has.
 pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
     let filled = *filled.filter(|filled| **filled > 0)?;
     Some(match 100.0 * filled as f64 / rows.max(1) as f64 {

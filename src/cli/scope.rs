@@ -1,4 +1,4 @@
-//! What part of the lake a query sees, what its parameters are, and what it may use: flags of every command with SQL.
+//! The part of the lake that a query sees, its parameters and its limits: flags of every command with SQL.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use crate::typed::When;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Scope {
-    /// See the lake as it was after this ledger entry, or at this time
+    /// Query the lake as it was after this ledger entry, or at this time
     #[arg(long, value_name = "SEQUENCE|TIME", value_parser = state)]
     as_of: Option<State>,
-    /// See no event before this time, such as 2026-01-31, or 7d for so long ago; nothing older is read
+    /// Only events at or after this time, such as 2026-01-31, or 7d for seven days ago; older files are not read
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
-    /// See no event at or after this time
+    /// Only events before this time
     #[arg(long, value_name = "TIME", value_parser = when)]
     until: Option<When>,
     /// Set `:NAME` in the SQL; text unless a type is given: text, int, double, bool, timestamp
     #[arg(long = "param", value_name = "NAME[:TYPE]=VALUE")]
     params: Vec<String>,
-    /// Hold at most so much in memory, then spill to disk [default: half of the machine's]
+    /// Memory limit; queries spill to disk beyond it [default: half of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory_limit: Option<u64>,
     /// Stop a statement that takes longer: 30s, 5m
@@ -33,7 +33,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The configured options, with what the flags say.
+    /// The configured options, overridden by the flags.
     pub fn options(&self, configured: Options, now_ms: i64) -> Result<Options> {
         let at = |when: Option<When>| when.map(|when| when.micros(now_ms));
         let (since_us, until_us) = (at(self.since), at(self.until));

@@ -1,4 +1,4 @@
-//! Secrets that the configuration says where to get: nothing of the command line, so `ps` shows none.
+//! Secrets, from the place that the configuration names. None is an argument, so that `ps` shows none.
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::source::{Environment, Key, KeySource, ask as ask_program, read_secret};
@@ -8,7 +8,7 @@ pub fn secret(source: &KeySource, what: &'static str, environment: &Environment)
     Key::new(&ask(source, what, environment)?, what, &source.to_string())
 }
 
-/// Gets a secret, which messages call `what`; a program gets this environment, and is waited for.
+/// Gets a secret, which messages call `what`; a program runs in this environment, and we wait for it.
 pub fn ask(source: &KeySource, what: &'static str, environment: &Environment) -> Result<String> {
     match source {
         KeySource::Environment(variable) => from_environment(variable, what),

@@ -12,13 +12,13 @@ pub struct Args {
     /// Host and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// The certificate and those that vouch for it, PEM
+    /// Certificate chain, PEM
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's key, PEM
+    /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Listen beyond this machine without TLS: others can read keys and log on the way
+    /// Allow plain HTTP beyond this machine: keys and log entries are sent in clear
     #[arg(long)]
     insecure_listen: bool,
 }
@@ -38,13 +38,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     app.wait(async move {
         let mut ready = |ready: Ready| {
             if ready.recovered > 0 {
-                screen.say(format!("committed {} reads that an earlier server had logged", count(ready.recovered)));
+                screen.say(format!("committed {} reads that an earlier server left", count(ready.recovered)));
             }
             for missing in &ready.missing {
                 screen.warn(missing);
             }
             if let Some(address) = ready.metrics {
-                screen.say(format!("numbers at http://{address}/metrics"));
+                screen.say(format!("metrics at http://{address}/metrics"));
             }
             // For whoever started us on port 0 and waits for it; a closed stdout stops nobody from asking.
             let _ = screen.print(&format!("{}\n", ready.url));

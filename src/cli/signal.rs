@@ -27,8 +27,8 @@ const TERMINATED: u8 = 143;
 /// Signals within this time are one.
 const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
-/// What a command answers to the first signal, given the exit code that it stands for: whether it goes on to finish
-/// something. If not, the process ends at once.
+/// The answer of a command to the first signal, given the exit code of the signal: whether the command continues, to
+/// finish something. If not, the process ends at once.
 type Answer = Box<dyn FnMut(u8) -> bool + Send>;
 
 /// The signals of the process.
@@ -38,7 +38,7 @@ pub struct Signals(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     answer: Option<(Answer, Which)>,
-    /// Whether the answer was that it goes on.
+    /// Whether the answer was that it continues.
     is_asked: bool,
     last: Option<Instant>,
 }

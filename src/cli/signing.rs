@@ -1,4 +1,4 @@
-//! `auditlake key signing`: the key that signs evidence.
+//! `auditlake key signing`: the key that signs evidence and ledger entries.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,7 +8,8 @@ use super::App;
 use super::secret::secret;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::signing::Signer;
+use crate::signing::{PublicKey, Signer};
+use crate::source::{Environment, KeySource};
 
 const WHAT: &str = "the signing key";
 
@@ -37,9 +38,20 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
 
 /// The key that the configuration names, if it names one.
 pub fn signer(app: &App) -> Result<Option<Signer>> {
-    let Some(source) = app.config.signing() else { return Ok(None) };
+    app.config.signing().map(|source| read(&source, &app.command_environment())).transpose()
+}
+
+/// The private key at `source`; a program that hands it out gets `environment`.
+pub fn read(source: &KeySource, environment: &Environment) -> Result<Signer> {
     disk::keep_out_of_core_files();
-    Signer::parse(secret(&source, WHAT, &app.command_environment())?.expose(), &source.to_string()).map(Some)
+    Signer::parse(secret(source, WHAT, environment)?.expose(), &source.to_string())
+}
+
+/// The public key in a file, as `auditlake key signing create` writes it.
+pub fn read_public(path: &Path) -> Result<PublicKey> {
+    let cannot = || format!("cannot read the public key {}", path.display());
+    let text = std::fs::read_to_string(path).context(Kind::Usage, cannot)?;
+    PublicKey::parse(&text, &path.display().to_string())
 }
 
 fn create(app: &App, file: &Path) -> Result<()> {
@@ -53,7 +65,7 @@ fn create(app: &App, file: &Path) -> Result<()> {
     let opened = options.write(true).create_new(true).mode(0o600).open(file);
     let mut written = match opened {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::usage(format!("{} is there already", file.display())).hint(
+            return Err(Error::usage(format!("{} already exists", file.display())).hint(
                 "what was signed with it can be checked only as long as its public key is there: take another name",
             ));
         }
@@ -66,8 +78,10 @@ fn create(app: &App, file: &Path) -> Result<()> {
     disk::sync_dir(&disk::parent_of(file)).context(Kind::Unavailable, cannot)?;
     disk::write(&public, signer.public().to_pem().as_bytes())?;
     let (file, public) = (file.display(), public.display());
-    app.screen.say(format!("{file} signs; keep it from everybody but the process that runs reports"));
-    app.screen.say(format!("{public} checks: give it to auditors, apart from the evidence"));
-    app.screen.say(format!("write into the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
+    app.screen.say(format!(
+        "{file} is the private key: only processes that write to the lake or run reports should be able to read it"
+    ));
+    app.screen.say(format!("{public} is the public key: give it to auditors, separately from the evidence"));
+    app.screen.say(format!("add to the configuration:\n\n[signing]\nkey = {{ file = \"{file}\" }}"));
     Ok(())
 }

@@ -23,7 +23,7 @@ pub struct Args {
     /// Write results to this file; its suffix names the format
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How results are written [default: table]
+    /// Output format of results [default: table]
     #[arg(long, value_enum, group = "form")]
     format: Option<Format>,
     /// Short for --format csv
@@ -181,7 +181,7 @@ fn settings(args: &Args) -> Result<Settings> {
     if let Some(path) = &args.output {
         if format.is_none() && Format::from_path(path).is_none() {
             return Err(Error::usage(format!("cannot tell a format from {}", path.display()))
-                .hint("use a suffix such as .csv, or say it with --format"));
+                .hint("use a suffix such as .csv, or pass --format"));
         }
         if args.safe {
             return Err(Error::usage("`--output` is off in safe mode"));
@@ -207,7 +207,7 @@ fn variables(args: &Args) -> Result<Variables> {
     let mut variables = Variables::default();
     for text in &args.variables {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Error::usage(format!("`{text}` does not set a variable")).hint("write -v name=value"));
+            return Err(Error::usage(format!("`{text}` is not an assignment")).hint("write -v name=value"));
         };
         variables.set(name, value.to_string())?;
     }
@@ -219,10 +219,8 @@ fn script(input: &Input) -> Result<Script> {
         Input::Statement(text) => Script { text: text.clone(), file: None },
         Input::File(path) => {
             let is_sql = !path.exists() && path.to_string_lossy().contains(char::is_whitespace);
-            let text = read(path).map_err(|error| match is_sql {
-                true => error.hint("to run a statement, put `-c` before it"),
-                false => error,
-            })?;
+            let text = read(path)
+                .map_err(|error| if is_sql { error.hint("to run a statement, put `-c` before it") } else { error })?;
             Script { text, file: Some(path.clone()) }
         }
     })
@@ -231,9 +229,10 @@ fn script(input: &Input) -> Result<Script> {
 fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let cannot = || format!("cannot read {}", file.display());
-    match file.as_os_str() == "-" {
-        true => std::io::stdin().read_to_string(&mut text).map(|_| ()),
-        false => std::fs::read_to_string(file).map(|read| text = read),
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text).map(|_| ())
+    } else {
+        std::fs::read_to_string(file).map(|read| text = read)
     }
     .context(Kind::Unavailable, cannot)?;
     Ok(text)

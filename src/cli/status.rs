@@ -9,7 +9,7 @@ use crate::sql::TableInfo;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How the table is written
+    /// Output format of the table
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -33,15 +33,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// All stored tables. No session is needed to say what the ledger knows, and none is made: a lake may have half a
-/// million files.
+/// All stored tables. The ledger knows them without a session, and none is made: a lake may have half a million files.
 fn tables(lake: &Lake, left_out: &[(String, u64)]) -> Vec<TableInfo> {
     let known = lake.loaded_tables().into_iter().map(|name| TableInfo::stored(&name, "table", lake.state()));
     let unknown = left_out.iter().map(|(name, _)| TableInfo::stored(name, "unknown", lake.state()));
     known.chain(unknown).collect()
 }
 
-/// Tables with what the ledger knows of them.
+/// Tables with the facts of the ledger about them.
 pub fn table(tables: &[TableInfo]) -> Result<arrow::array::RecordBatch> {
     batch(vec![
         ("table", Column::Text(tables.iter().map(|table| Some(table.name.clone())).collect())),

@@ -1,4 +1,4 @@
-//! What became of lines, in the words of every command that takes some in.
+//! The results of lines, in the words of every command that ingests some.
 
 use super::screen::Screen;
 use crate::lake::{Counts, Notes};
@@ -17,7 +17,7 @@ pub fn identity(counts: &Counts) -> String {
     )
 }
 
-/// What there is to say of some of the lines, a line each.
+/// Notes on some of the lines, one line per note.
 pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     if notes.redelivered > 0 {
         let some = of(notes.redelivered, "duplicate differs", "duplicates differ");
@@ -30,7 +30,7 @@ pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     rows(screen, notes);
 }
 
-/// What there is to say of rows, be it of one run or of the whole lake.
+/// Notes on rows, of one run or of the whole lake.
 pub fn rows(screen: &Screen, notes: &Notes) {
     if notes.shared_uids > 0 {
         let some = of(notes.shared_uids, "row has", "rows have");

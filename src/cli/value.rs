@@ -1,5 +1,5 @@
-//! What flags hold, read by [`crate::typed`]. The command line's own error names flag and text; these say what is wrong
-//! with it and what to write.
+//! Values of flags, read by [`crate::typed`]. The error of the command line names flag and text; these errors add the
+//! reason and the right form.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::sql::AsOf;
 use crate::typed::{self, When};
 
-/// Of a flag `--as-of`: a ledger entry, or a time. Thirteen digits are milliseconds: no lake has so many entries.
+/// The value of `--as-of`: a ledger entry, or a time. Thirteen digits are milliseconds: no lake has that many entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Sequence(u64),
@@ -36,7 +36,7 @@ pub fn when(text: &str) -> Result<When, String> {
     said(text, text.parse())
 }
 
-/// A duration that is not nothing.
+/// A duration above zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match said(text, typed::parse_duration(text))? {
         Duration::ZERO => Err("write a duration longer than that".to_string()),
@@ -44,12 +44,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A duration, or `0s` for not at all.
+/// A duration, or `0s` for no waiting.
 pub fn lock_timeout(text: &str) -> Result<Duration, String> {
     said(text, typed::parse_duration(text))
 }
 
-/// A size that is not nothing.
+/// A size above zero.
 pub fn size(text: &str) -> Result<u64, String> {
     match said(text, typed::parse_size(text))? {
         0 => Err("write a size greater than that".to_string()),
@@ -61,18 +61,18 @@ pub fn count(text: &str) -> Result<u64, String> {
     said(text, typed::parse_count(text))
 }
 
-/// Checks that a period has something in it.
+/// Checks that a period is not empty.
 pub fn check_period(since: Option<i64>, until: Option<i64>) -> Result<()> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => {
-            Err(Error::usage("the period is empty: --since is not before --until")
+            Err(Error::usage("the period is empty: --since must be before --until")
                 .hint("--until is the first instant after the period"))
         }
         _ => Ok(()),
     }
 }
 
-/// The reason and the hint of an error, without what the command line says itself.
+/// The reason and the hint of an error, without the words that the command line adds itself.
 fn said<T>(text: &str, read: Result<T>) -> Result<T, String> {
     read.map_err(|error| {
         let message = error.message();
@@ -90,7 +90,7 @@ mod tests {
     fn what_is_wrong_is_said_once() {
         assert_eq!(
             when("2026-02-30").unwrap_err(),
-            "there is no such day; write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z; or 7d, for so long ago"
+            "this day does not exist; write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z; or 7d for seven days ago"
         );
         assert_eq!(duration("90").unwrap_err(), "it has no unit: write 90s, 90m, 90h or 90d");
         assert!(duration("0s").is_err() && size("0").is_err());

@@ -7,25 +7,34 @@ use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::App;
+use super::signing::read_public;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Anchor, Fault, Level, Verified, Verify, VerifyProgress};
+use crate::signing::PublicKey;
 use crate::typed::{bytes, count};
 
-/// Faults that are listed; all are counted.
+/// The number of faults that are listed; all are counted.
 pub const LISTED: usize = 100;
 
-/// How often the bar moves.
+/// The interval at which the bar moves.
 const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each file;
-    /// 3: their rows, and the facts that were made of them
+    /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each
+    /// file;
+    /// 3: their rows, and the facts that were derived from them
     #[arg(long, value_name = "LEVEL", default_value_t = 2, value_parser = RangedU64ValueParser::<u8>::new().range(0..=3))]
     level: u8,
-    /// Also compare with a head that `auditlake ledger head` printed, in this file: it finds a lake that was put back
+    /// Also compare with the head that `auditlake ledger head` printed to this file: it detects a lake that was
+    /// replaced by an older copy
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// Also check the signatures of ledger entries with the public key in this file; an entry is a fault unless it, or
+    /// a
+    /// later one, is signed
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -37,7 +46,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Anchor::parse(&text, &path.display().to_string())
     });
     let level = [Level::Chain, Level::Files, Level::Bytes, Level::Rows][usize::from(args.level.min(3))];
-    let mut found = check(app, level, anchor.transpose()?)?;
+    let public_key = args.public_key.as_deref().map(read_public).transpose()?;
+    let mut found = check(app, level, anchor.transpose()?, public_key)?;
     if level == Level::Rows && found.fault_count == 0 {
         for wrong in app.check_facts()? {
             let fault = Fault { path: wrong.path, fault: wrong.fault.to_string() };
@@ -69,13 +79,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             Ok(0)
         }
         faults => Err(Error::new(Kind::Integrity, format!("the lake is not what was written: {}", things(faults)))
-            .hint("`auditlake repair --dry-run` says what can be mended; restore the rest from a backup")),
+            .hint("`auditlake repair --dry-run` reports what can be repaired; restore the rest from a backup")),
     }
 }
 
 fn summary(found: &Verified) -> String {
+    let signed = if found.signed_to.is_some() { ", signed" } else { "" };
     format!(
-        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}",
+        "sound at level {}: {} entries, {} files, {} rows, {}; ledger entry {} {}{signed}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),
@@ -91,10 +102,11 @@ pub fn things(faults: u64) -> String {
     format!("{} {}", count(faults), if faults == 1 { "fault" } else { "faults" })
 }
 
-/// Checks the lake, with a bar where somebody watches.
-pub fn check(app: &App, level: Level, anchor: Option<Anchor>) -> Result<Verified> {
+/// Checks the lake, with a bar on a terminal.
+pub fn check(app: &App, level: Level, anchor: Option<Anchor>, public_key: Option<PublicKey>) -> Result<Verified> {
     let progress = VerifyProgress::default();
-    let asked = Verify { level, anchor, most: LISTED, patience: app.patience(), progress: progress.clone() };
+    let asked =
+        Verify { level, anchor, public_key, most: LISTED, patience: app.patience(), progress: progress.clone() };
     let (path, ocsf) = (app.lake_path(), app.ocsf()?);
     let bar = app.screen.is_watched().then(|| {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());

@@ -1,7 +1,7 @@
-//! The configuration file: which one is in force, and whether it may have its say.
+//! The configuration file: which one is in force, and whether it is trusted.
 //!
 //! A file that somebody named is read whoever it belongs to. The one in the working directory was named by nobody: whoever
-//! can put a file where we happen to stand could send our key elsewhere, so that one must be ours, or root's, and nobody
+//! can put a file where we happen to be could send our key elsewhere, so that one must be ours, or root's, and nobody
 //! else may be able to write it. Commands are run from such a file only, named or not.
 
 use std::fmt;
@@ -14,10 +14,10 @@ use crate::error::{Context, Error, Kind, Result};
 /// Read from the working directory when no file is named.
 const LOCAL_FILE: &str = "auditlake.toml";
 
-/// Where the options come from that differ from the program's own.
+/// The origin of options that differ from the defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// There is no file.
+    /// No file exists.
     Default,
     /// `--config` or the environment named it.
     Named(PathBuf),
@@ -48,7 +48,7 @@ impl Origin {
         }
         let mut file = disk::open_own(&path, WHAT).map_err(|error| {
             let hint = error.hint_text().unwrap_or_default().to_string();
-            let named = format!("or name it, if it is the one you mean: --config {LOCAL_FILE}");
+            let named = format!("or name it, if you trust it: --config {LOCAL_FILE}");
             error.hint(if hint.is_empty() { named } else { format!("{hint}; {named}") })
         })?;
         let mut text = String::new();

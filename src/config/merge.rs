@@ -1,4 +1,4 @@
-//! Text into tables, one table over another, and the whole into options; what is wrong is told with file and line.
+//! Parses text into tables, lays one table over another, and checks the result; errors name file and line.
 
 use toml::{Table, Value};
 
@@ -13,7 +13,8 @@ pub(super) fn check(table: Table, origin: &str, text: &str) -> Result<Config> {
     Value::Table(table).try_into::<Config>().map_err(|error| refuse(origin, text, error))
 }
 
-/// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names is
+/// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names
+/// is
 /// looked for.
 fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
     let message = error.message().to_string();
@@ -29,7 +30,56 @@ fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
         None => origin.to_string(),
     };
     Error::usage(format!("cannot use the configuration {place}: {message}"))
-        .hint("`auditlake --help` names the default file; only keys of that file are known")
+        .hint("`auditlake config default` prints every key with its default; other keys are not known")
+}
+
+/// One key that a file sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted: `ingest.batch`.
+    pub key: String,
+    /// As TOML; of a list of tables, how many there are.
+    pub value: String,
+    /// The same of the default; empty when there is none.
+    pub default: String,
+}
+
+/// The keys of a table by name, those of tables within it by their paths.
+pub(super) fn settings(table: &Table, defaults: &Table) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for (key, value) in table {
+        let default = defaults.get(key);
+        if let Value::Table(table) = value {
+            let empty = Table::new();
+            let below = self::settings(table, default.and_then(Value::as_table).unwrap_or(&empty));
+            settings
+                .extend(below.into_iter().map(|setting| Setting { key: format!("{key}.{}", setting.key), ..setting }));
+        } else {
+            settings.push(Setting {
+                key: key.clone(),
+                value: said(value),
+                default: default.map(said).unwrap_or_default(),
+            });
+        }
+    }
+    settings
+}
+
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(is_on) => is_on.to_string(),
+        Value::Datetime(time) => time.to_string(),
+        Value::Array(items) if items.is_empty() => "none".to_string(),
+        Value::Array(items) if items.iter().any(Value::is_table) => match items.len() {
+            1 => "1 entry".to_string(),
+            number => format!("{number} entries"),
+        },
+        Value::Array(items) => format!("[{}]", items.iter().map(said).collect::<Vec<_>>().join(", ")),
+        Value::Table(table) => format!("{} keys", table.len()),
+    }
 }
 
 pub(super) fn merge(base: &mut Table, over: Table) {

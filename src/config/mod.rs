@@ -18,14 +18,13 @@ use crate::error::Result;
 use crate::lake::{Access, Partition};
 use crate::source::KeySource;
 use crate::{ingest, serve, sql};
-use merge::{check, merge, parse};
+use merge::{check, merge, parse, settings};
 
 pub use self::file::Origin;
+pub use self::merge::Setting;
 pub use self::source::ApiSource;
 
-const DEFAULT: &str = include_str!("default.toml");
-
-/// The options in force.
+/// All options of a run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -38,13 +37,13 @@ pub struct Config {
     redact: Redact,
     sql: Sql,
     report: Report,
-    /// Tables that reports are given, by name.
+    /// Input tables of reports, by name.
     input: BTreeMap<String, PathBuf>,
     signing: Signing,
     serve: serving::Serve,
     commands: Commands,
     access: AccessTable,
-    /// What is run again and again; empty without `[[schedule]]`.
+    /// Schedules, as they are written; empty without `[[schedule]]`.
     #[serde(default)]
     schedule: Vec<Schedule>,
     /// Set by [`Config::load`].
@@ -67,7 +66,7 @@ struct AccessTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLog {
     Always,
-    /// Where several accounts share the lake.
+    /// Only where several accounts share the lake.
     Shared,
     Never,
 }
@@ -181,7 +180,7 @@ pub struct Schedule {
     pub output: PathBuf,
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
-    /// Beside those of `[input]`, or instead of them.
+    /// Inputs in addition to those of `[input]`, or instead of them.
     #[serde(default)]
     pub input: BTreeMap<String, PathBuf>,
     #[serde(default)]
@@ -198,14 +197,24 @@ fn utc() -> String {
 }
 
 impl Config {
-    /// Reads the file that is named, or the one in the working directory if it is there.
+    /// Every option with its default, as a configuration file. It is what the program parses: there are no other
+    /// defaults.
+    pub const DEFAULT: &str = include_str!("default.toml");
+
+    /// Lists the keys that a file sets, or the file in force, with their defaults.
+    pub fn settings(file: Option<&Path>) -> Result<Vec<Setting>> {
+        let (origin, text) = Origin::find(file)?;
+        Ok(settings(&parse(&text, &origin.to_string())?, &parse(Config::DEFAULT, "default.toml")?))
+    }
+
+    /// Reads the named file, or the one in the working directory if it exists.
     pub fn load(file: Option<&Path>) -> Result<Config> {
         let (origin, text) = Origin::find(file)?;
         let name = match &origin {
             Origin::Default => "default.toml".to_string(),
             Origin::Named(path) | Origin::Local(path) => path.display().to_string(),
         };
-        let mut table = parse(DEFAULT, "default.toml")?;
+        let mut table = parse(Config::DEFAULT, "default.toml")?;
         merge(&mut table, parse(&text, &name)?);
         let config = Config { origin, ..check(table, &name, &text)? };
         for (key, what) in [(&config.lake.key, "the lake's key"), (&config.signing.key, "the signing key")] {
@@ -221,7 +230,7 @@ impl Config {
         &self.origin
     }
 
-    /// What is run again and again. Errors when it would run a command, and the file is not the user's own.
+    /// The schedules. Errors when one of them runs a command and the file does not belong to the user alone.
     pub fn schedules(&self) -> Result<&[Schedule]> {
         for schedule in self.schedule.iter().filter(|schedule| !schedule.afterwards.is_empty()) {
             self.origin.may_run_commands(&format!("schedule `{}`", schedule.name))?;
@@ -233,27 +242,27 @@ impl Config {
         self.access.log
     }
 
-    /// Names of variables that commands get beside the usual ones.
+    /// Names of variables that commands get in addition to the usual ones.
     pub fn command_environment(&self) -> &[String] {
         &self.commands.environment
     }
 
-    /// Where the lake is, unless a flag says otherwise.
+    /// The lake's directory, unless a flag names another.
     pub fn lake(&self) -> &Path {
         &self.lake.path
     }
 
-    /// How long to wait for another run that writes.
-    /// Who may read a new lake.
+    /// The accounts that may read a new lake.
     pub fn access(&self) -> Access {
         self.lake.access
     }
 
-    /// Where the lake's key lies; none when it lies in the lake.
+    /// The place of the lake's key; none when it is in the lake.
     pub fn lake_key(&self) -> Option<KeySource> {
         self.lake.key.as_ref().map(source::WrittenKey::source)
     }
 
+    /// How long to wait for another run that writes.
     pub fn lock_timeout(&self) -> Duration {
         self.lake.lock_timeout
     }
@@ -300,7 +309,7 @@ impl Config {
         }
     }
 
-    /// Bounds of one request to an API.
+    /// Limits of one request to an API.
     pub fn limits(&self) -> crate::source::Limits {
         let total = self.pull.timeout;
         let defaults = crate::source::Limits::default();
@@ -329,7 +338,7 @@ impl Config {
         path(&self.redact.rules)
     }
 
-    /// House rules, as they are written; [`Rules::own`](crate::redact::Rules::own) reads them.
+    /// The user's own rules, as they are written; [`Rules::own`](crate::redact::Rules::own) reads them.
     pub fn own_redact_rules(&self) -> &[toml::Table] {
         &self.redact.own
     }
@@ -346,7 +355,7 @@ impl Config {
         }
     }
 
-    /// How the log is served; certificate and key may be named one by one, by the file or by flags.
+    /// Options of `serve`; certificate and key may come from the file or from flags, each by itself.
     pub fn serve(&self) -> serve::Options {
         self.serve.options()
     }
@@ -359,7 +368,7 @@ impl Config {
         &self.input
     }
 
-    /// Where the private key is that signs evidence.
+    /// The place of the private key that signs evidence.
     pub fn signing(&self) -> Option<crate::source::KeySource> {
         self.signing.key.as_ref().map(source::WrittenKey::source)
     }
@@ -373,7 +382,7 @@ fn path(text: &str) -> Option<&Path> {
     (!text.is_empty()).then(|| Path::new(text))
 }
 
-/// Bytes of memory that the machine has, where that can be told.
+/// The machine's memory in bytes, where it is known.
 fn machine_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -411,6 +420,37 @@ mod tests {
         assert_eq!(config.pull().overlap, Duration::from_secs(172_800));
         let config = load("").unwrap();
         assert_eq!((config.sql().timeout, config.lock_timeout()), (None, Duration::from_secs(600)));
+    }
+
+    /// The modules' own defaults serve their tests; two defaults that differ would be two programs.
+    #[test]
+    fn modules_agree_with_the_defaults_of_the_file() {
+        let config = load("").unwrap();
+        let [file, module] = [config.ingest(), ingest::Options::default()].map(|options| format!("{options:?}"));
+        assert_eq!(file, module);
+        let threads = config.ingest().threads;
+        let module = ingest::PullOptions { threads, ..ingest::PullOptions::default() };
+        assert_eq!(format!("{:?}", config.pull()), format!("{module:?}"));
+        let [file, module] = [config.limits(), crate::source::Limits::default()].map(|limits| format!("{limits:?}"));
+        assert_eq!(file, module);
+    }
+
+    #[test]
+    fn keys_that_a_file_sets_are_listed_with_their_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        let text = "[ingest]\nbatch = \"8MiB\"\n[input]\nleavers = \"l.csv\"\n[[source]]\nname = \"a\"\n[lake]\nkey = { env = \"K\" }\n";
+        std::fs::write(&file, text).unwrap();
+        let settings = Config::settings(Some(&file)).unwrap();
+        let told: Vec<_> = settings.iter().map(|s| (s.key.as_str(), s.value.as_str(), s.default.as_str())).collect();
+        let expected = [
+            ("ingest.batch", "\"8MiB\"", "\"80MiB\""),
+            ("input.leavers", "\"l.csv\"", ""),
+            ("lake.key.env", "\"K\"", ""),
+            ("source", "1 entry", "none"),
+        ];
+        assert_eq!(told, expected);
+        assert!(Config::settings(Some(&dir.path().join("absent.toml"))).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How the log is served, as it is written.
+//! The section `[serve]`, as it is written.
 
 use std::time::Duration;
 

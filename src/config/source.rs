@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::source::{Endpoint, KeySource};
 use crate::typed::When;
 
-/// What the API allows a user, if the configuration does not say otherwise.
+/// The requests that the API allows a user, unless the configuration says otherwise.
 const REQUESTS_PER_MINUTE: u32 = 30;
 
 /// One `[[source]]`, as it is written.
@@ -97,7 +97,7 @@ pub(super) fn check(written: &[Written]) -> Result<Vec<ApiSource>> {
     Ok(sources)
 }
 
-/// What can be the name of a file everywhere.
+/// Whether a text can be a file name everywhere.
 fn is_name(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -14,7 +14,7 @@ pub fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error
     read(from, parse_duration)
 }
 
-/// As [`duration`]; it is needed, so it is not nothing.
+/// As [`duration`], but zero is an error.
 pub fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     match duration(from)? {
         Duration::ZERO => Err(D::Error::custom("a duration of `0` is too short here")),

@@ -65,7 +65,7 @@ pub(super) struct ListColumn {
 /// Per place in the tree, not per type of object: the same object is written differently in different places.
 pub(super) struct KeyOrder {
     names: Vec<Name>,
-    /// What came after attribute `i - 1` last time; 0 is the start of the object.
+    /// The attribute that followed attribute `i - 1` last time; 0 is the start of the object.
     successor: Vec<u16>,
     /// The number of the object in which the attribute was seen last, to find duplicates without clearing anything.
     seen: Vec<u64>,
@@ -127,7 +127,7 @@ impl KeyOrder {
         self.look_up(object, key, previous)
     }
 
-    /// The attribute that is expected after `previous`, if its name and a quote stand at `at`; and where the quote is.
+    /// The attribute that is expected after `previous`, if its name and a quote are at `at`; and where the quote is.
     #[inline]
     pub(super) fn predicted(&self, line: &[u8], at: usize, previous: usize) -> Option<(u16, usize)> {
         let expected = self.successor[previous];
@@ -173,7 +173,7 @@ impl Column {
             (_, Kind::Double) => Values::Double(Float64Builder::with_capacity(0)),
             (_, Kind::Boolean) => Values::Boolean(BooleanBuilder::with_capacity(0)),
             (_, Kind::Text) => Values::Text(TextColumn::new(is_coded)),
-            // An object whose column is no struct would have been cut; its JSON text is always right.
+            // An object whose column is not a struct would have been cut; its JSON text is always right.
             (_, Kind::Json | Kind::Object(_)) => Values::Json(TextColumn::new(is_coded)),
         };
         Column { field: Arc::clone(field), rows: 0, values, misfits: 0 }
@@ -292,9 +292,12 @@ pub(super) fn as_built(fields: &Fields, columns: &[ArrayRef]) -> Fields {
     if fields.iter().zip(columns).all(same) {
         return fields.clone();
     }
-    let built = |(field, column): (&FieldRef, &ArrayRef)| match same((field, column)) {
-        true => Arc::clone(field),
-        false => Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone())),
+    let built = |(field, column): (&FieldRef, &ArrayRef)| {
+        if same((field, column)) {
+            Arc::clone(field)
+        } else {
+            Arc::new(field.as_ref().clone().with_data_type(column.data_type().clone()))
+        }
     };
     fields.iter().zip(columns).map(built).collect()
 }

@@ -154,7 +154,7 @@ impl Decoder {
         sealed + self.tables.iter().map(Table::rows).sum::<usize>()
     }
 
-    /// What the rows that wait for the flush take in memory, roughly: their text, and slots for the many nulls.
+    /// The memory of rows that wait for the flush, roughly: their text, and slots for the many nulls.
     pub fn bytes(&self) -> usize {
         let sealed = self.sealed.len() * self.options.seal_bytes;
         sealed + self.tables.iter().map(Table::bytes).sum::<usize>()
@@ -165,7 +165,7 @@ impl Decoder {
         !self.sealed.is_empty()
     }
 
-    /// What the schema did not describe since the last call.
+    /// Takes the drift since the last call: values that the schema does not describe.
     pub fn drift(&mut self) -> Drift {
         let Doubts { seconds: suspicious_time, odd: odd_time } = mem::take(&mut self.doubts);
         let mut drift = Drift {

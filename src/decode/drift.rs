@@ -1,4 +1,4 @@
-//! What producers sent that the schema does not describe: counted, never lost.
+//! Drift: values that producers sent and the schema does not describe. They are counted, never lost.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ pub struct Drift {
     pub foreign_era: u64,
     /// Events whose `time` looks like seconds instead of milliseconds.
     pub suspicious_time: u64,
-    /// Events whose `time` cannot be one and was to be kept all the same.
+    /// Events whose `time` cannot be one and was to be kept anyway.
     pub odd_time: u64,
-    /// Events without a uid because what stands in its place is neither text nor an integer: another delivery of them
+    /// Events without a uid because what is in its place is neither text nor an integer: another delivery of them
     /// cannot be recognised.
     pub unusable_uid: u64,
 }

@@ -26,7 +26,7 @@ impl Encoder {
         Encoder { root: Arc::clone(&class.root), is_sparse: false }
     }
 
-    /// For batches whose reader left out columns that it knows to be null in every row. What is there stands in the
+    /// For batches whose reader left out columns that it knows to be null in every row. What is there is in the
     /// class's order. A struct must be there, with one member at least, since being empty is not being null.
     pub fn sparse(class: &EventClass) -> Self {
         Encoder { root: Arc::clone(&class.root), is_sparse: true }
@@ -103,7 +103,7 @@ impl Encoder {
         out: &mut String,
     ) -> Result<()> {
         if let Some(branch) = branch {
-            // Either a value stands here, and then none in the column, or places below do, and then in a column that has
+            // Either a value is here, and then none in the column, or places below do, and then in a column that has
             // places.
             let has_places = matches!(column.data_type(), DataType::Struct(_) | DataType::List(_));
             return match branch.value {

@@ -10,7 +10,7 @@ use super::json::write_string;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Object;
 
-/// Where a value stands in its line; built on the way down, written only when a value has no column.
+/// Where a value is in its line; built on the way down, written only when a value has no column.
 pub(super) enum Path<'a> {
     Root,
     Member(&'a Path<'a>, &'a str),
@@ -85,7 +85,7 @@ impl Extras {
 /// A place in a line with what `_extra` has for it.
 #[derive(Default)]
 pub(super) struct Branch<'t> {
-    /// JSON text of the value that stands here, verbatim.
+    /// JSON text of the value that is here, verbatim.
     pub(super) value: Option<&'t str>,
     /// Places below, by member name or element index.
     pub(super) below: BTreeMap<String, Branch<'t>>,

@@ -1,4 +1,4 @@
-//! What a line is made of, and what it says of itself.
+//! The items of a line, and the facts that it states about itself.
 //!
 //! `scan` and `walk` put these down, `place` picks them up; texts stay where they are.
 
@@ -17,7 +17,7 @@ impl Piece {
     }
 }
 
-/// What comes next in a line.
+/// The next item of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item {
     /// The next value belongs to this attribute.
@@ -43,7 +43,7 @@ pub(super) enum Item {
     Array(u32),
 }
 
-/// Where the attributes of a class stand that say what a line is.
+/// Where the attributes of a class are that say what a line is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Roles {
     pub(super) class_uid: u16,
@@ -75,7 +75,7 @@ impl Roles {
     }
 }
 
-/// What a line says of itself, as far as it does.
+/// The facts that a line states about itself, as far as it does.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) class_uid: Option<i64>,

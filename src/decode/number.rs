@@ -41,7 +41,7 @@ impl<'l> Floats<'l> {
         Ok(Floats(floats))
     }
 
-    /// The number at `at` as it stands in the line.
+    /// The number at `at` as it is in the line.
     pub(super) fn text(&self, at: usize) -> Option<&'l str> {
         let found = self.0.binary_search_by_key(&at, |float| float.0).ok()?;
         Some(self.0[found].1)

@@ -1,7 +1,7 @@
 //! The items of a line go into the columns of its class. Nothing here can fail.
 //!
 //! What no column can hold goes to `_extra`: unknown attributes, values of the wrong JSON type, numbers that would
-//! change. Explicit nulls of typed objects are no items; null elements of lists are, because positions count.
+//! change. Explicit nulls of typed objects are not items; null elements of lists are, because positions count.
 
 use super::columns::{Column, ObjectColumn, Values};
 use super::extra::{Extras, Path};
@@ -9,7 +9,7 @@ use super::item::{Item, Piece};
 use super::token;
 
 pub(super) struct Placing<'a> {
-    /// What the pieces are of.
+    /// The line to which the pieces belong.
     pub(super) line: &'a str,
     pub(super) items: std::slice::Iter<'a, Item>,
     pub(super) extras: &'a mut Extras,

@@ -1,4 +1,4 @@
-//! What holds for any event, and for any bytes.
+//! Properties that hold for any event, and for any bytes.
 //!
 //! Events are grown along the schema from a string of choices, so that a failing one shrinks with its choices.
 
@@ -171,7 +171,7 @@ fn event(class: &EventClass, choices: &[u8]) -> String {
     out
 }
 
-/// What the round trip promises to keep: everything but explicit nulls of typed objects and the spelling of numbers.
+/// The value that the round trip promises to keep: everything but explicit nulls of typed objects and the spelling of numbers.
 fn promised(object: &Object, line: &str) -> Value {
     without_nulls(object, exact(line))
 }
@@ -202,9 +202,10 @@ pub(super) fn exact(text: &str) -> Value {
             _ if is_number => rest.find(|char: char| !"+-.0123456789eE".contains(char)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
-        match is_number {
-            true => write!(out, "\"#{}\"", one_spelling(&rest[..end])).unwrap(),
-            false => out.push_str(&rest[..end]),
+        if is_number {
+            write!(out, "\"#{}\"", one_spelling(&rest[..end])).unwrap()
+        } else {
+            out.push_str(&rest[..end])
         }
         rest = &rest[end..];
     }

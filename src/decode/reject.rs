@@ -1,4 +1,4 @@
-//! Why a line is no row.
+//! Rejects: lines that are not rows, and the reasons.
 //!
 //! The parser's own errors do not tell a lone surrogate from bad bytes, nor a huge number from a syntax error, so the
 //! line is looked at a second time. That is slow and happens to rejects only. Nothing here repeats what the line says.
@@ -19,7 +19,7 @@ pub(super) const BAD_CLASS_UID: &str = "bad-class-uid";
 pub(super) const MISSING_TIME: &str = "missing-time";
 pub(super) const BAD_TIME: &str = "bad-time";
 
-/// A line that is no row.
+/// A line that is not a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
     /// A stable code, for counting: `syntax`, `not-an-object`, `invalid-utf8`, `lone-surrogate`, `duplicate-key`,

@@ -11,7 +11,7 @@ use super::reject::{BAD_CLASS_UID, BAD_TIME, MISSING_CLASS_UID, MISSING_TIME, NO
 use super::time::{Doubt, Times};
 use crate::schema::{EventClass, Ocsf};
 
-/// What must be known of a line before it can be filled in.
+/// The facts about a line that must be known before its columns are filled.
 pub(super) struct Route<'t> {
     pub(super) class: Arc<EventClass>,
     /// `class_name` or `category_uid` say that the number meant another class when the event was written.
@@ -25,7 +25,7 @@ pub(super) enum Uid<'t> {
     Absent,
     /// Trimmed; an integer as its digits.
     Text(Cow<'t, str>),
-    /// Something stands there that is neither text nor an integer.
+    /// Something is there that is neither text nor an integer.
     Unusable,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn contradicts(class: &EventClass, class_name: Option<&str>, category
         || category_uid.is_some_and(|uid| class.category_uid.is_some_and(|ours| ours != uid))
 }
 
-/// Keys of the object at `at`, each with the place of its value; nothing when it is no object.
+/// Keys of the object at `at`, each with the place of its value; nothing when it is not an object.
 fn members<'a, 't>(nodes: &'a [Node<'t>], at: usize) -> impl Iterator<Item = (&'t str, usize)> + use<'a, 't> {
     let len = match nodes[at] {
         Node::Object { len, .. } => len,

@@ -154,7 +154,7 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// A key without escapes, its opening quote read; the place is behind its closing one then.
+    /// A key without escapes, its opening quote read; the place is after its closing one then.
     #[inline]
     fn key(&mut self) -> Option<Piece> {
         let (end, is_escaped) = string_end(self.bytes, self.at)?;
@@ -208,7 +208,7 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// The id that stands at an item, if it is a text without escapes or an integer.
+    /// The id that is at an item, if it is a text without escapes or an integer.
     #[inline]
     fn uid(&self, item: usize) -> Option<Piece> {
         match self.items[item] {

@@ -36,29 +36,29 @@ pub(super) struct Table {
     row_bytes: usize,
 }
 
-/// What a null costs in a leaf, roughly: an offset or a value, and a bit.
+/// The bytes of a null in a leaf, roughly: an offset or a value, and a bit.
 const SLOT_BYTES: usize = 5;
 
-/// What an element of a list costs beside its text: slots in the leaves of a small struct.
+/// The bytes of a list's element beside its text: slots in the leaves of a small struct.
 const ELEMENT_BYTES: usize = 64;
 
-/// What is kept from line to line, for its allocations only.
+/// Buffers that are kept from line to line, for their allocations only.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub(super) items: Vec<Item>,
     /// Keys without a column, of the objects that are open right now: of a line that is scanned, and of a tape.
     pub(super) pieces: Vec<Piece>,
     pub(super) keys: Vec<usize>,
-    /// What the items of a line are pieces of that came the long way.
+    /// The text to which items belong when their line came the long way.
     pub(super) whole: String,
-    /// For texts that are not stored as they stand.
+    /// For texts that are not stored as they are.
     pub(super) text: String,
     /// Counts the typed objects of all lines.
     pub(super) visits: u64,
     extras: Extras,
 }
 
-/// What a line that was scanned turned out to be.
+/// The result of scanning a line.
 pub(super) struct Scanned<'l> {
     pub(super) doubt: Doubt,
     pub(super) event_uid: Option<&'l str>,
@@ -179,9 +179,10 @@ impl Table {
         columns.push(self.extra.finish(rows, &mut absent));
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let fields = as_built(self.class.arrow.fields(), &columns);
-        let schema = match fields.as_ptr() == self.class.arrow.fields().as_ptr() {
-            true => Arc::clone(&self.class.arrow),
-            false => Arc::new(Schema::new_with_metadata(fields, self.class.arrow.metadata().clone())),
+        let schema = if fields.as_ptr() == self.class.arrow.fields().as_ptr() {
+            Arc::clone(&self.class.arrow)
+        } else {
+            Arc::new(Schema::new_with_metadata(fields, self.class.arrow.metadata().clone()))
         };
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)
             .expect("columns are built from the fields of the class");

@@ -29,13 +29,13 @@ pub(super) struct TextColumn {
 struct Coded {
     codes: Vec<i32>,
     nulls: NullBufferBuilder,
-    /// Of the distinct texts, one after the other.
+    /// The bytes of the distinct texts, one after the other.
     bytes: Vec<u8>,
     /// Where each of them begins, and the end of the last.
     offsets: Vec<i32>,
     places: HashTable<i32>,
     hasher: DefaultHashBuilder,
-    /// Of the last row with a value: neighbours are alike.
+    /// The key of the last row with a value: neighbours are alike.
     last: i32,
     seen: Seen,
 }
@@ -184,7 +184,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Of the bytes alone, which `Hash` would put their number before.
+/// Hashes the bytes alone; `Hash` would hash their number first.
 #[inline]
 fn hash(hasher: &DefaultHashBuilder, text: &[u8]) -> u64 {
     let mut hasher = hasher.build_hasher();

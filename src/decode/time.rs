@@ -16,7 +16,7 @@ const END_OF_CALENDARS_MS: i64 = 253_402_300_799_999;
 pub struct Times {
     /// Milliseconds since 1970; a later time is odd, and so is one before 1970.
     pub latest_ms: i64,
-    /// Events with odd times are stored as they were sent, and are no rejects.
+    /// Events with odd times are stored as they were sent, and are not rejects.
     pub keeps_odd: bool,
 }
 
@@ -26,7 +26,7 @@ impl Default for Times {
     }
 }
 
-/// What is told of a time that is stored.
+/// A doubt about a time that is stored, to be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
     None,
@@ -54,7 +54,7 @@ impl Doubts {
 }
 
 impl Times {
-    /// What is to be told of a time; the reject when it cannot be stored, or is not to be.
+    /// Judges a time: the doubt to report, or the reject when it cannot or must not be stored.
     #[inline]
     pub(super) fn judge(self, time_ms: i64) -> Result<Doubt, Reject> {
         if (0..=self.latest_ms).contains(&time_ms) {

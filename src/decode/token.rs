@@ -77,7 +77,7 @@ pub(super) fn number(text: &str, from: usize) -> Option<(Number, usize)> {
         at += 1;
     }
     let has_leading_zero = at - start > 1 && bytes[start] == b'0';
-    // Minus zero is no integer that prints as it was read.
+    // Minus zero is not an integer that prints as it was read.
     if at == start || has_leading_zero || (is_negative && value == 0) {
         return None;
     }
@@ -114,7 +114,7 @@ pub(super) fn unescape(text: &str, out: &mut String) -> Option<()> {
                 if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                     return None;
                 }
-                // Halves of surrogate pairs are no characters.
+                // Halves of surrogate pairs are not characters.
                 (char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, 6)
             }
             _ => return None,

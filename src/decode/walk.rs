@@ -26,7 +26,7 @@ pub(super) struct Walk<'a, 't> {
     nodes: &'a [Node<'t>],
     floats: &'a Floats<'a>,
     items: &'a mut Vec<Item>,
-    /// Of the items' pieces.
+    /// The text of the items' pieces.
     text: &'a mut String,
     /// Places of keys without a column, of the objects that are open right now.
     keys: &'a mut Vec<usize>,

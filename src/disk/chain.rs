@@ -29,7 +29,7 @@ pub struct Chain<B> {
     hash: Option<Hash32>,
 }
 
-/// One entry, as it stands in its file.
+/// One entry, as it is in its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry<B> {
     pub sequence: u64,

@@ -42,8 +42,8 @@ impl Draft {
         restore(&parent, &name, &target).context(Kind::Unavailable, cannot)?;
         sweep(&parent, |found| is_temporary_of(found, &name)).context(Kind::Unavailable, cannot)?;
         if target.exists() && !is_replacing {
-            return Err(Error::usage(format!("{} is there already", path.display()))
-                .hint("evidence is not written over: name another directory, or say --replace"));
+            return Err(Error::usage(format!("{} already exists", path.display()))
+                .hint("evidence is never overwritten: choose another directory, or pass --replace"));
         }
         let (temporary, folder) = make(&parent, &name).context(Kind::Unavailable, cannot)?;
         let unfinished = Unfinished::default();
@@ -156,17 +156,15 @@ fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
-/// Finishes a replacement in two steps that was cut short: between the two the old folder comes back, after both it goes.
+/// Finishes a replacement in two steps that was cut short: between the two the old folder comes back, after both it
+/// goes.
 fn restore(parent: &Path, name: &str, target: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         if !entry.file_name().to_str().is_some_and(|found| is_hidden(found, name, OLD)) {
             continue;
         }
-        match target.exists() {
-            true => fs::remove_dir_all(entry.path())?,
-            false => fs::rename(entry.path(), target)?,
-        }
+        if target.exists() { fs::remove_dir_all(entry.path())? } else { fs::rename(entry.path(), target)? }
     }
     Ok(())
 }
@@ -175,10 +173,7 @@ fn restore(parent: &Path, name: &str, target: &Path) -> io::Result<()> {
 fn sync_below(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => sync_below(&entry.path())?,
-            false => File::open(entry.path())?.sync_all()?,
-        }
+        if entry.file_type()?.is_dir() { sync_below(&entry.path())? } else { File::open(entry.path())?.sync_all()? }
     }
     sync_dir(folder)
 }

@@ -35,7 +35,7 @@ pub struct Patience {
     pub tell: Arc<dyn Fn(&Waiting) + Send + Sync>,
 }
 
-/// Who holds a lock: the process, and since when, as far as the lock's file tells.
+/// The holder of a lock: its process, and since when, as far as the lock's file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub process: Option<u32>,
@@ -170,17 +170,17 @@ fn holder(place: &Path) -> Waiting {
 fn out_of_patience(place: &Path, limit: Duration) -> Error {
     let who = holder(place);
     let hint = match who.process {
-        Some(process) => format!("see what process {process} does; --lock-timeout waits for longer"),
-        None => "--lock-timeout waits for longer".to_string(),
+        Some(process) => format!("see what process {process} does, or wait longer with --lock-timeout"),
+        None => "wait longer with --lock-timeout".to_string(),
     };
-    Error::new(Kind::Locked, format!("{}: {who} holds it, and {} s are over", cannot(place), limit.as_secs_f64()))
+    Error::new(Kind::Locked, format!("{}: {who} still holds it after {} s", cannot(place), limit.as_secs_f64()))
         .hint(hint)
 }
 
 fn no_locks(place: &Path, error: io::Error) -> Error {
     Error::new(Kind::Unavailable, cannot(place))
         .caused_by(error)
-        .hint("the file system must have locks (flock); most network shares have none, local disks do")
+        .hint("the file system must support locks (flock); local disks do, most network shares do not")
 }
 
 fn cannot(place: &Path) -> String {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Opens a regular file for reading. A link in its place is not followed, and what is no file is not even opened: a pipe
+/// Opens a regular file for reading. A link in its place is not followed, and what is not a file is not even opened: a pipe
 /// would make us wait, and a device may do anything.
 pub fn open_plain(place: &Path) -> io::Result<File> {
     let seen = fs::symlink_metadata(place)?;
@@ -17,21 +17,27 @@ pub fn open_plain(place: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(place)?;
     let found = file.metadata()?;
-    match found.is_file() && (found.dev(), found.ino()) == (seen.dev(), seen.ino()) {
-        true => Ok(file),
-        false => Err(io::Error::other("it was exchanged while it was opened")),
+    if found.is_file() && (found.dev(), found.ino()) == (seen.dev(), seen.ino()) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it was replaced while it was being opened"))
     }
 }
 
-/// The name of what is no regular file; `None` for one.
+/// The name of what is not a regular file; `None` for one.
 pub fn oddity(kind: FileType) -> Option<&'static str> {
-    match () {
-        () if kind.is_file() => None,
-        () if kind.is_symlink() => Some("a symbolic link"),
-        () if kind.is_dir() => Some("a directory"),
-        () if kind.is_fifo() => Some("a pipe"),
-        () if kind.is_socket() => Some("a socket"),
-        () => Some("a device"),
+    if kind.is_file() {
+        None
+    } else if kind.is_symlink() {
+        Some("a symbolic link")
+    } else if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a pipe")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else {
+        Some("a device")
     }
 }
 

@@ -96,13 +96,24 @@ pub fn create_private(place: &Path, bytes: &[u8]) -> io::Result<File> {
     name_private(place, bytes, Naming::Create)
 }
 
+/// How often a file is written again that disappears before it has its name.
+const ATTEMPTS: u32 = 16;
+
 fn name_private(place: &Path, bytes: &[u8], naming: Naming) -> io::Result<File> {
     let name = place.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_string_lossy().into_owned();
     let folder = parent_of(place);
     sweep(&folder, |found| is_temporary_of(found, &name))?;
-    let mut temporary = Temporary::create(&folder, PRIVATE, |number| hidden(&name, number, END))?;
-    temporary.write_all(bytes)?;
-    temporary.name(place, naming)
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut temporary = Temporary::create(&folder, PRIVATE, |number| hidden(&name, number, END))?;
+        temporary.write_all(bytes)?;
+        match temporary.name(place, naming) {
+            // Where locks do nothing, another process takes what we are writing for what somebody left, and sweeps it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {}
+            named => return named,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -89,7 +89,11 @@ impl Temporary {
             }
             named => named?,
         }
-        cleaned?;
+        match cleaned {
+            // Another process swept it, where locks do nothing.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         sync_dir(&parent_of(place))?;
         failpoint::reached("write.done");
         self.file.try_clone()

@@ -11,13 +11,13 @@ use super::{Unfinished, parent_of};
 use crate::error::{Context, Error, Kind, Result};
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// What everybody may do with a new file, before the process's umask.
+/// The mode of a new file, before the process's umask.
 const NEW_MODE: u32 = 0o666;
 
 /// A file that is being written. It appears, or replaces the one that is there, when it is finished; dropped before, it
 /// leaves everything as it was. Mode and owner of a file that is replaced stay.
 ///
-/// What is no regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
+/// What is not a regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
 #[derive(Debug)]
 pub struct Whole {
     /// As the user wrote it, for messages.
@@ -74,7 +74,7 @@ impl Whole {
         let sink = sink.map_err(|error| {
             let is_missing = error.kind() == io::ErrorKind::NotFound;
             let error = Error::new(Kind::Unavailable, cannot()).caused_by(error);
-            if is_missing { error.hint("the folder must be there") } else { error }
+            if is_missing { error.hint("the directory must exist") } else { error }
         })?;
         Ok(Whole { path: path.to_path_buf(), target, naming, out: BufWriter::with_capacity(BUFFER_BYTES, sink) })
     }
@@ -220,7 +220,7 @@ mod tests {
     fn what_cannot_be_written_is_told_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let hint = |path: &Path| Whole::begin(path).unwrap_err().hint_text().unwrap().to_string();
-        assert_eq!(hint(&folder.path().join("no/such.csv")), "the folder must be there");
+        assert_eq!(hint(&folder.path().join("no/such.csv")), "the directory must exist");
         assert_eq!(hint(folder.path()), "name a file in it");
     }
 

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! AUDITLAKE_FAIL_POINT=commit.staged:3        ends the process, status 137, when the point is reached the 3rd time
-//! AUDITLAKE_FAIL_POINT=commit.staged:1:wait   stays there for ever, for tests of what happens meanwhile
-//! AUDITLAKE_FAIL_POINT=log:FILE               writes each point that is reached to FILE, one a line
+//! AUDITLAKE_FAIL_POINT=commit.staged:1:wait   stays there forever, for tests of what happens meanwhile
+//! AUDITLAKE_FAIL_POINT=log:FILE               writes each point that is reached to FILE, one per line
 //! AUDITLAKE_FAIL_POINT=unlocked:SEED          locks lock nothing, and at each point the process waits for up to 10 ms
 //! ```
 //!

@@ -24,11 +24,11 @@ pub fn class_name(class_uid: u16) -> &'static str {
     }
 }
 
-/// What an activity is done to, and so which part of the workspace's state it reads and changes.
+/// The target of an activity, which decides the part of the workspace's state that it reads and changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Logon,
-    /// An authentication step that is no logon.
+    /// An authentication step that is not a logon.
     Step,
     /// The actor's own account.
     Own,
@@ -97,11 +97,11 @@ pub struct Activity {
     pub method: Method,
     /// `{e}` entity, `{u}` subject, `{g}` group, `{o}` owner of the key.
     pub path: &'static str,
-    /// What the actor did; `{E}` entity, `{S}` subject, `{G}` group, `{P}` privileges.
+    /// The sentence about the actor; `{E}` entity, `{S}` subject, `{G}` group, `{P}` privileges.
     pub message: &'static str,
 }
 
-/// The row of a name and an activity id, both of which stand in the table.
+/// The row of a name and an activity id, both of which are in the table.
 pub fn find(name: &str, id: u16) -> usize {
     ROWS.iter().position(|row| row.name == name && row.id == id).expect("the name and id of a row of the table")
 }

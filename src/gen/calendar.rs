@@ -11,7 +11,7 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 const BUCKET_MS: i64 = 10 * MINUTE_MS;
 
-/// What machines do all day, as a share of what people do in a full hour of all cities (percent).
+/// The constant load of machines, as a share of the load of people in a full hour of all cities (percent).
 const MACHINE_PERCENT: u64 = 18;
 
 #[derive(Debug, Clone, Copy)]

@@ -59,9 +59,10 @@ impl Entries {
         json.raw(",\"app_uid\":").raw(if event.key.is_some() { "\"api\"" } else { "\"web\"" });
         self.session(json, event, ",\"session\":");
         json.raw("},\"device\":");
-        match self.dice.chance(15) {
-            true => json.raw("null"),
-            false => self.device(json, event),
+        if self.dice.chance(15) {
+            json.raw("null")
+        } else {
+            self.device(json, event)
         };
         if !self.dice.chance(12) {
             self.http(json, event, workspace);
@@ -308,7 +309,7 @@ impl Entries {
     }
 }
 
-/// What is the same in all entries of a row.
+/// The beginning that all entries of a row share.
 fn head(activity: &Activity) -> Vec<u8> {
     let mut json = Json::default();
     let class = class_name(activity.class_uid);

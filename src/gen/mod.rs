@@ -83,7 +83,7 @@ pub struct Story {
     pub text: String,
 }
 
-/// Writes `count` entries, one a line, times not decreasing.
+/// Writes `count` entries, one per line, times not decreasing.
 pub fn run(options: &Options, out: &mut dyn Write) -> Result<Summary> {
     check(options)?;
     let dice = |stream| Dice::new(options.seed, stream);
@@ -142,7 +142,7 @@ fn check(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What a planned event changes about its subject, so that regular traffic goes along with it.
+/// Applies a planned event to its subject, so that regular traffic is consistent with it.
 fn settle(event: &Event, workspace: &mut Workspace) {
     let activity = &activity::ROWS[event.row];
     if activity.class_uid != activity::ACCOUNT || event.outcome != Outcome::Success {

@@ -1,4 +1,4 @@
-//! Who acts: people, service accounts and the provisioning client, with their addresses, sessions and ledgers.
+//! The actors: people, service accounts and the provisioning client, with their addresses, sessions and ledgers.
 
 use std::collections::HashSet;
 

@@ -12,7 +12,7 @@ pub struct City {
     /// Text, because coordinates are only ever copied to the output.
     pub lat: &'static str,
     pub long: &'static str,
-    /// Of standard time: summer time would only shift the load by an hour.
+    /// The offset of standard time: summer time would only shift the load by an hour.
     pub offset_minutes: i64,
     pub weight: u64,
 }

@@ -84,7 +84,7 @@ impl Stage<'_> {
         self.workspace.people[slot].stations[0]
     }
 
-    /// What `slot` does at the desk, in a session of the day.
+    /// Lets `slot` act from the desk, in a session of the day.
     fn act(&mut self, time_ms: i64, slot: usize, name: &str, id: u16) -> &mut Event {
         let mut event = Event::new(time_ms, find(name, id), slot, self.desk(slot));
         if slot == self.workspace.scim() {
@@ -206,7 +206,7 @@ fn self_grant(stage: &mut Stage<'_>) -> String {
     let time_ms = stage.at(480, 15, 47);
     let event = stage.act(time_ms, slot, "Workspace Member Update", 1);
     (event.subject, event.privileges) = (Some(slot), ["workspace_admin", ""]);
-    format!("{}: grants workspace_admin to the own account at {}", stage.email(slot), instant(time_ms))
+    format!("{}: grants workspace_admin to their own account at {}", stage.email(slot), instant(time_ms))
 }
 
 fn mfa_disabled(stage: &mut Stage<'_>) -> String {

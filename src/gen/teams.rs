@@ -52,7 +52,7 @@ impl Traffic {
         event
     }
 
-    /// Who is leaving, or should leave next; nobody while too many have left already.
+    /// The account that is leaving, or should leave next; none while too many have left already.
     fn leaver(&mut self, row: usize, is_service: bool, workspace: &mut Workspace) -> Option<usize> {
         let place = usize::from(is_service);
         let slots = if is_service { workspace.services() } else { workspace.admins..workspace.users };

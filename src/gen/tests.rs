@@ -21,7 +21,7 @@ fn entries(options: &Options) -> (Vec<Value>, Summary) {
     (lines.map(|line| serde_json::from_slice(line).unwrap()).collect(), summary)
 }
 
-/// The texts of an attribute that stands once per entry, without parsing whole entries.
+/// The texts of an attribute that occurs once per entry, without parsing whole entries.
 fn scan<'b>(out: &'b [u8], prefix: &str) -> Vec<&'b str> {
     let out = std::str::from_utf8(out).unwrap();
     out.lines().map(|line| line.split_once(prefix).unwrap().1.split([',', '"']).next().unwrap()).collect()
@@ -233,7 +233,7 @@ fn what_closes_was_open_before() {
     assert!(closes > 300, "{closes}");
 }
 
-/// What is found, by story; written as a report would look for it.
+/// Looks for each story as a report would.
 #[test]
 fn every_story_is_told() {
     for (count, seed) in [(2_000, 1), (2_000, 5), (5_000, 1)] {

@@ -281,10 +281,8 @@ impl Traffic {
 
     fn key(&mut self, event: &mut Event, counts: bool, workspace: &mut Workspace) -> bool {
         let is_own = ROWS[event.row].target == Target::OwnKey;
-        let (owner, rows) = match is_own {
-            true => (event.actor, self.own_key),
-            false => (workspace.service(&mut self.dice), self.service_key),
-        };
+        let (owner, rows) =
+            if is_own { (event.actor, self.own_key) } else { (workspace.service(&mut self.dice), self.service_key) };
         let person = &mut workspace.people[owner];
         if person.is_cast {
             return false;

@@ -6,7 +6,7 @@ use super::json::Json;
 use super::people::Thing;
 use super::workspace::Workspace;
 
-/// What happened, as a sentence without its subject.
+/// Writes the event as a sentence without its subject.
 pub(super) fn message(json: &mut Json, event: &Event, workspace: &Workspace) {
     if let Outcome::Failure(_, detail) = event.outcome {
         json.raw("tried and failed (").raw(detail).raw("): ");

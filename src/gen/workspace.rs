@@ -1,4 +1,4 @@
-//! What exists in the invented workspace at one moment: accounts, groups, entities, and who may do what.
+//! The state of the invented workspace at one moment: accounts, groups, entities and privileges.
 //!
 //! Traffic changes it with every successful entry, so that what is closed was open and what acts was created.
 
@@ -47,7 +47,7 @@ pub struct Workspace {
     pub register: Register,
     /// Slots that wait for an account: of people, of service accounts.
     pub vacant: [Vec<usize>; 2],
-    /// Who is being taken apart: a person, a service account.
+    /// The accounts whose access is being removed: a person, a service account.
     pub leaving: [Option<usize>; 2],
     pub groups: Vec<Group>,
     /// (group, nested group)

@@ -1,4 +1,4 @@
-//! What an ingest would do, up to the lake: decoded, redacted, counted, and nothing written.
+//! A dry run of an ingest, up to the lake: lines are decoded, redacted and counted, and nothing is written.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

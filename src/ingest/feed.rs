@@ -77,7 +77,7 @@ impl Feed {
         Feed { results, early: BTreeMap::new(), next: 0 }
     }
 
-    /// What was read next, decoded; `None` at the end of all inputs.
+    /// The next piece of input, decoded; `None` at the end of all inputs.
     pub async fn next(&mut self) -> Option<Result<Box<Loaded>>> {
         loop {
             if let Some(worked) = self.early.remove(&self.next) {
@@ -104,10 +104,10 @@ struct Reader {
     blocks: Blocks,
     number: u64,
     raw_before: u64,
-    /// Of the lake, and of this run.
+    /// The streams of the lake, and of this run.
     streams: Arc<Streams>,
     stop: Arc<AtomicBool>,
-    /// What was read and not sent yet.
+    /// Input that was read and not sent yet.
     load: Load,
     batch_bytes: u64,
     /// For the names of sources, which may hold secrets.
@@ -169,7 +169,7 @@ impl Reader {
         Ok(self.flush_if_large())
     }
 
-    /// Moves the source behind what the lake has taken in already, under whatever name.
+    /// Moves the source behind what the lake has ingested already, under whatever name.
     fn resume(&self, input: &Input, source: &mut Source) -> Result<Resumed> {
         if !matches!(input, Input::File(_)) {
             return Ok(Resumed::default());

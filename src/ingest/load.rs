@@ -1,4 +1,4 @@
-//! What the reader hands to the workers at once: a chunk of a large source, or very many small sources.
+//! The unit that the reader hands to the workers: a chunk of a large source, or very many small sources.
 //!
 //! Every hand-over makes columns of its own, some hundreds of them. Small sources share theirs, so that memory and time
 //! follow the bytes that are read and not the number of files.
@@ -54,7 +54,7 @@ pub struct Begin {
 }
 
 impl Begin {
-    /// Of a source that could not be opened.
+    /// The beginning of a source that could not be opened.
     pub fn unread(name: Arc<str>) -> Begin {
         Begin { name, url: None, head: Vec::new(), resumed: Resumed::default() }
     }

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayData};
 
 use crate::schema::EventBatch;
 
-/// An array without values takes so much all the same.
+/// The memory of an array without values.
 const ARRAY_BYTES: u64 = 256;
 
 /// Bytes of all buffers of some batches, each counted once: the many columns without a value share theirs.

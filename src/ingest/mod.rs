@@ -42,7 +42,7 @@ pub use pull::{
 };
 pub use retry::{RetryRun, RetrySummary, Unread, retry};
 
-/// A batch is committed when it has so many rejects: a short bad line takes a hundred times its own size in memory.
+/// A batch is committed when it has this many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;
 
 /// Rows take more memory than their text where columns are many and values few; a batch is committed when they take so
@@ -52,10 +52,10 @@ const HEAVY: u64 = 2;
 /// How long a run that waits for its source takes to notice that it is to stop.
 const STOP_LATENCY: Duration = Duration::from_millis(200);
 
-/// A run that is to stop waits so long for chunks that are being decoded.
+/// The time that a stopping run waits for chunks that are being decoded.
 const STOP_AFTER: Duration = Duration::from_millis(600);
 
-/// How sources are taken in.
+/// Options of an ingest.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Bytes of input that make a batch: more make fewer and better compressed files, and take more memory.
@@ -67,7 +67,7 @@ pub struct Options {
     pub source: source::Options,
     /// More rejects than this stop the run: it is clearly the wrong file.
     pub max_rejects: Option<RejectLimit>,
-    /// Events whose time cannot be one are stored as they were sent, and are no rejects.
+    /// Events whose time cannot be one are stored as they were sent, and are not rejects.
     pub keep_odd_times: bool,
 }
 
@@ -75,7 +75,7 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RejectLimit {
     Count(u64),
-    /// Of the lines read, 0 to 1; it counts from the 1000th line on.
+    /// A share of the lines read, 0 to 1; it applies from the 1000th line on.
     Share(f64),
 }
 
@@ -91,7 +91,7 @@ impl RejectLimit {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            batch_bytes: 96 << 20,
+            batch_bytes: 80 << 20,
             batch_age: Duration::from_secs(10),
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             source: source::Options::default(),
@@ -104,7 +104,7 @@ impl Default for Options {
 /// Batches of this size or more may grow while the one before is committed.
 const GROWING_BYTES: u64 = 8 << 20;
 
-/// What a run did, as it is printed and written as JSON.
+/// The result of a run, as it is printed and written as JSON.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Summary {
     pub counts: Counts,
@@ -113,7 +113,7 @@ pub struct Summary {
     /// Rows added, by table; `reject` and `revision` among them.
     pub rows: BTreeMap<String, u64>,
     pub sources: Vec<SourceSummary>,
-    /// Of the sources, those that could not be opened.
+    /// The number of sources that could not be opened.
     pub unreadable: u64,
     /// Files and directories that were found and not read, since their names are not those of logs.
     pub passed_over: Vec<String>,
@@ -136,30 +136,32 @@ pub struct Summary {
     pub has_too_many_rejects: bool,
 }
 
-/// The state of a source that was taken in before and has nothing new.
+/// The state of a source that was ingested before and has nothing new.
 const SKIPPED: &str = "skipped";
 
-/// Of one whose lines are all rejects: it is the wrong file, or has to be converted first.
+/// The state of a source whose lines are all rejects: it is the wrong file, or has to be converted first.
 const NOT_EVENTS: &str = "not-events";
 
-/// What became of one source.
+/// The result of one source.
 #[derive(Debug, Clone, Default, Serialize, PartialEq, Eq)]
 pub struct SourceSummary {
     pub name: String,
-    /// `complete`, `skipped` (taken in before, nothing new), `open` (interrupted), `pending` (its last line is not whole
-    /// yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`, or how it
+    /// `complete`, `skipped` (ingested before, nothing new), `open` (interrupted), `pending` (its last line is not
+    /// whole
+    /// yet), `not-events` (not one of its lines is a row), `refused` (a format that is not read), `unreadable`, or how
+    /// it
     /// was cut short: `truncated`, `corrupt`, `bomb`, `unterminated`.
     pub state: String,
     pub detail: String,
-    /// Lines that an earlier run had taken in.
+    /// Lines that an earlier run had ingested.
     pub resumed_lines: u64,
     pub lines: u64,
-    /// Of the lines, those that are no rows.
+    /// The number of lines that are not rows.
     pub rejected: u64,
 }
 
 impl SourceSummary {
-    /// Of what cannot be read, known before anything is.
+    /// The summary of a source that cannot be read, as is known before anything is read.
     fn unreadable(source: &Unreadable) -> SourceSummary {
         let (name, state, detail) = (source.name.clone(), "unreadable".to_string(), source.why.clone());
         SourceSummary { name, state, detail, ..SourceSummary::default() }
@@ -171,7 +173,7 @@ impl SourceSummary {
 }
 
 impl Summary {
-    /// Of these inputs, before anything is read.
+    /// The summary of these inputs before anything is read.
     fn of(inputs: &Inputs) -> Summary {
         Summary {
             sources: inputs.unreadable.iter().map(SourceSummary::unreadable).collect(),
@@ -223,7 +225,7 @@ pub struct Progress {
     pub rejected: u64,
 }
 
-/// What a run is given besides its inputs.
+/// The context of a run, besides its inputs.
 pub struct Run<'a> {
     pub lake: Lake,
     pub policy: Arc<Policy>,
@@ -282,7 +284,8 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         }
         let is_heavy = pending.memory >= HEAVY * options.batch_bytes;
         let is_full = pending.bytes >= options.batch_bytes || is_heavy || pending.rejects() >= BATCH_REJECTS;
-        // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody waits.
+        // A commit takes longer while the disk is busy. Then the next batch grows, up to twice its size, and nobody
+        // waits.
         // Small batches were asked for, and stay small.
         let may_grow = options.batch_bytes >= GROWING_BYTES
             && pending.bytes < 2 * options.batch_bytes
@@ -293,7 +296,7 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         }
     }
     summary.sources.extend(pending.leave());
-    // What was read before any trouble is sound: it is kept, and the next run goes on from there.
+    // What was read before any trouble is sound: it is kept, and the next run continues from there.
     writer = writer.commit(&mut pending, &mut summary).await?;
     let writer = writer.finish(&mut summary).await?;
     if let Some(error) = trouble {

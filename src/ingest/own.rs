@@ -45,7 +45,7 @@ pub fn batch_of_own(
     let chunk = Chunk { bytes, lines, faults: Vec::new(), blank: 0, end };
     let worked = worker.work(&mut worker.decoder(), &chunk)?;
     if let Some(reject) = worked.rejects.first() {
-        let message = format!("cannot take in line {} of our own: {} {}", reject.line, reject.reason, reject.detail);
+        let message = format!("cannot ingest line {} of our own: {} {}", reject.line, reject.reason, reject.detail);
         return Err(Error::new(Kind::Internal, message));
     }
     let source: Arc<str> = origin.name.into();

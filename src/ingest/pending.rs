@@ -16,7 +16,7 @@ use crate::typed::{count, hex};
 pub struct Pending {
     redaction_version: String,
     batch: Batch,
-    /// Of the (decompressed) input.
+    /// The bytes of the (decompressed) input.
     pub bytes: u64,
     /// Bytes of the rows as they are held.
     pub memory: u64,
@@ -32,7 +32,7 @@ struct Current {
     /// Its first bytes.
     start: Vec<u8>,
     head: Option<Head>,
-    /// Where the batch at hand begins in it, and where it stands.
+    /// Where the batch at hand begins in it, and where it is.
     from: Mark,
     to: Mark,
     /// Where it stood one chunk before.
@@ -43,7 +43,7 @@ struct Current {
     resumed_lines: u64,
     lines: u64,
     blank: u64,
-    /// Of the lines, those that are no rows, by reason.
+    /// The lines that are not rows, by reason.
     rejects: BTreeMap<String, u64>,
 }
 
@@ -184,7 +184,7 @@ impl Current {
     /// Says so when not one of the source's lines ever was a row.
     fn is_nothing(&self) -> Option<String> {
         if self.lines == 0 && self.resumed_lines > 0 && self.state_before == NOT_EVENTS {
-            return Some(format!("none of its lines was a row when it was read before; {}", look(&self.start)));
+            return Some(format!("none of its lines was a row in an earlier run; {}", look(&self.start)));
         }
         let is_new = self.resumed_lines == 0 || self.state_before == NOT_EVENTS;
         if !is_new || self.rejects.is_empty() || self.rejected() + self.blank < self.lines {
@@ -206,7 +206,7 @@ impl Current {
         }
     }
 
-    /// What the batch took from this source, if anything; the next range begins where it ends.
+    /// The range that the batch took from this source, if any; the next range begins where it ends.
     fn range(&mut self, state: &str) -> Option<SourceRange> {
         if !std::mem::take(&mut self.is_touched) {
             return None;

@@ -28,7 +28,7 @@ use crate::redact::{self, Policy};
 use crate::schema::EventBatch;
 use crate::source::{self, Input, Mark, Source};
 
-/// What a retry is given.
+/// The context of a retry.
 pub struct RetryRun {
     pub lake: Lake,
     pub policy: Arc<Policy>,
@@ -39,7 +39,7 @@ pub struct RetryRun {
     pub filter: RejectFilter,
 }
 
-/// What became of the rejects.
+/// The result of a retry.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RetrySummary {
     /// Open rejects that were meant.
@@ -49,7 +49,7 @@ pub struct RetrySummary {
     #[serde(flatten)]
     pub notes: Notes,
     pub rows: BTreeMap<String, u64>,
-    /// Lines that were read again and are no rows, by reason.
+    /// Lines that were read again and are not rows, by reason.
     pub still_rejected: BTreeMap<String, u64>,
     /// Lines that could not be read again.
     pub unread: Vec<Unread>,
@@ -82,7 +82,7 @@ struct Range {
     lines: Vec<Open>,
 }
 
-/// What a range held when it was read again.
+/// The content of a range when it was read again.
 #[derive(Default)]
 struct Found {
     events: Vec<EventBatch>,
@@ -118,7 +118,7 @@ pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     Ok(summary)
 }
 
-/// The open rejects by source, each with where it stands.
+/// The open rejects by source, each with where it is.
 async fn open_by_source(
     lake: &Lake,
     filter: &RejectFilter,
@@ -188,7 +188,7 @@ impl Taking {
         Ok(ranges)
     }
 
-    /// Reads the ranges of one source again, and takes in what is a row.
+    /// Reads the ranges of one source again, and ingests the lines that are rows.
     async fn take_source(
         &mut self,
         name: &Arc<str>,
@@ -292,7 +292,7 @@ impl Taking {
     }
 }
 
-/// Reads one range again; `None` when the stream is not what it was. `done` has the places of lines that are taken in.
+/// Reads one range again; `None` when the stream is not what it was. `done` has the places of lines that are ingested.
 fn read(mut source: Source, range: Range, worker: &Worker, done: &mut HashSet<u64>) -> Result<Option<(Source, Found)>> {
     let mut wanted: HashMap<u64, Vec<Open>> = HashMap::new();
     for open in range.lines {

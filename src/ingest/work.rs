@@ -14,10 +14,10 @@ use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Blocks, Chunk, Fault, Input, Mark, Outcome};
 use crate::typed::Hash32;
 
-/// Bytes of a rejected line that are kept: enough for any real event to be taken in again after a fix.
+/// Bytes of a rejected line that are kept: enough for any real event to be ingested again after a fix.
 const EXCERPT_BYTES: usize = 64 * 1024;
 
-/// What each worker thread shares.
+/// The state that worker threads share.
 #[derive(Clone)]
 pub struct Worker {
     pub ocsf: Arc<Ocsf>,
@@ -41,7 +41,7 @@ pub struct Worked {
 /// A load after decoding and redaction.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Of all pieces.
+    /// The events of all pieces.
     pub events: Vec<EventBatch>,
     pub pieces: Vec<Told>,
     /// As in [`Load::raw_bytes`].
@@ -50,7 +50,7 @@ pub struct Loaded {
     pub drift: BTreeMap<String, u64>,
 }
 
-/// What became of a piece of a source, its rows aside.
+/// The result of a piece of a source, without its rows.
 #[derive(Debug, Default)]
 pub struct Told {
     pub begin: Option<Begin>,
@@ -58,7 +58,7 @@ pub struct Told {
     pub read: u64,
     pub blank: u64,
     pub rejects: Vec<RejectRow>,
-    /// Where the source stands behind the piece's chunk, if it has one.
+    /// Where the source is after the piece's chunk, if it has one.
     pub mark: Option<Mark>,
     pub end: Option<Outcome>,
 }
@@ -164,7 +164,7 @@ impl Worker {
         }
     }
 
-    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since whoever writes an event
+    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since anyone who writes an event
     /// chooses the names of its attributes.
     pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
         let Drift { misfits, unknown, foreign_era, suspicious_time, odd_time, unusable_uid } = decoder.drift();

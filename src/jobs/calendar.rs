@@ -26,14 +26,15 @@ pub struct Calendar {
 impl Calendar {
     pub fn parse(text: &str, zone: Tz) -> Result<Calendar> {
         let wrong = |why: &str| {
-            Error::usage(format!("`{text}` is no calendar: {why}"))
+            Error::usage(format!("`{text}` is not a calendar: {why}"))
                 .hint("write cron's five fields, `0 6 1 * *`, or systemd's `*-*-01 06:00`, `Mon..Fri 06:30`, `monthly`")
         };
         let text = text.trim();
         let fields = text.split_whitespace().count();
-        let (pattern, is_and) = match () {
-            () if fields == 5 => (text.to_string(), false),
-            () => (systemd(text).ok_or_else(|| wrong("neither cron nor systemd"))?, true),
+        let (pattern, is_and) = if fields == 5 {
+            (text.to_string(), false)
+        } else {
+            (systemd(text).ok_or_else(|| wrong("neither cron nor systemd"))?, true)
         };
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
@@ -45,7 +46,7 @@ impl Calendar {
         let calendar = Calendar { cron, zone };
         match calendar.next(0) {
             Some(_) => Ok(calendar),
-            None => Err(wrong("it never comes")),
+            None => Err(wrong("it never occurs")),
         }
     }
 
@@ -85,11 +86,14 @@ fn systemd(text: &str) -> Option<String> {
     }
     let (mut weekdays, mut date, mut time) = (None, None, None);
     for part in text.split_whitespace() {
-        let place = match () {
-            () if part.contains(':') => &mut time,
-            () if part.contains('-') => &mut date,
-            () if part.starts_with(|c: char| c.is_ascii_alphabetic()) => &mut weekdays,
-            () => return None,
+        let place = if part.contains(':') {
+            &mut time
+        } else if part.contains('-') {
+            &mut date
+        } else if part.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            &mut weekdays
+        } else {
+            return None;
         };
         if place.replace(part).is_some() {
             return None;
@@ -131,7 +135,7 @@ fn field(text: &str, least: u32, most: u32) -> Option<String> {
         let range = match range.split_once("..") {
             _ if range == "*" => "*".to_string(),
             Some((from, to)) => format!("{}-{}", number(from)?, number(to)?),
-            // systemd's `0/15` begins at 0 and goes on to the end.
+            // systemd's `0/15` begins at 0 and continues to the end.
             None if step.is_some() => format!("{}-{most}", number(range)?),
             None => number(range)?.to_string(),
         };
@@ -265,6 +269,6 @@ mod tests {
             assert!(Calendar::parse(wrong, Tz::UTC).is_err(), "{wrong}");
         }
         let error = Calendar::parse("soon", Tz::UTC).unwrap_err();
-        assert_eq!(error.message(), "`soon` is no calendar: neither cron nor systemd");
+        assert_eq!(error.message(), "`soon` is not a calendar: neither cron nor systemd");
     }
 }

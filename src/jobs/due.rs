@@ -1,4 +1,4 @@
-//! What is due, once, in order.
+//! Runs jobs that are due, each once and in order.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub struct Job {
     pub has_afterwards: bool,
 }
 
-/// What became of one time at which a job was due.
+/// The result of one time at which a job was due.
 #[derive(Debug)]
 pub enum Acted {
     Done(Value),
@@ -26,7 +26,7 @@ pub enum Acted {
     Waiting(String),
 }
 
-/// What `run_due` tells of, as it goes.
+/// An event of `run_due`.
 #[derive(Debug)]
 pub enum Told<'a> {
     Begins { job: &'a Job, due_ms: i64 },
@@ -55,7 +55,7 @@ impl Job {
     }
 }
 
-/// Does what is due. A job that waits or fails keeps its later times due; other jobs go on.
+/// Does what is due. A job that waits or fails keeps its later times due; other jobs continue.
 ///
 /// What runs afterwards runs at least once for each entry: a stop between its end and our note of it repeats it.
 /// Returns the first error; it has been told and logged.
@@ -189,9 +189,8 @@ mod tests {
         let job = job(Some("2026-01-01T07:00:00Z"), false);
         let now = "2026-04-02T00:00:00Z";
         let march = ms("2026-03-01T06:00:00Z");
-        let mut fails = |due_ms| match due_ms == march {
-            true => Err(Error::new(Kind::Unavailable, "disk full")),
-            false => Ok(Acted::Done(json!({}))),
+        let mut fails = |due_ms| {
+            if due_ms == march { Err(Error::new(Kind::Unavailable, "disk full")) } else { Ok(Acted::Done(json!({}))) }
         };
         assert_eq!(run(&mut log, &job, now, &mut fails), ["Feb", "done", "Mar", "failed"]);
         assert!(matches!(&log.entries()[1].body, Body::Failed { reason, .. } if reason == "disk full"));

@@ -1,4 +1,4 @@
-//! What was done: an append-only, hash-chained list of files, one an entry, under one lock.
+//! The log of runs: an append-only, hash-chained list of files, one file per entry, under one lock.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub struct Log {
 /// Replaces the secrets of a reason: a command line that failed may hold some.
 type Redact = Box<dyn Fn(&str) -> String>;
 
-/// One entry, as it stands in its file.
+/// One entry, as it is in its file.
 pub type Entry = disk::Entry<Body>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub enum Body {
     Done { job: String, due_ms: i64, summary: serde_json::Value },
     /// It was tried and could not be done; the next run tries again.
     Failed { job: String, due_ms: i64, reason: String },
-    /// What was to run after entry `of` has run.
+    /// The commands that follow entry `of` have run.
     Afterwards { of: u64, is_fine: bool, detail: String },
 }
 
@@ -39,8 +39,8 @@ impl Log {
     pub fn open(dir: &Path, redact: impl Fn(&str) -> String + 'static) -> Result<Log> {
         disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
         let Some(lock) = Lock::attempt(&dir.join(LOCK))? else {
-            return Err(Error::new(Kind::Locked, "another run of the schedules is at work")
-                .hint("it does what is due; nothing is left for this one"));
+            return Err(Error::new(Kind::Locked, "another `report due` is running")
+                .hint("it runs what is due; there is nothing else to do"));
         };
         Ok(Log { _lock: Some(lock), redact: Box::new(redact), ..Log::read(dir)? })
     }

@@ -113,12 +113,6 @@ pub async fn get(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Vec
     }
 }
 
-pub fn to_bytes(entry: &Entry) -> Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(entry).context(Kind::Internal, || "cannot encode a ledger entry")?;
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
 pub fn hash_of(bytes: &[u8]) -> String {
     Hash32::sha256(bytes).to_string()
 }

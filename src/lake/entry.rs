@@ -9,6 +9,7 @@ use super::format::Format;
 use super::layout::{Access, Partition};
 use super::poll::Poll;
 use crate::error::{Error, Kind, Result};
+use crate::signing::Signature;
 use crate::typed::Hash32;
 
 /// One entry of the ledger, as it stands in its file.
@@ -36,6 +37,9 @@ pub struct Entry {
     pub checkpoint: Option<CheckpointRef>,
     #[serde(flatten)]
     pub body: Body,
+    /// Of all bytes before it, by the operator's key; it is written where the entry becomes bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// A checkpoint of the ledger, by the hash of its bytes.

@@ -10,10 +10,11 @@ use futures::TryStreamExt;
 use object_store::ObjectStore;
 
 use super::checkpoint::{self, Checkpoint, StreamsPart};
-use super::entries::{Put, entries, exists, hash_of, put_entry, read_entry, require, to_bytes};
+use super::entries::{Put, entries, exists, hash_of, put_entry, read_entry, require};
 use super::entry::{Body, CheckpointRef, Entry, SourceRange};
 use super::format::OURS;
 use super::listing::{Listing, gap};
+use super::signed::Signing;
 use super::state::State;
 use super::streams::Streams;
 use crate::error::{Error, Kind, Result};
@@ -27,6 +28,7 @@ pub struct Ledger {
     streams: StreamsRead,
     /// Bytes of the newest checkpoint that is known.
     checkpoint_bytes: u64,
+    signing: Signing,
 }
 
 /// The streams of a ledger, which are read when somebody asks for them.
@@ -76,8 +78,8 @@ impl Ledger {
     }
 
     /// Begins a ledger with entry 0; `None` when there is one already.
-    pub async fn begin(store: Arc<dyn ObjectStore>, entry: Entry) -> Result<Option<Ledger>> {
-        let bytes = to_bytes(&entry)?;
+    pub async fn begin(store: Arc<dyn ObjectStore>, entry: Entry, signing: &Signing) -> Result<Option<Ledger>> {
+        let bytes = signing.to_bytes(&entry)?;
         match put_entry(&store, &entry, &bytes).await? {
             Put::Taken => Ok(None),
             Put::Ours => Ok(Some(Ledger::at(store, State::begin(&entry, hash_of(&bytes))?))),
@@ -86,7 +88,7 @@ impl Ledger {
 
     fn at(store: Arc<dyn ObjectStore>, state: State) -> Ledger {
         let streams = StreamsRead::Not { at: None, since: Vec::new() };
-        Ledger { store, state: Arc::new(state), streams, checkpoint_bytes: 0 }
+        Ledger { store, state: Arc::new(state), streams, checkpoint_bytes: 0, signing: Signing::default() }
     }
 
     /// The state after entry `sequence`, from the checkpoint that the entry names.
@@ -109,6 +111,11 @@ impl Ledger {
         };
         ledger.advance(sequence).await?;
         Ok(ledger)
+    }
+
+    /// Sets whose signature new entries get.
+    pub fn sign(&mut self, signing: Signing) {
+        self.signing = signing;
     }
 
     pub fn state(&self) -> &Arc<State> {
@@ -230,8 +237,9 @@ impl Ledger {
             format: self.state.format.raised_by(OURS),
             checkpoint: self.state.checkpoint,
             body,
+            signature: None,
         };
-        let bytes = to_bytes(&entry)?;
+        let bytes = self.signing.to_bytes(&entry)?;
         failpoint::reached("ledger.append");
         let put = put_entry(&self.store, &entry, &bytes).await?;
         failpoint::reached("ledger.appended");

@@ -48,6 +48,7 @@ mod retry;
 mod revision;
 mod row_digest;
 mod sift;
+mod signed;
 mod stage;
 mod state;
 mod statistics;
@@ -97,6 +98,7 @@ pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
 pub use retry::{RejectFilter, Retry, RetryLine};
 pub use revision::{REVISION_TABLE, RevisionRow, revision_schema};
 pub use row_digest::row_digest;
+pub use signed::{AskSigner, Signing};
 pub use state::{State, TableState};
 pub use streams::{Stream, Streams};
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
@@ -118,6 +120,7 @@ pub struct Options {
     /// Who may read a new lake beside its owner.
     pub access: Access,
     pub key: KeyPlace,
+    pub signing: Signing,
     pub patience: Patience,
 }
 
@@ -150,7 +153,6 @@ impl Lake {
 
     /// Opens the lake at `root`, or creates it where nothing is.
     pub async fn open_or_create(root: &Path, options: &Options, ocsf: Arc<Ocsf>, clock: Clock) -> Result<Lake> {
-        let patience = options.patience.clone();
         match probe(root)? {
             Place::Foreign => return Err(not_a_lake(root)),
             Place::Lake => {
@@ -159,7 +161,7 @@ impl Lake {
                     lake.create_tables().await?;
                     // A run that finds nothing new must not leave what the run before it left.
                     lake.sweep().await?;
-                    return Ok(lake.with_patience(patience).with_key(options.key.clone()));
+                    return Ok(lake.configured(options));
                 }
             }
             Place::Missing | Place::Empty | Place::Begun => {}
@@ -167,7 +169,7 @@ impl Lake {
         check_path(root)?;
         make_root(root, options.access)?;
         failpoint::reached("create.directory");
-        let _lock = lock(root, &patience).await?;
+        let _lock = lock(root, &options.patience).await?;
         failpoint::reached("create.locked");
         let key_check = key::Holder::at(options.key.clone()).prepare(root)?;
         let store = Arc::new(durable(root)?);
@@ -189,14 +191,26 @@ impl Lake {
             format: Some(format::OURS),
             checkpoint: None,
             body: Body::Create(info),
+            signature: None,
         };
         // Someone else may have been first: then theirs is the lake.
-        drop(Ledger::begin(store, first).await?);
+        drop(Ledger::begin(store, first, &options.signing).await?);
         failpoint::reached("create.entry");
         let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
         lake.create_tables().await?;
         failpoint::reached("create.tables");
-        Ok(lake.with_patience(patience).with_key(options.key.clone()))
+        Ok(lake.configured(options))
+    }
+
+    fn configured(self, options: &Options) -> Lake {
+        let Options { key, signing, patience, .. } = options.clone();
+        self.with_patience(patience).with_key(key).with_signing(signing)
+    }
+
+    /// Sets the key that signs new entries of the ledger.
+    pub fn with_signing(mut self, signing: Signing) -> Lake {
+        self.ledger.sign(signing);
+        self
     }
 
     /// Sets how long to wait for another run that writes.

@@ -690,6 +690,7 @@ fn first_entry() -> Entry {
             key_check: "2".repeat(32),
             access: layout::Access::Owner,
         }),
+        signature: None,
     }
 }
 
@@ -699,7 +700,7 @@ async fn a_ledger_twice_as_long_takes_twice_the_bytes_and_opens_from_a_few_files
     let mut sums = Vec::new();
     for entries in [400, 800] {
         let store: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
-        let mut ledger = Ledger::begin(store.clone(), first_entry()).await.unwrap().unwrap();
+        let mut ledger = Ledger::begin(store.clone(), first_entry(), &Signing::default()).await.unwrap().unwrap();
         let (of_entries, written, left) = grow(store.clone(), &mut ledger, entries).await;
         assert!(left <= of_entries, "{entries} entries of {of_entries} bytes, checkpoints of {left}");
         let named = ledger.state().checkpoint.unwrap();
@@ -725,7 +726,7 @@ async fn a_large_ledger() {
     fs::create_dir_all(&root).unwrap();
     fs::write(root.join(layout::KEY_FILE), "0123456789abcdef".repeat(4)).unwrap();
     let store: Arc<dyn ObjectStore> = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(&root).unwrap());
-    let mut ledger = Ledger::begin(store.clone(), first_entry()).await.unwrap().unwrap();
+    let mut ledger = Ledger::begin(store.clone(), first_entry(), &Signing::default()).await.unwrap().unwrap();
     let (of_entries, written, left) = grow(store.clone(), &mut ledger, entries.parse().unwrap()).await;
     // Of the tables only what opening looks at.
     let state = ledger.state().clone();

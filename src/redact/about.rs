@@ -1,4 +1,4 @@
-//! Rules as they are shown to whoever asks which are in force.
+//! Rules as they are shown to anyone who asks which are in force.
 
 use super::rules::{How, Rule, Rules};
 

@@ -1,4 +1,4 @@
-//! Whether a needle of the prefilter counts in its row: what stands around it could make it a secret.
+//! Whether a needle of the prefilter counts in its row: what is around it could make it a secret.
 
 use super::ends::{is_behind_code, is_name};
 use super::engine::Engine;
@@ -115,7 +115,7 @@ impl Engine {
                     return true;
                 }
             }
-            // A path or a sentence goes on.
+            // A path or a sentence continues.
             b'/' | b'?' | b'!' | b'#' | b'~' | b'*' | b'@' | b'^' | b'[' | b']' | b')' => {}
             _ => {
                 let known = known(near, to).or_else(|| if far < near { known(far, to) } else { None });

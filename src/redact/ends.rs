@@ -19,18 +19,18 @@ pub(super) enum Manner {
 pub(super) struct Left<'a> {
     pub name: &'a str,
     pub start: usize,
-    /// Whether a quote stands right before it.
+    /// Whether a quote is right before it.
     pub is_quoted: bool,
 }
 
-/// Where a value stands.
+/// Where a value is.
 pub(super) struct Right {
     pub start: usize,
     pub end: usize,
     pub manner: Manner,
 }
 
-/// Whether a percent code such as `%3D` stands right before `at`: its letters and digits are none of the name behind them.
+/// Whether a percent code such as `%3D` is right before `at`: its letters and digits are none of the name after them.
 pub(super) fn is_behind_code(bytes: &[u8], at: usize) -> bool {
     at >= 3 && bytes[at - 3] == b'%' && bytes[at - 2..at].iter().all(u8::is_ascii_hexdigit)
 }

@@ -29,7 +29,7 @@ use sha2::Sha256;
 /// Texts inside texts that are looked into: more than any client nests, few enough that a hostile line stays cheap.
 pub(super) const DEPTH: usize = 6;
 
-/// What a text may be, by where it was found.
+/// The kinds of secret that a text can be, by its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     Text,
@@ -92,7 +92,7 @@ pub(super) struct Engine {
     key: Hmac<Sha256>,
 }
 
-/// What of a rule is needed while looking.
+/// The part of a rule that the search needs.
 pub(super) struct Label {
     pub name: String,
     pub kind: String,

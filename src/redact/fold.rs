@@ -29,7 +29,7 @@ const ALIKE: [(char, &str); 25] = [
     ('z', "źżžζ"),
 ];
 
-/// What a character is in a name.
+/// The role of a character in a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Letter {
     /// It is read as this ASCII letter or digit, in its case.
@@ -54,7 +54,7 @@ pub(super) fn letter(character: char) -> Letter {
         | '\u{2060}'..='\u{2064}'
         | '\u{FE00}'..='\u{FE0F}'
         | '\u{FEFF}' => return Letter::Unseen,
-        // Full width, and the mathematical alphabets, stand in rows of ASCII.
+        // Full width, and the mathematical alphabets, are in rows of ASCII.
         '\u{FF10}'..='\u{FF19}' | '\u{FF21}'..='\u{FF3A}' | '\u{FF41}'..='\u{FF5A}' => {
             return Letter::Is((character as u32 - 0xFF00 + 0x20) as u8);
         }
@@ -86,7 +86,7 @@ pub(super) struct Word {
     pub is_separated: bool,
 }
 
-/// Of a longer name the last bytes count: the last words decide.
+/// The bytes of a name that count, from its end: the last words decide.
 const LONGEST: usize = 96;
 
 impl Folded {

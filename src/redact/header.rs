@@ -5,7 +5,7 @@ use super::scan::Scan;
 
 /// Credentials with parameters (`Digest username="bob", response="..."`) are no longer than this.
 const CREDENTIALS: usize = 1024;
-/// Attributes of a cookie that stand without a value.
+/// Attributes of a cookie that are without a value.
 const ATTRIBUTES: [&str; 3] = ["httponly", "secure", "partitioned"];
 
 impl Scan<'_, '_> {
@@ -53,7 +53,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The end of the credentials of an `Authorization` header: a token behind its scheme, or parameters.
+    /// The end of the credentials of an `Authorization` header: a token after its scheme, or parameters.
     pub(super) fn credentials_end(&self, start: usize, _at: usize) -> usize {
         let bytes = &self.bytes[..self.bytes.len().min(start + CREDENTIALS)];
         let first = self.after_scheme(start).min(bytes.len());

@@ -1,7 +1,7 @@
 //! Secrets in JSON text, also in text that was going to be JSON and broke.
 //!
 //! One pass over the bytes with a stack of its own, so that no nesting can exhaust the thread's. Strings are looked
-//! into where they stand; nothing is parsed into a tree and nothing but the secrets is written anew.
+//! into where they are; nothing is parsed into a tree and nothing but the secrets is written anew.
 
 use super::ends::{Manner, Right};
 use super::engine::{Engine, Scope};
@@ -12,7 +12,7 @@ use super::rules::Worth;
 use super::scan::Scan;
 use super::span::Span;
 
-/// Values that may stand before the name of their record.
+/// Values that may be before the name of their record.
 const EARLY: usize = 4;
 /// Members of a JSON Web Key that only its owner has, and the shortest of them.
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
@@ -31,7 +31,7 @@ struct Frame {
     pair: Option<(Known, bool)>,
     /// Values that were met before the name.
     early: Vec<usize>,
-    /// What the string before in this array announces.
+    /// The announcement of the previous string in this array.
     before: Option<Announced>,
     /// The option `-p` of the program that this array runs takes its value without a blank.
     is_glued: bool,
@@ -59,7 +59,7 @@ struct Key {
 }
 
 impl Frame {
-    /// What forces the value that comes next.
+    /// The meaning that the next value has, whatever it looks like.
     fn next_forced(&self) -> Option<Known> {
         match (self.key, self.pair) {
             (Some(Key { role: Role::Value, .. }), Some((known, _))) => Some(known),
@@ -78,7 +78,7 @@ impl Frame {
 }
 
 impl Engine {
-    /// Looks into JSON; `forced` when all of it stands under a secret name. With depth 0 strings are not looked into.
+    /// Looks into JSON; `forced` when all of it is under a secret name. With depth 0 strings are not looked into.
     pub(super) fn json(&self, text: &str, forced: Option<Known>, depth: usize, out: &mut Vec<Span>) {
         Walk::new(self, text, depth, out).run(0, forced, false);
     }
@@ -101,7 +101,7 @@ struct Walk<'a, 'o> {
     text: &'a str,
     bytes: &'a [u8],
     depth: usize,
-    /// Whether values that stand before their names are looked at again; not the second time.
+    /// Whether values that are before their names are looked at again; not the second time.
     is_first: bool,
     out: &'o mut Vec<Span>,
 }
@@ -256,7 +256,7 @@ impl<'a, 'o> Walk<'a, 'o> {
         }
     }
 
-    /// Takes the value of `-p` that stands without a blank.
+    /// Takes the value of `-p` that is without a blank.
     fn glued(&mut self, start: usize, end: usize) -> bool {
         let mut none = Vec::new();
         let option = Scan::new(self.engine, "", 0, &mut none).option_of("-p");
@@ -277,7 +277,7 @@ impl<'a, 'o> Walk<'a, 'o> {
         )
     }
 
-    /// What a string of a list says about the next one.
+    /// The announcement that a string of a list makes about the next one.
     fn announced(&self, content: &str) -> Option<Announced> {
         if content.len() > 64 || content.is_empty() {
             return None;
@@ -382,7 +382,7 @@ impl<'a, 'o> Walk<'a, 'o> {
     }
 }
 
-/// Where the content of a string ends, and where the text goes on; both the end if the string is not closed.
+/// Where the content of a string ends, and where the text continues; both the end if the string is not closed.
 fn string_end(bytes: &[u8], start: usize) -> (usize, usize) {
     let mut at = start;
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {

@@ -64,7 +64,7 @@ pub(super) fn decoded(text: &str) -> Option<Layer> {
 /// The first byte of ASCII in full width.
 const WIDE: u8 = 0xef;
 
-/// The ASCII character that stands in full width at `at`.
+/// The ASCII character that is in full width at `at`.
 pub(super) fn wide(source: &[u8], at: usize) -> Option<u8> {
     match source.get(at + 1..at + 3)? {
         [0xbc, low @ 0x81..=0xbf] => Some(low - 0x60),
@@ -73,7 +73,7 @@ pub(super) fn wide(source: &[u8], at: usize) -> Option<u8> {
     }
 }
 
-/// What an encoding stands for, and its length.
+/// The decoded text of an encoding, and its length.
 struct Decoded {
     bytes: [u8; 4],
     count: usize,

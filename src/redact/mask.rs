@@ -1,6 +1,6 @@
-//! What was redacted before: placeholders of ours, and the marks of others.
+//! Earlier redactions: our placeholders, and the marks of other programs.
 
-/// What every placeholder of ours begins with.
+/// The beginning of all our placeholders.
 pub(super) const OPEN: &str = "[REDACTED:";
 /// Longer than a mark of others, such as `<hidden_due_to_security_reasons>`.
 const LONGEST_MARK: usize = 48;

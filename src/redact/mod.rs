@@ -54,7 +54,7 @@ use engine::{Engine, Scope};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What is redacted, ready for use; shared by all threads.
+/// The rules and the key of redaction, ready for use and shared by all threads.
 pub struct Policy {
     /// None: nothing is.
     engine: Option<Engine>,

@@ -1,4 +1,4 @@
-//! What a name says about its value: secret by the words in it, a fact about a secret, or nothing.
+//! Meanings of names: the value is secret by the words in the name, a fact about a secret, or neither.
 //!
 //! `apiKey`, `API-Key` and `x_api_key` are one name. The last words of a name that are known decide, and what follows
 //! them says how sure that is.
@@ -12,11 +12,11 @@ const TOGETHER: usize = 4;
 /// The beginning or the rest of a compound that is known; shorter ones are in too many words.
 const SHORTEST: usize = 5;
 
-/// What a name says about its value.
+/// The meaning of a name for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Secret(Known),
-    /// Told by its name to be none, though it stands among secrets.
+    /// Told by its name to be none, though it is among secrets.
     Plain,
     Unknown,
 }
@@ -124,7 +124,7 @@ impl Names {
         let starts: Vec<usize> = folded.words.iter().map(|word| word.start).collect();
         let is_ending = named.is_ending && folded.joined.len() >= SHORTEST;
         self.tails.add(tail(&folded.joined));
-        // Of two letters, whatever stands before them in a name.
+        // Of two letters, whatever is before them in a name.
         if folded.joined.len() < 3 {
             (0..32).for_each(|before| self.tails.add(&[&[before], folded.joined.as_bytes()].concat()));
         }
@@ -141,12 +141,12 @@ impl Names {
         }
     }
 
-    /// What a name says anywhere.
+    /// The meaning of a name in any place.
     pub fn meaning(&self, name: &str) -> Meaning {
         self.meaning_of(&Folded::new(name))
     }
 
-    /// What a name says as a parameter of a URL query.
+    /// The meaning of a name as a parameter of a URL query.
     pub fn in_query(&self, name: &str) -> Meaning {
         let folded = Folded::new(name);
         if let Some((rule, _)) = self.query_only.get(&folded.joined) {

@@ -22,7 +22,7 @@ const SMALL: usize = 256;
 /// Needles per searcher: with more of them the vector search stops for too many false candidates.
 const GROUP: usize = 48;
 
-/// What must be around a needle for it to count.
+/// A condition on the text around a needle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Test {
     /// A name that is secret, and what separates it from a value.
@@ -31,7 +31,7 @@ pub(super) enum Test {
     Word,
     /// The name of a parameter of a URL, with `=` after it.
     Parameter,
-    /// So many characters of a token after it.
+    /// At least this many characters of a token follow it.
     Shape(usize),
     /// A segment of a path that announces a secret, and something like one after it.
     Segment,
@@ -41,7 +41,7 @@ pub(super) enum Test {
     Url,
     /// A program whose option `-p` follows.
     Tool,
-    /// Text behind a mark.
+    /// Text after a mark.
     Behind,
     /// A letter that is not ASCII, in a name.
     Alike,
@@ -92,7 +92,7 @@ impl Prefilter {
         Ok(Prefilter { groups, starts: Starts::new(starts, &flags), overlap })
     }
 
-    /// Tells `hit` each place that may count; it answers where to go on.
+    /// Tells `hit` each place that may count; it answers where to continue.
     fn scan(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
         match bytes.len() {
             0 => {}
@@ -103,7 +103,8 @@ impl Prefilter {
 
     fn scan_blocks<const N: usize>(&self, bytes: &[u8], hit: &mut dyn FnMut(Candidate) -> Option<usize>) {
         let mut folded = [0u8; N];
-        let mut resume = vec![0usize; self.groups.len() + 4];
+        let mut resume = vec![0usize; self.groups.len() + 3];
+        let mut of_starts = [0; 2];
         let mut start = 0;
         while start < bytes.len() {
             let end = bytes.len().min(start + N);
@@ -124,15 +125,15 @@ impl Prefilter {
                 }
             }
             let resume = &mut resume[self.groups.len()..];
-            self.starts.scan(bytes, start..end, &mut resume[0], hit);
-            self.encoded(bytes, start, end, &mut resume[1], hit);
-            self.signs(bytes, start, end, &mut resume[3], hit);
+            self.starts.scan(bytes, start..end, &mut of_starts, hit);
+            self.encoded(bytes, start, end, &mut resume[0], hit);
+            self.signs(bytes, start, end, &mut resume[2], hit);
             if !block.is_ascii() {
                 for at in (start..end).filter(|at| !bytes[*at].is_ascii()) {
-                    if at >= resume[2] {
+                    if at >= resume[1] {
                         // The rest of the name says nothing else.
                         let name = bytes[at..].iter().take_while(|byte| is_name(byte)).count();
-                        resume[2] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
+                        resume[1] = hit(Candidate { at, end: at + 1, test: Test::Alike }).unwrap_or(at + name.max(1));
                     }
                 }
             }
@@ -143,7 +144,7 @@ impl Prefilter {
         }
     }
 
-    /// What is encoded, and what begins behind it.
+    /// Encoded text, and the token that begins after it.
     fn encoded(
         &self,
         bytes: &[u8],
@@ -167,7 +168,7 @@ impl Prefilter {
         }
     }
 
-    /// What begins with a sign. It goes on by itself: what is encoded further right says nothing about what is here.
+    /// A token that begins with a sign. It continues on its own: an encoding further right says nothing about this place.
     fn signs(
         &self,
         bytes: &[u8],
@@ -280,7 +281,7 @@ fn hides(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-/// Whether so much base64 stands before `at` that it may hold something.
+/// Whether there is enough base64 before `at` to hold something.
 fn ends_base64(bytes: &[u8], at: usize) -> bool {
     let before = bytes[..at].iter().rev().take(super::packed::SHORTEST);
     before.take_while(|byte| super::packed::is_base64(**byte)).count() == super::packed::SHORTEST

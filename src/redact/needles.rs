@@ -1,4 +1,4 @@
-//! What the prefilter looks for: the shortest texts that are in every secret of the rules.
+//! The needles of the prefilter: the shortest texts that occur in every secret of the rules.
 
 use super::ends::is_behind_code;
 use super::fold::Folded;
@@ -19,7 +19,7 @@ const SHORT: usize = 4;
 /// The bytes that the vector search compares.
 pub(super) const KEY: usize = 4;
 
-/// Where a needle stands.
+/// Where a needle is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// Where a run of letters and digits begins.
@@ -37,11 +37,11 @@ pub(super) struct Needle {
     exact: Option<Vec<u8>>,
 }
 
-/// What the searcher looks for, and the needles that begin with it.
+/// A text that the searcher finds, and the needles that begin with it.
 pub(super) type Key = (Vec<u8>, Vec<Needle>);
 
 impl Needle {
-    /// A needle that may stand anywhere, in any case.
+    /// A needle that may be anywhere, in any case.
     fn new(text: &str, test: Test) -> Needle {
         let folded = text.bytes().map(|byte| byte | 0x20).collect();
         Needle { folded, test, place: Place::Anywhere, exact: None }
@@ -113,7 +113,7 @@ pub(super) fn of(rules: &Rules) -> Result<Vec<Needle>> {
             }
             How::Name(named) => names.extend(named.names.iter().map(|name| (name.as_str(), named.is_ending))),
             How::Shape(shape) => needles.extend(shape.needles.iter().map(|text| {
-                // What stands before a token begins no other: `-----BEGIN`, `+ASt`, `.atlasv1.`.
+                // What is before a token begins no other: `-----BEGIN`, `+ASt`, `.atlasv1.`.
                 let token = text.trim_start_matches(['-', ' ', '+', '.', '_', '<']);
                 let token = if token.len() < 3 { text } else { token };
                 let needle = match shape.back {
@@ -164,7 +164,7 @@ const COMMON: [&str; 26] = [
     "response", "path",
 ];
 
-/// What every spelling of the names has in it: a word of it where a word may begin, and anywhere what compounds end with.
+/// The texts that occur in every spelling of the names: a word of it where a word may begin, and anywhere what compounds end with.
 fn stems(names: &[(&str, bool)]) -> Vec<Needle> {
     let mut folded: Vec<(Folded, bool)> =
         names.iter().map(|(name, is_ending)| (Folded::new(name), *is_ending)).collect();

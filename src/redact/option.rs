@@ -62,7 +62,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// Takes the value of the option from `at` to `end`, behind so many blanks.
+    /// Takes the value of the option from `at` to `end`, after so many blanks.
     fn option(&mut self, at: usize, end: usize, blanks: Option<usize>) -> Option<usize> {
         let name = &self.text[at..end];
         let bytes = self.bytes;

@@ -11,7 +11,7 @@ const NEAR: usize = 512;
 /// Longer than the tag of an element with its attributes.
 const TAG: usize = 1024;
 
-/// What a key of a record says about its value.
+/// The role of a record's key for its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Name,
@@ -61,7 +61,7 @@ impl<'a> Scan<'a, '_> {
         self.take(known, &right).then_some(end)
     }
 
-    /// The body of a part of form data, whose head goes on at `past`.
+    /// The body of a part of form data, whose head continues at `past`.
     fn form_data(&self, past: usize) -> Option<Right> {
         let head = self.text.get(past..)?;
         let head = &head.as_bytes()[..head.len().min(NEAR)];
@@ -100,7 +100,7 @@ impl<'a> Scan<'a, '_> {
                 _ => {}
             }
         }
-        // `value` stands first: only inside of a tag, whose beginning is known.
+        // `value` is first: only inside of a tag, whose beginning is known.
         let floor = at.saturating_sub(NEAR);
         let open = floor + memchr::memrchr2(b'<', b'>', &bytes[floor..at])?;
         if bytes[open] != b'<' {
@@ -156,7 +156,7 @@ impl<'a> Scan<'a, '_> {
         self.take(known, &Right { start, end, manner: Manner::Whole }).then_some(end)
     }
 
-    /// What a tag says: by the element's name, or by an attribute that names it.
+    /// The meaning of a tag: by the element's name, or by an attribute that names it.
     fn meaning_of_tag(&self, tag: &str) -> Option<Known> {
         let name = tag.split(|c: char| c.is_whitespace()).next().unwrap_or("");
         if let Meaning::Secret(known) = self.engine.names.meaning(local(name)) {

@@ -1,5 +1,5 @@
 //! Secrets that their place in a URL gives away: passwords before the host, random path segments after `/reset/`,
-//! `/invite/` and the like, and long random values anywhere in a URL that are no identifiers.
+//! `/invite/` and the like, and long random values anywhere in a URL that are not identifiers.
 
 use super::engine::{Engine, Scope};
 use super::layer;
@@ -213,9 +213,9 @@ fn is_collection(segment: &str) -> bool {
 }
 
 /// Where a secret from `start` to `end` ends at the latest: in a query string at the next `&`, whatever is in the value.
-/// Else who writes a parameter could hide those behind it.
+/// Else who writes a parameter could hide those after it.
 pub(super) fn parameter_end(text: &str, start: usize, end: usize) -> usize {
-    /// Longer than a parameter's name and what stands before a secret in its value.
+    /// Longer than a parameter's name and what is before a secret in its value.
     const BEFORE: usize = 256;
     let bytes = text.as_bytes();
     let mut separators = memchr::memchr_iter(b'&', &bytes[start..end]).map(|at| start + at);

@@ -1,5 +1,5 @@
 //! Secrets that a sentence tells: `password is x`, `changed from x to y`, `identified by 'x'`, `login a password x`;
-//! and text right behind a placeholder.
+//! and text right after a placeholder.
 
 use super::ends::{Manner, Right, quoted};
 use super::engine::Engine;
@@ -24,7 +24,7 @@ pub(super) struct Cues {
     names: usize,
 }
 
-/// Marks that text may stand behind, and SQL.
+/// Marks that text may be behind, and SQL.
 const OTHERS: [&str; 13] = [
     "redacted]",
     "redacted>",
@@ -103,7 +103,7 @@ impl Scan<'_, '_> {
     /// Takes what a sentence says after a secret's name.
     fn spoken(&mut self, start: usize, end: usize) -> Option<usize> {
         let bytes = self.bytes;
-        // `aws_secret_access_key x`: the name of a variable, of which more may stand before.
+        // `aws_secret_access_key x`: the name of a variable, of which more may be before.
         let is_variable = self.text[start..end].contains('_');
         let is_inside = start > 0
             && (bytes[start - 1].is_ascii_alphanumeric()
@@ -228,7 +228,7 @@ impl Scan<'_, '_> {
         self.take(known, &right).then_some(end)
     }
 
-    /// Takes what stands behind a mark, and what SQL and PowerShell are told.
+    /// Takes what is after a mark, and what SQL and PowerShell are told.
     fn cued(&mut self, start: usize, end: usize) -> Option<usize> {
         let cue = self.text[start..end].to_ascii_lowercase();
         if cue == "identified by" || cue == "convertto-securestring" {
@@ -267,7 +267,7 @@ impl Scan<'_, '_> {
         self.take_behind(rule, past)
     }
 
-    /// The last argument of a command, which goes on at `start`: `net use \\srv /user:bob x`.
+    /// The last argument of a command, which continues at `start`: `net use \\srv /user:bob x`.
     fn positional(&mut self, start: usize, least: usize) -> Option<usize> {
         let length = self.bytes[start..]
             .iter()

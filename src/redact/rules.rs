@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Goes up when the same rules find other secrets or write other placeholders than before.
 const FORMAT: u32 = 2;
 
-/// What is a secret, as read from files.
+/// The rules that define secrets, as read from files.
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub(super) rules: Vec<Rule>,

@@ -1,6 +1,6 @@
 //! Secrets that a name announces in free text: `password=x`, `"token": "x"`, `Cookie: a=b`, `?code=x`.
 //!
-//! A `Scan` goes over one text; the other passes over it stand in the files beside this one. No pass looks at a byte
+//! A `Scan` goes over one text; the other passes over it are in the files beside this one. No pass looks at a byte
 //! more often than a few times: a value that was taken is left behind, and one that is refused is short, or was
 //! refused by its first word.
 
@@ -14,7 +14,7 @@ use super::rules::Worth;
 use super::span::Span;
 use super::value::{Look, look};
 
-/// A longer line is no phrase that people choose.
+/// A longer line is not a phrase that people choose.
 const PHRASE: usize = 128;
 
 /// One text that is looked into, and what was found in it.
@@ -82,7 +82,7 @@ impl<'a, 'o> Scan<'a, 'o> {
                 _ if before == Some(b':') || self.is_colon_list(at) => return None,
                 _ => (known, Manner::Prose),
             },
-            // `api key: x`: one space may stand in a name of two words.
+            // `api key: x`: one space may be in a name of two words.
             _ => match self.two_words(at, left) {
                 Some(known) => (known, Manner::Prose),
                 None if is_name_of_name(left.name) => return self.named(at),
@@ -115,7 +115,7 @@ impl<'a, 'o> Scan<'a, 'o> {
         if is_value && self.take(known, &right) { right.end } else { end }
     }
 
-    /// Looks into JSON that stands in the text as the value of a name.
+    /// Looks into JSON that is in the text as the value of a name.
     fn container(&mut self, at: usize, known: Known) -> Option<usize> {
         let start = at + 1 + self.bytes[at + 1..].iter().take(8).take_while(|byte| b" \t=>".contains(byte)).count();
         let is_open = |byte: &u8| matches!(byte, b'{' | b'[');
@@ -297,7 +297,7 @@ impl<'a, 'o> Scan<'a, 'o> {
             && !self.words().is_prose(value)
     }
 
-    /// Whether a word after `name:` stands alone, as a secret does, and is not the beginning of a sentence.
+    /// Whether a word after `name:` is alone, as a secret is, and is not the beginning of a sentence.
     fn is_no_sentence(&self, value: &str, end: usize) -> bool {
         let first = value.split(|c: char| c.is_whitespace() || ",;.:!?)".contains(c)).next().unwrap_or("");
         if self.words().is_prose(first) {

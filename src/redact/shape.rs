@@ -1,4 +1,4 @@
-//! Secrets that their shape gives away, wherever they stand: how a vendor's tokens begin, or a regular expression.
+//! Secrets that their shape gives away, wherever they are: how a vendor's tokens begin, or a regular expression.
 //!
 //! One automaton looks for the beginnings and needles of all rules; only where one is, its rule is tried, anchored
 //! there. So the time does not depend on the number of rules, and a text full of needles is still looked at once.
@@ -16,7 +16,7 @@ const LOOK: usize = 160;
 /// Places before a needle at which its expression is tried.
 const STARTS: usize = 4;
 
-/// An expression that does not match within so many bytes does not match: else each needle would be a pass over the text.
+/// An expression that does not match within this many bytes does not match: else each needle would be a pass over the text.
 const WINDOW: usize = 4096;
 
 pub(super) struct Shapes {
@@ -113,7 +113,7 @@ impl Scan<'_, '_> {
             By::Regex { regex, back, is_mixed: must_be_mixed, .. } => {
                 let is_inner = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/_-~.".contains(byte);
                 let before = self.bytes[..at].iter().rev().take(*back).take_while(is_inner).count();
-                // Behind each sign too: another token may stand right before, `license-0a1b..NRAL`.
+                // After each sign too: another token may be right before, `license-0a1b..NRAL`.
                 let first = at - before;
                 let signs =
                     (first..at).filter(|place| !self.bytes[*place].is_ascii_alphanumeric()).map(|place| place + 1);
@@ -126,7 +126,7 @@ impl Scan<'_, '_> {
                 let captures = starts.iter().filter(|start| self.is_start(**start, *back)).find_map(|start| {
                     let near = self.near(*start);
                     let captures = regex.captures(near)?;
-                    // What goes on beyond the window is taken to its end.
+                    // What continues beyond the window is taken to its end.
                     let is_cut = captures.get_match().end() == near.len();
                     if is_cut { regex.captures(&self.text[*start..]) } else { Some(captures) }
                         .map(|captures| (*start, captures))
@@ -184,7 +184,7 @@ impl Scan<'_, '_> {
         Some(body + trimmed.len())
     }
 
-    /// Takes what begins like a secret and goes on to the end, too short to be recognised: the rest may be elsewhere.
+    /// Takes what begins like a secret and continues to the end, too short to be recognised: the rest may be elsewhere.
     pub(super) fn cut_off(&mut self) {
         let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(byte);
         let length = self.bytes.iter().rev().take(LOOK).take_while(|byte| is_token(byte)).count();
@@ -209,7 +209,7 @@ impl Scan<'_, '_> {
                 };
                 // Long enough to judge, and it was judged to be words.
                 let is_judged = is_words && rest >= most;
-                // `AKIA...` names a key. Its secret would have begun behind it.
+                // `AKIA...` names a key. Its secret would have begun after it.
                 let is_name = || look(&self.text[start..], self.words()) == Look::Known;
                 is_spelled && goes_on && !is_judged && !is_name()
             });

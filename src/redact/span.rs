@@ -14,7 +14,7 @@ pub(super) struct Span {
     pub rule: usize,
     /// The first 32 bits of the secret's HMAC.
     pub tag: u32,
-    /// Set for a JSON number, whose placeholder needs quotes: how many strings are around the JSON text it stands in.
+    /// Set for a JSON number, whose placeholder needs quotes: how many strings are around the JSON text it is in.
     pub number: Option<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Needles that stand only where a token begins: tokens of vendors, segments of paths.
+//! Needles that are only where a token begins: tokens of vendors, segments of paths.
 //!
 //! There are hundreds of them, too many for a search of every byte. But tokens begin rarely: which bytes are letters
 //! or digits is found out for a block at a time, without a branch, and only where a run of them begins, or a word inside
@@ -23,7 +23,7 @@ pub(super) struct Starts {
     needles: Vec<Needle>,
     /// Options without their dashes.
     flags: Vec<Vec<u8>>,
-    /// What they begin with.
+    /// The letters with which flags begin.
     flag_letters: [bool; 256],
 }
 
@@ -72,7 +72,7 @@ impl Starts {
         Starts { bits, first, quick, needles, flags, flag_letters }
     }
 
-    /// Tells `hit` what may count at `at`; its answer, where to go on, if something does.
+    /// Tells `hit` what may count at `at`; its answer, where to continue, if something does.
     #[inline]
     pub fn at(&self, bytes: &[u8], at: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
         let place = place(bytes.get(at..at + 3)?);
@@ -101,7 +101,7 @@ impl Starts {
 
     /// Tells `hit` of an option whose name begins at `at`, behind a dash, or a slash as Windows has it.
     fn flag(&self, bytes: &[u8], at: usize, hit: &mut dyn FnMut(Candidate) -> Option<usize>) -> Option<usize> {
-        if at == 0 || !matches!(bytes[at - 1], b'-' | b'/') || !self.flag_letters[usize::from(bytes[at])] {
+        if !self.flag_letters[usize::from(bytes[at])] {
             return None;
         }
         let is_here = |flag: &&Vec<u8>| {
@@ -112,33 +112,59 @@ impl Starts {
         hit(Candidate { at: at - 1, end: at + flag.len(), test: Test::Always })
     }
 
-    /// Looks at the tokens and words that begin in a part of the bytes.
+    /// Looks at the tokens and words that begin in a part of the bytes; `resume` says for tokens and for options how far
+    /// they need not be looked for.
     pub fn scan(
         &self,
         bytes: &[u8],
         part: Range<usize>,
-        resume: &mut usize,
+        resume: &mut [usize; 2],
         hit: &mut dyn FnMut(Candidate) -> Option<usize>,
     ) {
+        let [of_tokens, of_flags] = resume;
         for start in part.clone().step_by(CLASSED) {
             let end = part.end.min(start + CLASSED);
             let classes = classes(bytes, start);
+            // One mask for a whole block: a loop for each eight bytes would be as short as it is unpredictable.
+            let (mut begins, mut behind_dash) = (0, 0);
             for chunk in (0..end - start).step_by(8) {
-                let mut begins = begins(&classes, chunk);
-                while begins != 0 {
-                    let at = start + chunk + begins.trailing_zeros() as usize / 8;
-                    begins &= begins - 1;
-                    if at >= *resume && at < end {
-                        let next = self.at(bytes, at, hit).or_else(|| self.flag(bytes, at, hit));
-                        *resume = next.unwrap_or(at + 1);
-                    }
-                }
+                let (of_word, of_flag) = self::begins(&classes, chunk);
+                begins |= u64::from(bits(of_word)) << chunk;
+                behind_dash |= u64::from(bits(of_flag)) << chunk;
             }
+            let inside = u64::MAX >> (CLASSED - (end - start));
+            each(begins & inside, |place| {
+                let at = start + place;
+                if let Some(next) = (at >= *of_tokens).then(|| self.at(bytes, at, hit)).flatten() {
+                    *of_tokens = next;
+                }
+            });
+            each(behind_dash & inside, |place| {
+                let at = start + place;
+                if let Some(next) = (at >= *of_flags).then(|| self.flag(bytes, at, hit)).flatten() {
+                    *of_flags = next;
+                }
+            });
         }
     }
 }
 
-/// Of each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a digit.
+/// The places of the bits that are set.
+#[inline]
+fn each(mut mask: u64, mut tell: impl FnMut(usize)) {
+    while mask != 0 {
+        tell(mask.trailing_zeros() as usize);
+        mask &= mask - 1;
+    }
+}
+
+/// The lowest bits of eight bytes, which are all that they have, beside one another.
+fn bits(bytes: u64) -> u8 {
+    (bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+}
+
+/// Classifies each byte from `start` on, and the one before and after: bit 0 for a capital, 1 for a small letter, 2 for a
+/// digit, 3 for a byte with which options begin.
 fn classes(bytes: &[u8], start: usize) -> [u8; CLASSED + 16] {
     let mut classes = [0; CLASSED + 16];
     let block = &bytes[start..bytes.len().min(start + CLASSED)];
@@ -159,6 +185,7 @@ fn class(byte: u8) -> u8 {
     u8::from(byte.wrapping_sub(b'A') < 26)
         | u8::from(byte.wrapping_sub(b'a') < 26) << 1
         | u8::from(byte.wrapping_sub(b'0') < 10) << 2
+        | u8::from(byte == b'-' || byte == b'/') << 3
 }
 
 /// Without a branch, so that the compiler makes vector instructions of it.
@@ -166,9 +193,9 @@ fn classed(block: &[u8; CLASSED]) -> [u8; CLASSED] {
     block.map(class)
 }
 
-/// Those of eight bytes at which a token or a word begins: behind what is neither letter nor digit, a capital behind a
-/// small letter or before one, a letter behind a digit.
-fn begins(classes: &[u8; CLASSED + 16], chunk: usize) -> u64 {
+/// Marks the bytes, of eight, at which a token or a word begins: after a byte that is neither letter nor digit, a capital
+/// after a small letter or before one, a letter after a digit; and those of them that begin after a dash or a slash.
+fn begins(classes: &[u8; CLASSED + 16], chunk: usize) -> (u64, u64) {
     const ONE: u64 = 0x0101_0101_0101_0101;
     let eight = |from: usize| u64::from_le_bytes(classes[from..from + 8].try_into().unwrap_or_default());
     let split = |word: u64| (word & ONE, word >> 1 & ONE, word >> 2 & ONE);
@@ -176,7 +203,8 @@ fn begins(classes: &[u8; CLASSED + 16], chunk: usize) -> u64 {
     let (upper_before, lower_before, digit_before) = split(eight(chunk));
     let (_, lower_after, _) = split(eight(chunk + 2));
     let is_first = (upper | lower | digit) & !(upper_before | lower_before | digit_before);
-    is_first | upper & lower_before | upper & upper_before & lower_after | (upper | lower) & digit_before
+    let in_word = upper & lower_before | upper & upper_before & lower_after | (upper | lower) & digit_before;
+    (is_first | in_word, is_first & eight(chunk) >> 3)
 }
 
 #[cfg(test)]
@@ -188,11 +216,7 @@ mod tests {
         let text = b"apiKey x_y XMLHttp2go ~a";
         let mut found = Vec::new();
         for chunk in (0..text.len()).step_by(8) {
-            let mut begins = begins(&classes(text, 0), chunk);
-            while begins != 0 {
-                found.push(chunk + begins.trailing_zeros() as usize / 8);
-                begins &= begins - 1;
-            }
+            each(u64::from(bits(begins(&classes(text, 0), chunk).0)), |place| found.push(chunk + place));
         }
         // api Key x y XML Http 2 go a; a digit begins no word of a name.
         assert_eq!(found, [0, 3, 7, 9, 11, 14, 19, 23]);

@@ -1,4 +1,4 @@
-//! What must go and what must stay, through every way into the module.
+//! Texts that must be redacted and texts that must stay, through every way into the module.
 
 use super::*;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, StringArray, StructArray};
@@ -24,7 +24,7 @@ fn encode(text: &str) -> String {
         .collect()
 }
 
-/// Secrets that their shape gives away, so that they go wherever they stand. Put together here, lest a scanner of
+/// Secrets that their shape gives away, so that they go wherever they are. Put together here, lest a scanner of
 /// repositories takes them for real ones.
 fn shaped() -> Vec<String> {
     let hex = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978";

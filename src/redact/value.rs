@@ -1,4 +1,4 @@
-//! What a value looks like, which decides beside its name whether it is a secret.
+//! The look of a value, which decides together with its name whether it is a secret.
 
 use super::engine::Vocabulary;
 use super::forms::{is_product_key, is_recovery_key};
@@ -9,12 +9,12 @@ pub(super) const RANDOM: usize = 16;
 /// A longer value is neither a word nor a mark.
 const LONGEST_WORD: usize = 512;
 
-/// What a value looks like.
+/// The look of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     /// No value: empty, masked, `null`, `%%1842`, `${VARIABLE}`.
     Nothing,
-    /// So many digits, perhaps with punctuation.
+    /// A number of digits, perhaps with punctuation.
     Number(usize),
     Word,
     /// Words with separators: `read:user`, `how-to-reset`, `authMethodFirstType`.
@@ -223,7 +223,7 @@ pub(super) fn is_uuid(value: &str) -> bool {
         })
 }
 
-/// A digest: as many hexadecimal digits as an algorithm gives, or behind its name.
+/// A digest: as many hexadecimal digits as an algorithm gives, or after its name.
 fn is_hash(value: &str) -> bool {
     if let Some((name, rest)) = value.split_once([':', '-', '='])
         && ["sha1", "sha256", "sha384", "sha512", "md5", "sha-256", "sha-1", "blake3"]

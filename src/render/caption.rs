@@ -1,4 +1,4 @@
-//! What the ids of an enumeration mean, beside the ids: `activity_id | 1  Logon`.
+//! Captions of enumerations beside their ids: `activity_id | 1  Logon`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -30,9 +30,10 @@ impl Csv {
 
     /// Appends a cell; text that a program could take for more than text is guarded.
     fn cell(&self, text: &str, is_text: bool, out: &mut String) {
-        let guarded = match is_text && self.options.neutralise_formulas {
-            true => guarded(text, self.separator),
-            false => Cow::Borrowed(text),
+        let guarded = if is_text && self.options.neutralise_formulas {
+            guarded(text, self.separator)
+        } else {
+            Cow::Borrowed(text)
         };
         if self.options.is_terminal {
             let mut shown = String::with_capacity(guarded.len());
@@ -88,7 +89,7 @@ impl Body for Csv {
                 if column.write_text(row, &mut text) {
                     self.cell(&text, is_text[index], out);
                 } else if columns.len() == 1 && self.options.null_text().is_empty() {
-                    // An empty line is no row to most readers: the row is worth more than NULL against empty.
+                    // An empty line is not a row to most readers: the row is worth more than NULL against empty.
                     out.push_str("\"\"");
                 } else {
                     out.push_str(self.options.null_text());

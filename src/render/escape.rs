@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::typed::{is_hostile, json_escape};
 
-/// Appends `text` as a JSON string with its quotes. Hostile characters are escaped even where JSON lets them stand.
+/// Appends `text` as a JSON string with its quotes. Hostile characters are escaped even where JSON lets them are.
 pub(super) fn json_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;

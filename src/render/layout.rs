@@ -12,7 +12,7 @@ use super::value::is_number;
 use super::wrap::{widest_word, width, wrapped};
 use crate::typed::visible;
 
-/// What a cell has around it: two blanks and a border.
+/// The frame of a cell: two blanks and a border.
 const FRAME: usize = 3;
 /// Words up to this width are ids, addresses and names, which are not broken: a UUID has 36, a SHA-1 40 characters.
 const LONGEST_ID: usize = 48;
@@ -20,7 +20,7 @@ const LONGEST_ID: usize = 48;
 const NARROWEST: usize = 12;
 /// JSON that is shorter tells nothing.
 const NARROWEST_JSON: usize = 24;
-/// A column that is no answer gets so much, or what it needs if that is less.
+/// The width of a column that does not answer the question, or less if it needs less.
 const COMFORT: usize = 16;
 /// Lines that a table has besides its rows, the prompt and the line below the table included.
 const TABLE_FRAME: usize = 6;
@@ -113,7 +113,7 @@ pub(super) enum Fit {
     Cut,
 }
 
-/// What is shown how.
+/// The columns that are shown, and their widths.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub leaves: Vec<Leaf>,
@@ -336,7 +336,7 @@ fn widen(widths: &mut [usize], chosen: &[Measured], mut room: usize) {
     }
 }
 
-/// The lines of a column's name, which may break behind its dots and underscores.
+/// The lines of a column's name, which may break after its dots and underscores.
 pub(super) fn header_lines(name: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in header_pieces(name) {

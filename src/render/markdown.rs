@@ -67,7 +67,7 @@ const BREAK: &str = "&#8203;";
 /// Appends `text` so that Markdown takes it for text: also addresses, which GitHub's turns into links unasked.
 ///
 /// A forge looks for `@name` and `#1` in the text that Markdown has become, where no backslash is left: a report that is
-/// posted there would notify whoever has that name. A space without width between the two keeps it from doing so.
+/// posted there would notify anyone who has that name. A space without width between the two keeps it from doing so.
 pub fn escaped(text: &str, out: &mut String) {
     let mut before = ' ';
     let mut characters = text.chars().peekable();
@@ -83,11 +83,12 @@ pub fn escaped(text: &str, out: &mut String) {
         if is_special {
             out.push('\\');
         }
-        match is_shown(c, Some(before)) {
-            true => out.push(c),
-            false => visible_char(c, out),
+        if is_shown(c, Some(before)) {
+            out.push(c)
+        } else {
+            visible_char(c, out)
         }
-        // In `ann@corp.example` and `a#1` it stands inside a word, and names nobody.
+        // In `ann@corp.example` and `a#1` it is inside a word, and names nobody.
         let is_sign = matches!(c, '@' | '#' | '!' | '%') && !before.is_alphanumeric();
         if is_sign && characters.peek().is_some_and(|next| next.is_alphanumeric() || matches!(next, '_' | '"')) {
             out.push_str(BREAK);

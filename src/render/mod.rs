@@ -51,7 +51,7 @@ use crate::error::{Context, Error, Kind, Result};
 /// Rows that are turned into text before the writer sees them: bounds the buffer for wide rows.
 const ROWS_PER_WRITE: usize = 1024;
 
-/// How a result is shown; what does not concern a format is ignored by it.
+/// Options of a result; a format ignores those that do not concern it.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Whether column names are printed (csv, tsv, table, markdown).
@@ -68,7 +68,7 @@ pub struct Options {
     pub is_terminal: bool,
     /// The writer is a pipe: Arrow is then a stream, which a reader can take without seeking.
     pub is_stream: bool,
-    /// What stands between values (csv, list); the format's own when not set.
+    /// The separator between values (csv, list); the format's own when not set.
     pub separator: Option<String>,
     /// CSV and TSV: cells that a spreadsheet would run as a formula get a leading apostrophe.
     pub neutralise_formulas: bool,
@@ -112,9 +112,9 @@ impl Options {
     }
 }
 
-/// What a format does; text is appended to `out`, which the renderer writes and clears.
+/// A text format; text is appended to `out`, which the renderer writes and clears.
 trait Body: Send {
-    /// What stands before the first row, also when there is none.
+    /// Writes the text before the first row, also when there is no row.
     fn begin(&mut self, out: &mut String);
     fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()>;
     fn end(&mut self, out: &mut String) -> Result<()>;
@@ -130,13 +130,13 @@ trait Body: Send {
     }
 }
 
-/// What a format of bytes does; the writer is made with the first batch, because it can fail.
+/// A binary format; the writer is created with the first batch, because that can fail.
 trait FileBody: Send {
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()>;
     fn end(&mut self, out: &mut Vec<u8>) -> Result<()>;
 }
 
-/// What was shown of a result.
+/// The part of a result that was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
     /// Rows that were given to the renderer.
@@ -157,7 +157,7 @@ enum Form {
 /// Dropped without `finish`, the output stays incomplete on purpose: a JSON array that failed half-way does not parse.
 pub struct Renderer<W: Write> {
     form: Form,
-    /// What batches are turned into when times are shown in a zone.
+    /// The schema of batches whose times are shown in a zone.
     zoned: Option<SchemaRef>,
     rows: u64,
     out: W,

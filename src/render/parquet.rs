@@ -16,7 +16,7 @@ use crate::error::{Context, Kind, Result};
 
 /// Rows that are encoded at a time.
 const BATCH_ROWS: usize = 8192;
-/// What is held in memory before a row group is written: rows, and encoded bytes where rows are fat.
+/// The limits of a row group in memory: rows, and encoded bytes where rows are large.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 const ROW_GROUP_BYTES: usize = 64 << 20;
 

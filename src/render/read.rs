@@ -217,7 +217,7 @@ fn text<O: arrow::array::OffsetSizeTrait>(array: &arrow::array::GenericStringArr
     Value::Text(Box::new(move |row| array.value(row)))
 }
 
-/// As many digits as there are: none, three, six or nine. A time without a zone is no instant and gets no `Z`.
+/// As many digits as there are: none, three, six or nine. A time without a zone is not an instant and gets no `Z`.
 fn write_time(ticks: i64, instant: fn(i64) -> Option<DateTime<chrono::Utc>>, zone: Option<Zone>, out: &mut String) {
     match instant(ticks) {
         Some(time) => match zone {

@@ -26,7 +26,7 @@ pub(super) struct Column<'a> {
 pub(super) type Print<'a> = Box<dyn Fn(usize, &mut String) + 'a>;
 pub(super) type PrintFloat<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
 
-/// What the values of a column are, and how one is got.
+/// A typed view of a column, which gives its values.
 pub(super) enum Value<'a> {
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
     /// The same in JSON: integers and booleans.
@@ -58,7 +58,7 @@ pub(super) struct Member<'a> {
     pub column: Column<'a>,
 }
 
-/// What a column consists of, for those who show its parts on lines of their own.
+/// The parts of a column, for formats that show each part on its own line.
 pub(super) enum Parts<'c, 'a> {
     /// One value.
     Whole,

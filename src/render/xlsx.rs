@@ -264,7 +264,7 @@ mod tests {
         bytes
     }
 
-    /// One part of a workbook. Entries are found by their local headers; sizes stand in the central directory.
+    /// One part of a workbook. Entries are found by their local headers; sizes are in the central directory.
     fn part(bytes: &[u8], name: &str) -> String {
         let u16_at = |at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;

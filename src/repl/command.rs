@@ -1,6 +1,6 @@
 //! A line for the shell becomes a command: what each command is, and how a line is understood.
 //!
-//! Names, arguments and purposes stand in [`COMMANDS`](super::commands::COMMANDS); a new command has its row there and
+//! Names, arguments and purposes are in [`COMMANDS`](super::commands::COMMANDS); a new command has its row there and
 //! its deed in `shell`.
 
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ pub(super) enum Branch {
     End,
 }
 
-/// What `.parameter` does.
+/// The forms of `.parameter`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Parameter {
     List,
@@ -101,7 +101,7 @@ pub(super) enum Go {
     },
     /// Sets variables, whose names begin with the text.
     Variables(String),
-    /// Again and again, with a pause; so many times, or until ^C.
+    /// Repeated with a pause, a number of times or until ^C.
     Watch {
         pause: Duration,
         times: Option<u32>,
@@ -270,15 +270,15 @@ mod tests {
         assert_eq!(told(".widht"), "no command `.widht` | did you mean `.width`?");
         assert_eq!(told(".wat"), "no command `.wat` | did you mean `\\watch`?");
         assert!(told("\\copy t").contains("`\\g FILE`"));
-        assert_eq!(told("\\watch soon"), "`soon` is not a number that fits here | ");
+        assert_eq!(told("\\watch soon"), "`soon` is not a number, or it is out of range | ");
         assert!(told("\\pset border 2").contains("the settings are format"));
         assert_eq!(told(".mode cvs"), "no output format `cvs` | did you mean `csv`?");
-        assert_eq!(told("\\timing maybe"), "`maybe` is neither on nor off | ");
+        assert_eq!(told("\\timing maybe"), "`maybe` is not on or off | ");
         assert_eq!(told("\\i"), "`\\i` needs a file | ");
         assert_eq!(told("\\o |"), "`\\o` needs a program | ");
         assert!(told("\\pset tz Mars").contains("not a time zone"));
         assert_eq!(told("\\d 'a"), "a closing ' is missing | ");
-        assert_eq!(told(".exit 256"), "`256` is not a number that fits here | ");
+        assert_eq!(told(".exit 256"), "`256` is not a number, or it is out of range | ");
         assert!(told("\\d a b").starts_with("`\\d` takes one argument"));
     }
 

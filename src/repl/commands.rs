@@ -294,7 +294,7 @@ pub(super) const COMMANDS: &[Spec] = &[
     ),
 ];
 
-/// Commands of the program, for the help: they are no rows, since this module does not know them.
+/// Commands of the program, for the help: they are not rows, since this module does not know them.
 pub(super) const PROGRAM: (&str, &str) =
     (".COMMAND [argument]...", "run a command of the program, such as .status or .report list");
 

@@ -1,4 +1,4 @@
-//! What TAB offers: commands and their arguments here, names of the lake from the backend.
+//! Completion with TAB: commands and their arguments here, names of the lake from the backend.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -128,7 +128,7 @@ impl Completer for Completion<'_> {
 }
 
 impl Completion<'_> {
-    /// The word of a command line at its end: where it begins, and what may stand there; `None` where a file may.
+    /// The word of a command line at its end: where it begins, and what may be there; `None` where a file may.
     fn command(&self, typed: &str, after: &str) -> Option<(usize, Vec<Candidate>)> {
         let backend = self.backend.borrow();
         let Some((name, rest)) = typed.split_once(char::is_whitespace) else {

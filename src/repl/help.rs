@@ -8,7 +8,7 @@ use crate::typed::nearest;
 const NAMES: usize = 40;
 /// Columns of a line: what most terminals have.
 const LINE: usize = 100;
-/// On narrower terminals purposes stand on lines of their own, this far in.
+/// On narrower terminals purposes are on lines of their own, this far in.
 const INDENTATION: usize = 6;
 
 /// Commands of other shells, and what does their work here.
@@ -24,7 +24,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("\\gdesc", "`describe select ...` shows the columns of a result"),
 ];
 
-/// The help text for a terminal of so many columns: all commands, or those that contain `text`.
+/// The help text for a terminal of this width: all commands, or those that contain `text`.
 pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
     let line = columns.unwrap_or(LINE).min(LINE);
     let at = if line < LINE { INDENTATION } else { NAMES };

@@ -48,7 +48,7 @@ fn is_command(line: &str) -> bool {
     }
 }
 
-/// The length of what stands at `at`, and its colour.
+/// The length of what is at `at`, and its colour.
 fn piece(text: &str, at: usize) -> (usize, Option<&'static str>) {
     let rest = &text[at..];
     if let Some((length, _)) = skip(text, at) {

@@ -17,7 +17,7 @@ use crate::error::{Context, Error, Kind, Result};
 /// Lines that are remembered, as many as DuckDB's shell keeps.
 const HISTORY: usize = 1000;
 
-/// What came from the terminal.
+/// Input from the terminal.
 pub(super) enum Input {
     Line(String),
     /// ^C: the line is dropped.
@@ -55,7 +55,7 @@ impl<'a> LineEditor<'a> {
         if let Some(path) = history.take_if(|path| path.exists() && editor.load_history(path).is_err()) {
             // A history that cannot be read is no reason to do without a shell, nor to write over it.
             let error = Error::new(Kind::Unavailable, format!("cannot read the history {}", path.display()))
-                .hint("lines are remembered for this run only; move the file away to begin a new one");
+                .hint("history is kept for this run only; move the file away to begin a new one");
             backend.borrow_mut().show_error(&error);
         }
         editor.set_helper(Some(Completion {
@@ -96,7 +96,7 @@ impl<'a> LineEditor<'a> {
         append(&mut self.editor, path).inspect_err(|_| self.history = None)
     }
 
-    /// What was typed, oldest first.
+    /// The lines of the history, oldest first.
     pub(super) fn history(&self) -> Vec<String> {
         entries(self.editor.history())
     }

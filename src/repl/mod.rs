@@ -10,7 +10,7 @@
 //!
 //! The shell knows no SQL engine and no command of the program: a [`Backend`] does the work. What was asked for goes
 //! to stdout, all talk to stderr. ^C at the prompt drops the line; ^C while a statement runs is the backend's to
-//! notice, and answered with an error of kind `Cancelled`, after which the shell goes on.
+//! notice, and answered with an error of kind `Cancelled`, after which the shell continues.
 
 mod command;
 mod commands;
@@ -51,7 +51,7 @@ use line::{Input, LineEditor};
 use pending::Pending;
 use shell::Shell;
 
-/// What the shell needs to be done; `cli` has the real one.
+/// The work that the shell delegates; `cli` has the real backend.
 pub trait Backend {
     /// Runs one statement and shows its result as `settings` say.
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()>;
@@ -89,7 +89,7 @@ pub trait Backend {
     fn page(&mut self, text: &str, settings: &Settings) -> Result<()>;
     /// Writes a text into a file, which is there whole or not at all.
     fn write(&mut self, path: &Path, text: &str) -> Result<()>;
-    /// Ways to go on with a word; answers at once, with what is known by then.
+    /// Completions of a word; answers at once, with what is known by then.
     fn complete(&self, wanted: Wanted, typed: &Typed<'_>) -> Vec<Candidate>;
     /// Looks up, without waiting, what will be needed to complete this beginning of a statement.
     fn prepare(&self, statement: &str);
@@ -99,7 +99,7 @@ pub trait Backend {
     fn show_error(&mut self, error: &Error);
 }
 
-/// What is being typed.
+/// The kind of text that is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// A word of a statement.
@@ -127,7 +127,7 @@ pub struct Typed<'a> {
     pub after: &'a str,
 }
 
-/// A way to go on: it replaces the word.
+/// A completion, which replaces the word.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     pub text: String,
@@ -150,7 +150,7 @@ pub struct Options {
     pub variables: Variables,
     /// No files are read or written and no programs started on behalf of what is typed.
     pub is_safe: bool,
-    /// What `~` stands for in the names of files.
+    /// The directory that `~` means in file names.
     pub home: Option<PathBuf>,
 }
 
@@ -161,7 +161,7 @@ pub struct Script {
     pub file: Option<PathBuf>,
 }
 
-/// What an interactive shell has besides.
+/// The additional options of an interactive shell.
 #[derive(Debug, Clone, Default)]
 pub struct Terminal {
     /// Where lines are remembered; folders are created, the file gets mode 0600. `None` remembers them for this run.
@@ -169,11 +169,11 @@ pub struct Terminal {
     pub prompt: Prompt,
     /// Printed to stderr before the first prompt.
     pub greeting: Option<String>,
-    /// Run before the first prompt; a failure in it is shown, and the shell starts all the same.
+    /// Run before the first prompt; a failure in it is shown, and the shell starts anyway.
     pub init: Option<Script>,
 }
 
-/// What stands before the cursor.
+/// The prompt before the cursor.
 #[derive(Debug, Clone)]
 pub struct Prompt {
     pub first: String,
@@ -198,7 +198,7 @@ pub struct Outcome {
 
 /// Runs the shell on a terminal until the user leaves; returns the exit code asked for.
 ///
-/// Errors only when the terminal or stdout is lost: what fails inside is shown, and the shell goes on.
+/// Errors only when the terminal or stdout is lost: what fails inside is shown, and the shell continues.
 pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> Result<u8> {
     let backend = Rc::new(RefCell::new(backend));
     let mut editor = LineEditor::new(backend.clone(), terminal.history, terminal.prompt)?;
@@ -270,7 +270,7 @@ fn read(editor: &mut LineEditor<'_>, shell: &Shell<'_>, begun: &str) -> Result<I
 /// Runs scripts one after the other; settings and variables of one hold for the next.
 ///
 /// The first failure stops all and is returned. With `keep_going` failures are shown and counted instead; a run that
-/// was cancelled or whose reader went away ends all the same.
+/// was cancelled or whose reader went away ends anyway.
 pub fn run_scripts(
     backend: &mut dyn Backend,
     options: Options,

@@ -49,8 +49,7 @@ impl Shell<'_> {
         self.conditions.truncate(depth);
         match done? {
             ControlFlow::Continue(()) if is_open => {
-                Err(Error::usage("an `\\if` has no `\\endif`")
-                    .hint("conditions end where the text ends that begins them"))
+                Err(Error::usage("`\\if` without `\\endif`").hint("close a condition in the text that opens it"))
             }
             done => Ok(done),
         }
@@ -66,7 +65,7 @@ impl Shell<'_> {
         let path = script.and_then(Path::parent).map_or(path.clone(), |folder| folder.join(&path));
         let cannot = || format!("cannot read the script {}", path.display());
         if self.depth == DEEPEST {
-            return Err(Error::input(cannot()).hint("scripts read each other more than 16 deep: one reads itself"));
+            return Err(Error::input(cannot()).hint("scripts are nested more than 16 deep: one of them reads itself"));
         }
         let text = std::fs::read_to_string(&path).context(Kind::Input, cannot)?;
         // A script stops at its first failure, also one that was called from the prompt.

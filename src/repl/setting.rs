@@ -42,7 +42,7 @@ pub(super) struct Spec {
     shown: fn(&Settings) -> String,
 }
 
-/// What `\pset` knows.
+/// The settings of `\pset`.
 pub(super) const SETTINGS: &[Spec] = &[
     Spec {
         names: &["format"],
@@ -151,7 +151,7 @@ pub(super) fn expanded(text: &str) -> Result<Expanded> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(Expanded::Auto);
     }
-    let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is none of on, off and auto")))?;
+    let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is not on, off or auto")))?;
     Ok(if is_on { Expanded::On } else { Expanded::Off })
 }
 
@@ -161,11 +161,11 @@ fn zone(text: &str) -> Result<chrono_tz::Tz> {
     })
 }
 
-/// What a person is told.
+/// A message to the user.
 pub(super) enum Told {
-    /// What was asked for.
+    /// The answer to a question.
     Answer(String),
-    /// What was changed; scripts need not know.
+    /// A notice of a change; scripts do not print it.
     Notice(String),
 }
 

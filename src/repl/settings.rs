@@ -1,4 +1,4 @@
-//! What the user has set, and what it means for the next result.
+//! The user's settings, and their effect on the next result.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub struct Output {
     pub format: Option<Format>,
 }
 
-/// What takes a result.
+/// The destination of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     File(PathBuf),
@@ -107,7 +107,7 @@ impl FromStr for Pager {
         if text.eq_ignore_ascii_case("always") {
             return Ok(Pager::Always);
         }
-        let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is none of on, off and always")))?;
+        let is_on = switch(text).map_err(|_| Error::usage(format!("`{text}` is not on, off or always")))?;
         Ok(if is_on { Pager::On } else { Pager::Off })
     }
 }
@@ -132,7 +132,7 @@ impl Expanded {
 }
 
 impl Default for Settings {
-    /// What an interactive shell starts with; 40 rows are DuckDB's limit.
+    /// The settings with which an interactive shell starts; 40 rows are DuckDB's limit.
     fn default() -> Self {
         Settings {
             format: Format::Table,
@@ -165,7 +165,7 @@ impl Settings {
         }
     }
 
-    /// The renderer's options for a result on a terminal of so many columns and rows; `None` when stdout is not one.
+    /// The renderer's options for a result on a terminal of this size; `None` when stdout is not one.
     ///
     /// A result that goes elsewhere is never cut.
     pub fn render_options(&self, terminal: Option<(usize, usize)>) -> render::Options {
@@ -209,6 +209,6 @@ pub(super) fn switch(text: &str) -> Result<bool> {
     match text.to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Ok(true),
         "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err(Error::usage(format!("`{text}` is neither on nor off"))),
+        _ => Err(Error::usage(format!("`{text}` is not on or off"))),
     }
 }

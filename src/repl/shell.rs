@@ -29,11 +29,11 @@ pub(super) struct Shell<'a> {
     pub(super) keep_going: bool,
     pub(super) failures: usize,
     pub(super) conditions: Conditions,
-    /// What was typed so far, for `\s`.
+    /// The lines typed so far, for `\s`.
     pub(super) history: Vec<String>,
     /// The lines of a statement that is not ended, for `\e`.
     pub(super) begun: String,
-    /// What came back from the editor, to be run as if it was typed.
+    /// The text from the editor, to be run as if it had been typed.
     pub(super) edited: Option<String>,
     /// For the next statement only.
     pub(super) once: Option<Target>,
@@ -125,7 +125,7 @@ impl<'a> Shell<'a> {
                 let go = match end {
                     End::Go(line) => command::parse_go(line, &self.variables)?,
                     End::Command => {
-                        return Err(Error::usage("a statement is not ended before the next command")
+                        return Err(Error::usage("the statement before this command has no end")
                             .hint("end statements with `;`"));
                     }
                     End::Semicolon | End::Open | End::Quoted => Go::default(),
@@ -265,7 +265,7 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
-    /// What comes back is run as if it was typed, by who called us.
+    /// Opens the editor. The caller runs the resulting text as if it had been typed.
     fn edit(&mut self, backend: &mut dyn Backend, path: Option<&Path>) -> Result<()> {
         if !self.is_interactive {
             return Err(Error::usage("an editor needs a terminal").hint("`\\i FILE` runs a file"));

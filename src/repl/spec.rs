@@ -1,4 +1,4 @@
-//! What a row of the table of commands says, and how the rest of a line becomes its command.
+//! A row of the table of commands, and how the rest of a line becomes its command.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ pub(super) const PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Spec {
     /// All its spellings, the most usual first.
     pub names: &'static [&'static str],
-    /// What follows the name, as help shows it.
+    /// The arguments after the name, as help shows them.
     pub usage: &'static str,
     /// The kinds of what follows, one after the other; the last one repeats.
     pub arguments: &'static [Kind],
     pub purpose: &'static str,
     pub line: Line,
     pub make: Make,
-    /// A line that shows what it does. What stands before the command is a statement that it runs.
+    /// A line that shows what it does. What is before the command is a statement that it runs.
     pub example: &'static str,
 }
 
-/// What an argument is, for completion.
+/// The kind of an argument, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Nothing that could be offered.

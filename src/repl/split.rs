@@ -6,7 +6,7 @@
 
 use super::commands::{find, is_go};
 
-/// What a text consists of.
+/// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unit<'a> {
     /// SQL without its end.
@@ -46,7 +46,7 @@ pub(super) fn units(text: &str) -> Units<'_> {
 pub(super) struct Units<'a> {
     text: &'a str,
     at: usize,
-    /// Where the first word of the latest unit stands.
+    /// Where the first word of the latest unit is.
     first: usize,
     has_commands: bool,
 }

@@ -10,7 +10,7 @@ use super::variables::is_name;
 use crate::error::{Error, Kind, Result};
 
 impl Shell<'_> {
-    /// Runs a statement as the words behind it say.
+    /// Runs a statement as the words after it say.
     pub(super) fn go(&mut self, backend: &mut dyn Backend, sql: &str, go: Go) -> Result<()> {
         let sql = &self.variables.substitute(sql)?;
         match go {
@@ -44,7 +44,7 @@ impl Shell<'_> {
         }
     }
 
-    /// ^C between two runs ends it and is no failure: there is no other way to end it.
+    /// ^C between two runs ends it and is not a failure: there is no other way to end it.
     fn watch(&mut self, backend: &mut dyn Backend, sql: &str, pause: Duration, times: Option<u32>) -> Result<()> {
         let mut round = 0;
         while times.is_none_or(|times| round < times) {

@@ -12,9 +12,9 @@ struct Fake {
     calls: Vec<String>,
     settings: Vec<Settings>,
     errors: Vec<String>,
-    /// What went to the pager.
+    /// The texts that went to the pager.
     pages: String,
-    /// What comes out of the editor.
+    /// The text that the editor returns.
     edited: String,
 }
 
@@ -128,7 +128,7 @@ impl Backend for Fake {
     }
 }
 
-/// What a script does, the settings at its end, and how it ended.
+/// Runs a script: its calls, the settings at its end, and its result.
 fn script(text: &str) -> (Fake, Settings, Result<Outcome>) {
     scripts(&[text], false)
 }
@@ -153,7 +153,7 @@ fn scripts(texts: &[&str], keep_going: bool) -> (Fake, Settings, Result<Outcome>
     (fake, settings, Ok(Outcome { exit, failures }))
 }
 
-/// What a terminal session does with these lines: backend, stdout, stderr, exit code.
+/// Runs a terminal session with these lines: backend, stdout, stderr, exit code.
 fn session(lines: &[&str]) -> (Fake, String, String, Option<u8>) {
     session_with(Options::default(), lines)
 }
@@ -228,7 +228,7 @@ fn script_stops_at_the_first_failure() {
     assert_eq!(script(".timr\nselect 1;").2.unwrap_err().hint_text(), Some("did you mean `.timer`?"));
     let (fake, _, outcome) = script("select 1\n.mode csv;\nselect 2\n\\x\n");
     assert_eq!(fake.calls, ["select 1\n.mode csv"]);
-    assert_eq!(outcome.unwrap_err().message(), "a statement is not ended before the next command");
+    assert_eq!(outcome.unwrap_err().message(), "the statement before this command has no end");
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn a_row_becomes_variables_and_conditions_choose() {
     let (fake, _, outcome) = script(text);
     assert_eq!(fake.calls, ["row select 1 as n", "select 7", "select 'yes'"]);
     assert_eq!(outcome.unwrap_err().message(), "no variable `my_gone`");
-    assert_eq!(script("\\if 1\nselect 1;").2.unwrap_err().message(), "an `\\if` has no `\\endif`");
+    assert_eq!(script("\\if 1\nselect 1;").2.unwrap_err().message(), "`\\if` without `\\endif`");
     assert_eq!(script("\\if perhaps\n").2.unwrap_err().message(), "`perhaps` is neither true nor false");
     let (fake, _, talk, _) = session(&["\\if off", "select 1;", "^C", "select 2;"]);
     assert_eq!(fake.calls, ["select 2"]);
@@ -507,7 +507,7 @@ fn the_first_file_may_fail_and_the_shell_starts() {
     assert!(shell.settings.is_timing_on);
     let _ = shell.run(&mut fake, "select :x;\n", None).unwrap();
     assert_eq!(fake.calls, ["select 1"]);
-    assert_eq!(fake.errors, ["no command `.nonsense`", "an `\\if` has no `\\endif`"]);
+    assert_eq!(fake.errors, ["no command `.nonsense`", "`\\if` without `\\endif`"]);
     assert_eq!(talk, b"", "what it sets is not told");
 }
 

@@ -58,7 +58,7 @@ impl Variables {
         Ok(out)
     }
 
-    /// What stands at the colon that `rest` begins with: its length and its value; nothing for what is no variable.
+    /// The variable at the colon that `rest` begins with: its length and its value; nothing if it is not a variable.
     pub(super) fn at(&self, rest: &str) -> Result<Option<(usize, String)>> {
         let inner = &rest[1..];
         if let Some(name) = inner.strip_prefix("{?").and_then(|rest| rest.split_once('}')).map(|(name, _)| name) {

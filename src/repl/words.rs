@@ -44,7 +44,7 @@ pub(super) fn words(line: &str, variables: &Variables) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// What follows the name of a command.
+/// The arguments after the name of a command.
 pub(super) struct Arguments<'a> {
     /// The command as it was typed.
     pub name: &'a str,
@@ -101,5 +101,5 @@ impl<'a> Arguments<'a> {
 }
 
 pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T> {
-    text.parse().map_err(|_| Error::usage(format!("`{text}` is not a number that fits here")))
+    text.parse().map_err(|_| Error::usage(format!("`{text}` is not a number, or it is out of range")))
 }

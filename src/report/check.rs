@@ -5,26 +5,12 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 use super::catalog::{Catalog, sql_files};
+use super::controls::{framework as framework_of, frameworks};
 use super::header::{Expectation, ParameterType, Report};
 use super::params::Params;
 use super::run::run;
-use super::select::framework_id;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::Session;
-
-/// The form of control ids, by framework.
-const CONTROL_IDS: [(&str, &str, &str); 8] = [
-    ("soc2", r"^(CC[1-9]|A1|C1|PI1|P[1-8])\.\d{1,2}$", "CC6.1"),
-    ("iso", r"^A\.[5-8]\.\d{1,2}$", "A.8.15"),
-    ("nist", r"^[A-Z]{2}-\d{1,2}(\(\d{1,2}\))?$", "AC-2(4)"),
-    ("csf", r"^(GV|ID|PR|DE|RS|RC)\.[A-Z]{2}-\d{2}$", "DE.CM-03"),
-    ("pci", r"^(A\d\.)?\d{1,2}(\.\d{1,2}){1,3}$", "10.2.1.4"),
-    ("hipaa", r"^164\.\d{3}(\([a-zA-Z0-9]+\))*$", "164.312(b)"),
-    ("gdpr", r"^\d{1,2}(\(\d{1,2}\))?(\([a-z]\))?$", "32(1)(b)"),
-    ("cis", r"^\d{1,2}\.\d{1,2}$", "8.2"),
-];
-
-const CHARTS: [&str; 4] = ["bar", "line", "heatmap", "none"];
 
 /// What a check says of one file.
 #[derive(Debug)]
@@ -57,6 +43,10 @@ pub async fn check(catalog: &Catalog, folder: &Path, session: &Session) -> Resul
                     checked.problems.push(format!("the file is not called {}.sql", report.id));
                 }
                 controls(&report, &mut checked.problems);
+                if let Some(words) = &report.chart_words {
+                    let said = "a chart is a table `[chart]` with `kind` and `x`; queries/README.md describes it";
+                    checked.problems.push(format!("the chart `{words}` is words, which nobody draws: {said}"));
+                }
                 habits(&report, &mut checked.advice);
                 if let Err(error) = plan(&report, session).await {
                     checked.problems.push(said(&error));
@@ -83,14 +73,15 @@ fn said(error: &Error) -> String {
 /// Controls that no framework has would be evidence for nothing.
 pub(super) fn controls(report: &Report, problems: &mut Vec<String>) {
     for (framework, ids) in &report.controls {
-        let Some((_, form, example)) = CONTROL_IDS.iter().find(|(id, _, _)| framework_id(framework) == Some(id)) else {
-            let names: Vec<&str> = CONTROL_IDS.iter().map(|(id, _, _)| *id).collect();
+        let Some(known) = framework_of(framework) else {
+            let names: Vec<&str> = frameworks().iter().map(|one| one.id.as_str()).collect();
             problems.push(format!("no framework `{framework}`: it is one of {}", names.join(", ")));
             continue;
         };
-        let Ok(form) = Regex::new(form) else { continue };
+        let form = Regex::new(&known.form).expect("a test compiles the forms of all frameworks");
         for id in ids.iter().filter(|id| !form.is_match(id)) {
-            problems.push(format!("`{id}` is no control of {framework}, whose ids look like {example}"));
+            let example = &known.example;
+            problems.push(format!("`{id}` is not a control of {framework}, whose ids look like {example}"));
         }
     }
 }
@@ -113,9 +104,8 @@ fn habits(report: &Report, advice: &mut Vec<String>) {
         miss(!has("severity_id"), "no column `severity_id`: every finding is medium".into());
         miss(!has("finding_key"), "no column `finding_key`: a finding is known by its whole row".into());
     }
-    let chart = report.chart.split_whitespace().next().unwrap_or("none");
-    miss(!CHARTS.contains(&chart), format!("the chart `{chart}` is none of {}", CHARTS.join(", ")));
     miss(report.controls.is_empty(), "it names no control".into());
+    miss(report.limits.is_empty(), "no `limits`: the page cannot say how to read the rows".into());
 }
 
 /// Runs the report with a value for each parameter that has none.
@@ -162,8 +152,16 @@ pub fn template(id: &str) -> Result<String> {
 -- kind = "detection"
 -- order = "failures descending, src_ip"
 -- severity = "3 from at_least failures on, 4 from ten times as many"
--- chart = "bar (failures by src_ip)"
+-- answers = ["src_ip", "failures"]
 -- expectation = "no rows"
+-- limits = """
+-- A row is an address from which at least `at_least` logons failed in the period. Say here what a row means, what it
+-- cannot say, and what to do about it."""
+--
+-- [chart]
+-- kind = "bar"
+-- x = "src_ip"
+-- values = ["failures"]
 --
 -- [controls]
 -- soc2 = ["CC7.2"]

@@ -1,6 +1,6 @@
 //! Two runs of one report: which findings are new, gone, and still there, by their key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::evidence::{self, Evidence};
-use super::findings::{key_of, severity_of};
+use super::findings::{Severity, Verdict, key_of, severity_of};
+use super::summary::Change;
 use crate::error::{Context, Error, Kind, Result};
 
 /// What differs between the findings of two folders.
@@ -45,8 +46,43 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
     Ok(diff)
 }
 
+/// How many findings of folder `b` the earlier folder `a` did not have, and the other way round. Rows that somebody
+/// explained, and rows that a detection shows as context, are no findings.
+pub fn change(a: &Path, b: &Path) -> Result<Change> {
+    let ((earlier, before), (later, after)) = (counted(a)?, counted(b)?);
+    if earlier.report.id != later.report.id {
+        return Err(Error::usage(format!("cannot compare `{}` with `{}`", earlier.report.id, later.report.id)));
+    }
+    Ok(Change {
+        since: earlier.period.text.unwrap_or_else(|| "as given".to_string()),
+        since_ms: earlier.run.time_ms,
+        new: after.keys().filter(|key| !before.contains_key(*key)).count() as u64,
+        gone: before.keys().filter(|key| !after.contains_key(*key)).count() as u64,
+    })
+}
+
+/// The rows of a folder that its verdict counts.
+fn counted(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
+    let (evidence, mut found) = read(folder)?;
+    let is_explained = |key: &str| evidence.suppressions.entries.iter().any(|entry| entry.finding == key);
+    let least = if evidence.verdict == Verdict::Evidence { Severity::Medium } else { Severity::Low };
+    let is_said = |entry: &Entry| evidence.verdict != Verdict::Evidence || entry.row.get("severity_id").is_some();
+    found.retain(|key, entry| !is_explained(key) && is_said(entry) && severity_of(&entry.row) >= least);
+    Ok((evidence, found))
+}
+
 /// The report of a folder and its findings by key.
 fn findings(folder: &Path) -> Result<(String, BTreeMap<String, Entry>)> {
+    read(folder).map(|(evidence, found)| (evidence.report.id, found))
+}
+
+fn read(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
+    let (evidence, rows) = rows(folder)?;
+    Ok((evidence, rows.into_iter().map(|entry| (entry.finding.clone(), entry)).collect()))
+}
+
+/// The rows of a folder in their order, each key once.
+pub(super) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read(&path).context(Kind::Usage, || format!("cannot read {}", path.display()))
@@ -55,8 +91,7 @@ fn findings(folder: &Path) -> Result<(String, BTreeMap<String, Entry>)> {
         .map_err(|error| error.hint("name the folder of one report, as `report run -o DIR` makes it"))?;
     let evidence = Evidence::parse(&bytes, &folder.join(evidence::FILE).display().to_string())?;
     let text = String::from_utf8_lossy(&read("result.json")?).into_owned();
-    let id = evidence.report.id;
-    let mut found = BTreeMap::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     // One row a line, as the program writes it: the line itself makes the key of a row that has none.
     for line in text.lines() {
         let line = line.trim_start_matches('[').trim_end_matches(']').trim_end_matches(',');
@@ -65,9 +100,11 @@ fn findings(folder: &Path) -> Result<(String, BTreeMap<String, Entry>)> {
         }
         let row: Map<String, Value> = serde_json::from_str(line)
             .context(Kind::Integrity, || format!("cannot read {}", folder.join("result.json").display()))?;
-        let finding = key_of(&id, &row, line);
+        let finding = key_of(&evidence.report.id, &row, line);
         let severity = severity_of(&row).name();
-        found.entry(finding.clone()).or_insert(Entry { finding, severity, row });
+        if seen.insert(finding.clone()) {
+            found.push(Entry { finding, severity, row });
+        }
     }
-    Ok((id, found))
+    Ok((evidence, found))
 }

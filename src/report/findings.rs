@@ -35,7 +35,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    const ALL: [Severity; 5] =
+    pub const ALL: [Severity; 5] =
         [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
     /// The severity with OCSF's number; a report without one means a thing worth a look.
@@ -133,7 +133,6 @@ pub struct Finding {
 /// Looks at rows as they pass.
 pub struct Judge<'a> {
     report: &'a Report,
-    key: Option<usize>,
     severity: Option<usize>,
     suppressions: &'a Suppressions,
     pub tally: Tally,
@@ -155,7 +154,6 @@ impl<'a> Judge<'a> {
         let place = |name: &str| report.columns.iter().position(|column| column.name == name);
         Judge {
             report,
-            key: place(KEY),
             severity: place(SEVERITY),
             suppressions,
             tally: Tally::default(),
@@ -177,7 +175,7 @@ impl<'a> Judge<'a> {
         let said = |row: usize| severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
         let mut ids = (0..batch.num_rows()).map(said);
         let is_any = ids.any(|id| counts(Severity::from_id(id), id.is_some()));
-        let keys = if is_any { keys(self.report, self.key, batch)? } else { Vec::new() };
+        let keys = if is_any { keys(self.report, batch)? } else { Vec::new() };
         let mut marks = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             self.tally.rows += 1;
@@ -223,15 +221,22 @@ impl Tally {
 
     /// `1 critical, 2 high`.
     pub fn in_words(&self) -> String {
-        let counts = Severity::ALL.into_iter().rev().filter_map(|severity| {
-            self.by_severity.get(severity.name()).map(|found| format!("{} {severity}", count(*found)))
-        });
-        counts.collect::<Vec<_>>().join(", ")
+        severities(&self.by_severity)
     }
 }
 
+/// `1 critical, 2 high`: counts by name of a severity, the worst first.
+pub fn severities(by_severity: &BTreeMap<String, u64>) -> String {
+    let counts = Severity::ALL
+        .into_iter()
+        .rev()
+        .filter_map(|severity| by_severity.get(severity.name()).map(|found| format!("{} {severity}", count(*found))));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// The key of each row: `finding_key`, else one made of the whole row, so that every report can be compared.
-fn keys(report: &Report, column: Option<usize>, batch: &RecordBatch) -> Result<Vec<String>> {
+pub(super) fn keys(report: &Report, batch: &RecordBatch) -> Result<Vec<String>> {
+    let column = report.columns.iter().position(|column| column.name == KEY);
     let given = column.and_then(|column| batch.column(column).as_string_opt::<i32>());
     if let Some(given) = given.filter(|given| given.null_count() == 0) {
         return Ok((0..batch.num_rows()).map(|row| given.value(row).to_string()).collect());

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use toml::{Spanned, Table};
 
+use super::chart::ChartHead;
 pub use super::kinds::{ColumnType, Expectation, ParameterType, ReportKind};
 use super::params::MAX_MISSING;
 use super::verdict::{VerdictHead, VerdictRule};
@@ -37,7 +38,11 @@ pub struct Report {
     /// The order of the rows in words; the SQL's last ORDER BY does it.
     pub order: String,
     pub severity: String,
-    pub chart: String,
+    /// Columns that answer the question: they stand first on the page.
+    pub answers: Vec<String>,
+    pub chart: Option<ChartHead>,
+    /// A chart that an older program read from words; it is not drawn.
+    pub chart_words: Option<String>,
     /// How to read the rows, and what they cannot say: paragraphs for an auditor.
     pub limits: String,
     pub expectation: Expectation,
@@ -91,7 +96,9 @@ struct Head {
     #[serde(default)]
     severity: String,
     #[serde(default)]
-    chart: String,
+    answers: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    chart: Option<Spanned<toml::Value>>,
     #[serde(default)]
     limits: String,
     expectation: Option<Expectation>,
@@ -219,6 +226,26 @@ impl Report {
                 (judges, verdict.rule(&parameters, conventions).map_err(|message| at(line, &message))?)
             }
         };
+        let columns: Vec<Column> =
+            head.columns.0.into_iter().map(|(name, ty)| Column { name: name.into_inner(), ty }).collect();
+        let answers = match head.answers {
+            None => Vec::new(),
+            Some(answers) => {
+                let is_unknown = |name: &&String| !columns.iter().any(|column| column.name == **name);
+                if let Some(name) = answers.get_ref().iter().find(is_unknown) {
+                    let line = line_of(answers.span().start);
+                    return Err(at(line, &format!("`answers` names `{name}`, which is not a column of the report")));
+                }
+                answers.into_inner()
+            }
+        };
+        let (chart, chart_words) = match head.chart {
+            None => (None, None),
+            Some(chart) => {
+                let line = line_of(chart.span().start);
+                chart_of(chart.into_inner(), &columns).map_err(|message| at(line, &message))?
+            }
+        };
         Ok(Report {
             id: head.id.into_inner(),
             title: head.title,
@@ -230,10 +257,12 @@ impl Report {
             controls: head.controls.0.into_iter().map(|(name, ids)| (name.into_inner(), ids)).collect(),
             parameters,
             common,
-            columns: head.columns.0.into_iter().map(|(name, ty)| Column { name: name.into_inner(), ty }).collect(),
+            columns,
             order: head.order,
             severity: head.severity,
-            chart: head.chart,
+            answers,
+            chart,
+            chart_words,
             limits: head.limits.trim().to_string(),
             expectation,
             verdict,
@@ -258,6 +287,18 @@ impl Report {
     /// The paragraphs of `limits`, each one line.
     pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
         self.limits.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The chart of a head, or the words for one.
+fn chart_of(value: toml::Value, columns: &[Column]) -> Result<(Option<ChartHead>, Option<String>), String> {
+    let head: ChartHead = match value {
+        toml::Value::String(words) => return Ok((None, Some(words).filter(|words| words != "none"))),
+        value => value.try_into().map_err(|error: toml::de::Error| error.message().to_string())?,
+    };
+    match head.problem(columns) {
+        None => Ok((Some(head), None)),
+        Some(problem) => Err(problem),
     }
 }
 

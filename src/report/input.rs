@@ -5,6 +5,8 @@
 //!                      -> a copy in the evidence of each report that read it, with its hash
 //! ```
 //!
+//! `ip_geo` may also be a database of places (`.mmdb`): then the table is what it says of the addresses in the log.
+//!
 //! Which columns a table has is said by its convention. Everything that is wrong with a file is told before anything runs.
 
 use std::fs;
@@ -21,9 +23,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::hash;
+use super::geo;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Conventions, InputColumn, InputType};
 use crate::typed::{nearest, parse_time};
+
+/// The input that a database of places can be.
+const PLACES: &str = "ip_geo";
 
 /// A table that was given, read and checked.
 #[derive(Debug, Clone)]
@@ -63,11 +69,22 @@ enum Cell {
     Text(String),
 }
 
+/// Tells the addresses in the log.
+pub type Addresses<'a> = &'a dyn Fn() -> Result<Vec<String>>;
+
 impl Input {
     /// Reads `path` as the table `name`. Errors with [`Kind::Usage`].
-    pub fn read(name: &str, path: &Path, conventions: &Conventions) -> Result<Input> {
+    pub fn read(name: &str, path: &Path, conventions: &Conventions, addresses: Addresses<'_>) -> Result<Input> {
         let bytes = fs::read(path)
             .context(Kind::Usage, || format!("cannot read the input `{name}` from {}", path.display()))?;
+        if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("mmdb")) {
+            let wrong = |why: &str| Error::usage(format!("cannot use {} as the input `{name}`: {why}", path.display()));
+            if name != PLACES {
+                return Err(wrong("it is a database of places").hint(format!("it is an input `{PLACES}`")));
+            }
+            let csv = geo::places(&bytes, &addresses()?).map_err(|why| wrong(&why))?;
+            return Input::parse(name, Path::new("places.csv"), csv, conventions);
+        }
         Input::parse(name, path, bytes, conventions)
     }
 
@@ -83,7 +100,9 @@ impl Input {
         };
         let place = Place { name, path, columns: &view.columns };
         let form = Form::of(path).ok_or_else(|| {
-            place.wrong("its suffix tells no form").hint("name it .csv, .ndjson (also .jsonl, .json) or .parquet")
+            place
+                .wrong("its suffix tells no form")
+                .hint("name it .csv, .ndjson (also .jsonl, .json) or .parquet; a database of places .mmdb")
         })?;
         let rows = match form {
             Form::Csv => place.csv(&bytes)?,
@@ -348,13 +367,17 @@ fn written(time_ms: i64) -> String {
 }
 
 /// Reads all inputs of a run: those of the command win over those of the configuration.
-pub fn read_all(given: &[(String, PathBuf)], conventions: &Conventions) -> Result<Vec<Input>> {
+pub fn read_all(
+    given: &[(String, PathBuf)],
+    conventions: &Conventions,
+    addresses: Addresses<'_>,
+) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for (place, (name, path)) in given.iter().enumerate() {
         if given[..place].iter().any(|(other, _)| other == name) {
             return Err(Error::usage(format!("the input `{name}` is given twice")));
         }
-        inputs.push(Input::read(name, path, conventions)?);
+        inputs.push(Input::read(name, path, conventions, addresses)?);
     }
     Ok(inputs)
 }

@@ -4,9 +4,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::attest;
+use super::catalog::Catalog;
+use super::controls::standings;
 use super::evidence::{self, NO_SEAL, Sealer, seal_of};
 use super::hashes::{FileHash, hash_file, names, read_file};
-use super::summary::Summary;
+use super::markdown;
+use super::page::index;
+use super::summary::{Review, Summary};
 use super::verify::Findings;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -14,6 +19,7 @@ use crate::signing::{PublicKey, Purpose, Signature};
 
 pub const FILE: &str = "manifest.json";
 pub const SUMMARY: &str = "summary.json";
+const BESIDE: [&str; 4] = ["index.html", "index.md", SUMMARY, "workbook.xlsx"];
 
 /// Bytes that a file of a run may have which is read as a whole.
 const MAX_BYTES: u64 = 1 << 30;
@@ -30,9 +36,13 @@ struct Manifest {
 }
 
 /// Writes the manifest of `dir`; `folders` are the reports' names.
-pub fn write(dir: &Path, folders: &[String], sealer: &Sealer) -> Result<()> {
-    let beside = ["index.html", SUMMARY, "workbook.xlsx"].map(str::to_string);
-    let inside = folders.iter().map(|name| format!("{name}/{}", evidence::FILE));
+fn write(dir: &Path, folders: &[String], sealer: &Sealer) -> Result<()> {
+    let beside = BESIDE.map(str::to_string);
+    let mut inside = Vec::new();
+    for name in folders {
+        inside.push(format!("{name}/{}", evidence::FILE));
+        inside.extend(attest::files(&dir.join(name))?.into_iter().map(|file| format!("{name}/{file}")));
+    }
     let mut files = Vec::new();
     for name in beside.into_iter().chain(inside) {
         if dir.join(&name).exists() {
@@ -90,9 +100,13 @@ pub fn kept(dir: &Path, replaced: &[String], sealer: &Sealer) -> Result<Option<S
         return Err(Error::new(Kind::Integrity, format!("{} is not what its run wrote: {problem}", dir.display()))
             .hint("name another directory, or run all its reports again with --replace"));
     }
+    summary(dir).map(Some)
+}
+
+fn summary(dir: &Path) -> Result<Summary> {
     let path = dir.join(SUMMARY);
     let bytes = read_file(&path, MAX_BYTES)?;
-    serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display())).map(Some)
+    serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display()))
 }
 
 fn read(dir: &Path) -> Result<Option<Manifest>> {
@@ -107,12 +121,68 @@ fn read(dir: &Path) -> Result<Option<Manifest>> {
     let is_name = |name: &str| !name.is_empty() && !matches!(name, "." | "..") && !name.contains('/');
     let is_ours = |name: &str| match name.split_once('/') {
         None => is_name(name),
-        Some((folder, file)) => is_name(folder) && file == evidence::FILE,
+        Some((folder, file)) => is_name(folder) && (file == evidence::FILE || is_attested(file)),
     };
     match manifest.files.iter().find(|file| !is_ours(&file.name)) {
         None => Ok(Some(manifest)),
         Some(file) => Err(Error::new(Kind::Integrity, format!("{}: no run writes `{}`", path.display(), file.name))),
     }
+}
+
+/// Names of the files that a run left beside its folders, as far as they are there.
+pub fn beside_names(dir: &Path) -> Vec<&'static str> {
+    if !is_run(dir) {
+        return Vec::new();
+    }
+    BESIDE.into_iter().chain([FILE]).filter(|name| dir.join(name).is_file()).collect()
+}
+
+/// Whether a file of that name is an attestation or its page.
+fn is_attested(name: &str) -> bool {
+    let number = |prefix: &str, suffix: &str| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+    let digits = number("attestation-", ".json").or_else(|| number("review-", ".html"));
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Marks a report of the run in `dir` as reviewed, and seals the whole anew; nothing where `dir` holds no run that knows the
+/// folder. The run is checked first, but for the files of the attestation itself.
+pub fn review(dir: &Path, folder: &str, review: Review, catalog: &Catalog, sealer: &Sealer) -> Result<bool> {
+    let Some(manifest) = read(dir)? else { return Ok(false) };
+    if !manifest.files.iter().any(|file| file.name == format!("{folder}/{}", evidence::FILE)) {
+        return Ok(false);
+    }
+    let mut summary: Summary = summary(dir)?;
+    let Some(report) = summary.reports.iter_mut().find(|report| report.folder() == folder) else { return Ok(false) };
+    report.review = Some(review);
+    summary.frameworks = standings(catalog, &summary);
+    let folders = manifest.files.iter().filter_map(|file| file.name.split_once('/'));
+    let mut folders: Vec<String> = folders.map(|(folder, _)| folder.to_string()).collect();
+    folders.dedup();
+    beside(dir, &summary, &folders, sealer)?;
+    Ok(true)
+}
+
+/// Errors with [`Kind::Integrity`] where the run in `dir` is not what was written: nothing that was changed may get a seal.
+pub fn intact(dir: &Path, sealer: &Sealer) -> Result<()> {
+    let Some(manifest) = read(dir)? else { return Ok(()) };
+    let mut found = problems(dir, &manifest, &[], sealer.key.as_ref())?;
+    if let Some(signer) = &sealer.signer {
+        found.extend(unsigned(&manifest, &signer.public())?);
+    }
+    match found.first() {
+        None => Ok(()),
+        Some(problem) => {
+            Err(Error::new(Kind::Integrity, format!("{} is not what its run wrote: {problem}", dir.display())))
+        }
+    }
+}
+
+/// Writes what a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
+pub fn beside(dir: &Path, summary: &Summary, folders: &[String], sealer: &Sealer) -> Result<()> {
+    disk::write(&dir.join(SUMMARY), summary.to_json()?.as_bytes())?;
+    disk::write(&dir.join("index.html"), index(summary).as_bytes())?;
+    disk::write(&dir.join("index.md"), markdown::index(summary).as_bytes())?;
+    write(dir, folders, sealer)
 }
 
 /// What `dir` is not, beside the folders of `replaced`.

@@ -1,10 +1,13 @@
-//! `report.md`: the run in short, for tickets and wikis. Every value is text: no link, no markup of its own.
+//! `report.md` and `index.md`: a run in short, for tickets and wikis. Every value is text: no link, no markup of its own.
 
 use std::fmt::Write as _;
 
 use super::evidence::Evidence;
 use super::header::Report;
-use super::page::{counted, instant, share, verdict};
+use super::page::{
+    by_urgency, changed, control_said, counted, headline, instant, percent, period, said, share, title, verdict,
+};
+use super::summary::Summary;
 use crate::render::markdown_text;
 
 /// The document; `table` are the first rows, rendered.
@@ -52,6 +55,56 @@ pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64
     }
     limits(report, &mut out);
     out
+}
+
+/// The index of a run: each control, then each report.
+pub fn index(summary: &Summary) -> String {
+    let (_, word, detail) = headline(summary);
+    let mut out = format!(
+        "# {}\n\n{}\n\n**{}** ({})\n\n* ledger entry: {}, sha256 {}\n* run: {} UTC by {}, {}\n",
+        text(&title(summary)),
+        text(&period(summary)),
+        text(&word),
+        text(&detail),
+        summary.ledger_sequence,
+        summary.ledger_sha256,
+        instant(summary.time_ms),
+        text(&summary.user),
+        text(&summary.program)
+    );
+    for framework in &summary.frameworks {
+        let _ = write!(
+            out,
+            "\n## {}\n\n| control | title | standing | change | coverage | reports |\n",
+            text(&framework.title)
+        );
+        out.push_str("|---|---|---|---|---|---|\n");
+        for control in &framework.controls {
+            let cells = [
+                control.id.clone(),
+                control.title.clone(),
+                control_said(control),
+                changed(control.change.as_ref()),
+                control.coverage.map_or(String::new(), percent),
+                control.reports.join(", "),
+            ];
+            row(&cells, &mut out);
+        }
+    }
+    out.push_str("\n## Reports\n\n| report | verdict | change | rows | coverage |\n|---|---|---|---|---|\n");
+    for report in by_urgency(summary) {
+        let coverage = report.coverage.map_or(String::new(), percent);
+        let rows = report.rows.to_string();
+        row(&[report.folder(), said(report), changed(report.change.as_ref()), rows, coverage], &mut out);
+    }
+    out
+}
+
+fn row(cells: &[String], out: &mut String) {
+    for cell in cells {
+        let _ = write!(out, "| {} ", text(cell));
+    }
+    out.push_str("|\n");
 }
 
 fn limits(report: &Report, out: &mut String) {

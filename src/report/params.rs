@@ -163,6 +163,18 @@ impl Params {
         !fill(report, period).is_empty()
     }
 
+    /// The parameter that says whom or what a report is about, where neither a period nor a default can: `--tier 1` alone
+    /// does not mean such a report.
+    pub fn subject<'a>(report: &'a Report, given: &[(String, String)]) -> Option<&'a str> {
+        let is_given = |name: &str| given.iter().any(|(given, _)| given == name);
+        let is_period = |ty| matches!(ty, ParameterType::Timestamp | ParameterType::Month);
+        let open = report.parameters.iter().filter(|one| one.default.is_none() && !is_period(one.ty));
+        let mut names = open.map(|one| one.name.as_str());
+        let missing = names.find(|name| !is_given(name));
+        let is_choice_open = !report.any_of.iter().any(|name| is_given(name));
+        missing.or_else(|| report.any_of.first().filter(|_| is_choice_open).map(String::as_str))
+    }
+
     /// The first parameter that a run with these would miss.
     pub fn missing<'a>(report: &'a Report, given: &[(String, String)], period: Option<Period>) -> Option<&'a str> {
         let filled = period.map_or(Vec::new(), |period| fill(report, period));

@@ -51,6 +51,26 @@ impl Period {
         (name.len() == 7 && !name.contains('Q')).then_some(name)
     }
 
+    /// The calendar months that lie in it as a whole.
+    pub fn months(&self) -> Vec<Period> {
+        let local = |ms: i64| Some(DateTime::from_timestamp_millis(ms)?.with_timezone(&self.zone).date_naive());
+        let mut found = Vec::new();
+        let mut first = local(self.from_ms).and_then(|day| day.with_day(1));
+        while let Some((from, to)) = first.and_then(|day| months(day.year(), day.month(), 1)) {
+            let ends = begin_of(from, self.zone).zip(begin_of(to, self.zone));
+            match ends {
+                Some((from_ms, to_ms)) if to_ms <= self.to_ms => {
+                    if from_ms >= self.from_ms {
+                        found.push(Period { from_ms, to_ms, zone: self.zone });
+                    }
+                }
+                _ => break,
+            }
+            first = Some(to);
+        }
+        found
+    }
+
     /// The shortest text that means this period, fit for the name of a folder.
     pub fn name(&self) -> String {
         let local = |ms: i64| Some(DateTime::from_timestamp_millis(ms)?.with_timezone(&self.zone).naive_local());
@@ -204,6 +224,18 @@ mod tests {
         is("2024-04-26", "Africa/Cairo", "2024-04-25T22:00:00Z", "2024-04-26T21:00:00Z");
         // Samoa had no 30 December at all.
         assert_eq!(period("2011-12-30", "Pacific/Apia"), None);
+    }
+
+    #[test]
+    fn whole_months_of_a_period() {
+        let names = |text: &str, zone: &str| -> Vec<String> {
+            parse(text, zone).unwrap().months().iter().map(Period::name).collect()
+        };
+        assert_eq!(names("2026-Q1", "Europe/Berlin"), ["2026-01", "2026-02", "2026-03"]);
+        assert_eq!(names("2025-12", "UTC"), ["2025-12"]);
+        assert_eq!(names("2025-11-15..2026-01-31", "UTC"), ["2025-12"]);
+        assert_eq!(names("2026-01-02..2026-02-28", "UTC"), [""; 0]);
+        assert_eq!(names("2026", "Pacific/Auckland").len(), 12);
     }
 
     #[test]

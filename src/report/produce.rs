@@ -13,10 +13,6 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
 use super::chart::Chart;
 use super::evidence::{self, Asked, Evidence, Ledger, ReportText, Sealer, Stamp, Suppressed, Text, Value};
 use super::facts::Facts;
@@ -27,14 +23,15 @@ use super::input::Input;
 use super::markdown;
 use super::page::{self, Page};
 use super::params::Params;
-use super::reason::in_words;
 use super::run::run;
-use super::summary::{ReportSummary, State, Summary};
 use super::suppress::Suppressions;
+use super::workbook::ReviewBook;
 use crate::disk::{Draft, Unfinished};
-use crate::error::{Context, Kind, Result};
+use crate::error::Result;
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 
 /// Rows that `report.md` shows.
 const MARKDOWN_ROWS: usize = 1000;
@@ -44,6 +41,8 @@ const MARKDOWN_ROWS: usize = 1000;
 pub struct Order {
     pub session: Arc<Session>,
     pub report: Report,
+    /// The name of its folder.
+    pub folder: String,
     pub params: Params,
     pub asked: Asked,
     pub facts: Facts,
@@ -66,10 +65,10 @@ pub struct Produced {
     pub named: Vec<Finding>,
 }
 
-/// Runs a report into `parent/<id>`.
+/// Runs a report into its folder below `parent`.
 pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result<Produced> {
     let report = &order.report;
-    let draft = Draft::begin(&parent.join(&report.id), is_replacing)?.known_to(&order.unfinished);
+    let draft = Draft::begin(&parent.join(&order.folder), is_replacing)?.known_to(&order.unfinished);
     let mut outcome = run(report, &order.params, &order.session).await?;
     let used = outcome.used();
     let read = |input: &&Input| used.views.iter().any(|(name, _)| *name == input.name);
@@ -135,7 +134,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
 struct Sinks {
     texts: Vec<Renderer<BufWriter<File>>>,
     parquet: Parquet<BufWriter<File>>,
-    xlsx: Option<Workbook>,
+    xlsx: Option<ReviewBook>,
     /// Rows that a sheet still has room for.
     room: u64,
     /// The first rows, for `report.md`.
@@ -151,11 +150,7 @@ impl Sinks {
         let text =
             |format: Format, name: &str| Ok(Renderer::new(format, schema.clone(), Options::default(), file(name)?));
         let xlsx = match order.stamp.with_xlsx {
-            true => {
-                let mut book = Workbook::new()?;
-                book.add_sheet(&order.report.id, schema)?;
-                Some(book)
-            }
+            true => Some(ReviewBook::new(&order.report, schema)?),
             false => None,
         };
         Ok(Sinks {
@@ -208,63 +203,4 @@ impl Sinks {
         markdown.finish()?;
         Ok((self.page, self.chart, String::from_utf8_lossy(&table).into_owned()))
     }
-}
-
-/// One workbook over the results of a run: the verdicts first, then a sheet a report, made of the folders so that a report
-/// that failed half-way has no sheet.
-pub fn workbook(summary: &Summary, folders: &[PathBuf]) -> Result<Vec<u8>> {
-    let mut book = Workbook::new()?;
-    let verdicts = verdicts(summary)?;
-    book.add_sheet("verdicts", &verdicts.schema())?;
-    book.write(&verdicts)?;
-    for folder in folders {
-        let path = folder.join("result.parquet");
-        let cannot = || format!("cannot read {}", path.display());
-        let file = File::open(&path).context(Kind::Unavailable, cannot)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).context(Kind::Unavailable, cannot)?;
-        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        book.add_sheet(&name, reader.schema())?;
-        let mut room = Workbook::MAX_ROWS;
-        for batch in reader.build().context(Kind::Unavailable, cannot)? {
-            let batch = batch.context(Kind::Unavailable, cannot)?;
-            let fits = batch.slice(0, room.min(batch.num_rows() as u64) as usize);
-            room -= fits.num_rows() as u64;
-            book.write(&fits)?;
-        }
-    }
-    let mut bytes = Vec::new();
-    book.finish(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// A row a report: what it says, and what it could not see.
-fn verdicts(summary: &Summary) -> Result<RecordBatch> {
-    let reports = &summary.reports;
-    let text = |of: &dyn Fn(&ReportSummary) -> String| -> ArrayRef {
-        Arc::new(reports.iter().map(|report| Some(of(report))).collect::<StringArray>())
-    };
-    let number = |of: &dyn Fn(&ReportSummary) -> u64| -> ArrayRef {
-        Arc::new(reports.iter().map(|report| Some(of(report) as i64)).collect::<Int64Array>())
-    };
-    let verdict = |report: &ReportSummary| match (report.state, report.verdict) {
-        (State::Done, Some(verdict)) => verdict.name().to_string(),
-        (State::Skipped, _) => format!("not run: {}", report.reason.as_deref().unwrap_or_default()),
-        _ => format!("failed: {}", report.reason.as_deref().unwrap_or_default()),
-    };
-    let unseen = |report: &ReportSummary| match report.reasons.is_empty() {
-        true => String::new(),
-        false => format!("{}: {}", page::share(report.unseen), in_words(&report.reasons)),
-    };
-    let batch = RecordBatch::try_from_iter([
-        ("report", text(&|report| report.id.clone())),
-        ("title", text(&|report| report.title.clone())),
-        ("verdict", text(&verdict)),
-        ("findings", number(&|report| report.findings)),
-        ("attention", number(&|report| report.attention)),
-        ("context", number(&|report| report.context)),
-        ("suppressed", number(&|report| report.suppressed)),
-        ("rows", number(&|report| report.rows)),
-        ("could not be seen", text(&unseen)),
-    ]);
-    batch.context(Kind::Internal, || "cannot make the sheet of verdicts")
 }

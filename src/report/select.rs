@@ -3,20 +3,9 @@
 use glob::{MatchOptions, Pattern};
 
 use super::catalog::Catalog;
+use super::controls::{Framework, framework, frameworks};
 use super::header::Report;
 use crate::error::{Error, Result};
-
-/// Frameworks as heads of reports spell them, other spellings people type, and their titles.
-const FRAMEWORKS: [(&str, &[&str], &str); 8] = [
-    ("soc2", &["soc"], "SOC 2 (TSC 2017, rev. 2022)"),
-    ("iso", &["iso27001", "isoiec27001", "iso270012022"], "ISO/IEC 27001:2022 Annex A"),
-    ("nist", &["80053", "nist80053", "sp80053", "nistsp80053"], "NIST SP 800-53 r5"),
-    ("csf", &["nistcsf", "csf20"], "NIST CSF 2.0"),
-    ("pci", &["pcidss"], "PCI DSS v4.0.1"),
-    ("hipaa", &["hipaa45cfr"], "HIPAA 45 CFR"),
-    ("gdpr", &[], "GDPR"),
-    ("cis", &["ciscontrols"], "CIS Controls v8.1"),
-];
 
 /// The reports that a command names.
 #[derive(Debug, Clone, Default)]
@@ -78,15 +67,12 @@ impl ControlPattern {
         let (framework, pattern) = match text.rsplit_once(char::is_whitespace) {
             Some((framework, pattern)) => (Some(framework), pattern),
             // A framework alone means all its controls.
-            None if framework_id(text).is_some() => (Some(text), "*"),
+            None if framework(text).is_some() => (Some(text), "*"),
             None => (None, text),
         };
         let framework = match framework {
             None => None,
-            Some(name) => Some(framework_id(name).ok_or_else(|| {
-                let names: Vec<&str> = FRAMEWORKS.iter().map(|(id, _, _)| *id).collect();
-                Error::usage(format!("no framework `{name}`")).hint(format!("it is one of {}", names.join(", ")))
-            })?),
+            Some(name) => Some(wanted(name)?.id.as_str()),
         };
         let pattern = Pattern::new(pattern)
             .map_err(|error| Error::usage(format!("`{pattern}` is no pattern of controls")).caused_by(error))?;
@@ -100,15 +86,12 @@ impl ControlPattern {
     }
 }
 
-/// The framework's name in heads, for any way to spell it.
-pub fn framework_id(name: &str) -> Option<&'static str> {
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    let found = FRAMEWORKS.iter().find(|(id, others, _)| *id == plain || others.contains(&plain.as_str()));
-    found.map(|(id, _, _)| *id)
-}
-
-pub fn framework_title(id: &str) -> &str {
-    FRAMEWORKS.iter().find(|(known, _, _)| *known == id).map_or(id, |(_, _, title)| title)
+/// The framework of a name that somebody gave.
+pub fn wanted(name: &str) -> Result<&'static Framework> {
+    framework(name).ok_or_else(|| {
+        let names: Vec<&str> = frameworks().iter().map(|one| one.id.as_str()).collect();
+        Error::usage(format!("no framework `{name}`")).hint(format!("it is one of {}", names.join(", ")))
+    })
 }
 
 #[cfg(test)]

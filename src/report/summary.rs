@@ -6,15 +6,16 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::controls::FrameworkStanding;
 use super::evidence::{Asked, Evidence, PROGRAM, hash};
 use super::findings::{Finding, Severity, Verdict};
 use super::page;
 use super::reason::{Reason, in_words};
 use crate::error::{Context, Kind, Result};
-use crate::typed::visible_json;
+use crate::typed::{count, visible_json};
 
 /// One run of the program.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Summary {
     pub program: String,
     pub time_ms: i64,
@@ -31,11 +32,17 @@ pub struct Summary {
     #[serde(default)]
     pub attention: u64,
     pub reports: Vec<ReportSummary>,
+    /// Where the run leaves each control; only in the `summary.json` of a folder, which knows all reports of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frameworks: Vec<FrameworkStanding>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReportSummary {
     pub id: String,
+    /// The part of the period that it is about, of a report that ran once for each month.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     pub title: String,
     pub state: State,
     /// Why it did not run, or failed.
@@ -71,6 +78,41 @@ pub struct ReportSummary {
     pub seconds: f64,
     /// Suppressions that met no finding or have expired.
     pub idle_suppressions: u64,
+    /// The last review of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+    /// Against an earlier run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// Who reviewed a report, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub by: String,
+    pub time_ms: i64,
+    /// Of the attestation, whose page it names.
+    pub number: u64,
+    /// How many rows by decision.
+    pub decisions: BTreeMap<String, u64>,
+}
+
+impl Review {
+    /// `40 keep, 2 revoke`.
+    pub fn in_words(&self) -> String {
+        let counts = self.decisions.iter().map(|(name, number)| format!("{} {name}", count(*number)));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Findings that an earlier run did not have, and those that only it had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The period of the earlier run, and when it ran.
+    pub since: String,
+    pub since_ms: i64,
+    pub new: u64,
+    pub gone: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +133,6 @@ impl ReportSummary {
             id: evidence.report.id.clone(),
             title: evidence.report.title.clone(),
             state: State::Done,
-            reason: None,
             verdict: Some(evidence.verdict),
             rows: tally.rows,
             findings: tally.findings,
@@ -107,7 +148,16 @@ impl ReportSummary {
             evidence_sha256: Some(hash(&evidence.to_bytes()?)),
             seconds,
             idle_suppressions: idle as u64,
+            ..ReportSummary::default()
         })
+    }
+
+    /// The name of its folder below that of the run: an id holds no point, so no two reports share one.
+    pub fn folder(&self) -> String {
+        match &self.part {
+            None => self.id.clone(),
+            Some(part) => format!("{}.{part}", self.id),
+        }
     }
 
     /// `no finding, but not assessable (33.4 %): ...`, of a report of which that is so.
@@ -132,7 +182,7 @@ impl Summary {
     pub fn joined(&self, earlier: Summary) -> Summary {
         let mut reports = earlier.reports;
         for report in &self.reports {
-            match reports.iter_mut().find(|known| known.id == report.id) {
+            match reports.iter_mut().find(|known| known.folder() == report.folder()) {
                 Some(known) => *known = report.clone(),
                 None => reports.push(report.clone()),
             }
@@ -166,7 +216,7 @@ impl Summary {
     pub fn junit(&self, named: &BTreeMap<String, Vec<Finding>>) -> String {
         let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"auditlake\">\n".to_string();
         for report in &self.reports {
-            let findings = named.get(&report.id).map_or(&[][..], Vec::as_slice);
+            let findings = named.get(&report.folder()).map_or(&[][..], Vec::as_slice);
             let is_open = report.verdict == Some(Verdict::NotAssessable);
             let is_failed = report.state == State::Failed;
             let is_skipped = report.state == State::Skipped || is_open;
@@ -219,7 +269,7 @@ impl Summary {
             .collect();
         let mut results = Vec::new();
         for (index, report) in self.reports.iter().enumerate() {
-            for finding in named.get(&report.id).map_or(&[][..], Vec::as_slice) {
+            for finding in named.get(&report.folder()).map_or(&[][..], Vec::as_slice) {
                 let level = match finding.severity {
                     Severity::Informational | Severity::Low => "note",
                     Severity::Medium => "warning",
@@ -233,7 +283,7 @@ impl Summary {
                     "partialFingerprints": { "findingKey/v1": finding.key },
                     "locations": [{
                         "physicalLocation": {
-                            "artifactLocation": { "uri": format!("{}/result.json", report.id) },
+                            "artifactLocation": { "uri": format!("{}/result.json", report.folder()) },
                             "region": { "startLine": finding.row },
                         },
                     }],
@@ -265,82 +315,6 @@ impl Summary {
     }
 }
 
-/// One report's numbers for a metrics textfile.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Metric {
-    pub schedule: String,
-    pub report: String,
-    /// When a run was last done, whatever it found.
-    pub last_success_ms: i64,
-    pub by_severity: BTreeMap<String, u64>,
-    pub coverage: f64,
-    /// False for a detection that found nothing and could not have.
-    pub is_assessable: bool,
-    pub seconds: f64,
-}
-
-impl Metric {
-    /// Of the reports of a run that were done.
-    pub fn of(summary: &Summary) -> Vec<Metric> {
-        let done = summary.reports.iter().filter(|report| report.state == State::Done);
-        done.map(|report| Metric {
-            schedule: summary.schedule.clone().unwrap_or_default(),
-            report: report.id.clone(),
-            last_success_ms: summary.time_ms,
-            by_severity: report.by_severity.clone(),
-            coverage: report.coverage.unwrap_or_default(),
-            is_assessable: report.verdict != Some(Verdict::NotAssessable),
-            seconds: report.seconds,
-        })
-        .collect()
-    }
-}
-
-/// The text format of Prometheus, for the node exporter's textfile collector.
-pub fn metrics(metrics: &[Metric]) -> String {
-    let mut out = String::new();
-    let mut family = |name: &str, help: &str, line: &dyn Fn(&Metric, &str, &mut String)| {
-        let _ = writeln!(out, "# HELP auditlake_report_{name} {help}\n# TYPE auditlake_report_{name} gauge");
-        for metric in metrics {
-            let labels = format!("schedule=\"{}\",report=\"{}\"", label(&metric.schedule), label(&metric.report));
-            line(metric, &labels, &mut out);
-        }
-    };
-    family("last_success_timestamp_seconds", "When the report was last run to its end.", &|metric, labels, out| {
-        let seconds = metric.last_success_ms as f64 / 1000.0;
-        let _ = writeln!(out, "auditlake_report_last_success_timestamp_seconds{{{labels}}} {seconds}");
-    });
-    family(
-        "findings",
-        "Findings, and rows of listings that want attention, of the last run that nobody explained.",
-        &|metric, labels, out| {
-            for id in 1..=5 {
-                let name = Severity::from_id(Some(id)).name();
-                let count = metric.by_severity.get(name).copied().unwrap_or_default();
-                let _ = writeln!(out, "auditlake_report_findings{{{labels},severity=\"{name}\"}} {count}");
-            }
-        },
-    );
-    family("coverage_ratio", "Share of the last period that the log covers.", &|metric, labels, out| {
-        let _ = writeln!(out, "auditlake_report_coverage_ratio{{{labels}}} {}", metric.coverage);
-    });
-    family(
-        "assessable",
-        "0 where nothing was found and not all that the report needs was there.",
-        &|metric, labels, out| {
-            let _ = writeln!(out, "auditlake_report_assessable{{{labels}}} {}", u8::from(metric.is_assessable));
-        },
-    );
-    family("duration_seconds", "How long the last run took.", &|metric, labels, out| {
-        let _ = writeln!(out, "auditlake_report_duration_seconds{{{labels}}} {:.3}", metric.seconds);
-    });
-    out
-}
-
-fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
 /// Text in an XML attribute: HTML's escapes are XML's, and what XML does not take (controls, U+FFFE, U+FFFF) is shown as
 /// its number, as everything is that cannot be seen.
 fn xml(text: &str) -> String {
@@ -365,14 +339,11 @@ pub fn begin(time_ms: i64, user: &str, period: Asked, ledger: (u64, &str), folde
         program: PROGRAM.to_string(),
         time_ms,
         user: user.to_string(),
-        schedule: None,
         period,
         ledger_sequence: ledger.0,
         ledger_sha256: ledger.1.to_string(),
         folder: folder.to_string(),
-        findings: 0,
-        attention: 0,
-        reports: Vec::new(),
+        ..Summary::default()
     }
 }
 

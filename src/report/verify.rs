@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::attest;
 use super::catalog::Catalog;
 use super::evidence::{self, Evidence, PROGRAM};
 use super::facts::{Log, Span};
@@ -67,7 +68,13 @@ pub fn folder_alone(folder: &Path) -> Result<(Evidence, Findings)> {
             Some(_) => {}
         }
     }
-    let is_known = |name: &str| name == evidence::FILE || evidence.files.iter().any(|file| file.name == name);
+    problems.extend(attest::check(folder)?);
+    let attested = attest::files(folder)?;
+    let is_known = |name: &str| {
+        name == evidence::FILE
+            || evidence.files.iter().any(|file| file.name == name)
+            || attested.iter().any(|file| file == name)
+    };
     for there in found.iter().filter(|there| !is_known(&there.name)) {
         problems.push(format!("{} was added: the evidence does not know it", there.name));
     }
@@ -178,6 +185,7 @@ pub async fn run_again(
     let suppressions = Suppressions::new(evidence.suppressions.entries.clone(), evidence.suppressions.expired.clone());
     let order = Order {
         session,
+        folder: report.id.clone(),
         report,
         params,
         asked: evidence.period.clone(),
@@ -199,7 +207,9 @@ pub async fn run_again(
     all.extend(names(&again.folder)?);
     all.sort();
     all.dedup();
-    for name in all.iter().filter(|name| *name != evidence::FILE) {
+    // What people decided is no part of the run.
+    let attested = attest::files(folder)?;
+    for name in all.iter().filter(|name| *name != evidence::FILE && !attested.contains(name)) {
         let read = |folder: &Path| read_file(&folder.join(name), u64::MAX - 1).ok();
         let (then, now) = (read(folder), read(&again.folder));
         if then == now {

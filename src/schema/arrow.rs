@@ -26,10 +26,7 @@ fn own_type(name: &str) -> DataType {
 
 pub fn field(attribute: &Attribute) -> Field {
     let item = data_type(&attribute.kind);
-    let stored = match attribute.is_list {
-        true => DataType::List(Arc::new(Field::new("element", item, true))),
-        false => item,
-    };
+    let stored = if attribute.is_list { DataType::List(Arc::new(Field::new("element", item, true))) } else { item };
     Field::new(&attribute.name, stored, true)
 }
 

@@ -1,4 +1,4 @@
-//! What the ids of an enumeration mean.
+//! Captions: the meanings of the ids of an enumeration.
 
 use hashbrown::HashMap;
 

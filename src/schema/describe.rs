@@ -1,4 +1,4 @@
-//! What a person or a query asks about a class: its paths, their types, captions, and the nearest name to a wrong one.
+//! Descriptions of a class for people and queries: paths, types, captions, and the nearest name to a wrong one.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl EventClass {
         arrow::leaves(&self.root) + OWN_COLUMNS.len()
     }
 
-    /// The attribute at a dotted path; lists count as their items, `[]` may stand or not.
+    /// The attribute at a dotted path; lists count as their items, `[]` may be given or not.
     pub fn attribute(&self, path: &str) -> Option<&Attribute> {
         let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
         let mut object: &Object = &self.root;

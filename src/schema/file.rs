@@ -1,4 +1,4 @@
-//! The form of the files in `schemas/`; what may stand in them is decided in `load`.
+//! The form of the files in `schemas/`; what may be in them is decided in `load`.
 //!
 //! Parsing keeps the order of attributes, which is the order of columns, and refuses duplicated and unknown keys and
 //! unknown scalar types, so that the parser's own line number is right.
@@ -49,7 +49,7 @@ pub struct Spec {
     pub captions: Option<Vec<(String, String)>>,
 }
 
-/// How a scalar type of OCSF is stored, and the free-form object with them; None is no scalar.
+/// How a scalar type of OCSF is stored, and the free-form object with them; None is not a scalar.
 pub fn scalar(base: &str) -> Option<Kind> {
     Some(match base {
         "timestamp_t" => Kind::Time,
@@ -152,7 +152,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Ordered<V> {
                 let (mut entries, mut seen) = (Vec::new(), HashSet::new());
                 while let Some(key) = map.next_key::<String>()? {
                     if !seen.insert(key.clone()) {
-                        return Err(A::Error::custom(format!("`{key}` stands here twice")));
+                        return Err(A::Error::custom(format!("`{key}` is given twice")));
                     }
                     entries.push((key, map.next_value()?));
                 }

@@ -14,7 +14,7 @@ use super::load::Source;
 use super::{Kind, Object};
 use crate::error::Result;
 
-/// What Parquet's writer takes a field's id from.
+/// The metadata key from which Parquet's writer takes a field's id.
 const FIELD_ID: &str = "PARQUET:field_id";
 
 /// Ids of classes begin here.
@@ -50,10 +50,10 @@ impl FieldIds {
                 let at = ["ids", parent.as_str(), name.as_str()];
                 if *id < FIRST {
                     return Err(source
-                        .error(&at, format!("the id {id} of `{path}` is ours; those of a class begin at {FIRST}")));
+                        .error(&at, format!("the id {id} of `{path}` is reserved; ids of a class begin at {FIRST}")));
                 }
                 if !seen.insert(*id) {
-                    return Err(source.error(&at, format!("the id {id} of `{path}` was given before")));
+                    return Err(source.error(&at, format!("the id {id} of `{path}` is used twice")));
                 }
                 by_path.insert(path, *id);
             }

@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// An error about the line where the last of `words` stands, each looked for after the one before, in quotes.
+    /// An error about the line where the last of `words` is, each looked for after the one before, in quotes.
     pub fn error(&self, words: &[&str], message: impl AsRef<str>) -> Error {
         let mut at = 0;
         for word in words {
@@ -125,9 +125,10 @@ impl Loading {
         if self.version.is_empty() {
             self.version = version.to_owned();
         }
-        match self.version == version {
-            true => Ok(()),
-            false => Err(source.error(&["ocsf"], format!("it is for OCSF {version}, not {}", self.version))),
+        if self.version == version {
+            Ok(())
+        } else {
+            Err(source.error(&["ocsf"], format!("it is for OCSF {version}, not {}", self.version)))
         }
     }
 
@@ -140,18 +141,18 @@ impl Loading {
                 .hint("the file's name is the table's: lower case letters, digits and `_`"));
         }
         if TAKEN_TABLES.contains(&name.as_str()) || !self.names.insert(name.clone()) {
-            return Err(source.error(&[], format!("there is a table `{name}` already")));
+            return Err(source.error(&[], format!("the table `{name}` already exists")));
         }
         match file.uid {
             Some(uid) if !self.uids.insert(uid) => {
-                return Err(source.error(&["uid"], format!("there is a class with uid {uid} already")));
+                return Err(source.error(&["uid"], format!("a class with uid {uid} already exists")));
             }
             None if name != OTHER => return Err(source.error(&[], "the class has no `uid`")),
             _ => {}
         }
         for (column, _) in &file.attributes.0 {
             if OWN_COLUMNS.contains(&column.as_str()) || TAKEN_COLUMNS.contains(&column.as_str()) {
-                return Err(source.error(&["attributes", column], format!("the column name `{column}` is ours")));
+                return Err(source.error(&["attributes", column], format!("the column name `{column}` is reserved")));
             }
         }
         let root = Tree::new(source, objects, &file).build(&name)?;
@@ -182,7 +183,7 @@ impl Loading {
     }
 }
 
-/// What every table must have, and the limit on its width.
+/// Checks the columns that every table must have, and the limit on its width.
 fn check_columns(source: &Source, root: &Object) -> Result<()> {
     for (name, ocsf_type) in [("time", "timestamp_t"), ("class_uid", "integer_t")] {
         let found = root.index_of(name).map(|at| &root.attributes[at]);
@@ -191,10 +192,11 @@ fn check_columns(source: &Source, root: &Object) -> Result<()> {
         }
     }
     let leaves = arrow::leaves(root) + OWN_COLUMNS.len();
-    match leaves <= MAX_LEAVES {
-        true => Ok(()),
-        false => Err(source
+    if leaves <= MAX_LEAVES {
+        Ok(())
+    } else {
+        Err(source
             .error(&["attributes"], format!("the class has {leaves} leaf columns, more than {MAX_LEAVES}"))
-            .hint("name objects in `cut`, or rare members in `left_out`")),
+            .hint("name objects in `cut`, or rare members in `left_out`"))
     }
 }

@@ -108,7 +108,7 @@ pub struct EventClass {
     pub root: Arc<Object>,
     /// A column for each attribute of `root`, then [`OWN_COLUMNS`].
     pub arrow: SchemaRef,
-    /// What its Parquet files carry beside the names; empty when its class file gives no ids.
+    /// The field ids that its Parquet files carry beside the names; empty when its class file gives none.
     pub ids: FieldIds,
 }
 
@@ -127,7 +127,7 @@ impl Object {
         Object { name: name.to_owned(), attributes, index }
     }
 
-    /// Where the attribute of this name stands in `attributes`.
+    /// Where the attribute of this name is in `attributes`.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
@@ -141,7 +141,7 @@ pub struct Attribute {
     /// A list of `kind`; never for [`Kind::Json`], whose text holds the whole array.
     pub is_list: bool,
     pub requirement: Requirement,
-    /// What the ids of an enumeration mean.
+    /// The meanings of the ids of an enumeration.
     pub captions: Option<Arc<Captions>>,
     /// The attribute that carries the caption of this enumeration.
     pub sibling: Option<String>,
@@ -164,7 +164,7 @@ pub enum Kind {
     Object(Arc<Object>),
 }
 
-/// What OCSF demands; nothing here enforces it.
+/// The requirement of OCSF; nothing here enforces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requirement {
     Required,

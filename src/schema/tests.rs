@@ -41,7 +41,7 @@ fn class_file(attributes: &str, rest: &str) -> String {
     )
 }
 
-/// What is wrong with one file, without the folder that it is in.
+/// The fault of one file, without the folder that it is in.
 fn refusal(name: &str, text: &str) -> String {
     let error = load_with(&[(name, text)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
@@ -307,10 +307,10 @@ fn a_bad_file_is_refused_with_file_and_line() {
     assert_eq!(refused(r#""a": "strin_t""#, ""), "made_up.json:6: unknown type `strin_t`");
     assert_eq!(refused(r#""a": {"type": "a!+"}"#, ""), "made_up.json:6: unknown type `a!+`");
     assert_eq!(refused(r#""a": "nothing""#, ""), "made_up.json:6: `a` is of an unknown object `nothing`");
-    assert_eq!(refused("\"a\": \"string_t\",\n\"a\": \"ip_t\"", ""), "made_up.json:7: `a` stands here twice");
+    assert_eq!(refused("\"a\": \"string_t\",\n\"a\": \"ip_t\"", ""), "made_up.json:7: `a` is given twice");
     assert_eq!(refused(r#""A": "ip_t""#, ""), "made_up.json:6: `A` cannot be an attribute's name");
-    assert_eq!(refused(r#""_batch": "ip_t""#, ""), "made_up.json:6: the column name `_batch` is ours");
-    assert_eq!(refused(r#""event_month": "ip_t""#, ""), "made_up.json:6: the column name `event_month` is ours");
+    assert_eq!(refused(r#""_batch": "ip_t""#, ""), "made_up.json:6: the column name `_batch` is reserved");
+    assert_eq!(refused(r#""event_month": "ip_t""#, ""), "made_up.json:6: the column name `event_month` is reserved");
     assert_eq!(
         refused(r#""a": "group""#, ",\n\"cut\": [\n\"a.b\"\n]"),
         "made_up.json:9: `a.b` in `cut` does not exist"
@@ -344,7 +344,7 @@ fn every_column_of_ours_has_an_id_of_its_own_and_files_carry_them() {
         ids.extend(of_class);
     }
     assert!(ids.len() > 1_500, "{}", ids.len());
-    // They were given once and are in files for ever.
+    // They were given once and are in files forever.
     let id = |path: &[&str]| {
         let mut field = schema.field_with_name(path[0]).unwrap();
         for name in &path[1..] {
@@ -362,8 +362,8 @@ fn every_column_of_ours_has_an_id_of_its_own_and_files_carry_them() {
 #[test]
 fn ids_that_are_given_twice_or_to_half_of_a_class_are_refused() {
     let refused = |ids: &str| refusal("made_up.json", &class_file(r#""a": "ip_t""#, &format!(",\n\"ids\": {{{ids}}}")));
-    assert!(refused(r#""": {"time": 100, "class_uid": 100}"#).contains("the id 100 of `class_uid` was given before"));
-    assert!(refused(r#""": {"time": 7}"#).contains("the id 7 of `time` is ours"));
+    assert!(refused(r#""": {"time": 100, "class_uid": 100}"#).contains("the id 100 of `class_uid` is used twice"));
+    assert!(refused(r#""": {"time": 7}"#).contains("the id 7 of `time` is reserved"));
     assert!(refused(r#""": {"time": 100, "class_uid": 101}"#).contains("have no id"));
     // A column that went away keeps its id.
     let file =
@@ -376,12 +376,12 @@ fn a_class_that_clashes_is_refused() {
     let free = class_file(r#""a": "string_t""#, "");
     assert_eq!(
         refusal("authentication.json", &free),
-        "authentication.json:1: there is a table `authentication` already"
+        "authentication.json:1: the table `authentication` already exists"
     );
-    assert_eq!(refusal("reject.json", &free), "reject.json:1: there is a table `reject` already");
+    assert_eq!(refusal("reject.json", &free), "reject.json:1: the table `reject` already exists");
     assert_eq!(refusal("Robots.json", &free), "Robots.json:1: `Robots` cannot be a table's name");
     let taken = free.replace("9001", "3002");
-    assert_eq!(refusal("made_up.json", &taken), "made_up.json:2: there is a class with uid 3002 already");
+    assert_eq!(refusal("made_up.json", &taken), "made_up.json:2: a class with uid 3002 already exists");
     let nameless = free.replace(", \"uid\": 9001", "");
     assert_eq!(refusal("made_up.json", &nameless), "made_up.json:1: the class has no `uid`");
     let newer = free.replace("1.6.0", "1.7.0");

@@ -31,7 +31,7 @@ impl Objects {
     }
 }
 
-/// Where the attributes at hand stand, for errors.
+/// Where the attributes at hand are, for errors.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     source: &'a Source,
@@ -144,16 +144,14 @@ impl<'a> Tree<'a> {
         let inner = self.object(Place { source, section: object }, object, attributes, path)?;
         self.inside.pop();
         // Delta and Parquet refuse a struct without members.
-        match inner.attributes.is_empty() {
-            true => Err(place.error(attribute, format!("`{path}` would be a struct without members"))),
-            false => Ok(Kind::Object(Arc::new(inner))),
+        if inner.attributes.is_empty() {
+            Err(place.error(attribute, format!("`{path}` would be a struct without members")))
+        } else {
+            Ok(Kind::Object(Arc::new(inner)))
         }
     }
 }
 
 fn join(parent: &str, name: &str) -> String {
-    match parent.is_empty() {
-        true => name.to_owned(),
-        false => format!("{parent}.{name}"),
-    }
+    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }

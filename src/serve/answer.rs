@@ -31,10 +31,10 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 
 pub const ENTRIES_PATH: &str = "/v1/workspace/audit-logs";
-/// What a key's user must hold, and the tier that the workspace must have.
+/// The permission that a key needs, and the tier that the workspace must have.
 pub const PERMISSION: &str = "audit_log_read";
 pub const TIER: &str = "enterprise";
-/// What a key's user must hold to read `/metrics` where the log is served.
+/// The permission that a key needs for `/metrics` at the address of the log.
 pub const METRICS_PERMISSION: &str = "metrics_read";
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -61,7 +61,7 @@ pub struct Server {
     pub keyring: Keyring,
     pub tier: String,
     pub limiter: Limiter<String>,
-    /// Of requests without a valid key, by address.
+    /// The limiter of requests without a valid key, by address.
     pub keyless: Limiter<IpAddr>,
     pub cursors: Cursors,
     pub follower: Follower,
@@ -184,7 +184,7 @@ impl Server {
     }
 
     /// A request without a valid key from an address that has sent too many of them is told so. One with a valid key is
-    /// served all the same: others may share the address.
+    /// served anyway: others may share the address.
     fn without_key(&self, peer: SocketAddr, refusal: Refusal) -> Refusal {
         if refusal.status != StatusCode::UNAUTHORIZED {
             return refusal;
@@ -295,7 +295,7 @@ fn unavailable(error: &Error) -> Refusal {
     Refusal::unavailable()
 }
 
-/// What a client says of itself, as far as it is logged.
+/// The part of a client's header that is logged.
 fn said(value: &HeaderValue) -> String {
     let bytes = value.as_bytes();
     String::from_utf8_lossy(&bytes[..bytes.len().min(SAID_BYTES)]).into_owned()

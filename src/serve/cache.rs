@@ -1,4 +1,4 @@
-//! What was read and decoded, kept while there is room: least recently used goes first, and nothing is read twice at once.
+//! A cache of decoded parts, kept while there is room: least recently used goes first, and nothing is read twice at once.
 //!
 //! The bound is in bytes. What a request holds at the moment stays in memory although it was dropped here.
 
@@ -55,14 +55,11 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
             })
             .await?
             .clone();
-        match is_made {
-            true => {
-                self.misses.fetch_add(1, Ordering::Relaxed);
-                self.weigh(key, &cell, size(&value));
-            }
-            false => {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-            }
+        if is_made {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            self.weigh(key, &cell, size(&value));
+        } else {
+            self.hits.fetch_add(1, Ordering::Relaxed);
         }
         Ok(value)
     }

@@ -22,11 +22,11 @@ use crate::ingest::{Producer, batch_of_own, restore};
 use crate::lake::{Lake, Writer};
 use crate::redact::Policy;
 
-/// What the ledger calls these lines.
+/// The origin of these lines in the ledger.
 const ORIGIN: Producer = Producer { kind: "serve", name: "audit-log reads" };
 /// Begins the name of a file whose seals are wrong.
 const DAMAGED: &str = "damaged-";
-/// A commit that failed is tried again after so long, and then after twice as long each time.
+/// The time after which a failed commit is tried again; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(60);
 
@@ -38,7 +38,7 @@ pub struct Committer {
     backlog: Arc<AtomicU64>,
 }
 
-/// What was taken in of servers that are gone.
+/// The lines that were committed for servers that have ended.
 pub struct Recovered {
     pub lines: u64,
     /// To be told in the log before their records are removed.
@@ -71,7 +71,7 @@ impl Committer {
             let server = || left.server.clone();
             let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
             let mut next = left.committed + 1;
-            // A hole is told once, and not again by the piece behind it.
+            // A hole is told once, and not again by the piece after it.
             let mut is_told = left.fault.is_some();
             if let Some(fault) = left.fault {
                 recovered.turns.push(missing(next, fault));
@@ -89,12 +89,11 @@ impl Committer {
                 recovered.lines += taken.lines;
                 next = next.max(taken.next);
                 left.note_committed(&key, next - 1)?;
-                match taken.is_whole {
-                    true => remove(place)?,
-                    false => {
-                        recovered.turns.push(missing(taken.next, "a line is not as it was written"));
-                        put_aside(place)?;
-                    }
+                if taken.is_whole {
+                    remove(place)?
+                } else {
+                    recovered.turns.push(missing(taken.next, "a line is not as it was written"));
+                    put_aside(place)?;
                 }
             }
             recovered.turns.push(Turn::Recovered { server: server(), last: next - 1 });
@@ -145,10 +144,10 @@ impl Committer {
     }
 }
 
-/// What a file gave.
+/// The lines that a file gave.
 struct Taken {
     lines: u64,
-    /// The number behind its last line.
+    /// The number after its last line.
     next: u64,
     is_whole: bool,
 }

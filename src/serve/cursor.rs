@@ -30,7 +30,7 @@ pub struct Position {
     pub key: Option<EntryKey>,
 }
 
-/// What tells entries of one time apart.
+/// The key that distinguishes entries of one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKey {
     /// At most [`ID_BYTES`].

@@ -62,7 +62,7 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
-/// What the caches hold and how they were used, for the metrics.
+/// Size and use of the caches, for the metrics.
 #[derive(Debug, Clone, Copy)]
 pub struct CacheFigures {
     pub name: &'static str,

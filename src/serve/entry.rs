@@ -48,7 +48,7 @@ pub struct Segment {
     form: Form,
     batch: RecordBatch,
     digests: Option<Vec<u128>>,
-    /// What is added to each row as text.
+    /// The text that is added to each row.
     tails: Vec<Tail>,
 }
 

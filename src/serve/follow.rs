@@ -16,7 +16,7 @@ use crate::lake::{FileEntry, Lake, State};
 #[derive(Debug, Default)]
 pub struct View {
     pub sequence: u64,
-    /// Of the served tables.
+    /// The files of the served tables.
     pub files: Vec<Arc<FileEntry>>,
 }
 

@@ -9,7 +9,7 @@
 //!
 //! A commit to the lake for each page would cost some 20 ms and a Parquet file; a line and one `fdatasync` cost a few
 //! milliseconds, which all requests that wait at the moment share. So a page that was served is in the log whatever
-//! happens then: a file that outlives its server is taken in by the next one, and twice adds nothing, since every event
+//! happens then: a file that outlives its server is ingested by the next one, and twice adds nothing, since every event
 //! has a uid. When the disk refuses, or too much waits for the lake, reads are refused: nothing is read unseen.
 //!
 //! The first line of a server says that it began, and its last one that it ended: a series in the lake without an end is
@@ -52,7 +52,7 @@ pub struct Sealed {
     pub place: PathBuf,
     /// The number of its first line.
     pub first: u64,
-    /// What was acknowledged of it; behind that a write may have left something.
+    /// The acknowledged bytes; after them a write may have left a remainder.
     pub bytes: u64,
 }
 
@@ -122,10 +122,10 @@ impl Journal {
     async fn note(&self, note: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Note) -> Result<(), String> {
         let (done, is_done) = oneshot::channel();
         self.notes.try_send(note(done)).map_err(|error| match error {
-            TrySendError::Full(_) => "too many wait for the disk",
-            TrySendError::Disconnected(_) => "the server stops",
+            TrySendError::Full(_) => "too many reads wait for the disk",
+            TrySendError::Disconnected(_) => "the server is stopping",
         })?;
-        is_done.await.unwrap_or_else(|_| Err("the server stops".to_string()))
+        is_done.await.unwrap_or_else(|_| Err("the server is stopping".to_string()))
     }
 
     /// Writes what is left, hands the last file on, and ends.
@@ -136,14 +136,15 @@ impl Journal {
             let _ = notes.send(Note::Close);
             thread.is_none_or(|thread| thread.join().is_ok())
         });
-        match closed.await.context(Kind::Internal, || "cannot close the log of reads")? {
-            true => Ok(()),
-            false => Err(Error::new(Kind::Internal, "the thread that logs reads stopped")),
+        if closed.await.context(Kind::Internal, || "cannot close the log of reads")? {
+            Ok(())
+        } else {
+            Err(Error::new(Kind::Internal, "the thread that logs reads stopped"))
         }
     }
 }
 
-/// What a journal is made of.
+/// The context of a journal.
 pub struct Made {
     pub folder: PathBuf,
     pub series: Arc<Series>,

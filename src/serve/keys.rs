@@ -23,7 +23,7 @@ const FILE: &str = "keys.json";
 /// The shape of the vendor's keys, so that redaction and secret scanners everywhere know ours.
 const PREFIX: &str = "sk_";
 
-/// Who a key belongs to.
+/// The kind of owner of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
@@ -40,7 +40,7 @@ impl Holder {
     }
 }
 
-/// What is known of a key; not the key.
+/// The record of a key, without the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
     /// Public: names the key in lists and in the log of reads.
@@ -65,7 +65,7 @@ impl KeyRecord {
     }
 }
 
-/// What a new key is for.
+/// A request for a new key.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     pub user: String,
@@ -83,7 +83,7 @@ struct KeyFile {
 pub struct Keyring {
     place: PathBuf,
     hash_key: [u8; 32],
-    /// What was read last, and the stamp that the file had then.
+    /// The records that were read last, and the stamp of the file at that time.
     known: Mutex<(Option<Stamp>, Arc<Vec<KeyRecord>>)>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::keys::random_hex;
 use crate::error::Result;
 
-/// What happened to a server's log of reads.
+/// A turn in the life of a server's log of reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     Began,
@@ -24,11 +24,11 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// What is missing, in words.
+    /// The missing part, in words.
     pub fn missing(&self) -> Option<String> {
         match self {
             Turn::Missing { server, from, why } => {
-                Some(format!("the log of reads of server {server} is not whole from number {from} on: {why}"))
+                Some(format!("the log of reads of server {server} is incomplete from number {from} on: {why}"))
             }
             _ => None,
         }
@@ -43,7 +43,7 @@ pub fn event(turn: Turn, time_ms: i64) -> Result<Value> {
         Turn::Began => ("BeginServing", "began to serve the audit log".to_string(), None),
         Turn::Ended => ("EndServing", "ended to serve the audit log".to_string(), None),
         Turn::Recovered { server, last } => {
-            let message = format!("took in the log of reads that server {server} had left, up to number {last}");
+            let message = format!("committed the log of reads that server {server} had left, up to number {last}");
             ("RecoverReads", message, Some(json!({"server": server, "last": last})))
         }
         Turn::Missing { server, from, .. } => {

@@ -1,4 +1,4 @@
-//! How often a user may ask, or an address be refused: so many times in any 60 seconds.
+//! Rate limits: requests of a user, or refusals of an address, in any 60 seconds.
 //!
 //! The window slides: the times of a user's last requests are kept, and a request is refused while as many as are
 //! allowed lie within the last minute. A fixed window would let twice as many through around its edge, a bucket that
@@ -11,13 +11,13 @@ use std::sync::{Mutex, PoisonError};
 
 const WINDOW_MS: u64 = 60_000;
 
-/// So many are counted apart; addresses are anybody's. When there are more within a minute, the next one waits as if it had
+/// At most this many are counted separately; a client can choose addresses. When there are more within a minute, the next one waits as if it had
 /// had its share.
 const COUNTED: usize = 100_000;
 
 /// Counts requests of each user, or of each address.
 pub struct Limiter<K> {
-    /// 0 is no limit.
+    /// 0 means no limit.
     per_minute: usize,
     users: Mutex<HashMap<K, VecDeque<u64>>>,
 }

@@ -33,11 +33,11 @@ const HEADERS: usize = 64;
 /// After an error of the system, such as no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What connections are allowed.
+/// Limits on connections.
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub connections: usize,
-    /// Of one address; 0 is no limit.
+    /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
     /// For the first byte of a connection.
     pub first_time: Duration,
@@ -67,8 +67,8 @@ pub async fn bind(address: &str, has_tls: bool, is_insecure_allowed: bool) -> Re
         }
     };
     if !has_tls && !is_insecure_allowed && !found.iter().all(|address| address.ip().is_loopback()) {
-        return Err(Error::usage(format!("{}: others could read keys and log on the way", cannot()))
-            .hint("give it a certificate with --tls-cert and --tls-key, or put up with it with --insecure-listen"));
+        return Err(Error::usage(format!("{}: keys and log entries would be sent in clear", cannot()))
+            .hint("use --tls-cert and --tls-key, or allow plain HTTP with --insecure-listen"));
     }
     match TcpListener::bind(found.as_slice()).await {
         Ok(listener) => Ok(listener),
@@ -82,7 +82,7 @@ pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .context(Kind::Usage, || cannot_read(&tls.certificate))?;
     if certificates.is_empty() {
-        return Err(Error::usage(format!("{}: there is no certificate in it", cannot_read(&tls.certificate))));
+        return Err(Error::usage(format!("{}: it holds no certificate", cannot_read(&tls.certificate))));
     }
     let key = disk::open_secret(&tls.key, "the certificate's key")?;
     let key = PrivateKeyDer::from_pem_reader(key).context(Kind::Usage, || cannot_read(&tls.key))?;

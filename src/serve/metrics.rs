@@ -11,7 +11,7 @@ const STATUSES: [u16; 11] = [200, 400, 401, 403, 404, 405, 413, 422, 429, 503, 5
 /// Upper bounds of the buckets of durations.
 const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 250, 1000, 5000];
 
-/// What is counted while the server runs.
+/// Counters of a running server.
 #[derive(Debug, Default)]
 pub struct Metrics {
     statuses: [AtomicU64; STATUSES.len()],

@@ -62,7 +62,7 @@ use series::Series;
 /// The category of the classes that the audit-log API has, Identity & Access Management; others are not served.
 const CATEGORY: i64 = 3;
 
-/// Of those who read numbers only.
+/// The connections of the address that serves only metrics.
 const METRICS_CONNECTIONS: usize = 16;
 
 /// How the log is served.
@@ -75,12 +75,12 @@ pub struct Options {
     pub is_insecure_allowed: bool,
     /// The workspace's tier; the endpoint belongs to `enterprise`.
     pub tier: String,
-    /// Requests of one user in any minute; 0 is no limit.
+    /// Requests of one user in any minute; 0 means no limit.
     pub per_minute: usize,
-    /// Requests without a valid key from one address in any minute; 0 is no limit.
+    /// Requests without a valid key from one address in any minute; 0 means no limit.
     pub keyless_per_minute: usize,
     pub connections: usize,
-    /// Of one address; 0 is no limit.
+    /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
     /// Where `/metrics` can be read without a key; None for nowhere.
     pub metrics_listen: Option<String>,
@@ -98,7 +98,7 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// What a server is given.
+/// The context of a server.
 pub struct Run<'a> {
     /// Settled: its newest entry can be read.
     pub lake: Lake,
@@ -120,7 +120,7 @@ pub struct Ready {
     /// Where `/metrics` can be read without a key.
     pub metrics: Option<SocketAddr>,
     pub recovered: u64,
-    /// What is missing in the log of reads of earlier servers, in words.
+    /// The gaps in the log of reads of earlier servers, in words.
     pub missing: Vec<String>,
 }
 
@@ -211,6 +211,6 @@ pub async fn run(run: Run<'_>) -> Result<()> {
             series.end()
         }
         Err(_) => Err(Error::new(Kind::Unavailable, "cannot commit the last reads in time")
-            .hint("they are on the disk; the next `auditlake serve` commits them")),
+            .hint("they are on the disk, and the next `auditlake serve` commits them")),
     }
 }

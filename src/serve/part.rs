@@ -28,7 +28,7 @@ pub struct Part {
     order: Option<Vec<u32>>,
 }
 
-/// What orders entries, borrowed from a part.
+/// The sort key of an entry, borrowed from a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key<'a> {
     pub time_us: i64,
@@ -40,7 +40,7 @@ impl Key<'_> {
     pub fn cmp_position(&self, position: &Position) -> Ordering {
         let time = self.time_us.cmp(&position.time_us);
         match &position.key {
-            // Such a position stands before all entries of its time: they are all older.
+            // Such a position is before all entries of its time: they are all older.
             None => time.then(Ordering::Less),
             Some(key) => time.then_with(|| (self.id, self.digest).cmp(&(&key.id, key.digest))),
         }
@@ -109,10 +109,7 @@ impl Part {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match is_before(self.key(middle)) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
+            if is_before(self.key(middle)) { low = middle + 1 } else { high = middle }
         }
         low
     }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// All places.
 pub struct Places {
     all: usize,
-    /// 0 is no limit.
+    /// 0 means no limit.
     of_one: usize,
     taken: Mutex<Taken>,
     /// A place became free, or its connection silent.
@@ -135,7 +135,7 @@ impl Drop for Place {
     }
 }
 
-/// Who an address belongs to: of IPv6 a client has a whole /64.
+/// The client to which an address belongs: an IPv6 client has a whole /64.
 pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -26,10 +26,10 @@ pub struct Filters {
     pub activity_name: Option<String>,
 }
 
-/// What a query string says, parameter by parameter.
+/// A query string, parameter by parameter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Those that the contract knows, with all values that were given.
+    /// The parameters that the contract knows, with all values that were given.
     known: [Vec<String>; NAMES.len()],
     ignored: Vec<(String, String)>,
 }
@@ -43,7 +43,7 @@ pub struct Query {
     pub cursor: Option<String>,
 }
 
-/// What is wrong with one parameter, as the contract's array form has it.
+/// A fault of one parameter, in the contract's array form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub name: &'static str,
@@ -129,12 +129,11 @@ pub fn read(asked: &Asked, classes: &[&str]) -> Result<Query, Vec<Fault>> {
         let message = format!("Input should be one of {}", classes.join(", "));
         faults.push(Fault { name: "class_name", message, kind: "enum" });
     }
-    match faults.is_empty() {
-        true => {
-            let filters = Filters { time_from_ms, time_to_ms, actor_uid, class_name, activity_name };
-            Ok(Query { filters, limit, cursor })
-        }
-        false => Err(faults),
+    if faults.is_empty() {
+        let filters = Filters { time_from_ms, time_to_ms, actor_uid, class_name, activity_name };
+        Ok(Query { filters, limit, cursor })
+    } else {
+        Err(faults)
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{Holder, KeyRecord};
 use super::query::Asked;
 
-/// What is said of one request, or of several equal ones.
+/// The log line of one request, or of several equal ones.
 #[derive(Debug, Clone)]
 pub struct Reading {
     pub uid: String,
@@ -30,7 +30,7 @@ pub struct Reading {
     pub user_agent: Option<String>,
     /// Where requests of several agents are told of together: which, at most [`AGENTS`].
     pub agents: Vec<String>,
-    /// What the request says of the way it came, if anything; anybody can say anything there.
+    /// The request's own statement about its route, if any; a client can write anything there.
     pub forwarded_for: Vec<String>,
     pub status: u16,
     /// Why it was refused, in the vendor's words.
@@ -178,7 +178,7 @@ impl Reading {
         Value::Object(event)
     }
 
-    /// What was asked, and what was given. A list of pairs for what is ignored: its names are anybody's.
+    /// The question and the answer. Ignored parameters are a list of pairs, because their names are chosen by the client.
     fn unmapped(&self, is_success: bool) -> Map<String, Value> {
         let mut unmapped = Map::new();
         let (known, ignored) = (self.asked.known(), self.asked.ignored());

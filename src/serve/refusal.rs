@@ -1,4 +1,4 @@
-//! What a request is answered with when it does not get its page.
+//! The answer to a request that does not get its page.
 //!
 //! The bodies are the vendor's: `detail` is an object, for 422 an array with one item a fault. Every refusal of one
 //! kind has the same bytes, apart from the request's id, which always has the same length.
@@ -20,7 +20,7 @@ pub struct Refusal {
     faults: Vec<Fault>,
     /// Whole seconds, at least 1.
     pub retry_after: Option<u64>,
-    /// Of a path that is there, when the method is not.
+    /// The allowed methods of a path that exists, when the method is not one of them.
     pub allow: Option<&'static str>,
 }
 
@@ -94,7 +94,7 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path; see /openapi.json")
     }
 
-    /// Something of ours did not work; what, stands in our log and not in the answer.
+    /// Something of ours did not work; what, is in our log and not in the answer.
     pub fn unavailable() -> Refusal {
         let message = "The audit log cannot be read right now";
         let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message);

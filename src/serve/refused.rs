@@ -27,7 +27,7 @@ pub struct Refusals {
 struct Counted {
     /// All of the interval.
     count: u64,
-    /// Those that are in no line yet.
+    /// The refused requests that are not in a line yet.
     waiting: Option<Reading>,
 }
 

@@ -7,7 +7,7 @@
 //! A file or row group is opened only when nothing newer than its newest row is left, so a page touches as many as lie
 //! around its own time, wherever that is: a deep cursor costs what the first page costs. A filter that matches little
 //! would make one request look through the whole lake; it stops after [`SCAN_ROWS`] and answers what it found with a
-//! cursor that goes on from there, which the contract allows.
+//! cursor that continues from there, which the contract allows.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -29,7 +29,7 @@ use crate::lake::{DataFile, FileEntry};
 /// Rows that filters are applied to for one page, before it is answered with what was found.
 const SCAN_ROWS: usize = 2_000_000;
 
-/// What is looked for.
+/// The entries to search for.
 pub struct Search<'a> {
     pub filters: &'a Filters,
     /// The table of `class_name`, when that is a filter.
@@ -91,7 +91,7 @@ struct Run {
 
 enum Places {
     All(Range<usize>),
-    /// Those that match the filters, ascending.
+    /// The rows that match the filters, ascending.
     Some(Vec<u32>),
 }
 
@@ -246,10 +246,9 @@ impl Run {
 impl Ord for Run {
     fn cmp(&self, other: &Run) -> Ordering {
         // An empty run is on its way out of the heap; its key means nothing.
-        (!self.is_empty()).cmp(&!other.is_empty()).then_with(|| match self.is_empty() {
-            true => Ordering::Equal,
-            false => self.key().cmp(&other.key()),
-        })
+        (!self.is_empty())
+            .cmp(&!other.is_empty())
+            .then_with(|| if self.is_empty() { Ordering::Equal } else { self.key().cmp(&other.key()) })
     }
 }
 

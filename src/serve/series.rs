@@ -30,7 +30,7 @@ const SUFFIX: &str = ".log";
 #[derive(Clone)]
 pub struct Seals {
     key: [u8; 32],
-    /// Of the line before; of the first line that of the piece's name.
+    /// The seal of the previous line; for the first line, the seal of the piece's name.
     last: String,
     /// The next line's.
     pub number: u64,
@@ -119,7 +119,7 @@ impl Series {
     }
 }
 
-/// What a server left that is gone.
+/// The remainder of a server that has ended.
 pub struct Left {
     pub server: String,
     pub record: PathBuf,
@@ -127,7 +127,7 @@ pub struct Left {
     pub pieces: Vec<(u64, PathBuf)>,
     /// The number up to which the lake has everything.
     pub committed: u64,
-    /// What is wrong with the record, if anything.
+    /// The fault of the record, if any.
     pub fault: Option<&'static str>,
     /// Held, so that no other server takes the same in.
     _lock: Option<File>,
@@ -153,7 +153,7 @@ impl Left {
     }
 }
 
-/// What the servers left in `folder` that run no longer.
+/// Finds the remainders in `folder` of servers that no longer run.
 pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     let cannot = || format!("cannot look into {}", folder.display());
     // Their servers died before they wrote anything.
@@ -178,7 +178,7 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
         let text = fs::read(&record).context(Kind::Unavailable, || format!("cannot read {}", record.display()))?;
         all.push(one(folder, &names, server, record, &String::from_utf8_lossy(&text), key, file));
     }
-    // A server makes its record before its first piece, and removes it behind its last one.
+    // A server makes its record before its first piece, and removes it after its last one.
     let server_of = |name: &String| Some(name.strip_prefix(PIECE_PREFIX)?.split_once('-')?.0.to_string());
     let mut orphans: Vec<String> = names.iter().filter_map(server_of).collect();
     orphans.dedup();

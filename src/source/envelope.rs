@@ -8,8 +8,8 @@
 //! 2026-01-01T00:00:00Z stdout F {event}                    Kubernetes, syslog: text before the object
 //! ```
 //!
-//! Only what is no event itself is looked into, and it is an envelope only when it holds at least one object with a
-//! `class_uid`; all that stands beside that one in its list is then taken out as well. What the envelope says of the
+//! Only what is not an event itself is looked into, and it is an envelope only when it holds at least one object with a
+//! `class_uid`; all that is beside that one in its list is then taken out as well. What the envelope says of the
 //! event is dropped.
 
 use std::borrow::Cow;
@@ -56,7 +56,7 @@ pub(super) struct Inner<'l> {
     pub at: usize,
 }
 
-/// The events that a line holds which is no event itself; none when it is no envelope. An empty page holds none.
+/// The events that a line holds which is not an event itself; none when it is not an envelope. An empty page holds none.
 pub(super) fn inner_events(line: &[u8]) -> Option<Vec<Inner<'_>>> {
     if is_empty_page(line) {
         return Some(Vec::new());
@@ -115,9 +115,8 @@ fn in_list(text: &[u8], elements: Vec<Range<usize>>, depth: usize) -> Vec<Inner<
     if found.iter().all(Vec::is_empty) {
         return Vec::new();
     }
-    let or_itself = |(found, element): (Vec<_>, Range<usize>)| match found.is_empty() {
-        true => vec![Inner { at: element.start, bytes: Cow::Borrowed(&text[element]) }],
-        false => found,
+    let or_itself = |(found, element): (Vec<_>, Range<usize>)| {
+        if found.is_empty() { vec![Inner { at: element.start, bytes: Cow::Borrowed(&text[element]) }] } else { found }
     };
     found.into_iter().zip(elements).flat_map(or_itself).collect()
 }

@@ -1,16 +1,16 @@
-//! What arrived and is no line: enough to find it again and to tell it from others, never the whole of it.
+//! Input that is not a line: enough to find it again and to distinguish it from others, never the whole of it.
 
 use crate::typed::hex;
 use sha2::{Digest, Sha256};
 
-/// At most so many of a fault's first bytes are kept, for a reject's excerpt.
+/// At most this many of a fault's first bytes are kept, for a reject's excerpt.
 const HEAD_BYTES: usize = 4096;
 
 /// A piece of the stream that cannot be an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub number: u64,
-    /// Of the first byte in the decompressed stream.
+    /// The offset of the first byte in the decompressed stream.
     pub offset: u64,
     /// One of `line-too-long`, `nul-run`, `syntax`, `truncated`.
     pub reason: &'static str,
@@ -18,7 +18,7 @@ pub struct Fault {
     pub length: u64,
     /// The first bytes, as they came.
     pub head: Vec<u8>,
-    /// Of the whole piece, as hexadecimal digits.
+    /// The hash of the whole piece, as hexadecimal digits.
     pub sha256: Option<String>,
 }
 

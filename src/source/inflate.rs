@@ -19,7 +19,7 @@ const RAW_BYTES: usize = 128 << 10;
 /// Decompressed at once: more would be cleared for nothing when the decoder stops before.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Whatever gives less than this is no bomb: short runs of one event compress very well.
+/// Whatever gives less than this is not a bomb: short runs of one event compress very well.
 const HARMLESS_BYTES: u64 = 64 << 20;
 
 /// Why a stream ended before its end.
@@ -28,7 +28,7 @@ pub(super) struct Damage {
     /// As in [`super::Outcome::Incomplete`].
     pub reason: &'static str,
     pub detail: String,
-    /// The content is all there, the damage is behind it.
+    /// The content is all there, the damage is after it.
     pub is_behind: bool,
 }
 
@@ -42,7 +42,7 @@ impl Damage {
     }
 
     pub fn garbage(count: &str) -> Damage {
-        Damage { reason: "corrupt", detail: format!("trailing garbage behind {count}"), is_behind: true }
+        Damage { reason: "corrupt", detail: format!("trailing garbage after {count}"), is_behind: true }
     }
 }
 
@@ -132,7 +132,7 @@ impl Inflate {
     }
 }
 
-/// Room behind the end of `out`, as the decoders want it.
+/// Room after the end of `out`, as the decoders want it.
 fn cleared(out: &mut Vec<u8>, room: usize) -> &mut [u8] {
     let have = out.len();
     out.resize(have + room.min(PIECE_BYTES), 0);
@@ -166,7 +166,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// What was read and not consumed.
+    /// The bytes that were read and not consumed.
     pub fn here(&self) -> &[u8] {
         &self.buffer[self.start..]
     }

@@ -23,23 +23,23 @@ pub enum Input {
     Stdin,
 }
 
-/// What is read of a directory.
+/// The files of a directory that are read.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
     /// Every file, whatever it is called.
     pub all: bool,
     /// Files whose name or whose path below the directory matches, and no others.
     pub include: Vec<Pattern>,
-    /// Of these, files and directories that are left alone.
+    /// Files and directories that are skipped.
     pub exclude: Vec<Pattern>,
 }
 
-/// What an argument list means.
+/// The inputs of an argument list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// In the order given; of a directory sorted, of a rotated log the oldest file first; each input once.
     pub found: Vec<Input>,
-    /// What directories hold and is not read, by path; a directory ends in a slash.
+    /// Paths in directories that are not read; a directory ends in a slash.
     pub passed_over: Vec<String>,
     pub unreadable: Vec<Unreadable>,
 }
@@ -50,7 +50,7 @@ impl From<Input> for Inputs {
     }
 }
 
-/// What cannot be read, known before anything is.
+/// An input that cannot be read, as is known before anything is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     pub name: String,
@@ -89,7 +89,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// What an argument or a pattern names.
+    /// Adds the path that an argument or a pattern names.
     fn named(&mut self, path: &Path) -> Result<()> {
         let metadata = match path.metadata() {
             Ok(metadata) => metadata,
@@ -246,7 +246,7 @@ fn is_match(pattern: &Pattern, name: &str, below: &Path) -> bool {
 fn why(path: &Path, error: &std::io::Error) -> String {
     match path.read_link() {
         Ok(target) if error.kind() == std::io::ErrorKind::NotFound => {
-            format!("it is a link to {}, which is not there", target.display())
+            format!("it is a link to {}, which does not exist", target.display())
         }
         _ => error.to_string(),
     }
@@ -382,7 +382,7 @@ mod tests {
         assert_eq!(
             unreadable,
             [
-                ("b.json", "it is a link to nowhere, which is not there"),
+                ("b.json", "it is a link to nowhere, which does not exist"),
                 ("c.log", "it is a named pipe: name it by itself to read it")
             ]
         );

@@ -7,20 +7,20 @@ use memchr::{memchr_iter, memmem};
 
 use super::{Fault, Line, inner_events};
 
-/// So many lines end a chunk: of events it has a few thousand, of short bad lines it would have millions, and each
+/// The number of lines that ends a chunk: of events it has a few thousand, of short bad lines it would have millions, and each
 /// becomes a reject that is larger than itself.
 const CHUNK_LINES: usize = 1 << 14;
 
-/// What was found in a chunk so far.
+/// The lines and faults found in a chunk so far.
 #[derive(Debug, Default)]
 pub(super) struct Items {
     pub lines: Vec<Line>,
     pub faults: Vec<Fault>,
     pub blank: u64,
-    /// Of the last line, in the whole source.
+    /// The number of the last line, in the whole source.
     pub number: u64,
     pub max_line_bytes: usize,
-    /// Events that do not stand in the bytes as they are, such as texts with escapes: one after the other, with the place
+    /// Events that are not in the bytes as they are, such as texts with escapes: one after the other, with the place
     /// of each in `lines`.
     pub apart: Vec<u8>,
     pub are_apart: Vec<(usize, Range<usize>)>,
@@ -57,7 +57,7 @@ impl Items {
         }
     }
 
-    /// Puts the events that stand apart behind the chunk's bytes.
+    /// Puts the events that are apart after the chunk's bytes.
     pub fn bring_in(&mut self, bytes: &mut Vec<u8>) {
         let base = bytes.len();
         bytes.extend_from_slice(&self.apart);
@@ -120,7 +120,7 @@ impl Lines {
         if bytes.get(range.start) == Some(&0) {
             let zeros = leading_zeros(&bytes[range.clone()]);
             items.fault(&bytes[range.start..range.start + zeros], base + range.start as u64, "nul-run");
-            // After a crash the writer goes on behind the block, within the same line.
+            // After a crash the writer continues behind the block, within the same line.
             range.start += zeros;
             if range.is_empty() {
                 return;

@@ -1,4 +1,4 @@
-//! What a file looks like of which nothing became a row: said to who named it, so that he need not guess.
+//! A description of a file that gave no row, for the user who named it.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ pub fn look(head: &[u8]) -> String {
     format!("it looks like {what}")
 }
 
-/// Of an object or array; `rest` is behind its first bracket.
+/// Describes an object or array; `rest` is the text after its first bracket.
 fn json(text: &str, rest: &str) -> String {
     let names = names(text);
     let has = |name: &&str| names.contains(*name);

@@ -6,7 +6,7 @@
 //!                                                                -> foreign (refused by name)
 //! ```
 //!
-//! What is no event may be an envelope around some: then these are the lines.
+//! What is not an event may be an envelope around some: then these are the lines.
 //!
 //! A chunk is one contiguous piece of the decompressed stream, owned, so that it can go to a worker thread; its lines
 //! are ranges of it. Whatever is not a line is counted: blank lines by number, damage as a [`Fault`], so that the
@@ -54,7 +54,7 @@ pub use reader::Source;
 /// Bounds of one source.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// About so many bytes make a chunk.
+    /// The size of a chunk, about, in bytes.
     pub chunk_bytes: usize,
     /// A longer line is a fault, and is never in memory as a whole.
     pub max_line_bytes: usize,
@@ -76,7 +76,7 @@ impl Default for Options {
 
 /// A contiguous piece of the decompressed stream, with its lines.
 ///
-/// `bytes` has at least [`SPARE_BYTES`] of capacity behind its end.
+/// `bytes` has at least [`SPARE_BYTES`] of capacity after its end.
 #[derive(Debug)]
 pub struct Chunk {
     pub bytes: Vec<u8>,
@@ -84,7 +84,7 @@ pub struct Chunk {
     pub faults: Vec<Fault>,
     /// Lines of nothing but white space.
     pub blank: u64,
-    /// Where the source stands behind this chunk.
+    /// Where the source is after this chunk.
     pub end: Mark,
 }
 
@@ -98,14 +98,14 @@ pub struct Line {
     pub range: Range<usize>,
     /// Running number in the source, from 1; faults and blank lines have one too.
     pub number: u64,
-    /// Of the first byte in the decompressed stream.
+    /// The offset of the first byte in the decompressed stream.
     pub offset: u64,
 }
 
 /// A place in a source that a later run can find again, in this file or in another one that begins with the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
-    /// Decompressed bytes up to the end of the last whole line. What a file ends with that is not whole lies behind it,
+    /// Decompressed bytes up to the end of the last whole line. What a file ends with that is not whole lies after it,
     /// so that it is read again when the rest has arrived.
     pub offset: u64,
     /// Lines so far, with blanks and faults.
@@ -114,7 +114,7 @@ pub struct Mark {
     pub hash: [u8; 32],
 }
 
-/// What a source begins with: SHA-256 of its first `head_len` decompressed bytes, at most 4096.
+/// The identity of a source: SHA-256 of its first `head_len` decompressed bytes, at most 4096.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     pub head_len: u64,

@@ -1,6 +1,6 @@
 //! The names of files: whether a directory's file holds events, and which of a log's rotated files is older.
 //!
-//! Rotation puts a suffix behind the ending of a log, and compression another one behind that. These are those of
+//! Rotation puts a suffix after the ending of a log, and compression another one behind that. These are those of
 //! logrotate (`audit.log.1`, `audit.log-20260101`, `audit.log.2.gz`), Docker (`json.log.1.gz`) and Kubernetes
 //! (`0.log.20260101-120000.gz`).
 
@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 pub(super) const ENDINGS: [&str; 5] = [".json", ".jsonl", ".ndjson", ".log", ".parquet"];
 pub(super) const COMPRESSED: [&str; 5] = [".gz", ".zst", ".zstd", ".xz", ".bz2"];
 
-/// What a name says, in lower case: a log, and where the file belongs among its rotated ones.
+/// The parts of a name, in lower case: the log, and the place of the file among its rotated ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     /// Without rotation and compression.

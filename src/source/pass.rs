@@ -1,4 +1,4 @@
-//! What is no line passes by: bytes go through a hash and are dropped, so that a line without an end takes no memory.
+//! Passing over input that is not a line: its bytes are hashed and dropped, so that a line without an end takes no memory.
 
 use memchr::memchr;
 
@@ -12,7 +12,7 @@ use super::{Chunk, Outcome, SPARE_BYTES};
 /// How far the bytes of a fault reach.
 pub(super) enum Until {
     ItemEnds,
-    /// NUL bytes, and the newline behind them.
+    /// NUL bytes, and the newline after them.
     ZerosEnd,
     StreamEnds,
 }

@@ -13,7 +13,7 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// Blocks that wait to be taken.
 const BLOCKS: usize = 16;
 
-/// After so long without a byte a pipe is idle.
+/// A pipe is idle after this time without a byte.
 const IDLE: Duration = Duration::from_millis(200);
 
 pub(super) struct Pump {

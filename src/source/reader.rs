@@ -24,10 +24,10 @@ use super::{Chunk, Identity, Input, Mark, Options, Outcome, SPARE_BYTES, inner_e
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::bytes;
 
-/// What [`Source::identity`] covers.
+/// The bytes that [`Source::identity`] covers.
 const HEAD_BYTES: usize = 4096;
 
-/// What is left of a source in one piece of this size is handed out in a block of its own size.
+/// A remainder of at most this size is handed out in a block of its own size.
 const SMALL_BYTES: usize = 64 << 10;
 
 /// A stream of events, read from its start to its end.
@@ -44,9 +44,9 @@ pub struct Source {
     /// Read and not handed out; the first byte is at `base` of the stream.
     pub(super) buffer: Vec<u8>,
     pub(super) base: u64,
-    /// Of the stream up to `base`.
+    /// The hash of the stream up to `base`.
     pub(super) hasher: blake3::Hasher,
-    /// Of the last line that was found.
+    /// The number of the last line that was found.
     pub(super) number: u64,
     /// Unknown until the first bytes are there.
     pub(super) form: Option<Form>,
@@ -76,7 +76,7 @@ impl Source {
         let cannot = || format!("cannot open {}", path.display());
         // Opening what has become a pipe meanwhile would wait for its writer.
         if !path.metadata().context(Kind::Unavailable, cannot)?.is_file() {
-            return Err(Error::new(Kind::Unavailable, format!("{}: it is no file any more", cannot())));
+            return Err(Error::new(Kind::Unavailable, format!("{}: it is not a file any more", cannot())));
         }
         let file = File::open(path).context(Kind::Unavailable, cannot)?;
         let size = file.metadata().context(Kind::Unavailable, cannot)?.len();
@@ -148,7 +148,7 @@ impl Source {
         self.size
     }
 
-    /// Of these, bytes read so far; for the progress bar.
+    /// The raw bytes read so far, for the progress bar.
     pub fn raw_bytes_read(&self) -> u64 {
         self.inflate.raw_bytes().min(self.size.unwrap_or(u64::MAX))
     }
@@ -163,7 +163,7 @@ impl Source {
         self.outcome.clone()
     }
 
-    /// What the source begins with.
+    /// Reads the identity of the source.
     pub fn identity(&mut self) -> Result<Identity> {
         self.begin();
         // `begin` sets it.
@@ -214,7 +214,7 @@ impl Source {
             let (cut, is_broken) = match &mut self.form {
                 Some(Form::Lines(lines)) => {
                     // A last line without newline comes in a chunk of its own: it may be half of a line that is still
-                    // being written, and then a later run goes on from the mark before it.
+                    // being written, and then a later run continues from the mark before it.
                     let is_tail = bytes.ends_with(b"\n") || memchr::memrchr(b'\n', bytes).is_none();
                     // Who compresses a file is done with it.
                     let is_final = !may_grow || !is_plain || bytes.ends_with(b"\n") || is_line(bytes);
@@ -374,7 +374,7 @@ fn is_parquet(file: &File) -> bool {
     file.read_exact_at(&mut magic, 0).is_ok() && magic == *b"PAR1"
 }
 
-/// Whether bytes without a line end are a line all the same: an object that is closed, with whatever is around it.
+/// Whether bytes without a line end are a line anyway: an object that is closed, with whatever is around it.
 fn is_line(bytes: &[u8]) -> bool {
     let line = bytes.trim_ascii();
     line.is_empty()

@@ -9,7 +9,7 @@ use crate::error::Result;
 impl Source {
     /// Passes over what an earlier run took in: up to the largest of `marks` that this source goes through.
     ///
-    /// To be called before anything else but [`Source::identity`]. Lines go on right behind the mark, with the numbers
+    /// Must be called before anything else but [`Source::identity`]. Lines continue right after the mark, with the numbers
     /// and offsets that they have in the whole source. A source that can be read only once gives `None` and is not
     /// read.
     pub fn skip_to(&mut self, marks: &[Mark]) -> Result<Option<Mark>> {
@@ -100,7 +100,7 @@ impl Source {
         Some(hasher.update(tail).finalize().into())
     }
 
-    /// The line before `offset`, which had no newline when it was taken in, and has one now or is still the last.
+    /// The line before `offset`, which had no newline when it was ingested, and has one now or is still the last.
     fn unended(&mut self, offset: u64) -> Option<&[u8]> {
         let length = usize::try_from(offset.checked_sub(self.base)?).ok()?;
         if !matches!(self.form, Some(Form::Lines(_))) {

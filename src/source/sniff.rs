@@ -7,10 +7,10 @@ use super::lines::Lines;
 use super::magic::Foreign;
 use super::values::{Step, Values};
 
-/// So much of the stream is looked at, less when it is shorter. Fixed, so that a file has one form in every run.
+/// The part of the stream that is examined, less when the stream is shorter. Fixed, so that a file has one form in every run.
 pub(super) const SNIFF_BYTES: usize = 256 << 10;
 
-/// So many lines are looked at for envelopes: what begins with a greeting is told all the same.
+/// The number of lines that are searched for envelopes: a stream that begins with a greeting is recognized, too.
 const FIRST_LINES: usize = 64;
 
 /// The byte order mark that some tools put before UTF-8.

@@ -1,6 +1,6 @@
 //! JSON values that are spread over lines: arrays, API pages, bundles, and values one after another.
 //!
-//! The scanner knows brackets and strings and nothing else: what stands between them is the decoder's business. It goes
+//! The scanner knows brackets and strings and nothing else: what is between them is the decoder's business. It goes
 //! over each byte once, in whatever pieces they come, and gives out
 //!
 //! * each element of an array, and of the list in a page: the `entries` of the audit-log API, the `Records` of a trail;
@@ -33,7 +33,7 @@ pub(super) struct Values {
     seen: u64,
     /// Nothing can be told apart from here on.
     broken: Option<u64>,
-    /// What stands before the list of a page is not longer than a line may be, wherever the bytes were cut.
+    /// The text before the list of a page is at most as long as a line may be, wherever the bytes were cut.
     max_line_bytes: usize,
     /// Objects may be pages. They are not where the first one is an event.
     has_pages: bool,
@@ -71,7 +71,7 @@ enum Key {
     Other,
 }
 
-/// What the scanner found.
+/// A step of the scanner.
 pub(super) enum Step {
     Item(Range<u64>),
     /// The end of an array or page.
@@ -90,7 +90,7 @@ pub(super) enum Step {
 pub(super) struct Scan {
     /// Bytes up to here are done with.
     pub cut: usize,
-    /// What follows the cut cannot be taken apart.
+    /// The text after the cut cannot be split.
     pub is_broken: bool,
 }
 
@@ -134,9 +134,10 @@ impl Values {
         loop {
             match self.step(bytes, base) {
                 Step::Item(range) => {
-                    match self.is_event {
-                        true => items.item(bytes, here(range), base),
-                        false => items.opened(bytes, here(range), base),
+                    if self.is_event {
+                        items.item(bytes, here(range), base)
+                    } else {
+                        items.opened(bytes, here(range), base)
                     }
                     if items.is_full() {
                         return Scan { cut: (self.seen.max(base) - base) as usize, is_broken: false };
@@ -213,7 +214,7 @@ impl Values {
         Step::More
     }
 
-    /// Goes on in a string; the position behind it, or the end of the bytes.
+    /// Goes on in a string; the position after it, or the end of the bytes.
     fn string(&mut self, bytes: &[u8], mut pos: usize) -> usize {
         if std::mem::take(&mut self.is_escaped) {
             pos += 1;

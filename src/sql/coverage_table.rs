@@ -27,13 +27,18 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// All that is known of all sources.
+/// All that is known of all sources at one entry of the ledger. What is said to be covered after that entry was written is
+/// a hole: a clock that was ahead said it. The entry's time decides and not ours, so that a report that runs again on the
+/// same entry reads the same rows.
 pub fn coverage(state: &State) -> Result<RecordBatch> {
     let rows: Vec<Row> = state
         .pulls
         .iter()
         .flat_map(|(name, pull)| {
-            pull.spans(None, None).into_iter().map(move |span| (name.as_str(), pull.last_ms, span))
+            pull.credible(state.time_ms)
+                .spans(None, None)
+                .into_iter()
+                .map(move |span| (name.as_str(), pull.last_ms, span))
         })
         .collect();
     let time = |value: &dyn Fn(&Row) -> Option<i64>| -> ArrayRef {
@@ -50,4 +55,47 @@ pub fn coverage(state: &State) -> Result<RecordBatch> {
         time(&|(_, last_ms, _)| Some(*last_ms)),
     ];
     RecordBatch::try_new(schema(), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+
+    use super::*;
+    use crate::lake::{Access, Body, Entry, FORMAT, Format, Interval, LakeInfo, Partition, PullState, READS_FROM};
+
+    #[test]
+    fn nothing_is_covered_after_the_entry_that_says_so() {
+        let lake = LakeInfo {
+            lake_id: "0".repeat(32),
+            partition: Partition::Month,
+            ocsf_version: "1.6.0".to_string(),
+            key_check: String::new(),
+            access: Access::default(),
+        };
+        let entry = Entry {
+            sequence: 0,
+            previous: None,
+            time_ms: 1_000,
+            skew_ms: None,
+            writer: "x".to_string(),
+            writer_id: String::new(),
+            format: Some(Format { format: FORMAT, reads_from: READS_FROM }),
+            checkpoint: None,
+            body: Body::Create(lake),
+            signature: None,
+        };
+        let mut state = State::begin(&entry, String::new()).unwrap();
+        let covered =
+            vec![Interval { from_ms: Some(100), to_ms: 5_000 }, Interval { from_ms: Some(6_000), to_ms: 7_000 }];
+        state.pulls.insert("api".to_string(), PullState { covered, ..PullState::default() });
+        let rows = coverage(&state).unwrap();
+        let (states, to) = (
+            rows["state"].as_string::<i32>(),
+            rows["to_time"].as_primitive::<arrow::datatypes::TimestampMicrosecondType>(),
+        );
+        let covered: Vec<i64> =
+            (0..rows.num_rows()).filter(|row| states.value(*row) == "covered").map(|row| to.value(row)).collect();
+        assert_eq!(covered, [1_001_000]);
+    }
 }

@@ -38,9 +38,10 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         let wrong = Error::usage(format!("cannot read the duration `{text}`"));
         let is_number =
             !plain.is_empty() && plain.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0);
-        match is_number {
-            true => wrong.hint(format!("it has no unit: write {plain}s, {plain}m, {plain}h or {plain}d")),
-            false => wrong.hint("write 30s, 15m, 1.5h, 7d, 1w or PT15M"),
+        if is_number {
+            wrong.hint(format!("it has no unit: write {plain}s, {plain}m, {plain}h or {plain}d"))
+        } else {
+            wrong.hint("write 30s, 15m, 1.5h, 7d, 1w or PT15M")
         }
     })
 }
@@ -90,7 +91,7 @@ fn components(mut text: &str, units: &[(char, u64)]) -> Option<u128> {
     text.is_empty().then_some(total)
 }
 
-/// A decimal number times a unit; nothing when it is no whole number of nanoseconds.
+/// A decimal number times a unit; nothing when it is not a whole number of nanoseconds.
 fn scaled(number: &str, unit: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |part: &str| !part.is_empty() && part.len() <= 15 && part.bytes().all(|b| b.is_ascii_digit());

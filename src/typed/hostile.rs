@@ -8,7 +8,7 @@ use std::io;
 /// Joins letters of some scripts, and pictures: seen by what it does to its neighbours, and by nothing beside ASCII.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Whether `c` must not be shown as it is, whatever stands beside it.
+/// Whether `c` must not be shown as it is, whatever is beside it.
 ///
 /// The C0 and C1 controls; the marks and overrides of Unicode's bidirectional algorithm; the two line separators, at which
 /// some terminals break lines; everything that takes no room and leaves no trace, with which two names look the same:
@@ -24,9 +24,10 @@ pub fn is_hostile(c: char) -> bool {
 
 /// Whether `c` may be shown as it is after `before`. A joiner may after a letter or picture that it can join.
 pub fn is_shown(c: char, before: Option<char>) -> bool {
-    match JOINERS.contains(&c) {
-        true => before.is_some_and(|before| !before.is_ascii() && !is_hostile(before) && !JOINERS.contains(&before)),
-        false => !is_hostile(c),
+    if JOINERS.contains(&c) {
+        before.is_some_and(|before| !before.is_ascii() && !is_hostile(before) && !JOINERS.contains(&before))
+    } else {
+        !is_hostile(c)
     }
 }
 
@@ -48,7 +49,7 @@ pub fn visible_lines(text: &str) -> String {
     out
 }
 
-/// JSON text with its hostile characters escaped as JSON does it: they can only stand in strings. Its lines stay.
+/// JSON text with its hostile characters escaped as JSON does it: they can only be in strings. Its lines stay.
 pub fn visible_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     each(text, |c, is_shown| match c {

@@ -41,9 +41,10 @@ pub fn parse_size(text: &str) -> Result<u64> {
     let Some((_, factor)) = known else {
         let is_short = ["k", "m", "g", "t"].iter().any(|short| unit.eq_ignore_ascii_case(short));
         let letter = unit.to_ascii_uppercase();
-        return Err(wrong().hint(match is_short {
-            true => format!("write {number}{letter}iB (powers of 1024) or {number}{letter}B (powers of 1000)"),
-            false => hint.to_string(),
+        return Err(wrong().hint(if is_short {
+            format!("write {number}{letter}iB (powers of 1024) or {number}{letter}B (powers of 1000)")
+        } else {
+            hint.to_string()
         }));
     };
     scaled(number, *factor).ok_or_else(|| wrong().hint(hint))

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::duration::parse_duration;
 use crate::error::{Error, Result};
 
-/// Milliseconds of the years 2001 to 2286 have so many digits. Seconds and microseconds have others, so neither is taken
+/// Milliseconds of the years 2001 to 2286 have this many digits. Seconds and microseconds have others, so neither is taken
 /// for the other.
 const DIGITS: usize = 13;
 const HINT: &str = "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z";
@@ -16,7 +16,7 @@ const HINT: &str = "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z";
 /// A time as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
-    /// Of the text's own clock: UTC's, if it names no other.
+    /// The time on the text's own clock: UTC, if it names no other.
     pub local: NaiveDateTime,
     /// Seconds that this clock is ahead of UTC; none when the text does not say.
     pub offset: Option<i32>,
@@ -88,7 +88,7 @@ impl FromStr for When {
             Err(_) => parse_time(text).map(When::At).map_err(|error| {
                 let hint = error.hint_text().map(str::to_string);
                 match hint {
-                    Some(hint) if hint == HINT => error.hint(format!("{HINT}; or 7d, for so long ago")),
+                    Some(hint) if hint == HINT => error.hint(format!("{HINT}; or 7d for seven days ago")),
                     _ => error,
                 }
             }),
@@ -104,7 +104,7 @@ impl FromStr for Time {
     }
 }
 
-/// Reads a time. Nothing is guessed: what is no time of the calendar, or could be several, is an error of usage.
+/// Reads a time. Nothing is guessed: what is not a time of the calendar, or could be several, is an error of usage.
 pub fn parse_time(text: &str) -> Result<Time> {
     let plain = text.trim();
     let wrong = |why: &str| {
@@ -118,7 +118,7 @@ pub fn parse_time(text: &str) -> Result<Time> {
         };
     }
     let Some((date, rest)) = date(plain) else { return Err(wrong("").hint(HINT)) };
-    let day = date.ok_or_else(|| wrong("there is no such day").hint(HINT))?;
+    let day = date.ok_or_else(|| wrong("this day does not exist").hint(HINT))?;
     if rest.is_empty() {
         return Ok(Time { local: day.and_time(NaiveTime::MIN), offset: None });
     }
@@ -129,11 +129,11 @@ pub fn parse_time(text: &str) -> Result<Time> {
     };
     let Some(time) = time_of_day(time) else { return Err(wrong("").hint(HINT)) };
     let time = time.ok_or_else(|| {
-        wrong("a day has no such time")
+        wrong("this time of day does not exist")
             .hint("the last time of a day is 23:59:59.999999, and the next day begins at 00:00")
     })?;
     let offset = offset(zone).ok_or_else(|| {
-        wrong(&format!("`{}` is no offset from UTC", zone.trim()))
+        wrong(&format!("`{}` is not an offset from UTC", zone.trim()))
             .hint("write Z, +02 or +02:00 after the time, or nothing for UTC")
     })?;
     Ok(Time { local: day.and_time(time), offset })
@@ -161,7 +161,7 @@ fn time_of_day(text: &str) -> Option<Option<NaiveTime>> {
         _ => return None,
     };
     let fraction = fraction.unwrap_or("0");
-    // The finest that is stored are microseconds; zeros behind them say nothing.
+    // The finest that is stored are microseconds; zeros after them say nothing.
     let kept = fraction.len().min(6);
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -200,7 +200,7 @@ fn offset(text: &str) -> Option<Option<i32>> {
     is_known.then(|| Some(sign * (hours * 3600 + minutes * 60) as i32))
 }
 
-/// A number of exactly so many digits.
+/// A number of exactly this many digits.
 fn digits(text: &str, length: usize) -> Option<u32> {
     let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?
@@ -292,6 +292,6 @@ mod tests {
         assert_eq!(when("2026-01-01 12:00").millis(0).unwrap(), now_ms);
         assert_eq!(when("2026-01-01 12:00").millis_ahead(0).unwrap(), now_ms);
         let error = "last week".parse::<When>().unwrap_err();
-        assert!(error.hint_text().unwrap().ends_with("or 7d, for so long ago"));
+        assert!(error.hint_text().unwrap().ends_with("or 7d for seven days ago"));
     }
 }

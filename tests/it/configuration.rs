@@ -23,7 +23,7 @@ fn a_file_where_one_happens_to_stand_is_read_only_when_nobody_else_can_write_it(
     assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
     ------- stderr -------
     error: cannot read the configuration from auditlake.toml: others may write it (mode 0646)
-    hint: chmod go-w auditlake.toml; or name it, if it is the one you mean: --config auditlake.toml
+    hint: chmod go-w auditlake.toml; or name it, if you trust it: --config auditlake.toml
     [exit status: 2]
     ");
     assert!(!env.path("auditlake-data").exists());
@@ -65,13 +65,80 @@ fn the_file_in_force_is_said_when_asked() {
 }
 
 #[test]
+fn the_defaults_can_be_printed_whatever_the_file_is() {
+    let env = Env::new();
+    env.write("auditlake.toml", "[lake]\nbroken\n");
+    let defaults = env.ok(["config", "default"]);
+    assert_eq!(defaults, include_str!("../../src/config/default.toml"));
+    // They are a file that says nothing new.
+    env.write("copy.toml", &defaults);
+    env.ok(["config", "check", "copy.toml"]);
+    assert_snapshot!(env.run(["config", "check"]), @r"
+    ------- stderr -------
+    error: cannot use the configuration auditlake.toml:2: key with no value, expected `=`
+    hint: `auditlake config default` prints every key with its default; other keys are not known
+    [exit status: 2]
+    ");
+}
+
+#[test]
+fn all_faults_of_a_file_are_found_before_anything_runs() {
+    let env = Env::new();
+    env.write(
+        "good.toml",
+        "[ingest]\nbatch = \"8MiB\"\n[[source]]\nname = \"prod\"\n\
+        base_url = \"https://api.example\"\nkey = { env = \"ABSENT\" }\n",
+    );
+    assert_snapshot!(env.run(["config", "check", "good.toml"]), @r#"
+    ┌──────────────┬─────────┬─────────┐
+    │ key          │ value   │ default │
+    ├──────────────┼─────────┼─────────┤
+    │ ingest.batch │ "8MiB"  │ "80MiB" │
+    │ source       │ 1 entry │ none    │
+    └──────────────┴─────────┴─────────┘
+    ------- stderr -------
+    no fault found in good.toml
+    "#);
+    let schedule = "[[schedule]]\nname = \"s\"\nreports = [\"brute-force\"]\nperiod = \"last-month\"\n\
+        calendar = \"0 6 1 * *\"\noutput = \"out\"\n";
+    let own = "[redact]\nown = [{ name = \"x\", shape = \"(\", needles = [\"x\"] }]\n";
+    let rest = "[report]\nsuppressions = \"absent.toml\"\n[input]\nleavers = \"absent.csv\"\n";
+    env.write("bad.toml", format!("schemas = \"absent\"\n{own}{rest}{schedule}"));
+    assert_snapshot!(env.run(["config", "check", "bad.toml"]), @r#"
+    ┌─────────────────────┬───────────────┬─────────┐
+    │ key                 │ value         │ default │
+    ├─────────────────────┼───────────────┼─────────┤
+    │ input.leavers       │ "absent.csv"  │         │
+    │ redact.own          │ 1 entry       │ none    │
+    │ report.suppressions │ "absent.toml" │ ""      │
+    │ schedule            │ 1 entry       │         │
+    │ schemas             │ "absent"      │ ""      │
+    └─────────────────────┴───────────────┴─────────┘
+    ------- stderr -------
+    error: cannot use redaction rule `x` ([redact] own, number 1): shape: regex parse error:
+        (
+        ^
+    error: unclosed group
+    error: cannot read the schema folder absent: No such file or directory (os error 2)
+    error: schedule `s`: no report `brute-force`
+    hint: did you mean `brute-force-by-user`? `report list` lists them all
+    error: cannot read the input `leavers` from absent.csv: No such file or directory (os error 2)
+    error: cannot read the suppressions absent.toml: No such file or directory (os error 2)
+    5 faults found in bad.toml
+    [exit status: 2]
+    "#);
+    assert!(!env.path("auditlake-data").exists());
+}
+
+#[test]
 fn redaction_that_is_off_is_said_each_time_and_loudly() {
     let env = Env::new();
     env.write("small.ndjson", lines(&SMALL));
     env.write("auditlake.toml", "[redact]\nenabled = false\n");
     for args in [&["ingest", "small.ndjson", "--quiet"][..], &["ingest", "small.ndjson", "--dry-run"]] {
         let text = env.run(args);
-        let said = "warning: redaction is off: secrets are stored as they come (`[redact] enabled` in ./auditlake.toml";
+        let said =
+            "warning: redaction is off: secrets are stored as they are sent (`[redact] enabled` in ./auditlake.toml";
         assert!(text.contains(said), "{text}");
     }
     fs::remove_file(env.path("auditlake.toml")).unwrap();

@@ -30,7 +30,7 @@ fn a_second_demo_takes_another_name() {
     assert_sound(&env.path("auditlake-demo-2/lake"));
     let text = env.run(["demo", "--entries", "300", "--lake", "auditlake-demo/lake"]);
     assert!(
-        text.contains("error: there is a lake at auditlake-demo/lake already") && text.contains("[exit status: 2]"),
+        text.contains("error: a lake exists at auditlake-demo/lake") && text.contains("[exit status: 2]"),
         "{text}"
     );
 }

@@ -15,6 +15,10 @@ fn columns_are_named_after_what_was_typed() {
     ,ann,2026-01-01T00:00:00Z,1,1
     ");
     assert_snapshot!(env.run(["sql", "--format", "ndjson", "-c", "select 1 as x, 2 as x, 'é' || 'a'"]), @r#"{"x":1,"x_1":2,"'é' || 'a'":"éa"}"#);
+    let ordered = "select mode() within group (order by class_uid), count(*) from authentication";
+    assert!(
+        env.ok(["sql", "--csv", "-c", ordered]).starts_with("mode() within group (order by class_uid),count(*)\n3002,")
+    );
     assert_snapshot!(env.run(["sql", "--csv", "-c", "select uid, n from (select actor.user.uid, count(*) as n from authentication group by 1) order by n desc, uid nulls last limit 2"]), @r"
     uid,n
     ann,1

@@ -39,7 +39,7 @@ fn a_run_leaves_a_folder_a_report_and_an_index() {
     page: out/index.html
     ");
     let mut expected: Vec<&str> = ids.to_vec();
-    expected.extend(["index.html", "manifest.json", "summary.json", "workbook.xlsx"]);
+    expected.extend(["index.html", "index.md", "manifest.json", "summary.json", "workbook.xlsx"]);
     expected.sort_unstable();
     assert_eq!(names(&env.path("out")), expected);
     for id in ids {
@@ -113,7 +113,7 @@ fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
     }
     found.sort();
     let mut expected: Vec<String> = ids.iter().map(|id| format!("{id}/evidence.json")).collect();
-    expected.extend(["index.html", "summary.json", "workbook.xlsx"].map(str::to_string));
+    expected.extend(["index.html", "index.md", "summary.json", "workbook.xlsx"].map(str::to_string));
     expected.sort();
     let expected: Vec<(String, u64, String)> = expected
         .into_iter()
@@ -170,7 +170,7 @@ fn a_report_that_is_run_again_stays_one_of_its_run() {
     assert_eq!(report(&new, 1), report(&old, 1));
     assert_eq!((&report(&old, 0)["findings"], &report(&new, 0)["findings"]), (&json!(2), &json!(1)));
     assert_eq!((new["reports"].as_array().unwrap().len(), &new["findings"]), (2, &json!(1)));
-    assert!(env.read("out/index.html").contains("<strong>1 finding</strong>"));
+    assert!(env.read("out/index.html").contains("<strong>Findings: 1 high</strong>"));
     env.ok(["report", "verify", "out"]);
     // Another one joins them.
     run(&env, &["user-provisioning-log", "--period", "2026-01", "-o", "out"]);
@@ -317,8 +317,8 @@ fn evidence_is_not_written_over_unless_asked() {
     assert_snapshot!(run(&env, &args), @r"
     ------- stderr -------
     ledger entry 1, sha256 [SHA256]
-    error: out/auth-outcome-summary is there already
-    hint: evidence is not written over: name another directory, or say --replace
+    error: out/auth-outcome-summary already exists
+    hint: evidence is never overwritten: choose another directory, or pass --replace
     [exit status: 2]
     ");
     assert_eq!(env.read("out/auth-outcome-summary/evidence.json"), first);
@@ -478,13 +478,20 @@ fn a_selection_runs_what_it_can_and_says_what_it_cannot() {
     env.write("own/about-one.sql", crate::evidence::OWN);
     env.write("auditlake.toml", "[report]\ndirectory = \"own\"\n");
     let text = run(&env, &["--all", "--period", "2026-01", "-o", "out"]);
-    assert!(text.contains("about-one: not run: it needs parameter `actor`"), "{text}");
+    assert!(
+        text.contains("about-one: no part of this run: it is about one subject; run it alone with `actor`"),
+        "{text}"
+    );
     assert!(!text.contains("exit status"), "{text}");
     let summary = json_of(&env, "out/summary.json");
     let of =
         |id: &str| summary["reports"].as_array().unwrap().iter().find(|report| report["id"] == id).unwrap().clone();
-    assert_eq!(of("about-one")["state"], "skipped");
     assert_eq!(of("brute-force-by-user")["state"], "done");
+    assert!(!env.path("out/about-one").exists() && !summary["reports"].to_string().contains("about-one"));
+    // Who names it among others means it, and is told what it lacks.
+    let text = run(&env, &["about-one", "brute-force-by-user", "--period", "2026-01", "-o", "two"]);
+    assert!(text.contains("about-one: not run: it needs parameter `actor`"), "{text}");
+    assert_eq!(json_of(&env, "two/summary.json")["reports"][0]["state"], "skipped");
     let text = run(&env, &["--controls", "SOC2 CC1.*", "--period", "2026-01", "-o", "cc1", "--param", "actor=x"]);
     assert!(text.contains("about-one: "), "{text}");
     assert_eq!(names(&env.path("cc1")), ["about-one"]);
@@ -534,7 +541,7 @@ fn hostile_content_is_text_in_every_form() {
     run(&env, &[&["hostile", "-o", "out"], &period[..]].concat());
     let page = env.read("out/hostile/report.html");
     // One script and one style, which are ours, and a policy that names just these.
-    for tag in ["<script", "</script", "<style", "</style", "<main", "</main", "<table class=\"result\""] {
+    for tag in ["<script", "</script", "<style", "</style", "<main", "</main", "<table class=\"result cards\""] {
         assert_eq!(page.matches(tag).count(), 1, "{tag}");
     }
     for forbidden in ["<img", "onerror=alert(1)>", "<svg onload", "\u{202e}", "\u{1b}"] {
@@ -567,7 +574,7 @@ fn a_hundred_thousand_rows_come_in_their_order_and_the_page_says_what_it_shows()
     let numbers: Vec<u64> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
     assert_eq!(numbers, (1..=100_000).collect::<Vec<_>>());
     let page = env.read("out/many/report.html");
-    assert!(page.contains("The first 5,000 of 100,000 rows") && page.len() < 8 << 20);
+    assert!(page.contains("5,000 of 100,000 rows, the most severe first") && page.len() < 8 << 20);
     assert_eq!(page.matches("<tr><td class=\"v ").count(), 5_000);
 }
 
@@ -586,10 +593,12 @@ fn a_report_of_ones_own_is_started_checked_and_run() {
 
     let good = env.read("own/noisy-addresses.sql");
     let breaks = [
-        ("CC7.2", "CC99", "`CC99` is no control of soc2"),
+        ("CC7.2", "CC99", "`CC99` is not a control of soc2"),
         ("soc2 =", "sox =", "no framework `sox`"),
-        ("-- failures = \"bigint\"", "-- failure = \"bigint\"", "is not what its head says: columns"),
-        ("-- failures = \"bigint\"", "-- failures = \"string\"", "is not what its head says: column `failures`"),
+        ("-- last_time = \"timestamp\"", "-- latest = \"timestamp\"", "is not what its head says: columns"),
+        ("-- last_time = \"timestamp\"", "-- last_time = \"string\"", "is not what its head says: column `last_time`"),
+        ("x = \"src_ip\"", "x = \"source\"", "the chart names `source`, which is not a column of the report"),
+        ("answers = [\"src_ip\"", "answers = [\"source\"", "line 10: `answers` names `source`, which is not a column"),
         ("from logon", "from logons", "logons"),
         ("$at_least\n", "$at_most\n", "`$at_most` is no parameter"),
         ("id = \"noisy-addresses\"", "id = \"brute-force-by-user\"", "is taken"),

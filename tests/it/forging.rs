@@ -51,6 +51,7 @@ fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &
             };
             let stamp = Stamp { time_ms: 1_769_904_000_000, user: "cfo".to_string(), program, with_xlsx: false };
             let order = Order {
+                folder: report.id.clone(),
                 session,
                 report,
                 params,
@@ -144,7 +145,7 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     let env = Env::with_events(3_000);
     env.ok(["keys", "signing", "create", "signing.key"]);
     env.ok(["key", "signing", "create", "other.key"]);
-    assert!(env.run(["key", "signing", "create", "other.key"]).contains("is there already"));
+    assert!(env.run(["key", "signing", "create", "other.key"]).contains("already exists"));
     let args = ["report", "run", ID, "auth-outcome-summary", "--period", "2026-01", "-o"];
     env.ok([&args[..], &["unsigned"]].concat());
     env.write("auditlake.toml", "[signing]\nkey = { file = \"signing.key\" }\n");
@@ -189,6 +190,48 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     fs::set_permissions(env.path("signing.key"), mode).unwrap();
     let said = env.run([&args[..], &["open"]].concat());
+    assert!(said.contains("others may read or write it") && said.contains("[exit status: 2]"), "{said}");
+}
+
+#[test]
+fn a_signed_ledger_shows_what_others_wrote() {
+    let env = Env::new();
+    env.ok(["gen", "300", "--out", "first.ndjson", "-q"]);
+    env.ok(["gen", "200", "--seed", "7", "--out", "second.ndjson", "-q"]);
+    env.ok(["key", "signing", "create", "signing.key"]);
+    env.ok(["key", "signing", "create", "other.key"]);
+    env.write("auditlake.toml", "[signing]\nkey = { file = \"signing.key\" }\n");
+    env.ok(["ingest", "first.ndjson", "--lake", "lake", "-q"]);
+    let verify = |key: &str| env.run(["verify", "--lake", "lake", "--public-key", key]);
+    let said = verify("signing.key.pub");
+    assert!(said.contains(", signed\n") && !said.contains("exit status"), "{said}");
+    let said = verify("other.key.pub");
+    assert!(
+        said.contains("its signature is not one that this key has made of it")
+            && said.contains("no entry of the ledger is signed by this key")
+            && said.contains("[exit status: 6]"),
+        "{said}"
+    );
+
+    // Who can write to the lake, and does not have the private key, adds what nobody vouches for.
+    fs::rename(env.path("auditlake.toml"), env.path("signing.toml")).unwrap();
+    env.ok(["ingest", "second.ndjson", "--lake", "lake", "-q"]);
+    let said = verify("signing.key.pub");
+    assert!(said.contains("the last one that this key vouches for") && said.contains("[exit status: 6]"), "{said}");
+    assert!(!env.run(["verify", "--lake", "lake"]).contains("exit status"));
+
+    // Who has it vouches for all that is there when he writes.
+    fs::rename(env.path("signing.toml"), env.path("auditlake.toml")).unwrap();
+    env.ok(["gen", "100", "--seed", "8", "--out", "third.ndjson", "-q"]);
+    env.ok(["ingest", "third.ndjson", "--lake", "lake", "-q"]);
+    assert!(verify("signing.key.pub").contains(", signed\n"));
+
+    // Reading takes no private key, and writing none that others could have read.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(env.path("signing.key"), mode).unwrap();
+    assert_eq!(env.ok(["sql", "-c", "select 1 as one", "--format", "csv", "--lake", "lake"]), "one\n1\n");
+    env.ok(["gen", "100", "--seed", "9", "--out", "fourth.ndjson", "-q"]);
+    let said = env.run(["ingest", "fourth.ndjson", "--lake", "lake", "-q"]);
     assert!(said.contains("others may read or write it") && said.contains("[exit status: 2]"), "{said}");
 }
 
@@ -324,4 +367,40 @@ fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let listed = env.ok(["report", "inputs", "--format", "csv"]);
     assert!(listed.contains(&format!("{id},leavers,")) && listed.contains("good.csv"), "{listed}");
     assert!(listed.contains("impossible-travel,ip_geo,") && listed.contains("nothing can be assessed"), "{listed}");
+}
+
+#[test]
+fn a_database_of_places_is_an_input_and_the_evidence_keeps_what_it_said() {
+    let env = Env::new();
+    let logon = |uid: &str, hour: u32, ip: &str| {
+        format!(
+            "{{\"class_uid\":3002,\"activity_id\":1,\"status_id\":1,\"severity_id\":1,\"time\":{},\"metadata\":{{\"uid\":\"{uid}\",\
+             \"version\":\"1.6.0\",\"product\":{{\"name\":\"p\"}}}},\"user\":{{\"uid\":\"ann\"}},\"actor\":{{\"user\":{{\"uid\":\"ann\"}}}},\
+             \"src_endpoint\":{{\"ip\":\"{ip}\"}}}}\n",
+            1_767_600_000_000_i64 + i64::from(hour) * 3_600_000
+        )
+    };
+    let lines = [logon("a", 0, "198.51.100.7"), logon("b", 1, "198.51.100.200"), logon("c", 2, "192.0.2.1")];
+    env.write("e.ndjson", lines.concat());
+    env.ok(["ingest", "e.ndjson", "-q"]);
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/places.mmdb"), env.path("places.mmdb")).unwrap();
+    let id = "impossible-travel";
+    let args = ["report", "run", id, "--period", "2026-01", "-o"];
+    env.run([&args[..], &["out", "--input", "ip_geo=places.mmdb"]].concat());
+    // Berlin to Auckland within an hour.
+    let rows = env.read(&format!("out/{id}/result.csv"));
+    assert!(rows.lines().count() >= 2 && rows.contains("ann"), "{rows}");
+    assert_eq!(
+        env.read(&format!("out/{id}/input-ip_geo.csv")),
+        "ip,country,city,lat,long\n192.0.2.1,US,,,\n198.51.100.200,NZ,Auckland,-36.85,174.76\n198.51.100.7,DE,Berlin,52.52,13.405\n"
+    );
+    // The database is not needed to run it again.
+    fs::remove_file(env.path("places.mmdb")).unwrap();
+    assert!(!env.run(["report", "verify", "out"]).contains("exit status"));
+
+    env.write("bad.mmdb", "no database");
+    let said = env.run([&args[..], &["bad", "--input", "ip_geo=bad.mmdb"]].concat());
+    assert!(said.contains("cannot use bad.mmdb as the input `ip_geo`") && said.contains("[exit status: 2]"), "{said}");
+    let said = env.run([&args[..], &["bad", "--input", "leavers=bad.mmdb"]].concat());
+    assert!(said.contains("it is a database of places") && said.contains("[exit status: 2]"), "{said}");
 }

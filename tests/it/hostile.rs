@@ -387,10 +387,12 @@ impl State {
             page.rotate_left(third);
         }
         self.nonce += 1;
-        let next = match () {
-            () if self.is_stuck => "\"stuck|0\"".to_string(),
-            () if fault == Some(&Fault::NoCursor) || !has_more => "null".to_string(),
-            () => format!("\"{position}|{}\"", self.nonce),
+        let next = if self.is_stuck {
+            "\"stuck|0\"".to_string()
+        } else if fault == Some(&Fault::NoCursor) || !has_more {
+            "null".to_string()
+        } else {
+            format!("\"{position}|{}\"", self.nonce)
         };
         let has_more = has_more || self.is_stuck || fault == Some(&Fault::NoCursor);
         let entries: Vec<&str> = page.iter().map(|&i| self.entries[i].json.as_str()).collect();

@@ -16,7 +16,7 @@ fn may_use(module: &str) -> Option<&'static [&'static str]> {
         "signing" => &["error", "typed"],
         "disk" => &["error", "failpoint", "typed"],
         "schema" | "gen" => &["error", "typed", "clock"],
-        "lake" => &["error", "typed", "clock", "failpoint", "disk", "schema"],
+        "lake" => &["error", "typed", "clock", "failpoint", "disk", "signing", "schema"],
         "source" => &["error", "typed", "clock", "disk", "schema"],
         "redact" | "render" => &["error", "typed", "clock", "schema"],
         // Its tests decode synthetic entries.

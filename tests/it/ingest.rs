@@ -422,14 +422,14 @@ fn a_configuration_that_does_not_parse_stops_with_file_and_line() {
     assert_snapshot!(env.run(["ingest", "small.ndjson"]), @r"
     ------- stderr -------
     error: cannot use the configuration auditlake.toml:4: string values must be quoted, expected literal string
-    hint: `auditlake --help` names the default file; only keys of that file are known
+    hint: `auditlake config default` prints every key with its default; other keys are not known
     [exit status: 2]
     ");
     env.write("auditlake.toml", "[lake]\npath = \"x\"\n[ingest]\nbatch_mb = 1\n");
     assert_snapshot!(env.run(["status"]), @r"
     ------- stderr -------
     error: cannot use the configuration auditlake.toml:4: unknown field `batch_mb`, expected one of `batch`, `batch_age`, `threads`, `max_line`, `max_ratio`, `keep_odd_times`
-    hint: `auditlake --help` names the default file; only keys of that file are known
+    hint: `auditlake config default` prints every key with its default; other keys are not known
     [exit status: 2]
     ");
     assert_snapshot!(env.run(["status", "--config", "absent.toml"]), @r"

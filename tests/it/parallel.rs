@@ -138,7 +138,7 @@ fn a_run_that_waits_says_for_whom_and_does_not_wait_for_ever() {
     let run = |more: &[&str]| env.run([&["ingest", "more.ndjson", "--summary-json", "-", "-q"], more].concat());
     let text = env.run(["ingest", "more.ndjson", "--lock-timeout", "1500ms"]);
     assert!(text.contains("waiting for another run (process 4711, since "), "{text}");
-    assert!(text.contains("4711, since ") && text.contains("holds it, and 1.5 s are over"), "{text}");
+    assert!(text.contains("4711, since ") && text.contains("still holds it after 1.5 s"), "{text}");
     assert!(text.contains("hint: see what process 4711 does") && text.contains("[exit status: 5]"), "{text}");
     // Not even a second, and so not a word.
     let text = run(&["--lock-timeout", "0s"]);

@@ -128,9 +128,10 @@ impl Rig {
         let (summary, error) = self.runtime.block_on(async {
             let lake =
                 Lake::open_or_create(lake, &auditlake::lake::Options::default(), OCSF.clone(), clock).await.unwrap();
-            let policy = match self.is_redacting {
-                true => Policy::new(Rules::embedded(), &lake.derive_key("redact").unwrap()).unwrap(),
-                false => Policy::off(),
+            let policy = if self.is_redacting {
+                Policy::new(Rules::embedded(), &lake.derive_key("redact").unwrap()).unwrap()
+            } else {
+                Policy::off()
             };
             let run = PullRun {
                 lake,
@@ -513,7 +514,8 @@ fn a_cursor_that_expired_begins_the_window_anew() {
 
 #[test]
 fn a_walk_in_circles_is_named_and_covers_nothing() {
-    for (fault, says) in [(Fault::SameCursor, "the cursor `stuck|0` came twice"), (Fault::NoCursor, "gives no cursor")]
+    for (fault, says) in
+        [(Fault::SameCursor, "the server sent the cursor `stuck|0` twice"), (Fault::NoCursor, "gives no cursor")]
     {
         let rig = Rig::new(entries(100, 60_000));
         rig.script([None, None, Some(fault.clone())]);

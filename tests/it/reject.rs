@@ -54,7 +54,7 @@ fn what_is_a_row_after_a_fix_is_taken_in_once() {
     authentication                  2 rows
     still rejected: 1 x syntax
     without a uid: 1 row, of these exact doubles: 0; another delivery of them is not recognised
-    open 3: accepted 2 + duplicate 0 + revised 0 + still rejected 1 + not read again 0
+    open 3: accepted 2 + duplicate 0 + revised 0 + still rejected 1 + skipped 0
     ");
     assert_eq!(env.number("select count(*) from event"), 3);
     let open = values(&env.ok(["reject", "list", "--format", "ndjson"]));
@@ -65,7 +65,7 @@ fn what_is_a_row_after_a_fix_is_taken_in_once() {
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
     still rejected: 1 x syntax
-    open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 1 + not read again 0
+    open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 1 + skipped 0
     ");
     assert_eq!(env.number("select count(*) from event"), 3);
     // The table of rejects is history, and the log says what became of them.
@@ -147,15 +147,15 @@ fn what_cannot_be_read_again_is_said_with_the_reason() {
     env.write("in.ndjson", mixed().replace("nonsense", "nonsence"));
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
-    not read again: 3 lines of in.ndjson: the file is not what it was when the line was read
-    open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 3
+    skipped: 3 lines of in.ndjson: the file is not what it was when the line was read
+    open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + skipped 3
     [exit status: 4]
     ");
     fs::remove_file(env.path("in.ndjson")).unwrap();
     assert_snapshot!(env.run(["reject", "retry", "--reason", "syntax"]), @r"
     ------- stderr -------
-    not read again: 1 line of in.ndjson: cannot open [DIR]/in.ndjson: No such file or directory (os error 2)
-    open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 1
+    skipped: 1 line of in.ndjson: cannot open [DIR]/in.ndjson: No such file or directory (os error 2)
+    open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + skipped 1
     [exit status: 4]
     ");
     // It comes back, and has grown: what was read is what it was.
@@ -168,8 +168,8 @@ fn what_cannot_be_read_again_is_said_with_the_reason() {
     crate::env::feed(&mut command, mixed().as_bytes());
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
-    not read again: 3 lines of -: it did not come from a file: send it once more
-    open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + not read again 3
+    skipped: 3 lines of -: it did not come from a file: send it once more
+    open 3: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + skipped 3
     [exit status: 4]
     ");
 }

@@ -72,7 +72,7 @@ fn a_failed_statement_leaves_the_file_alone() {
         assert_eq!(env.read("kept.csv"), "before\n");
     }
     let text = env.run(["sql", "-c", "select 1", "-o", "no/such/folder.csv"]);
-    assert!(text.contains("hint: the folder must be there"), "{text}");
+    assert!(text.contains("hint: the directory must exist"), "{text}");
     let left: Vec<_> = fs::read_dir(env.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".tmp")), "{left:?}");
 }
@@ -146,7 +146,7 @@ fn a_wrong_command_in_a_script_is_a_failure() {
     }
     let text = env.run_with_stdin(["sql", "--csv", "--keep-going"], b"\\nonsense\nselect 1 as a;\n\\if 1\n");
     assert!(text.starts_with("a\n1\n") && text.ends_with("[exit status: 3]\n"), "{text}");
-    assert!(text.contains("an `\\if` has no `\\endif`"), "{text}");
+    assert!(text.contains("`\\if` without `\\endif`"), "{text}");
 }
 
 #[test]

@@ -121,8 +121,8 @@ fn two_at_once_do_nothing_twice() {
     lock.lock().unwrap();
     assert_snapshot!(due(&env, "2026-01-12T12:00Z", &[]), @r"
     ------- stderr -------
-    error: another run of the schedules is at work
-    hint: it does what is due; nothing is left for this one
+    error: another `report due` is running
+    hint: it runs what is due; there is nothing else to do
     [exit status: 5]
     ");
     drop(lock);
@@ -174,7 +174,7 @@ fn a_run_that_was_cut_short_begins_again() {
 #[test]
 fn a_schedule_that_cannot_be_read_stops_everything() {
     let wrong = [
-        ("calendar = \"Mon *-*-* 06:00\"", "calendar = \"sometimes\"", "`sometimes` is no calendar"),
+        ("calendar = \"Mon *-*-* 06:00\"", "calendar = \"sometimes\"", "`sometimes` is not a calendar"),
         ("Europe/Berlin", "Europe/Atlantis", "no time zone `Europe/Atlantis`"),
         ("last-week", "last-moon", "`last-moon` is no period"),
         ("name = \"weekly\"", "name = \"../weekly\"", "is no name of a schedule"),

@@ -93,7 +93,7 @@ fn an_added_class_and_one_without_a_schema_are_in_the_shell_in_reports_and_in_ga
     // Who looks without the schema is told what is missing.
     assert_snapshot!(env.run(["sql", "-c", "select count(*) from datastore_activity"]), @r"
     ------- stderr -------
-    warning: the table `datastore_activity` has 31 rows and no schema of that name is loaded: they are left out; pass the directory with its class file: --schemas DIR
+    warning: the table `datastore_activity` has 31 rows, but no schema of that name is loaded: they are left out; pass the directory with its class file: --schemas DIR
     error: the lake has a table `datastore_activity`, but no schema of that name is loaded
     line 1: select count(*) from datastore_activity
                                  ^

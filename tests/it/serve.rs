@@ -248,7 +248,7 @@ fn a_key_is_shown_once_and_stored_nowhere() {
     let text = env.run(["key", "revoke", &id]).replace(&id, "[KEY]");
     assert_snapshot!(text, @r"
     ------- stderr -------
-    [KEY] was revoked before
+    [KEY] was already revoked
     ");
     assert_snapshot!(env.run(["key", "revoke", "key_x"]), @r"
     ------- stderr -------
@@ -496,7 +496,7 @@ fn a_piece_of_the_log_of_reads_that_is_taken_away_is_missed() {
     let (place, _) = killed(&env);
     std::fs::remove_file(place).unwrap();
     let told = missing(&env);
-    assert!(told.len() == 1 && told[0].ends_with("is not whole from number 2 on: a piece is missing"), "{told:?}");
+    assert!(told.len() == 1 && told[0].ends_with("is incomplete from number 2 on: a piece is missing"), "{told:?}");
     assert_eq!(env.number(READS), 0);
 }
 
@@ -631,7 +631,7 @@ fn health_and_the_document_need_no_key_and_numbers_one_of_their_own() {
     let mut served = Served::start(&env, "metrics_listen = \"127.0.0.1:0\"");
     // What the server before had logged is told first.
     let said = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let address = said.into_iter().find_map(|line| Some(line.strip_prefix("numbers at http://")?.to_string())).unwrap();
+    let address = said.into_iter().find_map(|line| Some(line.strip_prefix("metrics at http://")?.to_string())).unwrap();
     let address = address.strip_suffix("/metrics").unwrap();
     let log = std::mem::replace(&mut served.address, address.parse().unwrap());
     assert!(served.get("/metrics", &[]).text().contains("auditlake_ledger_entry "));

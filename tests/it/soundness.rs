@@ -228,9 +228,10 @@ pub fn files(root: &Path) -> Vec<String> {
     while let Some(directory) = left.pop() {
         for name in names(&directory) {
             let path = directory.join(name);
-            match path.is_dir() {
-                true => left.push(path),
-                false => found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned()),
+            if path.is_dir() {
+                left.push(path)
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned())
             }
         }
     }

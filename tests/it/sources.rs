@@ -107,7 +107,7 @@ fn a_source_that_cannot_be_read_spoils_only_itself() {
     let unreadable = expected.iter().filter(|(_, state)| *state == "unreadable").count();
     assert_eq!(summary["unreadable"], unreadable);
     let text = env.run(["ingest", "in"]);
-    assert!(text.contains("in/3.json: unreadable: it is a link to gone, which is not there"), "{text}");
+    assert!(text.contains("in/3.json: unreadable: it is a link to gone, which does not exist"), "{text}");
     assert!(
         text.contains("in/4.log: unreadable: it is a named pipe") && text.ends_with("[exit status: 4]\n"),
         "{text}"

@@ -156,7 +156,7 @@ fn results_go_to_a_file_whose_suffix_names_the_format() {
     assert_snapshot!(env.run(["sql", "-c", sql, "-o", "o.what"]), @r"
     ------- stderr -------
     error: cannot tell a format from o.what
-    hint: use a suffix such as .csv, or say it with --format
+    hint: use a suffix such as .csv, or pass --format
     [exit status: 2]
     ");
     assert_eq!(env.ok(["sql", "-c", sql, "-o", "o.what", "--format", "csv"]), "");
@@ -517,7 +517,7 @@ fn a_period_and_a_past_state_narrow_every_table() {
     ");
     assert_snapshot!(env.run(["sql", "--since", "2026-02-01", "--until", "2026-01-01", "-c", "select 1"]), @r"
     ------- stderr -------
-    error: the period is empty: --since is not before --until
+    error: the period is empty: --since must be before --until
     hint: --until is the first instant after the period
     [exit status: 2]
     ");

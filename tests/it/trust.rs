@@ -27,9 +27,10 @@ pub fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &to),
-            false => drop(fs::copy(entry.path(), to).unwrap()),
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            fs::copy(entry.path(), to).unwrap();
         }
     }
 }
@@ -271,7 +272,7 @@ fn an_empty_or_foreign_newest_entry_is_told_and_what_was_before_it_can_be_read()
     │ 4 │
     └───┘
     ------- stderr -------
-    warning: cannot read ledger entry _ledger/00000000000000000003.json: the file is empty; reading the lake as it was after entry 2
+    warning: cannot read ledger entry _ledger/00000000000000000003.json: the file is empty; continuing with the lake as it was after entry 2
     ");
 }
 
@@ -383,7 +384,7 @@ fn rows_of_a_class_without_a_schema_are_not_left_out_without_a_word() {
     let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/schemas");
     env.write("in.ndjson", "{\"class_uid\":6005,\"time\":1767225600000,\"metadata\":{\"uid\":\"d1\"}}\n");
     env.ok(["ingest", "in.ndjson", "-q", "--schemas", schemas]);
-    let warning = "warning: the table `datastore_activity` has 1 rows and no schema of that name is loaded";
+    let warning = "warning: the table `datastore_activity` has 1 rows, but no schema of that name is loaded";
     let run = |command: &[&str], code: i32| {
         let output = env.command(command).output().unwrap();
         let text = env.text(&output);

@@ -109,8 +109,8 @@ fn sql_reads_times_as_flags_do() {
     assert_eq!(count("time = try_cast('2026-01-01 00:00' as timestamp)"), 1);
     assert_eq!(count("try_cast('24:00' as timestamp) is null"), 6);
     for (text, why) in [
-        ("2026-04-24 24:00", "a day has no such time"),
-        ("2026-02-30", "there is no such day"),
+        ("2026-04-24 24:00", "this time of day does not exist"),
+        ("2026-02-30", "this day does not exist"),
         ("04/24/2026", "cannot read the time '04/24/2026'"),
         ("soon", "cannot read the time 'soon'"),
     ] {

@@ -11,13 +11,14 @@ use super::super::App;
 use super::super::login::login;
 use super::super::signing::signer;
 use super::history;
+use super::prepare::Prepared;
 use crate::disk;
 use crate::error::{Error, Kind, Result};
 use crate::lake::Lake;
 use crate::report::{
-    self, Asked, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span, Stamp,
-    State, Summary, Suppression, Suppressions, begin_summary, counted, index, is_run, produce, workbook,
-    write_manifest,
+    self, Asked, Change, Finding, Input, Log, Order, PROGRAM, Params, Period, Report, ReportSummary, Sealer, Span,
+    Stamp, State, Summary, Suppression, Suppressions, begin_summary, change, counted, is_evidence, is_run, produce,
+    standings, workbook,
 };
 use crate::sql::{AsOf, Session};
 use crate::typed::count;
@@ -37,20 +38,8 @@ pub struct Batch {
     pub with_xlsx: bool,
     pub is_replacing: bool,
     pub schedule: Option<String>,
-}
-
-/// One report of a batch.
-pub enum Prepared {
-    Ready(Box<Report>, Params),
-    Skipped(Box<Report>, String),
-}
-
-impl Prepared {
-    fn report(&self) -> &Report {
-        match self {
-            Prepared::Ready(report, _) | Prepared::Skipped(report, _) => report,
-        }
-    }
+    /// The directory of an earlier run, with which this one is compared.
+    pub earlier: Option<PathBuf>,
 }
 
 /// A session over the lake and the inputs of a run, and what seals its evidence.
@@ -139,57 +128,31 @@ impl Batch {
         Ok(self)
     }
 
-    /// The parameters of one report that was named alone: every mistake is an error.
-    pub fn exactly(&self, report: &Report) -> Result<Params> {
-        Params::new(report, &self.given(report, true), self.period.as_ref().map(|(_, period)| *period))
-    }
-
-    /// The parameters of each of several reports. What one of them does not take is left out for it; one that lacks
-    /// something is skipped, and said so.
-    pub fn prepare(&self, reports: &[&Report]) -> Result<Vec<Prepared>> {
-        if let [report] = reports {
-            return Ok(vec![Prepared::Ready(Box::new((*report).clone()), self.exactly(report)?)]);
-        }
-        for (name, _) in &self.params {
-            if reports.iter().all(|report| report.parameter(name).is_none()) {
-                return Err(Error::usage(format!("none of the reports has a parameter `{name}`"))
-                    .hint("`report show ID` lists a report's parameters"));
-            }
-        }
-        let mut prepared = Vec::new();
-        for report in reports {
-            let given = self.given(report, false);
-            let period = self.period.as_ref().map(|(_, period)| *period);
-            let period = period.filter(|period| Params::has_period(report, *period));
-            prepared.push(match Params::missing(report, &given, period) {
-                Some(name) => Prepared::Skipped(Box::new((*report).clone()), format!("it needs parameter `{name}`")),
-                None => Prepared::Ready(Box::new((*report).clone()), Params::new(report, &given, period)?),
-            });
-        }
-        Ok(prepared)
-    }
-
-    fn given(&self, report: &Report, is_strict: bool) -> Vec<(String, String)> {
-        let mut given = self.params.clone();
-        given.retain(|(name, _)| is_strict || report.parameter(name).is_some());
-        if self.has_zone && report.parameter("tz").is_some() && !given.iter().any(|(name, _)| name == "tz") {
-            given.push(("tz".to_string(), self.zone.name().to_string()));
-        }
-        given
-    }
-
     /// Whether the command itself named an input, and not the configuration.
     fn is_named(&self, input: &str) -> bool {
         self.named_inputs.iter().any(|name| name == input)
     }
 
     pub fn asked(&self) -> Asked {
-        Asked {
-            text: self.period.as_ref().map(|(text, _)| text.clone()),
-            time_zone: self.zone.name().to_string(),
-            from_ms: self.period.as_ref().map(|(_, period)| period.from_ms),
-            to_ms: self.period.as_ref().map(|(_, period)| period.to_ms),
+        match &self.period {
+            Some((text, period)) => self.asked_of(text, *period),
+            None => Asked { time_zone: self.zone.name().to_string(), ..Asked::default() },
         }
+    }
+
+    fn asked_of(&self, text: &str, period: Period) -> Asked {
+        Asked {
+            text: Some(text.to_string()),
+            time_zone: self.zone.name().to_string(),
+            from_ms: Some(period.from_ms),
+            to_ms: Some(period.to_ms),
+        }
+    }
+
+    /// What changed in a report since the earlier run; nothing where that run did not do it.
+    fn change(&self, folder: &str, now: &Path) -> Result<Option<Change>> {
+        let Some(earlier) = self.earlier.as_ref().map(|dir| dir.join(folder)) else { return Ok(None) };
+        if is_evidence(&earlier) { change(&earlier, now).map(Some) } else { Ok(None) }
     }
 
     pub fn span(&self, params: &Params) -> Span {
@@ -220,8 +183,13 @@ pub fn into_folders(
     let log = Arc::new(ground.log(app, &ready)?);
     let kept = kept(ground, batch, &prepared, dir)?;
     for one in prepared {
-        let (report, params) = match one {
-            Prepared::Ready(report, params) => (report, params),
+        let folder = one.folder();
+        let (report, params, part) = match one {
+            Prepared::Ready { report, params, part } => (report, params, part),
+            Prepared::Left(report, reason) => {
+                app.screen.say(format!("{}: no part of this run: {reason}", report.id));
+                continue;
+            }
             Prepared::Skipped(report, reason) => {
                 app.screen.say(format!("{}: not run: {reason}", report.id));
                 summary.reports.push(ReportSummary::not_done(&report.id, &report.title, State::Skipped, reason));
@@ -229,40 +197,58 @@ pub fn into_folders(
             }
         };
         let begin = Instant::now();
-        let span = batch.span(&params);
+        let asked = part.map_or_else(|| asked.clone(), |month| batch.asked_of(&month.name(), month));
+        let span = Span::of(&params, asked.from_ms.zip(asked.to_ms));
+        let part = part.map(|month| month.name());
         let (log, task) = (log.clone(), (*report).clone());
-        let (asked, suppressions) = (asked.clone(), batch.suppressions.of_report(&report.id));
+        let suppressions = batch.suppressions.of_report(&report.id);
         let (stamp, seal, unfinished) = (stamp.clone(), Some(ground.sealer.clone()), app.unfinished.clone());
         let (inputs, given) = (ground.inputs.clone(), ground.given());
-        let (dir, is_replacing) = (dir.to_path_buf(), batch.is_replacing);
+        let (parent, is_replacing, name) = (dir.to_path_buf(), batch.is_replacing, folder.clone());
         let produced = app.wait(async move {
             let facts = log.facts(&task, &params, span, &given).await?;
             let session = log.session().clone();
-            let order =
-                Order { session, report: task, params, asked, facts, inputs, suppressions, stamp, seal, unfinished };
-            produce(&order, &dir, is_replacing).await
+            let order = Order {
+                session,
+                report: task,
+                folder: name,
+                params,
+                asked,
+                facts,
+                inputs,
+                suppressions,
+                stamp,
+                seal,
+                unfinished,
+            };
+            produce(&order, &parent, is_replacing).await
         });
         match produced {
             Ok(produced) => {
                 read.extend(produced.evidence.inputs.iter().map(|input| input.name.clone()));
                 let done = ReportSummary::done(&produced.evidence, begin.elapsed().as_secs_f64())?;
+                let change = batch.change(&folder, &produced.folder)?;
+                let done = ReportSummary { part, change, ..done };
                 say(app, &done);
                 summary.findings += done.findings;
                 summary.attention += done.attention;
                 summary.reports.push(done);
-                named.insert(report.id.clone(), produced.named);
+                named.insert(folder, produced.named);
             }
             // Alone, a report that fails is an error; among others it must not keep them from running.
             Err(error) if !is_many => return Err(error),
             Err(error) => {
                 app.screen.error(&error);
                 let reason = error.to_string();
-                summary.reports.push(ReportSummary::not_done(&report.id, &report.title, State::Failed, reason));
+                let failed = ReportSummary::not_done(&report.id, &report.title, State::Failed, reason);
+                summary.reports.push(ReportSummary { part, ..failed });
             }
         }
     }
     if is_many || is_run(dir) {
-        beside(dir, &kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept)), &ground.sealer)?;
+        let mut whole = kept.map_or_else(|| summary.clone(), |kept| summary.joined(kept));
+        whole.frameworks = standings(&super::catalog(app)?, &whole);
+        beside(dir, &whole, &ground.sealer)?;
     }
     for input in ground.inputs.iter().filter(|input| batch.is_named(&input.name) && !read.contains(&input.name)) {
         app.screen.say(format!("note: no report of this run reads the input `{}`", input.name));
@@ -273,14 +259,12 @@ pub fn into_folders(
 /// What a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
 fn beside(dir: &Path, summary: &Summary, sealer: &Sealer) -> Result<()> {
     let done = summary.reports.iter().filter(|report| report.state == State::Done);
-    let ids: Vec<String> = done.map(|report| report.id.clone()).collect();
+    let ids: Vec<String> = done.map(ReportSummary::folder).collect();
     if !ids.is_empty() {
         let folders: Vec<PathBuf> = ids.iter().map(|id| dir.join(id)).collect();
         disk::write(&dir.join("workbook.xlsx"), &workbook(summary, &folders)?)?;
     }
-    disk::write(&dir.join("summary.json"), summary.to_json()?.as_bytes())?;
-    disk::write(&dir.join("index.html"), index(summary).as_bytes())?;
-    write_manifest(dir, &ids, sealer)
+    report::beside(dir, summary, &ids, sealer)
 }
 
 /// The run that `dir` holds already, if reports of it stay. All reports of a run see one entry and are of one period:
@@ -290,7 +274,7 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
     if batch.schedule.is_some() {
         return Ok(None);
     }
-    let ids: Vec<String> = prepared.iter().map(|one| one.report().id.clone()).collect();
+    let ids: Vec<String> = prepared.iter().map(Prepared::folder).collect();
     let Some(kept) = report::kept(dir, &ids, &ground.sealer)? else { return Ok(None) };
     let asked = batch.asked();
     let period = |asked: &Asked| asked.text.clone().unwrap_or_else(|| "none".to_string());
@@ -317,7 +301,7 @@ pub fn say(app: &App, report: &ReportSummary) {
         Some(crate::report::Verdict::NotAssessable) => report.not_assessable(),
         None => String::new(),
     };
-    let mut line = format!("{}: {what}", report.id);
+    let mut line = format!("{}: {what}", report.folder());
     if let Some(share) = report.coverage.filter(|share| *share < 1.0) {
         line.push_str(&format!(", coverage {:.1} %", (share * 1000.0).floor() / 10.0));
     }

@@ -7,6 +7,7 @@ use chrono::DateTime;
 use super::super::App;
 use super::super::value::when;
 use super::batch::{Batch, Ground, into_folders};
+use super::history::summaries;
 use super::hook;
 use super::inputs;
 use crate::clock::Clock;
@@ -14,13 +15,15 @@ use crate::config::Schedule;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
-use crate::report::{Metric, Period, Selection, Span, State, Summary, Suppressions, metrics, zone};
+use crate::lake::Lake;
+use crate::report::{Metric, Period, ReportSummary, Selection, Span, State, Summary, Suppressions, metrics, zone};
 use crate::typed::When;
 
 /// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
 pub const RUNS: &str = "_runs";
 
-/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by it.
+/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by
+/// it.
 const DUE: &str = ".due";
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -53,11 +56,7 @@ pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule
     let mut jobs: Vec<(Job, Schedule)> = Vec::new();
     for schedule in schedules {
         let name = &schedule.name;
-        let in_schedule = |error: Error| {
-            let hint = error.hint_text().map(str::to_string);
-            let wrapped = Error::usage(format!("schedule `{name}`")).caused_by(error);
-            if let Some(hint) = hint { wrapped.hint(hint) } else { wrapped }
-        };
+        let in_schedule = |error: Error| in_schedule(name, error);
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.is_empty() || name.starts_with('.') || !name.chars().all(is_name) {
             return Err(Error::usage(format!("`{name}` is no name of a schedule"))
@@ -158,16 +157,40 @@ fn run_all(app: &App, args: &DueArgs, found: &[(Job, Schedule)], log: &mut Log) 
     )
 }
 
-/// Runs one schedule for the time at which it was due.
-fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
-    let catalog = super::catalog(app)?;
-    let selection = Selection {
+fn selection(schedule: &Schedule) -> Selection {
+    Selection {
         ids: schedule.reports.clone(),
         tier: schedule.tier,
         controls: schedule.controls.clone(),
         is_all: schedule.all,
+    }
+}
+
+/// Checks what every schedule selects and is given, without running anything: one result for each.
+pub fn check_schedules(app: &App) -> Vec<Result<()>> {
+    let (schedules, catalog) = match (app.config.schedules(), super::catalog(app)) {
+        (Ok(schedules), Ok(catalog)) => (schedules, catalog),
+        // Both are checked by themselves, and reported once.
+        _ => return Vec::new(),
     };
-    let reports = selection.pick(&catalog)?;
+    let check = |schedule: &Schedule| {
+        selection(schedule).pick(&catalog)?;
+        let given: Vec<(String, PathBuf)> = schedule.input.clone().into_iter().collect();
+        inputs::read(app, &catalog, &given).map(drop)
+    };
+    schedules.iter().map(|schedule| check(schedule).map_err(|error| in_schedule(&schedule.name, error))).collect()
+}
+
+fn in_schedule(name: &str, error: Error) -> Error {
+    let hint = error.hint_text().map(str::to_string);
+    let wrapped = Error::usage(format!("schedule `{name}`")).caused_by(error);
+    if let Some(hint) = hint { wrapped.hint(hint) } else { wrapped }
+}
+
+/// Runs one schedule for the time at which it was due.
+fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
+    let catalog = super::catalog(app)?;
+    let reports = selection(schedule).pick(&catalog)?;
     let zone = zone(&schedule.time_zone)?;
     let due = DateTime::from_timestamp_millis(due_ms)
         .ok_or_else(|| Error::new(Kind::Internal, format!("{due_ms} is out of the calendar")))?;
@@ -178,6 +201,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     };
     let given: Vec<(String, PathBuf)> =
         schedule.input.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
+    let lake = app.open_lake()?;
     let batch = Batch {
         period: Some((period.name(), period)),
         zone,
@@ -190,10 +214,10 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
         // A run that was cut short begins again.
         is_replacing: true,
         schedule: Some(schedule.name.clone()),
+        earlier: earlier(app, &lake, schedule, period)?,
     };
-    let lake = app.open_lake()?;
     let batch = batch.redacted(app, &lake)?;
-    let prepared = batch.prepare(&reports)?;
+    let prepared = batch.prepare(&reports, &schedule.reports)?;
     let ground = Ground::over(app, lake, None, &batch.inputs)?.signing(app)?;
     let limit_ms = due_ms.saturating_add(schedule.wait.map_or(0, |wait| wait.as_millis() as i64));
     if app.clock.now_ms() < limit_ms
@@ -206,12 +230,8 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     disk::write(&dir.join(DUE), format!("{due_ms}\n").as_bytes())?;
     let (summary, _) = into_folders(app, &ground, &batch, prepared, &dir)?;
     app.screen.say(format!("in {}", dir.display()));
-    let failed: Vec<&str> = summary
-        .reports
-        .iter()
-        .filter(|report| report.state == State::Failed)
-        .map(|report| report.id.as_str())
-        .collect();
+    let failed: Vec<String> =
+        summary.reports.iter().filter(|report| report.state == State::Failed).map(ReportSummary::folder).collect();
     if !failed.is_empty() {
         return Err(Error::new(Kind::Input, format!("cannot run {}", failed.join(", ")))
             .hint("the next `report due` tries again"));
@@ -219,6 +239,21 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     let value = serde_json::to_value(&summary)
         .map_err(|error| Error::new(Kind::Internal, "cannot encode the summary").caused_by(error))?;
     Ok(Acted::Done(value))
+}
+
+/// Where the schedule's last run of an earlier period is, if its folder is still there.
+fn earlier(app: &App, lake: &Lake, schedule: &Schedule, period: Period) -> Result<Option<PathBuf>> {
+    let runs = summaries(&lake.root().join(RUNS))?;
+    let is_earlier = |run: &&Summary| {
+        run.schedule.as_ref() == Some(&schedule.name) && run.period.to_ms.is_some_and(|end| end <= period.from_ms)
+    };
+    let Some(last) = runs.iter().filter(is_earlier).max_by_key(|run| run.period.to_ms) else { return Ok(None) };
+    let folder = PathBuf::from(&last.folder);
+    if folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    app.screen.say(format!("note: cannot say what changed: {} is gone", folder.display()));
+    Ok(None)
 }
 
 /// What the log does not cover of the period, in words.

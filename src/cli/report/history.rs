@@ -18,7 +18,7 @@ use super::due::RUNS;
 use crate::error::{Context, Error, Kind, Result};
 use crate::jobs::{Body, Log};
 use crate::lake::Lake;
-use crate::report::{Catalog, ReportKind, Severity, State, Summary, Verdict};
+use crate::report::{Backed, Catalog, Report, ReportKind, Severity, State, Summary, Verdict, backed, frameworks};
 use crate::sql::Deferred;
 
 /// The tables by their names.
@@ -101,20 +101,27 @@ fn detections(catalog: &Catalog) -> Vec<String> {
     found.map(|report| report.id.clone()).collect()
 }
 
+/// A row for each control and report; a control that no report backs has one row, without a report.
 fn controls(catalog: &Catalog) -> Vec<Json> {
+    let row = |control: &Backed, report: Option<&Report>| {
+        json!({
+            "report_id": report.map(|report| &report.id),
+            "kind": report.map(|report| report.kind.name()),
+            "framework": control.framework,
+            "control_id": control.id,
+        })
+    };
     let mut rows = Vec::new();
-    for report in catalog.list() {
-        for (framework, ids) in &report.controls {
-            rows.extend(ids.iter().map(|id| {
-                json!({ "report_id": report.id, "kind": report.kind.name(), "framework": framework, "control_id": id })
-            }));
-        }
+    for control in frameworks().iter().flat_map(|framework| backed(framework, catalog)) {
+        let reports = catalog.list().iter().filter(|report| control.reports.contains(&report.id));
+        let with: Vec<Json> = reports.map(|report| row(&control, Some(report))).collect();
+        rows.extend(if with.is_empty() { vec![row(&control, None)] } else { with });
     }
     rows
 }
 
 /// What the schedules did, in order.
-fn summaries(runs: &Path) -> Result<Vec<Summary>> {
+pub fn summaries(runs: &Path) -> Result<Vec<Summary>> {
     let mut found = Vec::new();
     for entry in Log::read(runs)?.entries() {
         if let Body::Done { summary, .. } = &entry.body {
@@ -161,7 +168,7 @@ fn findings(summaries: &[Summary], detections: &[String]) -> Result<Vec<Json>> {
     let mut found = Vec::new();
     for summary in summaries {
         for report in summary.reports.iter().filter(|report| report.findings > 0 && detections.contains(&report.id)) {
-            let path: PathBuf = Path::new(&summary.folder).join(&report.id).join("result.json");
+            let path: PathBuf = Path::new(&summary.folder).join(report.folder()).join("result.json");
             let text = std::fs::read(&path).map_err(|error| {
                 Error::new(Kind::Unavailable, format!("cannot read the findings of a run in {}", path.display()))
                     .hint("the digest reads the folders of scheduled runs; put this one back where it was")

@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+
 use super::super::App;
 use super::super::rows::{Column, batch, print};
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
 use crate::render::{self, Format};
-use crate::report::{Catalog, Expectation, Input, Report, read_inputs};
+use crate::report::{Catalog, Expectation, Input, Report, Suppressions, read_inputs};
+use crate::sql::{self, Horizon, Session};
 
 /// The inputs of a run: those of the configuration, and `named`, which win.
 pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result<Vec<Input>> {
@@ -14,7 +19,33 @@ pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result
     let is_named = |name: &String| named.iter().any(|(other, _)| other == name);
     let configured = app.config.inputs().iter().filter(|(name, _)| !is_named(name));
     given.extend(configured.map(|(name, path)| (name.clone(), path.clone())));
-    read_inputs(&given, catalog.conventions())
+    read_inputs(&given, catalog.conventions(), &|| addresses(app))
+}
+
+/// The addresses in the log.
+fn addresses(app: &App) -> Result<Vec<String>> {
+    let lake = app.open_lake()?;
+    let options = app.config.sql();
+    app.wait(async move {
+        let session = Session::new(&lake, &options).await?;
+        let sql = "select distinct src_ip from event where src_ip is not null order by 1";
+        let batches = session.query(sql, &sql::Params::default(), Horizon::All).await?.collect().await?;
+        let texts = |batch: RecordBatch| {
+            let texts = cast(batch.column(0), &DataType::Utf8).context(Kind::Internal, || "an address is not text")?;
+            Ok(texts.as_string::<i32>().iter().flatten().map(str::to_string).collect::<Vec<_>>())
+        };
+        Ok(batches.into_iter().map(texts).collect::<Result<Vec<_>>>()?.concat())
+    })
+}
+
+/// Checks the reports, inputs and suppressions that the configuration names, without running anything.
+pub fn check(app: &App) -> Vec<Result<()>> {
+    let suppressions = app.config.suppressions().map(|path| Suppressions::read(path, &app.clock).map(drop));
+    let found = match super::catalog(app) {
+        Ok(catalog) => read(app, &catalog, &[]).map(drop),
+        Err(error) => Err(error),
+    };
+    [found].into_iter().chain(suppressions).collect()
 }
 
 /// One line for each report and each input that it could use.

@@ -1,11 +1,13 @@
 //! `auditlake report`: compliance reports over one state of the lake.
 
+mod attest;
 mod batch;
 mod due;
 mod history;
 mod hook;
 mod inputs;
 mod own;
+mod prepare;
 mod rows;
 mod run;
 mod runs;
@@ -17,9 +19,10 @@ use super::App;
 use super::rows::{Column, batch, print};
 use crate::error::Result;
 use crate::render::{self, Format};
-use crate::report::{Catalog, Report};
+use crate::report::{Backed, Catalog, Report, backed, wanted_framework};
 
-pub use due::{DueArgs, RUNS, jobs, run as run_due};
+pub use due::{DueArgs, RUNS, check_schedules, jobs, run as run_due};
+pub use inputs::check as check_inputs;
 pub use run::{RunArgs, run as run_reports};
 
 #[derive(Debug, clap::Args)]
@@ -30,9 +33,12 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// List the reports
+    /// List the reports, or the controls of a framework with the reports that back them
     List {
-        /// How the list is written
+        /// The controls of this framework: soc2, iso, nist, csf, pci, hipaa, gdpr, cis
+        #[arg(long, value_name = "NAME")]
+        framework: Option<String>,
+        /// Output format of the list
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -45,7 +51,7 @@ enum Action {
     Run(Box<RunArgs>),
     /// List the tables that reports can be given beside the lake, and what they cannot say without
     Inputs {
-        /// How the list is written
+        /// Output format of the list
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -55,6 +61,10 @@ enum Action {
     Diff(own::DiffArgs),
     /// Check the evidence in a folder: every file, the ledger, and the run again
     Verify(verify::Args),
+    /// Sign a report off: a decision for each row, and who reviewed it
+    Attest(attest::AttestArgs),
+    /// Pack evidence into one zip, with a text that says how to check it without auditlake
+    Pack(attest::PackArgs),
     /// Check reports of your own: head, controls, parameters, columns, plan
     Check {
         /// The directory with the reports
@@ -73,13 +83,16 @@ enum Action {
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
     match args.action {
-        Action::List { format } => list(app, &catalog(app)?, format)?,
+        Action::List { framework: Some(name), format } => controls(app, &catalog(app)?, &name, format)?,
+        Action::List { framework: None, format } => list(app, &catalog(app)?, format)?,
         Action::Show { id } => show(app, catalog(app)?.get(&id)?)?,
         Action::Run(args) => return run::run(app, &args),
         Action::Inputs { format } => inputs::list(app, &catalog(app)?, format)?,
         Action::Due(args) => return due::run(app, &args),
         Action::Diff(args) => return own::diff(app, &args),
         Action::Verify(args) => return verify::run(app, &args),
+        Action::Attest(args) => attest::run_attest(app, &args)?,
+        Action::Pack(args) => attest::run_pack(app, &args)?,
         Action::Check { directory } => return own::check(app, &directory),
         Action::New { id, dir } => own::new(app, &id, dir)?,
     }
@@ -98,6 +111,18 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
         ("kind", Column::Text(reports.iter().map(|report| Some(report.kind.to_string())).collect())),
         ("tier", Column::Number(reports.iter().map(|report| Some(report.tier.into())).collect())),
         ("question", Column::Text(reports.iter().map(|report| Some(report.question.clone())).collect())),
+    ])?;
+    print(&app.screen, &table, format, render::Options::default())
+}
+
+/// A control that no report backs has its line too.
+fn controls(app: &App, catalog: &Catalog, name: &str, format: Format) -> Result<()> {
+    let controls = backed(wanted_framework(name)?, catalog);
+    let reports = |control: &Backed| Some(control.reports.join(", ")).filter(|names| !names.is_empty());
+    let table = batch(vec![
+        ("control", Column::Text(controls.iter().map(|control| Some(control.id.clone())).collect())),
+        ("title", Column::Text(controls.iter().map(|control| Some(control.title.clone())).collect())),
+        ("reports", Column::Text(controls.iter().map(reports).collect())),
     ])?;
     print(&app.screen, &table, format, render::Options::default())
 }

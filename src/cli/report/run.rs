@@ -15,7 +15,8 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Lake;
 use crate::render::Format;
 use crate::report::{
-    Finding, Metric, Period, Report, Selection, Severity, Summary, Suppressions, begin_summary, metrics, zone,
+    Finding, Metric, Period, Report, Selection, Severity, Summary, Suppressions, begin_summary, is_evidence, is_run,
+    metrics, zone,
 };
 use crate::sql::AsOf;
 
@@ -60,6 +61,9 @@ pub struct RunArgs {
     /// Write over folders that are there
     #[arg(long)]
     pub replace: bool,
+    /// Say of each control and report what changed since the run in this directory
+    #[arg(long, value_name = "DIR")]
+    pub compare: Option<PathBuf>,
     /// Findings that are explained: a TOML file
     #[arg(long, value_name = "FILE")]
     pub suppressions: Option<PathBuf>,
@@ -115,7 +119,15 @@ pub fn run(app: &App, args: &RunArgs) -> Result<u8> {
         with_xlsx: args.xlsx,
         is_replacing: args.replace,
         schedule: None,
+        earlier: args.compare.clone(),
     };
+    if let Some(dir) = &args.compare
+        && !reports.iter().any(|report| is_evidence(&dir.join(&report.id)))
+        && !is_run(dir)
+    {
+        return Err(Error::usage(format!("cannot compare with {}: it holds no run of these reports", dir.display()))
+            .hint("name the directory of an earlier `report run -o DIR`"));
+    }
     let as_of = args.as_of.map(|state| state.as_of(app.clock.now_ms()));
     let lake = app.open_lake_as_of(as_of)?;
     let batch = batch.redacted(app, &lake)?;
@@ -149,13 +161,14 @@ fn run_batch(
     let is_short;
     let (summary, named) = match (folder, reports) {
         (Some(dir), _) => {
-            let prepared = batch.prepare(reports)?;
+            let prepared = batch.prepare(reports, &args.ids)?;
+            let is_single = prepared.len() == 1;
             let ground = Ground::over(app, lake, as_of, &batch.inputs)?.signing(app)?;
             is_short = !ground.session.left_out().is_empty();
             disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot create {}", dir.display()))?;
             let (summary, named) = into_folders(app, &ground, batch, prepared, dir)?;
             let page = match reports {
-                [report] => dir.join(&report.id).join("report.html"),
+                [report] if is_single => dir.join(&report.id).join("report.html"),
                 _ => dir.join("index.html"),
             };
             app.screen.say(format!("page: {}", page.display()));

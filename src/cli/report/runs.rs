@@ -48,11 +48,12 @@ fn problems(folder: &Path, summary: &Summary) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for report in summary.reports.iter().filter(|report| report.state == State::Done) {
         let Some(sha256) = &report.evidence_sha256 else { continue };
-        let path = folder.join(&report.id).join("evidence.json");
+        let name = report.folder();
+        let path = folder.join(&name).join("evidence.json");
         match path.symlink_metadata() {
-            Err(_) => found.push(format!("{}/evidence.json is missing", report.id)),
-            Ok(known) if !known.is_file() => found.push(format!("{}/evidence.json is no file", report.id)),
-            Ok(_) if hash_file(&path)?.0 != *sha256 => found.push(format!("{}/evidence.json was changed", report.id)),
+            Err(_) => found.push(format!("{name}/evidence.json is missing")),
+            Ok(known) if !known.is_file() => found.push(format!("{name}/evidence.json is no file")),
+            Ok(_) if hash_file(&path)?.0 != *sha256 => found.push(format!("{name}/evidence.json was changed")),
             Ok(_) => {}
         }
     }

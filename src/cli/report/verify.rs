@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
+use super::super::signing::read_public;
 use super::batch::Ground;
 use super::runs;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, data_path};
 use crate::report::{
     Catalog, Evidence, Findings, NO_SEAL, Report, asked, check_manifest, folder_alone, hash_file, inputs_of,
-    is_evidence, run_again,
+    is_evidence, run_again, sealed_attestations,
 };
 use crate::signing::PublicKey;
 use crate::sql::AsOf;
@@ -53,14 +54,7 @@ pub fn run(app: &App, args: &Args) -> Result<u8> {
     let folders = folders(folder)?;
     let catalog = super::catalog(app)?;
     let reports = args.reports.iter().map(|path| catalog.read_file(path)).collect::<Result<_>>()?;
-    let public = match &args.public_key {
-        None => None,
-        Some(path) => {
-            let text = std::fs::read_to_string(path);
-            let text = text.context(Kind::Usage, || format!("cannot read the public key {}", path.display()))?;
-            Some(PublicKey::parse(&text, &path.display().to_string())?)
-        }
-    };
+    let public = args.public_key.as_deref().map(read_public).transpose()?;
     let is_without = args.files_only || (public.is_some() && !app.lake_path().exists());
     let lake = if is_without { None } else { Some(app.open_lake()?) };
     let key = lake.as_ref().map(|lake| lake.find_key("evidence")).transpose()?.flatten();
@@ -140,6 +134,9 @@ fn check(app: &App, folder: &Path, against: &Against) -> Result<Checked> {
     let (evidence, mut findings) = problem_of(alone, wrong)?;
     let Some(evidence) = evidence else { return Ok(Checked::Wrong(findings)) };
     let seal = sealed(&evidence, against, &mut findings)?;
+    let is_ours = against.lake.as_ref().is_some_and(|lake| lake.state().lake.lake_id == evidence.ledger.lake_id);
+    let key = against.key.as_ref().filter(|_| is_ours);
+    findings.extend(sealed_attestations(folder, key, against.public.as_ref())?);
     // What was changed is not run: it may be anything.
     if !findings.problems.is_empty() {
         return Ok(Checked::Wrong(findings));
@@ -197,7 +194,7 @@ fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Resul
 }
 
 /// The folder itself, or those in it; a link is none of them.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     if is_evidence(folder) {
         return Ok(vec![folder.to_path_buf()]);
     }

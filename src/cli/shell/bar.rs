@@ -12,7 +12,7 @@ use crate::typed::{bytes, span};
 
 /// Time that a query may take before its progress is worth a look.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// After so long without a byte the query is no longer reading, whatever is left to read.
+/// After this time without a byte the query is no longer reading, whatever is left to read.
 const STALLED: Duration = Duration::from_secs(2);
 /// Cells of the bar itself.
 const CELLS: usize = 30;

@@ -1,4 +1,4 @@
-//! What there is to ask: tables, columns, functions.
+//! The tables, columns and functions that a statement can name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub fn tables(session: &Session, listing: &Listing, is_brief: bool) -> Result<Re
     let mut tables = session.tables();
     tables.retain(|table| !listing.is_views || table.kind.ends_with("view"));
     if let Some(pattern) = &listing.pattern {
-        // There is one schema: `public.event` and `*.*` mean what stands after the dot.
+        // There is one schema: `public.event` and `*.*` mean what is after the dot.
         let pattern = Pattern::new(pattern.rsplit('.').next().unwrap_or_default());
         tables.retain(|table| pattern.matches(&table.name));
     }
@@ -80,7 +80,7 @@ fn is_like(text: &[char], pattern: &[char]) -> bool {
     }
 }
 
-/// What is told about a table.
+/// The description of a table.
 pub struct Described {
     pub columns: RecordBatch,
     /// The columns are already cut to the width.
@@ -100,10 +100,8 @@ pub fn columns(
     let files = session.state().tables.get(name).map(|table| table.files.clone()).unwrap_or_default();
     let count = files.iter().map(|file| file.rows).sum();
     let store = lake.store();
-    let filled = match files.is_empty() {
-        true => BTreeMap::new(),
-        false => app.wait(async move { lake::filled(&store, &files).await })?,
-    };
+    let filled =
+        if files.is_empty() { BTreeMap::new() } else { app.wait(async move { lake::filled(&store, &files).await })? };
     if let Some(class) = lake.ocsf().by_name(name) {
         let columns = if is_verbose {
             schema::whole_columns(class, &filled, count)?
@@ -161,7 +159,7 @@ pub fn definition(session: &Session, name: &str) -> Result<String> {
 
 /// The answer to `\h`.
 pub enum Functions {
-    /// What one function does.
+    /// The description of one function.
     One(String),
     Many(RecordBatch),
 }

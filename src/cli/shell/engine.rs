@@ -1,7 +1,7 @@
 //! Threads for statements, and a place to wait for them where ^C is heard.
 //!
 //! A query may keep every thread of its runtime busy, and with them that runtime's timers and signals: the shell waits
-//! on a runtime of its own. A query that was given up may go on until it asks whether it should: its threads are left
+//! on a runtime of its own. A query that was given up may continue until it asks whether it should: its threads are left
 //! behind, and the next statement gets others.
 
 use std::pin::pin;
@@ -85,7 +85,7 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Whoever leaves does not wait for a statement whose rows nobody wants.
+    /// Gives up the running statement: nobody wants its rows any more.
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();

@@ -19,7 +19,7 @@ pub struct Asked<'a> {
     pub is_analyzed: bool,
 }
 
-/// What `explain` or `explain analyze` stands before; `None` for other statements, and for `explain` with options, which
+/// The statement after `explain` or `explain analyze`; `None` for other statements, and for `explain` with options, which
 /// the engine answers in its own words.
 pub fn asked(sql: &str) -> Option<Asked<'_>> {
     let words = tokens(sql);
@@ -127,7 +127,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// What a scan reads of its table.
+    /// The part of its table that a scan reads.
     fn facts(&self, scan: &Scan) -> Vec<String> {
         let table = self.state.tables.get(&scan.table);
         let (files, size) = table.map_or((scan.files, scan.bytes), |table| (table.files.len() as u64, table.bytes()));

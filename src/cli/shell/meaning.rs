@@ -6,7 +6,7 @@ use crate::typed::nearest;
 
 use super::token::{comparisons, named, tokens};
 
-/// What `outcome` says in every view that has it (catalogue convention C7).
+/// The values of `outcome`, in every view that has it (catalogue convention C7).
 const OUTCOMES: [&str; 4] = ["success", "failure", "other", "unknown"];
 
 /// The texts of a column.
@@ -62,7 +62,7 @@ fn captions(class: &EventClass, path: &str) -> Vec<String> {
     found
 }
 
-/// What to tell about a statement that found no row: texts that no row can have, and texts that a screen had cut.
+/// Notes on a statement that found no row: texts that no row can have, and texts that were cut by a screen.
 pub fn doubts(ocsf: &Ocsf, is_table: impl Fn(&str) -> bool, sql: &str) -> Vec<String> {
     let words = tokens(sql);
     let tables = named(&words, is_table);

@@ -1,4 +1,4 @@
-//! What the shell asks for, done: statements on the engine, commands on the program.
+//! The backend of the shell: it runs statements on the engine and commands on the program.
 //!
 //! ```text
 //! statement -> Session -> rows -> Renderer -> screen (pager) | file (temporary, synced, renamed)
@@ -43,7 +43,7 @@ use engine::{Engine, cancelled};
 use names::{Names, Shelf};
 use pager::Pager;
 
-/// Lines that a list of ours may have: it is meant to be read page by page.
+/// The longest list of ours in lines: it is read page by page.
 const LONG: usize = 100_000;
 
 /// The engine behind the shell and behind `-c`, `-f` and stdin.
@@ -61,10 +61,10 @@ pub struct Shell<'a> {
     pager: Option<Pager>,
     /// Workbooks that a spreadsheet may still read; they go with the shell.
     opened: RefCell<Vec<TempPath>>,
-    /// Somebody sits at a prompt.
+    /// Whether the shell is interactive.
     is_interactive: bool,
     engine: Engine,
-    /// Who reads what, where that is logged.
+    /// The log of reads, where reads are logged.
     access: Access,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Shell<'a> {
         })
     }
 
-    /// The shell of somebody at a prompt, to whom hints name commands instead of flags.
+    /// The interactive shell, where hints name commands instead of flags.
     pub fn interactive(self) -> Shell<'a> {
         Shell { is_interactive: true, ..self }
     }

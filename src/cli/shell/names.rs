@@ -1,4 +1,4 @@
-//! What completion knows, ready at once: names of tables and functions, columns of classes from the schema.
+//! The names that completion knows at once: tables and functions, and columns of classes from the schema.
 //!
 //! The columns of a view are known only when it is planned, which may take a second. That happens in the background,
 //! for the views that a statement names, and nobody waits for it longer than [`PATIENCE`]: until it is done, completion
@@ -117,7 +117,7 @@ impl Names {
         }
         let (session, shelf, table) = (session.clone(), shelf.clone(), table.to_string());
         handle.spawn(async move {
-            // A view that cannot be planned is named all the same; a statement that reads it will say why.
+            // A view that cannot be planned is named anyway; a statement that reads it will say why.
             let columns = session.columns(&table).await.unwrap_or_default();
             shelf.put(&table, columns.into_iter().map(|column| Column { path: column.path, captions: None }).collect());
         });

@@ -68,7 +68,7 @@ pub fn spreadsheet(file: &Path) -> Result<()> {
     }
 }
 
-/// What `text`, or the file, is after the user has edited it.
+/// Lets the user edit `text`, or the file, and returns the result.
 pub fn edit(text: &str, file: Option<&Path>) -> Result<String> {
     let Some(file) = file else {
         let scratch = scratch(text)?;

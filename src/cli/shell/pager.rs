@@ -91,7 +91,7 @@ impl Paged {
                 // What the system's shell says when there is no such command.
                 match status.code() {
                     Some(126 | 127) => Err(Error::new(Kind::Unavailable, format!("cannot run the pager `{name}`"))
-                        .hint("set PAGER to one that is there, or turn it off: `\\pset pager off`")),
+                        .hint("set PAGER to a program that exists, or turn paging off: `\\pset pager off`")),
                     _ => Ok(()),
                 }
             }
@@ -146,7 +146,7 @@ pub fn edit(file: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Kind::Unavailable, format!("the editor `{editor}` failed: {status}"))
-        .hint("set EDITOR to one that is there"))
+        .hint("set EDITOR to a program that exists"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What may follow in a command line of the program: its commands, flags, and the values that are known.
+//! Completion of a command line of the program: its commands, flags and known values.
 
 use clap::{Arg, CommandFactory};
 

@@ -189,7 +189,7 @@ fn render_to<'w>(
     renderer.finish()
 }
 
-/// A line in lines of at most `width` columns, of which the later ones stand a step further in.
+/// A line in lines of at most `width` columns, of which the later ones are a step further in.
 fn folded(line: &str, width: usize) -> String {
     let indentation = line.len() - line.trim_start_matches(' ').len();
     let step = (indentation + 2).min(width / 2);
@@ -207,7 +207,7 @@ pub(super) fn for_list(settings: &Settings) -> Settings {
     Settings { max_rows: None, expanded, ..settings.clone() }
 }
 
-/// What a result's last line says: rows, columns that the screen has no room for, time, and what was read for it.
+/// The last line of a result: rows, hidden columns, time, and the amount that was read for it.
 pub(super) fn footer(shown: Shown, elapsed: Duration, reading: Reading, settings: &Settings) -> String {
     let rows = shown.rows;
     let mut text = format!("{} row{}", count(rows), if rows == 1 { "" } else { "s" });

@@ -12,12 +12,12 @@ use crate::render;
 use crate::repl::Settings;
 
 impl Shell<'_> {
-    /// What was read is in the lake when this returns.
+    /// Commits the log of reads; it is in the lake when this returns.
     pub fn close(&mut self) -> Result<()> {
         std::mem::replace(&mut self.access, Access::none()).close(self.app)
     }
 
-    /// Runs what reads rows, with a line about it in the log before and behind it.
+    /// Runs what reads rows, with a line about it in the log before and after it.
     pub(super) fn logged(
         &mut self,
         sql: &str,
@@ -81,12 +81,12 @@ impl Shell<'_> {
         {
             found.push(batch);
             if found.iter().map(RecordBatch::num_rows).sum::<usize>() > 1 {
-                return Err(Error::input("the statement has more than one row, which `\\gset` cannot take")
+                return Err(Error::input("the statement gave more than one row, and `\\gset` takes one")
                     .hint("add `limit 1`, or aggregate"));
             }
         }
         let Some(batch) = found.iter().find(|batch| batch.num_rows() > 0) else {
-            return Err(Error::input("the statement has no row, and `\\gset` needs one"));
+            return Err(Error::input("the statement gave no row, and `\\gset` needs one"));
         };
         let names = schema.fields().iter().map(|field| field.name().clone());
         Ok(names.zip(render::row_texts(batch, 0)?).collect())

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What the command line says, and what the shell says instead.
+/// Hints of the command line, and their wording in the shell.
 static SPOKEN: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     let patterns = [
         (r"(?:pass )?`?--param (\S+?)=([^\s,`;]+)`?", "`.parameter set $1 $2`"),

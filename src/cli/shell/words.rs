@@ -1,4 +1,4 @@
-//! What may be typed next in a statement: tables, columns step by step along their paths, functions, keywords, the ids
+//! Completion of a statement: tables, columns step by step along their paths, functions, keywords, the ids
 //! of an enumeration with their captions, and texts that a column can hold.
 
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub fn prepare(names: &Names, statement: &str) {
     }
 }
 
-/// What may stand in the place of the word that is typed.
+/// Candidates for the word that is being typed.
 pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     let word = typed.word;
     let before = tokens(typed.before);
@@ -222,7 +222,7 @@ mod tests {
         Names::of_schema(Ocsf::load(None).unwrap())
     }
 
-    /// What is offered where the bar stands.
+    /// Candidates at the bar.
     fn offered(text: &str) -> Vec<Candidate> {
         let (head, after) = text.split_once('|').unwrap_or((text, ""));
         let start = head.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).map_or(0, |at| at + 1);
@@ -233,7 +233,7 @@ mod tests {
         offered(text).into_iter().map(|candidate| candidate.text).collect()
     }
 
-    /// What is offered in the string that is open where the bar stands.
+    /// Candidates in the string that is open at the bar.
     fn strings(typed: &str) -> Vec<String> {
         let (head, after) = typed.split_once('|').unwrap_or((typed, ""));
         let quote = head.rfind('\'').unwrap();

@@ -1,4 +1,4 @@
-//! One page, however often it has to be asked for: within the budget, with patience, and not for ever.
+//! One page, however often it has to be asked for: within the budget, with patience, and not forever.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::typed::visible;
 
 /// Waits double from one second up to this.
 const LONGEST_STEP: Duration = Duration::from_secs(60);
-/// Of an answer's body so many characters are shown.
+/// At most this many characters of an answer's body are shown.
 const SHOWN: usize = 800;
 
 /// A server, and when it may be asked.
@@ -24,7 +24,7 @@ pub(super) struct Live {
     pub waited: Duration,
 }
 
-/// What came of asking for a page.
+/// The result of a request for a page.
 pub(super) enum Fetched {
     Page(Page),
     /// The server does not take the cursor (any more); what it said.
@@ -39,7 +39,7 @@ pub(super) struct Trouble {
     pub error: Error,
 }
 
-/// What to do about a failure.
+/// The decision about a failure.
 enum Verdict {
     Again { why: String, told: Option<Duration>, is_rate_limit: bool },
     CursorRefused(String),
@@ -109,7 +109,7 @@ impl Live {
             Failure::Refused(refusal) if refusal.is_passing() => {
                 let is_rate_limit = refusal.is_rate_limit();
                 let what = if is_rate_limit { " (more requests than it allows)" } else { "" };
-                let why = format!("the server answers {}{what}", refusal.status);
+                let why = format!("the server answered {}{what}", refusal.status);
                 Verdict::Again { why, told: refusal.wait, is_rate_limit }
             }
             Failure::Refused(refusal) => Verdict::End(refused(shared, source, &refusal)),
@@ -160,21 +160,22 @@ fn refused(shared: &Shared, source: &str, refusal: &Refusal) -> Trouble {
     let unavailable = |text: String| Error::new(Kind::Unavailable, format!("source `{source}`: {text}"));
     if refusal.is_redirect() {
         let to = shown(shared, refusal.location.as_deref().unwrap_or("nowhere").as_bytes());
-        let error = unavailable(format!("the server answers {status} and points to {to}"))
-            .hint("redirects are not followed, since the key would travel; if that address is right, set `base_url`");
+        let error = unavailable(format!("the server answered {status} and points to {to}")).hint(
+            "redirects are not followed, because the key would be sent along; if that address is right, set `base_url`",
+        );
         return Trouble { state: "refused", error };
     }
     if !matches!(status, 401 | 403) {
-        let error = Error::input(format!("source `{source}`: the server answers {status}{said}"));
+        let error = Error::input(format!("source `{source}`: the server answered {status}{said}"));
         return Trouble { state: "refused", error };
     }
     let error = match refusal.gate() {
         Gate::Key => unavailable(format!("the server does not know the key ({status}){said}"))
             .hint("check where `key` of this source points, and whether the key was revoked"),
         Gate::Permission => unavailable(format!("the key lacks the permission `audit_log_read` ({status}){said}"))
-            .hint("give it to the key's user or service account; the workspace's tier is not what was refused"),
+            .hint("grant it to the key's user or service account; the workspace's tier is sufficient"),
         Gate::Tier => unavailable(format!("the workspace's tier has no audit log ({status}){said}"))
-            .hint("it needs the Enterprise tier; the key and its permission are not what was refused"),
+            .hint("the audit log needs the Enterprise tier; the key and its permission are sufficient"),
         Gate::Unknown => unavailable(format!("the server refuses access ({status}){said}")).hint(
             "the answer does not say which gate is shut: the Enterprise tier, or the permission `audit_log_read`",
         ),

@@ -1,4 +1,4 @@
-//! What was pulled and is not in the ledger yet, and when it goes there.
+//! Entries that were pulled and are not in the ledger yet, and the time at which they are committed.
 //!
 //! A part of a walk is written with its rows, its counts and its cursor in one entry. A poll that brings nothing new
 //! is only counted: it waits here, and goes into the next entry together with others like it. An entry of its own it
@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::lake::{Arrived, Batch, COMPLETE, Counts, Interval, Mark, Poll, PullState, SourceRange, Writer, cover};
 use crate::source::Page;
 
-/// Polls without anything new are told so often, at most.
+/// The shortest time between two reports of polls without anything new.
 const QUIET_MS: i64 = 15 * 60 * 1000;
-/// The state of a walk that goes on.
+/// The state of a walk that continues.
 pub(super) const OPEN: &str = "open";
 
 /// The pages of one source that wait for the next entry.
@@ -100,7 +100,7 @@ impl Gather {
         self.poll.known_ms.get_or_insert(known_ms);
     }
 
-    /// What the walk at hand covers when it has come to its end.
+    /// The interval that the current walk covers once it has ended.
     pub fn covering(&self) -> Option<Interval> {
         self.poll.covering()
     }
@@ -156,8 +156,8 @@ impl Gather {
         Ok((digests, outside))
     }
 
-    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand stands,
-    /// `cursor` where it goes on.
+    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand is,
+    /// `cursor` where it continues.
     pub async fn settle(
         &mut self,
         shared: &Shared,

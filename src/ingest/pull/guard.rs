@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 /// A page may repeat what came before: pages overlap when entries arrive meanwhile, or when an answer is sent twice.
-/// So many in a row are a server that does not move.
+/// This many in a row mean that the server does not advance.
 const MAX_STALE: u32 = 10;
 /// A server that looks for matches piece by piece may find none in many pieces.
 const MAX_EMPTY: u32 = 1000;
 
-/// What one walk of one window has seen.
+/// The pages that one walk of one window has seen.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     cursors: HashSet<String>,
@@ -36,7 +36,7 @@ impl Guard {
             return Err("a page says that there is more, and gives no cursor".to_string());
         };
         if !self.cursors.insert(cursor.to_string()) {
-            return Err(format!("the cursor `{}` came twice", shorten(cursor)));
+            return Err(format!("the server sent the cursor `{}` twice", shorten(cursor)));
         }
         match (is_new, digests.is_empty()) {
             (true, _) => (self.stale, self.empty) = (0, 0),
@@ -44,7 +44,7 @@ impl Guard {
             (false, true) => self.empty += 1,
         }
         if self.stale >= MAX_STALE {
-            return Err(format!("the same page comes for ever, last with the cursor `{}`", shorten(cursor)));
+            return Err(format!("the server repeats the same page, last with the cursor `{}`", shorten(cursor)));
         }
         if self.empty >= MAX_EMPTY {
             return Err(format!("{MAX_EMPTY} empty pages in a row, last with the cursor `{}`", shorten(cursor)));
@@ -55,9 +55,10 @@ impl Guard {
 
 fn shorten(cursor: &str) -> String {
     const SHOWN: usize = 40;
-    match cursor.chars().count() > SHOWN {
-        true => cursor.chars().take(SHOWN).chain("...".chars()).collect(),
-        false => cursor.to_string(),
+    if cursor.chars().count() > SHOWN {
+        cursor.chars().take(SHOWN).chain("...".chars()).collect()
+    } else {
+        cursor.to_string()
     }
 }
 
@@ -69,9 +70,9 @@ mod tests {
     fn circles_are_named() {
         let mut guard = Guard::new(Some(&"c0".to_string()));
         assert!(guard.check(true, None, &[1]).unwrap_err().contains("no cursor"));
-        assert!(guard.check(true, Some("c0"), &[2]).unwrap_err().contains("`c0` came twice"));
+        assert!(guard.check(true, Some("c0"), &[2]).unwrap_err().contains("the cursor `c0` twice"));
         guard.check(true, Some("c1"), &[3]).unwrap();
-        assert!(guard.check(true, Some("c1"), &[4]).unwrap_err().contains("`c1` came twice"));
+        assert!(guard.check(true, Some("c1"), &[4]).unwrap_err().contains("the cursor `c1` twice"));
     }
 
     #[test]
@@ -86,7 +87,7 @@ mod tests {
             check(&[round]).unwrap();
             (1..MAX_STALE).for_each(|_| check(&[round]).unwrap());
         }
-        assert!(check(&[0, 1]).unwrap_err().contains("for ever"));
+        assert!(check(&[0, 1]).unwrap_err().contains("repeats the same page"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! Nothing is assumed about the order of entries, about how far back they go, or about how long a cursor lives. Rows,
 //! counts, window and cursor are in one ledger entry, so a process that is killed at any page loses what it had not
-//! committed and no more, and the next one goes on with the cursor, or with the window from its beginning when the
+//! committed and no more, and the next one continues with the cursor, or with the window from its beginning when the
 //! server does not take the cursor any more. Each source runs as a task of its own; they share one writer.
 
 mod fetch;
@@ -44,9 +44,9 @@ use walk::Puller;
 pub struct PullOptions {
     /// Entries a page; the API allows 100.
     pub page_size: u32,
-    /// So much before the end of what is covered is read again each time: entries may arrive late.
+    /// The time before the covered end that every run reads again: entries may arrive late.
     pub overlap: Duration,
-    /// So much before now is not asked for yet.
+    /// The most recent time that is not requested yet.
     pub settling: Duration,
     /// Pages that are committed together within a walk, and the age at which fewer are.
     pub batch_pages: u64,
@@ -84,7 +84,7 @@ pub struct Scope {
     pub since_ms: Option<i64>,
     /// The first instant that is not meant.
     pub until_ms: Option<i64>,
-    /// So much before the end of what is covered is read again, instead of the overlap.
+    /// The time before the covered end that is read again, instead of the overlap.
     pub deep_ms: Option<i64>,
 }
 
@@ -135,7 +135,7 @@ impl Stop {
     }
 }
 
-/// What a run tells while it goes on.
+/// An event of a run in progress.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A page came.
@@ -144,7 +144,7 @@ pub enum Event<'a> {
     Waiting { source: &'a str, wait: Duration, why: &'a str },
     /// Something that a user should know and need not act on.
     Note { source: &'a str, text: &'a str },
-    /// In a run that goes on: a round is over, and what it brought.
+    /// In a run that continues: a round is over, and what it brought.
     Round { source: &'a str, summary: &'a SourcePull },
 }
 
@@ -162,7 +162,7 @@ pub struct PullProgress {
     pub reached_ms: Option<i64>,
 }
 
-/// What a run is given besides its sources.
+/// The context of a run, besides its sources.
 pub struct PullRun {
     pub lake: Lake,
     pub policy: Arc<Policy>,
@@ -177,7 +177,7 @@ pub struct PullRun {
     pub tell: Tell,
 }
 
-/// What a run did, as it is printed and written as JSON.
+/// The result of a run, as it is printed and written as JSON.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PullSummary {
     pub counts: Counts,
@@ -188,7 +188,7 @@ pub struct PullSummary {
     pub is_interrupted: bool,
 }
 
-/// What became of one source.
+/// The result of one source.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SourcePull {
     pub name: String,
@@ -216,7 +216,7 @@ pub struct SourcePull {
     pub waited_seconds: f64,
 }
 
-/// What the tasks of one run share.
+/// The state that the tasks of one run share.
 struct Shared {
     writer: Mutex<Box<Writer>>,
     worker: Worker,
@@ -278,7 +278,7 @@ async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSumma
             }
             Err(error) => errors.push_back(error),
         }
-        // Who watches wants to hear that one source is silent, and not only that the others go on.
+        // Who watches wants to hear that one source is silent, and not only that the others continue.
         if shared.watch.is_some() && !errors.is_empty() {
             shared.stop.set();
         }

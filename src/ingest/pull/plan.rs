@@ -19,7 +19,7 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// A window up to this length is walked whatever its number of pages; half of it is about a day.
 const SHORT_MS: i64 = 2 * DAY_MS;
 
-/// What is left to ask of one source.
+/// The windows that are left to request from one source.
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Ascending, apart from one another.
@@ -47,7 +47,7 @@ impl Plan {
         let again_ms = scope.deep_ms.or(scope.until_ms.is_none().then_some(overlap_ms)).unwrap_or(0);
         let begun = covered.iter().filter(|interval| interval.from_ms.is_none_or(|from| from <= end_ms));
         let reached = begun.map(|interval| interval.to_ms.min(end_ms)).max();
-        // In a backfill that goes on: what happened so long before its walk had the whole overlap to arrive in.
+        // In a backfill that continues: what happened so long before its walk had the whole overlap to arrive in.
         let is_old = scope.deep_ms.is_none() && reached.is_some_and(|reached| walked_ms - overlap_ms > reached);
         if let Some(reached) = reached.filter(|_| again_ms > 0 && !is_old) {
             let from = reached.saturating_sub(again_ms).saturating_add(1);
@@ -85,9 +85,10 @@ impl Plan {
     /// The next window was walked to its end.
     pub fn done(&mut self, window: &Interval, pages: u64) {
         if let Some(first) = self.todo.first_mut() {
-            match window.to_ms < first.to_ms {
-                true => first.from_ms = Some(window.to_ms + 1),
-                false => drop(self.todo.remove(0)),
+            if window.to_ms < first.to_ms {
+                first.from_ms = Some(window.to_ms + 1);
+            } else {
+                self.todo.remove(0);
             }
         }
         self.span_ms = match pages {
@@ -134,7 +135,7 @@ mod tests {
         Interval { from_ms, to_ms }
     }
 
-    /// Walks a plan over a log whose entries stand at `times`, in pages of `limit`.
+    /// Walks a plan over a log whose entries are at `times`, in pages of `limit`.
     fn walk(mut plan: Plan, times: &[i64], limit: usize) -> (Vec<Interval>, usize) {
         let (mut walked, mut requests) = (Vec::new(), 0);
         while let Some(window) = plan.next() {
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(plan.todo, [interval(Some(NOW - 60_000 - DAY_MS + 1), NOW)]);
         let deep = Scope { deep_ms: Some(30 * DAY_MS), ..Scope::default() };
         assert_eq!(Plan::new(&covered, 0, &deep, OVERLAP, NOW).todo[0].from_ms, Some(NOW - 60_000 - 30 * DAY_MS + 1));
-        // A backfill goes on where it stopped.
+        // A backfill continues where it stopped.
         let old = [interval(None, NOW - 100 * DAY_MS)];
         assert_eq!(
             Plan::new(&old, NOW, &Scope::default(), OVERLAP, NOW).todo,

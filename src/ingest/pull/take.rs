@@ -55,7 +55,7 @@ impl Order {
     }
 }
 
-/// Decodes and redacts a page. `line` and `offset` are where it stands in what was pulled.
+/// Decodes and redacts a page. `line` and `offset` are where it is in what was pulled.
 pub(super) fn take(
     worker: &Worker,
     decoder: &mut Decoder,

@@ -13,7 +13,7 @@ use crate::lake::{COMPLETE, Interval, OpenWindow, cover};
 use crate::redact::Counts;
 use crate::source::{Page, PageRequest, Recorder, Recording, Taped};
 
-/// A cursor that the server refuses begins its window anew, so often.
+/// The number of times that a refused cursor may restart its window.
 const MAX_RESTARTS: u32 = 3;
 
 /// Clocks that differ by more are told of.
@@ -37,7 +37,7 @@ pub(super) struct Puller {
     scope: Scope,
     gather: Gather,
     recorder: Option<Recorder>,
-    /// What is covered, with what is not in the ledger yet.
+    /// The covered intervals, including those that are not in the ledger yet.
     covered: Vec<Interval>,
     /// When the walk began that moved the end of what is covered.
     walked_ms: i64,
@@ -130,7 +130,7 @@ impl Puller {
                 && until.is_none_or(|until| open.window.to_ms < until)
         };
         if let Some(open) = self.open.take().filter(is_in_scope) {
-            let text = format!("going on with the window that ends {}", show(open.window.to_ms));
+            let text = format!("resuming the window that ends {}", show(open.window.to_ms));
             self.note(&text);
             // What arrived since its first pages were read lies in the overlap, which is read again after it.
             let resumed = (open.cursor, (open.started_ms, open.known_ms));
@@ -212,9 +212,9 @@ impl Puller {
                 let has_more = page.has_more;
                 if let Err(why) = self.take(page, &mut guard)? {
                     // Its pages are kept, and the window is walked again from its beginning when the server is mended.
-                    let text = format!("source `{}`: the walk does not end: {why}", self.name);
+                    let text = format!("source `{}`: the pages do not end: {why}", self.name);
                     let error = Error::new(Kind::Unavailable, text)
-                        .hint("a defect of the server; what came is kept, and nothing counts as covered");
+                        .hint("this is a defect of the server; the entries are kept, and the window does not count as covered");
                     return Err(self.end("looping", None, error).await);
                 }
                 if !has_more {
@@ -242,7 +242,7 @@ impl Puller {
                 let Some((_, page)) = recording.take().map_err(trouble)? else { break "partial" };
                 let has_more = page.has_more;
                 if let Err(why) = self.take(page, &mut guard)? {
-                    self.note(&format!("the recorded walk does not end: {why}"));
+                    self.note(&format!("the recorded pages do not end: {why}"));
                     break "looping";
                 }
                 // A walk that began before the recording, or went on after it, covers nothing.
@@ -329,7 +329,7 @@ impl Puller {
         cover(&mut self.covered, covered);
     }
 
-    /// What happened before this has arrived at the server, by its clock or by ours, whichever is behind.
+    /// The time before which all events have reached the server, by its clock or by ours, whichever is behind.
     fn settled_ms(&self) -> i64 {
         let settling_ms = millis(self.shared.options.settling);
         self.shared.clock.now_ms().saturating_sub(self.ahead_ms).saturating_sub(settling_ms)

@@ -15,10 +15,12 @@ use super::super::format::parse;
 use super::super::layout::{LEDGER, checkpoint_path, checkpoint_sequence, entry_path, entry_sequence};
 use super::super::reject::REJECT_TABLE;
 use super::super::revision::REVISION_TABLE;
+use super::super::signed::{self, Signed};
 use super::super::store::Durable;
 use super::anchor::{Anchor, Head};
 use super::faults::Faults;
 use crate::error::{Context, Error, Kind, Result};
+use crate::signing::PublicKey;
 use crate::typed::Hash32;
 
 /// What the entries say, those that can be read.
@@ -34,6 +36,8 @@ pub struct Chain {
     pub entries: u64,
     /// Entries that are there and cannot be read.
     pub unreadable: BTreeSet<u64>,
+    /// The last entry that the public key has signed; it vouches for all before it.
+    pub signed_to: Option<u64>,
 }
 
 /// One entry, as far as files go.
@@ -54,6 +58,7 @@ impl Chain {
 pub async fn walk(
     store: &Arc<Durable>,
     anchor: Option<&Anchor>,
+    public_key: Option<&PublicKey>,
     faults: &mut Faults,
     notes: &mut Faults,
 ) -> Result<Chain> {
@@ -68,7 +73,7 @@ pub async fn walk(
         faults.add(format!("{LEDGER}/{name}"), "it is not a file of a ledger: it was added or renamed");
     }
     let objects: Arc<dyn ObjectStore> = store.clone();
-    let mut walking = Walking { anchor, ..Walking::default() };
+    let mut walking = Walking { anchor, public_key, ..Walking::default() };
     for sequence in 0..=last {
         let path = entry_path(sequence);
         match get(&objects, &path).await? {
@@ -83,6 +88,14 @@ pub async fn walk(
         let fault = format!("the ledger ends here, and entry {} was written down: it was put back", anchor.sequence);
         faults.add(entry_path(last), fault);
     }
+    if public_key.is_some() && walking.signed_to < Some(last) {
+        // What a signed entry follows is signed with it; what comes after the last one is not.
+        let (first, fault) = match walking.signed_to {
+            None => (0, "no entry of the ledger is signed by this key".to_string()),
+            Some(sequence) => (sequence + 1, format!("entry {sequence} is the last one that this key vouches for")),
+        };
+        faults.add(entry_path(first), format!("{fault}: whoever can write to the lake may have written the others"));
+    }
     checkpoints(&objects, &names, &walking, faults, notes).await?;
     let (Some(lake), Some(head)) = (walking.lake.take(), walking.head.take()) else {
         return Err(Error::new(Kind::Integrity, "the first entry of the ledger cannot be read")
@@ -92,13 +105,15 @@ pub async fn walk(
         faults.add(entry_path(0), format!("the lake is {}, and the head of {other} was written down", lake.lake_id));
     }
     let head = Head { lake_id: lake.lake_id.clone(), ..head };
-    let Walking { commits, unreadable, .. } = walking;
-    Ok(Chain { lake, head, last, commits, entries: there.len() as u64, unreadable })
+    let Walking { commits, unreadable, signed_to, .. } = walking;
+    Ok(Chain { lake, head, last, commits, entries: there.len() as u64, unreadable, signed_to })
 }
 
 #[derive(Default)]
 struct Walking<'a> {
     anchor: Option<&'a Anchor>,
+    public_key: Option<&'a PublicKey>,
+    signed_to: Option<u64>,
     lake: Option<LakeInfo>,
     head: Option<Head>,
     /// Hash and time of the entry before, when it was read.
@@ -118,6 +133,13 @@ impl Walking<'_> {
         }
         if let Some(entry) = faults.take(&path, parse(bytes, sequence, path.as_ref()))? {
             self.follow(&entry, faults);
+            if let Some(key) = self.public_key {
+                match signed::check(key, bytes, &entry)? {
+                    Signed::No => {}
+                    Signed::Yes => self.signed_to = Some(sequence),
+                    Signed::Otherwise => faults.add(&path, "its signature is not one that this key has made of it"),
+                }
+            }
             self.head = Some(Head { lake_id: String::new(), sequence, sha256: hash.clone(), time_ms: entry.time_ms });
             if let Some(named) = entry.checkpoint {
                 self.named.entry(named.sequence).or_default().insert(named.sha256);

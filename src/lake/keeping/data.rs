@@ -81,8 +81,8 @@ pub async fn look(
     Ok(())
 }
 
-/// The files in the folders of tables, with their sizes; their Delta logs apart.
-async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Result<BTreeMap<Path, u64>> {
+/// The files in the folders of tables, with their sizes; Delta logs are left out.
+pub(super) async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Result<BTreeMap<Path, u64>> {
     let mut there = BTreeMap::new();
     for table in tables {
         let log = Path::from(format!("{table}/{DELTA_LOG}"));

@@ -13,13 +13,14 @@ use serde::Serialize;
 
 use super::super::commit::{commit, creation};
 use super::super::entries::get;
-use super::super::file::FileEntry;
+use super::super::file::{FileEntry, FileName};
 use super::super::layout::{
     DELTA_LOG, LEDGER, STAGING, checkpoint_sequence, delta_path, delta_version, entry_path, staged,
 };
 use super::super::store::Durable;
 use super::super::{durable, existing, lock, own_tables};
 use super::chain::{self, Chain};
+use super::data::listed;
 use super::faults::{Fault, Faults};
 use super::verify::{Level, Progress, Verify, verify};
 use super::versions::{self, Expected};
@@ -60,10 +61,11 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
     let mut repaired = {
         let _lock = lock(root, &asked.patience).await?;
         let (mut faults, mut notes) = (Faults::new(usize::MAX), Faults::new(0));
-        let mut chain = chain::walk(&store, None, &mut faults, &mut notes).await?;
+        let mut chain = chain::walk(&store, None, None, &mut faults, &mut notes).await?;
         store.open_to(chain.lake.access);
         let mut mending = Mending { store, asked, repaired: Repaired::default() };
-        mending.step_back(&mut chain).await?;
+        let tables = versions::expected(&chain, ocsf).into_keys().collect();
+        mending.step_back(&mut chain, &tables).await?;
         ledger_is_sound(&faults, chain.last)?;
         mending.checkpoints(&faults).await?;
         mending.place(&chain).await?;
@@ -78,6 +80,7 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         let asked = Verify {
             level: Level::Files,
             anchor: None,
+            public_key: None,
             most: asked.most,
             patience: asked.patience.clone(),
             progress: Progress::default(),
@@ -86,6 +89,15 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         (repaired.left, repaired.left_count) = (verified.faults, verified.fault_count);
     }
     Ok(repaired)
+}
+
+/// The data files in place that entry `sequence` has added, by their names: what the entry says can no longer be read.
+async fn placed_by(store: &Arc<dyn ObjectStore>, sequence: u64, tables: &BTreeSet<String>) -> Result<Vec<Path>> {
+    let is_of_it = |path: &Path| {
+        let name = path.filename().and_then(FileName::parse);
+        name.is_some_and(|(name, _)| name.sequence == sequence)
+    };
+    Ok(listed(store, tables).await?.into_keys().filter(is_of_it).collect())
 }
 
 /// Errors when an entry up to `last` is not what was written.
@@ -128,7 +140,7 @@ impl Mending<'_> {
     }
 
     /// Drops newest entries that are not whole, where that was asked for.
-    async fn step_back(&mut self, chain: &mut Chain) -> Result<()> {
+    async fn step_back(&mut self, chain: &mut Chain, tables: &BTreeSet<String>) -> Result<()> {
         let before = chain.last;
         while let Some(why) = self.incomplete(chain).await? {
             if !self.asked.drop_incomplete {
@@ -151,8 +163,10 @@ impl Mending<'_> {
                 None => format!("entry {}: it cannot be read, so nothing is known of what it took in", chain.last),
             });
             let dropped = newest.is_some().then(|| chain.commits.pop()).flatten();
-            let files = dropped.map(|commit| commit.files).unwrap_or_default();
-            let files = files.iter().flat_map(|file| [file.data_path(), file.staging_path()]).collect();
+            let files = match dropped {
+                Some(commit) => commit.files.iter().flat_map(|file| [file.data_path(), file.staging_path()]).collect(),
+                None => placed_by(&self.objects(), chain.last, tables).await?,
+            };
             // The entry goes last: until then the same command finds what is left to do.
             self.drop_versions(chain).await?;
             self.remove(self.there(files).await?, "removed: it is of an entry that is dropped").await?;

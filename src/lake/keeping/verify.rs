@@ -17,6 +17,7 @@ use super::{data, versions};
 use crate::disk::Patience;
 use crate::error::{Kind, Result};
 use crate::schema::Ocsf;
+use crate::signing::PublicKey;
 
 /// How deeply a lake is looked at; each level does what those before it do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,6 +64,8 @@ pub struct Verify {
     pub level: Level,
     /// A head that was written down elsewhere.
     pub anchor: Option<Anchor>,
+    /// The key that must have signed the newest entry, and any other that is signed.
+    pub public_key: Option<PublicKey>,
     /// How many faults are listed; all are counted.
     pub most: usize,
     pub patience: Patience,
@@ -81,6 +84,9 @@ pub struct Verified {
     pub faults: Vec<Fault>,
     /// Of all faults, also of those that are not listed.
     pub fault_count: u64,
+    /// The last entry that the public key has signed, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_to: Option<u64>,
     /// What is not as it was, and costs nothing but time.
     pub notes: Vec<Fault>,
 }
@@ -98,7 +104,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
             Err(error) if error.kind() == Kind::Locked => return Err(error),
             Err(_) => None,
         };
-        let chain = chain::walk(&store, asked.anchor.as_ref(), &mut faults, &mut notes).await?;
+        let chain =
+            chain::walk(&store, asked.anchor.as_ref(), asked.public_key.as_ref(), &mut faults, &mut notes).await?;
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
@@ -113,7 +120,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
     if asked.level >= Level::Files {
         data::look(&objects, found, asked.level, &asked.progress, &mut faults).await?;
     }
-    let Chain { head, entries, .. } = chain;
+    let Chain { head, entries, signed_to, .. } = chain;
     let (level, fault_count) = (asked.level, faults.count);
-    Ok(Verified { head, level, entries, files, bytes, rows, faults: faults.listed, fault_count, notes: notes.listed })
+    let (faults, notes) = (faults.listed, notes.listed);
+    Ok(Verified { head, level, entries, files, bytes, rows, faults, fault_count, signed_to, notes })
 }

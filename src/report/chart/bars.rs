@@ -1,4 +1,4 @@
-//! Bars that lie: categories, classes of a number, and pairs.
+//! Bars that lie: categories, and classes of a number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -74,43 +74,6 @@ impl Chart {
             },
             _ => String::new(),
         }
-    }
-
-    /// Two bars a category, each category on its own scale, in the order of the rows, with the numbers beside them.
-    pub(super) fn pairs(&self) -> String {
-        const ROW: f64 = 30.0;
-        let room = WIDTH - FROM - 150.0;
-        let mut out = self.open(self.order.len() as f64 * ROW + 6.0);
-        for (place, key) in self.order.iter().enumerate() {
-            let (y, name) = (place as f64 * ROW + 3.0, self.name(key));
-            out += &label(y + 16.0, &name.replace('_', " "));
-            let values = [self.value(key, 0), self.value(key, 1)];
-            let most = values.into_iter().fold(f64::MIN_POSITIVE, f64::max);
-            for (series, value) in values.into_iter().enumerate() {
-                let _ = write!(
-                    out,
-                    "<rect class=\"f{series}\" x=\"{FROM:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"9\" rx=\"2\">\
-                     <title>{}</title></rect>",
-                    y + 2.0 + series as f64 * 11.0,
-                    if value > 0.0 { (room * value / most).max(1.0) } else { 0.0 },
-                    self.tip(&name, series, value)
-                );
-            }
-            // A missing number is none, and not nothing.
-            let said = [0, 1].map(|series| {
-                let value = self.cells.get(&(key.clone(), series));
-                value.map_or("\u{2013}".to_string(), |value| plain(*value))
-            });
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"{:.1}\">{} / {}</text>",
-                FROM + room + 10.0,
-                y + 16.0,
-                said[0],
-                said[1]
-            );
-        }
-        out + "</svg>"
     }
 }
 

@@ -4,12 +4,14 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;
+use serde::Deserialize;
 
 /// More bins are no longer seen as bars.
 const MAX_BINS: i64 = 200;
 
 /// How long a bin of a time axis is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Unit {
     Minute,
     Hour,
@@ -19,19 +21,6 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The unit in `accounts per day`.
-    pub fn named(words: &[String]) -> Option<Unit> {
-        let place = words.iter().position(|word| word == "per")?;
-        match words.get(place + 1)?.as_str() {
-            "minute" => Some(Unit::Minute),
-            "hour" => Some(Unit::Hour),
-            "day" => Some(Unit::Day),
-            "week" => Some(Unit::Week),
-            "month" => Some(Unit::Month),
-            _ => None,
-        }
-    }
-
     /// This unit, or the first coarser one in which the range has bins that can be seen.
     pub fn fit(self, (from_ms, to_ms): (i64, i64)) -> Unit {
         let all = [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::head::ChartKind;
 use super::{Axis, Chart, Key, MAX_CATEGORIES};
 use crate::report::coverage::Coverage;
 use crate::report::page::{escaped, instant};
@@ -33,7 +34,7 @@ impl Chart {
                 self.columns(&bins)
             }
             Axis::Category { .. } | Axis::Classes { .. } => self.bars(),
-            Axis::Pairs { .. } => self.pairs(),
+            Axis::Tiles { .. } => return Some(self.tiles()),
             Axis::Grid { .. } => self.grid(),
             Axis::Week { .. } => self.week(),
         };
@@ -57,7 +58,7 @@ impl Chart {
     }
 
     pub(super) fn open(&self, height: f64) -> String {
-        format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">", escaped(&self.title))
+        format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">", escaped(&self.heading()))
     }
 
     pub(super) fn value(&self, key: &Key, series: usize) -> f64 {
@@ -68,7 +69,7 @@ impl Chart {
     fn columns(&self, bins: &[(Key, String)]) -> String {
         let series = self.names.len().max(1);
         // What is counted adds up; what is measured side by side does not.
-        let is_stacked = !self.is_line;
+        let is_stacked = self.head.kind != ChartKind::Line;
         let heights = bins.iter().map(|(key, _)| {
             let values = (0..series).map(|series| self.value(key, series));
             if is_stacked { values.sum::<f64>() } else { values.fold(0.0, f64::max) }
@@ -98,7 +99,7 @@ impl Chart {
             let x = LEFT + width * (place as f64 + 0.5);
             let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{name}</text>", HEIGHT - 8.0);
         }
-        if self.is_line {
+        if self.head.kind == ChartKind::Line {
             for place in 0..series {
                 let points = bins.iter().enumerate().map(|(bin, (key, _))| {
                     format!("{:.1},{:.1}", LEFT + width * (bin as f64 + 0.5), y(self.value(key, place)))

@@ -24,6 +24,24 @@ pub fn escaped(given: &str) -> String {
     out
 }
 
+/// A text as CSS has it in quotes: what is no plain letter, digit or sign is written by its number, so that nothing ends
+/// the text or the element around it.
+pub fn css_string(given: &str) -> String {
+    let mut shown = String::with_capacity(given.len());
+    visible(given, &mut shown);
+    let mut out = "\"".to_string();
+    for c in shown.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | ',' | ':' | '/' | '(' | ')') => {
+                out.push(c)
+            }
+            c => out.push_str(&format!("\\{:06x}", u32::from(c))),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// The hash of an inline script or style, as a content security policy names it.
 pub fn policy_hash(content: &str) -> String {
     use sha2::{Digest, Sha256};
@@ -53,6 +71,11 @@ mod tests {
     fn nothing_ends_an_element_or_an_attribute() {
         let shown = escaped("</td><script>x('\"&\u{202e}\u{1b}");
         assert_eq!(shown, "&lt;/td&gt;&lt;script&gt;x(&#39;&quot;&amp;\\u{202e}\\u{1b}");
+    }
+
+    #[test]
+    fn nothing_ends_a_text_in_a_style() {
+        assert_eq!(css_string("a-1 </style>\"\\{}"), "\"a-1 \\00003c/style\\00003e\\000022\\00005c\\00007b\\00007d\"");
     }
 
     #[test]

@@ -3,17 +3,25 @@
 //! Log content is hostile. It reaches the page only through `html::text`; the policy in the head allows exactly one
 //! style and one script, by their hashes, and no request at all, so that what slipped through could still do nothing.
 
+mod by_control;
+mod cell;
 mod html;
 mod index;
+mod made;
+mod review;
 mod rows;
 
 use std::fmt::Write as _;
 
 use chrono::DateTime;
 
+pub use by_control::said as control_said;
+pub use cell::{heading, is_share, number};
 pub use html::escaped;
-pub use index::index;
+pub use index::{by_urgency, changed, headline, index, percent, period, said, title};
+pub use review::document as review_page;
 pub use rows::Page;
+use rows::Shown;
 
 use super::chart::{Chart, strip};
 use super::evidence::Evidence;
@@ -27,7 +35,7 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// The page of one run.
 pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option<&Chart>) -> String {
-    let mut body = String::with_capacity(page.body.len() + (1 << 16));
+    let mut body = String::with_capacity(1 << 16);
     head(report, evidence, &mut body);
     facts(evidence, &mut body);
     reasons(evidence, &mut body);
@@ -39,22 +47,34 @@ pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option
     suppressions(evidence, &mut body);
     limits(report, &mut body);
     controls(report, &mut body);
-    header(report, evidence, &mut body);
-    frame(&report.title, &body)
+    made::section(report, evidence, &mut body);
+    let period = evidence.period.text.as_ref().map_or(String::new(), |text| format!(" {text}"));
+    let foot_text = format!("{}{period} \u{b7} sha256 of result.json {}", report.id, evidence.result_sha256);
+    frame(&report.title, &(foot(&foot_text) + &labels(page)), &body)
 }
 
-/// A whole page around `body`, whose text is escaped already.
-pub fn frame(title: &str, body: &str) -> String {
+/// What stands below each sheet of paper: `text`, and the number of the page.
+pub fn foot(text: &str) -> String {
+    format!(
+        "@media print {{ @page {{ @bottom-left {{ content: {}; font-size: 7pt; color: #555 }} \
+         @bottom-right {{ content: counter(page) \" / \" counter(pages); font-size: 7pt; color: #555 }} }} }}\n",
+        html::css_string(text)
+    )
+}
+
+/// A whole page around `body`, whose text is escaped already; `own` is a style of this page.
+pub fn frame(title: &str, own: &str, body: &str) -> String {
+    let style = format!("{STYLE}{own}");
     let policy = format!(
         "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
-        html::policy_hash(STYLE),
+        html::policy_hash(&style),
         html::policy_hash(SCRIPT)
     );
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{STYLE}</style>\n</head>\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n<style>{style}</style>\n</head>\n\
          <body>\n<main>\n{body}\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
         escaped(title)
     )
@@ -162,7 +182,7 @@ fn fact(name: &str, value: &str, small: &str, out: &mut String) {
 fn facts(evidence: &Evidence, out: &mut String) {
     let coverage = &evidence.facts.coverage;
     out.push_str("<dl class=\"facts\">");
-    let (from, to) = (instant(coverage.from_ms), instant(coverage.to_ms));
+    let (from, to) = (instant(whole_seconds(coverage.from_ms)), instant(whole_seconds(coverage.to_ms)));
     let zone = &evidence.period.time_zone;
     let small = match &evidence.period.text {
         Some(text) => format!("{text}, {zone}; end excluded; shown in UTC"),
@@ -223,13 +243,8 @@ fn coverage(evidence: &Evidence, out: &mut String) {
 
 fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
     let title = if evidence.verdict == Verdict::Evidence { "Rows" } else { "Findings" };
-    // On paper: wide tables lie, and those of very many columns are small.
-    let class = match page.columns().len() {
-        _ if page.rows == 0 => "",
-        0..=8 => "",
-        9..=16 => " class=\"wide\"",
-        _ => " class=\"wide many\"",
-    };
+    // On paper a wide table lies down.
+    let class = if page.rows > 0 && page.columns().len() > 6 { " class=\"wide\"" } else { "" };
     let _ = write!(out, "<section{class}><h2>{title}</h2>");
     if page.rows == 0 {
         out.push_str("<p class=\"note\">The result has no rows.</p></section>");
@@ -239,26 +254,48 @@ fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
         "<div class=\"tools\" hidden><input id=\"filter\" type=\"search\" placeholder=\"Filter rows\" \
          aria-label=\"Filter rows\" autocomplete=\"off\" spellcheck=\"false\"><output id=\"shown\"></output></div>",
     );
-    if page.shown < page.rows {
+    let first = if page.is_arranged() { "Most severe first, then: " } else { "Order: " };
+    if (page.shown as u64) < page.rows {
         let _ = write!(
             out,
-            "<p class=\"note\">The first {} of {} rows; all of them are in <code>result.csv</code>, \
+            "<p class=\"note\">{} of {} rows, the most severe first; all of them are in <code>result.csv</code>, \
              <code>result.json</code> and <code>result.parquet</code>.</p>",
-            count(page.shown),
+            count(page.shown as u64),
             count(page.rows)
         );
     }
-    out.push_str("<div class=\"scroll\" tabindex=\"0\"><table class=\"result\"><thead><tr>");
+    out.push_str("<div class=\"scroll\" tabindex=\"0\"><table class=\"result cards\"><thead><tr>");
     for column in page.columns() {
         let class = if column.is_number() { " class=\"n\"" } else { "" };
-        let name = escaped(&column.name);
-        let _ = write!(out, "<th scope=\"col\"{class}><button type=\"button\">{name}</button></th>");
+        let (name, heading) = (escaped(&column.name), escaped(&column.heading));
+        let _ =
+            write!(out, "<th scope=\"col\"{class} title=\"{name}\"><button type=\"button\">{heading}</button></th>");
+    }
+    if page.has_details() {
+        out.push_str("<th scope=\"col\" class=\"more\"><span class=\"plainhead\">detail</span></th>");
     }
     out.push_str("</tr></thead><tbody>\n");
-    out.push_str(&page.body);
+    page.body().for_each(|row| out.push_str(row));
     out.push_str("</tbody></table></div>");
     let cut = if page.has_cut_cells { " Long values are cut; the CSV has them whole." } else { "" };
-    let _ = write!(out, "<p class=\"note\">Order: {}. Times are UTC.{cut}</p></section>", escaped(&report.order));
+    let _ = write!(
+        out,
+        "<p class=\"note\">{first}{}. Times are UTC, to the second.{cut}</p></section>",
+        escaped(&report.order)
+    );
+}
+
+/// The heads of the columns for a narrow screen, where each row is a card.
+fn labels(page: &Page) -> String {
+    let label = |(place, column): (usize, &Shown)| {
+        format!(
+            " table.result td:nth-child({})::before {{ content: {} }}",
+            place + 1,
+            html::css_string(&column.heading)
+        )
+    };
+    let all: Vec<String> = page.columns().iter().enumerate().map(label).collect();
+    format!("@media screen and (max-width: 40rem) {{{} }}\n", all.concat())
 }
 
 fn suppressions(evidence: &Evidence, out: &mut String) {
@@ -286,9 +323,9 @@ fn limits(report: &Report, out: &mut String) {
     if report.limits.is_empty() {
         return;
     }
-    out.push_str("<section><h2>How to read this, and its limits</h2><div class=\"plain\">");
+    out.push_str("<section><h2>How to read this, and its limits</h2><div class=\"plain limits\">");
     for paragraph in report.paragraphs() {
-        let _ = write!(out, "<p>{}</p>", escaped(&paragraph));
+        let _ = write!(out, "<p>{}</p>", with_code(&paragraph));
     }
     out.push_str("</div></section>");
 }
@@ -299,86 +336,18 @@ fn controls(report: &Report, out: &mut String) {
     }
     out.push_str("<section><h2>Controls</h2><div class=\"plain\"><table class=\"kv\"><tbody>");
     for (framework, ids) in &report.controls {
-        let name = super::select::framework_title(framework);
+        let name = super::controls::framework_title(framework);
         let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(&ids.join(", ")));
     }
     out.push_str("</tbody></table></div></section>");
 }
 
-fn header(report: &Report, evidence: &Evidence, out: &mut String) {
-    out.push_str("<section><h2>How it was made</h2><div class=\"plain\"><table class=\"kv\"><tbody>");
-    let mut row = |name: &str, value: &str, class: &str| {
-        let _ = write!(out, "<tr><td>{}</td><td class=\"{class}\">{}</td></tr>", escaped(name), escaped(value));
-    };
-    for parameter in &evidence.parameters {
-        row(&format!("parameter {}", parameter.name), &parameter.value, "m");
-    }
-    if !report.severity.is_empty() {
-        row("severity", &report.severity, "");
-    }
-    let unnamed = &evidence.facts.unnamed;
-    let text = format!(
-        "{} without a nameable subject, {} without a nameable actor, {} without both; such subjects cannot be listed",
-        count(unnamed.subject),
-        count(unnamed.actor),
-        count(unnamed.neither)
-    );
-    row("events of the period", &text, "");
-    for need in &evidence.facts.needs {
-        let lacks =
-            need.missing.iter().map(|(element, lacking)| format!("{} without {}", count(*lacking), element.name()));
-        let text = format!("{}: {}", counted(need.read, "event"), lacks.collect::<Vec<_>>().join(", "));
-        row(&format!("read of {}", need.events), &text, "");
-    }
-    let log = evidence.facts.log_start_ms.zip(evidence.facts.log_end_ms);
-    let log = log.map_or("no event at all".to_string(), |(first, last)| {
-        format!("first event {}, last event {} UTC", instant(first), instant(last))
+/// Text in which names of columns and parameters stand between backticks.
+fn with_code(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    let shown = parts.map(|(place, part)| match place % 2 {
+        0 => escaped(part),
+        _ => format!("<code>{}</code>", escaped(part)),
     });
-    row("log", &log, "");
-    let ledger = &evidence.ledger;
-    let lines = format!(
-        "{} lines read = {} accepted + {} duplicate + {} revised + {} rejected + {} blank, over the life of the lake",
-        count(ledger.read),
-        count(ledger.accepted),
-        count(ledger.duplicate),
-        count(ledger.revised),
-        count(ledger.rejected),
-        count(ledger.blank)
-    );
-    row("lines", &lines, "");
-    row("ledger entry", &format!("{} {}", ledger.sequence, ledger.sha256), "h m");
-    row("report", &format!("{}, sha256 {}", evidence.report.file, evidence.report.sha256), "h m");
-    row("result.json", &format!("sha256 {}", evidence.result_sha256), "h m");
-    for table in &evidence.tables {
-        let times = table.min_time_ms.zip(table.max_time_ms);
-        let times = times.map_or(String::new(), |(first, last)| format!(", {} to {}", instant(first), instant(last)));
-        let files = counted(table.files.len() as u64, "file");
-        row(&format!("table {}", table.name), &format!("{} in {files}{times}", counted(table.rows, "row")), "");
-    }
-    out.push_str("</tbody></table></div>");
-    out.push_str(
-        "<details><summary>Files of the lake that were there to be read</summary><div class=\"plain\"><table><tbody>",
-    );
-    for table in &evidence.tables {
-        for file in &table.files {
-            let name = escaped(&format!("{}/{}", table.name, file.path));
-            let _ =
-                write!(out, "<tr><td class=\"m h\">{name}</td><td class=\"h m\">{}</td></tr>", escaped(&file.sha256));
-        }
-    }
-    out.push_str("</tbody></table></div></details>");
-    let _ = write!(
-        out,
-        "<details><summary>The report as it ran: head and SQL</summary><pre>{}</pre></details>",
-        lines_of(&report.text)
-    );
-    out.push_str(
-        "</section><footer>Made by auditlake. <code>auditlake report verify</code> on this folder checks every file \
-         against <code>evidence.json</code> and runs the report again on the same ledger entry.</footer>",
-    );
-}
-
-/// Text of several lines.
-fn lines_of(text: &str) -> String {
-    text.lines().map(escaped).collect::<Vec<_>>().join("\n")
+    shown.collect()
 }

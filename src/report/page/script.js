@@ -26,7 +26,7 @@
 
   const heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach((head, column) => {
-    head.querySelector("button").addEventListener("click", () => {
+    head.querySelector("button")?.addEventListener("click", () => {
       const falls = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", falls ? "descending" : "ascending");
@@ -35,7 +35,7 @@
         const cell = row.cells[column];
         if (cell.classList.contains("x")) return [row, null];
         const text = cell.dataset.v ?? cell.textContent;
-        return [row, isNumber ? Number(text.replaceAll(",", "")) : text];
+        return [row, isNumber ? Number(text.replaceAll(",", "").replace("\u2212", "-").replace(" %", "")) : text];
       }));
       const order = Array.from(rows).sort((a, b) => {
         const x = keys.get(a), y = keys.get(b);

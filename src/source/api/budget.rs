@@ -1,7 +1,7 @@
-//! So many requests a minute for a user, over all sources and processes that share the user and the lake.
+//! A budget of requests per minute and user, over all sources and processes that share the user and the lake.
 //!
 //! Whether the server's window is fixed or slides is not documented, so requests keep a distance instead of coming in
-//! bursts. The next free moment stands in a small file that is locked while it is read and moved on: that costs
+//! bursts. The next free moment is in a small file that is locked while it is read and moved on: that costs
 //! microseconds every two seconds and makes two processes one. Pulls into different lakes do not know of each other;
 //! they meet at the server's 429.
 
@@ -21,12 +21,12 @@ const SLACK: u64 = 25;
 pub struct Budget {
     place: PathBuf,
     interval_ms: i64,
-    /// Nobody is made to wait for longer than this by what stands in the file.
+    /// Nobody is made to wait for longer than this by what is in the file.
     longest_ms: i64,
 }
 
 impl Budget {
-    /// The budget whose next free moment stands in `place`. `longest` bounds what the file can ask for.
+    /// The budget whose next free moment is in `place`. `longest` bounds what the file can ask for.
     pub fn new(place: PathBuf, requests_per_minute: u32, longest: Duration) -> Budget {
         let interval_ms = (60_000 * (1000 + SLACK)).div_ceil(1000 * u64::from(requests_per_minute.max(1))) as i64;
         let longest_ms = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX).max(interval_ms);
@@ -59,7 +59,7 @@ impl Budget {
         open().context(Kind::Unavailable, || format!("cannot lock {}", self.place.display()))
     }
 
-    /// What stands there, unless it cannot be meant: the clock was set back, or the file is damaged.
+    /// Reads the stored time, unless it is implausible: the clock was set back, or the file is damaged.
     fn read(&self, file: &mut File, now_ms: i64) -> i64 {
         let mut text = String::new();
         let read = file.take(64).read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<i64>().ok());

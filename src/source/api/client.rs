@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Kind, Result};
 
 const KEY_HEADER: &str = "xi-api-key";
 const AGENT: &str = concat!("auditlake/", env!("CARGO_PKG_VERSION"));
-/// Of an answer that is no page so much is kept to be shown.
+/// The most bytes of an answer that is not a page that are kept to be shown.
 const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
 /// Bounds of one request.
@@ -48,7 +48,7 @@ impl Default for Limits {
 /// Why no page came.
 #[derive(Debug)]
 pub enum Failure {
-    /// No whole answer, or one that is no page: worth another attempt.
+    /// No whole answer, or one that is not a page: worth another attempt.
     Broken(String),
     /// Another status than 200.
     Refused(Refusal),
@@ -188,18 +188,21 @@ fn is_gzip(headers: &HeaderMap) -> bool {
 /// As much as can be had of an answer that is only shown.
 fn gunzip_head(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
-    // What was decoded before an error is there all the same.
+    // What was decoded before an error is there anyway.
     let _ = MultiGzDecoder::new(bytes).take(MAX_REFUSAL_BYTES as u64).read_to_end(&mut plain);
     plain
 }
 
 /// The library's error with its causes; the address, which has the cursor in it, left out.
 fn explain(error: reqwest::Error) -> String {
-    let what = match () {
-        () if error.is_timeout() => "the server took too long",
-        () if error.is_connect() => "cannot connect",
-        () if error.is_body() || error.is_decode() => "the answer was cut off",
-        () => "the request failed",
+    let what = if error.is_timeout() {
+        "the server took too long"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else if error.is_body() || error.is_decode() {
+        "the answer was cut off"
+    } else {
+        "the request failed"
     };
     let error = error.without_url();
     let mut text = what.to_string();

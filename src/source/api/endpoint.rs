@@ -16,7 +16,7 @@ pub struct Endpoint {
     is_loopback: bool,
 }
 
-/// One page: a window, how many entries, and where to go on.
+/// One page: a window, how many entries, and where to continue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
     /// Inclusive, both; none is without a bound.

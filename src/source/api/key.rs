@@ -18,7 +18,7 @@ use tokio::process::Command;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 
-/// Longer is no key, but a file or a program that was named by mistake.
+/// Longer is not a key, but a file or a program that was named by mistake.
 const MAX_BYTES: usize = 4096;
 /// A program that asks somebody for a password has so long; one that hangs must not hang a scheduled job.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -62,11 +62,14 @@ impl Key {
     pub fn new(text: &str, what: &str, origin: &str) -> Result<Key> {
         let text = text.trim();
         // What is wrong with it is told without showing it.
-        let wrong = match () {
-            () if text.is_empty() => "it is empty",
-            () if text.len() > MAX_BYTES => "it is too long for a key",
-            () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => "it is not one word of visible ASCII",
-            () => return Ok(Key(text.to_string())),
+        let wrong = if text.is_empty() {
+            "it is empty"
+        } else if text.len() > MAX_BYTES {
+            "it is too long for a key"
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            "it is not one word of visible ASCII"
+        } else {
+            return Ok(Key(text.to_string()));
         };
         Err(Error::usage(format!("cannot use {what} from {origin}: {wrong}")))
     }
@@ -78,8 +81,8 @@ impl Key {
 
     /// The header's value, which no log shows.
     pub(super) fn header(&self) -> Result<HeaderValue> {
-        let mut value =
-            HeaderValue::from_str(&self.0).map_err(|_| Error::usage("the API key cannot stand in a header"))?;
+        let mut value = HeaderValue::from_str(&self.0)
+            .map_err(|_| Error::usage("the API key has characters that a header cannot hold"))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -147,11 +150,11 @@ pub async fn ask(command: &[String], what: &str, environment: &Environment) -> R
         Ok(status) => status.context(Kind::Unavailable, cannot)?,
         Err(_) => {
             let seconds = COMMAND_LIMIT.as_secs();
-            return Err(Error::new(Kind::Unavailable, format!("{}: it runs for over {seconds} s", cannot())));
+            return Err(Error::new(Kind::Unavailable, format!("{}: it ran for more than {seconds} s", cannot())));
         }
     };
     if !status.success() {
-        return Err(Error::new(Kind::Unavailable, format!("{}: it ends with {status}", cannot())));
+        return Err(Error::new(Kind::Unavailable, format!("{}: it ended with {status}", cannot())));
     }
     let text = String::from_utf8_lossy(&output);
     Ok(text.lines().next().unwrap_or_default().to_string())
@@ -200,7 +203,7 @@ mod tests {
         let environment = vec![("PATH".into(), "/usr/bin:/bin".into()), ("GIVEN".into(), "k-2".into())];
         let key = async |text: &str| ask(&words(text), WHAT, &environment).await;
         assert_eq!(key("printf|k-1\\nsecond\\n").await.unwrap(), "k-1");
-        // Of our own environment, in which keys may stand, it sees nothing.
+        // Of our own environment, in which keys may be, it sees nothing.
         assert_eq!(key("sh|-c|echo $GIVEN$HOME$CARGO").await.unwrap(), "k-2");
         assert!(key("false").await.is_err());
         assert!(key("no-such-program-here").await.is_err());

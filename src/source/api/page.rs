@@ -1,7 +1,7 @@
-//! A page: where each entry's bytes stand, whether more follows, and the cursor.
+//! A page: where each entry's bytes are, whether more follows, and the cursor.
 //!
 //! Entries are not parsed into values: they go to the decoder as they came. serde_json walks over the whole text, so
-//! what is not JSON to the last byte is no page, and nothing of it is taken.
+//! what is not JSON to the last byte is not a page, and nothing of it is taken.
 
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Takes an answer apart; the error says why it is no page.
+    /// Takes an answer apart; the error says why it is not a page.
     pub fn parse(bytes: Vec<u8>) -> Result<Page, String> {
         let mut scan = Scan { bytes: &bytes, at: 0 };
         let (mut entries, mut has_more, mut next_cursor) = (None, None, None);
@@ -60,7 +60,7 @@ impl Page {
     }
 }
 
-/// What stands instead of JSON, as far as it can be told without showing it.
+/// Describes an answer that is not JSON, without showing it.
 fn not_json(bytes: &[u8]) -> String {
     let text = bytes.trim_ascii_start();
     match text.first() {
@@ -119,17 +119,19 @@ impl<'a> Scan<'a> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), String> {
-        match self.skips(byte) {
-            true => Ok(()),
-            false => Err(format!("the page is not JSON: no `{}` at byte {}", char::from(byte), self.at)),
+        if self.skips(byte) {
+            Ok(())
+        } else {
+            Err(format!("the page is not JSON: no `{}` at byte {}", char::from(byte), self.at))
         }
     }
 
     fn end(&mut self) -> Result<(), String> {
         self.skip_space();
-        match self.at == self.bytes.len() {
-            true => Ok(()),
-            false => Err(format!("something follows the page at byte {}", self.at)),
+        if self.at == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(format!("something follows the page at byte {}", self.at))
         }
     }
 }

@@ -6,11 +6,11 @@ use chrono::DateTime;
 use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
-/// A number in `X-RateLimit-Reset` below this is no time of day: some servers send seconds to wait, and which of the
+/// A number in `X-RateLimit-Reset` below this is not a time of day: some servers send seconds to wait, and which of the
 /// two is meant is not documented for this one.
 const FIRST_PLAUSIBLE_RESET: i64 = 1_000_000_000;
 
-/// What a server said instead of a page.
+/// The answer of a server that did not send a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
@@ -22,7 +22,7 @@ pub struct Refusal {
     pub location: Option<String>,
 }
 
-/// What stands between a key and the audit log.
+/// A gate between a key and the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// No key, or one that is not known.
@@ -90,9 +90,10 @@ fn wait(headers: &HeaderMap, now_ms: i64) -> Option<Duration> {
     });
     let reset = || {
         let seconds = header("x-ratelimit-reset")?.parse::<i64>().ok()?;
-        match seconds < FIRST_PLAUSIBLE_RESET {
-            true => u64::try_from(seconds).ok().map(Duration::from_secs),
-            false => until(seconds.checked_mul(1000)?),
+        if seconds < FIRST_PLAUSIBLE_RESET {
+            u64::try_from(seconds).ok().map(Duration::from_secs)
+        } else {
+            until(seconds.checked_mul(1000)?)
         }
     };
     after.filter(|wait| !wait.is_zero()).or_else(|| reset().filter(|wait| !wait.is_zero()))

@@ -19,7 +19,7 @@ use crate::error::{Context, Error, Kind, Result};
 
 const INDEX: &str = "requests.ndjson";
 
-/// What a page was the answer to.
+/// The request that a recorded page answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taped {
     /// The page's number on the tape.
@@ -55,7 +55,7 @@ impl Recorder {
         let mut index = disk::open_private(&folder.join(INDEX)).context(Kind::Unavailable, cannot)?;
         let mut text = String::new();
         index.read_to_string(&mut text).context(Kind::Unavailable, cannot)?;
-        // A line that a kill cut off is no line; its page is written again under the same number.
+        // A line that a kill cut off is not a line; its page is written again under the same number.
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
         index.set_len(whole as u64).and_then(|()| index.seek(SeekFrom::End(0))).context(Kind::Unavailable, cannot)?;
         let number = text[..whole].lines().count() as u64;
@@ -94,7 +94,7 @@ impl Recording {
         let place = folder.join(INDEX);
         let text = std::fs::read_to_string(&place)
             .context(Kind::Unavailable, || format!("cannot replay {}", place.display()))
-            .map_err(|error| error.hint("`auditlake pull --record DIR` makes such a directory"))?;
+            .map_err(|error| error.hint("`auditlake pull --record DIR` creates such a directory"))?;
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
         let parse = |(number, line): (usize, &str)| {
             serde_json::from_str(line)
@@ -104,7 +104,7 @@ impl Recording {
         Ok(Recording { folder, taped })
     }
 
-    /// What comes next.
+    /// The next recorded answer.
     pub fn peek(&self) -> Option<&Taped> {
         self.taped.front()
     }

@@ -1,4 +1,4 @@
-//! Rows of Arrow columns as JSON objects, one a line.
+//! Rows of Arrow columns as JSON objects, one per line.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -94,7 +94,7 @@ impl Member {
             Values::Boolean(array) => out.extend_from_slice(if array.value(row) { b"true" } else { b"false" }),
             Values::Signed(array) => json_of(&array.value(row), out)?,
             Values::Unsigned(array) => json_of(&array.value(row), out)?,
-            // The shortest digits that give the same number again; what is no number is a text.
+            // The shortest digits that give the same number again; what is not a number is a text.
             Values::Single(array) => match array.value(row) {
                 value if value.is_finite() => write!(out, "{value:?}")?,
                 value => write!(out, "\"{value}\"")?,

@@ -69,8 +69,9 @@ impl Dialect for AuditDialect {
         true
     }
 
+    // `count_if(outcome = 'failure')` compares.
     fn supports_named_fn_args_with_eq_operator(&self) -> bool {
-        true
+        false
     }
 
     fn supports_named_fn_args_with_assignment_operator(&self) -> bool {

@@ -259,6 +259,10 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
                 let before = at.checked_sub(1).map(|at| &tokens[at].token);
                 let is_part = word.keyword == Keyword::FROM
                     && matches!(before, Some(Token::Word(word)) if word.keyword == Keyword::DISTINCT);
+                // `mode() within group (order by a)`.
+                let is_part = is_part
+                    || word.keyword == Keyword::GROUP
+                        && matches!(before, Some(Token::Word(word)) if word.keyword == Keyword::WITHIN);
                 // `a.group` is a path.
                 if !is_part && before != Some(&Token::Period) {
                     break;

@@ -4,8 +4,11 @@
 -- question = "</td></tr></table><script>alert(1)</script>"
 -- kind = "detection"
 -- order = "</td></tr></table><script>alert(1)</script>"
--- chart = "bar (privileges by privilege)"
 -- expectation = "no rows"
+-- [chart]
+-- kind = "bar"
+-- x = "privilege"
+-- colour = "who"
 -- [parameters]
 -- from = { type = "timestamp" }
 -- to = { type = "timestamp" }

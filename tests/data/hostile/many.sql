@@ -4,7 +4,9 @@
 -- question = "Does a page of a large result still open and sort?"
 -- kind = "evidence listing"
 -- order = "number"
--- chart = "bar (rows by kind)"
+-- [chart]
+-- kind = "bar"
+-- x = "kind"
 -- [columns]
 -- number = "bigint"
 -- kind = "string"

@@ -136,8 +136,8 @@ fn without_tls_only_this_machine_is_listened_to() {
     let env = Env::with_small();
     assert_snapshot!(env.run(["serve", "--listen", "0.0.0.0:0"]), @r"
     ------- stderr -------
-    error: cannot listen on 0.0.0.0:0: others could read keys and log on the way
-    hint: give it a certificate with --tls-cert and --tls-key, or put up with it with --insecure-listen
+    error: cannot listen on 0.0.0.0:0: keys and log entries would be sent in clear
+    hint: use --tls-cert and --tls-key, or allow plain HTTP with --insecure-listen
     [exit status: 2]
     ");
     assert_snapshot!(env.run(["serve", "--listen", "[::]:0", "--tls-cert", "c.pem"]), @r"
@@ -155,7 +155,7 @@ fn without_tls_only_this_machine_is_listened_to() {
     env.write("no.pem", "nothing");
     assert_snapshot!(env.run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.pem"]), @r"
     ------- stderr -------
-    error: cannot read no.pem as PEM: there is no certificate in it
+    error: cannot read no.pem as PEM: it holds no certificate
     [exit status: 2]
     ");
     let mut served = Served::start_with(&env, "", &["--listen", "0.0.0.0:0", "--insecure-listen"]);

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Fetch, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableFactor, TableWithJoins, Value,
-    VisitorMut, WildcardAdditionalOptions,
+    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::grammar::call;
@@ -96,6 +96,12 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
     let (name, args, alias) = match factor {
         TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias),
         TableFactor::Function { name, args, alias, .. } => (name, &*args, alias),
+        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_ordinality: false, .. } => {
+            if array_exprs.len() == 1 {
+                name_item(alias, "unnest", None);
+            }
+            return true;
+        }
         TableFactor::UNNEST { .. } => return true,
         _ => return false,
     };
@@ -108,7 +114,9 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
         };
         let Some(list) = list else { return false };
         let (TableFactor::Table { alias, .. } | TableFactor::Function { alias, .. }) = factor else { return false };
-        let alias = alias.take().or_else(|| Some(named("value")));
+        let mut alias = alias.take();
+        // As the engine calls it.
+        name_item(&mut alias, "value", Some("value"));
         *factor = TableFactor::UNNEST {
             alias,
             array_exprs: vec![list],
@@ -129,14 +137,23 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
         })
         .collect();
     let Some(array_exprs) = lists else { return false };
-    *factor = TableFactor::UNNEST {
-        alias: alias.take(),
-        array_exprs,
-        with_offset: false,
-        with_offset_alias: None,
-        with_ordinality: false,
-    };
+    let mut alias = alias.take();
+    if array_exprs.len() == 1 {
+        name_item(&mut alias, "unnest", None);
+    }
+    *factor =
+        TableFactor::UNNEST { alias, array_exprs, with_offset: false, with_offset_alias: None, with_ordinality: false };
     true
+}
+
+/// Names the one column of a list: `column`, or as the table is called, which is `table` when nobody says otherwise. The
+/// engine would call it after its own expression.
+fn name_item(alias: &mut Option<TableAlias>, table: &str, column: Option<&str>) {
+    let alias = alias.get_or_insert_with(|| named(table));
+    if alias.columns.is_empty() {
+        let name = column.map_or_else(|| alias.name.clone(), Ident::new);
+        alias.columns.push(TableAliasColumnDef { name, data_type: None });
+    }
 }
 
 /// A series whose bounds are anything but numbers that are written out.

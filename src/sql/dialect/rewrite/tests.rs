@@ -109,11 +109,11 @@ fn lists_stand_beside_what_they_are_of() {
     );
     assert_eq!(
         rewritten("select 1 as x from a, b, unnest(a.l) as u where true"),
-        "SELECT 1 AS x FROM (a CROSS JOIN b CROSS JOIN UNNEST(a.l) AS u) WHERE true"
+        "SELECT 1 AS x FROM (a CROSS JOIN b CROSS JOIN UNNEST(a.l) AS u (u)) WHERE true"
     );
     assert_eq!(
         rewritten("select 1 as x from a, unnest(a.l) as u join b on b.k = u"),
-        "SELECT 1 AS x FROM (a CROSS JOIN UNNEST(a.l) AS u) JOIN b ON b.k = u"
+        "SELECT 1 AS x FROM (a CROSS JOIN UNNEST(a.l) AS u (u)) JOIN b ON b.k = u"
     );
 }
 
