@@ -41,7 +41,8 @@ select
     is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid, http_method, user_agent, path, product_name,
     ocsf_version, actor_user_type_id, privileges, policies, resources, group_key, group_name, subgroup_key, entity_uid,
     entity_result_uid, entity_name, entity_type, entity_kind, entity_key, owner_uid, has_mfa, unmapped,
-    has_place, has_position, resolved_user, resolved_actor
+    has_place, has_position, resolved_user, resolved_actor, actor_email_key, actor_qualified_key, actor_name_key,
+    user_email_key, user_qualified_key, user_name_key
   )
 from (
   select
@@ -53,12 +54,12 @@ from (
     select
       *,
       coalesce(
-        user_uid, lookup('email_uid', 'uid', lower(user_email)), lookup('name_uid', 'uid', user_qualified),
-        lower(user_email), user_qualified, user_name
+        user_uid, lookup('email_uid', 'uid', user_email_key), lookup('name_uid', 'uid', user_qualified_key),
+        user_email_key, user_qualified_key, user_name_key
       ) as resolved_user,
       coalesce(
-        actor_user_uid, lookup('email_uid', 'uid', lower(actor_user_email)),
-        lookup('name_uid', 'uid', actor_user_qualified), lower(actor_user_email), actor_user_qualified, actor_user_name
+        actor_user_uid, lookup('email_uid', 'uid', actor_email_key), lookup('name_uid', 'uid', actor_qualified_key),
+        actor_email_key, actor_qualified_key, actor_name_key
       ) as resolved_actor
     from event_row
   )

@@ -9,7 +9,14 @@
 select
   * exclude (place_lat, place_long),
   -- C9: coordinates count together, in range and not both 0
-  case when has_position then place_lat end as lat, case when has_position then place_long end as long
+  case when has_position then place_lat end as lat, case when has_position then place_long end as long,
+  -- C5: by what somebody is looked up who has no uid, each a column that facts can be searched by
+  case when actor_user_uid is null then lower(actor_user_email) end as actor_email_key,
+  case when actor_user_uid is null then actor_user_qualified end as actor_qualified_key,
+  case when actor_user_uid is null then actor_user_name end as actor_name_key,
+  case when user_uid is null then lower(user_email) end as user_email_key,
+  case when user_uid is null then user_qualified end as user_qualified_key,
+  case when user_uid is null then user_name end as user_name_key
 from (
   select
     *,

@@ -85,7 +85,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     ingest::say(app, &summary);
 
     let lake = app.open_lake()?;
-    let options = app.config.sql();
+    let options = app.sql_options();
     let session = Arc::new(app.wait(async move { Session::new(&lake, &options).await })?);
     for (question, sql) in QUESTIONS {
         screen.print(&format!("\n-- {question}\n{sql};\n"))?;

@@ -11,6 +11,7 @@ mod doctor;
 mod environment;
 mod erase;
 mod export;
+mod facts;
 mod files;
 mod generate;
 mod hold;

@@ -105,6 +105,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
         app.write_json(&path, &text)?;
     }
+    if error.is_none() && !summary.is_interrupted {
+        app.make_facts(summary.counts.accepted);
+    }
     match error {
         Some(error) => Err(error),
         None if summary.is_interrupted => Ok(stopping.exit_code()),

@@ -22,7 +22,17 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let asked =
         Repair { is_dry: args.dry_run, drop_incomplete: args.drop_incomplete, most: LISTED, patience: app.patience() };
     let (path, ocsf) = (app.lake_path(), app.ocsf()?);
-    let repaired = app.wait(async move { lake::repair(&path, &ocsf, &asked).await })?;
+    let mut repaired = app.wait(async move { lake::repair(&path, &ocsf, &asked).await })?;
+    // Facts follow from the tables: what is in the way of a lake that is not sound comes first.
+    if repaired.left_count == 0 && (!args.dry_run || repaired.done.is_empty()) {
+        let wrong = app.check_facts()?;
+        let done =
+            wrong.iter().map(|wrong| Fault { path: wrong.path.clone(), fault: format!("removed: {}", wrong.fault) });
+        repaired.done.extend(done);
+        if !args.dry_run && !wrong.is_empty() {
+            app.remove_facts(wrong)?;
+        }
+    }
     for lost in &repaired.lost {
         app.screen.say(format!("lost: {lost}; ingest its sources again"));
     }

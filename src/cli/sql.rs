@@ -133,7 +133,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         options.settings.max_rows = args.maxrows.filter(|rows| *rows > 0);
     }
-    let options_of_sql = args.scope.options(app.config.sql(), app.clock.now_ms())?;
+    let options_of_sql = args.scope.options(app.sql_options(), app.clock.now_ms())?;
     let (lake, params) = (app.open_lake_as_of(options_of_sql.as_of)?, args.scope.params()?);
     let interrupts = if is_interactive { Which::All } else { Which::First };
     let mut shell = Shell::open(app, lake, options_of_sql, params, args.safe, interrupts)?;

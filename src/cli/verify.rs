@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each
-    /// file; 3: their rows
+    /// file; 3: their rows, and the facts that were derived from them
     #[arg(long, value_name = "LEVEL", default_value_t = 2, value_parser = RangedU64ValueParser::<u8>::new().range(0..=3))]
     level: u8,
     /// Also compare with the head that `auditlake ledger head` printed to this file: it detects a lake that was
@@ -45,7 +45,20 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     });
     let level = [Level::Chain, Level::Files, Level::Bytes, Level::Rows][usize::from(args.level.min(3))];
     let public_key = args.public_key.as_deref().map(read_public).transpose()?;
-    let found = check(app, level, anchor.transpose()?, public_key)?;
+    let mut found = check(app, level, anchor.transpose()?, public_key)?;
+    if level == Level::Rows && found.fault_count == 0 {
+        for wrong in app.check_facts()? {
+            let fault = Fault { path: wrong.path, fault: wrong.fault.to_string() };
+            if wrong.is_left_over {
+                found.notes.push(fault);
+            } else {
+                found.fault_count += 1;
+                found.faults.push(fault);
+            }
+        }
+        found.faults.truncate(LISTED);
+        found.notes.truncate(LISTED);
+    }
     if args.json {
         let text = serde_json::to_string(&found).context(Kind::Internal, || "cannot encode what was found")? + "\n";
         app.screen.print_json(&text)?;

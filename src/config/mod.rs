@@ -148,6 +148,7 @@ struct Sql {
     spill: u64,
     #[serde(deserialize_with = "value::duration_or_none")]
     timeout: Option<Duration>,
+    facts: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -367,6 +368,7 @@ impl Config {
             spill_folder: path(&self.sql.spill_folder).map(Path::to_path_buf),
             spill_limit: Some(self.sql.spill),
             timeout: self.sql.timeout.filter(|timeout| !timeout.is_zero()),
+            without_facts: !self.sql.facts,
             ..sql::Options::default()
         }
     }

@@ -33,21 +33,35 @@ impl Footer {
 
     /// Decodes `bytes`, the end of the file at `path`; an error when they are not this footer.
     pub fn decode(&self, path: &Path, bytes: &Bytes) -> Result<ParquetMetaData> {
-        if bytes.len() != self.bytes as usize || Hash32::sha256(bytes) != self.sha256 {
-            return Err(Error::new(Kind::Integrity, format!("{path} is not the file that the ledger records"))
-                .hint("it was changed or replaced after it was written; restore it from a backup"));
-        }
+        self.compare(path, bytes)?;
         let cannot = || format!("cannot read the footer of {path}");
         let metadata = ParquetMetaDataReader::decode_metadata(&bytes[..bytes.len() - TAIL]);
         without_ids(metadata.context(Kind::Integrity, cannot)?).context(Kind::Integrity, cannot)
     }
 
+    fn compare(&self, path: &Path, bytes: &Bytes) -> Result<()> {
+        if bytes.len() == self.bytes as usize && Hash32::sha256(bytes) == self.sha256 {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Integrity, format!("{path} is not the file that the ledger records"))
+            .hint("it was changed or replaced after it was written; restore it from a backup"))
+    }
+
     /// Reads the footer of a file of `size` bytes.
     pub async fn fetch(&self, store: &Arc<dyn ObjectStore>, path: &Path, size: u64) -> Result<ParquetMetaData> {
+        self.decode(path, &self.read(store, path, size).await?)
+    }
+
+    /// Errors when the file of `size` bytes is not there, or does not end with this footer.
+    pub async fn check(&self, store: &Arc<dyn ObjectStore>, path: &Path, size: u64) -> Result<()> {
+        self.compare(path, &self.read(store, path, size).await?)
+    }
+
+    async fn read(&self, store: &Arc<dyn ObjectStore>, path: &Path, size: u64) -> Result<Bytes> {
         let range = size.saturating_sub(u64::from(self.bytes))..size;
         let bytes = store.get_ranges(path, std::slice::from_ref(&range)).await;
         let bytes = bytes.map_err(|error| unreadable(path, error))?;
-        self.decode(path, bytes.first().unwrap_or(&Bytes::new()))
+        Ok(bytes.into_iter().next().unwrap_or_default())
     }
 }
 

@@ -6,6 +6,7 @@
 //! _ledger/00000000000000000042.json    _ledger/checkpoint-<sequence>-<16 hex of sha256>.json
 //! _staging/<table>-<name of a data file>    _key    _lock
 //! _replaced/<table>/event_month=2026-01/<name of a data file>
+//! _facts/<64 hex of a data file's sha256>-<what its facts are>.parquet
 //! ```
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
@@ -20,6 +21,9 @@ pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
 /// The files of `auditlake serve`: keys, and reads that are not committed yet.
 pub const SERVE: &str = "_serve";
+/// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file removes what
+/// was derived from it.
+pub const FACTS: &str = "_facts";
 /// Of each table, the folder of its Delta log.
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
@@ -187,6 +191,11 @@ pub fn staged(name: &str) -> Option<(&str, FileName)> {
 }
 
 /// The path of version `version` of a table's Delta log.
+/// Where the facts of a data file lie that were made by one definition.
+pub fn fact_path(data: &Hash32, definition: &str) -> Path {
+    Path::from(format!("{FACTS}/{data}-{definition}.parquet"))
+}
+
 pub fn delta_path(table: &str, version: u64) -> Path {
     Path::from(format!("{table}/{DELTA_LOG}/{version:020}.json"))
 }

@@ -96,7 +96,7 @@ pub use keeping::{
     Verified, Verify, foresee, plan as plan_compaction, repair, verify,
 };
 pub use key::{AskKey, KeyPlace, random_key};
-pub use layout::{Access, Partition, data_path, latest_time_ms};
+pub use layout::{Access, FACTS, Partition, data_path, fact_path, latest_time_ms};
 pub use piece::{DataFile, RowGroup};
 pub use plain::plain;
 pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
@@ -249,6 +249,11 @@ impl Lake {
     /// The store of the lake's files; paths are relative to [`Lake::root`].
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.store.clone()
+    }
+
+    /// Whether we may write to the lake, as far as its folder says.
+    pub fn is_writable(&self) -> bool {
+        rustix::fs::access(&self.root, rustix::fs::Access::WRITE_OK).is_ok()
     }
 
     pub fn ocsf(&self) -> &Arc<Ocsf> {
@@ -413,6 +418,15 @@ fn make_root(root: &Path, access: Access) -> Result<()> {
 
 fn durable(root: &Path) -> Result<Durable> {
     Durable::new(root).context(Kind::Unavailable, || format!("cannot open {}", root.display()))
+}
+
+/// A store for what can be made anew, in a folder of its own that is the user's alone.
+pub fn cache(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
+    let cannot = || format!("cannot create {}", folder.display());
+    let mode = Access::default().folder_mode();
+    let whole = std::path::absolute(folder).context(Kind::Unavailable, cannot)?;
+    disk::make_dir_below(Path::new("/"), &whole, Some(mode)).context(Kind::Unavailable, cannot)?;
+    Ok(Arc::new(durable(&whole)?))
 }
 
 /// Waits for the lake's lock. It keeps writers from encoding in vain; what keeps the lake right is put-if-absent.

@@ -94,6 +94,10 @@ pub fn context_by(
 
 /// What is remembered of files beside whole footers.
 pub fn footers(store: Arc<dyn ObjectStore>, context: &SessionContext, options: &Options) -> Footers {
-    let limit = options.memory_limit.map_or(CUTS, |bytes| CUTS.min(bytes / 16));
-    Footers::new(store, context.runtime_env().cache_manager.get_file_metadata_cache(), limit)
+    Footers::new(store, context.runtime_env().cache_manager.get_file_metadata_cache(), cuts(options))
+}
+
+/// Bytes that such a memory may hold.
+pub fn cuts(options: &Options) -> usize {
+    options.memory_limit.map_or(CUTS, |bytes| CUTS.min(bytes / 16))
 }

@@ -34,11 +34,35 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
+use super::facts::Fact;
 use crate::lake::FileEntry;
 
-/// What the ledger records of a file, which travels with it through the plan: who opens the file checks its footer.
+/// What is known of a file, which travels with it through the plan: who opens the file checks its footer.
 #[derive(Debug, Clone)]
-pub struct Recorded(pub Arc<FileEntry>);
+pub enum Recorded {
+    /// A data file, as the ledger records it.
+    Data(Arc<FileEntry>),
+    /// What was derived from one.
+    Fact(Arc<Fact>),
+}
+
+impl Recorded {
+    /// The data file.
+    pub fn entry(&self) -> &Arc<FileEntry> {
+        match self {
+            Recorded::Data(entry) => entry,
+            Recorded::Fact(fact) => &fact.entry,
+        }
+    }
+
+    /// The file that is read, and how long it is.
+    pub fn place(&self) -> (Path, u64) {
+        match self {
+            Recorded::Data(entry) => (entry.data_path(), entry.bytes),
+            Recorded::Fact(fact) => (fact.path.clone(), fact.bytes),
+        }
+    }
+}
 
 /// A footer that is the one of the ledger.
 struct Checked(Arc<ParquetMetaData>);
@@ -118,14 +142,21 @@ impl Footers {
         if let Some(Checked(footer)) = known.as_ref().and_then(|known| known.file_metadata.as_any().downcast_ref()) {
             return Ok(footer.clone());
         }
-        let Some(Recorded(entry)) = file.extension() else {
-            return internal_err!("{path} is read without what the ledger records of it");
+        let footer = match file.extension() {
+            Some(Recorded::Data(entry)) => entry.footer().fetch(&self.store, path, entry.bytes).await,
+            Some(Recorded::Fact(fact)) => fact.footer(&self.store).await,
+            None => return internal_err!("{path} is read without what the ledger records of it"),
         };
-        let footer = entry.footer().fetch(&self.store, path, entry.bytes).await;
         let footer = Arc::new(footer.map_err(|error| DataFusionError::External(Box::new(error)))?);
         let checked = Arc::new(Checked(footer.clone()));
         self.whole.put(path, CachedFileMetadataEntry::new(file.object_meta.clone(), checked));
         Ok(footer)
+    }
+
+    /// Whether facts are what they say; their footer is kept for the scan.
+    pub async fn is_readable(&self, fact: &Arc<Fact>) -> bool {
+        let file = PartitionedFile::new(fact.path.to_string(), fact.bytes);
+        self.whole(&file.with_extension(Recorded::Fact(fact.clone()))).await.is_ok()
     }
 
     /// Beyond the limit all is forgotten: finding out what is used least would cost more than reading some of it again.

@@ -27,6 +27,10 @@ pub struct Options {
     pub conventions: Option<Arc<Conventions>>,
     /// Rules of the optimizer to leave out, by their names: none of them may change an answer, and a test looks.
     pub without_rules: Vec<String>,
+    /// Answer from the tables of classes alone, and neither read nor keep facts.
+    pub without_facts: bool,
+    /// Where facts are kept when the lake cannot be written.
+    pub facts_folder: Option<PathBuf>,
     /// Tables that take the place of the lake's, or of conventions which stand for an input, by their names.
     pub given: Vec<(String, Arc<dyn TableProvider>)>,
 }

@@ -15,6 +15,7 @@ use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
 use super::error::{explain, nearest};
+use super::facts::WrongFacts;
 use super::labels::relabel;
 use super::ledger_table::IngestLog;
 use super::options::Options;
@@ -23,7 +24,7 @@ use super::rows::{Limit, Rows, within};
 use super::scope::{register, sequence};
 use super::type_name::type_name;
 use super::upstream::Patience;
-use super::{activity, functions, purpose};
+use super::{activity, facts, functions, purpose};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State, own_tables};
 use crate::schema::Ocsf;
@@ -31,6 +32,8 @@ use crate::schema::Ocsf;
 pub const INGEST_LOG: &str = "ingest_log";
 pub const COVERAGE: &str = "coverage";
 pub const ACTIVITY: &str = "activity";
+/// Asks for every event, and for nothing of it.
+const ALL_EVENTS: &str = "select count(*) from event_row";
 /// The engine's name for the catalog of all tables.
 const CATALOG: &str = "datafusion";
 
@@ -132,7 +135,9 @@ impl Session {
             Some(conventions) => conventions.clone(),
             None => Arc::new(Conventions::load()?),
         };
+        let facts = facts::open(lake, &state, &conventions, options, &context, footers)?;
         let maker = Arc::new(Maker {
+            facts,
             context: context.clone(),
             shelf,
             ocsf: ocsf.clone(),
@@ -205,6 +210,31 @@ impl Session {
     /// The plan of a statement, not begun.
     pub async fn plan(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self.bound.plan(sql, params, horizon, &[], &self.bound.known(sql), &Patience::default()).await?.plan)
+    }
+
+    /// Makes the facts that are missing; they are there as far as this comes when it is dropped.
+    pub async fn make_facts(&self) -> Result<()> {
+        self.plan(ALL_EVENTS, &Params::new(), Horizon::All).await.map(drop)
+    }
+
+    /// Compares the facts in the lake with what the tables of classes say.
+    pub async fn check_facts(&self) -> Result<Vec<WrongFacts>> {
+        let Some(facts) = self.bound.maker.facts.clone() else { return Ok(Vec::new()) };
+        let known = self.bound.known(ALL_EVENTS);
+        self.bound.columns(facts::EVENTS).await?;
+        let Some(rows) = self.bound.maker.shelf.of_events() else { return Ok(Vec::new()) };
+        let state = self.bound.context.state();
+        let check = SpawnedTask::spawn(async move { facts.check_all(&state, &rows).await });
+        let found = check.join().await.context(Kind::Internal, || "a task that checks facts stopped")?;
+        found.map_err(|error| explain(error, &known))
+    }
+
+    /// Removes files of facts.
+    pub async fn remove_facts(&self, wrong: &[WrongFacts]) -> Result<()> {
+        match &self.bound.maker.facts {
+            Some(facts) => facts.remove(wrong).await,
+            None => Ok(()),
+        }
     }
 
     /// The functions that statements may use, by name.

@@ -26,6 +26,7 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::facts::Fact;
 use super::floor::implied;
 use super::footers::{Footers, NarrowReaders, Recorded};
 use super::prune::LeafFilter;
@@ -38,7 +39,7 @@ const FEW: usize = 3;
 /// A table at one ledger entry.
 #[derive(Debug)]
 pub struct LakeTable {
-    files: Vec<Arc<FileEntry>>,
+    files: Vec<Recorded>,
     columns: TableSchema,
     footers: Arc<Footers>,
 }
@@ -47,10 +48,22 @@ impl LakeTable {
     pub fn new(file_schema: SchemaRef, partition: &str, files: Vec<Arc<FileEntry>>, footers: Arc<Footers>) -> Self {
         let partition: FieldRef = Arc::new(Field::new(partition, DataType::Utf8, false));
         LakeTable {
-            files,
+            files: files.into_iter().map(Recorded::Data).collect(),
             columns: TableSchema::builder(file_schema).with_table_partition_cols(vec![partition]).build(),
             footers,
         }
+    }
+
+    /// The facts of files of any classes; they have no partition.
+    pub fn of_facts(schema: SchemaRef, facts: Vec<Arc<Fact>>, footers: Arc<Footers>) -> Self {
+        let files = facts.into_iter().map(Recorded::Fact).collect();
+        LakeTable { files, columns: TableSchema::builder(schema).build(), footers }
+    }
+
+    /// The data files that can hold a row for which every filter is true, by what the ledger records.
+    pub fn entries(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<FileEntry>>> {
+        let kept = self.prune(state, &self.columns, filters)?;
+        Ok(kept.into_iter().map(|(file, _)| file.entry().clone()).collect())
     }
 
     /// The columns that a scan reads or filters by, and where its own are among them.
@@ -79,13 +92,14 @@ impl LakeTable {
     fn prune(
         &self,
         state: &dyn Session,
-        schema: &SchemaRef,
+        columns: &TableSchema,
         filters: &[Expr],
-    ) -> Result<Vec<(Arc<FileEntry>, Arc<Statistics>)>> {
+    ) -> Result<Vec<(Recorded, Arc<Statistics>)>> {
+        let schema = columns.table_schema();
         let all: Vec<_> = self
             .files
             .iter()
-            .map(|file| (file.clone(), Arc::new(statistics_of(schema, std::slice::from_ref(file)))))
+            .map(|file| (file.clone(), Arc::new(statistics_of(columns, std::slice::from_ref(file)))))
             .collect();
         let Some(filter) =
             filters.iter().map(|filter| implied(filter).unwrap_or_else(|| filter.clone())).reduce(Expr::and)
@@ -104,13 +118,14 @@ impl LakeTable {
 }
 
 /// What the ledger knows of files, as DataFusion's statistics: exact rows, exact range of `time`.
-fn statistics_of(schema: &SchemaRef, files: &[Arc<FileEntry>]) -> Statistics {
+fn statistics_of(columns: &TableSchema, files: &[Recorded]) -> Statistics {
+    let schema = columns.table_schema();
     let mut statistics = Statistics::new_unknown(schema);
-    statistics.num_rows = Precision::Exact(files.iter().map(|file| file.rows as usize).sum());
+    statistics.num_rows = Precision::Exact(files.iter().map(|file| file.entry().rows as usize).sum());
     statistics.total_byte_size = Precision::Absent;
     if let (Ok(time), false) = (schema.index_of("time"), files.is_empty()) {
-        let min = files.iter().map(|file| file.min_time_us).min();
-        let max = files.iter().map(|file| file.max_time_us).max();
+        let min = files.iter().map(|file| file.entry().min_time_us).min();
+        let max = files.iter().map(|file| file.entry().max_time_us).max();
         let value = |time_us| ScalarValue::TimestampMicrosecond(time_us, Some("UTC".into()));
         statistics.column_statistics[time] = ColumnStatistics {
             null_count: Precision::Exact(0),
@@ -120,14 +135,31 @@ fn statistics_of(schema: &SchemaRef, files: &[Arc<FileEntry>]) -> Statistics {
         };
     }
     if let [file] = files
+        && !columns.table_partition_cols().is_empty()
         && let Some(partition) = statistics.column_statistics.last_mut()
     {
-        let value = ScalarValue::Utf8(Some(file.partition().to_string()));
-        partition.min_value = Precision::Exact(value.clone());
-        partition.max_value = Precision::Exact(value);
-        partition.null_count = Precision::Exact(0);
+        *partition = constant(ScalarValue::Utf8(Some(file.entry().partition().to_string())));
+    }
+    if let [Recorded::Fact(fact)] = files {
+        let class = ScalarValue::Utf8(Some(fact.entry.table().to_string()));
+        let uid = fact.class_uid.map(|uid| ScalarValue::Int64(Some(uid)));
+        for (name, value) in [("class", Some(class)), ("class_uid", uid)] {
+            if let (Ok(at), Some(value)) = (schema.index_of(name), value) {
+                statistics.column_statistics[at] = constant(value);
+            }
+        }
     }
     statistics
+}
+
+/// A column that has one value in all rows.
+fn constant(value: ScalarValue) -> ColumnStatistics {
+    ColumnStatistics {
+        null_count: Precision::Exact(0),
+        min_value: Precision::Exact(value.clone()),
+        max_value: Precision::Exact(value),
+        ..ColumnStatistics::new_unknown()
+    }
 }
 
 /// Whether the page index may help: it says nothing of what is in structs and lists.
@@ -173,7 +205,7 @@ impl TableProvider for LakeTable {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        Some(statistics_of(self.columns.table_schema(), &self.files))
+        Some(statistics_of(&self.columns, &self.files))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
@@ -189,9 +221,9 @@ impl TableProvider for LakeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, places) = self.narrowed(projection, filters);
         let schema = columns.table_schema();
-        let mut kept = self.prune(state, schema, filters)?;
-        kept.sort_by_key(|(file, _)| (file.min_time_us, file.max_time_us));
-        let mut files: Vec<File> = kept.into_iter().map(|(entry, statistics)| File::new(entry, statistics)).collect();
+        let mut kept = self.prune(state, &columns, filters)?;
+        kept.sort_by_key(|(file, _)| (file.entry().min_time_us, file.entry().max_time_us));
+        let mut files: Vec<File> = kept.into_iter().map(|(file, statistics)| File::new(file, statistics)).collect();
         let names: Arc<[String]> = columns.file_schema().fields().iter().map(|field| field.name().clone()).collect();
         if let Some(filter) = LeafFilter::new(state, schema, filters)? {
             let asked = files.iter().map(|file| file.partitioned.clone()).collect();
@@ -209,8 +241,8 @@ impl TableProvider for LakeTable {
         if files.is_empty() {
             return self.nothing(projection);
         }
-        let entries: Vec<Arc<FileEntry>> = files.iter().map(|file| file.entry.clone()).collect();
-        let statistics = statistics_of(schema, &entries);
+        let recorded: Vec<Recorded> = files.iter().map(|file| file.recorded.clone()).collect();
+        let statistics = statistics_of(&columns, &recorded);
         let groups = group(files, state.config().target_partitions());
 
         let options = state.table_options().parquet.clone();
@@ -253,17 +285,22 @@ fn time_order(schema: &Schema) -> Result<Option<LexOrdering>> {
 
 /// A file that is to be read, as the ledger and as DataFusion knows it.
 struct File {
-    entry: Arc<FileEntry>,
+    recorded: Recorded,
     partitioned: PartitionedFile,
 }
 
 impl File {
-    fn new(entry: Arc<FileEntry>, statistics: Arc<Statistics>) -> File {
-        let partitioned = PartitionedFile::new(entry.data_path().to_string(), entry.bytes)
-            .with_partition_values(vec![ScalarValue::Utf8(Some(entry.partition().to_string()))])
-            .with_extension(Recorded(entry.clone()))
+    fn new(recorded: Recorded, statistics: Arc<Statistics>) -> File {
+        let (path, bytes) = recorded.place();
+        let partition = match &recorded {
+            Recorded::Data(entry) => vec![ScalarValue::Utf8(Some(entry.partition().to_string()))],
+            Recorded::Fact(_) => Vec::new(),
+        };
+        let partitioned = PartitionedFile::new(path.to_string(), bytes)
+            .with_partition_values(partition)
+            .with_extension(recorded.clone())
             .with_statistics(statistics);
-        File { entry, partitioned }
+        File { recorded, partitioned }
     }
 }
 
@@ -280,7 +317,8 @@ struct Group {
 fn group(files: Vec<File>, count: usize) -> Vec<Group> {
     let mut groups: Vec<Group> =
         (0..count.clamp(1, files.len())).map(|_| Group { is_ordered: true, ..Group::default() }).collect();
-    for File { entry, partitioned } in files {
+    for File { recorded, partitioned } in files {
+        let entry = recorded.entry();
         let continues = |group: &Group| group.end_us.is_none_or(|end| end <= entry.min_time_us);
         let best = (0..groups.len()).min_by_key(|&i| (!continues(&groups[i]), groups[i].rows)).unwrap_or(0);
         let group = &mut groups[best];

@@ -15,6 +15,7 @@ mod dialect;
 mod docs;
 mod env;
 mod evidence;
+mod facts;
 mod forging;
 mod generate;
 mod hostile;

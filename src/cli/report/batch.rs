@@ -51,10 +51,26 @@ pub struct Ground {
 
 impl Ground {
     pub fn over(app: &App, lake: Lake, as_of: Option<AsOf>, inputs: &[Input]) -> Result<Ground> {
+        Ground::by(app, lake, as_of, inputs, app.sql_options())
+    }
+
+    /// The same from the tables of the lake alone: facts are a cache, and prove nothing.
+    pub fn of_tables(app: &App, lake: Lake, as_of: Option<AsOf>, inputs: &[Input]) -> Result<Ground> {
+        let options = crate::sql::Options { without_facts: true, ..app.sql_options() };
+        Ground::by(app, lake, as_of, inputs, options)
+    }
+
+    fn by(
+        app: &App,
+        lake: Lake,
+        as_of: Option<AsOf>,
+        inputs: &[Input],
+        options: crate::sql::Options,
+    ) -> Result<Ground> {
         let mut given = history::tables(app, &lake)?;
         given.retain(|(name, _)| inputs.iter().all(|input| input.name != *name));
         given.extend(inputs.iter().map(Input::given));
-        let options = crate::sql::Options { as_of, given, ..app.config.sql() };
+        let options = crate::sql::Options { as_of, given, ..options };
         let sealer = Sealer { key: lake.find_key("evidence")?, signer: None };
         let session = app.wait(async move { Session::new(&lake, &options).await })?;
         app.warn_of_left_out(session.left_out());

@@ -67,7 +67,7 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
 pub fn check(app: &App, directory: &Path) -> Result<u8> {
     let (catalog, ocsf) = (Catalog::load(None)?, app.ocsf()?);
     let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;
-    let (place, clock, options) = (scratch.path().join("lake"), app.clock, app.config.sql());
+    let (place, clock, options) = (scratch.path().join("lake"), app.clock, app.sql_options());
     let folder = directory.to_path_buf();
     let checked = app.wait(async move {
         let lake = Lake::open_or_create(&place, &lake::Options::default(), ocsf, clock).await?;

@@ -238,7 +238,7 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
         return Ok(found);
     }
     let inputs = inputs_of(folder, evidence, catalog)?;
-    let ground = Ground::over(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)), &inputs)?;
+    let ground = Ground::of_tables(app, lake.clone(), Some(AsOf::Sequence(recorded.sequence)), &inputs)?;
     data(lake, &ground, evidence, &mut found)?;
     if !found.problems.is_empty() {
         return Ok(found);

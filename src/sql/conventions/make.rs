@@ -20,6 +20,7 @@ use datafusion::sql::sqlparser::ast::Statement as Sql;
 use futures::TryStreamExt;
 
 use super::super::event::{Rows, Template};
+use super::super::facts::Facts;
 use super::super::functions::{LookupRows, LookupSource, lookup};
 use super::super::kept::Kept;
 use super::super::late::{self, Late};
@@ -39,6 +40,8 @@ pub struct Maker {
     /// Tables that the session was given, which take the place of others.
     pub given: Vec<(String, Arc<dyn TableProvider>)>,
     pub memory_limit: Option<usize>,
+    /// None where the session sees other rows than the lake's.
+    pub facts: Option<Arc<Facts>>,
 }
 
 /// What tables are for.
@@ -72,7 +75,13 @@ impl Maker {
             Source::Given { view, statement, input, end_us } => {
                 self.given(&state, &view, *statement, &input, end_us).await?
             }
-            Source::Rows { template, end_us } => Arc::new(self.rows(&state, *template, end_us).await?),
+            Source::Rows { template, end_us } => {
+                let rows = Arc::new(self.rows(&state, *template, end_us).await?);
+                if rows.schema_of_facts().is_some() {
+                    self.shelf.keep_events(rows.clone());
+                }
+                rows
+            }
             Source::View { view, planning, statement } => {
                 let plan = plan(&state, *statement).await?;
                 match planning {
@@ -91,7 +100,7 @@ impl Maker {
             self.given.iter().any(|(given, _)| given == class)
                 || self.state.tables.get(class).is_some_and(|table| !table.files.is_empty())
         };
-        Rows::new(state, template, self.ocsf.clone(), &is_filled, end_us).await
+        Rows::new(state, template, self.ocsf.clone(), &is_filled, end_us, self.facts.clone()).await
     }
 
     /// A class's table up to a time.

@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::OnceCell;
 
+use super::super::event::Rows;
 use super::super::kept::Kept;
 
 /// A schema that answers for its tables and lists none: nobody names them.
@@ -20,6 +21,8 @@ pub struct Shelf {
     tables: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     /// Those of them whose rows are kept.
     kept: Mutex<HashMap<String, Arc<Kept>>>,
+    /// The events of all classes, as far as a statement asked for them.
+    rows: Mutex<Option<Arc<Rows>>>,
     /// One for each name, so that of two statements one makes what both need.
     making: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
@@ -40,6 +43,14 @@ impl Shelf {
     /// The kept rows of this name; none where there are no rows.
     pub fn kept(&self, name: &str) -> Option<Arc<Kept>> {
         lock(&self.kept).get(name).cloned()
+    }
+
+    pub fn of_events(&self) -> Option<Arc<Rows>> {
+        lock(&self.rows).clone()
+    }
+
+    pub fn keep_events(&self, rows: Arc<Rows>) {
+        *lock(&self.rows) = Some(rows);
     }
 
     pub fn get(&self, name: &str) -> Option<Arc<dyn TableProvider>> {

@@ -14,6 +14,7 @@
 mod columns;
 mod items;
 mod members;
+mod needle;
 mod rows;
 mod template;
 

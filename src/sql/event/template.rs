@@ -7,11 +7,13 @@
 //! * `event_json()`: the event as it came, secrets redacted;
 //! * `members()`: the attributes that classes share.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Select,
-    SelectItem, Statement as Sql, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    SelectItem, Statement as Sql, TableFactor, TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut,
+    visit_expressions_mut,
 };
 
 use super::super::dialect::{expression, rewrite_view};
@@ -36,10 +38,38 @@ impl Template {
     pub fn instance(&self, class: &EventClass, ocsf: &Ocsf) -> Result<Sql> {
         let mut statement = self.statement.clone();
         let list = self.list.as_ref().map(|(_, list)| list.as_str());
-        match statement.visit(&mut Instance { class, ocsf, list }) {
+        match VisitMut::visit(&mut statement, &mut Instance { class, ocsf, list }) {
             ControlFlow::Continue(()) => rewrite_view(&mut statement).map(|()| statement),
             ControlFlow::Break(error) => Err(error),
         }
+    }
+}
+
+impl Template {
+    /// The columns that the template names itself, where it reads the table.
+    pub fn named(&self) -> HashSet<String> {
+        let mut named = Named(HashSet::new());
+        let _: ControlFlow<()> = Visit::visit(&self.statement, &mut named);
+        named.0
+    }
+}
+
+struct Named(HashSet<String>);
+
+impl Visitor for Named {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let is_of_class = |from: &TableWithJoins| matches!(&from.relation, TableFactor::Table { name, .. } if name.to_string() == CLASS);
+        if select.from.iter().any(is_of_class) {
+            let name = |item: &SelectItem| match item {
+                SelectItem::ExprWithAlias { alias, .. } => Some(written(alias)),
+                SelectItem::UnnamedExpr(expr) => last_name(expr).map(|name| written(&name)),
+                _ => None,
+            };
+            self.0.extend(select.projection.iter().filter_map(name));
+        }
+        ControlFlow::Continue(())
     }
 }
 

@@ -111,6 +111,23 @@ pub async fn fill_lookups(plan: &LogicalPlan, patience: &Patience) -> Result<boo
     Ok(is_empty)
 }
 
+/// The keys for which a lookup gives one of these texts; `None` when the function is another one, when its rows were not
+/// read, or when there are more than `most`.
+pub fn keys_of(function: &ScalarUDF, wanted: &[String], most: usize) -> Option<Vec<String>> {
+    let lookup = function.inner().downcast_ref::<Lookup>()?;
+    let table = lookup.rows.table.get()?;
+    let values = cast(&table.values, &DataType::Utf8).ok()?;
+    let values = values.as_string::<i32>();
+    let is_wanted = |row: &u32| {
+        let row = *row as usize;
+        values.is_valid(row) && wanted.iter().any(|text| text == values.value(row))
+    };
+    let mut keys: Vec<String> =
+        table.rows.iter().filter(|(_, row)| is_wanted(row)).map(|(key, _)| key.clone()).take(most + 1).collect();
+    keys.sort();
+    (keys.len() <= most).then_some(keys)
+}
+
 pub struct Lookup {
     name: String,
     result: DataType,

@@ -35,7 +35,7 @@ use crate::schema::Ocsf;
 pub use checked::{arithmetic, concatenation};
 pub use finding_key::numbered;
 pub use frequent::frequent;
-pub use lookup::{LookupRows, LookupSource, fill_lookups, lookup};
+pub use lookup::{LookupRows, LookupSource, fill_lookups, keys_of, lookup};
 pub use times::{Zone, is_length, scaled};
 pub use whole::{has_fraction, whole};
 pub use wrapped::behind_door;

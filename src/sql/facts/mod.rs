@@ -1,0 +1,234 @@
+//! Facts: what one event alone says, worked out once and kept as narrow Parquet files.
+//!
+//! ```text
+//! data file --event_row, as the catalogue has it--> _facts/<sha256 of the data file>-<definition>.parquet
+//!                                                   one row an event, flat columns, the same for all classes
+//! ```
+//!
+//! A question about events reads some forty flat columns in place of ten tables with two hundred and fifty nested ones
+//! each, and its plan has one scan. The SQL of `event_row` is the only definition: facts are its rows.
+//!
+//! They are a cache and never a source. A file is named after the data file that it was made of and after everything that
+//! decides what is in it, and says so itself; one that is missing, torn or of another definition is made anew by the
+//! first reader. Where the lake cannot be written they are kept in a folder for caches, and where there is none the
+//! tables of classes answer. The data files are compared with the ledger all the same, as far as a scan of them would.
+
+mod check;
+mod definition;
+mod encode;
+mod fact;
+mod open;
+mod place;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::Result;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::sql::sqlparser::ast::Statement as Sql;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::ObjectStore;
+
+use super::event::Rows;
+use super::footers::Footers;
+use super::late::physical;
+use super::table::LakeTable;
+use crate::lake::{FileEntry, State};
+use crate::schema::EventClass;
+
+pub use check::WrongFacts;
+pub use fact::Fact;
+pub use open::open;
+
+use definition::Definition;
+use place::{Place, Places};
+
+/// The view whose rows facts are.
+pub const EVENTS: &str = "event_row";
+/// Files that are derived at the same time.
+const DERIVED_AT_ONCE: usize = 2;
+/// Files that are looked at at the same time.
+const LOOKED_AT_ONCE: usize = 16;
+
+/// The facts of a session.
+pub struct Facts {
+    definition: Definition,
+    places: Places,
+    store: Arc<dyn ObjectStore>,
+    state: Arc<State>,
+    footers: Arc<Footers>,
+    /// Data files whose footers are those of the ledger.
+    sound: Mutex<HashMap<String, ()>>,
+    deriving: tokio::sync::Mutex<()>,
+}
+
+impl Facts {
+    pub fn new(
+        definition: Definition,
+        state: Arc<State>,
+        places: Places,
+        (store, footers): (Arc<dyn ObjectStore>, Arc<Footers>),
+    ) -> Facts {
+        Facts {
+            definition,
+            places,
+            store,
+            state,
+            footers,
+            sound: Mutex::default(),
+            deriving: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether facts are the rows of this query.
+    pub fn are_of(&self, view: &Sql) -> bool {
+        self.definition.is_of(view)
+    }
+
+    /// The data files of a class.
+    pub fn files(&self, class: &str) -> &[Arc<FileEntry>] {
+        self.state.tables.get(class).map(|table| table.files.as_slice()).unwrap_or_default()
+    }
+
+    /// Data files of any classes as a table that has the columns of facts, to be asked which of them may match.
+    pub fn candidates(&self, schema: SchemaRef, files: Vec<Arc<FileEntry>>) -> LakeTable {
+        LakeTable::new(schema, self.state.lake.partition.column(), files, self.footers.clone())
+    }
+
+    /// The facts of these data files, which are made where they are not there; `None` when they can be kept nowhere.
+    pub async fn table(
+        &self,
+        state: &SessionState,
+        schema: &SchemaRef,
+        files: Vec<Arc<FileEntry>>,
+        rows: &Rows,
+    ) -> Result<Option<LakeTable>> {
+        self.check(&files).await?;
+        let lake = self.places.lake();
+        let mut found = self.there(lake, &files).await?;
+        if found.is_none() && lake.may_be_written() {
+            found = self.derive(lake, state, schema, &files, rows).await?;
+        }
+        if let Some(facts) = found {
+            return Ok(Some(LakeTable::of_facts(schema.clone(), facts, lake.footers().clone())));
+        }
+        let Some(elsewhere) = self.places.elsewhere() else { return Ok(None) };
+        let mut found = self.there(elsewhere, &files).await?;
+        if found.is_none() && elsewhere.may_be_written() {
+            found = self.derive(elsewhere, state, schema, &files, rows).await?;
+        }
+        Ok(found.map(|facts| LakeTable::of_facts(schema.clone(), facts, elsewhere.footers().clone())))
+    }
+
+    /// Compares the data files with the ledger, each once in a session.
+    async fn check(&self, files: &[Arc<FileEntry>]) -> Result<()> {
+        let unknown: Vec<Arc<FileEntry>> = {
+            let sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+            files.iter().filter(|file| !sound.contains_key(&file.path())).cloned().collect()
+        };
+        let checks = unknown.into_iter().map(|file| {
+            let store = self.store.clone();
+            SpawnedTask::spawn(async move {
+                file.footer().check(&store, &file.data_path(), file.bytes).await.map(|()| file.path())
+            })
+        });
+        let mut checks =
+            stream::iter(checks.collect::<Vec<_>>()).map(SpawnedTask::join_unwind).buffered(LOOKED_AT_ONCE);
+        while let Some(checked) = checks.next().await {
+            let checked = checked.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))?;
+            let path = checked.map_err(|error| DataFusionError::External(Box::new(error)))?;
+            self.sound.lock().unwrap_or_else(PoisonError::into_inner).insert(path, ());
+        }
+        Ok(())
+    }
+
+    /// The facts of data files in one place, those that were missing with them; `None` when one cannot be written there.
+    async fn derive(
+        &self,
+        place: &Arc<Place>,
+        state: &SessionState,
+        schema: &SchemaRef,
+        files: &[Arc<FileEntry>],
+        rows: &Rows,
+    ) -> Result<Option<Vec<Arc<Fact>>>> {
+        // Two statements that miss the same facts: the second waits for the first, and finds them.
+        let _turn = self.deriving.lock().await;
+        let there = self.look(place, files).await?;
+        let missing: Vec<&Arc<FileEntry>> =
+            files.iter().zip(&there).filter(|(_, fact)| fact.is_none()).map(|(file, _)| file).collect();
+        let mut work = Vec::with_capacity(missing.len());
+        for file in missing {
+            let (class, plan) = rows.recipe(state, file.table()).await?;
+            let definition = self.definition.of(&class);
+            let plan = over(&plan, file, &class, self)?;
+            let (state, schema, place, file) = (state.clone(), schema.clone(), place.clone(), file.clone());
+            work.push(async move {
+                let plan = physical(&state, &plan).await?;
+                let rows = execute_stream(plan, state.task_ctx())?;
+                let bytes = encode::encode(rows, &schema, &file, &definition).await?;
+                Ok::<_, DataFusionError>(place.put(&file, &definition, bytes).await)
+            });
+        }
+        let mut done =
+            stream::iter(work).map(SpawnedTask::spawn).map(SpawnedTask::join_unwind).buffered(DERIVED_AT_ONCE);
+        while let Some(one) = done.next().await {
+            let is_kept = one.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+            if !is_kept {
+                return Ok(None);
+            }
+        }
+        self.there(place, files).await
+    }
+
+    /// The facts of data files, when all of them are there.
+    async fn there(&self, place: &Arc<Place>, files: &[Arc<FileEntry>]) -> Result<Option<Vec<Arc<Fact>>>> {
+        Ok(self.look(place, files).await?.into_iter().collect())
+    }
+
+    async fn look(&self, place: &Arc<Place>, files: &[Arc<FileEntry>]) -> Result<Vec<Option<Arc<Fact>>>> {
+        let looks = files.iter().map(|file| {
+            let (place, file, definition) = (place.clone(), file.clone(), self.definition.of_table(file.table()));
+            async move {
+                match definition {
+                    Some((class_uid, definition)) => place.look(&file, class_uid, &definition).await,
+                    None => Ok(None),
+                }
+            }
+        });
+        stream::iter(looks.collect::<Vec<_>>()).buffered(LOOKED_AT_ONCE).try_collect().await
+    }
+}
+
+impl std::fmt::Debug for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Facts")
+    }
+}
+
+/// The plan over one data file in place of the class's table.
+fn over(plan: &LogicalPlan, file: &Arc<FileEntry>, class: &EventClass, facts: &Facts) -> Result<LogicalPlan> {
+    let table = LakeTable::new(
+        class.arrow.clone(),
+        facts.state.lake.partition.column(),
+        vec![file.clone()],
+        facts.footers.clone(),
+    );
+    let source = provider_as_source(Arc::new(table));
+    let swapped = plan.clone().transform_up(|node| {
+        Ok(match node {
+            LogicalPlan::TableScan(mut scan) => {
+                scan.source = source.clone();
+                Transformed::yes(LogicalPlan::TableScan(scan))
+            }
+            node => Transformed::no(node),
+        })
+    })?;
+    Ok(swapped.data)
+}
