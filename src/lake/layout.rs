@@ -30,8 +30,6 @@ pub const KEY_FILE: &str = "_key";
 pub const LOCK_FILE: &str = "_lock";
 /// Files that left their tables, and that readers of older states still find.
 pub const REPLACED: &str = "_replaced";
-/// What is derived from data files, each named by the hash of its file.
-pub const FACTS: &str = "_facts";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
 
