@@ -598,7 +598,7 @@ fn a_report_of_ones_own_is_started_checked_and_run() {
         ("-- last_time = \"timestamp\"", "-- latest = \"timestamp\"", "is not what its head says: columns"),
         ("-- last_time = \"timestamp\"", "-- last_time = \"string\"", "is not what its head says: column `last_time`"),
         ("x = \"src_ip\"", "x = \"source\"", "the chart names `source`, which is not a column of the report"),
-        ("answers = [\"src_ip\"", "answers = [\"source\"", "line 10: `answers` names `source`, which is not a column"),
+        ("answers = [\"src_ip\"", "answers = [\"source\"", "line 9: `answers` names `source`, which is not a column"),
         ("from logon", "from logons", "logons"),
         ("$at_least\n", "$at_most\n", "`$at_most` is no parameter"),
         ("id = \"noisy-addresses\"", "id = \"brute-force-by-user\"", "is taken"),
