@@ -184,3 +184,29 @@ fn evidence_is_run_again_while_its_files_are_kept_and_compared_with_the_ledger_a
     let told = env.ok(["report", "verify", "evidence"]);
     assert!(told.contains("not run again") && told.contains("kept every row"), "{told}");
 }
+
+#[test]
+fn a_repair_steps_back_from_a_compaction_and_puts_back_what_it_replaced() {
+    for is_readable in [true, false] {
+        let env = small_files();
+        let lake = env.path("auditlake-data");
+        let before = stored(&lake);
+        env.ok(["compact"]);
+        let ledger = assert_sound(&lake);
+        let last = ledger.entries.len() - 1;
+        match is_readable {
+            // A file that it wrote is gone.
+            true => {
+                let file = &ledger.entries[last]["files"][0];
+                let path = lake.join(file["table"].as_str().unwrap()).join(file["path"].as_str().unwrap());
+                fs::remove_file(path).unwrap();
+            }
+            false => fs::write(lake.join(format!("_ledger/{last:020}.json")), "{").unwrap(),
+        }
+        assert_eq!(env.command(["repair"]).output().unwrap().status.code(), Some(6));
+        env.ok(["repair", "--drop-incomplete"]);
+        assert_eq!(assert_sound(&lake).entries.len(), last);
+        assert_eq!(stored(&lake), before);
+        env.ok(["verify", "--level", "3"]);
+    }
+}

@@ -71,6 +71,7 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         ledger_is_sound(&faults, chain.last)?;
         mending.checkpoints(&faults).await?;
         mending.place(&chain).await?;
+        mending.return_replaced(&chain).await?;
         mending.clear_replaced(&chain).await?;
         let expected = versions::expected(&chain, ocsf);
         for table in expected.keys() {
@@ -286,6 +287,20 @@ impl Mending<'_> {
         let dead = names.iter().filter(|name| checkpoint_sequence(name).is_some_and(|of| bad.contains(&of)));
         let dead = dead.map(|name| Path::from(format!("{LEDGER}/{name}"))).collect();
         self.remove(dead, "removed: it is not the checkpoint that the ledger names, and the entries say the same").await
+    }
+
+    /// Puts files back into their tables that lie in `_replaced/`: who replaced them was dropped without being read.
+    async fn return_replaced(&mut self, chain: &Chain) -> Result<()> {
+        let exists = |path: &Path| self.store.root.join(path.as_ref()).exists();
+        let moves = chain.files().map(|file| (aside_path(file), file.data_path()));
+        let moves: Vec<(Path, Path)> = moves.filter(|(from, to)| exists(from) && !exists(to)).collect();
+        for (_, to) in &moves {
+            self.repaired.done.push(Fault { path: to.to_string(), fault: "put back into its table".to_string() });
+        }
+        if self.asked.is_dry {
+            return Ok(());
+        }
+        self.store.rename_all(moves).await.map(drop).context(Kind::Unavailable, || "cannot put files back")
     }
 
     /// Moves staged files of entries into place.
