@@ -96,6 +96,11 @@ impl Lake {
         if !missing.is_empty() {
             self.fill(projection, &missing).await?;
         }
+        // An entry that only removes files is no version of any table, so that nothing else says what it left undone.
+        let (head, _) = self.entry(self.state().sequence).await?;
+        if let Some(change) = head.body.change() {
+            self.clear_away(change).await?;
+        }
         self.sweep().await?;
         failpoint::reached("recover.swept");
         self.sync_names().await?;
