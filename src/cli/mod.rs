@@ -19,6 +19,7 @@ mod ingest;
 mod key;
 mod ledger;
 mod login;
+mod opening;
 mod output;
 mod progress;
 mod pull;
@@ -54,14 +55,12 @@ use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::disk::{self, Patience, Unfinished, Waiting};
+use crate::disk::{self, Unfinished};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
-use crate::lake::{self, KeyPlace, Lake};
 use crate::schema::Ocsf;
-use crate::source::KeySource;
-use crate::sql::{AsOf, Conventions, check_names};
-use crate::typed::{Visible, count};
+use crate::sql::{Conventions, check_names};
+use crate::typed::Visible;
 use screen::Screen;
 use signal::Signals;
 
@@ -293,93 +292,6 @@ impl App {
     /// Runs a future on the runtime's own threads, whose stacks are deep enough for DataFusion's planner.
     fn wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         self.runtime.block_on(async { tokio::spawn(future).await.context(Kind::Internal, || "a task stopped")? })
-    }
-
-    /// Opens the lake, which must exist, for a command that looks at a past state.
-    ///
-    /// When the newest entry is damaged, earlier states can still be read: a warning says so, and nothing is settled.
-    fn open_lake_as_of(&self, as_of: Option<AsOf>) -> Result<Lake> {
-        let error = match (self.open_lake(), as_of) {
-            (Err(error), Some(AsOf::Sequence(_))) if error.kind() == Kind::Integrity => error,
-            (opened, _) => return opened,
-        };
-        let Some(AsOf::Sequence(sequence)) = as_of else { return Err(error) };
-        let (path, ocsf, key) = (self.lake_path(), self.ocsf()?, self.key_place());
-        let lake = self.wait(async move { Ok(Lake::open_at(&path, ocsf, Some(sequence)).await?.with_key(key)) })?;
-        self.screen.say(format!("warning: {error}; continuing with the lake as it was after entry {sequence}"));
-        Ok(lake)
-    }
-
-    /// Warns of tables whose rows are in no result, because no schema is loaded for them.
-    fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
-        for (table, rows) in left_out {
-            self.screen.say(format!(
-                "warning: the table `{table}` has {} rows, but no schema of that name is loaded: they are left out; \
-                 pass the directory with its class file: --schemas DIR",
-                count(*rows)
-            ));
-        }
-    }
-
-    /// Opens the lake, which must exist, with its newest entry complete.
-    fn open_lake(&self) -> Result<Lake> {
-        let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
-        let signing = self.ledger_signing();
-        self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key).with_signing(signing);
-            lake.settle_for_reading().await?;
-            Ok(lake)
-        })
-    }
-
-    fn open_or_create_lake(&self) -> Result<Lake> {
-        self.tell_of_secrets();
-        let (path, ocsf) = (self.lake_path(), self.ocsf()?);
-        let options = lake::Options {
-            partition: self.config.partition(),
-            access: self.config.access(),
-            key: self.key_place(),
-            signing: self.ledger_signing(),
-            patience: self.patience(),
-        };
-        let clock = self.clock;
-        self.wait(async move {
-            let mut lake = Lake::open_or_create(&path, &options, ocsf, clock).await?;
-            // A run that finds nothing new must not leave what the run before it began.
-            lake.settle().await?;
-            Ok(lake)
-        })
-    }
-
-    /// The key that signs ledger entries, if the configuration names one; it is read when an entry is written.
-    fn ledger_signing(&self) -> lake::Signing {
-        match self.config.signing() {
-            None => lake::Signing::default(),
-            Some(source) => {
-                let environment = self.command_environment();
-                lake::Signing::by(Arc::new(move || signing::read(&source, &environment)))
-            }
-        }
-    }
-
-    /// The place of the lake's key. A program that prints it runs when the key is needed.
-    fn key_place(&self) -> KeyPlace {
-        match self.config.lake_key() {
-            None => KeyPlace::Lake,
-            Some(KeySource::File(path)) => KeyPlace::File(path),
-            Some(source) => {
-                let (origin, environment) = (source.to_string(), self.command_environment());
-                let ask = move || secret::ask(&source, "the lake's key", &environment);
-                KeyPlace::Elsewhere { origin, ask: Arc::new(ask) }
-            }
-        }
-    }
-
-    /// The time to wait for another run that writes, and the message about it.
-    fn patience(&self) -> Patience {
-        let screen = self.screen;
-        let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
-        Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }
     }
 
     /// Writes a text to a file, whole, or to stdout for `-`.

@@ -5,6 +5,7 @@
 mod file;
 mod keeping;
 mod merge;
+mod schedule;
 mod serving;
 mod source;
 mod value;
@@ -23,6 +24,7 @@ use merge::{check, merge, parse, settings};
 
 pub use self::file::Origin;
 pub use self::merge::Setting;
+pub use self::schedule::Schedule;
 pub use self::source::ApiSource;
 
 /// All options of a run.
@@ -162,41 +164,6 @@ struct Report {
 #[serde(deny_unknown_fields)]
 struct Signing {
     key: Option<source::WrittenKey>,
-}
-
-/// One `[[schedule]]`, as it is written.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    pub name: String,
-    #[serde(default)]
-    pub reports: Vec<String>,
-    pub tier: Option<u8>,
-    #[serde(default)]
-    pub controls: Vec<String>,
-    #[serde(default)]
-    pub all: bool,
-    pub period: String,
-    pub calendar: String,
-    #[serde(default = "utc")]
-    pub time_zone: String,
-    pub output: PathBuf,
-    #[serde(default)]
-    pub parameters: BTreeMap<String, String>,
-    /// Inputs in addition to those of `[input]`, or instead of them.
-    #[serde(default)]
-    pub input: BTreeMap<String, PathBuf>,
-    #[serde(default)]
-    pub xlsx: bool,
-    #[serde(default, deserialize_with = "value::duration_or_none")]
-    pub wait: Option<Duration>,
-    pub since: Option<String>,
-    #[serde(default)]
-    pub afterwards: Vec<String>,
-}
-
-fn utc() -> String {
-    "UTC".to_string()
 }
 
 impl Config {
