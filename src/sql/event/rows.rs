@@ -200,7 +200,8 @@ fn flat(schema: &Schema, template: &Template, ocsf: &Ocsf) -> Vec<usize> {
     let is_flat = |field: &Field| match field.data_type() {
         DataType::Utf8 => is_own(field.name()),
         DataType::List(item) => *item.data_type() == DataType::Utf8 && is_own(field.name()),
-        DataType::Struct(_) => false,
+        // The digests of rows are a third of what facts would weigh, and no question is about them.
+        DataType::Struct(_) | DataType::Binary | DataType::FixedSizeBinary(_) => false,
         _ => true,
     };
     fields.filter(|(_, field)| is_flat(field)).map(|(at, _)| at).collect()
