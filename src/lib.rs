@@ -13,22 +13,23 @@
 //!    signing                                  all; values as people write and read them; who can prove what he wrote
 //! ```
 //!
-//! Four paths:
+//! Six paths:
 //!
 //! ```text
 //! line -> row:        Source::next -> Decoder::push, flush -> Policy::apply -> Writer::commit
 //!                     rows, rejects and the source's position enter the ledger in one entry
 //! API -> row:         Plan: window -> Client: page -> Decoder -> Policy -> Writer::commit, with window and cursor
-//! SQL -> screen:      Lake at one entry -> Session::query -> Rows -> Renderer
+//! SQL -> screen:      Lake at one entry -> Session::query -> tables, or facts of them (sql/facts) -> Rows -> Renderer
 //! page -> client:     serve::answer (key, gates, rate) -> row groups around a position -> entries -> log of the read
-//! report -> result:    header -> typed Params -> Session::ordered (the same door) -> Outcome -> Renderer
+//! report -> result:   header -> typed Params -> Session::ordered (the same door) -> Outcome -> Renderer
+//! lake -> smaller:    lake::keeping: compact, retain, erase -> one entry that names what goes and what comes
 //! ```
 //!
 //! It runs on Unix, Linux and macOS: locks, modes, signals, and folders that change places in one step are theirs.
 //!
-//! What must hold across them: every line read is a row, a duplicate, a revision, a reject or blank (`lake::Counts::check`); a
-//! batch is visible in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the
-//! lake sees a row).
+//! What must hold across them: every line read is a row, a duplicate, a revision, a reject, blank, or outside retention
+//! (`lake::Counts::check`); rows that are written anew keep their digest (`lake-format.md`, section 5); a batch is visible
+//! in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the lake sees a row).
 
 pub mod cli;
 pub mod clock;

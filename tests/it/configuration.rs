@@ -93,7 +93,7 @@ fn all_faults_of_a_file_are_found_before_anything_runs() {
     ┌──────────────┬─────────┬─────────┐
     │ key          │ value   │ default │
     ├──────────────┼─────────┼─────────┤
-    │ ingest.batch │ "8MiB"  │ "80MiB" │
+    │ ingest.batch │ "8MiB"  │ "64MiB" │
     │ source       │ 1 entry │ none    │
     └──────────────┴─────────┴─────────┘
     ------- stderr -------

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
-use super::super::file::{FileEntry, RowDigest};
+use super::super::file::{FileEntry, FileName, RowDigest};
 use super::super::identity::{Hasher, Known};
 use super::super::layout::{DELTA_LOG, REPLACED, replaced_path};
 use super::super::reject::REJECT_TABLE;
@@ -96,7 +96,7 @@ pub async fn look(
 }
 
 /// The files in the folders of tables, with their sizes; Delta logs are left out.
-pub(super) async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Result<BTreeMap<Path, u64>> {
+async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Result<BTreeMap<Path, u64>> {
     let mut there = BTreeMap::new();
     for table in tables {
         let log = Path::from(format!("{table}/{DELTA_LOG}"));
@@ -109,6 +109,19 @@ pub(super) async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<Strin
         }
     }
     Ok(there)
+}
+
+/// The data files in place that entry `sequence` has added, by their names: what the entry says can no longer be read.
+pub(super) async fn placed_by(
+    store: &Arc<dyn ObjectStore>,
+    sequence: u64,
+    tables: &BTreeSet<String>,
+) -> Result<Vec<Path>> {
+    let is_of_it = |path: &Path| {
+        let name = path.filename().and_then(FileName::parse);
+        name.is_some_and(|(name, _)| name.sequence == sequence)
+    };
+    Ok(listed(store, tables).await?.into_keys().filter(is_of_it).collect())
 }
 
 /// Looks into the files of one partition.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::super::change::{Change, each};
 use super::super::commit::{commit, creation};
 use super::super::entries::get;
-use super::super::file::{FileEntry, FileName};
+use super::super::file::FileEntry;
 use super::super::layout::{
     DELTA_LOG, LEDGER, STAGING, checkpoint_sequence, data_path, delta_path, delta_version, entry_path, replaced_path,
     staged,
@@ -22,7 +22,7 @@ use super::super::layout::{
 use super::super::store::Durable;
 use super::super::{durable, existing, lock, own_tables};
 use super::chain::{self, Chain};
-use super::data::{aside_path, listed};
+use super::data::{aside_path, placed_by};
 use super::faults::{Fault, Faults};
 use super::verify::{Level, Progress, Verify, verify};
 use super::versions::{self, Expected};
@@ -93,15 +93,6 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         (repaired.left, repaired.left_count) = (verified.faults, verified.fault_count);
     }
     Ok(repaired)
-}
-
-/// The data files in place that entry `sequence` has added, by their names: what the entry says can no longer be read.
-async fn placed_by(store: &Arc<dyn ObjectStore>, sequence: u64, tables: &BTreeSet<String>) -> Result<Vec<Path>> {
-    let is_of_it = |path: &Path| {
-        let name = path.filename().and_then(FileName::parse);
-        name.is_some_and(|(name, _)| name.sequence == sequence)
-    };
-    Ok(listed(store, tables).await?.into_keys().filter(is_of_it).collect())
 }
 
 /// Errors when an entry up to `last` is not what was written.
