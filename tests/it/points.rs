@@ -192,6 +192,10 @@ fn prepare(env: &Env, scenario: &Scenario, name: &str) -> std::path::PathBuf {
 fn run(env: &Env, scenario: &Scenario, lake: &str, config: &str, point: Option<&str>) -> Option<i32> {
     let mut command = env.command(&scenario.command);
     command.args(["--lake", lake, "--config", config, "-q"]);
+    if scenario.command[0] == "retain" {
+        // A folder of its own, so that each run makes it.
+        command.args(["--receipts", &format!("{lake}.receipts")]);
+    }
     if let Some(point) = point {
         command.env("AUDITLAKE_FAIL_POINT", point);
     }
