@@ -18,18 +18,13 @@ fn facts(env: &Env) -> BTreeMap<String, PathBuf> {
     found.map(|entry| (entry.file_name().into_string().unwrap(), entry.path())).collect()
 }
 
+/// Data files of the classes: rejects and revisions have no facts.
 fn data_files(env: &Env) -> u64 {
-    let mut count = 0;
-    for table in env.rows("select table_name from information_schema.tables where table_name like '%\\_%' escape '\\'")
-    {
-        let table = env.path("auditlake-data").join(table["table_name"].as_str().unwrap());
-        for month in fs::read_dir(table).into_iter().flatten().map(|entry| entry.unwrap().path()) {
-            if month.file_name().unwrap().to_str().unwrap().starts_with("event_month=") {
-                count += fs::read_dir(month).unwrap().count() as u64;
-            }
-        }
-    }
-    count
+    let folders = |path: PathBuf| fs::read_dir(path).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let is_month = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("event_month=");
+    let tables =
+        folders(env.path("auditlake-data")).filter(|path| !path.ends_with("reject") && !path.ends_with("revision"));
+    tables.flat_map(folders).filter(is_month).flat_map(folders).count() as u64
 }
 
 /// A lake with what generated logs do not have: users without a uid, applications, places in deprecated fields, classes of
