@@ -106,7 +106,7 @@ fn a_delta_log_and_tables_that_are_gone_are_made_anew_after_a_compaction() {
     assert_sound(&lake);
     fs::remove_dir_all(lake.join("authentication/_delta_log")).unwrap();
     // The next writer does the same.
-    env.write("more.ndjson", &env.read("events.ndjson").lines().next().unwrap()[..]);
+    env.write("more.ndjson", env.read("events.ndjson").lines().next().unwrap());
     env.ok(["ingest", "more.ndjson", "-q", "--finish"]);
     assert_sound(&lake);
     assert_eq!(stored(&lake), before);

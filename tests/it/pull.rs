@@ -739,6 +739,7 @@ fn survive(seed: u64) -> BTreeMap<&'static str, u64> {
         let began_ms = rig.now();
         let pulled = rig.pull();
         let Pulled { summary, error, told } = &pulled;
+        assert!(!summary.sources.is_empty(), "seed {seed}: nothing was pulled: {error:?}");
         // Waiting is bounded, and every wait was told.
         assert!(told.longest <= rig.options.max_wait, "seed {seed}: waited {:?}", told.longest);
         assert!((summary.sources[0].waited_seconds - told.waited().as_secs_f64()).abs() < 0.001, "seed {seed}");

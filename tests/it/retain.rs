@@ -25,7 +25,7 @@ fn marker(number: u64) -> String {
 /// Ten days lie between two events; every third is of a class that is kept for ever.
 fn event(number: u64, more: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 / DAY_MS * DAY_MS;
-    let (time, class) = (now - number * 10 * DAY_MS, if number % 3 == 0 { 3004 } else { 3002 });
+    let (time, class) = (now - number * 10 * DAY_MS, if number.is_multiple_of(3) { 3004 } else { 3002 });
     let actor = if number % 10 == 1 { "held" } else { "other" };
     format!(
         r#"{{"metadata":{{"uid":"u{number}"}},"class_uid":{class},"time":{time},"message":"{}{more}","actor":{{"user":{{"uid":"{actor}"}}}},"vendor":{{"note":"{}"}}}}"#,
@@ -35,7 +35,7 @@ fn event(number: u64, more: &str) -> String {
 }
 
 fn is_old(number: u64) -> bool {
-    number >= 40 && number % 3 != 0
+    number >= 40 && !number.is_multiple_of(3)
 }
 
 fn is_held(number: u64) -> bool {
@@ -175,7 +175,7 @@ fn a_person_is_erased_from_every_byte_of_the_lake() {
     let (uid, mail) = ("usr-4711-ann", "ann.other@corp.example");
     let event = |number: u64, more: &str| {
         let time = 1_767_225_600_000 + number * DAY_MS;
-        let (by, to) = if number % 4 == 0 { (uid, mail) } else { ("usr-1", "bob@corp.example") };
+        let (by, to) = if number.is_multiple_of(4) { (uid, mail) } else { ("usr-1", "bob@corp.example") };
         format!(
             r#"{{"metadata":{{"uid":"u{number}"}},"class_uid":300{},"time":{time},"message":"by <{by}>{more}","actor":{{"user":{{"uid":"{by}","email_addr":"{to}"}}}},"vendor":{{"who":["{to}","x{uid}"]}}}}"#,
             [1, 2, 4][number as usize % 3]
