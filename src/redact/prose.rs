@@ -126,6 +126,8 @@ impl Scan<'_, '_> {
         while !rest.is_char_boundary(reach) {
             reach -= 1;
         }
+        // A word that begins within reach is taken whole: what were left of it would be a part of the secret.
+        reach += rest[reach..].find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len() - reach);
         let (mut is_linked, mut is_from, mut is_change, mut was_change) = (false, false, true, false);
         let mut taken = None;
         let mut at = end;
@@ -269,15 +271,11 @@ impl Scan<'_, '_> {
 
     /// The last argument of a command, which continues at `start`: `net use \\srv /user:bob x`.
     fn positional(&mut self, start: usize, least: usize) -> Option<usize> {
-        let length = self.bytes[start..]
-            .iter()
-            .take(REACH)
-            .take_while(|byte| !matches!(byte, b'|' | b';' | b'\n' | b'&' | b'>'))
-            .count();
-        let mut end = start + length;
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let is_inner = |byte: &&u8| !matches!(byte, b'|' | b';' | b'\n' | b'&' | b'>');
+        let mut end = start + self.bytes[start..].iter().take(REACH).take_while(is_inner).count();
+        // A word that begins within reach is taken whole.
+        let is_word = |byte: &&u8| is_inner(byte) && !byte.is_ascii_whitespace();
+        end += self.bytes[end..].iter().take_while(is_word).count();
         let line = &self.text[start..end];
         let (mut arguments, mut last) = (0, None);
         for word in line.split_ascii_whitespace() {

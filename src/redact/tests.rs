@@ -787,3 +787,16 @@ fn no_text_takes_longer_than_its_length() {
         check(piece, &piece.repeat((1 << 20) / piece.len()));
     }
 }
+
+#[test]
+fn a_secret_of_any_length_in_a_sentence_is_taken_whole() {
+    for length in [100, 180, 192, 193, 1006, 5000] {
+        let secret = format!("{}s", "iK7".repeat(length / 3));
+        for begin in ["password ", "the password is now "] {
+            let redacted = redact(&format!("{begin}{secret} x"));
+            assert!(!redacted.contains("iK7") && !redacted.contains("]s"), "{length}: {redacted}");
+        }
+        let redacted = redact(&format!("net user ann {secret}"));
+        assert!(redacted.starts_with("net user ann [") && redacted.ends_with(']'), "{length}: {redacted}");
+    }
+}
