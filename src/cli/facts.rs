@@ -7,10 +7,11 @@ use super::App;
 use crate::error::Result;
 use crate::sql::{self, Session, WrongFacts};
 
-/// Rows of an ingest that are worth making facts of at once. Of fewer the first reader makes them in no time.
+/// Rows of a pull that are worth making facts of at once. Of fewer the first reader makes them in no time, and so he does
+/// after an `ingest`, which ends as soon as its rows are safe.
 const MANY_ROWS: u64 = 20_000;
 
-/// How long an ingest goes on making facts when its work is done.
+/// How long a pull goes on making facts when its work is done.
 const LONGEST: Duration = Duration::from_secs(60);
 
 impl App {
@@ -19,7 +20,7 @@ impl App {
         sql::Options { facts_folder: folder(), ..self.config.sql() }
     }
 
-    /// Makes the facts of what was just taken in, when it was much. The rows are acknowledged by now: whatever goes wrong
+    /// Makes the facts of what was just pulled, when it was much. The rows are acknowledged by now: whatever goes wrong
     /// here, the first reader makes the facts.
     pub fn make_facts(&self, rows: u64) {
         let options = self.sql_options();

@@ -86,9 +86,6 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         let text = serde_json::to_string(&summary).context(Kind::Internal, || "cannot encode the summary")? + "\n";
         app.write_json(&path, &text)?;
     }
-    if !args.dry_run && !summary.is_interrupted {
-        app.make_facts(summary.counts.accepted);
-    }
     Ok(if summary.is_interrupted {
         cancelled
     } else if summary.has_too_many_rejects {
