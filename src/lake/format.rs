@@ -74,6 +74,8 @@ struct Envelope {
     sequence: u64,
     writer: String,
     kind: String,
+    #[serde(default)]
+    writer_id: Option<String>,
     #[serde(flatten)]
     format: Option<Format>,
 }
@@ -92,7 +94,8 @@ pub fn parse(bytes: &[u8], sequence: u64, name: &str) -> Result<Entry> {
                 if let Some(format) = envelope.format {
                     format.check_readable(&envelope.writer)?;
                 }
-                if envelope.sequence == 0 && envelope.format.is_none() {
+                // A lake that is older names no writer id: with one, the format was damaged.
+                if envelope.sequence == 0 && envelope.format.is_none() && envelope.writer_id.is_none() {
                     return Err(without_format());
                 }
                 if !super::entry::KINDS.contains(&envelope.kind.as_str()) {
@@ -112,7 +115,7 @@ pub fn parse(bytes: &[u8], sequence: u64, name: &str) -> Result<Entry> {
         return Err(Error::new(Kind::Integrity, format!("ledger entry {name} says it is entry {}", entry.sequence)));
     }
     if sequence == 0 && entry.format.is_none() {
-        return Err(without_format());
+        return Err(unreadable(name, sequence).caused_by("it names no format"));
     }
     Ok(entry)
 }
@@ -184,6 +187,12 @@ mod tests {
     fn what_is_no_entry_is_damage() {
         for text in ["", "{}", "\0\0\0", r#"{"sequence":3,"writer":"auditlake 0.1.0","kind":"ingest"}"#] {
             assert_eq!(kind_of(text, 3).0, Kind::Integrity, "{text}");
+        }
+        // A flipped bit in the name of the format, in an entry that can be read but for that, and in one that cannot.
+        let first = r#"{"sequence":0,"time_ms":1,"writer":"auditlake 0.1.0","writer_id":"x","formau":1,"reads_from":1,
+            "kind":"create","lake_id":"a","partition":"month","ocsf_version":"1.6.0","key_check":"c"}"#;
+        for text in [first.to_string(), first.replace("lake_id", "lake_ie")] {
+            assert_eq!(kind_of(&text, 0).0, Kind::Integrity, "{text}");
         }
     }
 
