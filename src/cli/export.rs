@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use arrow::array::RecordBatch;
 use futures::StreamExt;
 
 use super::App;
@@ -114,22 +115,27 @@ async fn chosen(
     let Some(class) = lake.ocsf().by_name(table) else { return Ok(0) };
     let encoder = Encoder::new(class);
     let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
-    let (mut exported, mut line) = (0, Vec::new());
+    let mut exported = 0;
     while let Some(batch) = found.next().await? {
-        for row in 0..batch.num_rows() {
-            line.clear();
-            encoder.write(&batch, row, &mut line)?;
-            line.push(b'\n');
-            out.write_all(&line).context(Kind::Unavailable, cannot_write)?;
-        }
-        exported += batch.num_rows() as u64;
+        exported += write_lines(&encoder, &batch, out)?;
     }
     Ok(exported)
 }
 
+/// Writes each row as the line that it was; says how many they are.
+fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Send)) -> Result<u64> {
+    let mut line = Vec::new();
+    for row in 0..batch.num_rows() {
+        line.clear();
+        encoder.write(batch, row, &mut line)?;
+        line.push(b'\n');
+        out.write_all(&line).context(Kind::Unavailable, || "cannot write the events")?;
+    }
+    Ok(batch.num_rows() as u64)
+}
+
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
     let mut exported = 0;
-    let mut line = Vec::new();
     for class in lake.ocsf().classes() {
         if !tables.is_empty() && !tables.contains(&class.name) {
             continue;
@@ -139,20 +145,9 @@ async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) ->
         for file in &table.files {
             let mut batches = rows(&lake.store(), file).await?;
             while let Some(batch) = batches.next().await {
-                let batch = batch?;
-                for row in 0..batch.num_rows() {
-                    line.clear();
-                    encoder.write(&batch, row, &mut line)?;
-                    line.push(b'\n');
-                    out.write_all(&line).context(Kind::Unavailable, cannot_write)?;
-                }
-                exported += batch.num_rows() as u64;
+                exported += write_lines(&encoder, &batch?, out)?;
             }
         }
     }
     Ok(exported)
-}
-
-fn cannot_write() -> &'static str {
-    "cannot write the events"
 }
