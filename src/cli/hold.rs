@@ -23,12 +23,8 @@ pub struct Add {
     /// What the hold is called
     #[arg(value_name = "NAME")]
     name: String,
-    /// Why the rows are kept
-    #[arg(long)]
-    reason: String,
-    /// Who asked for it
-    #[arg(long)]
-    owner: String,
+    #[command(flatten)]
+    by: By,
     /// Rows of these tables; may be repeated [default: all]
     #[arg(long = "class", value_name = "TABLE")]
     classes: Vec<String>,
@@ -58,10 +54,17 @@ pub struct Release {
     /// The hold
     #[arg(value_name = "NAME")]
     name: String,
-    /// Why it ends
+    #[command(flatten)]
+    by: By,
+}
+
+/// What the ledger says of a step.
+#[derive(Debug, clap::Args)]
+struct By {
+    /// Why the hold begins or ends
     #[arg(long)]
     reason: String,
-    /// Who says so
+    /// Who asked for it
     #[arg(long)]
     owner: String,
 }
@@ -86,8 +89,8 @@ fn add(app: &App, args: Add) -> Result<u8> {
     let us = |ms: Option<i64>| ms.map(|ms| ms.saturating_mul(1000));
     let hold = Hold {
         name: args.name.clone(),
-        reason: args.reason,
-        owner: args.owner,
+        reason: args.by.reason,
+        owner: args.by.owner,
         classes: args.classes,
         from_us: us(from_ms),
         to_us: us(to_ms),
@@ -104,7 +107,7 @@ fn add(app: &App, args: Add) -> Result<u8> {
 fn release(app: &App, args: Release) -> Result<u8> {
     let (lake, clock, name) = (app.open_lake()?, app.clock, args.name.clone());
     let sequence =
-        app.wait(async move { Keeper::new(lake, clock)?.release(&name, &args.reason, &args.owner).await })?;
+        app.wait(async move { Keeper::new(lake, clock)?.release(&name, &args.by.reason, &args.by.owner).await })?;
     app.screen.say(format!("hold `{}` has ended: ledger entry {sequence}", args.name));
     Ok(0)
 }

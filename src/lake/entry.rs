@@ -196,10 +196,10 @@ pub struct Hold {
     /// Exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_us: Option<i64>,
-    /// `actor.user.uid` or `actor.user.email_addr`.
+    /// The uid, email address or name of the actor's user, or the uid of the actor's application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// A text that is the whole value of some column.
+    /// A text that occurs in some column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// When the hold was added.
