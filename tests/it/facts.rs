@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use auditlake::lake::Lake;
-use auditlake::report::{Catalog, Params as ReportParams};
+use auditlake::report::Catalog;
 use auditlake::schema::Ocsf;
 use auditlake::sql::{Horizon, Options, Params, Session};
 
 use crate::env::Env;
+use crate::plans::parameters;
 
 fn facts(env: &Env) -> BTreeMap<String, PathBuf> {
     let Ok(found) = fs::read_dir(env.path("auditlake-data/_facts")) else { return BTreeMap::new() };
@@ -157,20 +158,7 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
         assert!(asked > 150 && answered > 110, "{answered} of {asked} have rows");
         let mut with_rows = 0;
         for report in catalog.list() {
-            let given = [
-                ("from", "2026-01-10"),
-                ("to", "2026-02-01"),
-                ("as_of", "2026-02-01"),
-                ("month", "2026-01"),
-                ("subject", "ann"),
-            ];
-            let given: Vec<(String, String)> = given
-                .into_iter()
-                .filter(|(name, _)| report.parameter(name).is_some_and(|parameter| parameter.default.is_none()))
-                .map(|(name, text)| (name.to_string(), text.to_string()))
-                .chain((report.id == "actor-timeline").then(|| ("subject".to_string(), "ann".to_string())))
-                .collect();
-            let params = ReportParams::new(report, &given, None).unwrap().scalars();
+            let params = parameters(report);
             let horizon = Horizon::up_to(1_769_904_000_000);
             let (one, other) = (
                 answer(&with, &report.sql, &params, horizon).await,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use auditlake::lake::Lake;
-use auditlake::report::{Catalog, Params as ReportParams};
+use auditlake::report::{Catalog, Params as ReportParams, Report};
 use auditlake::schema::Ocsf;
 use auditlake::sql::{Horizon, Options, Params, Session};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
@@ -142,6 +142,24 @@ fn lines(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 /// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names it.
+/// What a report takes, where it has no default of its own.
+pub fn parameters(report: &Report) -> Params {
+    let given = [
+        ("from", "2026-01-10"),
+        ("to", "2026-02-01"),
+        ("as_of", "2026-02-01"),
+        ("month", "2026-01"),
+        ("subject", "ann"),
+    ];
+    let given: Vec<(String, String)> = given
+        .into_iter()
+        .filter(|(name, _)| report.parameter(name).is_some_and(|parameter| parameter.default.is_none()))
+        .map(|(name, text)| (name.to_string(), text.to_string()))
+        .chain((report.id == "actor-timeline").then(|| ("subject".to_string(), "ann".to_string())))
+        .collect();
+    ReportParams::new(report, &given, None).unwrap().scalars()
+}
+
 #[test]
 fn plans_stay_small() {
     let env = Env::new();
@@ -154,20 +172,7 @@ fn plans_stay_small() {
         let session = Session::new(&lake, &Options::default()).await.unwrap();
         let mut sizes: Vec<(String, usize, usize)> = Vec::new();
         for report in Catalog::load(None).unwrap().list() {
-            let given = [
-                ("from", "2026-01-10"),
-                ("to", "2026-02-01"),
-                ("as_of", "2026-02-01"),
-                ("month", "2026-01"),
-                ("subject", "ann"),
-            ];
-            let given: Vec<(String, String)> = given
-                .into_iter()
-                .filter(|(name, _)| report.parameter(name).is_some_and(|parameter| parameter.default.is_none()))
-                .map(|(name, text)| (name.to_string(), text.to_string()))
-                .chain((report.id == "actor-timeline").then(|| ("subject".to_string(), "ann".to_string())))
-                .collect();
-            let params = ReportParams::new(report, &given, None).unwrap().scalars();
+            let params = parameters(report);
             let plan = session.plan(&report.sql, &params, Horizon::All).await;
             let plan = plan.unwrap_or_else(|error| panic!("{}: {error}", report.id));
             sizes.push((report.id.clone(), lines(&plan), REPORT_LINES));
