@@ -58,18 +58,24 @@ pub enum Operation {
 
 impl EntryRef {
     pub fn of(entry: &Entry, hash: &str) -> EntryRef {
+        let ours = EntryRef::made(entry.sequence, hash.to_string(), entry.time_ms, &entry.body);
+        EntryRef { writer: entry.writer.clone(), ..ours }
+    }
+
+    /// An entry that this program has just written.
+    pub fn made(sequence: u64, hash: String, time_ms: i64, body: &Body) -> EntryRef {
         EntryRef {
-            sequence: entry.sequence,
-            hash: hash.to_string(),
-            time_ms: entry.time_ms,
-            writer: entry.writer.clone(),
-            operation: match &entry.body {
+            sequence,
+            hash,
+            time_ms,
+            writer: super::WRITER.to_string(),
+            operation: match body {
                 Body::Compact(_) => Operation::Optimize,
                 Body::Retain(_) => Operation::Delete,
                 Body::Erase(_) => Operation::Update,
                 _ => Operation::Write,
             },
-            replaced: Arc::new(entry.body.change().map(|change| change.replaced.clone()).unwrap_or_default()),
+            replaced: Arc::new(body.change().map(|change| change.replaced.clone()).unwrap_or_default()),
         }
     }
 

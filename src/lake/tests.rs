@@ -16,6 +16,7 @@ use object_store::{
 use super::commit::EntryRef;
 use super::ledger::Moment;
 use super::ledger::{Appended, Ledger};
+use super::stage::Made;
 use super::table::TableCommit;
 use super::*;
 use crate::schema::EventBatch;
@@ -584,7 +585,8 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     let bytes = fs::read(&place).unwrap();
     fs::remove_file(&place).unwrap();
     assert_eq!(lake.place(&[file.as_ref().clone()]).await.unwrap(), [file.data_path()]);
-    writer.put_again(&[file.as_ref().clone()], &[(file.data_path(), bytes.clone().into())]).await.unwrap();
+    let made = Made { file: file.as_ref().clone(), bytes: bytes.clone().into() };
+    writer.lake().put_again(&[&made]).await.unwrap();
     assert_eq!(fs::read(&place).unwrap(), bytes);
     // Those who do not have the bytes say what is missing.
     fs::remove_file(&place).unwrap();

@@ -12,30 +12,26 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::Lake;
 use super::arrange::{arrange, fill_batch};
-use super::commit::{EntryRef, Operation};
 use super::dedupe::{Index, Rows};
 use super::encode::{Part, encode};
 use super::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
-use super::file::{FileEntry, FileName};
+use super::file::FileName;
 use super::identity::Hasher;
-use super::layout::entry_path;
-use super::ledger::{Appended, Moment};
+use super::ledger::Moment;
 use super::poll::account;
 use super::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::retry::Retry;
 use super::revision::REVISION_TABLE;
 use super::sift::Sifted;
-use super::table::Projection;
-use super::{Lake, WRITER, random};
+use super::stage::{Attempts, Made};
 use crate::clock::Clock;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 use crate::schema::{EventBatch, EventClass, FieldIds};
-use crate::typed::hex;
 
 /// A clock that is behind the ledger by more than this is worth a word: two machines may differ by seconds.
 const SKEW_MS: i64 = 60_000;
@@ -94,10 +90,7 @@ pub struct Receipt {
 /// Writes batches into one lake; one writer a process, any number of processes.
 pub struct Writer {
     pub(super) lake: Lake,
-    /// Random: entries and files say who wrote them.
-    id: [u8; 16],
-    /// Attempts at a sequence so far; files are named by it.
-    attempts: u16,
+    attempts: Attempts,
     clock: Clock,
     pub(super) index: Index,
     /// Hashes contents.
@@ -105,9 +98,6 @@ pub struct Writer {
     /// Versions of the redaction rules, by the entry that they were used for.
     pub(super) redactions: HashMap<u64, String>,
     pub(super) restore: Restore,
-    pub(super) projection: Projection,
-    /// The entry up to which this process knows the tables to be complete.
-    settled: Option<u64>,
     /// The entry up to which we know what everybody took in: when we began to read, or our last commit.
     pub(super) known: u64,
     threads: Arc<tokio::sync::Semaphore>,
@@ -119,21 +109,17 @@ impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
         let index = Index::new(lake.hasher("identity")?);
         let contents = lake.hasher("content")?;
-        let projection = lake.projection();
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
-        let id = random()?;
+        let attempts = Attempts::at(&lake)?;
         Ok(Writer {
             lake,
-            id,
-            attempts: 0,
+            attempts,
             clock,
             index,
             contents,
             redactions: HashMap::new(),
             restore,
-            projection,
-            settled: None,
             known,
             threads,
             is_told: false,
@@ -155,7 +141,7 @@ impl Writer {
         failpoint::reached("commit.locked");
         loop {
             self.lake.ledger.check_writable()?;
-            self.catch_up().await?;
+            self.attempts.catch_up(&mut self.lake).await?;
             if let Some(retry) = &batch.retry {
                 retry.check(self.lake.state())?;
             }
@@ -163,7 +149,6 @@ impl Writer {
             // Before the entry, since it is the entry that vouches for the checkpoint.
             let has_checkpoint = self.lake.ledger.checkpoint_if_due().await;
             if let Some(receipt) = self.attempt(&batch).await? {
-                self.settled = Some(receipt.sequence);
                 self.known = receipt.sequence;
                 if has_checkpoint {
                     self.lake.thin_checkpoints().await;
@@ -177,21 +162,9 @@ impl Writer {
     /// How a batch would be counted if it were committed now; nothing is written.
     pub async fn weigh(&mut self, batch: &Batch) -> Result<(Counts, Notes)> {
         let _lock = self.lake.lock().await?;
-        self.catch_up().await?;
+        self.attempts.catch_up(&mut self.lake).await?;
         let sifted = self.sift(batch).await?;
         Ok((counts(batch, &sifted), sifted.notes))
-    }
-
-    /// Takes in what others wrote, and finishes what they left.
-    async fn catch_up(&mut self) -> Result<()> {
-        self.lake.ledger.refresh().await?;
-        failpoint::reached("commit.refreshed");
-        if self.settled != Some(self.lake.state().sequence) {
-            self.lake.recover(&self.projection).await?;
-            self.settled = Some(self.lake.state().sequence);
-        }
-        failpoint::reached("commit.recovered");
-        Ok(())
     }
 
     /// One attempt at the next sequence; `None` when someone else took it.
@@ -221,13 +194,6 @@ impl Writer {
         }
         let encoded = self.encode(std::mem::take(&mut sifted.tables), sequence).await?;
         failpoint::reached("commit.encoded");
-        let files: Vec<FileEntry> = encoded.iter().map(|encoded| encoded.file.clone()).collect();
-        if let Err(error) = self.stage(&encoded).await {
-            self.unstage_after_trouble(&files).await;
-            return Err(error);
-        }
-        failpoint::reached("commit.staged");
-
         let ingest = Ingest {
             sources,
             counts,
@@ -235,40 +201,12 @@ impl Writer {
             redaction_version: batch.redaction_version.clone(),
             redacted: batch.redacted.clone(),
             drift: batch.drift.clone(),
-            files: files.clone(),
+            files: encoded.iter().map(|encoded| encoded.made.file.clone()).collect(),
             retried,
         };
-        let body = Body::Ingest(ingest);
-        let hash = match self.lake.ledger.append(&hex(&self.id), moment, body.clone()).await {
-            Ok(Appended::Committed(hash)) => hash,
-            Ok(Appended::Lost) => {
-                self.unstage(&files).await?;
-                return Ok(None);
-            }
-            Err(error) => {
-                // A full disk stays full of what nobody will name.
-                if !self.lake.root().join(entry_path(sequence).as_ref()).exists() {
-                    self.unstage_after_trouble(&files).await;
-                }
-                return Err(error);
-            }
-        };
-        failpoint::reached("commit.recorded");
-        let entry = EntryRef {
-            sequence,
-            hash,
-            time_ms: moment.time_ms,
-            writer: WRITER.to_string(),
-            operation: Operation::Write,
-            replaced: Arc::default(),
-        };
-        self.project(&entry, &body, &encoded).await.map_err(|error| {
-            let message = format!(
-                "ledger entry {sequence} with {} rows is committed, but cannot be brought into its tables yet",
-                counts.accepted
-            );
-            Error::new(error.kind(), message).caused_by(error).hint("nothing is lost: the next run finishes it")
-        })?;
+        let made: Vec<&Made> = encoded.iter().map(|encoded| &encoded.made).collect();
+        let committed = self.attempts.commit(&mut self.lake, &made, moment, Body::Ingest(ingest)).await?;
+        let Some(sequence) = committed else { return Ok(None) };
 
         let mut receipt = Receipt { sequence, counts, notes, late, skew_ms: moment.skew_ms, ..Receipt::default() };
         for reject in &batch.rejects {
@@ -276,11 +214,12 @@ impl Writer {
             *receipt.rejects.entry(reject.reason.clone()).or_default() += 1;
         }
         for encoded in encoded {
-            receipt.bytes += encoded.file.bytes;
+            let file = encoded.made.file;
+            receipt.bytes += file.bytes;
             receipt.files += 1;
-            *receipt.rows.entry(encoded.file.table().to_string()).or_default() += encoded.file.rows;
+            *receipt.rows.entry(file.table().to_string()).or_default() += file.rows;
             if let Some(rows) = encoded.rows {
-                self.index.remember(&encoded.file, rows);
+                self.index.remember(&file, rows);
             }
         }
         Ok(Some(receipt))
@@ -303,7 +242,7 @@ impl Writer {
     async fn encode(&mut self, tables: BTreeMap<String, Vec<RecordBatch>>, sequence: u64) -> Result<Vec<Encoded>> {
         let partition = self.lake.state().lake.partition;
         let latest_us = self.lake.latest_time_ms(self.clock).saturating_mul(1000);
-        let nonce = self.nonce();
+        let nonce = self.attempts.nonce();
         let mut tasks = JoinSet::new();
         let mut number = 0;
         for (table, batches) in tables {
@@ -326,13 +265,6 @@ impl Writer {
         encoded.sort_by_key(|(place, _)| *place);
         Ok(encoded.into_iter().map(|(_, encoded)| encoded).collect())
     }
-
-    /// Names the files of the next attempt: no other writer has it, and no other attempt of ours.
-    fn nonce(&mut self) -> [u8; 6] {
-        self.attempts = self.attempts.wrapping_add(1);
-        let [a, b] = self.attempts.to_be_bytes();
-        [self.id[0], self.id[1], self.id[2], self.id[3], a, b]
-    }
 }
 
 /// How a batch is counted, its retried lines aside.
@@ -348,10 +280,9 @@ fn counts(batch: &Batch, sifted: &Sifted) -> Counts {
     }
 }
 
-/// A file's bytes, what the ledger says of it, and its rows for the look-up; rejects are not looked up.
-pub(super) struct Encoded {
-    pub file: FileEntry,
-    pub bytes: Bytes,
+/// A file, and its rows for the look-up; rejects are not looked up.
+struct Encoded {
+    made: Made,
     rows: Option<Rows>,
 }
 
@@ -364,6 +295,6 @@ impl Encoded {
             true => None,
             false => Rows::of(file.table(), &part.batches, &hasher)?,
         };
-        Ok(Encoded { file, bytes: bytes.into(), rows })
+        Ok(Encoded { made: Made { file, bytes: bytes.into() }, rows })
     }
 }

@@ -15,7 +15,7 @@ use super::super::file::{FileEntry, FileName, RowDigest};
 use super::super::piece::DataFile;
 use super::super::read::conformed;
 use super::super::row_digest::row_digest;
-use super::keeper::Made;
+use super::super::stage::Made;
 use crate::error::{Context, Kind, Result};
 
 /// Decompressed bytes that are merged at a time.

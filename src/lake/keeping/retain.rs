@@ -23,9 +23,10 @@ use super::super::entry::{Body, Removed, Retain};
 use super::super::file::FileEntry;
 use super::super::reject::REJECT_TABLE;
 use super::super::revision::REVISION_TABLE;
+use super::super::stage::Made;
 use super::super::state::State;
 use super::hold::{held, mask};
-use super::keeper::{Keeper, Made};
+use super::keeper::Keeper;
 use super::merge::Rows;
 use crate::error::{Error, Kind, Result};
 
