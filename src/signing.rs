@@ -39,6 +39,8 @@ pub enum Purpose {
     Attestation,
     /// The hashes of a package of evidence. It begins as a comment does, so that what is signed is the file itself.
     Package,
+    /// The hashes of an archive; it begins as a comment does, too.
+    Archive,
 }
 
 /// A private key.
@@ -69,6 +71,7 @@ impl Purpose {
             Purpose::Receipt => "auditlake receipt",
             Purpose::Attestation => "auditlake attestation",
             Purpose::Package => "# auditlake package",
+            Purpose::Archive => "# auditlake archive",
         };
         [name.as_bytes(), b"\n", bytes].concat()
     }

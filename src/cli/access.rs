@@ -41,6 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Read<'a> {
     Query { sql: &'a str, parameters: &'a [(String, String)] },
     Export { tables: &'a [String] },
+    Archive { since: &'a str, until: &'a str },
     Reports { ids: Vec<&'a str>, parameters: &'a [(String, String)] },
 }
 
@@ -217,6 +218,9 @@ fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) -> R
             ("Query", "ran a statement".to_string(), about)
         }
         Read::Export { tables } => ("Export", "exported events".to_string(), json!({"tables": tables})),
+        Read::Archive { since, until } => {
+            ("Archive", "archived events".to_string(), json!({"since": since, "until": until}))
+        }
         Read::Reports { ids, parameters } => {
             let about = json!({"reports": ids, "parameters": pairs(parameters)});
             ("RunReport", format!("ran {}", ids.join(", ")), about)

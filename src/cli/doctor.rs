@@ -70,7 +70,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut findings = Findings::default();
     let path = app.lake_path();
     // Before anything is opened, since opening finishes what is half done.
-    let verified = check(app, Level::Files, None, None)?;
+    let verified = check(app, None, Level::Files, None, None)?;
     match verified.fault_count {
         0 => findings.well("verify", format!("sound at level 1: ledger entry {}", verified.head.sequence)),
         faults => {

@@ -18,7 +18,7 @@ pub struct Args {
     /// Say what would be replaced, and replace nothing
     #[arg(long)]
     dry_run: bool,
-    /// Where the receipt is written, a JSON file and a page
+    /// Where receipts are written, a JSON file and a page for each ledger entry
     #[arg(long, value_name = "DIR", default_value = "receipts")]
     receipts: PathBuf,
     /// Print what was done as JSON
@@ -34,9 +34,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let (lake, clock) = (app.open_lake()?, app.clock);
     let (subjects, reason, is_dry) = (args.subjects, args.reason, args.dry_run);
     let done = app.wait(async move { Keeper::new(lake, clock)?.erase(&subjects, &reason, is_dry).await })?;
-    let written = match done.entry {
-        None => Vec::new(),
-        Some(sequence) => receipt::write(app, &app.open_lake()?, &[sequence], &args.receipts)?,
+    let written = match done.entries.is_empty() {
+        true => Vec::new(),
+        false => receipt::write(app, &app.open_lake()?, &done.entries, &args.receipts)?,
     };
     if args.json {
         let text = serde_json::to_string(&done).context(Kind::Internal, || "cannot encode what was done")? + "\n";

@@ -1,7 +1,7 @@
-//! `auditlake export`: rows back as the OCSF JSON that came in.
+//! `auditlake export`: rows back as the OCSF JSON that came in, or as Parquet.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use futures::StreamExt;
@@ -11,8 +11,9 @@ use super::access::{Access, Read};
 use super::output::Output;
 use super::value::{check_period, when};
 use crate::decode::Encoder;
+use crate::disk::Draft;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, rows};
+use crate::lake::{Lake, TableFile, rows};
 use crate::sql::{Horizon, Params, Session};
 use crate::typed::{When, count};
 
@@ -21,9 +22,12 @@ pub struct Args {
     /// Tables to export; all event tables when none is named
     #[arg(value_name = "TABLE")]
     tables: Vec<String>,
-    /// The file to write, one event per line [default: stdout]
+    /// The file to write, one event per line [default: stdout]; of several tables as Parquet the folder
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// One JSON event per line, or Parquet with the columns of the lake's own files: one file per table
+    #[arg(long, value_enum, default_value_t = Form::Ndjson)]
+    format: Form,
     /// Events from this time on
     #[arg(long, value_name = "TIME", value_parser = when)]
     since: Option<When>,
@@ -33,6 +37,12 @@ pub struct Args {
     /// Events that meet this condition of SQL, which every exported table must understand
     #[arg(long = "where", value_name = "SQL")]
     condition: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Ndjson,
+    Parquet,
 }
 
 /// What is exported of a table; none for all of it.
@@ -67,7 +77,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     }
     let mut access = Access::of(app, &lake)?;
-    let mut out = Output::begin(app, args.output.as_deref())?;
+    let mut place = Place::begin(app, &args)?;
     // Of the tables that were named none is left out.
     let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     let choice = Choice::of(app, &args)?;
@@ -81,20 +91,27 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             access.begin(app, &Read::Query { sql: &sql, parameters: &[] }, lake.state().sequence)?;
         }
     }
-    let options = app.config.sql();
+    let (options, is_named) = (app.config.sql(), !args.tables.is_empty());
     let exported = app.wait(async move {
-        let events = match statements.is_empty() {
-            true => export(&lake, &args.tables, &mut out).await?,
-            false => {
-                let session = Session::new(&lake, &options).await?;
-                let mut events = 0;
-                for (table, statement) in tables.iter().zip(&statements) {
-                    events += chosen(&lake, &session, table, statement, &mut out).await?;
-                }
-                events
-            }
+        let session = match statements.is_empty() {
+            true => None,
+            false => Some(Session::new(&lake, &options).await?),
         };
-        out.finish().map(|()| events)
+        let mut events = 0;
+        for (at, table) in tables.iter().enumerate() {
+            // As Parquet, a table without rows is a file of columns; nobody asked for it unless it was named.
+            let has_rows = lake.state().tables.get(table).is_some_and(|table| table.rows() > 0);
+            if !has_rows && !(is_named && place.is_parquet) {
+                continue;
+            }
+            let mut sink = place.sink(&lake, table)?;
+            events += match &session {
+                None => whole(&lake, table, &mut sink).await?,
+                Some(session) => chosen(session, &statements[at], &mut sink).await?,
+            };
+            sink.finish()?;
+        }
+        place.finish().map(|()| events)
     });
     access.end(app, exported.as_ref().map(|events| *events))?;
     access.close(app)?;
@@ -104,26 +121,88 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
-/// The events of one table that a statement chooses.
-async fn chosen(
-    lake: &Lake,
-    session: &Session,
-    table: &str,
-    statement: &str,
-    out: &mut (dyn Write + Send),
-) -> Result<u64> {
-    let Some(class) = lake.ocsf().by_name(table) else { return Ok(0) };
-    let encoder = Encoder::new(class);
-    let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
-    let mut exported = 0;
-    while let Some(batch) = found.next().await? {
-        exported += write_lines(&encoder, &batch, out)?;
-    }
-    Ok(exported)
+/// Where the events go: one file for all of them, or a folder with a file for each table.
+struct Place {
+    to: To,
+    is_parquet: bool,
 }
 
-/// Writes each row as the line that it was; says how many they are.
-fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Send)) -> Result<u64> {
+enum To {
+    One(Output),
+    Folder(Draft),
+}
+
+impl Place {
+    fn begin(app: &App, args: &Args) -> Result<Place> {
+        let is_parquet = args.format == Form::Parquet;
+        let path = args.output.as_deref();
+        let to = match is_parquet && args.tables.len() != 1 {
+            false => To::One(Output::begin(app, path)?),
+            true => To::Folder(folder(path)?.known_to(&app.unfinished)),
+        };
+        Ok(Place { to, is_parquet })
+    }
+
+    /// Begins with the events of a table.
+    fn sink(&mut self, lake: &Lake, table: &str) -> Result<Sink<'_>> {
+        let out: Box<dyn Write + Send + '_> = match &mut self.to {
+            To::One(out) => Box::new(out),
+            To::Folder(draft) => Box::new(BufWriter::new(draft.file(&format!("{table}.parquet"))?)),
+        };
+        if self.is_parquet {
+            return Ok(Sink::Parquet(Box::new(TableFile::begin(lake, table, out)?)));
+        }
+        let class = lake.ocsf().by_name(table).ok_or_else(|| Error::input(format!("no event table `{table}`")))?;
+        Ok(Sink::Lines(Encoder::new(class), out))
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.to {
+            To::One(out) => out.finish(),
+            To::Folder(draft) => draft.finish().map(drop),
+        }
+    }
+}
+
+/// A new folder: one that is there stays as it is.
+fn folder(path: Option<&Path>) -> Result<Draft> {
+    let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
+        return Err(Error::usage("several tables as Parquet are several files").hint(
+            "name their folder with --output DIR, or one table: `auditlake export authentication --format parquet`",
+        ));
+    };
+    if path.exists() {
+        return Err(Error::usage(format!("{} already exists", path.display()))
+            .hint("several tables as Parquet go into a new folder: name another one"));
+    }
+    Draft::begin(path, false)
+}
+
+/// Takes the events of one table.
+enum Sink<'a> {
+    Lines(Encoder, Box<dyn Write + Send + 'a>),
+    Parquet(Box<TableFile<Box<dyn Write + Send + 'a>>>),
+}
+
+impl Sink<'_> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<u64> {
+        match self {
+            Sink::Lines(encoder, out) => write_lines(encoder, batch, out)?,
+            Sink::Parquet(file) => file.write(batch)?,
+        }
+        Ok(batch.num_rows() as u64)
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Sink::Lines(..) => Ok(()),
+            Sink::Parquet(file) => file.finish(),
+        }
+    }
+}
+
+/// Writes each row as the line that it was.
+fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Send)) -> Result<()> {
     let mut line = Vec::new();
     for row in 0..batch.num_rows() {
         line.clear();
@@ -131,22 +210,26 @@ fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Se
         line.push(b'\n');
         out.write_all(&line).context(Kind::Unavailable, || "cannot write the events")?;
     }
-    Ok(batch.num_rows() as u64)
+    Ok(())
 }
 
-async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
+/// The events of one table that a statement chooses.
+async fn chosen(session: &Session, statement: &str, sink: &mut Sink<'_>) -> Result<u64> {
+    let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
     let mut exported = 0;
-    for class in lake.ocsf().classes() {
-        if !tables.is_empty() && !tables.contains(&class.name) {
-            continue;
-        }
-        let encoder = Encoder::new(class);
-        let Some(table) = lake.state().tables.get(&class.name) else { continue };
-        for file in &table.files {
-            let mut batches = rows(&lake.store(), file).await?;
-            while let Some(batch) = batches.next().await {
-                exported += write_lines(&encoder, &batch?, out)?;
-            }
+    while let Some(batch) = found.next().await? {
+        exported += sink.write(&batch)?;
+    }
+    Ok(exported)
+}
+
+/// All events of one table.
+async fn whole(lake: &Lake, table: &str, sink: &mut Sink<'_>) -> Result<u64> {
+    let mut exported = 0;
+    for file in lake.state().tables.get(table).map_or(&[][..], |table| &table.files) {
+        let mut batches = rows(&lake.store(), file).await?;
+        while let Some(batch) = batches.next().await {
+            exported += sink.write(&batch?)?;
         }
     }
     Ok(exported)

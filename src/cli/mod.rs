@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod archive;
 mod backup;
 mod compact;
 mod config;
@@ -133,7 +134,9 @@ enum Command {
     Erase(erase::Args),
     /// Copy the lake, each time only what is new, and check the copy
     Backup(backup::Args),
-    /// Compare the whole lake with its ledger
+    /// Pack a closed range into one tar, with the ledger that proves it
+    Archive(archive::Args),
+    /// Compare the whole lake with its ledger, or check an archive
     Verify(verify::Args),
     /// Rewrite what follows from the ledger, and remove leftovers
     Repair(repair::Args),
@@ -237,6 +240,7 @@ impl App {
             Some(Command::Hold(command)) => hold::run(self, command),
             Some(Command::Erase(args)) => erase::run(self, args),
             Some(Command::Backup(args)) => backup::run(self, args),
+            Some(Command::Archive(args)) => archive::run(self, args),
             Some(Command::Verify(args)) => verify::run(self, args),
             Some(Command::Repair(args)) => repair::run(self, args),
             Some(Command::Ledger(command)) => ledger::run(self, command),

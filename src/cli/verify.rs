@@ -1,4 +1,4 @@
-//! `auditlake verify`: all of the lake, compared with what its ledger says.
+//! `auditlake verify`: all of the lake, or an archive of it, compared with what the ledger says.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(200);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// An archive that `auditlake archive` wrote, to be checked as it is [default: the lake]
+    #[arg(value_name = "FILE.tar")]
+    archive: Option<PathBuf>,
     /// 0: the chain of entries and which files are there; 1: sizes, footers and Delta tables; 2: the SHA-256 of each
     /// file; 3: their rows, and the facts that were derived from them
     #[arg(long, value_name = "LEVEL", default_value_t = 2, value_parser = RangedU64ValueParser::<u8>::new().range(0..=3))]
@@ -45,8 +48,9 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     });
     let level = [Level::Chain, Level::Files, Level::Bytes, Level::Rows][usize::from(args.level.min(3))];
     let public_key = args.public_key.as_deref().map(read_public).transpose()?;
-    let mut found = check(app, level, anchor.transpose()?, public_key)?;
-    if level == Level::Rows && found.fault_count == 0 {
+    let is_archive = args.archive.is_some();
+    let mut found = check(app, args.archive, level, anchor.transpose()?, public_key)?;
+    if level == Level::Rows && found.fault_count == 0 && !is_archive {
         for wrong in app.check_facts()? {
             let fault = Fault { path: wrong.path, fault: wrong.fault.to_string() };
             if wrong.is_left_over {
@@ -76,6 +80,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             app.screen.print(&format!("{}\n", summary(&found)))?;
             Ok(0)
         }
+        faults if is_archive => {
+            Err(Error::new(Kind::Integrity, format!("the archive is not what was packed: {}", things(faults)))
+                .hint("get another copy of it, or make it again from the lake"))
+        }
         faults => Err(Error::new(Kind::Integrity, format!("the lake is not what was written: {}", things(faults)))
             .hint("`auditlake repair --dry-run` reports what can be repaired; restore the rest from a backup")),
     }
@@ -87,8 +95,12 @@ fn summary(found: &Verified) -> String {
         0 => String::new(),
         replaced => format!(" and {} replaced ones", count(replaced)),
     };
+    let range = found
+        .archive
+        .as_ref()
+        .map_or(String::new(), |archive| format!(" from {} to before {}", archive.since, archive.until));
     format!(
-        "sound at level {}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}{signed}",
+        "sound at level {}{range}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}{signed}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),
@@ -104,8 +116,14 @@ pub fn things(faults: u64) -> String {
     format!("{} {}", count(faults), if faults == 1 { "fault" } else { "faults" })
 }
 
-/// Checks the lake, with a bar on a terminal.
-pub fn check(app: &App, level: Level, anchor: Option<Anchor>, public_key: Option<PublicKey>) -> Result<Verified> {
+/// Checks an archive, or else the lake, with a bar on a terminal.
+pub fn check(
+    app: &App,
+    archive: Option<PathBuf>,
+    level: Level,
+    anchor: Option<Anchor>,
+    public_key: Option<PublicKey>,
+) -> Result<Verified> {
     let progress = VerifyProgress::default();
     let asked =
         Verify { level, anchor, public_key, most: LISTED, patience: app.patience(), progress: progress.clone() };
@@ -129,8 +147,14 @@ pub fn check(app: &App, level: Level, anchor: Option<Anchor>, public_key: Option
                 }
             }
         };
+        let checked = async {
+            match &archive {
+                Some(archive) => lake::verify_archive(archive, &asked).await,
+                None => lake::verify(&path, &ocsf, &asked).await,
+            }
+        };
         tokio::select! {
-            found = lake::verify(&path, &ocsf, &asked) => found,
+            found = checked => found,
             () = show => Err(Error::new(Kind::Internal, "the bar stopped")),
         }
     });

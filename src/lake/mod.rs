@@ -57,6 +57,7 @@ mod statistics;
 mod store;
 mod streams;
 mod table;
+mod table_file;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -91,9 +92,10 @@ pub use filled::filled;
 pub use format::{FORMAT, Format, READS_FROM};
 pub use identity::{Hasher, digests};
 pub use keeping::{
-    Anchor, BackedUp, CompactOptions, Compacted, ErasedRows, Fault, Head as LedgerHead, Keeper, Level,
-    Progress as VerifyProgress, Receipt as RemovalReceipt, Repair, Repaired, RetainPolicy, Retained, RetainedTable,
-    Verified, Verify, foresee, plan as plan_compaction, repair, verify,
+    Anchor, ArchiveManifest, ArchiveRange, Archived, BackedUp, CompactOptions, Compacted, ErasedRows, Fault,
+    Head as LedgerHead, Keeper, Level, Progress as VerifyProgress, Receipt as RemovalReceipt, Repair, Repaired,
+    RetainPolicy, Retained, RetainedTable, Verified, Verify, foresee, plan as plan_compaction, repair, verify,
+    verify_archive,
 };
 pub use key::{AskKey, KeyPlace, random_key};
 pub use layout::{Access, FACTS, Partition, data_path, fact_path, latest_time_ms};
@@ -108,6 +110,7 @@ pub use row_digest::row_digest;
 pub use signed::{AskSigner, Signing};
 pub use state::{State, TableState};
 pub use streams::{Stream, Streams};
+pub use table_file::TableFile;
 pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
 
 use ledger::Ledger;

@@ -841,3 +841,36 @@ async fn a_checkpoint_keeps_what_was_replaced_held_and_removed() {
         (&state.tables, &state.aside, &state.holds, &state.before_us)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_erasure_is_several_entries_and_leaves_no_row_that_names_the_person() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer().await;
+    for month in 0..4 {
+        let rows = [("somebody-1", JANUARY + month * 31 * DAY, 10 * month), ("other", JANUARY + month * 31 * DAY, 10)];
+        writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
+    }
+    let open = async || {
+        let lake = Lake::open(&fixture.root, fixture.ocsf.clone()).await.unwrap();
+        Keeper::new(lake, Clock::Real).unwrap()
+    };
+    let mut keeper = open().await;
+    keeper.limit(1);
+    let subjects = ["somebody-1".to_string()];
+    let foreseen = keeper.erase(&subjects, "request", true).await.unwrap();
+    assert_eq!((foreseen.rows["authentication"], foreseen.entries.len()), (4, 0));
+    let done = keeper.erase(&subjects, "request", false).await.unwrap();
+    assert_eq!((done.rows["authentication"], done.files, done.entries.len()), (4, 4, 4));
+    let again = open().await.erase(&subjects, "request", false).await.unwrap();
+    assert_eq!((again.rows.len(), again.entries.len()), (0, 0));
+    let asked = Verify {
+        level: Level::Rows,
+        anchor: None,
+        public_key: None,
+        most: 10,
+        patience: Default::default(),
+        progress: Default::default(),
+    };
+    let verified = verify(&fixture.root, &fixture.ocsf, &asked).await.unwrap();
+    assert_eq!((verified.rows, verified.faults), (8, vec![]));
+}

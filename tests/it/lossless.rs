@@ -124,3 +124,44 @@ fn sql_answers_over_real_events() {
     user_access,1
     ");
 }
+
+/// The columns of a Parquet file with types and field ids, and its rows.
+fn parquet(path: &std::path::Path) -> (Vec<String>, Vec<arrow::array::RecordBatch>) {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut columns = Vec::new();
+    parquet::schema::printer::print_schema(&mut columns, reader.parquet_schema().root_schema());
+    let columns = String::from_utf8(columns).unwrap().lines().map(str::to_string).collect();
+    (columns, reader.build().unwrap().map(|batch| batch.unwrap()).collect())
+}
+
+#[test]
+fn parquet_is_one_file_per_table_with_the_columns_types_and_ids_of_the_lakes_files() {
+    let env = Env::with_small();
+    env.ok(["export", "--format", "parquet", "-o", "out", "-q"]);
+    let names = crate::soundness::files(&env.path("out"));
+    assert_eq!(names.len(), 6, "{names:?}");
+    for name in &names {
+        let table = name.strip_suffix(".parquet").unwrap();
+        let folder = env.path("auditlake-data").join(table);
+        let ours = crate::soundness::files(&folder).into_iter().find(|path| path.ends_with(".parquet")).unwrap();
+        let ((columns, found), (expected, rows)) = (parquet(&env.path("out").join(name)), parquet(&folder.join(ours)));
+        assert_eq!(columns, expected, "{table}");
+        assert!(columns.iter().any(|column| column.contains("_event_uid") && column.contains("[1]")), "{columns:?}");
+        assert_eq!(found.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1, "{table}");
+        assert_eq!(found[0].columns(), rows[0].columns(), "{table}");
+    }
+    // One table that is named is one file, also without any row; what a condition chooses has the same columns.
+    env.ok(["export", "authentication", "--format", "parquet", "-o", "one.parquet", "--where", "activity_id = 1"]);
+    let (columns, found) = parquet(&env.path("one.parquet"));
+    assert_eq!((columns, found.len()), (parquet(&env.path("out/authentication.parquet")).0, 1));
+    env.ok(["export", "authentication", "--format", "parquet", "-o", "none.parquet", "--where", "activity_id = 99"]);
+    assert!(parquet(&env.path("none.parquet")).1.iter().all(|batch| batch.num_rows() == 0));
+    for wrong in [&["export", "--format", "parquet"][..], &["export", "--format", "parquet", "-o", "out"]] {
+        let output = env.command(wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", env.text(&output));
+    }
+    // It comes in again.
+    env.ok(["ingest", "out/authentication.parquet", "--lake", "again", "-q"]);
+    assert!(env.ok(["export", "--lake", "again"]).contains("\"e1\""));
+}

@@ -83,16 +83,20 @@ impl Chain {
     }
 }
 
-/// Walks the ledger from its first entry to its last. Errors when there is no lake to speak of, or a newer one.
+/// The names of the files in a lake's `_ledger/`.
+pub async fn names(store: &Durable) -> Result<Vec<String>> {
+    store.names(&Path::from(LEDGER)).await.context(Kind::Unavailable, || "cannot list `_ledger/`")
+}
+
+/// Walks the ledger, whose folder has the files `names`, from its first entry to its last. Errors when there is no lake to speak of, or a newer one.
 pub async fn walk(
-    store: &Arc<Durable>,
+    objects: &Arc<dyn ObjectStore>,
+    names: &[String],
     anchor: Option<&Anchor>,
     public_key: Option<&PublicKey>,
     faults: &mut Faults,
     notes: &mut Faults,
 ) -> Result<Chain> {
-    let folder = Path::from(LEDGER);
-    let names = store.names(&folder).await.context(Kind::Unavailable, || "cannot list `_ledger/`")?;
     let there: BTreeSet<u64> = names.iter().filter_map(|name| entry_sequence(name)).collect();
     let Some(&last) = there.last() else {
         return Err(Error::new(Kind::Integrity, "the ledger is gone: `_ledger/` has no entry")
@@ -101,11 +105,10 @@ pub async fn walk(
     for name in names.iter().filter(|name| entry_sequence(name).is_none() && checkpoint_sequence(name).is_none()) {
         faults.add(format!("{LEDGER}/{name}"), "it is not a file of a ledger: it was added or renamed");
     }
-    let objects: Arc<dyn ObjectStore> = store.clone();
     let mut walking = Walking { anchor, public_key, ..Walking::default() };
     for sequence in 0..=last {
         let path = entry_path(sequence);
-        match get(&objects, &path).await? {
+        match get(objects, &path).await? {
             None => {
                 faults.add(&path, "it is missing, and later entries are there");
                 walking.before = None;
@@ -113,19 +116,7 @@ pub async fn walk(
             Some(bytes) => walking.take(sequence, &bytes, faults)?,
         }
     }
-    if let Some(anchor) = anchor.filter(|anchor| anchor.sequence > last) {
-        let fault = format!("the ledger ends here, and entry {} was written down: it was put back", anchor.sequence);
-        faults.add(entry_path(last), fault);
-    }
-    if public_key.is_some() && walking.signed_to < Some(last) {
-        // What a signed entry follows is signed with it; what comes after the last one is not.
-        let (first, fault) = match walking.signed_to {
-            None => (0, "no entry of the ledger is signed by this key".to_string()),
-            Some(sequence) => (sequence + 1, format!("entry {sequence} is the last one that this key vouches for")),
-        };
-        faults.add(entry_path(first), format!("{fault}: whoever can write to the lake may have written the others"));
-    }
-    checkpoints(&objects, &names, &walking, faults, notes).await?;
+    checkpoints(objects, names, &walking, faults, notes).await?;
     let (Some(lake), Some(head)) = (walking.lake.take(), walking.head.take()) else {
         return Err(Error::new(Kind::Integrity, "the first entry of the ledger cannot be read")
             .hint("restore `_ledger/` from a backup"));
@@ -140,6 +131,24 @@ pub async fn walk(
     let mut chain = Chain { lake, head, last, commits, live, aside, entries, unreadable, signed_to };
     chain.add_up();
     Ok(chain)
+}
+
+/// Says what is wrong with the end of a lake's ledger: that it goes not as far as what was written down, or that the key
+/// does not vouch for all of it.
+pub fn end(chain: &Chain, anchor: Option<&Anchor>, public_key: Option<&PublicKey>, faults: &mut Faults) {
+    let last = chain.last;
+    if let Some(anchor) = anchor.filter(|anchor| anchor.sequence > last) {
+        let fault = format!("the ledger ends here, and entry {} was written down: it was put back", anchor.sequence);
+        faults.add(entry_path(last), fault);
+    }
+    if public_key.is_some() && chain.signed_to < Some(last) {
+        // What a signed entry follows is signed with it; what comes after the last one is not.
+        let (first, fault) = match chain.signed_to {
+            None => (0, "no entry of the ledger is signed by this key".to_string()),
+            Some(sequence) => (sequence + 1, format!("entry {sequence} is the last one that this key vouches for")),
+        };
+        faults.add(entry_path(first), format!("{fault}: whoever can write to the lake may have written the others"));
+    }
 }
 
 #[derive(Default)]

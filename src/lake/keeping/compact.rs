@@ -23,8 +23,6 @@ use crate::failpoint;
 
 /// Rows of one merged file at most: two row groups.
 const MERGED_ROWS: u64 = 256 * 1024;
-/// Bytes of new files that are held until their entry is written.
-const ENTRY_BYTES: u64 = 64 << 20;
 /// Files that one entry replaces at most.
 const ENTRY_FILES: usize = 20_000;
 /// A file that is smaller is merged whenever others are.
@@ -169,7 +167,7 @@ impl Keeper {
             files += group.len();
             self.merge(group, &mut made, &mut replaced).await?;
             let bytes: u64 = made.iter().map(|made| made.bytes.len() as u64).sum();
-            if bytes >= ENTRY_BYTES || files >= ENTRY_FILES {
+            if bytes >= self.entry_bytes || files >= ENTRY_FILES {
                 self.record(std::mem::take(&mut made), std::mem::take(&mut replaced), &mut done).await?;
                 files = 0;
             }

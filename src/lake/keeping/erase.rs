@@ -3,8 +3,12 @@
 //! An identifier is replaced wherever it stands as a word: as the whole value of a column, in JSON, in a message. The
 //! ledger keeps neither the identifier nor anything that it could be read from, only the pseudonym, which is made of the
 //! identifier with the lake's key: the same person has the same one when the command is run again.
+//!
+//! Files are written anew one by one, and an entry is written whenever their bytes are many: so memory does not grow with
+//! the lake, and a run that is cut short is finished by the next one. A hold is looked for in all rows before the first
+//! entry, since a refusal means that nothing was replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, RecordBatch, StringArray, StructArray};
@@ -15,9 +19,9 @@ use object_store::ObjectStore;
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::super::change::{Change, Paths, paths_of};
-use super::super::entry::{Body, Erase, Erased};
-use super::super::file::FileEntry;
+use super::super::change::{Change, paths_of};
+use super::super::entry::{Body, Erase, Erased, Hold};
+use super::super::file::{FileEntry, FileName};
 use super::super::row_digest::row_digest;
 use super::super::stage::Made;
 use super::super::state::State;
@@ -27,14 +31,17 @@ use super::merge::Rows;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::hex;
 
+/// How often files are looked at that others wrote while we were at it.
+const ROUNDS: u32 = 20;
+
 /// Fewer characters would be met in the middle of what is meant otherwise.
 const LEAST: usize = 4;
 
 /// What was replaced, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ErasedRows {
-    /// None when there was nothing to replace, or of a dry run.
-    pub entry: Option<u64>,
+    /// The entries that were written: none when there was nothing to replace, or of a dry run.
+    pub entries: Vec<u64>,
     pub pseudonyms: Vec<String>,
     /// Rows by table.
     pub rows: BTreeMap<String, u64>,
@@ -81,6 +88,36 @@ impl Swap {
     }
 }
 
+/// What all entries of one erasure have in common.
+struct Erasing<'a> {
+    reason: &'a str,
+    holds: Vec<Hold>,
+}
+
+/// One entry to be.
+#[derive(Default)]
+struct Pending {
+    made: Vec<Made>,
+    replaced: Vec<Arc<FileEntry>>,
+    erased: BTreeMap<String, Erased>,
+}
+
+impl Pending {
+    /// Counts what became of the rows of a file.
+    fn add(&mut self, file: &FileEntry, sum: &Erased) {
+        let told = self.erased.entry(file.table().to_string()).or_default();
+        *told = Erased {
+            rows: told.rows + sum.rows,
+            before: told.before.plus(sum.before),
+            after: told.after.plus(sum.after),
+        };
+    }
+
+    fn bytes(&self) -> u64 {
+        self.made.iter().map(|made| made.file.bytes).sum()
+    }
+}
+
 impl Keeper {
     /// Replaces identifiers of one person by pseudonyms.
     ///
@@ -88,83 +125,111 @@ impl Keeper {
     pub async fn erase(&mut self, subjects: &[String], reason: &str, is_dry: bool) -> Result<ErasedRows> {
         let swaps = self.swaps(subjects)?;
         self.catch_up().await?;
-        let store: Arc<dyn ObjectStore> = self.lake().store();
-        let mut done = ErasedRows {
-            pseudonyms: swaps.iter().map(|swap| swap.pseudonym.clone()).collect(),
-            ..ErasedRows::default()
-        };
-        let (mut made, mut replaced): (Vec<Made>, Vec<Arc<FileEntry>>) = (Vec::new(), Vec::new());
-        let mut erased: BTreeMap<String, Erased> = BTreeMap::new();
-        let files: Vec<Arc<FileEntry>> = self.lake().files().cloned().collect();
-        for file in files {
-            let mut rows = Rows::read(&store, &file).await?;
-            let sum = self.swap(&swaps, &file, &mut rows)?;
-            if sum.rows == 0 {
-                continue;
+        let pseudonyms: Vec<String> = swaps.iter().map(|swap| swap.pseudonym.clone()).collect();
+        if is_dry || !self.state().holds.is_empty() {
+            let foreseen = self.foresee(&swaps).await?;
+            if is_dry {
+                return Ok(ErasedRows { pseudonyms, ..foreseen });
             }
-            let told = erased.entry(file.table().to_string()).or_default();
-            *told = Erased {
-                rows: told.rows + sum.rows,
-                before: told.before.plus(sum.before),
-                after: told.after.plus(sum.after),
-            };
-            *done.rows.entry(file.table().to_string()).or_default() += sum.rows;
-            done.files += 1;
-            if !is_dry {
+        }
+        let erasing = Erasing { reason, holds: self.state().holds.clone() };
+        let store: Arc<dyn ObjectStore> = self.lake().store();
+        let mut done = ErasedRows { pseudonyms, ..ErasedRows::default() };
+        let mut looked: HashSet<FileName> = HashSet::new();
+        for _ in 0..ROUNDS {
+            let files = self.lake().files().filter(|file| !looked.contains(&file.name()));
+            let files: Vec<Arc<FileEntry>> = files.cloned().collect();
+            let mut pending = Pending::default();
+            for file in &files {
+                looked.insert(file.name());
+                let mut rows = Rows::read(&store, file).await?;
+                let sum = self.swap(&swaps, file, &mut rows)?;
+                if sum.rows == 0 {
+                    continue;
+                }
                 let after = file.digest.minus(sum.before).plus(sum.after);
                 let one = self.lake().merged(vec![rows]).await?.filter(|made| made.file.digest == after);
-                made.push(one.ok_or_else(|| {
+                pending.made.push(one.ok_or_else(|| {
                     Error::new(Kind::Integrity, format!("cannot write {file} anew: its rows are not what was written"))
                 })?);
-                replaced.push(file);
+                pending.replaced.push(file.clone());
+                pending.add(file, &sum);
+                if pending.bytes() > self.entry_bytes {
+                    self.record_erasure(std::mem::take(&mut pending), &erasing, &mut looked, &mut done).await?;
+                }
+            }
+            self.record_erasure(pending, &erasing, &mut looked, &mut done).await?;
+            self.catch_up().await?;
+            if self.lake().files().all(|file| looked.contains(&file.name())) {
+                return Ok(done);
             }
         }
-        if is_dry {
-            return Ok(done);
+        Err(Error::new(Kind::Conflict, "other runs write to the lake faster than it can be looked through")
+            .hint("run the command again when they have ended: it goes on"))
+    }
+
+    /// What would be replaced. Errors when a hold keeps a row of it.
+    async fn foresee(&self, swaps: &[Swap]) -> Result<ErasedRows> {
+        let store: Arc<dyn ObjectStore> = self.lake().store();
+        let mut done = ErasedRows::default();
+        for file in self.lake().files() {
+            let sum = self.swap(swaps, file, &mut Rows::read(&store, file).await?)?;
+            if sum.rows > 0 {
+                *done.rows.entry(file.table().to_string()).or_default() += sum.rows;
+                done.files += 1;
+            }
         }
-        let sequences: Vec<u64> = self.state().aside.iter().map(|aside| aside.sequence).collect();
-        let copies = self.set_aside_by(&sequences).await?;
-        if made.is_empty() && copies.is_empty() {
-            return Ok(done);
-        }
-        done.replaced = copies.values().map(|paths| paths.len() as u64).sum();
-        done.entry = Some(self.record_erasure(made, &replaced, (sequences, copies), erased, &done, reason).await?);
         Ok(done)
     }
 
+    /// Writes an entry for what was made, and for the copies in `_replaced/`, which may name the person. Where another run
+    /// has replaced one of the files, nothing is changed, and they are looked at again.
     async fn record_erasure(
         &mut self,
-        made: Vec<Made>,
-        replaced: &[Arc<FileEntry>],
-        (settled, copies): (Vec<u64>, Paths),
-        erased: BTreeMap<String, Erased>,
-        done: &ErasedRows,
-        reason: &str,
-    ) -> Result<u64> {
-        let replaced = paths_of(replaced.iter().map(Arc::as_ref));
-        let mut dropped = replaced.clone();
+        pending: Pending,
+        erasing: &Erasing<'_>,
+        looked: &mut HashSet<FileName>,
+        done: &mut ErasedRows,
+    ) -> Result<()> {
+        let settled: Vec<u64> = self.state().aside.iter().map(|aside| aside.sequence).collect();
+        let copies = self.set_aside_by(&settled).await?;
+        let Pending { made, replaced, erased } = pending;
+        if made.is_empty() && copies.is_empty() {
+            return Ok(());
+        }
+        let paths = paths_of(replaced.iter().map(Arc::as_ref));
+        let mut dropped = paths.clone();
         for (table, more) in &copies {
             dropped.entry(table.clone()).or_default().extend(more.iter().cloned());
         }
-        let (sequence, holds) = (self.state().sequence, self.state().holds.clone());
+        let pseudonyms = done.pseudonyms.clone();
         let body = |state: &State, files: Vec<FileEntry>| {
-            // What came meanwhile may name the person, and a hold that began may keep a row.
-            if state.sequence != sequence || state.holds != holds {
-                return Ok(None);
+            if state.holds != erasing.holds {
+                return Err(Error::new(Kind::Conflict, "a hold began or ended at the same time")
+                    .hint("run the command again: it goes on"));
             }
-            let change =
-                Change { files, replaced: replaced.clone(), dropped: dropped.clone(), settled: settled.clone() };
+            let change = Change { files, replaced: paths.clone(), dropped: dropped.clone(), settled: settled.clone() };
             Ok(Some(Body::Erase(Erase {
                 change,
-                reason: reason.to_string(),
-                pseudonyms: done.pseudonyms.clone(),
+                reason: erasing.reason.to_string(),
+                pseudonyms: pseudonyms.clone(),
                 erased: erased.clone(),
             })))
         };
-        self.commit(&made, body).await?.ok_or_else(|| {
-            Error::new(Kind::Conflict, "another run wrote to the lake at the same time")
-                .hint("nothing was replaced; run the command again")
-        })
+        match self.commit(&made, body).await? {
+            Some(sequence) => {
+                let ours = self.lake().files().filter(|file| file.name().sequence == sequence);
+                looked.extend(ours.map(|file| file.name()));
+                done.entries.push(sequence);
+                done.files += replaced.len() as u64;
+                done.replaced += copies.values().map(|paths| paths.len() as u64).sum::<u64>();
+                for (table, told) in erased {
+                    *done.rows.entry(table).or_default() += told.rows;
+                }
+            }
+            None => replaced.iter().for_each(|file| drop(looked.remove(&file.name()))),
+        }
+        Ok(())
     }
 
     fn swaps(&self, subjects: &[String]) -> Result<Vec<Swap>> {

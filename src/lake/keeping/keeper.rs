@@ -14,16 +14,26 @@ use crate::clock::Clock;
 use crate::error::{Kind, Result};
 use crate::failpoint;
 
+/// Bytes of new files that are held until their entry is written.
+const ENTRY_BYTES: u64 = 64 << 20;
+
 /// Changes the files of one lake; one keeper a process, any number of processes.
 pub struct Keeper {
     lake: Lake,
     attempts: Attempts,
     clock: Clock,
+    /// An entry is written when its new files have more bytes.
+    pub(super) entry_bytes: u64,
 }
 
 impl Keeper {
     pub fn new(lake: Lake, clock: Clock) -> Result<Keeper> {
-        Ok(Keeper { attempts: Attempts::at(&lake)?, lake, clock })
+        Ok(Keeper { attempts: Attempts::at(&lake)?, lake, clock, entry_bytes: ENTRY_BYTES })
+    }
+
+    #[cfg(test)]
+    pub fn limit(&mut self, entry_bytes: u64) {
+        self.entry_bytes = entry_bytes;
     }
 
     pub fn lake(&self) -> &Lake {

@@ -6,15 +6,17 @@
 //!          versions  every version of every Delta table, and what its readers see        1
 //! repair   what verify finds and the ledger has all it takes for
 //! compact  small files into larger ones; replaced files off the disk when their time of grace is over
-//! ```
 //! retain   rows that are old enough, but for those that a hold keeps
 //! erase    a person's identifiers become pseudonyms
 //! backup   a copy of all of it
+//! archive  a closed range in one tar, that is checked as it is
+//! ```
 //!
 //! Nothing here believes what opening a lake believes: entries are read as files, and a fault does not keep the rest from
 //! being looked at.
 
 mod anchor;
+mod archive;
 mod backup;
 mod chain;
 mod compact;
@@ -31,6 +33,7 @@ mod verify;
 mod versions;
 
 pub use anchor::{Anchor, Head};
+pub use archive::{ArchiveRange, Archived, Manifest as ArchiveManifest, check as verify_archive};
 pub use backup::BackedUp;
 pub use compact::{CompactOptions, Compacted, foresee, plan};
 pub use erase::ErasedRows;

@@ -63,7 +63,9 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
     let mut repaired = {
         let _lock = lock(root, &asked.patience).await?;
         let (mut faults, mut notes) = (Faults::new(usize::MAX), Faults::new(0));
-        let mut chain = chain::walk(&store, None, None, &mut faults, &mut notes).await?;
+        let objects: Arc<dyn ObjectStore> = store.clone();
+        let names = chain::names(&store).await?;
+        let mut chain = chain::walk(&objects, &names, None, None, &mut faults, &mut notes).await?;
         store.open_to(chain.lake.access);
         let mut mending = Mending { store, asked, repaired: Repaired::default() };
         let tables = versions::expected(&chain, ocsf).into_keys().collect();

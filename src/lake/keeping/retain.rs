@@ -30,9 +30,6 @@ use super::keeper::Keeper;
 use super::merge::Rows;
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of new files that are held until their entry is written.
-const ENTRY_BYTES: u64 = 64 << 20;
-
 /// How long rows are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RetainPolicy {
@@ -183,7 +180,7 @@ impl Keeper {
                     done.tables.insert(name.clone(), told);
                 }
                 let bytes: u64 = pending.made.iter().map(|made| made.file.bytes).sum();
-                if bytes > ENTRY_BYTES && !is_dry {
+                if bytes > self.entry_bytes && !is_dry {
                     self.remove(std::mem::take(&mut pending), &limits, &mut done).await?;
                 }
             }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::file::FileEntry;
 use super::super::{durable, existing, lock};
 use super::anchor::{Anchor, Head};
+use super::archive::Manifest;
 use super::chain::{self, Chain};
 use super::faults::{Fault, Faults};
 use super::{data, versions};
@@ -44,7 +45,7 @@ impl From<Level> for u8 {
 pub struct Progress {
     done: Arc<AtomicU64>,
     /// Bytes of all files; known once the ledger was read.
-    all: Arc<AtomicU64>,
+    pub(super) all: Arc<AtomicU64>,
 }
 
 impl Progress {
@@ -92,6 +93,9 @@ pub struct Verified {
     pub signed_to: Option<u64>,
     /// What is not as it was, and costs nothing but time.
     pub notes: Vec<Fault>,
+    /// The range of an archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Manifest>,
 }
 
 /// Checks the lake at `root`, whatever state it is in. Nothing is written, and no key is needed.
@@ -107,8 +111,10 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
             Err(error) if error.kind() == Kind::Locked => return Err(error),
             Err(_) => None,
         };
-        let chain =
-            chain::walk(&store, asked.anchor.as_ref(), asked.public_key.as_ref(), &mut faults, &mut notes).await?;
+        let (anchor, key) = (asked.anchor.as_ref(), asked.public_key.as_ref());
+        let names = chain::names(&store).await?;
+        let chain = chain::walk(&objects, &names, anchor, key, &mut faults, &mut notes).await?;
+        chain::end(&chain, anchor, key, &mut faults);
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
@@ -129,5 +135,18 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
     let Chain { head, entries, signed_to, .. } = chain;
     let (level, fault_count) = (asked.level, faults.count);
     let (faults, notes) = (faults.listed, notes.listed);
-    Ok(Verified { head, level, entries, files, bytes, rows, replaced, faults, fault_count, signed_to, notes })
+    Ok(Verified {
+        head,
+        level,
+        entries,
+        files,
+        bytes,
+        rows,
+        replaced,
+        faults,
+        fault_count,
+        signed_to,
+        notes,
+        archive: None,
+    })
 }

@@ -1,0 +1,34 @@
+//! Archives: a closed range of a lake in one tar, with all that it takes to check it without the lake.
+//!
+//! ```text
+//! pack     state of the lake -> manifest, schema, sums, signature, all entries of the ledger, data files -> tar
+//! check    tar -> tape (members by path) -> manifest, chain, sums, signature, data files
+//! ```
+//!
+//! The bytes of an archive follow from the ledger, the range and the signing key alone, so a check can say of each of
+//! them whether it is right. `lake-format.md` describes the members.
+
+mod check;
+mod columns;
+mod manifest;
+mod pack;
+mod range;
+mod tape;
+mod text;
+
+pub use check::check;
+pub use manifest::Manifest;
+pub use pack::Archived;
+pub use range::ArchiveRange;
+
+/// The members of an archive that are not of the lake, below its folder.
+const MANIFEST: &str = "archive.json";
+const TEXT: &str = "README.txt";
+const KEY: &str = "public-key.pem";
+const SUMS: &str = "SHA256SUMS";
+const SIGNATURE: &str = "SHA256SUMS.sig";
+
+/// The member that describes the columns of a table.
+fn schema_member(table: &str) -> String {
+    format!("schema/{table}.json")
+}
