@@ -36,7 +36,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let done = app.wait(async move { Keeper::new(lake, clock)?.erase(&subjects, &reason, is_dry).await })?;
     let written = match done.entries.is_empty() {
         true => Vec::new(),
-        false => receipt::write(app, &app.open_lake()?, &done.entries, &args.receipts)?,
+        false => {
+            let lake = app.open_lake()?;
+            app.forget_facts(&lake)?;
+            receipt::write(app, &lake, &done.entries, &args.receipts)?
+        }
     };
     if args.json {
         let text = serde_json::to_string(&done).context(Kind::Internal, || "cannot encode what was done")? + "\n";

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::App;
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
+use crate::lake::{Lake, forget_facts};
 use crate::sql::{self, Session, WrongFacts};
 
 /// Rows of a pull that are worth making facts of at once. Of fewer the first reader makes them in no time, and so he does
@@ -38,6 +39,14 @@ impl App {
         if let Err(error) = made {
             tracing::debug!(%error, "cannot make facts");
         }
+    }
+
+    /// Removes what our own folder for caches has of data files that the lake has no more. Those of other accounts do it
+    /// when they read the lake next.
+    pub fn forget_facts(&self, lake: &Lake) -> Result<()> {
+        let Some(folder) = folder().map(|folder| folder.join(&lake.state().lake.lake_id)) else { return Ok(()) };
+        let cannot = || format!("cannot remove derived facts from {}", folder.display());
+        forget_facts(&folder, lake.state()).context(Kind::Unavailable, cannot)
     }
 
     /// Compares the facts of the lake with its tables.

@@ -24,6 +24,7 @@ mod opening;
 mod output;
 mod progress;
 mod pull;
+mod reads;
 mod receipt;
 mod redact;
 mod redaction;

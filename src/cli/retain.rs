@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{App, receipt};
+use super::{App, reads, receipt};
+use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Keeper, Lake, RetainPolicy, Retained};
 use crate::typed::count;
@@ -36,6 +37,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     check(&policy, &lake)?;
     let (clock, is_dry, is_sure) = (app.clock, args.dry_run, args.yes);
     let of = lake.clone();
+    let reads_before_us = policy.before_us(reads::TABLE, app.clock.now_ms());
     let done = app.wait(async move {
         let mut keeper = Keeper::new(of, clock)?;
         if !is_sure {
@@ -45,8 +47,15 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     })?;
     let written = match done.entries.is_empty() {
         true => Vec::new(),
-        false => receipt::write(app, &app.open_lake()?, &done.entries, &args.receipts)?,
+        false => {
+            let lake = app.open_lake()?;
+            app.forget_facts(&lake)?;
+            receipt::write(app, &lake, &done.entries, &args.receipts)?
+        }
     };
+    if let Some(before_us) = reads_before_us {
+        old_reads(app, &lake, before_us, is_dry)?;
+    }
     if args.json {
         let text = serde_json::to_string(&done).context(Kind::Internal, || "cannot encode what was done")? + "\n";
         app.screen.print_json(&text)?;
@@ -54,6 +63,25 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         tell(app, &done, is_dry)?;
     }
     told(app, &written)
+}
+
+/// Removes logs of reads that are as old as rows of them that go.
+fn old_reads(app: &App, lake: &Lake, before_us: i64, is_dry: bool) -> Result<()> {
+    let old = reads::find(lake, before_us)?;
+    for place in &old.left {
+        let would = if is_dry { "would be removed" } else { "removed" };
+        if !is_dry {
+            disk::remove(place).context(Kind::Unavailable, || format!("cannot remove {}", place.display()))?;
+        }
+        app.screen.say(format!("{}: a log of reads that was never taken in {would}", place.display()));
+    }
+    if old.pieces > 0 {
+        app.screen.warn(format!(
+            "{} logs of reads that a stopped server left are older than reads are kept: the next `auditlake serve` takes them in",
+            count(old.pieces)
+        ));
+    }
+    Ok(())
 }
 
 fn told(app: &App, written: &[PathBuf]) -> Result<u8> {

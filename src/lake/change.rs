@@ -6,7 +6,9 @@
 //! retain    <table>/<path>  ->  gone, and with it what lies in `_replaced/` and may hold the same rows
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path as FsPath;
+use std::{fs, io};
 
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Lake;
 use super::file::FileEntry;
 use super::layout::{FACTS, data_path, replaced_path};
+use super::state::State;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 
@@ -68,6 +71,29 @@ pub fn paths_of<'a>(files: impl IntoIterator<Item = &'a FileEntry>) -> Paths {
         paths.entry(file.table().to_string()).or_default().push(file.path());
     }
     paths
+}
+
+/// Removes facts that a folder outside of the lake keeps, of data files that are none of this state's: what was removed
+/// from the lake is removed with them.
+pub fn forget_facts(folder: &FsPath, state: &State) -> io::Result<()> {
+    let entries = match fs::read_dir(folder.join(FACTS)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let files = state.tables.values().flat_map(|table| &table.files);
+    let known: HashSet<String> = files.map(|file| file.sha256.to_string()).collect();
+    for entry in entries {
+        let entry = entry?;
+        let is_known = |name: &str| name.split_once('-').is_none_or(|(sha256, _)| known.contains(sha256));
+        if !entry.file_name().to_str().is_none_or(is_known) {
+            match fs::remove_file(entry.path()) {
+                // Another process was first.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Lake {

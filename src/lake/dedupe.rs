@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use futures::TryStreamExt;
+use futures::{Stream, StreamExt, TryStreamExt};
 use hashbrown::HashMap as FastMap;
 use object_store::ObjectStore;
 
@@ -16,11 +16,15 @@ use super::file::FileEntry;
 use super::identity::{Hasher, Key, Known, digests};
 use super::read::{self, Excluding};
 use super::{REVISION_TABLE, revision};
-use crate::error::Result;
+use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;
 
 /// What is remembered of files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
+
+/// Files whose filters one task reads, and tasks that are at it.
+const FILES_A_TASK: usize = 32;
+const TASKS: usize = 4;
 
 /// A row as it is looked up. Without a uid, `identity` is the digest of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +124,28 @@ enum Looked {
     Inside(Rows),
 }
 
+/// What excludes uids from files, in their order; several tasks read it.
+fn excluding(
+    store: &Arc<dyn ObjectStore>,
+    files: Vec<Arc<FileEntry>>,
+) -> impl Stream<Item = Result<(Arc<FileEntry>, Excluding)>> + Unpin + use<> {
+    let store = store.clone();
+    let some: Vec<Vec<Arc<FileEntry>>> = files.chunks(FILES_A_TASK).map(<[_]>::to_vec).collect();
+    let tasks = some.into_iter().map(move |files| {
+        let store = store.clone();
+        let task = async move {
+            let mut read = Vec::with_capacity(files.len());
+            for file in files {
+                let excluding = read::excluding(&store, &file).await?;
+                read.push(Ok((file, excluding)));
+            }
+            Ok::<_, Error>(futures::stream::iter(read))
+        };
+        async move { tokio::spawn(task).await.context(Kind::Internal, || "a task that reads filters stopped")? }
+    });
+    futures::stream::iter(tasks).buffered(TASKS).try_flatten().boxed()
+}
+
 #[derive(Debug)]
 struct Remembered {
     looked: Looked,
@@ -171,14 +197,28 @@ impl Index {
         self.look_ups += 1;
         let mut by_time: Vec<usize> = (0..candidates.len()).collect();
         by_time.sort_by_key(|&i| candidates[i].time_us);
-        for file in files {
+        let meets = |file: &'f Arc<FileEntry>| {
             let from = by_time.partition_point(|&i| candidates[i].time_us < file.min_time_us);
             let to = by_time.partition_point(|&i| candidates[i].time_us <= file.max_time_us);
-            if from < to {
-                self.look_into(store, file, candidates, &by_time[from..to], &mut found).await?;
+            (from < to).then_some((file, from..to, self.files.contains_key(&file.sha256)))
+        };
+        let met: Vec<_> = files.filter_map(meets).collect();
+        let unknown = met.iter().filter(|(_, _, is_known)| !is_known).map(|(file, ..)| Arc::clone(file));
+        let mut coming = excluding(store, unknown.collect());
+        for (file, range, is_known) in met {
+            if !is_known && let Some((file, excluding)) = coming.try_next().await? {
+                self.learn(&file, excluding);
             }
+            self.look_into(store, file, candidates, &by_time[range], &mut found).await?;
         }
         Ok(())
+    }
+
+    /// Keeps what excludes uids from a file.
+    fn learn(&mut self, file: &FileEntry, excluding: Excluding) {
+        self.files_read += 1;
+        let bytes = excluding.memory_size();
+        self.keep(file, Looked::Outside(excluding), bytes);
     }
 
     async fn look_into(
@@ -190,10 +230,9 @@ impl Index {
         found: &mut impl FnMut(usize, &Arc<FileEntry>, Match),
     ) -> Result<()> {
         if !self.files.contains_key(&file.sha256) {
-            self.files_read += 1;
+            // It was forgotten since: more is looked at than is remembered.
             let excluding = read::excluding(store, file).await?;
-            let bytes = excluding.memory_size();
-            self.keep(file, Looked::Outside(excluding), bytes);
+            self.learn(file, excluding);
         }
         let Some(remembered) = self.files.get_mut(&file.sha256) else { return Ok(()) };
         remembered.used = self.look_ups;

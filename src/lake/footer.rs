@@ -11,7 +11,9 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::file::Footer;
@@ -50,6 +52,21 @@ impl Footer {
     /// Reads the footer of a file of `size` bytes.
     pub async fn fetch(&self, store: &Arc<dyn ObjectStore>, path: &Path, size: u64) -> Result<ParquetMetaData> {
         self.decode(path, &self.read(store, path, size).await?)
+    }
+
+    /// Reads the footer of a file of `size` bytes and decodes of it what `options` ask for, with the ids of fields.
+    pub async fn fetch_part(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        path: &Path,
+        size: u64,
+        options: &ParquetMetaDataOptions,
+    ) -> Result<ParquetMetaData> {
+        let bytes = self.read(store, path, size).await?;
+        self.compare(path, &bytes)?;
+        let metadata =
+            ParquetMetaDataReader::decode_metadata_with_options(&bytes[..bytes.len() - TAIL], Some(options));
+        metadata.context(Kind::Integrity, || format!("cannot read the footer of {path}"))
     }
 
     /// Errors when the file of `size` bytes is not there, or does not end with this footer.

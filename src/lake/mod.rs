@@ -82,7 +82,7 @@ use crate::failpoint;
 use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::hex;
 
-pub use change::{Aside, Change, Paths};
+pub use change::{Aside, Change, Paths, forget_facts};
 pub use entry::{
     Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
     Removed, Retain, Retried, SourceRange,

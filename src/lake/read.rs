@@ -11,6 +11,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::{ParquetMetaDataOptions, ParquetStatisticsPolicy};
 use parquet::file::statistics::Statistics;
 
 use super::file::FileEntry;
@@ -94,27 +95,32 @@ impl Excluding {
     }
 }
 
+/// Reads no more of the file than its footer and the filters, and decodes no more of the footer than it must: a batch that
+/// is spread over the lake's time asks this of every file.
 pub async fn excluding(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Excluding> {
-    let mut builder = open(store, file).await?;
+    let path = file.data_path();
     let none = |has_nameless: bool| Excluding { filters: None, has_nameless, bytes: 0 };
-    let columns = builder.parquet_schema().columns();
+    let options = ParquetMetaDataOptions::new()
+        .with_encoding_stats_policy(ParquetStatisticsPolicy::SkipAll)
+        .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let metadata = file.footer().fetch_part(store, &path, file.bytes, &options).await?;
+    let columns = metadata.file_metadata().schema_descr().columns();
     let Some(column) = columns.iter().position(|column| column.path().parts() == ["_event_uid"]) else {
         return Ok(none(true));
     };
-    let groups = builder.metadata().row_groups();
+    let chunks = || metadata.row_groups().iter().map(|group| group.column(column));
     let nulls = |statistics: &Statistics| statistics.null_count_opt();
-    let is_full = groups.iter().all(|group| group.column(column).statistics().and_then(nulls) == Some(0));
-    let lengths = groups.iter().filter_map(|group| group.column(column).bloom_filter_length());
-    let bytes = lengths.map(|length| length.unsigned_abs() as usize).sum();
-    let mut filters = Vec::new();
-    for group in 0..groups.len() {
-        let filter = builder.get_row_group_column_bloom_filter(group, column).await;
-        match filter.map_err(|error| cannot_read(file, error))? {
-            Some(filter) => filters.push(filter),
-            None => return Ok(none(!is_full)),
-        }
-    }
-    Ok(Excluding { filters: Some(filters), has_nameless: !is_full, bytes })
+    let is_full = chunks().all(|chunk| chunk.statistics().and_then(nulls) == Some(0));
+    let ranges = chunks().map(|chunk| {
+        let from = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
+        Some(from..from.checked_add(u64::try_from(chunk.bloom_filter_length()?).ok()?)?)
+    });
+    let Some(ranges) = ranges.collect::<Option<Vec<_>>>() else { return Ok(none(!is_full)) };
+    let cannot = || format!("cannot read {path}");
+    let found = store.get_ranges(&path, &ranges).await.context(Kind::Unavailable, cannot)?;
+    let filters = found.iter().map(|bytes| Sbbf::from_bytes(bytes).map_err(|error| cannot_read(file, error)));
+    let filters = filters.collect::<Result<Vec<_>>>()?;
+    Ok(Excluding { filters: Some(filters), has_nameless: !is_full, bytes: found.iter().map(|bytes| bytes.len()).sum() })
 }
 
 /// The columns that the rows of a file are known by, and their digests.

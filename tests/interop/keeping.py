@@ -1,7 +1,8 @@
 """Keeps a lake as for years, and asks polars and DuckDB what is in it, by the lines that `auditlake connect` prints.
 
 Many small batches are taken in, merged, checked at level 3, thinned by retention under a hold, cleared of a person, and
-backed up. After each step both libraries must see as many rows as there should be, in each table.
+backed up. After each step both libraries must see as many rows as there should be, in each table. At last pyarrow reads
+what `export` writes as Parquet, and what `tar` unpacks of an archive.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import pyarrow.parquet
 
 from notebooks import seen
 
@@ -31,7 +34,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check = Check(os.path.abspath(args.auditlake), Path(folder))
         check.run_all(args.batches, args.events)
-    print(f"keeping: {args.batches} batches, {check.compared} counts of {', '.join(LIBRARIES)} compared, all equal")
+    print(f"keeping: {args.batches} batches, {check.compared} counts of {', '.join(LIBRARIES)} and pyarrow compared, all equal")
 
 
 class Check:
@@ -92,6 +95,46 @@ class Check:
         self.program("verify", "--level", 3)
         self.program("backup", self.work / "copy")
         self.compare("backed up", lambda days, actor: days <= KEPT, self.work / "copy")
+        self.exported()
+        self.archived()
+
+    def exported(self):
+        """Each file has the columns of the lake's files, with their types and ids, and all rows."""
+        folder = self.work / "exported"
+        self.program("export", "--format", "parquet", "--output", folder)
+        for table in CLASSES:
+            files = sorted(self.lake.glob(f"{table}/event_month=*/*.parquet"))
+            found = pyarrow.parquet.read_table(folder / f"{table}.parquet", partitioning=None)
+            ours = [pyarrow.parquet.read_table(file, partitioning=None) for file in files]
+            if any(not found.schema.equals(one.schema, check_metadata=True) for one in ours):
+                sys.exit(f"keeping: {table} was exported with other columns than the lake has")
+            self.equal(f"rows of {table} that were exported", found.num_rows, sum(one.num_rows for one in ours))
+
+    def archived(self):
+        """The rows of the first whole month that is over, by the files of an archive and by a query."""
+        months = sorted({path.parent.name for path in self.lake.glob("*/event_month=*/*.parquet")})
+        since = months[0].removeprefix("event_month=") + "-01"
+        year, month = int(since[:4]), int(since[5:7])
+        until = f"{year + month // 12:04}-{month % 12 + 1:02}-01"
+        if until > time.strftime("%Y-%m-%d", time.gmtime()):
+            sys.exit("keeping: no month of the lake is over: there is nothing to archive")
+        archive = self.work / "month.tar"
+        self.program("archive", "--since", since, "--until", until, "--output", archive)
+        self.program("verify", archive, "--level", 3)
+        subprocess.run(["tar", "-xf", archive, "-C", self.work], check=True)
+        unpacked = self.work / f"auditlake-{since}-{until}"
+        subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=unpacked, check=True)
+        for table in CLASSES:
+            sql = f"select count(*) as n from {table} where time >= '{since}' and time < '{until}'"
+            expected = int(self.program("sql", "--format", "csv", "-c", sql).split()[1])
+            files = unpacked.glob(f"{table}/event_month=*/*.parquet")
+            found = sum(pyarrow.parquet.read_table(file, partitioning=None).num_rows for file in files)
+            self.equal(f"rows of {table} in the archive of {since}", found, expected)
+
+    def equal(self, what, found, expected):
+        self.compared += 1
+        if found != expected:
+            sys.exit(f"keeping: {what}: {found}, and there should be {expected}")
 
     def data_files(self):
         return len(list(self.lake.glob("*/event_month=*/*.parquet")))

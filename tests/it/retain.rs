@@ -258,3 +258,44 @@ fn an_export_takes_what_was_asked_for() {
     let output = env.command(["export", "--where", "no_such_column = 1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn what_lies_beside_the_lake_goes_with_the_rows_that_it_was_derived_from() {
+    let env = grown();
+    let lake = env.path("auditlake-data");
+    let id = assert_sound(&lake).entries[0]["lake_id"].as_str().unwrap().to_string();
+    // Facts of a reader who may not write to the lake: of a file that stays, and of one that is no file of the lake.
+    let kept = files(&lake.join("entity_management")).into_iter().find(|path| path.ends_with(".parquet")).unwrap();
+    let kept = auditlake::typed::Hash32::sha256(&fs::read(lake.join("entity_management").join(kept)).unwrap());
+    let of_kept = format!("cache/auditlake/facts/{id}/_facts/{kept}-00112233445566aa.parquet");
+    let of_gone = format!("cache/auditlake/facts/{id}/_facts/{}-00112233445566aa.parquet", "0".repeat(64));
+    let other = format!("cache/auditlake/facts/{}/_facts/{}-00112233445566aa.parquet", "0".repeat(32), "0".repeat(64));
+    for name in [&of_kept, &of_gone, &other] {
+        env.write(name, "facts");
+    }
+    // Logs of reads: one of a command that was killed long ago, one of today, and those of a server.
+    let logs = ["_access/old.ndjson", "_access/new.ndjson", "_serve/damaged-reads-a-000000000001.log", "_serve/reads-b-000000000001.log"];
+    for name in logs {
+        let path = format!("auditlake-data/{name}");
+        env.write(&path, "{}\n");
+        if !name.contains("new") {
+            let old = SystemTime::now() - std::time::Duration::from_millis(500 * DAY_MS);
+            File::options().write(true).open(env.path(&path)).unwrap().set_modified(old).unwrap();
+        }
+    }
+    let there = |name: &str| env.path(name).exists();
+    let retain = |args: &[&str]| {
+        let mut command = env.command(["retain"].iter().chain(args));
+        let output = command.env("XDG_CACHE_HOME", env.path("cache")).output().unwrap();
+        assert!(output.status.success(), "{}", env.text(&output));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(retain(&["--dry-run"]).contains("old.ndjson: a log of reads that was never taken in would be removed"));
+    assert!(there(&of_gone) && logs.iter().all(|name| there(&format!("auditlake-data/{name}"))));
+    let told = retain(&[]);
+    assert!(told.contains("1 logs of reads that a stopped server left"), "{told}");
+    assert!(there(&of_kept) && there(&other) && !there(&of_gone));
+    let left: Vec<bool> = logs.iter().map(|name| there(&format!("auditlake-data/{name}"))).collect();
+    assert_eq!(left, [false, true, false, true]);
+    env.ok(["verify", "--level", "3"]);
+}

@@ -227,7 +227,9 @@ impl Keeper {
                     *done.rows.entry(table).or_default() += told.rows;
                 }
             }
-            None => replaced.iter().for_each(|file| drop(looked.remove(&file.name()))),
+            None => replaced.iter().for_each(|file| {
+                looked.remove(&file.name());
+            }),
         }
         Ok(())
     }

@@ -44,6 +44,11 @@ impl RetainPolicy {
         self.tables.get(table).copied().unwrap_or(self.keep)
     }
 
+    /// The time before which rows of a table go, microseconds; none where they are kept for ever.
+    pub fn before_us(&self, table: &str, now_ms: i64) -> Option<i64> {
+        self.keep(table).map(|keep| before_us(keep, now_ms))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.keep.is_none() && self.tables.values().all(Option::is_none)
     }
@@ -82,9 +87,7 @@ struct Limits {
 
 impl Limits {
     fn of(policy: &RetainPolicy, tables: &[String], now_ms: i64) -> Limits {
-        let before = |keep: Duration| {
-            now_ms.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)).saturating_mul(1000)
-        };
+        let before = |keep: Duration| before_us(keep, now_ms);
         let kept = |table: &String| policy.keep(table).map(|keep| (table.clone(), keep));
         let kept: BTreeMap<String, Duration> = tables.iter().filter_map(kept).collect();
         Limits {
@@ -121,6 +124,11 @@ impl Limits {
         };
         Ok((0..batch.num_rows()).map(|row| limit_of(row).is_some_and(|limit| times.value(row) < limit)).collect())
     }
+}
+
+/// The time that is so long before now, microseconds.
+fn before_us(keep: Duration, now_ms: i64) -> i64 {
+    now_ms.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)).saturating_mul(1000)
 }
 
 /// A duration as a policy is told.

@@ -39,8 +39,14 @@ pub fn open(
     };
     let in_lake = place(lake.store(), lake.is_writable());
     let folder = options.facts_folder.as_ref().map(|folder| folder.join(&state.lake.lake_id));
+    let head = lake.state().clone();
     let elsewhere = move || match lake::cache(folder.as_ref()?) {
-        Ok(store) => Some(place(store, true)),
+        Ok(store) => {
+            if let Err(error) = lake::forget_facts(folder.as_ref()?, &head) {
+                tracing::warn!(%error, "cannot remove facts of files that the lake has no more");
+            }
+            Some(place(store, true))
+        }
         Err(error) => {
             tracing::debug!(%error, "there is no folder for facts");
             None
