@@ -64,8 +64,7 @@ impl Footer {
     ) -> Result<ParquetMetaData> {
         let bytes = self.read(store, path, size).await?;
         self.compare(path, &bytes)?;
-        let metadata =
-            ParquetMetaDataReader::decode_metadata_with_options(&bytes[..bytes.len() - TAIL], Some(options));
+        let metadata = ParquetMetaDataReader::decode_metadata_with_options(&bytes[..bytes.len() - TAIL], Some(options));
         metadata.context(Kind::Integrity, || format!("cannot read the footer of {path}"))
     }
 

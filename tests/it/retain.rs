@@ -274,7 +274,12 @@ fn what_lies_beside_the_lake_goes_with_the_rows_that_it_was_derived_from() {
         env.write(name, "facts");
     }
     // Logs of reads: one of a command that was killed long ago, one of today, and those of a server.
-    let logs = ["_access/old.ndjson", "_access/new.ndjson", "_serve/damaged-reads-a-000000000001.log", "_serve/reads-b-000000000001.log"];
+    let logs = [
+        "_access/old.ndjson",
+        "_access/new.ndjson",
+        "_serve/damaged-reads-a-000000000001.log",
+        "_serve/reads-b-000000000001.log",
+    ];
     for name in logs {
         let path = format!("auditlake-data/{name}");
         env.write(&path, "{}\n");

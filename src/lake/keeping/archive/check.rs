@@ -26,11 +26,7 @@ use crate::typed::{Hash32, hex};
 pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
     let mut faults = Faults::new(asked.most);
     let tape = Arc::new(Tape::open(path, &mut faults)?);
-    let Some(said) = faults.take(MANIFEST, manifest(&tape))? else {
-        let first = faults.listed.first().map(|fault| format!("{}: {}", fault.path, fault.fault)).unwrap_or_default();
-        return Err(Error::new(Kind::Integrity, format!("cannot check {}: {first}", path.display()))
-            .hint("without its manifest nothing says what an archive should hold: get another copy of it"));
-    };
+    let Some(said) = faults.take(MANIFEST, manifest(&tape))? else { return Err(hopeless(path, &faults)) };
     let (said, range) = said;
     if tape.folder != range.folder() {
         faults.add(
@@ -44,7 +40,11 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
         tape.order.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_string).collect();
     let (anchor, key) = (asked.anchor.as_ref(), asked.public_key.as_ref());
     // Checkpoints are copies of the ledger, and an archive has none.
-    let mut chain = chain::walk(&objects, &names, anchor, key, &mut faults, &mut Faults::new(0)).await?;
+    let walked = chain::walk(&objects, &names, anchor, key, &mut faults, &mut Faults::new(0)).await;
+    let mut chain = match walked {
+        Err(error) if error.kind() == Kind::Integrity => return Err(hopeless(path, &faults).caused_by(error)),
+        walked => walked?,
+    };
     if let Some(anchor) = anchor.filter(|anchor| anchor.sequence > chain.last) {
         let (last, written) = (chain.last, anchor.sequence);
         let fault = format!(
@@ -79,6 +79,13 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
         notes: Vec::new(),
         archive: Some(said),
     })
+}
+
+/// What keeps the rest from being looked at.
+fn hopeless(path: &FsPath, faults: &Faults) -> Error {
+    let first = faults.listed.first().map(|fault| format!(": {}: {}", fault.path, fault.fault)).unwrap_or_default();
+    Error::new(Kind::Integrity, format!("cannot check {}{first}", path.display()))
+        .hint("nothing says what the archive should hold: get another copy of it, or make it again from the lake")
 }
 
 fn manifest(tape: &Tape) -> Result<(Manifest, ArchiveRange)> {
