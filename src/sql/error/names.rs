@@ -68,6 +68,9 @@ pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
             None => error.hint(format!("write `{}`", field.name)),
         };
     }
+    if ["current_user", "session_user", "user", "current_role"].contains(&wrong.to_lowercase().as_str()) {
+        return error.hint("a lake has no users of its own; who did something is `actor_uid` of `event`");
+    }
     if known.is_quoted(&field.name) {
         return error.hint("double quotes are for names; text stands in single quotes: 'text'");
     }

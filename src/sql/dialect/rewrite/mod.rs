@@ -6,6 +6,7 @@
 //! a.actor.user.uid within a subquery   -> a.actor['user']['uid']                members
 //! count_if(x), arg_max(x, y) ...       -> count(*) filter (where x) ...         calls
 //! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
+//! g of generate_series(1, 3) g         -> g.value                               series
 //! ```
 
 mod aggregates;
@@ -13,6 +14,7 @@ mod calls;
 mod members;
 mod merged;
 mod order;
+mod series;
 mod shapes;
 
 use std::ops::ControlFlow;
