@@ -258,11 +258,11 @@ pub fn qualified(table: &str, column: &str) -> Expr {
     Expr::CompoundIdentifier(vec![quoted(table), quoted(column)])
 }
 
-fn equal(left: Expr, right: Expr) -> Expr {
+pub fn equal(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
 }
 
-fn and(left: Expr, right: Expr) -> Expr {
+pub fn and(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
 }
 
