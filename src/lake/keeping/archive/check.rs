@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 
 use object_store::ObjectStore;
 
-use super::super::super::file::FileEntry;
-use super::super::super::layout::LEDGER;
+use super::super::super::files::file::FileEntry;
+use super::super::super::files::layout::LEDGER;
 use super::super::chain::{self, Chain};
 use super::super::data;
 use super::super::faults::Faults;
-use super::super::verify::{Level, Verified, Verify};
+use super::super::level::Level;
+use super::super::verify::{Verified, Verify};
 use super::manifest::Manifest;
 use super::pack::order;
 use super::range::ArchiveRange;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::super::entry::LakeInfo;
-use super::super::super::file::{FileEntry, RowDigest};
-use super::super::super::layout::Partition;
+use super::super::super::files::file::{FileEntry, RowDigest};
+use super::super::super::files::layout::Partition;
+use super::super::super::ledger::entry::LakeInfo;
 use super::super::anchor::Head;
 use super::range::ArchiveRange;
 use crate::error::{Context, Kind, Result};

@@ -12,9 +12,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::super::Lake;
-use super::super::super::entries::{get, hash_of};
-use super::super::super::file::FileEntry;
-use super::super::super::layout::entry_path;
+use super::super::super::files::file::FileEntry;
+use super::super::super::files::layout::entry_path;
+use super::super::super::ledger::entries::{get, hash_of};
 use super::super::anchor::Head;
 use super::manifest::Manifest;
 use super::range::ArchiveRange;

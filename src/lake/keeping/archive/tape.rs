@@ -23,7 +23,7 @@ use object_store::{
 };
 use tar::{EntryType, Header};
 
-use super::super::super::store::generic;
+use super::super::super::files::whole::generic;
 use super::super::faults::Faults;
 use crate::error::{Context, Error, Kind, Result};
 
