@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use object_store::ObjectStore;
 
 use super::super::super::files::file::FileEntry;
-use super::super::super::files::layout::LEDGER;
+use super::super::super::files::layout::{LEDGER, entry_path};
 use super::super::chain::{self, Chain};
 use super::super::data;
 use super::super::faults::Faults;
@@ -46,6 +46,9 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
         Err(error) if error.kind() == Kind::Integrity => return Err(hopeless(path, &faults).caused_by(error)),
         walked => walked?,
     };
+    if said.entry > chain.last {
+        faults.add(entry_path(said.entry), "it is missing, and the manifest names it as the newest entry");
+    }
     if let Some(anchor) = anchor.filter(|anchor| anchor.sequence > chain.last) {
         let (last, written) = (chain.last, anchor.sequence);
         let fault = format!(
