@@ -26,11 +26,11 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
-use super::facts::Fact;
-use super::floor::implied;
-use super::footers::{Footers, NarrowReaders, Recorded};
-use super::prune::LeafFilter;
-use super::registry::lake_url;
+use super::super::engine::fact::Fact;
+use super::super::engine::floor::implied;
+use super::super::engine::footers::{Footers, NarrowReaders, Recorded};
+use super::super::engine::prune::LeafFilter;
+use super::super::engine::registry::lake_url;
 use crate::lake::FileEntry;
 
 /// Columns that are read as fast as it is found out which rows of them are wanted.

@@ -10,10 +10,10 @@ use datafusion::optimizer::OptimizerRule;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::ObjectStore;
 
-use super::dialect::Relations;
+use super::super::dialect::Relations;
+use super::super::functions::frequent;
+use super::super::options::Options;
 use super::footers::Footers;
-use super::functions::frequent;
-use super::options::Options;
 use super::registry::LakeOnly;
 use super::rules::rules;
 use super::spill::Spills;

@@ -20,11 +20,10 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SpillFile, SpillWriter, TempFileFactory};
 use futures::{Stream, stream};
 
+use super::super::error::CANNOT_SPILL;
+
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
-
-/// Begins what is said when no file can be made.
-pub const CANNOT_SPILL: &str = "cannot spill to";
 
 /// Makes the spill files of a session, all of them together of a limited size.
 pub struct Spills {

@@ -8,8 +8,8 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{SetExpr, Statement as Sql};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
-use super::dialect::{self, AuditDialect, Role};
-use super::error::Known;
+use super::super::dialect::{self, AuditDialect, Role};
+use super::super::error::{Known, read_only};
 use crate::error::{Error, Result};
 
 /// Bytes of one statement.
@@ -68,12 +68,6 @@ pub fn is_plain(statement: &Statement) -> bool {
         Statement::Explain(explain) => is_plain(&explain.statement),
         _ => false,
     }
-}
-
-/// The answer to everything that would write.
-pub fn read_only() -> Error {
-    Error::input("the lake is read only: only queries can be run")
-        .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
 }
 
 /// What is said about a statement that is not a query: some would write, others set something.

@@ -10,8 +10,8 @@ use datafusion::logical_expr::{LogicalPlanBuilder, col, lit};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
 
-use super::footers::Footers;
-use super::options::{AsOf, Options};
+use super::super::engine::footers::Footers;
+use super::super::options::{AsOf, Options};
 use super::table::LakeTable;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State};

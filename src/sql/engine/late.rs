@@ -19,8 +19,9 @@ use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::functions::fill_lookups;
-use super::upstream::{Patience, calmer, is_theirs};
+use super::super::functions::fill_lookups;
+use super::super::patience::Patience;
+use super::upstream::{calmer, is_theirs};
 
 /// Optimized plans that are remembered for each view.
 const REMEMBERED: usize = 256;

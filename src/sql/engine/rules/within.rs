@@ -207,7 +207,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sql::rules::rules;
+    use crate::sql::engine::rules::rules;
 
     type Rows = Vec<(Option<i64>, Option<i64>)>;
 

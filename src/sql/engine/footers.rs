@@ -34,7 +34,7 @@ use parquet::file::metadata::{
 };
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 
-use super::facts::Fact;
+use super::fact::Fact;
 use crate::lake::FileEntry;
 
 /// What is known of a file, which travels with it through the plan: who opens the file checks its footer.

@@ -14,8 +14,9 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use object_store::memory::InMemory;
 
 use crate::schema::Ocsf;
+use crate::sql::engine::{guard, late};
 use crate::sql::error::{Known, explain};
-use crate::sql::{Options, engine, functions, guard, late};
+use crate::sql::{Options, engine, functions};
 
 use super::physical_rules;
 

@@ -1,10 +1,8 @@
 //! The faults that the engine is known to have, and their remedies.
 //!
 //! Each fault is mended here or refused with a hint about what to write instead, and has a test that runs the engine
-//! alone and expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). The list
-//! follows.
-//!
-#![doc = include_str!("UPSTREAM.md")]
+//! alone and expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). `UPSTREAM.md`
+//! in the folder above is the list.
 
 mod absent;
 mod again;
@@ -35,7 +33,7 @@ use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use crate::error::Error;
 
 pub use again::{calmer, is_theirs};
-pub use bounds::{Patience, PatientOptimizer};
+pub use bounds::PatientOptimizer;
 pub use constants::SmallConstants;
 pub use operators::Operators;
 pub use pushdown::physical_rules;
