@@ -14,7 +14,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, lit};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::everywhere;
@@ -63,7 +63,8 @@ fn is_or(expr: &Expr) -> bool {
 fn merged(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match part {
         Expr::InList(list) if list.list.iter().any(|member| !is_value(member)) && may_repeat(&list.expr) => {
-            Ok(Transformed::yes(split(list)))
+            let members = list.list.into_iter().map(folded).collect();
+            Ok(Transformed::yes(split(InList { list: members, ..list })))
         }
         Expr::Not(inner) => match *inner {
             Expr::InList(list) => Ok(Transformed::yes(Expr::InList(InList { negated: !list.negated, ..list }))),
@@ -86,6 +87,20 @@ fn merged(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 /// A value that is written out and is not null.
 fn is_value(member: &Expr) -> bool {
     matches!(member, Expr::Literal(value, _) if !value.is_null())
+}
+
+/// A literal of the type that it was cast to when types were made to fit.
+fn folded(member: Expr) -> Expr {
+    match member {
+        Expr::Cast(Cast { expr, field }) => match folded(*expr) {
+            Expr::Literal(value, metadata) => match value.cast_to(field.data_type()) {
+                Ok(value) => Expr::Literal(value, metadata),
+                Err(_) => Expr::Cast(Cast { expr: Box::new(Expr::Literal(value, metadata)), field }),
+            },
+            other => Expr::Cast(Cast { expr: Box::new(other), field }),
+        },
+        other => other,
+    }
 }
 
 fn is_null(member: &Expr) -> bool {
@@ -186,4 +201,22 @@ fn together(op: Operator, a: InList, b: InList, schema: &DFSchema) -> Result<Exp
         (true, false) => list.expr.is_null().and(unknown()),
         (true, true) => list.expr.is_not_null().or(unknown()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::DataType;
+    use datafusion::logical_expr::{cast, col, in_list};
+
+    use super::*;
+
+    #[test]
+    fn members_that_were_only_cast_stay_in_the_list() {
+        let text = |text: &str| cast(lit(text), DataType::Utf8View);
+        let list = in_list(col("a"), vec![text("x"), text("y"), col("b"), text("z")], false);
+        let split = merged(list, &DFSchema::empty()).unwrap().data;
+        let value = |text: &str| lit(ScalarValue::Utf8View(Some(text.to_string())));
+        let values = in_list(col("a"), vec![value("x"), value("y"), value("z")], false);
+        assert_eq!(split, values.or(col("a").eq(col("b"))));
+    }
 }
