@@ -71,6 +71,7 @@ const SILENT: &[&str] = &[
     "RepartitionExec",
     "CooperativeExec",
     "BufferExec",
+    "OuterSideExec",
     "SortPreservingMergeExec",
 ];
 
