@@ -19,12 +19,12 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 use futures::TryStreamExt;
 
+use super::super::engine::late::{self, Late};
 use super::super::event::{Rows, Template};
 use super::super::facts::Facts;
 use super::super::functions::{LookupRows, LookupSource, lookup};
-use super::super::kept::Kept;
-use super::super::late::{self, Late};
-use super::super::upstream::Patience;
+use super::super::patience::Patience;
+use super::kept::Kept;
 use super::load::{Input, Planning};
 use super::shelf::Shelf;
 use super::steps::{Source, Step};

@@ -21,8 +21,8 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::parser::Statement;
 
+use super::super::engine::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::super::facts::Facts;
-use super::super::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::members::members;
 use super::needle::implied;
 use super::template::Template;
