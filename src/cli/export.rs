@@ -101,7 +101,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         for (at, table) in tables.iter().enumerate() {
             // As Parquet, a table without rows is a file of columns; nobody asked for it unless it was named.
             let has_rows = lake.state().tables.get(table).is_some_and(|table| table.rows() > 0);
-            if !has_rows && !(is_named && place.is_parquet) {
+            if !(has_rows || is_named && place.is_parquet) {
                 continue;
             }
             let mut sink = place.sink(&lake, table)?;

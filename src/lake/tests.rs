@@ -848,7 +848,10 @@ async fn a_large_erasure_is_several_entries_and_leaves_no_row_that_names_the_per
     let fixture = Fixture::new();
     let mut writer = fixture.writer().await;
     for month in 0..4 {
-        let rows = [("somebody-1", JANUARY + month * 31 * DAY, 10 * month), ("other", JANUARY + month * 31 * DAY, 1000 + 10 * month)];
+        let rows = [
+            ("somebody-1", JANUARY + month * 31 * DAY, 10 * month),
+            ("other", JANUARY + month * 31 * DAY, 1000 + 10 * month),
+        ];
         writer.commit(batch(&fixture.ocsf, &rows)).await.unwrap();
     }
     let open = async || {
