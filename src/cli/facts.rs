@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::App;
 use crate::error::{Context, Kind, Result};
-use crate::lake::{Lake, forget_facts};
+use crate::lake::Lake;
 use crate::sql::{self, Session, WrongFacts};
 
 /// Rows of a pull that are worth making facts of at once. Of fewer the first reader makes them in no time, and so he does
@@ -46,7 +46,7 @@ impl App {
     pub fn forget_facts(&self, lake: &Lake) -> Result<()> {
         let Some(folder) = folder().map(|folder| folder.join(&lake.state().lake.lake_id)) else { return Ok(()) };
         let cannot = || format!("cannot remove derived facts from {}", folder.display());
-        forget_facts(&folder, lake.state()).context(Kind::Unavailable, cannot)
+        lake.forget_facts(&folder).context(Kind::Unavailable, cannot)
     }
 
     /// Compares the facts of the lake with its tables.

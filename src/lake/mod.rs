@@ -61,7 +61,7 @@ pub use keeping::{
     verify_archive,
 };
 pub use key::{AskKey, KeyPlace, random_key};
-pub use ledger::change::{Aside, Change, Paths, forget_facts};
+pub use ledger::change::{Aside, Change, Paths};
 pub use ledger::entry::{
     Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
     Removed, Retain, Retried, SourceRange,

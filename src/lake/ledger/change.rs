@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use super::super::Lake;
 use super::super::files::file::FileEntry;
 use super::super::files::layout::{FACTS, data_path, replaced_path};
-use super::state::State;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 
@@ -73,30 +72,30 @@ pub fn paths_of<'a>(files: impl IntoIterator<Item = &'a FileEntry>) -> Paths {
     paths
 }
 
-/// Removes facts that a folder outside of the lake keeps, of data files that are none of this state's: what was removed
-/// from the lake is removed with them.
-pub fn forget_facts(folder: &FsPath, state: &State) -> io::Result<()> {
-    let entries = match fs::read_dir(folder.join(FACTS)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    let files = state.tables.values().flat_map(|table| &table.files);
-    let known: HashSet<String> = files.map(|file| file.sha256.to_string()).collect();
-    for entry in entries {
-        let entry = entry?;
-        let is_known = |name: &str| name.split_once('-').is_none_or(|(sha256, _)| known.contains(sha256));
-        if !entry.file_name().to_str().is_none_or(is_known) {
-            match fs::remove_file(entry.path()) {
-                // Another process was first.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
+impl Lake {
+    /// Removes facts that a folder outside of the lake keeps, of data files that are none of the lake's: what was removed
+    /// from the lake is removed with them.
+    pub fn forget_facts(&self, folder: &FsPath) -> io::Result<()> {
+        let entries = match fs::read_dir(folder.join(FACTS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        let files = self.state().tables.values().flat_map(|table| &table.files);
+        let known: HashSet<String> = files.map(|file| file.sha256.to_string()).collect();
+        for entry in entries {
+            let entry = entry?;
+            let is_known = |name: &str| name.split_once('-').is_none_or(|(sha256, _)| known.contains(sha256));
+            if !entry.file_name().to_str().is_none_or(is_known) {
+                match fs::remove_file(entry.path()) {
+                    // Another process was first.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-impl Lake {
     /// Takes files off their places: set aside, or off the disk. Doing it twice changes nothing.
     pub(in crate::lake) async fn clear_away(&self, change: &Change) -> Result<()> {
         let aside = change.set_aside().map(|(table, path)| (data_path(table, path), replaced_path(table, path)));

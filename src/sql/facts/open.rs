@@ -39,10 +39,10 @@ pub fn open(
     };
     let in_lake = place(lake.store(), lake.is_writable());
     let folder = options.facts_folder.as_ref().map(|folder| folder.join(&state.lake.lake_id));
-    let head = lake.state().clone();
+    let head = lake.clone();
     let elsewhere = move || match lake::cache(folder.as_ref()?) {
         Ok(store) => {
-            if let Err(error) = lake::forget_facts(folder.as_ref()?, &head) {
+            if let Err(error) = head.forget_facts(folder.as_ref()?) {
                 tracing::warn!(%error, "cannot remove facts of files that the lake has no more");
             }
             Some(place(store, true))

@@ -10,16 +10,12 @@
 
 mod check;
 mod columns;
-mod manifest;
 mod pack;
-mod range;
 mod tape;
 mod text;
 
 pub use check::check;
-pub use manifest::Manifest;
 pub use pack::Archived;
-pub use range::ArchiveRange;
 
 /// The members of an archive that are not of the lake, below its folder.
 const MANIFEST: &str = "archive.json";

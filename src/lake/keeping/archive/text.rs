@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::manifest::Manifest;
+use super::super::manifest::Manifest;
 use super::{KEY, SIGNATURE, SUMS};
 use crate::signing::PublicKey;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::super::files::file::{FileEntry, RowDigest};
-use super::super::super::files::layout::Partition;
-use super::super::super::ledger::entry::LakeInfo;
-use super::super::anchor::Head;
+use super::super::files::file::{FileEntry, RowDigest};
+use super::super::files::layout::Partition;
+use super::super::ledger::entry::LakeInfo;
+use super::anchor::Head;
 use super::range::ArchiveRange;
 use crate::error::{Context, Kind, Result};
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 
-use super::super::super::files::layout::Partition;
+use super::super::files::layout::Partition;
 use crate::error::{Error, Result};
 
 /// Some partitions in a row, all of them over.
