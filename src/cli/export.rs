@@ -12,7 +12,7 @@ use super::output::Output;
 use super::value::{check_period, when};
 use crate::decode::Encoder;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, rows};
+use crate::lake::{FileCheck, Lake, rows};
 use crate::sql::{Horizon, Params, Session};
 use crate::typed::{When, count};
 
@@ -114,6 +114,7 @@ async fn chosen(
 ) -> Result<u64> {
     let Some(class) = lake.ocsf().by_name(table) else { return Ok(0) };
     let encoder = Encoder::new(class);
+    session.check_files(&[table.to_string()]).await?;
     let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
     let mut exported = 0;
     while let Some(batch) = found.next().await? {
@@ -135,13 +136,15 @@ fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Se
 }
 
 async fn export(lake: &Lake, tables: &[String], out: &mut (dyn Write + Send)) -> Result<u64> {
-    let mut exported = 0;
+    let (mut exported, files) = (0, FileCheck::of(lake));
     for class in lake.ocsf().classes() {
         if !tables.is_empty() && !tables.contains(&class.name) {
             continue;
         }
         let encoder = Encoder::new(class);
         let Some(table) = lake.state().tables.get(&class.name) else { continue };
+        // What is exported stands for the lake elsewhere.
+        files.check(&table.files).await?;
         for file in &table.files {
             let mut batches = rows(&lake.store(), file).await?;
             while let Some(batch) = batches.next().await {

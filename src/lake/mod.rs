@@ -71,6 +71,7 @@ pub use ledger::pulls::{OpenWindow, PullState, Span, cover};
 pub use ledger::signed::{AskSigner, Signing};
 pub use ledger::state::{State, TableState};
 pub use ledger::streams::{Stream, Streams};
+pub use reading::file_check::FileCheck;
 pub use reading::filled::filled;
 pub use reading::piece::{DataFile, RowGroup};
 pub use reading::read::rows;

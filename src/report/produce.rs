@@ -30,7 +30,7 @@ use super::run::run;
 use super::suppress::Suppressions;
 use super::workbook::ReviewBook;
 use crate::disk::{Draft, Unfinished};
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
 
@@ -78,6 +78,9 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         used.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: evidence::hash(text.as_bytes()) });
     let conventions = conventions.collect();
     let tables = evidence::tables(&order.session, &used.tables);
+    // The evidence names the files by their hashes, and speaks for them: while the rows come, all bytes are compared.
+    let (session, names) = (order.session.clone(), used.tables.clone());
+    let compared = tokio::spawn(async move { session.check_files(&names).await });
 
     let mut judge = Judge::new(report, &order.suppressions);
     let mut sinks = Sinks::new(&draft, order, &outcome.schema)?;
@@ -86,6 +89,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         sinks.page.rows(&batch, &marks);
         sinks.write(&batch)?;
     }
+    compared.await.context(Kind::Internal, || "a task that compares files stopped")??;
     let (page, chart, table) = sinks.finish(&draft)?;
 
     let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);

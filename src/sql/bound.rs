@@ -20,7 +20,7 @@ use super::session::{ACTIVITY, COVERAGE, INGEST_LOG, cannot_register, quoted};
 use super::upstream::Patience;
 use super::{event, guard, late};
 use crate::error::{Context, Kind, Result};
-use crate::lake::{State, own_tables};
+use crate::lake::{FileCheck, State, own_tables};
 use crate::schema::Ocsf;
 
 /// The conventions that are about events and not about what reports make of them.
@@ -39,6 +39,7 @@ pub struct Bound {
     pub left_out: Vec<(String, u64)>,
     /// A statement asked for all events, and these tables were left out.
     pub is_short: AtomicBool,
+    pub files: FileCheck,
 }
 
 /// A statement that is ready to run.
