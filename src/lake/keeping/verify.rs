@@ -14,6 +14,7 @@ use super::anchor::{Anchor, Head};
 use super::chain::{self, Chain};
 use super::faults::{Fault, Faults};
 use super::level::{Level, Progress};
+use super::recorded::{Compared, Heads};
 use super::{data, versions};
 use crate::disk::Patience;
 use crate::error::{Kind, Result};
@@ -52,6 +53,8 @@ pub struct Verified {
     /// The last entry that the public key has signed, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_to: Option<u64>,
+    /// Heads that were recorded elsewhere, and how many of them the ledger has.
+    pub anchors: Compared,
     /// What is not as it was, and costs nothing but time.
     pub notes: Vec<Fault>,
 }
@@ -69,8 +72,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
             Err(error) if error.kind() == Kind::Locked => return Err(error),
             Err(_) => None,
         };
-        let chain =
-            chain::walk(&store, asked.anchor.as_ref(), asked.public_key.as_ref(), &mut faults, &mut notes).await?;
+        let heads = Heads::of(asked.anchor.as_ref(), root, &mut faults)?;
+        let chain = chain::walk(&store, heads, asked.public_key.as_ref(), &mut faults, &mut notes).await?;
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
@@ -88,8 +91,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
         let aside = chain.aside.iter().map(|file| (file.table().to_string(), file.path())).collect();
         data::look(&objects, found, &aside, asked.level, &asked.progress, &mut faults).await?;
     }
-    let Chain { head, entries, signed_to, .. } = chain;
+    let Chain { head, entries, signed_to, anchors, .. } = chain;
     let (level, fault_count) = (asked.level, faults.count);
     let (faults, notes) = (faults.listed, notes.listed);
-    Ok(Verified { head, level, entries, files, bytes, rows, replaced, faults, fault_count, signed_to, notes })
+    Ok(Verified { head, level, entries, files, bytes, rows, replaced, faults, fault_count, signed_to, anchors, notes })
 }
