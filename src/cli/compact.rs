@@ -9,7 +9,7 @@ use super::{App, value};
 use crate::clock::Clock;
 use crate::disk::Patience;
 use crate::error::{Context, Kind, Result};
-use crate::lake::{self, CompactOptions, Compacted, Keeper, KeyPlace, Lake, Signing};
+use crate::lake::{self, Anchoring, CompactOptions, Compacted, Keeper, KeyPlace, Lake, Signing};
 use crate::schema::Ocsf;
 use crate::typed::{bytes, count};
 
@@ -138,6 +138,7 @@ struct Automatic {
     patience: Patience,
     key: KeyPlace,
     signing: Signing,
+    anchoring: Anchoring,
     clock: Clock,
     options: CompactOptions,
 }
@@ -149,13 +150,21 @@ impl Automatic {
         if !app.config.is_compacting() || !path.exists() {
             return Ok(None);
         }
-        let (ocsf, patience, key, signing) = (app.ocsf()?, app.patience(), app.key_place(), app.ledger_signing());
-        Ok(Some(Automatic { path, ocsf, patience, key, signing, clock: app.clock, options: app.config.compact() }))
+        Ok(Some(Automatic {
+            path,
+            ocsf: app.ocsf()?,
+            patience: app.patience(),
+            key: app.key_place(),
+            signing: app.ledger_signing(),
+            anchoring: app.anchoring(),
+            clock: app.clock,
+            options: app.config.compact(),
+        }))
     }
 
     async fn run(self) -> Result<Compacted> {
         let lake = Lake::open(&self.path, self.ocsf).await?.with_patience(self.patience).with_key(self.key);
-        let lake = lake.with_signing(self.signing);
+        let lake = lake.with_signing(self.signing).with_anchoring(self.anchoring);
         if lake::plan_compaction(lake.state(), &self.options, false).is_empty() {
             return Ok(Compacted::default());
         }

@@ -9,6 +9,7 @@ use super::{App, Global};
 use crate::config::{Config, Setting};
 use crate::error::{Error, Kind, Result};
 use crate::render::{self, Format};
+use crate::serve;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -68,6 +69,7 @@ fn checks(app: &App) -> Vec<Result<()>> {
     ];
     checks.extend(check_schedules(app));
     checks.extend(check_inputs(app));
+    checks.extend(serve::faults(&app.config.serve()).into_iter().map(Err));
     checks
 }
 

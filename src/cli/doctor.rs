@@ -10,7 +10,7 @@ use super::App;
 use super::verify::{check, things};
 use crate::disk;
 use crate::error::{Context, Kind, Result};
-use crate::lake::{Body, FORMAT, KeyPlace, Lake, Level, WRITER};
+use crate::lake::{Anchors, Body, FORMAT, KeyPlace, Lake, Level, WRITER};
 use crate::typed::{bytes, count, span};
 
 /// A clock that is behind the ledger by more than this is reported.
@@ -201,6 +201,7 @@ fn of_lake(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
             "pass the directory with its class file: --schemas DIR, or `schemas` in the configuration",
         );
     }
+    anchors(app, lake, findings)?;
     drift(app, lake, findings)?;
     coverage(app, lake, findings);
     Ok(())
@@ -243,6 +244,55 @@ fn modes(lake: &Lake, findings: &mut Findings) -> Result<()> {
                 format!("chmod -R go-rwx {}, or what the lake's access is", lake.root().display()),
             );
         }
+    }
+    Ok(())
+}
+
+/// Whether heads are recorded elsewhere, as the configuration wants, and when that was done last.
+fn anchors(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
+    let (anchors, wanted) = (Anchors::of(lake.root()), app.config.anchor());
+    let newest = match anchors.newest() {
+        Err(error) if error.kind() == Kind::Integrity => {
+            findings.act("anchors", error.to_string(), "restore `_anchors/` from a backup");
+            return Ok(());
+        }
+        newest => newest?,
+    };
+    let now_ms = app.clock.now_ms();
+    let ago =
+        |time_ms: i64| span(std::time::Duration::from_millis(now_ms.saturating_sub(time_ms).max(0).unsigned_abs()));
+    let last = newest.as_ref().map_or("none was recorded yet".to_string(), |newest| {
+        format!("the last one is of ledger entry {}, {} ago", newest.body.head.sequence, ago(newest.time_ms))
+    });
+    if wanted.command.is_empty() {
+        if newest.is_some() {
+            let advice = "name the command again: `command` in `[anchor]`";
+            findings.act("anchors", format!("heads are no longer recorded elsewhere; {last}"), advice);
+        }
+        return Ok(());
+    }
+    let advice = "run the command by hand, mend it, and run `auditlake ledger anchor`";
+    if let Some(failing) = anchors.failing()? {
+        let times = match failing.attempts {
+            1 => "1 attempt".to_string(),
+            more => format!("{} attempts", count(more)),
+        };
+        let found =
+            format!("{times} failed since {} ago, the last one: {}; {last}", ago(failing.since_ms), failing.reason);
+        findings.act("anchors", found, advice);
+        return Ok(());
+    }
+    // When the oldest entry after the newest anchor is due, somebody should have recorded it.
+    let behind = newest.as_ref().is_none_or(|newest| newest.body.head.sequence < lake.state().sequence);
+    let waits_ms = now_ms.saturating_sub(newest.as_ref().map_or(lake.state().time_ms, |newest| newest.time_ms));
+    let most_ms = i64::try_from(wanted.every.as_millis().saturating_mul(2)).unwrap_or(i64::MAX);
+    match behind && waits_ms > most_ms {
+        true => findings.act(
+            "anchors",
+            format!("entries since are recorded nowhere else; {last}"),
+            "`auditlake ledger anchor` records the newest one; a timer that runs it covers times without commits",
+        ),
+        false => findings.well("anchors", last),
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::value::{check_period, when};
 use crate::decode::Encoder;
 use crate::disk::Draft;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, TableFile, rows};
+use crate::lake::{FileCheck, Lake, TableFile, rows};
 use crate::sql::{Horizon, Params, Session};
 use crate::typed::{When, count};
 
@@ -107,7 +107,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             let mut sink = place.sink(&lake, table)?;
             events += match &session {
                 None => whole(&lake, table, &mut sink).await?,
-                Some(session) => chosen(session, &statements[at], &mut sink).await?,
+                Some(session) => chosen(session, table, &statements[at], &mut sink).await?,
             };
             sink.finish()?;
         }
@@ -214,7 +214,8 @@ fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Se
 }
 
 /// The events of one table that a statement chooses.
-async fn chosen(session: &Session, statement: &str, sink: &mut Sink<'_>) -> Result<u64> {
+async fn chosen(session: &Session, table: &str, statement: &str, sink: &mut Sink<'_>) -> Result<u64> {
+    session.check_files(&[table.to_string()]).await?;
     let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
     let mut exported = 0;
     while let Some(batch) = found.next().await? {
@@ -225,8 +226,10 @@ async fn chosen(session: &Session, statement: &str, sink: &mut Sink<'_>) -> Resu
 
 /// All events of one table.
 async fn whole(lake: &Lake, table: &str, sink: &mut Sink<'_>) -> Result<u64> {
-    let mut exported = 0;
-    for file in lake.state().tables.get(table).map_or(&[][..], |table| &table.files) {
+    let (mut exported, files) = (0, lake.state().tables.get(table).map_or(&[][..], |table| &table.files));
+    // What is exported stands for the lake elsewhere.
+    FileCheck::of(lake).check(files).await?;
+    for file in files {
         let mut batches = rows(&lake.store(), file).await?;
         while let Some(batch) = batches.next().await {
             exported += sink.write(&batch?)?;

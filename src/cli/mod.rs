@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod anchor;
 mod archive;
 mod backup;
 mod compact;
@@ -16,6 +17,7 @@ mod facts;
 mod files;
 mod generate;
 mod hold;
+mod hook;
 mod ingest;
 mod key;
 mod ledger;
@@ -63,6 +65,7 @@ use crate::failpoint;
 use crate::schema::Ocsf;
 use crate::sql::{Conventions, check_names};
 use crate::typed::Visible;
+use anchor::Recorder;
 use screen::Screen;
 use signal::Signals;
 
@@ -141,7 +144,7 @@ enum Command {
     Verify(verify::Args),
     /// Rewrite what follows from the ledger, and remove leftovers
     Repair(repair::Args),
-    /// Print the head of the ledger, to be recorded elsewhere
+    /// Print the head of the ledger, record it elsewhere, and list the heads that were
     #[command(subcommand)]
     Ledger(ledger::Command),
     /// Print the lines to paste into a notebook
@@ -176,6 +179,8 @@ struct App {
     /// Files that are being written; a signal that ends the process removes them.
     unfinished: Unfinished,
     signals: Signals,
+    /// Has heads of the ledger recorded elsewhere.
+    recorder: Recorder,
 }
 
 /// Runs a command line, the program's name first; returns the exit code.
@@ -209,7 +214,12 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
 fn dispatch(global: Global, screen: Screen, command: Option<Command>) -> Result<u8> {
     match command {
         Some(Command::Config(command)) => config::run(global, screen, command),
-        command => App::new(global, screen)?.dispatch(command),
+        command => {
+            let app = App::new(global, screen)?;
+            let done = app.dispatch(command);
+            app.finish_anchoring();
+            done
+        }
     }
 }
 
@@ -221,7 +231,8 @@ impl App {
         }
         let (runtime, unfinished) = (Arc::new(threads()?), Unfinished::default());
         let signals = Signals::listen(unfinished.clone())?;
-        Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals })
+        let recorder = Recorder::default();
+        Ok(App { config, clock: Clock::Real, screen, runtime, global, unfinished, signals, recorder })
     }
 
     fn dispatch(&self, command: Option<Command>) -> Result<u8> {

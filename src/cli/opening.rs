@@ -40,9 +40,10 @@ impl App {
     /// Opens the lake, which must exist, with its newest entry complete.
     pub(super) fn open_lake(&self) -> Result<Lake> {
         let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
-        let signing = self.ledger_signing();
+        let (signing, anchoring) = (self.ledger_signing(), self.anchoring());
         self.wait(async move {
-            let mut lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key).with_signing(signing);
+            let lake = Lake::open(&path, ocsf).await?.with_patience(patience).with_key(key);
+            let mut lake = lake.with_signing(signing).with_anchoring(anchoring);
             lake.settle_for_reading().await?;
             Ok(lake)
         })
@@ -56,6 +57,7 @@ impl App {
             access: self.config.access(),
             key: self.key_place(),
             signing: self.ledger_signing(),
+            anchoring: self.anchoring(),
             patience: self.patience(),
         };
         let clock = self.clock;

@@ -1,7 +1,9 @@
 //! `auditlake repair`: what follows from the ledger is written anew, and what is dead goes.
 
-use super::App;
+use std::collections::BTreeSet;
+
 use super::verify::{LISTED, things};
+use super::{App, access};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Fault, Repair};
 
@@ -32,6 +34,8 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         if !args.dry_run && !wrong.is_empty() {
             app.remove_facts(wrong)?;
         }
+        let lost = if args.dry_run { access::lost_reads(app)? } else { access::tell_lost(app)? };
+        repaired.done.extend((!lost.is_empty()).then(|| lost_reads(&lost)));
     }
     for lost in &repaired.lost {
         app.screen.say(format!("lost: {lost}; ingest its sources again"));
@@ -59,4 +63,11 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         left => Err(Error::new(Kind::Integrity, format!("{} cannot be repaired", things(left)))
             .hint("restore these files from a backup, then run `auditlake verify`")),
     }
+}
+
+/// Reads of the access log that are gone for good.
+fn lost_reads(numbers: &BTreeSet<u64>) -> Fault {
+    let listed: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let fault = format!("the reads {} are lost; an event of the lake says so", listed.join(", "));
+    Fault { path: access::FOLDER.to_string(), fault }
 }

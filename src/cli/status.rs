@@ -104,6 +104,7 @@ fn kind(path: &str) -> (String, &'static str) {
     match (first, second) {
         ("_replaced", Some(table)) => (table.to_string(), "replaced, kept"),
         ("_ledger", _) => (String::new(), "ledger"),
+        ("_anchors", _) => (String::new(), "anchors"),
         ("_facts", _) => (String::new(), "facts"),
         ("_staging", _) => (String::new(), "staged"),
         (first, _) if first.starts_with('_') => (String::new(), "other"),

@@ -1,15 +1,19 @@
 //! `auditlake verify`: all of the lake, or an archive of it, compared with what the ledger says.
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::App;
+use super::report::RUNS;
 use super::signing::read_public;
+use super::{App, access};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{self, Anchor, Fault, Level, Verified, Verify, VerifyProgress};
+use crate::ingest::{READS_PURPOSE, faults_of_series};
+use crate::jobs::Log;
+use crate::lake::{self, Anchor, Fault, Lake, Level, SERVE, Verified, Verify, VerifyProgress, anchor_path};
 use crate::signing::PublicKey;
 use crate::typed::{bytes, count};
 
@@ -60,9 +64,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
                 found.faults.push(fault);
             }
         }
-        found.faults.truncate(LISTED);
-        found.notes.truncate(LISTED);
     }
+    // A command that cannot be run hides no fault.
+    let trouble = match app.config.anchor().verify.is_empty() {
+        true => None,
+        false => check_answers(app, &mut found).err(),
+    };
+    found.faults.truncate(LISTED);
+    found.notes.truncate(LISTED);
     if args.json {
         let text = serde_json::to_string(&found).context(Kind::Internal, || "cannot encode what was found")? + "\n";
         app.screen.print_json(&text)?;
@@ -75,17 +84,50 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         app.screen.say(format!("note: {path}: {fault}"));
     }
     match found.fault_count {
+        0 if trouble.is_some() => trouble.map_or(Ok(0), Err),
         0 if args.json => Ok(0),
         0 => {
             app.screen.print(&format!("{}\n", summary(&found)))?;
             Ok(0)
         }
-        faults if is_archive => {
-            Err(Error::new(Kind::Integrity, format!("the archive is not what was packed: {}", things(faults)))
-                .hint("get another copy of it, or make it again from the lake"))
+        faults if is_archive => Err(Error::new(
+            Kind::Integrity,
+            format!("the archive is not what was packed: {}{}", things(faults), anchors(&found)),
+        )
+        .hint("get another copy of it, or make it again from the lake")),
+        faults => Err(Error::new(
+            Kind::Integrity,
+            format!("the lake is not what was written: {}{}", things(faults), anchors(&found)),
+        )
+        .hint("`auditlake repair --dry-run` reports what can be repaired; restore the rest from a backup")),
+    }
+}
+
+/// Asks the operator's command about each answer that the anchors got.
+fn check_answers(app: &App, found: &mut Verified) -> Result<()> {
+    for kept in &found.anchors.agreeing {
+        if !app.is_answer(&kept.body)? {
+            found.fault_count += 1;
+            found.anchors.agree -= 1;
+            found.faults.push(Fault {
+                path: anchor_path(kept.sequence).to_string(),
+                fault: format!(
+                    "its answer is none to ledger entry {}, says `[anchor] verify`",
+                    kept.body.head.sequence
+                ),
+            });
         }
-        faults => Err(Error::new(Kind::Integrity, format!("the lake is not what was written: {}", things(faults)))
-            .hint("`auditlake repair --dry-run` reports what can be repaired; restore the rest from a backup")),
+    }
+    Ok(())
+}
+
+/// How many heads that were recorded elsewhere are the ledger's, in words; empty when none were.
+fn anchors(found: &Verified) -> String {
+    let (kept, agree) = (found.anchors.kept, found.anchors.agree);
+    match kept {
+        0 => String::new(),
+        1 => format!("; {} of 1 anchor agrees", agree),
+        _ => format!("; {} of {} anchors agree", count(agree), count(kept)),
     }
 }
 
@@ -100,14 +142,15 @@ fn summary(found: &Verified) -> String {
         .as_ref()
         .map_or(String::new(), |archive| format!(" from {} to before {}", archive.since, archive.until));
     format!(
-        "sound at level {}{range}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}{signed}",
+        "sound at level {}{range}: {} entries, {} files{replaced}, {} rows, {}; ledger entry {} {}{signed}{}",
         u8::from(found.level),
         count(found.entries),
         count(found.files),
         count(found.rows),
         bytes(found.bytes),
         found.head.sequence,
-        found.head.sha256
+        found.head.sha256,
+        anchors(found)
     )
 }
 
@@ -161,5 +204,51 @@ pub fn check(
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    found
+    let mut found = found?;
+    logs(app, &mut found)?;
+    Ok(found)
+}
+
+/// Checks the logs beside the ledger: the one of runs, and reads that are not in the lake yet, by people and of servers.
+fn logs(app: &App, found: &mut Verified) -> Result<()> {
+    let root = app.lake_path();
+    match Log::read(&root.join(RUNS)) {
+        Err(error) if error.kind() == Kind::Integrity => {
+            found.fault_count += 1;
+            found.faults.push(Fault { path: RUNS.to_string(), fault: error.to_string() });
+        }
+        // Another account's.
+        Err(error) => found.notes.push(Fault { path: RUNS.to_string(), fault: error.to_string() }),
+        Ok(_) => {}
+    }
+    let (people, servers) = (root.join(access::FOLDER), root.join(SERVE));
+    if !people.is_dir() && !servers.is_dir() {
+        return Ok(());
+    }
+    let (ocsf, key, at) = (app.ocsf()?, app.key_place(), root.clone());
+    let lake = app.wait(async move { Ok(Lake::open(&at, ocsf).await.ok().map(|lake| lake.with_key(key))) })?;
+    // Those who only read a lake need no key, and another lake's is none.
+    let key_of = |purpose: &str| lake.as_ref().and_then(|lake| lake.find_key(purpose).ok().flatten());
+    let mut faults = Vec::new();
+    if people.is_dir() && fs::read_dir(&people).is_ok() {
+        let key = key_of(access::PURPOSE);
+        if key.is_none() {
+            let fault = "seals were not checked: the lake's key is not at hand".to_string();
+            found.notes.push(Fault { path: access::FOLDER.to_string(), fault });
+        }
+        faults.extend(access::faults(&people, key)?);
+    }
+    // It is its owner's alone, and so is the key.
+    if servers.is_dir()
+        && fs::read_dir(&servers).is_ok()
+        && let Some(key) = key_of(READS_PURPOSE)
+    {
+        faults.extend(faults_of_series(&servers, key)?);
+    }
+    for (place, fault) in faults {
+        found.fault_count += 1;
+        let path = place.strip_prefix(&root).unwrap_or(&place).display().to_string();
+        found.faults.push(Fault { path, fault });
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing below this module reads configuration or environment: each gets the options it needs as a struct.
 
+mod anchor;
 mod file;
 mod keeping;
 mod merge;
@@ -22,6 +23,7 @@ use crate::source::KeySource;
 use crate::{ingest, serve, sql};
 use merge::{check, merge, parse, settings};
 
+pub use self::anchor::Anchor;
 pub use self::file::Origin;
 pub use self::merge::Setting;
 pub use self::schedule::Schedule;
@@ -45,6 +47,7 @@ pub struct Config {
     /// Input tables of reports, by name.
     input: BTreeMap<String, PathBuf>,
     signing: Signing,
+    anchor: Anchor,
     serve: serving::Serve,
     commands: Commands,
     access: AccessTable,
@@ -191,6 +194,9 @@ impl Config {
             if matches!(key, Some(source::WrittenKey::Command(_))) {
                 config.origin.may_run_commands(what)?;
             }
+        }
+        if !config.anchor.command.is_empty() || !config.anchor.verify.is_empty() {
+            config.origin.may_run_commands("`[anchor]`")?;
         }
         Ok(config)
     }
@@ -356,6 +362,11 @@ impl Config {
     /// The place of the private key that signs evidence.
     pub fn signing(&self) -> Option<crate::source::KeySource> {
         self.signing.key.as_ref().map(source::WrittenKey::source)
+    }
+
+    /// How heads of the ledger are recorded elsewhere.
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
     }
 
     pub fn suppressions(&self) -> Option<&Path> {

@@ -7,11 +7,13 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::set_mode;
 use super::temporary::{END, Naming, Temporary, hidden, is_temporary_of, sweep};
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;
@@ -24,6 +26,8 @@ pub struct Chain<B> {
     folder: PathBuf,
     /// In messages: "the run log".
     what: &'static str,
+    /// Entries before the first of `entries` that were not read.
+    skipped: u64,
     entries: Vec<Entry<B>>,
     /// SHA-256 of the last entry's bytes.
     hash: Option<Hash32>,
@@ -45,28 +49,54 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
     /// Reads the chain in `folder`, which need not be there. Errors with [`Kind::Integrity`] when an entry was changed or
     /// is missing before another.
     pub fn read(folder: &Path, what: &'static str) -> Result<Chain<B>> {
-        let mut chain = Chain { folder: folder.to_path_buf(), what, entries: Vec::new(), hash: None };
+        match Chain::read_sound(folder, what)? {
+            (chain, None) => Ok(chain),
+            (_, Some(broken)) => Err(broken),
+        }
+    }
+
+    /// Reads the chain as far as it is sound, and says where it is broken, if it is.
+    pub fn read_sound(folder: &Path, what: &'static str) -> Result<(Chain<B>, Option<Error>)> {
+        let mut chain = Chain { folder: folder.to_path_buf(), what, skipped: 0, entries: Vec::new(), hash: None };
         let last = chain.last()?;
-        while chain.entries.len() < last as usize {
-            let sequence = chain.entries.len() as u64 + 1;
-            let path = chain.path(sequence);
-            let bytes = match fs::read(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(chain.broken(&path, "it is missing, and there are later entries"));
-                }
-                read => read.context(Kind::Unavailable, || format!("cannot read {}", path.display()))?,
-            };
-            let entry: Entry<B> =
-                serde_json::from_slice(&bytes).map_err(|error| chain.broken(&path, &error.to_string()))?;
-            if entry.sequence != sequence || entry.previous != chain.hash {
-                return Err(chain.broken(&path, "it does not follow the entry before"));
+        for sequence in 1..=last {
+            match chain.take(sequence, true) {
+                Err(error) if error.kind() == Kind::Integrity => return Ok((chain, Some(error))),
+                taken => taken?,
             }
-            chain.hash = Some(Hash32::sha256(&bytes));
-            chain.entries.push(entry);
+        }
+        Ok((chain, None))
+    }
+
+    /// Reads the last entry alone, for those who append to a long chain.
+    pub fn tail(folder: &Path, what: &'static str) -> Result<Chain<B>> {
+        let mut chain = Chain { folder: folder.to_path_buf(), what, skipped: 0, entries: Vec::new(), hash: None };
+        let last = chain.last()?;
+        chain.skipped = last.saturating_sub(1);
+        if last > 0 {
+            chain.take(last, false)?;
         }
         Ok(chain)
     }
 
+    fn take(&mut self, sequence: u64, follows: bool) -> Result<()> {
+        let path = self.path(sequence);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(self.broken(&path, "it is missing, and there are later entries"));
+            }
+            read => read.context(Kind::Unavailable, || format!("cannot read {}", path.display()))?,
+        };
+        let entry: Entry<B> = serde_json::from_slice(&bytes).map_err(|error| self.broken(&path, &error.to_string()))?;
+        if entry.sequence != sequence || (follows && entry.previous != self.hash) {
+            return Err(self.broken(&path, "it does not follow the entry before"));
+        }
+        self.hash = Some(Hash32::sha256(&bytes));
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Those that were read.
     pub fn entries(&self) -> &[Entry<B>] {
         &self.entries
     }
@@ -74,7 +104,7 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
     /// Appends an entry; it is on the disk when this returns. Errors with [`Kind::Conflict`] when another process has
     /// appended meanwhile.
     pub fn append(&mut self, time_ms: i64, body: B) -> Result<&Entry<B>> {
-        let sequence = self.entries.len() as u64 + 1;
+        let sequence = self.skipped + self.entries.len() as u64 + 1;
         let entry = Entry { sequence, previous: self.hash, time_ms, body };
         let mut bytes = serde_json::to_vec(&entry).context(Kind::Internal, || "cannot encode an entry")?;
         bytes.push(b'\n');
@@ -82,6 +112,8 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         let write = || {
             sweep(&self.folder, |found| is_temporary_of(found, NAME))?;
             let mut file = Temporary::create(&self.folder, 0o666, |number| hidden(NAME, number, END))?;
+            // Whoever may read the folder may read its entries, whatever the umask of the one who writes.
+            set_mode(file.file(), fs::metadata(&self.folder)?.permissions().mode() & 0o666)?;
             file.write_all(&bytes)?;
             file.name(&path, Naming::Create).map(drop)
         };
@@ -170,6 +202,21 @@ mod tests {
         assert_eq!(other.append(4, note("e")).unwrap_err().kind(), Kind::Conflict);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
         assert!(read(&dir.path().join("none")).unwrap().entries().is_empty());
+    }
+
+    #[test]
+    fn the_last_entry_is_all_that_appending_needs() {
+        let dir = written(&["a", "b"]);
+        let mut tail: Chain<Note> = Chain::tail(dir.path(), "the diary").unwrap();
+        assert_eq!(tail.entries().iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [2]);
+        assert_eq!(tail.append(3, note("c")).unwrap().sequence, 3);
+        assert_eq!(read(dir.path()).unwrap().entries().len(), 3);
+        let mut empty: Chain<Note> = Chain::tail(&dir.path().join("none"), "the diary").unwrap();
+        assert!(empty.entries().is_empty());
+        assert_eq!(empty.append(1, note("a")).unwrap_err().kind(), Kind::Unavailable);
+        fs::remove_file(file(dir.path(), 2)).unwrap();
+        let (sound, broken) = Chain::<Note>::read_sound(dir.path(), "the diary").unwrap();
+        assert_eq!((sound.entries().len(), broken.unwrap().kind()), (1, Kind::Integrity));
     }
 
     #[test]

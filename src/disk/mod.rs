@@ -74,6 +74,13 @@ pub fn make_dir_below(root: &Path, dir: &Path, mode: Option<u32>) -> io::Result<
     Ok(())
 }
 
+/// Makes a directory that those may enter who may enter the folder that it is in, whatever the process's umask is.
+pub fn make_dir_like_parent(dir: &Path) -> io::Result<()> {
+    let parent = parent_of(dir);
+    let mode = fs::metadata(&parent)?.permissions().mode() & 0o777;
+    make_dir_below(&parent, dir, Some(mode))
+}
+
 /// Gives a new file its mode whatever the process's umask is.
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     if file.metadata()?.permissions().mode() & 0o777 == mode {

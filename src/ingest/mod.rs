@@ -15,6 +15,8 @@ mod own;
 mod pending;
 mod pull;
 mod retry;
+mod seals;
+mod series;
 mod work;
 
 use std::collections::BTreeMap;
@@ -41,6 +43,8 @@ pub use pull::{
     Event, Origin, PullOptions, PullProgress, PullRun, PullSource, PullSummary, Scope, SourcePull, Stop, Tell, pull,
 };
 pub use retry::{RetryRun, RetrySummary, Unread, retry};
+pub use seals::{SealedFile, Seals};
+pub use series::{Left, READS_PURPOSE, Series, faults as faults_of_series, left, put_aside, was_put_aside};
 
 /// A batch is committed when it has this many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;

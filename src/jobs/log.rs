@@ -37,7 +37,8 @@ pub enum Body {
 impl Log {
     /// Takes the lock and reads the log; it is an error when another process has it. Reasons pass `redact` on their way in.
     pub fn open(dir: &Path, redact: impl Fn(&str) -> String + 'static) -> Result<Log> {
-        disk::make_dir(dir).context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
+        disk::make_dir_like_parent(dir)
+            .context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
         let Some(lock) = Lock::attempt(&dir.join(LOCK))? else {
             return Err(Error::new(Kind::Locked, "another `report due` is running")
                 .hint("it runs what is due; there is nothing else to do"));
@@ -89,6 +90,22 @@ mod tests {
 
     fn done(due_ms: i64) -> Body {
         Body::Done { job: "j".to_string(), due_ms, summary: serde_json::json!({ "findings": 1 }) }
+    }
+
+    /// `doctor` once found the folder of runs to be open to others in a lake that was its owner's alone.
+    #[test]
+    fn the_log_is_as_open_as_the_folder_that_it_is_in() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o700, 0o750] {
+            std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let place = dir.path().join(format!("{mode:o}"));
+            let mut log = Log::open(&place, |text| text.to_string()).unwrap();
+            log.append(1, done(1)).unwrap();
+            let mode_of = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode_of(&place), mode);
+            assert_eq!(mode_of(&place.join("00000000000000000001.json")), mode & 0o666);
+        }
     }
 
     #[test]

@@ -50,15 +50,15 @@ use crate::typed::hex;
 
 pub use self::parquet::plain;
 pub use files::file::{FileEntry, Footer, Home, RowDigest};
-pub use files::layout::{Access, FACTS, Partition, data_path, fact_path, latest_time_ms};
+pub use files::layout::{Access, FACTS, Partition, SERVE, anchor_path, data_path, fact_path, latest_time_ms};
 pub use files::name::FileName;
 pub use files::row_digest::row_digest;
 pub use identity::{Hasher, digests};
 pub use keeping::{
-    Anchor, ArchiveManifest, ArchiveRange, Archived, BackedUp, CompactOptions, Compacted, ErasedRows, Fault,
-    Head as LedgerHead, Keeper, Level, Progress as VerifyProgress, Receipt as RemovalReceipt, Repair, Repaired,
-    RetainPolicy, Retained, RetainedTable, Verified, Verify, foresee, plan as plan_compaction, repair, verify,
-    verify_archive,
+    Anchor, Anchors, ArchiveManifest, ArchiveRange, Archived, BackedUp, CompactOptions, Compacted, ErasedRows, Fault,
+    Head as LedgerHead, Keeper, Level, Progress as VerifyProgress, Receipt as RemovalReceipt, Recorded, RecordedEntry,
+    Repair, Repaired, RetainPolicy, Retained, RetainedTable, Verified, Verify, foresee, plan as plan_compaction,
+    repair, verify, verify_archive,
 };
 pub use key::{AskKey, KeyPlace, random_key};
 pub use ledger::change::{Aside, Change, Paths};
@@ -72,6 +72,8 @@ pub use ledger::pulls::{OpenWindow, PullState, Span, cover};
 pub use ledger::signed::{AskSigner, Signing};
 pub use ledger::state::{State, TableState};
 pub use ledger::streams::{Stream, Streams};
+pub use ledger::told::{Anchoring, TellHead};
+pub use reading::file_check::FileCheck;
 pub use reading::filled::filled;
 pub use reading::piece::{DataFile, RowGroup};
 pub use reading::read::rows;
@@ -101,6 +103,7 @@ pub struct Options {
     pub access: Access,
     pub key: KeyPlace,
     pub signing: Signing,
+    pub anchoring: Anchoring,
     pub patience: Patience,
 }
 
@@ -155,7 +158,7 @@ impl Lake {
         let store = Arc::new(durable(root)?);
         store.open_to(options.access);
         let info = LakeInfo {
-            lake_id: hex(&random::<16>()?),
+            lake_id: random_hex::<16>()?,
             partition: options.partition,
             access: options.access,
             key_check,
@@ -167,7 +170,7 @@ impl Lake {
             time_ms: clock.now_ms(),
             skew_ms: None,
             writer: WRITER.to_string(),
-            writer_id: hex(&random::<16>()?),
+            writer_id: random_hex::<16>()?,
             format: Some(FIRST),
             checkpoint: None,
             body: Body::Create(info),
@@ -183,14 +186,25 @@ impl Lake {
     }
 
     fn configured(self, options: &Options) -> Lake {
-        let Options { key, signing, patience, .. } = options.clone();
-        self.with_patience(patience).with_key(key).with_signing(signing)
+        let Options { key, signing, anchoring, patience, .. } = options.clone();
+        self.with_patience(patience).with_key(key).with_signing(signing).with_anchoring(anchoring)
     }
 
     /// Sets the key that signs new entries of the ledger.
     pub fn with_signing(mut self, signing: Signing) -> Lake {
         self.ledger.sign(signing);
         self
+    }
+
+    /// Sets who hears of new heads of the ledger.
+    pub fn with_anchoring(mut self, anchoring: Anchoring) -> Lake {
+        self.ledger.tell(anchoring);
+        self
+    }
+
+    /// The newest entry of the ledger that was read.
+    pub fn head(&self) -> LedgerHead {
+        self.ledger.head()
     }
 
     /// Sets how long to wait for another run that writes.
@@ -407,6 +421,11 @@ async fn lock(root: &Path, patience: &Patience) -> Result<Lock> {
     let (place, patience) = (root.join(layout::LOCK_FILE), patience.clone());
     let locked = tokio::task::spawn_blocking(move || Lock::wait(&place, &patience));
     locked.await.context(Kind::Internal, || format!("cannot lock {}", root.display()))?
+}
+
+/// Random bytes as hexadecimal digits.
+pub fn random_hex<const N: usize>() -> Result<String> {
+    random::<N>().map(|bytes| hex(&bytes))
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

@@ -19,7 +19,7 @@ use super::cursor::Cursors;
 use super::entries::{Entries, Page};
 use super::follow::Follower;
 use super::journal::Journal;
-use super::keys::{KeyRecord, Keyring, random_hex};
+use super::keys::{KeyRecord, Keyring};
 use super::limit::Limiter;
 use super::metrics::Metrics;
 use super::places::client_of;
@@ -29,6 +29,7 @@ use super::refusal::Refusal;
 use super::search::Search;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
+use crate::lake::random_hex;
 
 pub const ENTRIES_PATH: &str = "/v1/workspace/audit-logs";
 /// The permission that a key needs, and the tier that the workspace must have.

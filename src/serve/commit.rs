@@ -5,7 +5,7 @@
 //! is put aside.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,18 +14,15 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::journal::Sealed;
 use super::life::Turn;
-use super::series::{Left, Seals, Series, left};
 use crate::clock::Clock;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
-use crate::ingest::{Producer, batch_of_own, restore};
+use crate::ingest::{Left, Producer, Seals, Series, batch_of_own, left, put_aside, restore};
 use crate::lake::{Lake, Writer};
 use crate::redact::Policy;
 
 /// The origin of these lines in the ledger.
 const ORIGIN: Producer = Producer { kind: "serve", name: "audit-log reads" };
-/// Begins the name of a file whose seals are wrong.
-const DAMAGED: &str = "damaged-";
 /// The time after which a failed commit is tried again; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(60);
@@ -150,12 +147,6 @@ struct Taken {
     /// The number after its last line.
     next: u64,
     is_whole: bool,
-}
-
-fn put_aside(place: &Path) -> Result<()> {
-    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let aside: PathBuf = place.with_file_name(format!("{DAMAGED}{name}"));
-    fs::rename(place, &aside).context(Kind::Unavailable, || format!("cannot rename {}", place.display()))
 }
 
 fn remove(place: &Path) -> Result<()> {

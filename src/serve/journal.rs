@@ -30,11 +30,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::life::{self, Turn};
 use super::reading::Reading;
 use super::refused::Refusals;
-use super::series::{Seals, Series};
 use crate::clock::Clock;
 use crate::decode::{self, Decoder, Encoder, RowOrigin};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::{Seals, Series};
 use crate::lake::plain;
 use crate::redact::{Counts, Policy};
 use crate::schema::Ocsf;
@@ -256,15 +256,8 @@ impl Writer {
                 self.backlog.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 Ok(())
             }
-            Err(error) => {
-                let place = open.place.display().to_string();
-                // A line may be half there. What was acknowledged ends before it; if that cannot be made so, the file
-                // is sealed as it is, and what follows in it is left out.
-                if open.cut().is_err() {
-                    self.hand_on();
-                }
-                Err(error).context(Kind::Unavailable, || format!("cannot write {place}"))
-            }
+            // A line may be half there. What was acknowledged ends before it, and so does what is handed on.
+            Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot write {}", open.place.display())),
         }
     }
 
@@ -286,6 +279,11 @@ impl Writer {
     }
 
     fn hand_on(&mut self) {
+        // Nothing in it was acknowledged: the disk was full. Its number and its name are still to be used.
+        if let Some(open) = self.open.as_mut().filter(|open| open.bytes == 0) {
+            open.since = Instant::now();
+            return;
+        }
         if let Some(Open { place, first, bytes, .. }) = self.open.take() {
             // When nobody takes it, the next server finds it.
             let _ = self.sealed.send(Sealed { place, first, bytes });
@@ -308,15 +306,13 @@ impl Open {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // What an attempt that failed has left goes first.
+        self.file.set_len(self.bytes)?;
+        self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(bytes)?;
         self.file.sync_data()?;
         self.bytes += bytes.len() as u64;
         Ok(())
-    }
-
-    fn cut(&mut self) -> io::Result<()> {
-        self.file.set_len(self.bytes)?;
-        self.file.seek(SeekFrom::Start(self.bytes)).map(|_| ())
     }
 }
 
@@ -432,6 +428,42 @@ mod tests {
         drop(journal);
         let uids: Vec<_> = all(sealed).await.iter().map(|line| line["metadata"]["uid"].clone()).collect();
         assert!(uids.contains(&json!("kept")) && !uids.contains(&json!("lost")), "{uids:?}");
+    }
+
+    #[tokio::test]
+    async fn a_piece_that_a_full_disk_left_empty_is_used_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sealed, mut receiver) = mpsc::unbounded_channel();
+        let series = Arc::new(Series::begin(dir.path(), KEY).unwrap());
+        let ocsf = Arc::new(Ocsf::load(None).unwrap());
+        let decoder = Decoder::new(ocsf, decode::Options::default());
+        let mut writer = Writer {
+            folder: dir.path().to_path_buf(),
+            lines: Lines { decoder, policy: Arc::new(Policy::off()) },
+            interval: Duration::from_secs(3600),
+            clock: Clock::Real,
+            series: series.clone(),
+            next: 1,
+            open: Some(Open::create(dir.path(), &series, 1).unwrap()),
+            refused: Refusals::default(),
+            sealed,
+            backlog: Arc::default(),
+        };
+        let place = series.piece(dir.path(), 1);
+        // Nothing can be written to it, as when the disk is full.
+        writer.open.as_mut().unwrap().file = File::open(&place).unwrap();
+        assert!(writer.write(vec![reading("lost").to_event()]).is_err());
+        writer.hand_on();
+        assert!(receiver.try_recv().is_err(), "an empty piece is nobody's");
+        writer.open.as_mut().unwrap().file = File::options().write(true).open(&place).unwrap();
+        std::fs::write(&place, "half a li").unwrap();
+        writer.write(vec![reading("kept").to_event()]).unwrap();
+        writer.hand_on();
+        let told = lines(&receiver.try_recv().unwrap());
+        assert_eq!(
+            (told.len(), &told[0]["metadata"]["uid"], &told[0]["metadata"]["sequence"]),
+            (1, &json!("kept"), &json!(1))
+        );
     }
 
     #[tokio::test]

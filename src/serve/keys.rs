@@ -16,7 +16,7 @@ use sha2::Sha256;
 
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::Lake;
+use crate::lake::{Lake, random_hex};
 use crate::typed::hex;
 
 const FILE: &str = "keys.json";
@@ -207,14 +207,6 @@ fn stamp(metadata: &Metadata) -> Stamp {
 fn is_equal(a: &[u8], b: &[u8]) -> bool {
     let difference = a.iter().zip(b).fold(0, |difference, (a, b)| std::hint::black_box(difference | (a ^ b)));
     (a.len() == b.len()) & (difference == 0)
-}
-
-/// Random bytes as hexadecimal digits.
-pub fn random_hex<const N: usize>() -> Result<String> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
-    Ok(hex(&bytes))
 }
 
 #[cfg(test)]

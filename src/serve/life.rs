@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::keys::random_hex;
 use crate::error::Result;
+use crate::lake::random_hex;
 
 /// A turn in the life of a server's log of reads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Connections: where they come in, with TLS or without, how slow they may be, and how they end.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -21,6 +22,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{DEFAULT_VERSIONS, ServerConfig};
 
+use super::Options;
 use super::answer::{Door, Server};
 use super::places::{Place, Places};
 use super::stall::Impatient;
@@ -67,13 +69,53 @@ pub async fn bind(address: &str, has_tls: bool, is_insecure_allowed: bool) -> Re
         }
     };
     if !has_tls && !is_insecure_allowed && !found.iter().all(|address| address.ip().is_loopback()) {
-        return Err(Error::usage(format!("{}: keys and log entries would be sent in clear", cannot()))
-            .hint("use --tls-cert and --tls-key, or allow plain HTTP with --insecure-listen"));
+        return Err(in_clear(address));
     }
     match TcpListener::bind(found.as_slice()).await {
         Ok(listener) => Ok(listener),
         Err(error) => Err(Error::new(Kind::Unavailable, cannot()).caused_by(error)),
     }
+}
+
+fn in_clear(address: &str) -> Error {
+    Error::usage(format!("cannot listen on {address}: keys and log entries would be sent in clear"))
+        .hint("use --tls-cert and --tls-key, or allow plain HTTP with --insecure-listen")
+}
+
+/// The faults of options that a server would find when it starts. Nothing is listened to, and no name is looked up.
+pub fn faults(options: &Options) -> Vec<Error> {
+    let mut faults = Vec::new();
+    let is_in_clear = options.tls.is_none() && !options.is_insecure_allowed;
+    let addresses = [(Some(&options.listen), is_in_clear), (options.metrics_listen.as_ref(), false)];
+    for (address, is_in_clear) in addresses.into_iter().filter_map(|(address, clear)| Some((address?, clear))) {
+        let port = address
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.is_empty())
+            .and_then(|(_, port)| port.parse::<u16>().ok());
+        match address.parse::<SocketAddr>() {
+            Ok(known) if is_in_clear && !known.ip().is_loopback() => faults.push(in_clear(address)),
+            Err(_) if port.is_none() => faults.push(
+                Error::usage(format!("cannot listen on {address}"))
+                    .hint("write an address and a port, such as 127.0.0.1:8080"),
+            ),
+            _ => {}
+        }
+    }
+    if let Some(tls) = &options.tls {
+        // A flag may name the other one.
+        match [&tls.certificate, &tls.key].into_iter().filter(|place| !place.as_os_str().is_empty()).collect::<Vec<_>>()
+            [..]
+        {
+            [one] => faults.extend(File::open(one).context(Kind::Usage, || cannot_read(one)).err()),
+            _ => faults.extend(acceptor(tls).err()),
+        }
+    }
+    if options.connections == 0 {
+        faults.push(
+            Error::usage("a server without connections answers nobody").hint("set `max_connections` to 1 or more"),
+        );
+    }
+    faults
 }
 
 /// Reads certificate and key.

@@ -30,7 +30,6 @@ mod reading;
 mod refusal;
 mod refused;
 mod search;
-mod series;
 mod stall;
 
 use std::net::SocketAddr;
@@ -42,10 +41,11 @@ use tokio::sync::{mpsc, watch};
 
 pub use answer::{METRICS_PERMISSION, PERMISSION};
 pub use keys::{Holder, KeyRecord, Keyring, NewKey};
-pub use listen::Tls;
+pub use listen::{Tls, faults};
 
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
+use crate::ingest::{READS_PURPOSE, Series};
 use crate::lake::Lake;
 use crate::redact::Policy;
 use answer::{Door, ENTRIES_PATH, Server};
@@ -57,7 +57,6 @@ use journal::{Journal, Made};
 use limit::Limiter;
 use listen::{Limits, acceptor, bind, serve};
 use metrics::Metrics;
-use series::Series;
 
 /// The category of the classes that the audit-log API has, Identity & Access Management; others are not served.
 const CATEGORY: i64 = 3;
@@ -139,7 +138,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let metrics_address = metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok());
 
     let folder = lake.serve_folder()?;
-    let key = lake.derive_key("serve reads")?;
+    let key = lake.derive_key(READS_PURPOSE)?;
     let backlog = Arc::new(AtomicU64::new(0));
     let mut committer = Committer::new(lake.clone(), policy.clone(), redaction_version, clock, backlog.clone())?;
     let series = Arc::new(Series::begin(&folder, key)?);

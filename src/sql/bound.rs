@@ -20,7 +20,7 @@ use super::error::{Known, explain};
 use super::event;
 use super::patience::Patience;
 use crate::error::{Context, Kind, Result};
-use crate::lake::{State, own_tables};
+use crate::lake::{FileCheck, State, own_tables};
 use crate::schema::Ocsf;
 
 pub const INGEST_LOG: &str = "ingest_log";
@@ -43,6 +43,7 @@ pub struct Bound {
     pub left_out: Vec<(String, u64)>,
     /// A statement asked for all events, and these tables were left out.
     pub is_short: AtomicBool,
+    pub files: FileCheck,
 }
 
 /// A statement that is ready to run.

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use datafusion::catalog::{MemTable, TableProvider};
 use serde_json::Value as Json;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::{Conventions, Options, Session};
 use crate::clock::Clock;
@@ -17,6 +18,9 @@ use crate::schema::Ocsf;
 pub struct Sample {
     /// The lake, as long as sessions may read its ledger.
     folder: TempDir,
+    /// Made by the first session.
+    lake: OnceCell<Lake>,
+    ocsf: Arc<Ocsf>,
     given: Mutex<Vec<(String, Arc<dyn TableProvider>)>>,
     conventions: Option<Arc<Conventions>>,
 }
@@ -38,12 +42,19 @@ impl Sample {
                 given.push((class.name.clone(), Arc::new(table)));
             }
         }
-        Sample { folder: tempfile::tempdir().unwrap(), given: Mutex::new(given), conventions: None }
+        let (folder, lake) = (tempfile::tempdir().unwrap(), OnceCell::new());
+        Sample { folder, lake, ocsf, given: Mutex::new(given), conventions: None }
     }
 
     /// The same with other conventions.
-    pub fn under(self, conventions: Arc<Conventions>) -> Sample {
-        Sample { conventions: Some(conventions), ..self }
+    pub fn under(mut self, conventions: Arc<Conventions>) -> Sample {
+        self.set_conventions(conventions);
+        self
+    }
+
+    /// Gives sessions other conventions from now on.
+    pub fn set_conventions(&mut self, conventions: Arc<Conventions>) {
+        self.conventions = Some(conventions);
     }
 
     /// Gives sessions a table, in place of the one of this name that they were given.
@@ -55,15 +66,17 @@ impl Sample {
 
     /// A session over an empty lake that sees these tables.
     pub async fn session(&self) -> Session {
-        let ocsf = Arc::new(Ocsf::load(None).unwrap());
-        let lake =
-            Lake::open_or_create(self.folder.path(), &lake::Options::default(), ocsf, Clock::Real).await.unwrap();
+        let make = || async {
+            let options = lake::Options::default();
+            Lake::open_or_create(self.folder.path(), &options, self.ocsf.clone(), Clock::Real).await.unwrap()
+        };
+        let lake = self.lake.get_or_init(make).await;
         let options = Options {
             given: self.given.lock().unwrap().clone(),
             conventions: self.conventions.clone(),
             ..Options::default()
         };
-        Session::new(&lake, &options).await.unwrap()
+        Session::new(lake, &options).await.unwrap()
     }
 }
 

@@ -27,7 +27,7 @@ use super::tables::{activity, purpose};
 use super::type_name::type_name;
 use super::{facts, functions};
 use crate::error::{Context, Error, Kind, Result};
-use crate::lake::{Lake, State, own_tables};
+use crate::lake::{FileCheck, Lake, State, own_tables};
 use crate::schema::Ocsf;
 
 /// Asks for something of every event.
@@ -146,7 +146,9 @@ impl Session {
         let (memory_limit, timeout) = (options.memory_limit, options.timeout);
         check_names(&ocsf, &conventions)?;
         let (left_out, is_short) = (lake.unknown_tables_in(&state), AtomicBool::new(false));
-        let bound = Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short };
+        let files = FileCheck::of(lake);
+        let bound =
+            Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short, files };
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -158,6 +160,14 @@ impl Session {
     /// The state of the lake that the session sees.
     pub fn state(&self) -> &Arc<State> {
         &self.bound.state
+    }
+
+    /// Compares all files of these tables with the ledger, byte by byte; those of a session that were compared before are
+    /// not looked at again.
+    pub async fn check_files(&self, tables: &[String]) -> Result<()> {
+        let tables = self.state().tables.iter().filter(|(name, _)| tables.contains(name));
+        let files: Vec<_> = tables.flat_map(|(_, table)| table.files.iter().cloned()).collect();
+        self.bound.files.check(&files).await
     }
 
     /// Tables that hold rows and that no statement can see, since no schema of their name is loaded; with their rows.

@@ -82,6 +82,29 @@ fn the_defaults_can_be_printed_whatever_the_file_is() {
 }
 
 #[test]
+fn a_server_that_could_not_start_is_a_fault_of_the_file() {
+    let env = Env::new();
+    let check = |serve: &str| {
+        env.write("c.toml", format!("[serve]\n{serve}"));
+        env.run(["config", "check", "c.toml"])
+    };
+    let fine = check("listen = \"127.0.0.1:0\"\nmetrics_listen = \"localhost:9000\"\n");
+    assert!(fine.contains("no fault found"), "{fine}");
+    let faults = [
+        ("listen = \"0.0.0.0:8080\"", "cannot listen on 0.0.0.0:8080: keys and log entries would be sent in clear"),
+        ("listen = \"nowhere\"", "cannot listen on nowhere"),
+        ("metrics_listen = \"127.0.0.1:99999\"", "cannot listen on 127.0.0.1:99999"),
+        ("tls_cert = \"absent.pem\"", "cannot read absent.pem as PEM"),
+        ("tls_cert = \"c.toml\"\ntls_key = \"c.toml\"", "c.toml as PEM: it holds no certificate"),
+        ("max_connections = 0", "a server without connections answers nobody"),
+    ];
+    for (written, told) in faults {
+        let text = check(written);
+        assert!(text.contains(told) && text.contains("1 fault found") && text.contains("[exit status: 2]"), "{text}");
+    }
+}
+
+#[test]
 fn all_faults_of_a_file_are_found_before_anything_runs() {
     let env = Env::new();
     env.write(

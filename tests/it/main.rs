@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod access;
+mod anchor;
 mod archive;
 mod bad_input;
 mod compact;

@@ -52,6 +52,15 @@ fn missed_weeks_are_caught_up_in_order_and_run_once() {
     let found: Vec<String> = runs(&env).iter().map(|run| run["due_ms"].to_string()).collect();
     // 06:00 in Berlin is 05:00 UTC in winter.
     assert_eq!(found, ["1768194000000", "1768798800000"]);
+    // The log is checked with the lake, and as open as it.
+    let first = env.path("auditlake-data/_runs/00000000000000000001.json");
+    let whole = fs::read(&first).unwrap();
+    fs::remove_file(&first).unwrap();
+    let text = env.run(["verify", "--level", "0"]);
+    assert!(text.contains("_runs: the run log is broken at") && text.contains("[exit status: 6]"), "{text}");
+    fs::write(&first, whole).unwrap();
+    env.ok(["verify", "--level", "0"]);
+    assert!(!env.run(["doctor"]).contains("act   modes"));
     let evidence = env.read("evidence/weekly/2026-01-05..2026-01-12/auth-outcome-summary/evidence.json");
     assert!(evidence.contains("2026-01-04T23:00:00Z") && evidence.contains("Europe/Berlin"), "{evidence}");
     let metrics = env.read("m.prom");

@@ -254,6 +254,34 @@ fn a_file_that_was_swapped_is_an_error_and_never_other_rows() {
     assert!(env.run(who).contains("mallory"));
 }
 
+/// A page has no checksum of its own: of 25 bytes that were changed in place, 11 once gave other rows without a word.
+#[test]
+fn a_byte_that_was_changed_in_place_is_in_no_export_and_no_evidence() {
+    let env = Env::with_small();
+    let path =
+        files(&env.path("auditlake-data")).into_iter().find(|file| file.starts_with("authentication/event")).unwrap();
+    let place = env.path("auditlake-data").join(path);
+    let whole = fs::read(&place).unwrap();
+    // Pages are at the beginning; the footer is compared by everybody.
+    for at in (4..whole.len() / 2).step_by(whole.len() / 12) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&place, bytes).unwrap();
+        for command in [
+            &["export", "authentication"][..],
+            &["export", "authentication", "--where", "activity_id = 1"],
+            &["report", "run", "auth-outcome-summary", "--period", "2026-01", "-o", "out"],
+        ] {
+            let text = env.run(command);
+            assert!(text.contains("is not the file that the ledger records"), "{at}: {text}");
+            assert!(text.contains("[exit status: 6]") && !text.contains("\"metadata\""), "{at}: {text}");
+        }
+        assert!(!env.path("out").join("auth-outcome-summary").exists());
+    }
+    fs::write(&place, whole).unwrap();
+    env.ok(["export", "authentication"]);
+}
+
 #[test]
 fn an_empty_or_foreign_newest_entry_is_told_and_what_was_before_it_can_be_read() {
     let (env, _) = grown();

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 
 use super::super::App;
+use super::super::hook;
 use super::super::value::when;
 use super::batch::{Batch, Ground, into_folders};
 use super::history::summaries;
-use super::hook;
 use super::inputs;
 use crate::clock::Clock;
 use crate::config::Schedule;

@@ -4,7 +4,6 @@ mod attest;
 mod batch;
 mod due;
 mod history;
-mod hook;
 mod inputs;
 mod own;
 mod prepare;

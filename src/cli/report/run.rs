@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::App;
 use super::super::access::{Access, Read};
+use super::super::hook;
 use super::super::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
-use super::hook;
 use super::inputs;
 use super::rows;
 use crate::disk;

@@ -6,6 +6,7 @@
 //! _ledger/00000000000000000042.json    _ledger/checkpoint-<sequence>-<16 hex of sha256>.json
 //! _staging/<table>-<name of a data file>    _key    _lock
 //! _replaced/<table>/event_month=2026-01/<name of a data file>
+//! _anchors/00000000000000000003.json
 //! _facts/<64 hex of a data file's sha256>-<what its facts are>.parquet
 //! ```
 
@@ -20,6 +21,8 @@ pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
 /// The files of `auditlake serve`: keys, and reads that are not committed yet.
 pub const SERVE: &str = "_serve";
+/// Heads of the ledger that were recorded elsewhere, and what was answered there.
+pub const ANCHORS: &str = "_anchors";
 /// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file removes what
 /// was derived from it.
 pub const FACTS: &str = "_facts";
@@ -31,6 +34,11 @@ pub const LOCK_FILE: &str = "_lock";
 pub const REPLACED: &str = "_replaced";
 /// Locks and budgets of those who pull.
 pub const PULL: &str = "_pull";
+
+/// The file of an anchor.
+pub fn anchor_path(sequence: u64) -> Path {
+    Path::from(format!("{ANCHORS}/{sequence:020}.json"))
+}
 
 /// No event is believed that is later than the newest clock by more than this, a year.
 const AHEAD_MS: i64 = 366 * 86_400_000;

@@ -1,18 +1,7 @@
 //! The head of a ledger, written down elsewhere: the one thing that finds a lake that was put back as a whole.
 
-use serde::{Deserialize, Serialize};
-
+pub use super::super::ledger::told::Head;
 use crate::error::{Error, Result};
-
-/// The newest entry of a ledger, as `auditlake ledger head` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    pub lake_id: String,
-    pub sequence: u64,
-    /// Of the entry's bytes.
-    pub sha256: String,
-    pub time_ms: i64,
-}
 
 /// A head that was written down.
 #[derive(Debug, Clone, PartialEq, Eq)]

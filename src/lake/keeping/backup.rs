@@ -14,14 +14,15 @@ use serde::Serialize;
 
 use super::super::files::file::FileEntry;
 use super::super::files::layout::{
-    DELTA_LOG, LEDGER, REPLACED, checkpoint_sequence, data_path, delta_version, entry_path, entry_sequence,
-    replaced_path,
+    DELTA_LOG, LEDGER, REPLACED, anchor_path, checkpoint_sequence, data_path, delta_version, entry_path,
+    entry_sequence, replaced_path,
 };
 use super::super::files::store::Durable;
 use super::super::ledger::entries::get;
 use super::super::{Lake, Place, durable, make_root, probe};
 use super::keeper::Keeper;
 use super::level::{Level, Progress};
+use super::recorded::Anchors;
 use super::verify::{Verified, Verify, verify};
 use crate::disk::Patience;
 use crate::error::{Context, Error, Kind, Result};
@@ -54,6 +55,7 @@ impl Keeper {
         copying.data(&aside).await?;
         copying.deltas().await?;
         copying.ledger().await?;
+        copying.anchors().await?;
         copying.tidy(&aside).await?;
         let mut done = copying.done;
         (done.sequence, done.sha256) = (lake.state().sequence, lake.state().hash.clone());
@@ -228,6 +230,20 @@ impl Copying<'_> {
             }
         }
         self.to.remove_all(vec![Path::from(BEGUN)]).await.context(Kind::Unavailable, || "cannot finish the backup")
+    }
+
+    /// Copies heads that were recorded elsewhere, as far as the copy has their entries.
+    async fn anchors(&mut self) -> Result<()> {
+        let head = self.lake.state().sequence;
+        let (anchors, _) = Anchors::of(self.lake.root()).all()?;
+        for anchor in anchors.iter().take_while(|anchor| anchor.body.head.sequence <= head) {
+            let path = anchor_path(anchor.sequence);
+            if !self.is_there(&path, None) {
+                let bytes = self.read(&path).await?;
+                self.copy(&path, &path, bytes).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes files that the lake has no more, and checkpoints that are not the newest.

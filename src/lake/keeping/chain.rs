@@ -18,8 +18,9 @@ use super::super::ledger::signed::{self, Signed};
 use super::super::tables::commit::EntryRef;
 use super::super::tables::reject::REJECT_TABLE;
 use super::super::tables::revision::REVISION_TABLE;
-use super::anchor::{Anchor, Head};
+use super::anchor::Head;
 use super::faults::Faults;
+use super::recorded::{Compared, Heads};
 use crate::error::{Context, Error, Kind, Result};
 use crate::signing::PublicKey;
 use crate::typed::Hash32;
@@ -43,6 +44,7 @@ pub struct Chain {
     pub unreadable: BTreeSet<u64>,
     /// The last entry that the public key has signed; it vouches for all before it.
     pub signed_to: Option<u64>,
+    pub anchors: Compared,
 }
 
 /// One entry, as far as files go.
@@ -88,11 +90,12 @@ pub async fn names(store: &Durable) -> Result<Vec<String>> {
     store.names(&Path::from(LEDGER)).await.context(Kind::Unavailable, || "cannot list `_ledger/`")
 }
 
-/// Walks the ledger, whose folder has the files `names`, from its first entry to its last. Errors when there is no lake to speak of, or a newer one.
+/// Walks the ledger, whose folder has the files `names`, from its first entry to its last. Errors when there is no lake
+/// to speak of, or a newer one.
 pub async fn walk(
     objects: &Arc<dyn ObjectStore>,
     names: &[String],
-    anchor: Option<&Anchor>,
+    heads: Heads<'_>,
     public_key: Option<&PublicKey>,
     faults: &mut Faults,
     notes: &mut Faults,
@@ -105,7 +108,7 @@ pub async fn walk(
     for name in names.iter().filter(|name| entry_sequence(name).is_none() && checkpoint_sequence(name).is_none()) {
         faults.add(format!("{LEDGER}/{name}"), "it is not a file of a ledger: it was added or renamed");
     }
-    let mut walking = Walking { anchor, public_key, ..Walking::default() };
+    let mut walking = Walking { heads, public_key, ..Walking::default() };
     for sequence in 0..=last {
         let path = entry_path(sequence);
         match get(objects, &path).await? {
@@ -121,26 +124,19 @@ pub async fn walk(
         return Err(Error::new(Kind::Integrity, "the first entry of the ledger cannot be read")
             .hint("restore `_ledger/` from a backup"));
     };
-    if let Some(other) = anchor.and_then(|anchor| anchor.lake_id.as_ref()).filter(|id| **id != lake.lake_id) {
-        faults.add(entry_path(0), format!("the lake is {}, and the head of {other} was written down", lake.lake_id));
-    }
+    let anchors = std::mem::take(&mut walking.heads).compare(&lake.lake_id, last, faults);
     let head = Head { lake_id: lake.lake_id.clone(), ..head };
     let Walking { commits, unreadable, signed_to, .. } = walking;
     let entries = there.len() as u64;
     let (live, aside) = (Vec::new(), Vec::new());
-    let mut chain = Chain { lake, head, last, commits, live, aside, entries, unreadable, signed_to };
+    let mut chain = Chain { lake, head, last, commits, live, aside, entries, unreadable, signed_to, anchors };
     chain.add_up();
     Ok(chain)
 }
 
-/// Says what is wrong with the end of a lake's ledger: that it goes not as far as what was written down, or that the key
-/// does not vouch for all of it.
-pub fn end(chain: &Chain, anchor: Option<&Anchor>, public_key: Option<&PublicKey>, faults: &mut Faults) {
+/// Says from where on the key does not vouch for a lake's ledger.
+pub fn end(chain: &Chain, public_key: Option<&PublicKey>, faults: &mut Faults) {
     let last = chain.last;
-    if let Some(anchor) = anchor.filter(|anchor| anchor.sequence > last) {
-        let fault = format!("the ledger ends here, and entry {} was written down: it was put back", anchor.sequence);
-        faults.add(entry_path(last), fault);
-    }
     if public_key.is_some() && chain.signed_to < Some(last) {
         // What a signed entry follows is signed with it; what comes after the last one is not.
         let (first, fault) = match chain.signed_to {
@@ -153,7 +149,7 @@ pub fn end(chain: &Chain, anchor: Option<&Anchor>, public_key: Option<&PublicKey
 
 #[derive(Default)]
 struct Walking<'a> {
-    anchor: Option<&'a Anchor>,
+    heads: Heads<'a>,
     public_key: Option<&'a PublicKey>,
     signed_to: Option<u64>,
     lake: Option<LakeInfo>,
@@ -172,9 +168,7 @@ impl Walking<'_> {
     fn take(&mut self, sequence: u64, bytes: &[u8], faults: &mut Faults) -> Result<()> {
         let path = entry_path(sequence);
         let hash = hash_of(bytes);
-        if self.anchor.is_some_and(|anchor| anchor.sequence == sequence && anchor.sha256 != hash) {
-            faults.add(&path, "it is not the entry that was written down: the lake was put back, or written anew");
-        }
+        self.heads.take(sequence, &hash);
         if let Some(entry) = faults.take(&path, parse(bytes, sequence, path.as_ref()))? {
             self.follow(&entry, faults);
             if let Some(key) = self.public_key {

@@ -3,6 +3,7 @@
 //! ```text
 //! verify   chain     the entries, one by one, and the checkpoints that they name         level 0
 //!          data      files: there, and no others; size and footer; SHA-256; rows         0, 1, 2, 3
+//!          recorded  heads that were recorded elsewhere                                 0
 //!          versions  every version of every Delta table, and what its readers see        1
 //! repair   what verify finds and the ledger has all it takes for
 //! compact  small files into larger ones; replaced files off the disk when their time of grace is over
@@ -30,6 +31,7 @@ mod manifest;
 mod merge;
 mod range;
 mod receipt;
+mod recorded;
 mod repair;
 mod retain;
 mod verify;
@@ -46,6 +48,7 @@ pub use level::{Level, Progress};
 pub use manifest::Manifest as ArchiveManifest;
 pub use range::ArchiveRange;
 pub use receipt::Receipt;
+pub use recorded::{Anchors, Recorded, RecordedEntry};
 pub use repair::{Repair, Repaired, repair};
 pub use retain::{RetainPolicy, Retained, RetainedTable};
 pub use verify::{Verified, Verify, verify};

@@ -25,6 +25,7 @@ use super::chain::{self, Chain};
 use super::data::{aside_path, placed_by};
 use super::faults::{Fault, Faults};
 use super::level::{Level, Progress};
+use super::recorded::Heads;
 use super::verify::{Verify, verify};
 use super::versions::{self, Expected};
 use crate::disk::Patience;
@@ -66,7 +67,7 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
         let (mut faults, mut notes) = (Faults::new(usize::MAX), Faults::new(0));
         let objects: Arc<dyn ObjectStore> = store.clone();
         let names = chain::names(&store).await?;
-        let mut chain = chain::walk(&objects, &names, None, None, &mut faults, &mut notes).await?;
+        let mut chain = chain::walk(&objects, &names, Heads::default(), None, &mut faults, &mut notes).await?;
         store.open_to(chain.lake.access);
         let mut mending = Mending { store, asked, repaired: Repaired::default() };
         let tables = versions::expected(&chain, ocsf).into_keys().collect();

@@ -15,6 +15,7 @@ use super::chain::{self, Chain};
 use super::faults::{Fault, Faults};
 use super::level::{Level, Progress};
 use super::manifest::Manifest;
+use super::recorded::{Compared, Heads};
 use super::{data, versions};
 use crate::disk::Patience;
 use crate::error::{Kind, Result};
@@ -53,6 +54,8 @@ pub struct Verified {
     /// The last entry that the public key has signed, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_to: Option<u64>,
+    /// Heads that were recorded elsewhere, and how many of them the ledger has.
+    pub anchors: Compared,
     /// What is not as it was, and costs nothing but time.
     pub notes: Vec<Fault>,
     /// The range of an archive.
@@ -73,10 +76,11 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
             Err(error) if error.kind() == Kind::Locked => return Err(error),
             Err(_) => None,
         };
-        let (anchor, key) = (asked.anchor.as_ref(), asked.public_key.as_ref());
+        let key = asked.public_key.as_ref();
+        let heads = Heads::of(asked.anchor.as_ref(), root, &mut faults)?;
         let names = chain::names(&store).await?;
-        let chain = chain::walk(&objects, &names, anchor, key, &mut faults, &mut notes).await?;
-        chain::end(&chain, anchor, key, &mut faults);
+        let chain = chain::walk(&objects, &names, heads, key, &mut faults, &mut notes).await?;
+        chain::end(&chain, key, &mut faults);
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
@@ -94,7 +98,7 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
         let aside = chain.aside.iter().map(|file| (file.table().to_string(), file.path())).collect();
         data::look(&objects, found, &aside, asked.level, &asked.progress, &mut faults).await?;
     }
-    let Chain { head, entries, signed_to, .. } = chain;
+    let Chain { head, entries, signed_to, anchors, .. } = chain;
     let (level, fault_count) = (asked.level, faults.count);
     let (faults, notes) = (faults.listed, notes.listed);
     Ok(Verified {
@@ -108,6 +112,7 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
         faults,
         fault_count,
         signed_to,
+        anchors,
         notes,
         archive: None,
     })

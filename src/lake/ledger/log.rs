@@ -17,6 +17,7 @@ use super::parse::needed_by;
 use super::signed::Signing;
 use super::state::State;
 use super::streams::Streams;
+use super::told::{Anchoring, Head};
 use crate::error::{Error, Kind, Result};
 use crate::failpoint;
 
@@ -29,6 +30,7 @@ pub struct Ledger {
     /// Bytes of the newest checkpoint that is known.
     checkpoint_bytes: u64,
     signing: Signing,
+    anchoring: Anchoring,
 }
 
 /// The streams of a ledger, which are read when somebody asks for them.
@@ -88,7 +90,14 @@ impl Ledger {
 
     fn at(store: Arc<dyn ObjectStore>, state: State) -> Ledger {
         let streams = StreamsRead::Not { at: None, since: Vec::new() };
-        Ledger { store, state: Arc::new(state), streams, checkpoint_bytes: 0, signing: Signing::default() }
+        Ledger {
+            store,
+            state: Arc::new(state),
+            streams,
+            checkpoint_bytes: 0,
+            signing: Signing::default(),
+            anchoring: Anchoring::default(),
+        }
     }
 
     /// The state after entry `sequence`, from the checkpoint that the entry names.
@@ -116,6 +125,22 @@ impl Ledger {
     /// Sets whose signature new entries get.
     pub fn sign(&mut self, signing: Signing) {
         self.signing = signing;
+    }
+
+    /// Sets who hears of new heads.
+    pub fn tell(&mut self, anchoring: Anchoring) {
+        self.anchoring = anchoring;
+    }
+
+    /// The newest entry that was read.
+    pub fn head(&self) -> Head {
+        let state = &self.state;
+        Head {
+            lake_id: state.lake.lake_id.clone(),
+            sequence: state.sequence,
+            sha256: state.hash.clone(),
+            time_ms: state.time_ms,
+        }
     }
 
     pub fn state(&self) -> &Arc<State> {
@@ -249,6 +274,7 @@ impl Ledger {
             Put::Ours => {
                 let hash = hash_of(&bytes);
                 self.take(&entry, hash.clone(), bytes.len())?;
+                self.anchoring.tell(|| self.head());
                 Ok(Appended::Committed(hash))
             }
         }

@@ -18,3 +18,4 @@ pub(super) mod pulls;
 pub(super) mod signed;
 pub(super) mod state;
 pub(super) mod streams;
+pub(super) mod told;

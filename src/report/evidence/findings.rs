@@ -1,6 +1,6 @@
 //! Rows as findings: how severe, under which key, and which of them somebody has explained.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -135,6 +135,7 @@ pub struct Judge<'a> {
     report: &'a Report,
     severity: Option<usize>,
     suppressions: &'a Suppressions,
+    keys: Keys,
     pub tally: Tally,
     /// The first findings.
     pub named: Vec<Finding>,
@@ -156,6 +157,7 @@ impl<'a> Judge<'a> {
             report,
             severity: place(SEVERITY),
             suppressions,
+            keys: Keys::default(),
             tally: Tally::default(),
             named: Vec::new(),
             used: vec![false; suppressions.entries.len()],
@@ -175,7 +177,8 @@ impl<'a> Judge<'a> {
         let said = |row: usize| severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
         let mut ids = (0..batch.num_rows()).map(said);
         let is_any = ids.any(|id| counts(Severity::from_id(id), id.is_some()));
-        let keys = if is_any { keys(self.report, batch)? } else { Vec::new() };
+        // A row without a finding is like none that is one, so that it takes no number from it.
+        let keys = if is_any || has_keys(self.report) { self.keys.of(self.report, batch)? } else { Vec::new() };
         let mut marks = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             self.tally.rows += 1;
@@ -234,8 +237,41 @@ pub fn severities(by_severity: &BTreeMap<String, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
+/// The keys of a result, batch after batch: each is given once (C19), so that a suppression hides one row and a review
+/// decides each. Rows whose keys would be equal get `|2`, `|3` and so on behind them, in the order of the result.
+#[derive(Debug, Default)]
+pub(in crate::report) struct Keys {
+    given: HashMap<String, u64>,
+}
+
+impl Keys {
+    pub fn of(&mut self, report: &Report, batch: &RecordBatch) -> Result<Vec<String>> {
+        Ok(keys(report, batch)?.into_iter().map(|key| self.take(key)).collect())
+    }
+
+    /// The key itself, or the first of its followers that is still free.
+    pub fn take(&mut self, key: String) -> String {
+        let Some(times) = self.given.get(&key) else {
+            self.given.insert(key.clone(), 1);
+            return key;
+        };
+        let mut times = times + 1;
+        while self.given.contains_key(&format!("{key}|{times}")) {
+            times += 1;
+        }
+        let follower = format!("{key}|{times}");
+        self.given.insert(key, times);
+        self.given.insert(follower.clone(), 1);
+        follower
+    }
+}
+
+fn has_keys(report: &Report) -> bool {
+    report.columns.iter().any(|column| column.name == KEY)
+}
+
 /// The key of each row: `finding_key`, else one made of the whole row, so that every report can be compared.
-pub(in crate::report) fn keys(report: &Report, batch: &RecordBatch) -> Result<Vec<String>> {
+fn keys(report: &Report, batch: &RecordBatch) -> Result<Vec<String>> {
     let column = report.columns.iter().position(|column| column.name == KEY);
     let given = column.and_then(|column| batch.column(column).as_string_opt::<i32>());
     if let Some(given) = given.filter(|given| given.null_count() == 0) {
@@ -261,7 +297,7 @@ fn made_key(id: &str, line: &[u8]) -> String {
     format!("{id}|{}", hex(&Sha256::digest(line)[..8]))
 }
 
-/// The key of a row of `result.json`, as [`Judge`] makes it.
+/// The key of a row of `result.json`, as [`Keys`] makes it before it looks for others of the same key.
 pub fn key_of(id: &str, row: &serde_json::Map<String, serde_json::Value>, line: &str) -> String {
     match row.get(KEY) {
         Some(serde_json::Value::String(key)) => key.clone(),

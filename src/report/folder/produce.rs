@@ -32,7 +32,7 @@ use super::super::output::markdown;
 use super::super::output::page::{self, Page};
 use super::super::output::workbook::ReviewBook;
 use crate::disk::{Draft, Unfinished};
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
 use crate::render::{Format, Options, Parquet, Renderer, Workbook};
 use crate::sql::Session;
 
@@ -80,6 +80,9 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         used.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: record::hash(text.as_bytes()) });
     let conventions = conventions.collect();
     let tables = record::tables(&order.session, &used.tables);
+    // The evidence names the files by their hashes, and speaks for them: while the rows come, all bytes are compared.
+    let (session, names) = (order.session.clone(), used.tables.clone());
+    let compared = tokio::spawn(async move { session.check_files(&names).await });
 
     let mut judge = Judge::new(report, &order.suppressions);
     let mut sinks = Sinks::new(&draft, order, &outcome.schema)?;
@@ -88,6 +91,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         sinks.page.rows(&batch, &marks);
         sinks.write(&batch)?;
     }
+    compared.await.context(Kind::Internal, || "a task that compares files stopped")??;
     let (page, chart, table) = sinks.finish(&draft)?;
 
     let unused = judge.used.iter().zip(&order.suppressions.entries).filter(|(used, _)| !**used);

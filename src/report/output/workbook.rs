@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::super::catalog::header::{Expectation, Report};
-use super::super::evidence::findings::keys;
+use super::super::evidence::findings::Keys;
 use super::super::evidence::reason::in_words;
 use super::super::runs::controls::Standing;
 use super::super::runs::summary::{ReportSummary, Summary};
@@ -27,6 +27,7 @@ pub struct ReviewBook {
     book: Workbook,
     report: Report,
     wide: SchemaRef,
+    keys: Keys,
     is_review: bool,
 }
 
@@ -40,7 +41,7 @@ impl ReviewBook {
         let wide: SchemaRef = Arc::new(Schema::new(fields));
         let mut book = Workbook::new()?;
         book.add_sheet(&report.id, &wide)?;
-        Ok(ReviewBook { book, report: report.clone(), wide, is_review })
+        Ok(ReviewBook { book, report: report.clone(), wide, is_review, keys: Keys::default() })
     }
 
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -48,7 +49,7 @@ impl ReviewBook {
             return self.book.write(batch);
         }
         let mut columns = batch.columns().to_vec();
-        columns.push(Arc::new(StringArray::from(keys(&self.report, batch)?)));
+        columns.push(Arc::new(StringArray::from(self.keys.of(&self.report, batch)?)));
         let empty = new_null_array(&DataType::Utf8, batch.num_rows());
         columns.extend(std::iter::repeat_n(empty, REVIEW.len() - 1));
         let wide = RecordBatch::try_new(self.wide.clone(), columns);

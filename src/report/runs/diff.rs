@@ -1,14 +1,15 @@
 //! Two runs of one report: which findings are new, gone, and still there, by their key.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::super::evidence::findings::{Severity, Verdict, key_of, severity_of};
+use super::super::evidence::findings::{Keys, Severity, Verdict, key_of, severity_of};
 use super::super::evidence::record::{self, Evidence};
+use super::super::evidence::suppress::Suppressions;
 use super::summary::Change;
 use crate::error::{Context, Error, Kind, Result};
 
@@ -29,7 +30,7 @@ pub struct Entry {
     pub row: Map<String, Value>,
 }
 
-/// Compares folder `a`, the earlier one, with `b`. Rows of one key count as one finding.
+/// Compares folder `a`, the earlier one, with `b`.
 pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
     let (first, before) = findings(a)?;
     let (second, after) = findings(b)?;
@@ -64,7 +65,8 @@ pub fn change(a: &Path, b: &Path) -> Result<Change> {
 /// The rows of a folder that its verdict counts.
 fn counted(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
     let (evidence, mut found) = read(folder)?;
-    let is_explained = |key: &str| evidence.suppressions.entries.iter().any(|entry| entry.finding == key);
+    let suppressions = Suppressions::new(evidence.suppressions.entries.clone(), Vec::new());
+    let is_explained = |key: &str| suppressions.place(key).is_some();
     let least = if evidence.verdict == Verdict::Evidence { Severity::Medium } else { Severity::Low };
     let is_said = |entry: &Entry| evidence.verdict != Verdict::Evidence || entry.row.get("severity_id").is_some();
     found.retain(|key, entry| !is_explained(key) && is_said(entry) && severity_of(&entry.row) >= least);
@@ -81,7 +83,7 @@ fn read(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
     Ok((evidence, rows.into_iter().map(|entry| (entry.finding.clone(), entry)).collect()))
 }
 
-/// The rows of a folder in their order, each key once.
+/// The rows of a folder in their order, each with a key of its own.
 pub(in crate::report) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
     let read = |name: &str| {
         let path = folder.join(name);
@@ -91,7 +93,7 @@ pub(in crate::report) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
         .map_err(|error| error.hint("name the folder of one report, as `report run -o DIR` makes it"))?;
     let evidence = Evidence::parse(&bytes, &folder.join(record::FILE).display().to_string())?;
     let text = String::from_utf8_lossy(&read("result.json")?).into_owned();
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    let (mut found, mut keys) = (Vec::new(), Keys::default());
     // One row a line, as the program writes it: the line itself makes the key of a row that has none.
     for line in text.lines() {
         let line = line.trim_start_matches('[').trim_end_matches(']').trim_end_matches(',');
@@ -100,11 +102,9 @@ pub(in crate::report) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
         }
         let row: Map<String, Value> = serde_json::from_str(line)
             .context(Kind::Integrity, || format!("cannot read {}", folder.join("result.json").display()))?;
-        let finding = key_of(&evidence.report.id, &row, line);
+        let finding = keys.take(key_of(&evidence.report.id, &row, line));
         let severity = severity_of(&row).name();
-        if seen.insert(finding.clone()) {
-            found.push(Entry { finding, severity, row });
-        }
+        found.push(Entry { finding, severity, row });
     }
     Ok((evidence, found))
 }

@@ -389,4 +389,16 @@ async fn suppressing_one_finding_hides_one() {
     assert_eq!((verdict, keys), (Verdict::Findings, vec!["own|a medium".to_string(), "own|a|3 medium".to_string()]));
     let (_, _, keys) = tally(true, rows, "own|a").await;
     assert_eq!(keys, ["own|a|2 medium", "own|a|3 medium"]);
+    // A report that makes its keys itself, and one whose rows have none and are the same.
+    let given = "select 3 as severity_id, key as finding_key from (values ('own|a'), ('own|a'), ('own|a|2'), ('own|a')) \
+                 as t(key)";
+    let (_, _, keys) = tally(true, given, "own|a").await;
+    assert_eq!(keys, ["own|a|2 medium", "own|a|2|2 medium", "own|a|3 medium"]);
+    let same = "select 3 as severity_id, cast(null as varchar) as finding_key from (values (1), (2), (3)) as t(x)";
+    for judges in [true, false] {
+        let (_, _, keys) = tally(judges, same, "own|nothing").await;
+        let key = keys[0].strip_suffix(" medium").unwrap();
+        assert_eq!(keys[1..], [format!("{key}|2 medium"), format!("{key}|3 medium")]);
+        assert_eq!(tally(judges, same, key).await.2.len(), 2, "{key}");
+    }
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering;
 use object_store::ObjectStore;
 
 use super::super::super::files::file::FileEntry;
-use super::super::super::files::layout::{LEDGER, entry_path};
+use super::super::super::files::layout::{LEDGER, entry_path, entry_sequence};
 use super::super::chain::{self, Chain};
 use super::super::data;
 use super::super::faults::Faults;
 use super::super::level::Level;
 use super::super::manifest::Manifest;
 use super::super::range::ArchiveRange;
+use super::super::recorded::Heads;
 use super::super::verify::{Verified, Verify};
 use super::pack::order;
 use super::tape::{Members, Tape, header};
@@ -40,8 +41,10 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
     let names: Vec<String> =
         tape.order.iter().filter_map(|path| path.strip_prefix(&prefix)).map(str::to_string).collect();
     let (anchor, key) = (asked.anchor.as_ref(), asked.public_key.as_ref());
+    let last = names.iter().filter_map(|name| entry_sequence(name)).max();
+    let heads = Heads::given(anchor.filter(|anchor| Some(anchor.sequence) <= last));
     // Checkpoints are copies of the ledger, and an archive has none.
-    let walked = chain::walk(&objects, &names, anchor, key, &mut faults, &mut Faults::new(0)).await;
+    let walked = chain::walk(&objects, &names, heads, key, &mut faults, &mut Faults::new(0)).await;
     let mut chain = match walked {
         Err(error) if error.kind() == Kind::Integrity => return Err(hopeless(path, &faults).caused_by(error)),
         walked => walked?,
@@ -80,6 +83,7 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
         faults: faults.listed,
         // The signature is of the hashes of all members, so it vouches for every entry.
         signed_to: if is_signed && key.is_some() { Some(chain.last) } else { chain.signed_to },
+        anchors: chain.anchors,
         notes: Vec::new(),
         archive: Some(said),
     })

@@ -1,8 +1,8 @@
 //! The log of reads of one server as a series: numbered lines, sealed pieces, and a record of which pieces there are.
 //!
 //! ```text
-//! reads-<server>-<first number>.log    seal TAB event, a line each; a seal is an HMAC over the one before and the event
-//! server-<server>.log                  began 1 MAC | began 57 MAC | committed 56 MAC ...
+//! reads-<server>-<first number>.log    seal TAB event, a line each
+//! server-<server>.log                  seal TAB began 1 | began 57 | committed 56 ...
 //! ```
 //!
 //! Each event has its number and its server's name, so that a hole between two events of the lake can be seen there. Until
@@ -10,72 +10,27 @@
 //! missing; neither can be made without the lake's key. The record is locked for as long as its server lives.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-use super::keys::random_hex;
+use super::seals::{SealedFile, Seals};
 use crate::disk;
 use crate::error::{Context, Kind, Result};
-use crate::typed::hex;
+use crate::lake::random_hex;
+
+/// The purpose of the key that seals the log of reads of servers.
+pub const READS_PURPOSE: &str = "serve reads";
 
 const RECORD_PREFIX: &str = "server-";
 const PIECE_PREFIX: &str = "reads-";
 const SUFFIX: &str = ".log";
-
-/// The numbers and seals of one piece, line by line.
-#[derive(Clone)]
-pub struct Seals {
-    key: [u8; 32],
-    /// The seal of the previous line; for the first line, the seal of the piece's name.
-    last: String,
-    /// The next line's.
-    pub number: u64,
-}
-
-impl Seals {
-    pub fn new(key: [u8; 32], server: &str, first: u64) -> Seals {
-        let last = mac(&key, &[server.as_bytes(), b" ", first.to_string().as_bytes()]);
-        Seals { key, last, number: first }
-    }
-
-    /// The seal of the next line.
-    pub fn seal(&mut self, event: &[u8]) -> &str {
-        self.last = mac(&self.key, &[self.last.as_bytes(), event]);
-        self.number += 1;
-        &self.last
-    }
-
-    /// The events of a piece, as far as their seals are right; and whether that is all of it. What follows the last line
-    /// feed was never acknowledged.
-    pub fn open(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
-        let mut events = Vec::with_capacity(bytes.len());
-        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        for line in bytes[..end].split_inclusive(|byte| *byte == b'\n') {
-            let line = &line[..line.len() - 1];
-            let Some(tab) = line.iter().position(|byte| *byte == b'\t') else { return (events, false) };
-            let (seal, event) = (&line[..tab], &line[tab + 1..]);
-            let mut next = self.clone();
-            if next.seal(event).as_bytes() != seal {
-                return (events, false);
-            }
-            *self = next;
-            events.extend_from_slice(event);
-            events.push(b'\n');
-        }
-        (events, true)
-    }
-}
 
 /// The record of a server that runs.
 pub struct Series {
     pub server: String,
     key: [u8; 32],
     place: PathBuf,
-    record: Mutex<File>,
+    record: Mutex<SealedFile>,
 }
 
 impl Series {
@@ -84,6 +39,7 @@ impl Series {
         let place = folder.join(format!("{RECORD_PREFIX}{server}{SUFFIX}"));
         let record = disk::create_private(&place, b"")
             .context(Kind::Unavailable, || format!("cannot create {}", place.display()))?;
+        let record = SealedFile::new(&place, record, seals_of_record(key, &server));
         Ok(Series { server, key, place, record: Mutex::new(record) })
     }
 
@@ -112,11 +68,12 @@ impl Series {
     }
 
     fn note(&self, what: &str, number: u64) -> Result<()> {
-        let line = line(&self.key, &self.server, what, number);
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = record.write_all(line.as_bytes()).and_then(|()| record.sync_data());
-        written.context(Kind::Unavailable, || format!("cannot write {}", self.place.display()))
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).append(&format!("{what} {number}"))
     }
+}
+
+fn seals_of_record(key: [u8; 32], server: &str) -> Seals {
+    Seals::new(key, &format!("record {server}"), 0)
 }
 
 /// The remainder of a server that has ended.
@@ -136,20 +93,16 @@ pub struct Left {
 impl Left {
     /// Records that everything up to this number is in the lake, before its piece is removed: who recovers may be killed too.
     pub fn note_committed(&self, key: &[u8; 32], last: u64) -> Result<()> {
-        let cannot = || format!("cannot write {}", self.record.display());
         if !self.record.exists() {
             return Ok(());
         }
-        // A last line that was cut short goes, so that this one begins a line.
-        let text = fs::read(&self.record).context(Kind::Unavailable, cannot)?;
-        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let noted = OpenOptions::new().write(true).open(&self.record).and_then(|mut file| {
-            file.set_len(end as u64)?;
-            file.seek(SeekFrom::End(0))?;
-            file.write_all(line(key, &self.server, "committed", last).as_bytes())?;
-            file.sync_data()
-        });
-        noted.context(Kind::Unavailable, cannot)
+        let file = OpenOptions::new().read(true).write(true).open(&self.record);
+        let file = file.context(Kind::Unavailable, || format!("cannot open {}", self.record.display()))?;
+        match SealedFile::resume(&self.record, file, seals_of_record(*key, &self.server))? {
+            Some((mut record, _)) => record.append(&format!("committed {last}")),
+            // One that was changed has been told; what is taken in again is there already.
+            None => Ok(()),
+        }
     }
 }
 
@@ -159,11 +112,71 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     // Their servers died before they wrote anything.
     let is_ours = |name: &str| name.starts_with(RECORD_PREFIX) || name.starts_with(PIECE_PREFIX);
     disk::sweep(folder, |name| name.strip_prefix('.').is_some_and(is_ours)).context(Kind::Unavailable, cannot)?;
+    look(folder, key)
+}
+
+/// Begins the name of a file whose seals are wrong, and that was put aside.
+const DAMAGED: &str = "damaged-";
+
+/// Puts a file aside whose seals are wrong, so that it is found and told once.
+pub fn put_aside(place: &Path) -> Result<()> {
+    let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = place.with_file_name(format!("{DAMAGED}{name}"));
+    fs::rename(place, &aside).context(Kind::Unavailable, || format!("cannot rename {}", place.display()))
+}
+
+/// Whether a file was put aside so; what is to be said of it then.
+pub fn was_put_aside(name: &str) -> Option<&'static str> {
+    let is_damaged = name.starts_with(DAMAGED);
+    is_damaged
+        .then_some("a line of it is not as it was written: the lines before are in the lake; look at it, and remove it")
+}
+
+/// The faults of what servers that no longer run left in `folder`; nothing is touched.
+pub fn faults(folder: &Path, key: [u8; 32]) -> Result<Vec<(PathBuf, String)>> {
+    let mut faults = Vec::new();
+    for left in look(folder, key)? {
+        faults.extend(left.fault.map(|fault| (left.record.clone(), fault.to_string())));
+        let mut next = left.committed + 1;
+        for (first, place) in &left.pieces {
+            if *first > next && left.fault.is_none() {
+                faults.push((place.clone(), format!("the lines from number {next} to {} are missing", first - 1)));
+            }
+            match fs::read(place) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    faults.push((place.clone(), "it is missing, and its lines are not in the lake".to_string()));
+                    // How many lines it had is not known.
+                    next = u64::MAX;
+                }
+                read => {
+                    let bytes = read.context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
+                    let mut seals = Seals::new(key, &left.server, *first);
+                    if !seals.open(&bytes).1 {
+                        faults.push((place.clone(), "a line is not as it was written".to_string()));
+                    }
+                    next = seals.number.max(left.committed + 1);
+                }
+            }
+        }
+    }
+    for name in names_in(folder)? {
+        faults.extend(was_put_aside(&name).map(|fault| (folder.join(&name), fault.to_string())));
+    }
+    Ok(faults)
+}
+
+fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let cannot = || format!("cannot look into {}", folder.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).context(Kind::Unavailable, cannot)? {
         names.push(entry.context(Kind::Unavailable, cannot)?.file_name().to_string_lossy().into_owned());
     }
     names.sort();
+    Ok(names)
+}
+
+fn look(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
+    let names = names_in(folder)?;
     let mut all = Vec::new();
     for name in &names {
         let Some(server) = name.strip_prefix(RECORD_PREFIX).and_then(|name| name.strip_suffix(SUFFIX)) else {
@@ -176,7 +189,7 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
             locked => locked.context(Kind::Unavailable, || format!("cannot lock {}", record.display()))?,
         }
         let text = fs::read(&record).context(Kind::Unavailable, || format!("cannot read {}", record.display()))?;
-        all.push(one(folder, &names, server, record, &String::from_utf8_lossy(&text), key, file));
+        all.push(one(folder, &names, server, record, &text, key, file));
     }
     // A server makes its record before its first piece, and removes it after its last one.
     let server_of = |name: &String| Some(name.strip_prefix(PIECE_PREFIX)?.split_once('-')?.0.to_string());
@@ -203,40 +216,35 @@ fn pieces(folder: &Path, names: &[String], server: &str, mut began: Vec<u64>, co
     let unrecorded: Vec<u64> = there.filter(|number| !began.contains(number)).collect();
     began.extend(unrecorded);
     began.sort_unstable();
+    began.dedup();
     let place = |number: u64| folder.join(format!("{prefix}{number:012}{SUFFIX}"));
     // A piece that is in the lake may be there still: the server died before it was removed.
     let pieces = began.into_iter().filter(|number| *number > committed || place(*number).exists());
     pieces.map(|number| (number, place(number))).collect()
 }
 
-fn one(folder: &Path, names: &[String], server: &str, record: PathBuf, text: &str, key: [u8; 32], lock: File) -> Left {
-    let (mut began, mut committed, mut fault) = (Vec::new(), 0, None);
-    const CHANGED: Option<&str> = Some("its record was changed");
+fn one(
+    folder: &Path,
+    names: &[String],
+    server: &str,
+    record: PathBuf,
+    bytes: &[u8],
+    key: [u8; 32],
+    lock: File,
+) -> Left {
+    let (mut began, mut committed) = (Vec::new(), 0);
     // A last line that was cut short is a crash's.
-    for found in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-        let mut words = found.split_whitespace();
-        let (what, number) = (words.next().unwrap_or_default(), words.next().and_then(|word| word.parse::<u64>().ok()));
-        match (what, number) {
-            (_, Some(number)) if line(&key, server, what, number) != found => fault = CHANGED,
-            ("began", Some(number)) => began.push(number),
-            ("committed", Some(number)) => committed = committed.max(number),
-            _ => fault = CHANGED,
+    let (texts, is_whole) = seals_of_record(key, server).open(bytes);
+    for text in String::from_utf8_lossy(&texts).lines() {
+        match text.split_once(' ').and_then(|(what, number)| Some((what, number.parse::<u64>().ok()?))) {
+            Some(("began", number)) => began.push(number),
+            Some(("committed", number)) => committed = committed.max(number),
+            _ => {}
         }
     }
+    let fault = (!is_whole).then_some("its record was changed");
     let pieces = pieces(folder, names, server, began, committed);
     Left { server: server.to_string(), record, pieces, committed, fault, _lock: Some(lock) }
-}
-
-fn line(key: &[u8; 32], server: &str, what: &str, number: u64) -> String {
-    let text = format!("{what} {number}");
-    let seal = mac(key, &[server.as_bytes(), b" ", text.as_bytes()]);
-    format!("{text} {seal}\n")
-}
-
-fn mac(key: &[u8; 32], parts: &[&[u8]]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    parts.iter().for_each(|part| mac.update(part));
-    hex(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]
@@ -244,30 +252,6 @@ mod tests {
     use super::*;
 
     const KEY: [u8; 32] = [7; 32];
-
-    fn piece(events: &[&str]) -> Vec<u8> {
-        let mut seals = Seals::new(KEY, "a", 5);
-        events.iter().flat_map(|event| format!("{}\t{event}\n", seals.seal(event.as_bytes())).into_bytes()).collect()
-    }
-
-    #[test]
-    fn a_line_that_was_changed_taken_out_or_put_in_ends_the_piece() {
-        let whole = piece(&["{1}", "{2}", "{3}"]);
-        let open = |bytes: &[u8]| {
-            let mut seals = Seals::new(KEY, "a", 5);
-            let (events, is_whole) = seals.open(bytes);
-            (String::from_utf8(events).unwrap(), is_whole, seals.number)
-        };
-        assert_eq!(open(&whole), ("{1}\n{2}\n{3}\n".to_string(), true, 8));
-        assert_eq!(open(&whole[..whole.len() - 2]), ("{1}\n{2}\n".to_string(), true, 7), "a torn line");
-        let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
-        assert_eq!(open(&[lines[0], lines[2]].concat()), ("{1}\n".to_string(), false, 6));
-        assert_eq!(open(&[lines[0], lines[0], lines[1]].concat()), ("{1}\n".to_string(), false, 6));
-        let changed = String::from_utf8(whole.clone()).unwrap().replace("{2}", "{9}");
-        assert_eq!(open(changed.as_bytes()), ("{1}\n".to_string(), false, 6));
-        assert_eq!(Seals::new(KEY, "a", 6).open(&whole), (Vec::new(), false), "of another piece");
-        assert_eq!(Seals::new([8; 32], "a", 5).open(&whole), (Vec::new(), false), "with another key");
-    }
 
     #[test]
     fn what_a_server_left_is_known_when_it_is_gone() {

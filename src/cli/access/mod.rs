@@ -1,38 +1,47 @@
 //! The lake's own access log: who read it with `sql`, `export` and `report`, as events of the lake.
 //!
 //! ```text
-//! begin: a line in _access/<name>.ndjson, synced -> the read -> end: the same line with what came of it
+//! begin: a sealed line in _access/<piece>.log, its number in _access/record.log -> the read -> end: a line with the result
 //!                                                                 | when the command ends
 //!                                                                 v
-//!                                                           one batch of the lake -> file removed
+//!                                                     one batch of the lake -> piece removed
 //! ```
 //!
 //! So a read is on the disk before its first row is seen, also when its process is killed; what a process left is taken
 //! in by the next one that logs. A read does not wait for those who write: lines that cannot be committed now stay
 //! where they are. That is told to nobody, since they are safe there.
+//!
+//! All reads of a lake are numbered in one chain, as those of a server are: its record misses a piece that was taken away,
+//! and seals show that a line was changed, taken out or put in. `auditlake verify` looks.
 
+mod event;
+mod record;
+
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::App;
-use super::login::login;
 use crate::config::AccessLog;
 use crate::disk::{self, Patience};
 use crate::error::{Context, Error, Kind, Result};
-use crate::ingest::{Producer, batch_of_own, restore};
-use crate::lake::{Lake, Writer};
+use crate::ingest::{Producer, SealedFile, batch_of_own, put_aside, restore};
+use crate::lake::{Lake, Writer, random_hex};
 use crate::redact::Policy;
-use crate::typed::hex;
+use record::Record;
 
-const FOLDER: &str = "_access";
-const SUFFIX: &str = ".ndjson";
+pub use record::faults;
+use record::lost;
+
+pub const FOLDER: &str = "_access";
+/// The purpose of the key that seals lines.
+pub const PURPOSE: &str = "access log";
 const ORIGIN: Producer = Producer { kind: "access", name: "access log" };
 /// The time that a finished read waits for writers before its lines are left to others.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,8 +60,10 @@ pub struct Access(Option<Log>);
 struct Log {
     policy: Arc<Policy>,
     redaction_version: String,
-    place: PathBuf,
-    file: File,
+    key: [u8; 32],
+    /// The name of our piece.
+    piece: String,
+    file: SealedFile,
     /// The line that has begun.
     open: Option<Value>,
     has_lines: bool,
@@ -70,10 +81,13 @@ impl Access {
         if wanted == AccessLog::Never || (wanted == AccessLog::Shared && !is_shared(lake)?) {
             return Ok(Access(None));
         }
-        match app.policy(lake).and_then(|policy| Ok((policy, create(lake.root())?))) {
-            Ok(((policy, redaction_version), (place, file))) => {
-                Ok(Access(Some(Log { policy, redaction_version, place, file, open: None, has_lines: false })))
-            }
+        let begun = app.policy(lake).and_then(|(policy, redaction_version)| {
+            let key = lake.derive_key(PURPOSE)?;
+            let (piece, file) = create(lake.root(), key)?;
+            Ok(Log { policy, redaction_version, key, piece, file, open: None, has_lines: false })
+        });
+        match begun {
+            Ok(log) => Ok(Access(Some(log))),
             // Whoever may only read the lake reads it; that this is not logged is said.
             Err(error) if wanted == AccessLog::Shared => {
                 app.screen.warn(format!("this read is not in the lake's access log: {error}"));
@@ -88,8 +102,13 @@ impl Access {
     /// Puts a line on the disk. The read may happen once this has returned.
     pub fn begin(&mut self, app: &App, read: &Read<'_>, ledger_entry: u64) -> Result<()> {
         let Some(log) = &mut self.0 else { return Ok(()) };
-        let event = event(&log.policy, read, app.clock.now_ms(), ledger_entry)?;
+        let mut event = event::event(&log.policy, read, app.clock.now_ms(), ledger_entry)?;
+        // Those who begin meanwhile wait: numbers are given in the order in which they are recorded. The line comes first:
+        // a number that is recorded is missed when its line is not there.
+        let mut record = Record::lock(&disk::parent_of(log.file.place()), log.key, &warn_of(app))?;
+        event["metadata"]["sequence"] = json!(record.next());
         log.write(&event)?;
+        record.began(&log.piece)?;
         log.open = Some(event);
         Ok(())
     }
@@ -113,36 +132,115 @@ impl Access {
     /// Ingests the lines into the lake, and those that earlier processes left.
     pub fn close(self, app: &App) -> Result<()> {
         let Some(log) = self.0 else { return Ok(()) };
-        let Log { policy, redaction_version, place, file, has_lines, .. } = log;
+        let Log { policy, redaction_version, key, piece, file, has_lines, .. } = log;
+        let place = file.place().to_path_buf();
         if !has_lines {
             return remove(&place);
         }
         let clock = app.clock;
         // Its newest state: what was read may have been an older one.
         let lake = app.open_lake()?.with_patience(Patience { limit: PATIENCE, tell: Arc::new(|_| {}) });
+        let warn = warn_of(app);
         app.wait(async move {
-            let mut places = left(&lake.root().join(FOLDER))?;
-            places.push((place, file));
-            let mut bytes = Vec::new();
-            for (place, _) in &places {
-                bytes.extend(fs::read(place).context(Kind::Unavailable, || cannot_read(place))?);
+            let folder = lake.root().join(FOLDER);
+            let mut pieces = left(&folder)?;
+            pieces.push((piece, file.into_file()));
+            let record = Record::lock(&folder, key, &warn)?;
+            let mut taken: Vec<Taken> = Vec::new();
+            for (piece, _) in &pieces {
+                taken.push(Taken::of(&folder, piece, key, &record)?);
             }
-            let batch = batch_of_own(&lake, &policy, &redaction_version, ORIGIN, last_of_each(&bytes))?;
+            drop(record);
+            let lines: Vec<u8> = taken.iter().flat_map(|taken| taken.lines.bytes()).collect();
+            let batch = batch_of_own(&lake, &policy, &redaction_version, ORIGIN, last_of_each(&lines))?;
             match Writer::new(lake, clock, 1, restore())?.commit(batch).await {
                 Err(error) if error.kind() == Kind::Locked => return Ok(()),
                 committed => committed.map(drop)?,
             }
-            places.iter().try_for_each(|(place, _)| remove(place))
+            let numbers = taken.iter().flat_map(|taken| taken.numbers.iter().copied()).collect();
+            Record::lock(&folder, key, &warn)?.committed(&numbers)?;
+            for Taken { place, is_whole, .. } in &taken {
+                if *is_whole {
+                    remove(place)?;
+                } else {
+                    put_aside(place)?;
+                    warn(&format!(
+                        "{}: a line of the access log is not as it was written; see `auditlake verify`",
+                        place.display()
+                    ));
+                }
+            }
+            Ok(())
         })
     }
 }
 
 impl Log {
     fn write(&mut self, event: &Value) -> Result<()> {
-        let written = writeln!(self.file, "{event}").and_then(|()| self.file.sync_data());
         self.has_lines = true;
-        written.context(Kind::Unavailable, || format!("cannot log this read in {}", self.place.display()))
+        let place = self.file.place().to_path_buf();
+        self.file
+            .append(&event.to_string())
+            .context(Kind::Unavailable, || format!("cannot log this read in {}", place.display()))
     }
+}
+
+/// The lines of one piece.
+struct Taken {
+    place: PathBuf,
+    lines: String,
+    numbers: BTreeSet<u64>,
+    is_whole: bool,
+}
+
+impl Taken {
+    fn of(folder: &Path, piece: &str, key: [u8; 32], record: &Record) -> Result<Taken> {
+        let place = record::place(folder, piece);
+        let bytes = fs::read(&place).context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
+        let (lines, is_whole) = record::seals(key, piece).open(&bytes);
+        let lines = String::from_utf8_lossy(&lines).into_owned();
+        let numbers = record::numbers(&lines);
+        let is_whole = is_whole && record.open_of(piece).is_subset(&numbers);
+        Ok(Taken { place, lines, numbers, is_whole })
+    }
+}
+
+fn warn_of(app: &App) -> impl Fn(&str) + Send + Sync + use<> {
+    let screen = app.screen;
+    move |text| screen.warn(text)
+}
+
+/// The numbers of reads that are neither in a piece of the log nor in the lake.
+pub fn lost_reads(app: &App) -> Result<BTreeSet<u64>> {
+    find_lost(&app.open_lake()?)
+}
+
+fn find_lost(lake: &Lake) -> Result<BTreeSet<u64>> {
+    let folder = lake.root().join(FOLDER);
+    match lake.find_key(PURPOSE)? {
+        Some(key) if folder.is_dir() => lost(&folder, key),
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+/// Tells the lake which reads were lost, for good; they are missed no more. Returns the numbers.
+pub fn tell_lost(app: &App) -> Result<BTreeSet<u64>> {
+    let lake = app.open_lake()?;
+    let numbers = find_lost(&lake)?;
+    if numbers.is_empty() {
+        return Ok(numbers);
+    }
+    let (folder, key) = (lake.root().join(FOLDER), lake.derive_key(PURPOSE)?);
+    let (policy, redaction_version) = app.policy(&lake)?;
+    let (clock, warn, told) = (app.clock, warn_of(app), numbers.clone());
+    app.wait(async move {
+        let listed: Vec<u64> = told.iter().copied().collect();
+        let line = format!("{}\n", event::missing(&listed, clock.now_ms())?);
+        let batch = batch_of_own(&lake, &policy, &redaction_version, ORIGIN, line.into_bytes())?;
+        Writer::new(lake, clock, 1, restore())?.commit(batch).await?;
+        Record::lock(&folder, key, &warn)?.committed(&told)
+    })?;
+    Ok(numbers)
 }
 
 /// Whether accounts share the lake: it belongs to another account, or was created for others to read.
@@ -153,8 +251,8 @@ fn is_shared(lake: &Lake) -> Result<bool> {
     Ok(known.uid() != ours || !lake.state().lake.access.is_owner())
 }
 
-/// A new file of lines, locked for as long as this process writes to it.
-fn create(root: &Path) -> Result<(PathBuf, File)> {
+/// A new piece, locked for as long as this process writes to it.
+fn create(root: &Path, key: [u8; 32]) -> Result<(String, SealedFile)> {
     let folder = root.join(FOLDER);
     let cannot = || format!("cannot create a file in {}", folder.display());
     if !folder.exists() {
@@ -163,30 +261,28 @@ fn create(root: &Path) -> Result<(PathBuf, File)> {
         let mode = fs::metadata(root).context(Kind::Unavailable, cannot)?.mode() & 0o7770;
         fs::set_permissions(&folder, Permissions::from_mode(mode)).context(Kind::Unavailable, cannot)?;
     }
-    let place = folder.join(format!("{}{SUFFIX}", random()?));
+    let piece = random_hex::<16>()?;
+    let place = record::place(&folder, &piece);
     let file = disk::create_private(&place, b"").context(Kind::Unavailable, cannot)?;
-    Ok((place, file))
+    let file = SealedFile::new(&place, file, record::seals(key, &piece));
+    Ok((piece, file))
 }
 
-/// Files of processes that have ended, locked. Files of other accounts are left to those accounts.
-fn left(folder: &Path) -> Result<Vec<(PathBuf, File)>> {
-    let cannot = || format!("cannot look into {}", folder.display());
+/// Pieces of processes that have ended, locked. Those of other accounts are left to those accounts.
+fn left(folder: &Path) -> Result<Vec<(String, File)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).context(Kind::Unavailable, cannot)? {
-        let place = entry.context(Kind::Unavailable, cannot)?.path();
-        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || !name.ends_with(SUFFIX) {
-            continue;
-        }
+    for piece in record::pieces(folder)? {
+        let place = record::place(folder, &piece);
+        let cannot = || format!("cannot open {}", place.display());
         let file = match File::open(&place) {
             Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => continue,
-            file => file.context(Kind::Unavailable, || cannot_read(&place))?,
+            file => file.context(Kind::Unavailable, cannot)?,
         };
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => continue,
-            locked => locked.context(Kind::Unavailable, || format!("cannot lock {}", place.display()))?,
+            locked => locked.context(Kind::Unavailable, cannot)?,
         }
-        found.push((place, file));
+        found.push((piece, file));
     }
     Ok(found)
 }
@@ -204,85 +300,6 @@ fn last_of_each(bytes: &[u8]) -> Vec<u8> {
         }
     }
     order.iter().flat_map(|uid| format!("{}\n", last[uid]).into_bytes()).collect()
-}
-
-fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) -> Result<Value> {
-    let pairs = |given: &[(String, String)]| -> Value {
-        given.iter().map(|(name, value)| json!({"name": name, "value": policy.own(value)})).collect()
-    };
-    let (operation, message, mut about) = match read {
-        Read::Query { sql, parameters } => {
-            let text = policy.own(sql);
-            let hash = hex(&Sha256::digest(text.as_bytes()));
-            let about = json!({"statement": text, "statement_sha256": hash, "parameters": pairs(parameters)});
-            ("Query", "ran a statement".to_string(), about)
-        }
-        Read::Export { tables } => ("Export", "exported events".to_string(), json!({"tables": tables})),
-        Read::Archive { since, until } => {
-            ("Archive", "archived events".to_string(), json!({"since": since, "until": until}))
-        }
-        Read::Reports { ids, parameters } => {
-            let about = json!({"reports": ids, "parameters": pairs(parameters)});
-            ("RunReport", format!("ran {}", ids.join(", ")), about)
-        }
-    };
-    about["ledger_entry"] = json!(ledger_entry);
-    let user = disk::our_user().context(Kind::Unavailable, || "cannot tell whose process this is")?;
-    let who = json!({"uid": user.to_string(), "name": login(), "type_id": 1, "type": "User"});
-    let mut event = json!({
-        "time": time_ms,
-        "class_uid": 6003,
-        "class_name": "API Activity",
-        "category_uid": 6,
-        "category_name": "Application Activity",
-        "activity_id": 2,
-        "activity_name": "Read",
-        "type_uid": 600_302,
-        "type_name": "API Activity: Read",
-        "severity_id": 1,
-        "severity": "Informational",
-        "status_id": 0,
-        "status": "Unknown",
-        "message": message,
-        "actor": {"user": who, "app_name": "auditlake"},
-        "api": {"operation": operation, "service": {"name": "auditlake"}},
-        "metadata": {
-            "uid": random()?,
-            "version": "1.6.0",
-            "product": {"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")},
-            "log_name": "access log",
-        },
-        "unmapped": about,
-    });
-    let endpoint = from_where();
-    if !endpoint.is_empty() {
-        event["src_endpoint"] = Value::Object(endpoint);
-    }
-    Ok(event)
-}
-
-/// The machine, and the remote address of the session. The variable can hold any text.
-fn from_where() -> Map<String, Value> {
-    let mut endpoint = Map::new();
-    if let Ok(host) = fs::read_to_string("/proc/sys/kernel/hostname") {
-        endpoint.insert("hostname".to_string(), json!(host.trim()));
-    }
-    let address = std::env::var("SSH_CONNECTION").ok().and_then(|text| text.split(' ').next().map(str::to_string));
-    if let Some(address) = address.filter(|address| address.parse::<std::net::IpAddr>().is_ok()) {
-        endpoint.insert("ip".to_string(), json!(address));
-    }
-    endpoint
-}
-
-fn random() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(Kind::Unavailable, format!("cannot get random bytes: {error}")))?;
-    Ok(hex(&bytes))
-}
-
-fn cannot_read(place: &Path) -> String {
-    format!("cannot read {}", place.display())
 }
 
 fn remove(place: &Path) -> Result<()> {
