@@ -1,8 +1,5 @@
-//! Sources go into the lake: read, decode, redact, commit, in batches of bounded size.
-//!
-//! ```text
-//! reader thread -> chunks -> worker threads (decode, redact) -> in order again -> batch -> Writer::commit
-//! ```
+//! Sources go into the lake: read, decode, redact, commit, in batches of bounded size. A reader thread makes chunks, worker
+//! threads decode and redact them, and in their order again they become batches for `Writer::commit`.
 //!
 //! Every stage holds a bounded number of chunks, so memory does not grow with the input. While one batch is committed
 //! the next one is decoded. Rows, rejects and the position in each source enter the ledger in one entry.

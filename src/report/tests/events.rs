@@ -393,7 +393,8 @@ async fn suppressing_one_finding_hides_one() {
     let given = "select 3 as severity_id, key as finding_key from (values ('own|a'), ('own|a'), ('own|a|2'), ('own|a')) \
                  as t(key)";
     let (_, _, keys) = tally(true, given, "own|a").await;
-    assert_eq!(keys, ["own|a|2 medium", "own|a|2|2 medium", "own|a|3 medium"]);
+    // A result without an order of its own is in that of its columns.
+    assert_eq!(keys, ["own|a|2 medium", "own|a|3 medium", "own|a|2|2 medium"]);
     let same = "select 3 as severity_id, cast(null as varchar) as finding_key from (values (1), (2), (3)) as t(x)";
     for judges in [true, false] {
         let (_, _, keys) = tally(judges, same, "own|nothing").await;
