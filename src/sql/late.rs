@@ -19,6 +19,7 @@ use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::first::First;
 use super::functions::fill_lookups;
 use super::upstream::{Patience, calmer, is_theirs};
 
@@ -59,9 +60,15 @@ impl Memory {
 }
 
 /// What a scan asks for, as a key. Members of structs are pushed down or not, as the session is set.
-pub fn key(state: &SessionState, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> String {
+pub fn key(
+    state: &SessionState,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+    limit: Option<usize>,
+    first: Option<&First>,
+) -> String {
     let pushes = state.config_options().optimizer.enable_leaf_expression_pushdown;
-    format!("{pushes}|{projection:?}|{limit:?}|{filters:?}")
+    format!("{pushes}|{projection:?}|{limit:?}|{first:?}|{filters:?}")
 }
 
 impl Late {
@@ -69,6 +76,30 @@ impl Late {
         let plan = analyzed(state, plan)?;
         let schema = loose(plan.schema().inner());
         Ok(Late { plan, schema, asked_before: Memory::default() })
+    }
+
+    /// What a scan gives: the first rows at least, where only those are wanted.
+    pub async fn scanned(
+        &self,
+        state: &SessionState,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+        first: Option<&First>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let key = key(state, projection, filters, limit, first);
+        let plan = match self.asked_before.get(&key) {
+            Some(plan) => plan,
+            None => {
+                let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit, first)?)?;
+                if filled(state, &plan).await? {
+                    plan = state.optimizer().optimize(plan, state, |_, _| {})?;
+                }
+                self.asked_before.put(key, &plan);
+                plan
+            }
+        };
+        physical(state, &plan).await
     }
 }
 
@@ -93,20 +124,7 @@ impl TableProvider for Late {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let state = of_engine(state)?;
-        let key = key(state, projection, filters, limit);
-        let plan = match self.asked_before.get(&key) {
-            Some(plan) => plan,
-            None => {
-                let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit)?)?;
-                if filled(state, &plan).await? {
-                    plan = state.optimizer().optimize(plan, state, |_, _| {})?;
-                }
-                self.asked_before.put(key, &plan);
-                plan
-            }
-        };
-        physical(state, &plan).await
+        self.scanned(of_engine(state)?, projection, filters, limit, None).await
     }
 }
 
@@ -121,6 +139,7 @@ pub fn asked(
     projection: Option<&Vec<usize>>,
     filters: &[Expr],
     limit: Option<usize>,
+    first: Option<&First>,
 ) -> Result<LogicalPlan> {
     let columns: Vec<Expr> = match projection {
         Some(projection) => {
@@ -131,6 +150,9 @@ pub fn asked(
     let mut builder = LogicalPlanBuilder::from(plan);
     for filter in filters {
         builder = builder.filter(filter.clone())?;
+    }
+    if let Some(first) = first {
+        builder = first.of(builder)?;
     }
     if projection.is_some() {
         builder = builder.project(columns)?;

@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod event;
 mod facts;
+mod first;
 mod floor;
 mod footers;
 mod functions;
