@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::files::layout::KEY_FILE;
 use super::identity::Hasher;
-use super::layout::KEY_FILE;
 use super::{Lake, random};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};

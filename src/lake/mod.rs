@@ -7,62 +7,29 @@
 //!
 //! The ledger entry is the commit; the Delta tables are its projection, for readers. A process that dies after the
 //! entry leaves an entry that is complete: the next process brings its files into place and into the tables.
+//!
+//! Its rooms, from above to below; a room uses those below it:
+//!
+//! ```text
+//! keeping             verify, repair, compact, retain, erase, back up
+//! writing             a batch on its way into the lake
+//! reading, tables     rows read back; the Delta tables, and what the ledger makes of them
+//! ledger, parquet     entries and what they add up to; the encoder
+//! files, identity     where files lie and how they reach the disk; when two lines are the same event
+//! ```
 
-mod arrange;
-mod bounds;
-mod change;
-mod checkpoint;
-mod chunk;
-mod columns;
-mod commit;
-mod dedupe;
-mod delta;
-mod encode;
-mod entries;
-mod entry;
-mod file;
-mod filled;
-mod footer;
-mod format;
-mod hybrid;
+mod files;
 mod identity;
-mod judge;
 mod keeping;
 mod key;
-mod layout;
-mod leaves;
 mod ledger;
-mod levels;
-mod listing;
-mod many;
-mod number;
-mod page;
-mod past;
-mod piece;
-mod plain;
-mod poll;
+mod parquet;
 mod private;
-mod read;
-mod reader;
-mod recover;
-mod reject;
-mod retry;
-mod revision;
-mod row_digest;
-mod sift;
-mod signed;
-mod stage;
-mod state;
-mod statistics;
-mod store;
-mod streams;
-mod table;
+mod reading;
+mod tables;
 #[cfg(test)]
 mod tests;
-mod trust;
-mod upload;
-mod versions;
-mod writer;
+mod writing;
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -81,14 +48,11 @@ use crate::failpoint;
 use crate::schema::{EventClass, FieldIds, Ocsf};
 use crate::typed::hex;
 
-pub use change::{Aside, Change, Paths};
-pub use entry::{
-    Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
-    Removed, Retain, Retried, SourceRange,
-};
-pub use file::{FileEntry, FileName, Footer, Home, RowDigest};
-pub use filled::filled;
-pub use format::{FORMAT, Format, READS_FROM};
+pub use self::parquet::plain;
+pub use files::file::{FileEntry, Footer, Home, RowDigest};
+pub use files::layout::{Access, FACTS, Partition, data_path, fact_path, latest_time_ms};
+pub use files::name::FileName;
+pub use files::row_digest::row_digest;
 pub use identity::{Hasher, digests};
 pub use keeping::{
     Anchor, BackedUp, CompactOptions, Compacted, ErasedRows, Fault, Head as LedgerHead, Keeper, Level,
@@ -96,25 +60,32 @@ pub use keeping::{
     Verified, Verify, foresee, plan as plan_compaction, repair, verify,
 };
 pub use key::{AskKey, KeyPlace, random_key};
-pub use layout::{Access, FACTS, Partition, data_path, fact_path, latest_time_ms};
-pub use piece::{DataFile, RowGroup};
-pub use plain::plain;
-pub use poll::{COMPLETE, Interval, OpenWindow, Poll, PullState, Span, cover};
-pub use read::rows;
-pub use reject::{REJECT_TABLE, RejectRow, reject_schema};
-pub use retry::{RejectFilter, Retry, RetryLine};
-pub use revision::{REVISION_TABLE, RevisionRow, revision_schema};
-pub use row_digest::row_digest;
-pub use signed::{AskSigner, Signing};
-pub use state::{State, TableState};
-pub use streams::{Stream, Streams};
-pub use writer::{Arrived, Batch, Receipt, Restore, Writer};
+pub use ledger::change::{Aside, Change, Paths};
+pub use ledger::entry::{
+    Body, CheckpointRef, Compact, Counts, Entry, Erase, Erased, Head, Hold, HoldStep, Ingest, LakeInfo, Mark, Notes,
+    Removed, Retain, Retried, SourceRange,
+};
+pub use ledger::format::{FORMAT, Format, READS_FROM};
+pub use ledger::poll::{COMPLETE, Interval, Poll};
+pub use ledger::pulls::{OpenWindow, PullState, Span, cover};
+pub use ledger::signed::{AskSigner, Signing};
+pub use ledger::state::{State, TableState};
+pub use ledger::streams::{Stream, Streams};
+pub use reading::filled::filled;
+pub use reading::piece::{DataFile, RowGroup};
+pub use reading::read::rows;
+pub use tables::reject::{REJECT_TABLE, RejectRow, reject_schema};
+pub use tables::revision::{REVISION_TABLE, RevisionRow, revision_schema};
+pub use writing::retry::{RejectFilter, Retry, RetryLine};
+pub use writing::writer::{Arrived, Batch, Receipt, Restore, Writer};
 
-use ledger::Ledger;
-use listing::Listing;
-use reject::reject_ids;
-use revision::revision_ids;
-use store::Durable;
+use files::layout;
+use files::store::Durable;
+use ledger::format::FIRST;
+use ledger::listing::Listing;
+use ledger::log::Ledger;
+use tables::reject::reject_ids;
+use tables::revision::revision_ids;
 
 /// Written into every entry and every Parquet file.
 pub const WRITER: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
@@ -195,7 +166,7 @@ impl Lake {
             skew_ms: None,
             writer: WRITER.to_string(),
             writer_id: hex(&random::<16>()?),
-            format: Some(format::FIRST),
+            format: Some(FIRST),
             checkpoint: None,
             body: Body::Create(info),
             signature: None,

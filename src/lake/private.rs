@@ -4,7 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::{Lake, layout, lock};
+use super::files::layout;
+use super::{Lake, lock};
 use crate::disk::{self, Lock};
 use crate::error::{Context, Kind, Result};
 

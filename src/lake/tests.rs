@@ -13,11 +13,12 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 
-use super::commit::EntryRef;
-use super::ledger::Moment;
-use super::ledger::{Appended, Ledger};
-use super::stage::Made;
-use super::table::TableCommit;
+use super::ledger::entry::checkpoint_path;
+use super::ledger::log::{Appended, Ledger, Moment};
+use super::ledger::{change, checkpoint};
+use super::tables::commit::EntryRef;
+use super::tables::table::TableCommit;
+use super::writing::stage::Made;
 use super::*;
 use crate::schema::EventBatch;
 use crate::typed::Hash32;
@@ -432,7 +433,7 @@ async fn a_changed_entry_breaks_the_chain_and_a_damaged_checkpoint_does_not() {
     }
     let named = ledger.state().checkpoint.unwrap();
     assert_eq!(named.sequence, 32);
-    let checkpoint = fixture.root.join(layout::checkpoint_path(&named).as_ref());
+    let checkpoint = fixture.root.join(checkpoint_path(&named).as_ref());
     assert!(checkpoint.exists());
     assert_eq!(ledger.state_at(35).await.unwrap().time_ms, LATER + 34);
     let same = |one: &State, other: &State| State { weight: 0, ..one.clone() } == State { weight: 0, ..other.clone() };
@@ -595,7 +596,7 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
         hash: String::new(),
         time_ms: 0,
         writer: String::new(),
-        operation: super::commit::Operation::Write,
+        operation: super::tables::commit::Operation::Write,
         replaced: Arc::default(),
     };
     let body = Body::Ingest(Ingest { files: vec![file.as_ref().clone()], ..Ingest::default() });
@@ -691,7 +692,7 @@ fn first_entry() -> Entry {
         skew_ms: None,
         writer: WRITER.into(),
         writer_id: "0".repeat(32),
-        format: Some(format::FIRST),
+        format: Some(FIRST),
         checkpoint: None,
         body: Body::Create(LakeInfo {
             lake_id: "1".repeat(32),
@@ -744,7 +745,7 @@ async fn a_large_ledger() {
     let Body::Ingest(ingest) = &entry.body else { panic!("an entry of files") };
     for file in &ingest.files {
         let path = layout::delta_path(file.table(), state.tables[file.table()].commits);
-        let bytes = super::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), file.table(), &[file]);
+        let bytes = super::tables::commit::commit(&state.lake, &EntryRef::of(&entry, &hash), file.table(), &[file]);
         object_store::ObjectStoreExt::put(&store, &path, bytes.into()).await.unwrap();
     }
     let figures =

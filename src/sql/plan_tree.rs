@@ -72,6 +72,7 @@ const SILENT: &[&str] = &[
     "RepartitionExec",
     "CooperativeExec",
     "BufferExec",
+    "OuterSideExec",
     "SortPreservingMergeExec",
 ];
 

@@ -12,16 +12,17 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 
-use super::super::entries::get;
-use super::super::file::FileEntry;
-use super::super::layout::{
+use super::super::files::file::FileEntry;
+use super::super::files::layout::{
     DELTA_LOG, LEDGER, REPLACED, checkpoint_sequence, data_path, delta_version, entry_path, entry_sequence,
     replaced_path,
 };
-use super::super::store::Durable;
+use super::super::files::store::Durable;
+use super::super::ledger::entries::get;
 use super::super::{Lake, Place, durable, make_root, probe};
 use super::keeper::Keeper;
-use super::verify::{Level, Progress, Verified, Verify, verify};
+use super::level::{Level, Progress};
+use super::verify::{Verified, Verify, verify};
 use crate::disk::Patience;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;

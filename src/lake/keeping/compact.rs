@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use object_store::ObjectStore;
 use serde::Serialize;
 
-use super::super::change::{Change, Paths, paths_of};
-use super::super::entry::{Body, Compact};
-use super::super::file::FileEntry;
-use super::super::stage::Made;
-use super::super::state::State;
+use super::super::files::file::FileEntry;
+use super::super::ledger::change::{Change, Paths, paths_of};
+use super::super::ledger::entry::{Body, Compact};
+use super::super::ledger::state::State;
+use super::super::writing::stage::Made;
 use super::keeper::Keeper;
 use super::merge::{MERGED_BYTES, Rows};
 use crate::error::{Error, Kind, Result};

@@ -10,16 +10,18 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
-use super::super::file::{FileEntry, FileName, RowDigest};
+use super::super::files::file::{FileEntry, RowDigest};
+use super::super::files::layout::{DELTA_LOG, REPLACED, replaced_path};
+use super::super::files::name::FileName;
+use super::super::files::row_digest::row_digest;
 use super::super::identity::{Hasher, Known};
-use super::super::layout::{DELTA_LOG, REPLACED, replaced_path};
-use super::super::reject::REJECT_TABLE;
-use super::super::revision::REVISION_TABLE;
-use super::super::row_digest::row_digest;
-use super::super::{key, read};
+use super::super::key;
+use super::super::reading::read;
+use super::super::tables::reject::REJECT_TABLE;
+use super::super::tables::revision::REVISION_TABLE;
 use super::chain::Chain;
 use super::faults::Faults;
-use super::verify::{Level, Progress};
+use super::level::{Level, Progress};
 use crate::error::{Context, Kind, Result};
 use crate::typed::Hash32;
 

@@ -15,12 +15,12 @@ use object_store::ObjectStore;
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::super::change::{Change, Paths, paths_of};
-use super::super::entry::{Body, Erase, Erased};
-use super::super::file::FileEntry;
-use super::super::row_digest::row_digest;
-use super::super::stage::Made;
-use super::super::state::State;
+use super::super::files::file::FileEntry;
+use super::super::files::row_digest::row_digest;
+use super::super::ledger::change::{Change, Paths, paths_of};
+use super::super::ledger::entry::{Body, Erase, Erased};
+use super::super::ledger::state::State;
+use super::super::writing::stage::Made;
 use super::hold::{find, held, mask};
 use super::keeper::Keeper;
 use super::merge::Rows;

@@ -3,12 +3,12 @@
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::DataType;
 
-use super::super::encode::times;
-use super::super::entry::{Body, Hold, HoldStep};
-use super::super::file::FileEntry;
-use super::super::reject::REJECT_TABLE;
-use super::super::revision::REVISION_TABLE;
-use super::super::state::State;
+use super::super::files::file::FileEntry;
+use super::super::ledger::entry::{Body, Hold, HoldStep};
+use super::super::ledger::state::State;
+use super::super::parquet::times;
+use super::super::tables::reject::REJECT_TABLE;
+use super::super::tables::revision::REVISION_TABLE;
 use super::keeper::Keeper;
 use crate::error::{Error, Result};
 

@@ -6,10 +6,11 @@
 //! ```
 
 use super::super::Lake;
-use super::super::entry::Body;
-use super::super::file::{FileEntry, FileName};
-use super::super::stage::{Attempts, Made};
-use super::super::state::State;
+use super::super::files::file::FileEntry;
+use super::super::files::name::FileName;
+use super::super::ledger::entry::Body;
+use super::super::ledger::state::State;
+use super::super::writing::stage::{Attempts, Made};
 use crate::clock::Clock;
 use crate::error::{Kind, Result};
 use crate::failpoint;

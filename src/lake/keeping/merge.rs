@@ -10,12 +10,13 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use object_store::ObjectStore;
 
 use super::super::Lake;
-use super::super::encode::{Part, encode, times};
-use super::super::file::{FileEntry, FileName, RowDigest};
-use super::super::piece::DataFile;
-use super::super::read::conformed;
-use super::super::row_digest::row_digest;
-use super::super::stage::Made;
+use super::super::files::file::{FileEntry, RowDigest};
+use super::super::files::name::FileName;
+use super::super::files::row_digest::row_digest;
+use super::super::parquet::{Part, encode, times};
+use super::super::reading::piece::DataFile;
+use super::super::reading::read::conformed;
+use super::super::writing::stage::Made;
 use crate::error::{Context, Kind, Result};
 
 /// Decompressed bytes that are merged at a time.

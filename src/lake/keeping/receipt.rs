@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::super::Lake;
-use super::super::change::Paths;
-use super::super::entry::{Body, Erased, Removed};
-use super::super::file::FileEntry;
+use super::super::files::file::FileEntry;
+use super::super::ledger::change::Paths;
+use super::super::ledger::entry::{Body, Erased, Removed};
 use crate::error::{Error, Result};
 
 /// The receipt of one entry.

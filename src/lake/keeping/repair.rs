@@ -11,20 +11,21 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::Serialize;
 
-use super::super::change::{Change, each};
-use super::super::commit::{commit, creation};
-use super::super::entries::get;
-use super::super::file::FileEntry;
-use super::super::layout::{
+use super::super::files::file::FileEntry;
+use super::super::files::layout::{
     DELTA_LOG, LEDGER, STAGING, checkpoint_sequence, data_path, delta_path, delta_version, entry_path, replaced_path,
     staged,
 };
-use super::super::store::Durable;
+use super::super::files::store::Durable;
+use super::super::ledger::change::{Change, each};
+use super::super::ledger::entries::get;
+use super::super::tables::commit::{commit, creation};
 use super::super::{durable, existing, lock, own_tables};
 use super::chain::{self, Chain};
 use super::data::{aside_path, placed_by};
 use super::faults::{Fault, Faults};
-use super::verify::{Level, Progress, Verify, verify};
+use super::level::{Level, Progress};
+use super::verify::{Verify, verify};
 use super::versions::{self, Expected};
 use crate::disk::Patience;
 use crate::error::{Context, Error, Kind, Result};

@@ -3,60 +3,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use object_store::ObjectStore;
 use serde::Serialize;
 
-use super::super::file::FileEntry;
+use super::super::files::file::FileEntry;
 use super::super::{durable, existing, lock};
 use super::anchor::{Anchor, Head};
 use super::chain::{self, Chain};
 use super::faults::{Fault, Faults};
+use super::level::{Level, Progress};
 use super::{data, versions};
 use crate::disk::Patience;
 use crate::error::{Kind, Result};
 use crate::schema::Ocsf;
 use crate::signing::PublicKey;
-
-/// How deeply a lake is looked at; each level does what those before it do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(into = "u8")]
-pub enum Level {
-    /// The chain of entries, and that all files are there and no others.
-    Chain,
-    /// Sizes and footers, and the Delta tables.
-    Files,
-    /// The SHA-256 of each file.
-    Bytes,
-    /// Rows: how many, their digests, and that no event is there twice.
-    Rows,
-}
-
-impl From<Level> for u8 {
-    fn from(level: Level) -> u8 {
-        level as u8
-    }
-}
-
-/// How far a check is.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    done: Arc<AtomicU64>,
-    /// Bytes of all files; known once the ledger was read.
-    all: Arc<AtomicU64>,
-}
-
-impl Progress {
-    pub fn add(&self, bytes: u64) {
-        self.done.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes of files that were looked at, and of all.
-    pub fn bytes(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed))
-    }
-}
 
 /// What is asked.
 #[derive(Debug, Clone)]

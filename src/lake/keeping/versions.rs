@@ -7,12 +7,12 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::Value;
 
-use super::super::commit::{EntryRef, Removes, check, commit, creation, creation_before};
-use super::super::entries::get;
-use super::super::file::FileEntry;
-use super::super::layout::{DELTA_LOG, delta_path, delta_version};
-use super::super::store::Durable;
-use super::super::table::Projection;
+use super::super::files::file::FileEntry;
+use super::super::files::layout::{DELTA_LOG, delta_path, delta_version};
+use super::super::files::store::Durable;
+use super::super::ledger::entries::get;
+use super::super::tables::commit::{EntryRef, Removes, check, commit, creation, creation_before};
+use super::super::tables::table::Projection;
 use super::super::{WRITER, own_tables};
 use super::chain::{Chain, Commit};
 use super::faults::Faults;

@@ -6,7 +6,7 @@ use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{Expr, Statement as Sql};
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::grammar::AuditDialect;
 use super::tokens::respelled;
@@ -148,6 +148,9 @@ fn advice(sql: &str, location: Location) -> Option<String> {
         "except",
     ];
     let tokens = Tokenizer::new(&AuditDialect, sql).tokenize_with_location().ok()?;
+    if let Some(hint) = instead(&tokens, location) {
+        return Some(hint.to_string());
+    }
     let words = tokens.iter().filter_map(|token| match &token.token {
         Token::Word(word) if word.quote_style.is_none() => Some((token.span.start, word.value.to_lowercase())),
         _ => None,
@@ -163,6 +166,18 @@ fn advice(sql: &str, location: Location) -> Option<String> {
             .find(|keyword| keyword.len().abs_diff(word.len()) <= 1 && strsim::damerau_levenshtein(word, keyword) == 1);
         close.map(|keyword| format!("did you mean `{keyword}`?"))
     })
+}
+
+/// What to write for an operator of PostgreSQL that ends before a place or stands at it.
+fn instead(tokens: &[TokenWithSpan], location: Location) -> Option<&'static str> {
+    let at = tokens.iter().position(|token| token.span.start == location)?;
+    match (&tokens[at].token, at.checked_sub(1).map(|before| &tokens[before].token)) {
+        (Token::Overlap, _) => Some("write array_has_any(a, b) to ask whether two lists share a member"),
+        (Token::Eq, Some(Token::ShiftLeft | Token::ShiftRight)) => {
+            Some("write cidr_match(address, '10.0.0.0/8') to ask whether a network has an address")
+        }
+        _ => None,
+    }
 }
 
 /// Where something stands in a text: the line, and how far into it.
@@ -215,6 +230,9 @@ mod tests {
             "cannot parse the statement: expected an SQL statement, found `selct`\n\
              line 1: selct 1\n        ^\ndid you mean `select`?"
         );
+        for (sql, function) in [("select [1] && [2]", "array_has_any"), ("select a <<= '10.0.0.0/8'", "cidr_match")] {
+            assert!(said(sql).contains(function), "{}", said(sql));
+        }
         let text = said("select *\nform authentication\nwhere true");
         assert!(text.contains("line 2: form authentication") && text.ends_with("did you mean `from`?"), "{text}");
         let text = said("select (1 + 2");

@@ -164,9 +164,6 @@ impl Visitor for Unread<'_> {
             }
             Expr::JsonAccess { .. } => refuse(":", "take members of JSON text with ->> 'key'"),
             Expr::InUnnest { .. } => refuse("in unnest", "write array_has(list, value)"),
-            Expr::InSubquery { expr, .. } if matches!(expr.as_ref(), Expr::Tuple(_)) => {
-                refuse("(a, b) in (select ...)", "write exists (select 1 from t where t.a = a and t.b = b)")
-            }
             Expr::MemberOf(_) => refuse("member of", "write array_has(list, value)"),
             Expr::IsNormalized { .. } => refuse("is normalized", ""),
             Expr::OuterJoin(_) => refuse("(+)", "write left join"),

@@ -63,6 +63,21 @@ pub fn said(text: &str, known: &Known) -> Error {
         };
         return Error::input(format!("{types} cannot be computed")).hint(hint);
     }
+    if let Some(operator) = between(text, "binary operator '", "' is not supported") {
+        let sign = match operator {
+            "AtArrow" => "@>",
+            "ArrowAt" => "<@",
+            other => other,
+        };
+        return Error::input(format!("`{sign}` is not supported")).hint(
+            "for lists, write array_has_all(a, b) or array_has_any(a, b); for JSON text, compare its members: \
+             unmapped->>'key' = 'value'",
+        );
+    }
+    if let Some(types) = text.split_once("for bitwise operation ").map(|(_, types)| types) {
+        return Error::input(format!("{} cannot be computed", spoken(types)))
+            .hint("to ask whether a network has an address, write cidr_match(address, '10.0.0.0/8')");
+    }
     if text.contains("regex parse error") {
         let why = text.lines().find_map(|line| line.trim().strip_prefix("error: "));
         return Error::input(format!("cannot read the regular expression: {}", why.unwrap_or("it is not complete")))
@@ -170,9 +185,10 @@ pub fn unplanned(what: &str, known: &Known) -> Error {
         "InSubquery" => "in",
         _ => "select",
     };
-    known
-        .at(clause, "this subquery names columns of the query around it in a way that is not supported")
-        .hint("compare with `=` in it, or join with it instead: a query of `with`, joined on the columns")
+    known.at(clause, "this subquery names columns of the query around it in a way that is not supported").hint(
+        "a name that the subquery's own tables do not have is taken for one of the query around it: is it spelled as \
+             they have it? Else compare with `=`, or join with a query of `with`",
+    )
 }
 
 /// `unmapped.region`: a member of something that has none.

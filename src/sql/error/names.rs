@@ -46,6 +46,9 @@ impl Known {
     }
 }
 
+/// Units that other engines take without quotes.
+const UNITS: [&str; 8] = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"];
+
 /// A column that a statement names and its tables do not have.
 pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
     // A name that the engine gives to a subquery while it makes a join of it.
@@ -67,6 +70,12 @@ pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
             Some(name) => error.hint(format!("write `{name}`")),
             None => error.hint(format!("write `{}`", field.name)),
         };
+    }
+    if ["current_user", "session_user", "user", "current_role"].contains(&wrong.to_lowercase().as_str()) {
+        return error.hint("a lake has no users of its own; who did something is `actor_uid` of `event`");
+    }
+    if UNITS.contains(&wrong.to_lowercase().as_str()) {
+        return error.hint(format!("a unit of time is written as text: date_diff('{wrong}', a, b)"));
     }
     if known.is_quoted(&field.name) {
         return error.hint("double quotes are for names; text stands in single quotes: 'text'");

@@ -47,6 +47,14 @@ fn a_name_is_never_its_own_correction() {
     assert!(text.contains("is in ") && text.contains("authentication"), "{text}");
     let text = missing("select a.x from t", "x", &["b.x"]);
     assert!(text.ends_with("write `b.x`"), "{text}");
+    let text = missing("select datediff(day, a, b) from t", "day", &["t.time"]);
+    assert!(text.ends_with("date_diff('day', a, b)"), "{text}");
+    let text = missing("select current_user", "current_user", &[]);
+    assert!(text.contains("no users of its own"), "{text}");
+    let text = said("select a << b", "cannot infer common type for bitwise operation Utf8 << Utf8");
+    assert!(text.starts_with("text << text cannot be computed | ") && text.contains("cidr_match"), "{text}");
+    let text = said("select a @> b", "binary operator 'AtArrow' is not supported in the physical expr");
+    assert!(text.starts_with("`@>` is not supported | ") && text.contains("array_has_all"), "{text}");
     let text = missing("select \"sakura@x\" from t", "sakura@x", &["t.y"]);
     assert!(text.ends_with("text stands in single quotes: 'text'"), "{text}");
 }
@@ -85,7 +93,7 @@ fn no_syntax_tree_and_no_type_of_the_engine_is_shown() {
             "Error during planning: Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column \"event.class\" must appear in the GROUP BY clause or must be part of an aggregate function, currently only",
             "group by all",
         ),
-        ("Physical plan does not support logical expression InSubquery(InSubquery { expr: ", "join with it instead"),
+        ("Physical plan does not support logical expression InSubquery(InSubquery { expr: ", "taken for one of the query around it"),
         ("Projections require unique expression names but the expression", "as other"),
     ] {
         let text = said("select class, count(*) from event", engine);

@@ -14,8 +14,10 @@ mod constants;
 mod dependent;
 mod further;
 mod grouping;
+mod lists;
 mod literals;
 mod operators;
+mod outer;
 mod pushdown;
 mod sets;
 mod subqueries;
@@ -56,6 +58,7 @@ pub fn analyzer() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         }
         rules.push(rule);
         if name == "type_coercion" {
+            rules.push(Arc::new(lists::Lists));
             rules.push(Arc::new(checked::CheckedArithmetic));
         }
     }

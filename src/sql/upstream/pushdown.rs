@@ -21,10 +21,11 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
 use super::bounds::PatientPlanner;
+use super::outer::OuterSides;
 
-/// The engine's rules for physical plans, those that hand filters down with a look at names before them.
+/// The engine's rules for physical plans behind one of ours, those that hand filters down with a look at names before them.
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = Vec::new();
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(OuterSides)];
     for rule in PhysicalOptimizer::new().rules {
         rules.push(match rule.name().starts_with("FilterPushdown") {
             true => Arc::new(ByOneName { inner: rule }),

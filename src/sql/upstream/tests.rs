@@ -93,7 +93,37 @@ fn faults() -> Vec<(String, &'static str, &'static str)> {
     let people = |sql: &str| format!("{PEOPLE}{sql}");
     let numbers = |sql: &str| format!("{NUMBERS}{sql}");
     let plain = |sql: &str| sql.to_string();
+    let lists = |condition: &str| {
+        format!(
+            "select a from (values (1, 1), (2, 3), (3, 4), (null, 5)) t(a, b) where {condition} order by 1 nulls last"
+        )
+    };
     vec![
+        // `in` lists beside each other
+        (lists("a not in (1, 0, null) and a in (3, 4, null)"), "3", ""),
+        (lists("a not in (10, 11, 12, 13) or a not in (20, 21, 22, 23)"), "1; 2; 3; null", "1; 2; 3"),
+        (lists("not (a in (10, 11, 12, 13) and a in (20, 21, 22, 23))"), "1; 2; 3; null", "1; 2; 3"),
+        (lists("not ((a = 1 or a = 2 or a = 4) and (a = 5 or a = 6 or a = 8))"), "1; 2; 3; null", "1; 2; 3"),
+        (lists("a in (b, 12, 13, 14) and a in (b - 0, 22, 23, 24)"), "", "1"),
+        (lists("a in (b, 22, 23, 24) and a not in (1, 22, 23, 24)"), "1", ""),
+        (lists("not (a in (1, null) and a not in (1))"), "", "1"),
+        (lists("(a in (1, 2, 3, 4) and a not in (1, 2, 3, 4)) is null"), "", "null"),
+        // One column merged by several joins
+        (
+            plain(
+                "with a(k, x) as (values (1, 10), (2, 20)), b(k, y) as (values (1, 100), (3, 300)), c(k, z) as (values (1, 7), (4, 8)) select k, x, y, z from c left join a using (k) left join b using (k) order by k",
+            ),
+            "error: `k` is a column of several tables",
+            "1,10,100,7; 4,null,null,8",
+        ),
+        // Constants of the outer side of a join
+        (
+            plain(
+                "select x, y from (values (3), (1), (2), (1)) t(y) left join (select x from (values (1), (5)) v(x) where x = 1) a on a.x = t.y order by x nulls first, y",
+            ),
+            "1,1; 1,1; null,2; null,3",
+            "null,2; null,3; 1,1; 1,1",
+        ),
         // #12956, #12955
         (
             plain(

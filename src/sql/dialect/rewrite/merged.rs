@@ -6,6 +6,7 @@
 //! Of `*` over an inner or a left join it takes the column of the table whose name comes first in the alphabet, which is null
 //! in `select * from b left join a using (k)` (not reported); there `*` becomes `b.*, a.* exclude (k)`.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::super::grammar::call;
 use super::super::labels::{alias, folded, tables};
+use super::series;
 use crate::error::{Error, Result};
 
 pub struct Merged;
@@ -25,17 +27,6 @@ impl VisitorMut for Merged {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let SetExpr::Select(select) = query.body.as_mut() else { return ControlFlow::Continue(()) };
-        let mut columns = Vec::new();
-        let is_star = is_star(select);
-        for table in &mut select.from {
-            match merge(table, is_star) {
-                Ok(found) => columns.extend(found),
-                Err(error) => return ControlFlow::Break(error),
-            }
-        }
-        if columns.is_empty() {
-            return ControlFlow::Continue(());
-        }
         let order = match &mut query.order_by {
             Some(order) => match &mut order.kind {
                 OrderByKind::Expressions(order) => order.as_mut_slice(),
@@ -43,39 +34,41 @@ impl VisitorMut for Merged {
             },
             None => &mut [],
         };
-        match replace(select, order, &columns) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
-        }
+        spelled(select, order)
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         // Those of set operations, which have no `order by` of their own; the others have been here.
-        let mut columns = Vec::new();
-        let is_star = is_star(select);
-        for table in &mut select.from {
-            match merge(table, is_star) {
-                Ok(found) => columns.extend(found),
-                Err(error) => return ControlFlow::Break(error),
-            }
+        spelled(select, &mut [])
+    }
+}
+
+fn spelled(select: &mut Select, order: &mut [OrderByExpr]) -> ControlFlow<Error> {
+    let is_star = is_star(select);
+    let mut columns = series::columns(&select.from);
+    for table in &mut select.from {
+        match merge(table, is_star) {
+            Ok(found) => columns.extend(found),
+            Err(error) => return ControlFlow::Break(error),
         }
-        match columns.is_empty() {
-            true => ControlFlow::Continue(()),
-            false => match replace(select, &mut [], &columns) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => ControlFlow::Break(error),
-            },
-        }
+    }
+    match columns.is_empty() {
+        true => ControlFlow::Continue(()),
+        false => match replace(select, order, &columns) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        },
     }
 }
 
 /// A column of both sides, what it is, and the tables that have it.
-struct Column {
-    name: String,
-    expr: Expr,
-    tables: Vec<String>,
+pub struct Column {
+    pub name: String,
+    pub expr: Expr,
+    /// None for a column that only has a second name, which `*` does not give.
+    pub tables: Vec<String>,
     /// Whether it may be null in the first of them.
-    may_miss: bool,
+    pub may_miss: bool,
 }
 
 fn is_star(select: &Select) -> bool {
@@ -116,8 +109,30 @@ fn merge(table: &mut TableWithJoins, is_star: bool) -> Result<Vec<Column>> {
     };
     let may_miss = table.joins.iter().any(|join| misses(&join.join_operator));
     if !(may_miss || is_star && is_out_of_order(table)?) {
-        return Ok(Vec::new());
+        // The engine takes the `k` of the second join for that of any table before it.
+        let mut tried = table.clone();
+        return match is_chain(table).then(|| with_conditions(&mut tried, may_miss)) {
+            Some(Ok(columns)) => {
+                *table = tried;
+                Ok(columns)
+            }
+            _ => Ok(Vec::new()),
+        };
     }
+    with_conditions(table, may_miss)
+}
+
+/// Whether a column is merged more than once.
+fn is_chain(table: &TableWithJoins) -> bool {
+    let mut seen = HashSet::new();
+    let merged = table.joins.iter().filter_map(|join| match constraint(&join.join_operator) {
+        Some(JoinConstraint::Using(names)) => Some(names),
+        _ => None,
+    });
+    merged.flatten().any(|name| !seen.insert(name.to_string().to_lowercase()))
+}
+
+fn with_conditions(table: &mut TableWithJoins, may_miss: bool) -> Result<Vec<Column>> {
     let mut left =
         tables(std::slice::from_ref(&TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }));
     let mut columns: Vec<Column> = Vec::new();
@@ -235,19 +250,19 @@ fn single(name: &ObjectName) -> Result<String> {
     }
 }
 
-fn quoted(name: &str) -> Ident {
+pub fn quoted(name: &str) -> Ident {
     Ident::with_quote('"', name)
 }
 
-fn qualified(table: &str, column: &str) -> Expr {
+pub fn qualified(table: &str, column: &str) -> Expr {
     Expr::CompoundIdentifier(vec![quoted(table), quoted(column)])
 }
 
-fn equal(left: Expr, right: Expr) -> Expr {
+pub fn equal(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
 }
 
-fn and(left: Expr, right: Expr) -> Expr {
+pub fn and(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
 }
 
@@ -262,7 +277,7 @@ fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -
     let mut given: Vec<String> = Vec::new();
     for item in std::mem::take(&mut select.projection) {
         match item {
-            SelectItem::Wildcard(options) => {
+            SelectItem::Wildcard(options) if columns.iter().any(|column| !column.tables.is_empty()) => {
                 if options != WildcardAdditionalOptions::default() {
                     return Err(Error::input(
                         "`* exclude` and `* replace` are not supported over this join with `using`",

@@ -6,6 +6,8 @@
 //! a.actor.user.uid within a subquery   -> a.actor['user']['uid']                members
 //! count_if(x), arg_max(x, y) ...       -> count(*) filter (where x) ...         calls
 //! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
+//! (a, b) in (select x, y from t)      -> exists (...)                           row_in
+//! g of generate_series(1, 3) g         -> g.value                               series
 //! ```
 
 mod aggregates;
@@ -13,6 +15,8 @@ mod calls;
 mod members;
 mod merged;
 mod order;
+mod row_in;
+mod series;
 mod shapes;
 
 use std::ops::ControlFlow;
@@ -26,6 +30,7 @@ pub use calls::REWRITTEN;
 
 /// Rewrites a statement; `sql` is its text, after which columns are named.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
+    walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
     walk(statement, &mut Within { depth: 0 })?;
     if let Some(query) = query(statement) {
@@ -36,6 +41,7 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
 
 /// Rewrites the statement of a view, whose columns have the names that it gives them.
 pub fn rewrite_view(statement: &mut Statement) -> Result<()> {
+    walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
     walk(statement, &mut Within { depth: 0 })?;
     expressions(statement)

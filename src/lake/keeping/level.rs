@@ -1,0 +1,45 @@
+//! How deeply a lake is checked, and how far a check is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// How deeply a lake is looked at; each level does what those before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "u8")]
+pub enum Level {
+    /// The chain of entries, and that all files are there and no others.
+    Chain,
+    /// Sizes and footers, and the Delta tables.
+    Files,
+    /// The SHA-256 of each file.
+    Bytes,
+    /// Rows: how many, their digests, and that no event is there twice.
+    Rows,
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> u8 {
+        level as u8
+    }
+}
+
+/// How far a check is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    done: Arc<AtomicU64>,
+    /// Bytes of all files; known once the ledger was read.
+    pub(super) all: Arc<AtomicU64>,
+}
+
+impl Progress {
+    pub fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of files that were looked at, and of all.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,111 @@
+//! What an entry does to files that were there before it: they leave their tables, and in time the disk.
+//!
+//! ```text
+//! compact   <table>/<path>  ->  _replaced/<table>/<path>     readers of older states find it there
+//! drop                          _replaced/<table>/<path>  ->  gone
+//! retain    <table>/<path>  ->  gone, and with it what lies in `_replaced/` and may hold the same rows
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::super::Lake;
+use super::super::files::file::FileEntry;
+use super::super::files::layout::{FACTS, data_path, replaced_path};
+use crate::error::{Context, Kind, Result};
+use crate::failpoint;
+
+/// Paths of data files below their table's folder, by table.
+pub type Paths = BTreeMap<String, Vec<String>>;
+
+/// Files that come and go with one entry.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Files that are added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileEntry>,
+    /// Files that belong to their tables no more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaced: Paths,
+    /// Files that are removed from the disk: those of `replaced` that nobody may read again, and those that earlier
+    /// entries replaced.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: Paths,
+    /// The entries all of whose replaced files are gone with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<u64>,
+}
+
+/// Files that an entry replaced and that still lie in `_replaced/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// The entry that replaced them, and when it was written.
+    pub sequence: u64,
+    pub time_ms: i64,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+impl Change {
+    /// Files that leave their table and stay on the disk.
+    pub fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
+        let dropped: BTreeSet<(&str, &str)> = each(&self.dropped).collect();
+        each(&self.replaced).filter(move |file| !dropped.contains(file))
+    }
+}
+
+/// Tables and paths, one by one.
+pub fn each(paths: &Paths) -> impl Iterator<Item = (&str, &str)> {
+    paths.iter().flat_map(|(table, paths)| paths.iter().map(move |path| (table.as_str(), path.as_str())))
+}
+
+/// The paths of some files.
+pub fn paths_of<'a>(files: impl IntoIterator<Item = &'a FileEntry>) -> Paths {
+    let mut paths = Paths::new();
+    for file in files {
+        paths.entry(file.table().to_string()).or_default().push(file.path());
+    }
+    paths
+}
+
+impl Lake {
+    /// Takes files off their places: set aside, or off the disk. Doing it twice changes nothing.
+    pub(in crate::lake) async fn clear_away(&self, change: &Change) -> Result<()> {
+        let aside = change.set_aside().map(|(table, path)| (data_path(table, path), replaced_path(table, path)));
+        let aside: Vec<(Path, Path)> = aside.collect();
+        let facts = self.facts_of(change).await?;
+        if !aside.is_empty() {
+            // One that is neither here nor there was dropped since by a later entry.
+            self.store.rename_all(aside).await.context(Kind::Unavailable, || "cannot set replaced files aside")?;
+            failpoint::reached("keep.aside");
+        }
+        let gone = each(&change.dropped).flat_map(|(table, path)| [data_path(table, path), replaced_path(table, path)]);
+        let gone: Vec<Path> = gone.collect();
+        if !gone.is_empty() {
+            self.store.remove_all(gone).await.context(Kind::Unavailable, || "cannot remove files")?;
+            failpoint::reached("keep.dropped");
+        }
+        self.store.remove_all(facts).await.context(Kind::Unavailable, || "cannot remove derived facts")
+    }
+
+    /// What was derived from files that are replaced or dropped: `_facts/<sha256 of the file>-...`.
+    ///
+    /// A name of a data file ends in the first digits of that hash.
+    async fn facts_of(&self, change: &Change) -> Result<Vec<Path>> {
+        let names = self.store.names(&Path::from(FACTS)).await;
+        let names = names.context(Kind::Unavailable, || "cannot list `_facts/`")?;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        const DIGITS: usize = 16;
+        let hash_of = |(_, path): (&str, &str)| {
+            let stem = path.strip_suffix(".parquet")?;
+            stem.rsplit('-').next().filter(|hash| hash.len() == DIGITS).map(str::to_string)
+        };
+        let gone: BTreeSet<String> = each(&change.replaced).chain(each(&change.dropped)).filter_map(hash_of).collect();
+        let is_gone = |name: &&String| name.get(..DIGITS).is_some_and(|hash| gone.contains(hash));
+        Ok(names.iter().filter(is_gone).map(|name| Path::from(format!("{FACTS}/{name}"))).collect())
+    }
+}
