@@ -21,7 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::first::First;
 use super::functions::fill_lookups;
-use super::upstream::{Patience, calmer, is_theirs};
+use super::upstream::{Patience, calmer, is_theirs, physical_rules};
 
 /// Optimized plans that are remembered for each view.
 const REMEMBERED: usize = 256;
@@ -187,6 +187,13 @@ async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc
 /// Reads the lookups of a plan; `true` when it may do without some of them.
 async fn filled(state: &SessionState, plan: &LogicalPlan) -> Result<bool> {
     fill_lookups(plan, &Patience::of(state.config_options())).await
+}
+
+/// The plan as it is run by itself, while another is made: a scan sees a session without the rules that arrange operators.
+pub async fn arranged(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    let whole = SessionStateBuilder::new_from_existing(state.clone());
+    let whole = whole.with_physical_optimizer_rules(physical_rules()).build();
+    whole.query_planner().create_physical_plan(plan, &whole).await
 }
 
 /// The operators of the plan, not yet arranged: the rules for that are run once, over the whole statement.

@@ -118,6 +118,7 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
             "select event_uid, message from event order by time desc, event_uid limit 5",
             "select event_uid, message, src_ip from event order by src_ip nulls first, time, event_uid limit 5 offset 3",
             "select event_uid, message, lower(action) as a from event order by lower(action), time, event_uid limit 5",
+            "select event_uid, message from event where actor_uid is not null order by actor_user_uid desc nulls last, time, event_uid limit 5",
             "select message, n from (select message, severity_id as n, time as t from event order by t desc, event_uid limit 6) order by 1, 2",
             "select count(*) as n, count(message) as m from event where actor_uid in ('ann', 'bob')",
             "select metadata.uid as u from event where event_uid in ('o1', 'o2', 'o3', 'o4', 'o5', 'o6') order by 1",
@@ -186,6 +187,7 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
     };
     runtime.block_on(async { tokio::spawn(run).await.unwrap() });
     assert_eq!(facts(&env).len() as u64, data_files(&env), "each data file has its facts");
+    env.ok(["verify", "--level", "3"]);
 }
 
 /// Of an actor's latest events the texts are read, and no others.

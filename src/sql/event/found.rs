@@ -24,7 +24,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use super::super::facts::{Fact, Made};
 use super::super::first::First;
-use super::super::late::{of_engine, optimized, physical};
+use super::super::late::{arranged, of_engine, optimized, physical};
 use super::super::table::{FILE, LakeTable, Picked, ROW};
 use super::beside::BesideExec;
 use super::needle::implied;
@@ -58,8 +58,7 @@ pub async fn find(state: &SessionState, made: &Made, filters: &[Expr], wanted: W
         Wanted::First(first) => first.of(builder)?,
     };
     let plan = optimized(state, builder.project([ident(FILE), ident(ROW)])?.build()?)?;
-    let plan = state.query_planner().create_physical_plan(&plan, state).await?;
-    let mut found = execute_stream(plan, state.task_ctx())?;
+    let mut found = execute_stream(arranged(state, &plan).await?, state.task_ctx())?;
     let (mut hits, mut count) = (Hits::new(), 0);
     while let Some(batch) = found.try_next().await? {
         count += batch.num_rows();

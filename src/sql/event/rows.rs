@@ -21,7 +21,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::parser::Statement;
 
-use super::super::facts::{Fact, Facts, Made, over_table};
+use super::super::facts::{Facts, Made, over_table};
 use super::super::first::First;
 use super::super::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::super::table::LakeTable;
