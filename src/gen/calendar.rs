@@ -3,7 +3,7 @@
 //! The period is cut into buckets of ten minutes. A bucket gets its share of the entries by weight, and spreads them
 //! over its length with a random step. So times never decrease, the sum is exact, and nothing needs to be sorted.
 
-use super::places::CITIES;
+use super::data::DATA;
 use super::random::Dice;
 
 pub const MINUTE_MS: i64 = 60_000;
@@ -37,12 +37,12 @@ pub struct Calendar {
 impl Calendar {
     /// Spreads `entries` over `days`; `quiet` is a stretch without any.
     pub fn new(start_ms: i64, days: u32, entries: u64, quiet: Option<(i64, i64)>, dice: &mut Dice) -> Calendar {
-        let all_cities: u64 = CITIES.iter().map(|city| city.weight).sum::<u64>() * 100;
+        let all_cities: u64 = DATA.cities.iter().map(|city| city.weight).sum::<u64>() * 100;
         let machine = all_cities * MACHINE_PERCENT / 100;
         let mut buckets = Vec::new();
         for number in 0..i64::from(days) * (DAY_MS / BUCKET_MS) {
             let from = start_ms + number * BUCKET_MS;
-            let human: u64 = CITIES.iter().map(|city| city.weight * busyness(from, city.offset_minutes)).sum();
+            let human: u64 = DATA.cities.iter().map(|city| city.weight * busyness(from, city.offset_minutes)).sum();
             let is_quiet = quiet.is_some_and(|(begin, end)| from < end && from + BUCKET_MS > begin);
             // No two buckets of a real log are alike.
             let weight = if is_quiet { 0 } else { (human + machine) * (60 + dice.below(81)) };

@@ -7,17 +7,16 @@ use chrono::DateTime;
 
 use super::activity::{ACCOUNT, Activity, ENTITY, GROUP, LOGIN, Method, ROWS, class_name};
 use super::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::data::DATA;
 use super::event::{Event, Outcome};
 use super::json::Json;
 use super::people::{Person, Thing};
-use super::places::{AGENTS, locations};
+use super::places::locations;
 use super::random::{Dice, Id};
 use super::wording::{message, path, thing_name};
 use super::workspace::Workspace;
 
 pub(super) const HOST: &str = "api.elevenlabs.io";
-const PROTOCOLS: [(&str, i64); 4] = [("SAML", 5), ("OpenID", 4), ("Basic Authentication", 11), ("OAUTH 2.0", 6)];
-const FACTORS: [(&str, i64); 4] = [("OTP", 7), ("WebAuthn", 10), ("Push Notification", 5), ("Hardware Token", 6)];
 
 pub struct Entries {
     seed: u64,
@@ -141,11 +140,20 @@ impl Entries {
 
     fn device<'j>(&mut self, json: &'j mut Json, event: &Event) -> &'j mut Json {
         let station = &event.station;
-        let agent = &AGENTS[usize::from(station.agent)];
+        let agent = station.agent;
         json.raw("{\"ip\":\"").ip(station.ip).raw("\",\"hostname\":\"").raw(agent.host_prefix);
-        json.hex(u64::from(station.host) << 32, 6).raw("\",").raw(agent.device);
-        if self.dice.chance(350) {
-            json.raw(agent.os);
+        json.hex(u64::from(station.host) << 32, 6).raw("\",\"type_id\":").int(agent.device.type_id);
+        json.raw(",\"type\":").quoted(agent.device.r#type);
+        if self.dice.chance(350)
+            && let Some(os) = &agent.os
+        {
+            json.raw(",\"os\":{\"name\":").quoted(os.name).raw(",\"type_id\":").int(os.type_id);
+            for (key, value) in [(",\"version\":", os.version), (",\"build\":", os.build)] {
+                if let Some(value) = value {
+                    json.raw(key).quoted(value);
+                }
+            }
+            json.raw("}");
         }
         if self.dice.chance(60) {
             json.raw(",\"location\":").bytes(&self.locations[usize::from(station.city)]);
@@ -174,7 +182,7 @@ impl Entries {
         if !query.is_empty() {
             json.raw("\",\"query_string\":\"").raw(query);
         }
-        json.raw("\",\"port\":443},\"user_agent\":\"").raw(AGENTS[usize::from(event.station.agent)].user_agent);
+        json.raw("\",\"port\":443},\"user_agent\":\"").raw(event.station.agent.user_agent);
         json.raw("\",\"x_forwarded_for\":[\"").ip(event.station.ip).raw("\"");
         if self.dice.chance(100) {
             // A proxy of ours.
@@ -271,13 +279,13 @@ impl Entries {
         if let Some(is_mfa) = event.is_mfa {
             json.raw(",\"is_mfa\":").raw(boolean(is_mfa));
         }
-        let (protocol, protocol_id) = PROTOCOLS[usize::from(actor.protocol)];
-        json.raw(",\"auth_protocol_id\":").int(protocol_id).raw(",\"auth_protocol\":").quoted(protocol);
+        let protocol = &DATA.protocols[usize::from(actor.protocol)];
+        json.raw(",\"auth_protocol_id\":").int(protocol.id).raw(",\"auth_protocol\":").quoted(protocol.name);
         json.raw(",\"logon_type_id\":2,\"logon_type\":\"Interactive\",\"is_remote\":true,\"is_cleartext\":false");
         json.raw(",\"auth_factors\":[{\"factor_type_id\":11,\"factor_type\":\"Password\"}");
         if event.is_mfa == Some(true) {
-            let (factor, factor_id) = FACTORS[usize::from(actor.old_key.0[0]) % FACTORS.len()];
-            json.raw(",{\"factor_type_id\":").int(factor_id).raw(",\"factor_type\":").quoted(factor).raw("}");
+            let factor = &DATA.factors[usize::from(actor.old_key.0[0]) % DATA.factors.len()];
+            json.raw(",{\"factor_type_id\":").int(factor.id).raw(",\"factor_type\":").quoted(factor.name).raw("}");
         }
         json.raw("]");
     }

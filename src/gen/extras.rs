@@ -1,33 +1,12 @@
 //! `unmapped`: what the vendor knows beyond OCSF. No two entries have quite the same keys.
 
 use super::activity::ROWS;
+use super::data::DATA;
 use super::entry::Entries;
 use super::event::{Event, Outcome};
 use super::json::Json;
 use super::random::mix;
 use super::workspace::Workspace;
-
-const REGIONS: [&str; 4] = ["eu-central-1", "eu-central-1", "us-east-1", "ap-south-1"];
-const MODELS: [&str; 6] = [
-    "eleven_multilingual_v2",
-    "eleven_flash_v2_5",
-    "eleven_turbo_v2_5",
-    "eleven_v3",
-    "scribe_v1",
-    "eleven_english_sts_v2",
-];
-const FLAGS: [&str; 10] = [
-    "agents_memory_v2",
-    "rbac_custom_roles",
-    "new_billing_page",
-    "scim_groups_beta",
-    "voice_lock",
-    "studio_timeline",
-    "zero_retention",
-    "webhook_retries",
-    "sso_enforced",
-    "usage_alerts",
-];
 
 impl Entries {
     pub(super) fn unmapped(&mut self, json: &mut Json, event: &Event, workspace: &Workspace) {
@@ -36,7 +15,7 @@ impl Entries {
         json.raw(",\"unmapped\":{\"workspace_id\":\"").id(self.workspace_uid);
         json.raw("\",\"request_id\":\"").id(dice.id()).raw("\"");
         if has & (3 << 30) != 0 {
-            json.raw(",\"region\":\"").raw(dice.pick(&REGIONS)).raw("\"");
+            json.raw(",\"region\":\"").raw(dice.pick(&DATA.regions)).raw("\"");
         }
         if let Some(thing) = event.thing.or(event.resource) {
             json.raw(",\"resource_id\":\"").id(thing.uid).raw("\"");
@@ -49,14 +28,14 @@ impl Entries {
             json.raw(",\"target_user_id\":\"").raw(&workspace.people[slot].uid).raw("\"");
         }
         if has & 3 == 0 && has & 4 == 0 {
-            json.raw(",\"feature_flags\":{\"").raw(dice.pick(&FLAGS[..5])).raw("\":true,\"");
-            json.raw(dice.pick(&FLAGS[5..]))
+            json.raw(",\"feature_flags\":{\"").raw(dice.pick(&DATA.flags[0])).raw("\":true,\"");
+            json.raw(dice.pick(&DATA.flags[1]))
                 .raw("\":")
                 .raw(if has & (1 << 40) == 0 { "true" } else { "false" })
                 .raw("}");
         }
         if has & 0x18 == 0 && !ROWS[event.row].kind.is_empty() || has & 0x70 == 0 {
-            json.raw(",\"model_id\":\"").raw(dice.pick(&MODELS)).raw("\"");
+            json.raw(",\"model_id\":\"").raw(dice.pick(&DATA.models)).raw("\"");
         }
         if has & 0x8180 == 0 {
             json.raw(",\"usage\":{\"credits\":").int(dice.below(5_000) as i64).raw(",\"characters\":");

@@ -13,6 +13,7 @@
 
 mod activity;
 mod calendar;
+mod data;
 mod entry;
 mod event;
 mod extras;

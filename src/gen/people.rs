@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::data::DATA;
 use super::json::Json;
-use super::places::{CITIES, SCIM_AGENT, Station};
+use super::places::Station;
 use super::random::{Dice, Id, Uuid};
-
-pub const DOMAIN: &str = "acme.example";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -102,28 +101,30 @@ impl Register {
         let city = city(dice);
         match kind {
             Kind::Service => {
-                let name = format!("svc-{}-{}", dice.pick(&JOBS), dice.pick(&STAGES));
+                let name = format!("svc-{}-{}", dice.pick(&DATA.jobs), dice.pick(&DATA.stages));
                 let login = self.unique(name);
-                let email = format!("{login}@iam.{DOMAIN}");
+                let email = format!("{login}@iam.{}", DATA.domain);
                 let racks = [Station::rack(city, dice), Station::rack(city, dice)];
                 account(kind, &login, email, &login, city, racks, dice)
             }
             Kind::System => {
-                let mut rack = Station::rack(city, dice);
-                rack.agent = SCIM_AGENT;
-                let email = format!("okta-scim@iam.{DOMAIN}");
+                let rack = Station { agent: &DATA.provisioning_agent, ..Station::rack(city, dice) };
+                let email = format!("okta-scim@iam.{}", DATA.domain);
                 account(kind, "okta-scim", email, "Okta SCIM provisioning", city, [rack, rack], dice)
             }
             Kind::User | Kind::Admin => {
-                let names = if CITIES[usize::from(city)].country == "JP" { &JAPANESE } else { &NAMES };
-                let (first, last) = (dice.pick(names), dice.pick(names));
-                let full_name = if names == &JAPANESE {
-                    format!("{} {}", last.2, first.0)
+                let is_japanese = DATA.cities[usize::from(city)].country == "JP";
+                let names = if is_japanese { &DATA.japanese_names } else { &DATA.names };
+                // Drawn from as many everywhere, so that a name more in one list leaves the people of the other alone.
+                let mut name = || &names[dice.index(DATA.names.len()) % names.len()];
+                let (first, last) = (name(), name());
+                let full_name = if is_japanese {
+                    format!("{} {}", last.last, first.first)
                 } else {
-                    format!("{} {}", first.0, last.2)
+                    format!("{} {}", first.first, last.last)
                 };
-                let login = self.unique(format!("{}.{}", first.1, last.3));
-                let email = format!("{login}@{DOMAIN}");
+                let login = self.unique(format!("{}.{}", first.first_ascii, last.last_ascii));
+                let email = format!("{login}@{}", DATA.domain);
                 let stations = [Station::office(city, dice), Station::home(city, dice)];
                 account(kind, &login, email, &full_name, city, stations, dice)
             }
@@ -155,7 +156,7 @@ fn account(
     let mut json = Json::default();
     json.raw(r#"{"name":"#).text(login).raw(r#","uid":"#).text(&uid).raw(r#","type":"#).text(caption);
     json.raw(r#","type_id":"#).int(type_id).raw(r#","email_addr":"#).text(&email);
-    json.raw(r#","full_name":"#).text(full_name).raw(r#","domain":"#).text(DOMAIN).raw("}");
+    json.raw(r#","full_name":"#).text(full_name).raw(r#","domain":"#).text(DATA.domain).raw("}");
     let session = Session { uid: dice.uuid(), created_ms: i64::MIN, station: stations[0], is_mfa: false };
     Person {
         uid,
@@ -179,9 +180,9 @@ fn account(
 }
 
 fn city(dice: &mut Dice) -> u8 {
-    let total: u64 = CITIES.iter().map(|city| city.weight).sum();
+    let total: u64 = DATA.cities.iter().map(|city| city.weight).sum();
     let mut left = dice.below(total);
-    for (index, city) in CITIES.iter().enumerate() {
+    for (index, city) in DATA.cities.iter().enumerate() {
         if left < city.weight {
             return index as u8;
         }
@@ -189,86 +190,3 @@ fn city(dice: &mut Dice) -> u8 {
     }
     0
 }
-
-const JOBS: [&str; 12] = [
-    "tts-batch",
-    "dubbing",
-    "ivr-gateway",
-    "crm-sync",
-    "ci",
-    "archive",
-    "agent-runtime",
-    "billing-export",
-    "voice-qa",
-    "podcast",
-    "helpdesk",
-    "telemetry",
-];
-const STAGES: [&str; 4] = ["prod", "staging", "eu", "us"];
-
-/// First name as written and in ASCII, last name as written and in ASCII.
-type Name = (&'static str, &'static str, &'static str, &'static str);
-
-const NAMES: [Name; 40] = [
-    ("Anna", "anna", "Schmidt", "schmidt"),
-    ("Jürgen", "juergen", "Müller", "mueller"),
-    ("Zoë", "zoe", "O'Brien", "obrien"),
-    ("Łukasz", "lukasz", "Wiśniewski", "wisniewski"),
-    ("Małgorzata", "malgorzata", "Dąbrowska", "dabrowska"),
-    ("James", "james", "Walker", "walker"),
-    ("Olivia", "olivia", "Bennett", "bennett"),
-    ("François", "francois", "Lefèvre", "lefevre"),
-    ("Élodie", "elodie", "Durand", "durand"),
-    ("José", "jose", "García", "garcia"),
-    ("Inés", "ines", "Núñez", "nunez"),
-    ("João", "joao", "Gonçalves", "goncalves"),
-    ("Priya", "priya", "Raghavan", "raghavan"),
-    ("Arjun", "arjun", "Iyer", "iyer"),
-    ("Wei", "wei", "Lim", "lim"),
-    ("Mei Ling", "meiling", "Tan", "tan"),
-    ("Chloe", "chloe", "Nguyen", "nguyen"),
-    ("Oleksandr", "oleksandr", "Шевченко", "shevchenko"),
-    ("Наталія", "nataliia", "Bondarenko", "bondarenko"),
-    ("Chidi", "chidi", "Okafor", "okafor"),
-    ("Amara", "amara", "Adeyemi", "adeyemi"),
-    ("Liam", "liam", "Tremblay", "tremblay"),
-    ("Emma", "emma", "Johnson", "johnson"),
-    ("Noah", "noah", "Williams", "williams"),
-    ("Sophia", "sophia", "Martinez", "martinez"),
-    ("Ethan", "ethan", "Kowalski", "kowalski"),
-    ("Mia", "mia", "Fischer", "fischer"),
-    ("Lars", "lars", "Bjørnstad", "bjornstad"),
-    ("Sören", "soeren", "Großmann", "grossmann"),
-    ("Katarzyna", "katarzyna", "Lewandowska", "lewandowska"),
-    ("Piotr", "piotr", "Zieliński", "zielinski"),
-    ("Marta", "marta", "Rossi", "rossi"),
-    ("Ahmed", "ahmed", "El-Sayed", "elsayed"),
-    ("Yasmin", "yasmin", "Haddad", "haddad"),
-    ("Daniel", "daniel", "Cohen", "cohen"),
-    ("Grace", "grace", "Thompson", "thompson"),
-    ("Victor", "victor", "Petrov", "petrov"),
-    ("Hannah", "hannah", "Meier", "meier"),
-    ("Rafael", "rafael", "Souza", "souza"),
-    ("Ingrid", "ingrid", "van der Berg", "vanderberg"),
-];
-
-const JAPANESE: [Name; 40] = {
-    let some: [Name; 8] = [
-        ("太郎", "taro", "山田", "yamada"),
-        ("花子", "hanako", "佐藤", "sato"),
-        ("健太", "kenta", "鈴木", "suzuki"),
-        ("さくら", "sakura", "高橋", "takahashi"),
-        ("翔", "sho", "田中", "tanaka"),
-        ("美咲", "misaki", "渡辺", "watanabe"),
-        ("蓮", "ren", "伊藤", "ito"),
-        ("葵", "aoi", "中村", "nakamura"),
-    ];
-    // As long as the other list, so that both have one type.
-    let mut all = [some[0]; 40];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = some[at % some.len()];
-        at += 1;
-    }
-    all
-};

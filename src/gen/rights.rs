@@ -1,40 +1,11 @@
 //! Privileges given and taken back: of accounts and of groups, on resources and in the workspace.
 
 use super::activity::{ROWS, Target};
+use super::data::DATA;
 use super::event::Event;
 use super::people::{Grant, Kind, Thing};
 use super::traffic::Traffic;
-use super::workspace::{SHARED_KINDS, Workspace};
-
-const SHARE_ROLES: [&str; 12] = [
-    "viewer",
-    "viewer",
-    "viewer",
-    "viewer",
-    "viewer",
-    "editor",
-    "editor",
-    "editor",
-    "editor",
-    "commenter",
-    "commenter",
-    "admin",
-];
-const SEATS: [&str; 5] =
-    ["workspace_lite_member", "workspace_member", "voice_library_curator", "billing_viewer", "support_agent"];
-const GROUP_RIGHTS: [&str; 11] = [
-    "text_to_speech",
-    "speech_to_text",
-    "voices_read",
-    "voices_write",
-    "projects_write",
-    "convai_read",
-    "convai_write",
-    "dubbing_write",
-    "audit_log_read",
-    "webhooks_write",
-    "workspace_analytics_read",
-];
+use super::workspace::Workspace;
 
 impl Traffic {
     pub(super) fn access(&mut self, event: &mut Event, counts: bool, workspace: &mut Workspace) -> bool {
@@ -78,19 +49,19 @@ impl Traffic {
             let seat = match ROWS[row].name {
                 "Workspace Ownership Transfer" => "workspace_owner",
                 _ if self.dice.chance(40) => "workspace_admin",
-                _ => self.dice.pick(&SEATS),
+                _ => self.dice.pick(&DATA.seats),
             };
             return Grant { privileges: [seat, ""], resource: None };
         }
-        let pool = self.dice.index(SHARED_KINDS.len());
-        let role = self.dice.pick(&SHARE_ROLES);
+        let pool = self.dice.index(DATA.shared_kinds.len());
+        let role = self.dice.pick(&DATA.share_roles);
         let second = if role == "editor" && self.dice.chance(300) { "viewer" } else { "" };
         Grant { privileges: [role, second], resource: Some(workspace.entity(pool, false, &mut self.dice)) }
     }
 
     pub(super) fn right(&mut self, event: &mut Event, counts: bool, workspace: &mut Workspace) -> bool {
         let slot = workspace.group(&mut self.dice);
-        let mut right = self.dice.pick(&GROUP_RIGHTS);
+        let mut right = self.dice.pick(&DATA.group_rights);
         let rights = &mut workspace.groups[slot].rights;
         let mut held = rights.iter().position(|known| *known == right);
         if ROWS[event.row].id == 2 && held.is_none() {

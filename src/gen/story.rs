@@ -8,9 +8,10 @@ use chrono::DateTime;
 use super::Story;
 use super::activity::find;
 use super::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
+use super::data::DATA;
 use super::event::{Event, Outcome};
 use super::people::{Kind, Session, Standing, Thing};
-use super::places::{BERLIN, CITIES, LAGOS, SAO_PAULO, SINGAPORE, Station, TOKYO};
+use super::places::{self, Station};
 use super::random::Dice;
 use super::workspace::Workspace;
 
@@ -132,7 +133,7 @@ impl Stage<'_> {
 
 fn brute_force(stage: &mut Stage<'_>) -> String {
     let victim = stage.cast(0);
-    let attacker = Station::outside(66, LAGOS, stage.dice);
+    let attacker = Station::outside(66, places::city("Lagos"), stage.dice);
     let begin = stage.at(250, 10, 14);
     let last = stage.guess(begin, 12, victim, attacker);
     let success = last + 47_000;
@@ -151,7 +152,7 @@ fn brute_force(stage: &mut Stage<'_>) -> String {
 fn lock_out(stage: &mut Stage<'_>) -> String {
     let victim = stage.cast(1);
     let begin = stage.at(320, 13, 31);
-    let attacker = Station::outside(91, SAO_PAULO, stage.dice);
+    let attacker = Station::outside(91, places::city("São Paulo"), stage.dice);
     let last = stage.guess(begin, 10, victim, attacker);
     let scim = stage.workspace.scim();
     let locked = last + 800;
@@ -240,21 +241,24 @@ fn burst(stage: &mut Stage<'_>) -> String {
 fn travel(stage: &mut Stage<'_>) -> String {
     let slot = stage.cast(4);
     let here = stage.desk(slot);
-    let city = &CITIES[usize::from(here.city)];
-    let mut there = Station::home(if city.continent == "Europe" { SINGAPORE } else { BERLIN }, stage.dice);
+    let city = &DATA.cities[usize::from(here.city)];
+    let mut there = Station::home(
+        if city.continent == "Europe" { places::city("Singapore") } else { places::city("Berlin") },
+        stage.dice,
+    );
     if city.continent == "Africa" {
-        there.city = TOKYO;
+        there.city = places::city("東京");
     }
     let first = stage.at(620, 9, 5);
     stage.logon(first, slot, here, Outcome::Success).is_mfa = Some(false);
     stage.logon(first + 20 * MINUTE_MS, slot, there, Outcome::Success);
-    let far = CITIES[usize::from(there.city)].name;
+    let far = DATA.cities[usize::from(there.city)].name;
     format!("{}: logs on from {} at {} and 20 minutes later from {far}", stage.email(slot), city.name, instant(first))
 }
 
 fn spray(stage: &mut Stage<'_>) -> String {
     let begin = stage.at(850, 17, 31);
-    let attacker = Station::outside(133, SAO_PAULO, stage.dice);
+    let attacker = Station::outside(133, places::city("São Paulo"), stage.dice);
     let people = &stage.workspace.people;
     let is_target = |slot: &usize| people[*slot].standing == Standing::Active && people[*slot].kind == Kind::User;
     let targets: Vec<usize> = (stage.cast(CAST)..stage.workspace.users).filter(is_target).take(25).collect();

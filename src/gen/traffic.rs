@@ -2,17 +2,13 @@
 
 use super::activity::{By, ENTITY, ROWS, Target, find};
 use super::calendar::{HOUR_MS, busyness};
+use super::data::DATA;
 use super::event::{Event, Outcome};
 use super::people::{Kind, Session, Standing, Thing};
-use super::places::CITIES;
 use super::random::Dice;
-use super::workspace::{SHARED_KINDS, Workspace};
+use super::workspace::Workspace;
 
 const SESSION_MS: i64 = 9 * HOUR_MS;
-const POLICIES: [&str; 5] =
-    ["usage-limit-50k", "usage-limit-250k", "spend-limit-200-eur", "seat-full", "usage-limit-unlimited"];
-const LOGON_FAULTS: [&str; 5] =
-    ["invalid_password", "invalid_password", "unknown_account", "mfa_challenge_failed", "sso_assertion_expired"];
 
 /// Rows with their running sums of weights.
 struct Urn {
@@ -106,7 +102,7 @@ impl Traffic {
             // The smaller of two: some people work with it all day, others now and then.
             let slot = self.dice.index(workspace.users).min(self.dice.index(workspace.users));
             let person = &workspace.people[slot];
-            let offset = CITIES[usize::from(person.city)].offset_minutes;
+            let offset = DATA.cities[usize::from(person.city)].offset_minutes;
             let is_there = person.standing == Standing::Active && !person.is_silent;
             if is_there && self.dice.below(100) < busyness(time_ms, offset) {
                 return Some(slot);
@@ -120,7 +116,7 @@ impl Traffic {
         for _ in 0..8 {
             slot = self.dice.index(workspace.admins);
             let city = workspace.people[slot].city;
-            if self.dice.below(100) < busyness(time_ms, CITIES[usize::from(city)].offset_minutes) {
+            if self.dice.below(100) < busyness(time_ms, DATA.cities[usize::from(city)].offset_minutes) {
                 break;
             }
         }
@@ -183,7 +179,7 @@ impl Traffic {
             }
             Target::Other | Target::Policy => {
                 event.subject = workspace.somebody(actor, &mut self.dice);
-                event.policy = if activity.target == Target::Policy { self.dice.pick(&POLICIES) } else { "" };
+                event.policy = if activity.target == Target::Policy { self.dice.pick(&DATA.policies) } else { "" };
                 event.subject.is_some()
             }
             Target::Hire | Target::HireService => self.hire(&mut event, workspace),
@@ -198,7 +194,7 @@ impl Traffic {
                 true
             }
             Target::Resource => {
-                let pool = self.dice.index(SHARED_KINDS.len()).min(self.dice.index(SHARED_KINDS.len()));
+                let pool = self.dice.index(DATA.shared_kinds.len()).min(self.dice.index(DATA.shared_kinds.len()));
                 self.entity(&mut event, pool, counts, workspace);
                 true
             }
@@ -239,7 +235,7 @@ impl Traffic {
         let mut event = Event::new(time_ms, row, actor, station);
         event.subject = Some(actor);
         if self.dice.chance(55) {
-            event.outcome = Outcome::Failure(401, self.dice.pick(&LOGON_FAULTS));
+            event.outcome = Outcome::Failure(401, self.dice.pick(&DATA.logon_faults));
             // Before the account is known, only what was typed is.
             event.is_typed = self.dice.chance(600);
             event.is_mfa = Some(false);

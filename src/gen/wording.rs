@@ -1,6 +1,7 @@
 //! Templates filled in: messages, paths and the names of things.
 
 use super::activity::ROWS;
+use super::data::DATA;
 use super::event::{Event, Outcome};
 use super::json::Json;
 use super::people::Thing;
@@ -44,50 +45,18 @@ pub(super) fn path(json: &mut Json, event: &Event, workspace: &Workspace) {
 
 /// The name that a thing's number stands for; its letters need no escape.
 pub(super) fn thing_name<'j>(json: &'j mut Json, thing: &Thing) -> &'j mut Json {
-    const FIRST: [&str; 16] = [
-        "Aurora",
-        "Benno",
-        "Café",
-        "Delta",
-        "Élan",
-        "Fjord",
-        "Garnet",
-        "Hördt",
-        "Iris",
-        "Juno",
-        "Köln",
-        "Lumen",
-        "Maple",
-        "Nova",
-        "Österreich",
-        "Żubr",
-    ];
-    const SECOND: [&str; 16] = [
-        "narrator",
-        "support line",
-        "trailer",
-        "onboarding",
-        "news desk",
-        "audiobook",
-        "IVR",
-        "training",
-        "podcast",
-        "release",
-        "archive",
-        "demo",
-        "campaign",
-        "lecture",
-        "kiosk",
-        "吹き替え",
-    ];
-    const KEYS: [&str; 8] =
-        ["ci-deploy", "batch-tts", "laptop", "notebook", "zapier", "ivr-edge", "backup-job", "grafana"];
+    let (first, second, keys) = (&DATA.first_words, &DATA.second_words, &DATA.key_names);
     let number = thing.name;
     let tail = i64::from(number >> 16) % 900 + 100;
     match thing.kind {
-        "api_key" | "user_api_key" => json.raw(KEYS[number as usize % KEYS.len()]).raw("-").int(tail),
+        "api_key" | "user_api_key" => json.raw(keys[number as usize % keys.len()]).raw("-").int(tail),
         "invitation" => json.raw("guest").int(tail).raw("@partner.example"),
         "domain" => json.raw("media").int(tail).raw(".acme.example"),
-        _ => json.raw(FIRST[number as usize % 16]).raw(" ").raw(SECOND[(number >> 8) as usize % 16]).raw(" ").int(tail),
+        _ => json
+            .raw(first[number as usize % first.len()])
+            .raw(" ")
+            .raw(second[(number >> 8) as usize % second.len()])
+            .raw(" ")
+            .int(tail),
     }
 }

@@ -3,20 +3,9 @@
 //! Traffic changes it with every successful entry, so that what is closed was open and what acts was created.
 
 use super::activity::{ROWS, Target};
+use super::data::DATA;
 use super::people::{Kind, Person, Register, Standing, Thing};
 use super::random::{Dice, Id};
-
-/// Kinds of entities that people share with one another.
-pub const SHARED_KINDS: [&str; 8] = [
-    "voice",
-    "agent",
-    "project",
-    "dubbing",
-    "knowledge_base",
-    "pronunciation_dictionary",
-    "phone_number",
-    "transcript",
-];
 
 const GROUP_SLOTS: usize = 48;
 const GROUPS_AT_START: usize = 16;
@@ -87,7 +76,7 @@ impl Workspace {
 
         let mut pools: Vec<Pool> = Vec::new();
         let kinds = ROWS.iter().filter(|row| row.target == Target::Entity).map(|row| row.kind);
-        for kind in SHARED_KINDS.into_iter().chain(kinds) {
+        for kind in DATA.shared_kinds.iter().copied().chain(kinds) {
             if pools.iter().all(|pool| pool.kind != kind) {
                 pools.push(Pool { kind, things: Vec::new() });
             }
@@ -198,24 +187,7 @@ impl Workspace {
 }
 
 fn group_name(slot: usize) -> String {
-    const NAMES: [&str; 16] = [
-        "Everyone in Studio",
-        "Platform Admins",
-        "Voice Research",
-        "Recherche & Développement",
-        "Callcenter \"Nord\"",
-        "Localisation",
-        "Dubbing PL — Łódź",
-        "Finance",
-        "Legal/Privacy",
-        "音声チーム",
-        "Agents Runtime",
-        "Customer Success",
-        "QA",
-        "Marketing",
-        "Contractors",
-        "Data \\ Insights",
-    ];
-    let name = NAMES[slot % NAMES.len()];
-    if slot < NAMES.len() { name.to_owned() } else { format!("{name} {}", slot / NAMES.len() + 1) }
+    let names = &DATA.groups;
+    let name = &names[slot % names.len()];
+    if slot < names.len() { name.clone() } else { format!("{name} {}", slot / names.len() + 1) }
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::catalog::{Catalog, sql_files};
-use super::controls::{framework as framework_of, frameworks};
-use super::header::{Expectation, ParameterType, Report};
-use super::params::Params;
-use super::run::run;
+use super::catalog::all::{Catalog, sql_files};
+use super::catalog::header::{Expectation, ParameterType, Report};
+use super::catalog::params::Params;
+use super::evidence::run::run;
+use super::runs::controls::{framework as framework_of, frameworks};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::Session;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::catalog::header::Report;
 use super::check::template;
-use super::header::Report;
 use crate::sql::Conventions;
 use crate::typed::{cases, mutants, worked};
 

@@ -7,75 +7,59 @@
 //!
 //! A report is a statement like any other: it runs in a session, sees what the shell sees up to its horizon, and is bounded
 //! by the same limits.
+//!
+//! Its rooms, from above to below:
+//!
+//! ```text
+//! folder      folders of evidence: produced, verified, attested, packed
+//! output      pages and charts, Markdown, workbooks
+//! runs        several runs side by side: summaries, controls, differences
+//! evidence    one run: its rows, what they stand on, and what the log could not say
+//! catalog     heads, parameters and periods
+//! ```
 
-mod attest;
 mod catalog;
-mod chart;
 mod check;
-mod controls;
 #[cfg(test)]
 mod convention_tests;
-mod coverage;
-mod diff;
-mod display;
 mod evidence;
-mod facts;
-mod findings;
+mod folder;
 #[cfg(test)]
 mod fuzz;
-mod geo;
-mod hashes;
-mod header;
-mod input;
-mod kinds;
-mod manifest;
-mod markdown;
-mod metrics;
-mod month;
-mod pack;
-mod page;
-mod params;
-mod period;
-mod produce;
-mod reads;
-mod reason;
-mod run;
-mod select;
-mod summary;
-mod suppress;
+mod html;
+mod output;
+mod runs;
 #[cfg(test)]
 mod tests;
-mod verdict;
-mod verify;
-mod workbook;
+mod words;
 
-pub use attest::{
-    Attester, Decision, attest, decisions, sealed as sealed_attestations, template as decisions_template,
-};
-pub use catalog::Catalog;
+pub use catalog::all::Catalog;
+pub use catalog::header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
+pub use catalog::params::{Params, Value};
+pub use catalog::period::{Period, zone};
+pub use catalog::verdict::{Element, Need, VerdictRule};
 pub use check::{Checked, check, template};
-pub use controls::{Backed, FrameworkStanding, backed, framework_title, frameworks, standings};
-pub use coverage::{Coverage, Gap};
-pub use diff::{Diff, Entry, change, diff};
-pub use evidence::{Asked, Evidence, NO_SEAL, PROGRAM, Sealer, Stamp};
-pub use facts::{Facts, Log, Span};
-pub use findings::{Finding, Judge, Severity, Verdict};
-pub use hashes::hash_file;
-pub use header::{Column, ColumnType, Expectation, Parameter, ParameterType, Report, ReportKind};
-pub use input::{Input, InputFile, read_all as read_inputs};
-pub use manifest::{beside, check as check_manifest, intact, is_run, kept, review as mark_reviewed};
-pub use metrics::{Metric, metrics};
-pub use pack::{Packed, pack};
-pub use page::{counted, kinds, share};
-pub use params::{Params, Value};
-pub use period::{Period, zone};
-pub use produce::{Order, Produced, produce};
-pub use reads::NeedRead;
-pub use reason::{Reason, ReasonKind, in_words};
-pub use run::{Outcome, run};
-pub use select::{Selection, wanted as wanted_framework};
-pub use summary::{Change, ReportSummary, State, Summary, begin as begin_summary};
-pub use suppress::{Suppression, Suppressions};
-pub use verdict::{Element, Need, VerdictRule};
-pub use verify::{Findings, asked, folder_alone, inputs as inputs_of, is_evidence, run_again};
-pub use workbook::workbook;
+pub use evidence::coverage::{Coverage, Gap};
+pub use evidence::facts::{Facts, Log, Span};
+pub use evidence::findings::{Finding, Judge, Severity, Verdict};
+pub use evidence::hashes::hash_file;
+pub use evidence::input::{Input, InputFile, read_all as read_inputs};
+pub use evidence::reads::NeedRead;
+pub use evidence::reason::{Reason, ReasonKind, in_words};
+pub use evidence::record::{Asked, Evidence, NO_SEAL, PROGRAM, Sealer, Stamp};
+pub use evidence::run::{Outcome, run};
+pub use evidence::suppress::{Suppression, Suppressions};
+pub use folder::attest::{Attester, attest, decisions, sealed as sealed_attestations, template as decisions_template};
+pub use folder::manifest::{beside, check as check_manifest, intact, is_run, kept, review as mark_reviewed};
+pub use folder::pack::{Packed, pack};
+pub use folder::produce::{Order, Produced, produce};
+pub use folder::verify::{Findings, asked, folder_alone, inputs as inputs_of, is_evidence, run_again};
+pub use output::page::kinds;
+pub use output::workbook::workbook;
+pub use runs::attestation::Decision;
+pub use runs::controls::{Backed, FrameworkStanding, backed, framework_title, frameworks, standings};
+pub use runs::diff::{Diff, Entry, change, diff};
+pub use runs::metrics::{Metric, metrics};
+pub use runs::select::{Selection, wanted as wanted_framework};
+pub use runs::summary::{Change, ReportSummary, State, Summary, begin as begin_summary};
+pub use words::{counted, share};

@@ -575,7 +575,7 @@ fn kept_in_memory(mut files: Vec<(String, String)>) -> Vec<(String, String)> {
 #[tokio::test]
 #[ignore = "takes minutes; run it after changing a report or its fixture"]
 async fn every_moved_boundary_is_noticed() {
-    let files = kept_in_memory(catalog::embedded().unwrap());
+    let files = kept_in_memory(catalog::all::embedded().unwrap());
     let mut unnoticed = Vec::new();
     let more: Vec<(String, String, String)> =
         serde_json::from_str(&fs::read_to_string(format!("{DATA}/mutations.json")).unwrap()).unwrap();

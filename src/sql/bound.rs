@@ -15,13 +15,17 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::bind::Params;
 use super::conventions::{Conventions, Horizon, Maker, Purpose, Sources, Steps, Used, declared};
+use super::engine::{guard, late};
 use super::error::{Known, explain};
-use super::session::{ACTIVITY, COVERAGE, INGEST_LOG, cannot_register, quoted};
-use super::upstream::Patience;
-use super::{event, guard, late};
+use super::event;
+use super::patience::Patience;
 use crate::error::{Context, Kind, Result};
 use crate::lake::{State, own_tables};
 use crate::schema::Ocsf;
+
+pub const INGEST_LOG: &str = "ingest_log";
+pub const COVERAGE: &str = "coverage";
+pub const ACTIVITY: &str = "activity";
 
 /// The conventions that are about events and not about what reports make of them.
 pub const OWN_VIEWS: [&str; 2] = ["event", "observable"];
@@ -196,4 +200,13 @@ fn order_by(statement: &mut Statement, columns: &[String]) {
         Some(_) => {}
         None => query.order_by = Some(OrderBy { kind: OrderByKind::Expressions(columns.collect()), interpolate: None }),
     }
+}
+
+/// A reference to a table whatever letters its name has.
+pub fn quoted(name: &str) -> datafusion::common::TableReference {
+    datafusion::common::TableReference::bare(name)
+}
+
+pub fn cannot_register(table: &str) -> String {
+    format!("cannot register the table `{table}`")
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::dialect::{self, Role};
-use super::guard::{check, inner};
+use super::engine::guard::{check, inner};
 use crate::typed::{cases, mutants, worked};
 
 /// As `cli` has it.

@@ -9,29 +9,27 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
 
 use super::bind::Params;
-use super::bound::{Bound, OWN_VIEWS, names};
+use super::bound::{ACTIVITY, Bound, COVERAGE, INGEST_LOG, OWN_VIEWS, cannot_register, names, quoted};
 use super::conventions::{Conventions, Horizon, MADE, Maker, Shelf};
-use super::coverage_table::coverage;
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
 use super::error::{explain, nearest};
 use super::facts::WrongFacts;
 use super::labels::relabel;
-use super::ledger_table::IngestLog;
 use super::options::Options;
+use super::patience::Patience;
 use super::reading::{self, Gauge};
 use super::rows::{Limit, Rows, within};
-use super::scope::{register, sequence};
+use super::tables::coverage_table::coverage;
+use super::tables::ledger_table::IngestLog;
+use super::tables::scope::{register, sequence};
+use super::tables::{activity, purpose};
 use super::type_name::type_name;
-use super::upstream::Patience;
-use super::{activity, facts, functions, purpose};
+use super::{facts, functions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State, own_tables};
 use crate::schema::Ocsf;
 
-pub const INGEST_LOG: &str = "ingest_log";
-pub const COVERAGE: &str = "coverage";
-pub const ACTIVITY: &str = "activity";
 /// Asks for something of every event.
 const ALL_EVENTS: &str = "select time from event_row";
 /// The engine's name for the catalog of all tables.
@@ -304,11 +302,6 @@ impl Drop for Waiting {
     }
 }
 
-/// A reference to a table whatever letters its name has.
-pub fn quoted(name: &str) -> datafusion::common::TableReference {
-    datafusion::common::TableReference::bare(name)
-}
-
 fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
     let path = if prefix.is_empty() { field.name().clone() } else { format!("{prefix}.{}", field.name()) };
     match field.data_type() {
@@ -321,8 +314,4 @@ fn walk(prefix: &str, field: &Field, columns: &mut Vec<ColumnInfo>) {
         },
         other => columns.push(ColumnInfo { path, data_type: type_name(other) }),
     }
-}
-
-pub fn cannot_register(table: &str) -> String {
-    format!("cannot register the table `{table}`")
 }

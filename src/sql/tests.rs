@@ -28,7 +28,7 @@ use proptest::prelude::*;
 
 use super::engine::context_by;
 use super::options::Options;
-use super::table::LakeTable;
+use super::tables::table::LakeTable;
 use crate::lake::{FileEntry, FileName, Home, RowDigest};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -183,7 +183,7 @@ struct Tables {
 
 impl Tables {
     fn new() -> Tables {
-        Tables::by(super::rules::rules())
+        Tables::by(super::engine::rules::rules())
     }
 
     /// With functions of ours, and these rules.
@@ -226,11 +226,12 @@ impl Tables {
             memory_limit: None,
             context: self.context.clone(),
         };
-        let statement = super::guard::admit(sql, &known).unwrap();
+        let statement = super::engine::guard::admit(sql, &known).unwrap();
         let batches = self.runtime.block_on(async {
             let state = self.context.state();
             let plan = state.statement_to_plan(statement).await.unwrap();
-            let plan = super::late::planned(&state, &plan).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let plan =
+                super::engine::late::planned(&state, &plan).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
             datafusion::physical_plan::collect(plan, state.task_ctx()).await.unwrap()
         });
         let text = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
@@ -366,8 +367,8 @@ fn no_rule_of_the_optimizer_changes_an_answer() {
     let right: Vec<Vec<String>> = STATEMENTS.iter().map(|sql| whole.answer(sql)).collect();
     assert!(right.iter().all(|rows| !rows.is_empty()));
     for rule in OURS {
-        let kept: Vec<_> = super::rules::rules().into_iter().filter(|other| other.name() != rule).collect();
-        assert!(kept.len() < super::rules::rules().len(), "{rule} is not there");
+        let kept: Vec<_> = super::engine::rules::rules().into_iter().filter(|other| other.name() != rule).collect();
+        assert!(kept.len() < super::engine::rules::rules().len(), "{rule} is not there");
         let tables = Tables::by(kept);
         for (sql, right) in STATEMENTS.iter().zip(&right) {
             assert_eq!(tables.answer(sql), *right, "without {rule}: {sql}");

@@ -1,11 +1,77 @@
 //! The house rules that a compiler does not know: who may use whom, and how a file begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Lines of code in a file before its tests.
 const MAX_LINES: usize = 400;
+
+/// Files in a folder, its `mod.rs` and its tests among them. More than that want rooms.
+const MAX_FILES: usize = 24;
+
+/// Folders that are too full. The list only shrinks: a folder that is no longer too full leaves it.
+const FULL: &[&str] = &["cli", "redact"];
+
+/// Imports that close a circle between files or folders that lie in one folder, as `folder: from -> to`. The list only
+/// shrinks: an import that is gone, or that closes no circle any more, leaves it.
+const CLOSING: &[&str] = &[
+    "cli/report: batch -> prepare",
+    "cli/report: history -> due",
+    "cli/report: runs -> verify",
+    "decode: columns -> text",
+    "decode: table -> decoder",
+    "decode: table -> scan",
+    "decode: table -> walk",
+    "redact: engine -> needle",
+    "redact: engine -> option",
+    "redact: engine -> place",
+    "redact: engine -> prose",
+    "redact: engine -> scan",
+    "redact: engine -> shape",
+    "redact: needle -> starts",
+    "redact: needles -> needle",
+    "redact: pair -> scan",
+    "redact: rules -> written",
+    "redact: span -> engine",
+    "redact: value -> engine",
+    "render: value -> read",
+    "repl: command -> commands",
+    "repl: command -> help",
+    "repl: command -> setting",
+    "repl: command -> spec",
+    "repl: script -> shell",
+    "repl: spec -> setting",
+    "repl: variables -> split",
+    "repl: words -> command",
+    "report: catalog -> output",
+    "report/catalog: header -> params",
+    "report/catalog: header -> verdict",
+    "report/catalog: month -> params",
+    "report/evidence: input -> record",
+    "report/evidence: reason -> facts",
+    "report/folder: attest -> verify",
+    "report/output: chart -> page",
+    "report/output/page: index -> by_control",
+    "report/runs: summary -> controls",
+    "schema: ids -> load",
+    "schema: tree -> load",
+    "serve: search -> entries",
+    "source: inflate -> bzip2",
+    "source: inflate -> gzip",
+    "source: inflate -> xz",
+    "source: inflate -> zstd",
+    "source: pass -> reader",
+    "sql: conventions -> facts",
+    "sql: event -> conventions",
+    "sql: event -> facts",
+    "sql: options -> conventions",
+    "sql/dialect: parse -> tokens",
+    "sql/engine/upstream: dependent -> subqueries",
+    "sql/engine/upstream: further -> subqueries",
+    "sql/error: names -> engine",
+    "sql/event: columns -> template",
+];
 
 /// What each module may use, besides itself. `main` and `cli` may use everything.
 fn may_use(module: &str) -> Option<&'static [&'static str]> {
@@ -110,6 +176,106 @@ fn no_file_is_too_long_to_read() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+#[test]
+fn no_folder_is_too_full() {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for file in sources() {
+        let (folder, _) = file.name.rsplit_once('/').unwrap_or(("", &file.name));
+        *counts.entry(folder.to_string()).or_default() += 1;
+    }
+    let found: Vec<&str> =
+        counts.iter().filter(|(_, files)| **files > MAX_FILES).map(|(folder, _)| folder.as_str()).collect();
+    assert_eq!(found, FULL, "more than {MAX_FILES} files lie in one folder, or `FULL` names one that is mended");
+}
+
+#[test]
+fn files_of_a_folder_import_each_other_in_no_circle() {
+    let imports = sibling_imports(&sources());
+    let listed: BTreeSet<&str> = CLOSING.iter().copied().collect();
+    let mut wrong = Vec::new();
+    let mut met = BTreeSet::new();
+    for (folder, edges) in &imports {
+        let name = |(from, to): &(String, String)| format!("{folder}: {from} -> {to}");
+        let open: BTreeSet<_> = edges.keys().filter(|edge| !listed.contains(name(edge).as_str())).cloned().collect();
+        for (edge, lines) in edges {
+            let is_listed = listed.contains(name(edge).as_str());
+            // Without those that are listed nothing is closed, and each of them closes something.
+            let closes = leads(&open, &edge.1, &edge.0);
+            if closes && is_listed {
+                met.insert(name(edge));
+            } else if closes {
+                wrong.push(format!("{} closes a circle: {}", name(edge), lines.join(", ")));
+            }
+        }
+    }
+    wrong
+        .extend(CLOSING.iter().filter(|edge| !met.contains(**edge)).map(|edge| format!("{edge} closes none any more")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether imports lead from one file to another.
+fn leads(imports: &BTreeSet<(String, String)>, from: &str, to: &str) -> bool {
+    let (mut left, mut seen) = (vec![from], BTreeSet::from([from]));
+    while let Some(at) = left.pop() {
+        if at == to {
+            return true;
+        }
+        left.extend(imports.iter().filter(|(a, b)| a == at && seen.insert(b)).map(|(_, b)| b.as_str()));
+    }
+    false
+}
+
+/// By folder, which of the files and folders in it import which others, and in what lines. Tests are left out.
+///
+/// What a `mod.rs` re-exports counts as an import of the file that has it. What it defines itself belongs to the folder
+/// as a whole, like the folder's name.
+fn sibling_imports(all: &[Source]) -> BTreeMap<String, BTreeMap<(String, String), Vec<String>>> {
+    let tests = test_files(all);
+    let is_test =
+        |file: &Source| tests.keys().any(|test| file.path == *test || file.path.starts_with(test.with_extension("")));
+    let all: Vec<&Source> = all.iter().filter(|file| !is_test(file)).collect();
+    let modules: BTreeSet<Vec<String>> = all.iter().map(|file| file.place()).collect();
+    let mut doors: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for file in &all {
+        for path in file.children(&modules) {
+            let door = file.place().into_iter().chain(path.last().cloned()).collect();
+            doors.insert(door, file.place().into_iter().chain(path).collect());
+        }
+    }
+    let mut found: BTreeMap<String, BTreeMap<(String, String), Vec<String>>> = BTreeMap::new();
+    for file in all {
+        let from = file.place();
+        for used in file.paths() {
+            let to = home(used.segments, &modules, &doors);
+            let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+            if shared > 0 && shared < from.len() && shared < to.len() {
+                let edge = (from[shared].clone(), to[shared].clone());
+                let line = format!("{}:{}", file.name, used.line);
+                found.entry(from[..shared].join("/")).or_default().entry(edge).or_default().push(line);
+            }
+        }
+    }
+    found
+}
+
+/// The module that has what a path names, through whatever re-exports.
+fn home(
+    mut path: Vec<String>,
+    modules: &BTreeSet<Vec<String>>,
+    doors: &BTreeMap<Vec<String>, Vec<String>>,
+) -> Vec<String> {
+    // As many re-exports as folders can lie in one another.
+    for _ in 0..8 {
+        let length = (0..=path.len()).rev().find(|length| *length == 0 || modules.contains(&path[..*length])).unwrap();
+        let rest = path.split_off(length);
+        match rest.first().and_then(|name| doors.get(&[&path[..], &[name.clone()]].concat())) {
+            Some(door) => path = [&door[..], &rest[1..]].concat(),
+            None => return path,
+        }
+    }
+    path
+}
+
 /// Each promise of SECURITY.md names a test; a test that was renamed or removed must not leave an empty promise.
 #[test]
 fn every_promise_has_its_test() {
@@ -182,6 +348,59 @@ impl Source {
             }
         }
         found.retain(|used| used.segments.first().is_some_and(|name| name.starts_with(|c: char| c.is_lowercase())));
+        found
+    }
+
+    /// Where its items are, below the crate.
+    fn place(&self) -> Vec<String> {
+        let name = self.name.trim_end_matches(".rs").trim_end_matches("/mod");
+        name.split('/').map(str::to_string).collect()
+    }
+
+    /// The code before its tests.
+    fn before_tests(&self) -> &str {
+        self.code.split("#[cfg(test)]\nmod tests {").next().unwrap()
+    }
+
+    /// All paths into our own crate, those that begin with `super` too, from the crate on.
+    fn paths(&self) -> Vec<Use> {
+        let code = self.before_tests();
+        let mut found: Vec<Use> = self.uses().into_iter().filter(|used| used.line <= code.lines().count()).collect();
+        for (at, _) in code.match_indices("super::") {
+            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            let mut rest = &code[at..];
+            let mut base = self.place();
+            while let Some(after) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = after;
+            }
+            let line = code[..at].matches('\n').count() + 1;
+            for segments in tree(&mut rest) {
+                found.push(Use { segments: base.iter().cloned().chain(segments).collect(), line });
+            }
+        }
+        found
+    }
+
+    /// What it imports from files and folders that lie below it.
+    fn children(&self, modules: &BTreeSet<Vec<String>>) -> Vec<Vec<String>> {
+        let mut found = Vec::new();
+        for (at, _) in self.code.match_indices("use ") {
+            let rest = &self.code[at + "use ".len()..];
+            let mut rest = rest.strip_prefix("self::").unwrap_or(rest);
+            let is_import =
+                self.code[..at].trim_end().ends_with([';', '}', ')', ']']) || self.code[..at].ends_with("pub ");
+            if is_import && rest.starts_with(|c: char| c.is_lowercase()) {
+                found.extend(tree(&mut rest));
+            }
+        }
+        let is_child = |path: &[String]| {
+            let place = self.place().into_iter().chain(path.first().cloned()).collect::<Vec<_>>();
+            path.len() > 1 && modules.contains(&place)
+        };
+        found.retain(|path| is_child(path));
         found
     }
 }
@@ -309,4 +528,29 @@ fn this_test_reads_imports_as_the_compiler_does() {
     let file = Source { path: PathBuf::new(), name: String::new(), module: "m".to_string(), text: String::new(), code };
     let paths: Vec<String> = file.uses().iter().map(|used| used.segments.join("::")).collect();
     assert_eq!(paths, ["a::B", "a::c::D", "gen", "e", "g::h"]);
+}
+
+#[test]
+fn this_test_follows_imports_through_re_exports() {
+    let source = |name: &str, code: &str| {
+        let module = name.split('/').next().unwrap().trim_end_matches(".rs").to_string();
+        Source {
+            path: PathBuf::from(name),
+            name: name.to_string(),
+            module,
+            text: String::new(),
+            code: code.to_string(),
+        }
+    };
+    let all = [
+        source("m/mod.rs", "mod a;\nmod b;\nmod c;\npub use self::b::{Inner, d::Deep};\nuse c::C;\n"),
+        source("m/a.rs", "use super::{Inner, c};\nuse super::super::other::X;\n"),
+        source("m/b/mod.rs", "mod d;\npub struct Inner;\n"),
+        source("m/b/d.rs", "use super::super::C;\n#[cfg(test)]\nmod tests {\n    use super::super::super::a::A;\n}\n"),
+        source("m/c.rs", "fn c() { crate::m::Deep::new() }\n"),
+    ];
+    let imports = sibling_imports(&all);
+    let edges: Vec<String> = imports["m"].keys().map(|(from, to)| format!("{from} -> {to}")).collect();
+    assert_eq!(edges, ["a -> b", "a -> c", "b -> c", "c -> b"]);
+    assert_eq!(imports.len(), 1);
 }

@@ -10,6 +10,7 @@
 //! the same the view is the same, and so are its rows: they are kept for all statements of the session.
 
 mod frame;
+mod kept;
 mod load;
 mod make;
 mod names;

@@ -13,7 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use tokio::sync::OnceCell;
 
 use super::super::event::Rows;
-use super::super::kept::Kept;
+use super::kept::Kept;
 
 /// A schema that answers for its tables and lists none: nobody names them.
 #[derive(Debug, Default)]

@@ -6,9 +6,9 @@ use regex::Regex;
 
 use super::Known;
 use super::names::{is_called, no_function, no_member, no_table};
+use super::read_only;
 use super::values::{cannot_compare, name, not_a_number};
 use crate::error::Error;
-use crate::sql::guard::read_only;
 
 /// The longest text of the engine that is passed on.
 const LONGEST: usize = 240;

@@ -17,7 +17,6 @@ use datafusion::prelude::SessionContext;
 
 use super::documentation::FunctionInfo;
 use super::functions::catalogue;
-use super::spill::CANNOT_SPILL;
 use crate::error::{Error, Kind};
 use crate::schema::Ocsf;
 
@@ -25,6 +24,9 @@ pub use names::nearest;
 
 /// Bytes of an error's message.
 const LONGEST: usize = 2000;
+
+/// Begins what is said when no file can be made.
+pub const CANNOT_SPILL: &str = "cannot spill to";
 
 /// What is known around a statement, for suggestions.
 pub struct Known {
@@ -43,6 +45,12 @@ impl Known {
     fn functions(&self) -> Vec<FunctionInfo> {
         catalogue(&self.context)
     }
+}
+
+/// The answer to everything that would write.
+pub fn read_only() -> Error {
+    Error::input("the lake is read only: only queries can be run")
+        .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
 }
 
 /// Says what is wrong with a statement, or with the data that it reads.

@@ -93,7 +93,10 @@ fn no_syntax_tree_and_no_type_of_the_engine_is_shown() {
             "Error during planning: Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column \"event.class\" must appear in the GROUP BY clause or must be part of an aggregate function, currently only",
             "group by all",
         ),
-        ("Physical plan does not support logical expression InSubquery(InSubquery { expr: ", "taken for one of the query around it"),
+        (
+            "Physical plan does not support logical expression InSubquery(InSubquery { expr: ",
+            "taken for one of the query around it",
+        ),
         ("Projections require unique expression names but the expression", "as other"),
     ] {
         let text = said("select class, count(*) from event", engine);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::Expr;
 
+use super::super::engine::late::Memory;
 use super::super::facts::Facts;
-use super::super::late::Memory;
 use super::members::members;
 use super::template::Template;
 use crate::schema::Ocsf;

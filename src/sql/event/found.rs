@@ -22,15 +22,13 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::TryStreamExt;
 use parquet::arrow::arrow_reader::RowSelection;
 
-use super::super::facts::{Fact, Made};
-use super::super::first::First;
-use super::super::late::{arranged, of_engine, optimized, physical};
-use super::super::table::{FILE, LakeTable, Picked, ROW};
+use super::super::engine::fact::Fact;
+use super::super::engine::first::MOST;
+use super::super::engine::late::{First, arranged, of_engine, optimized, physical};
+use super::super::facts::Made;
+use super::super::tables::table::{FILE, LakeTable, Picked, ROW};
 use super::beside::BesideExec;
 use super::needle::implied;
-
-/// Rows that are read one by one at most. Of more, reading whole files is faster.
-pub const MOST: usize = 10_000;
 
 /// The column that facts and events have in common.
 pub const TIME: &str = "time";

@@ -27,7 +27,6 @@ mod rows;
 mod template;
 
 pub use columns::unlisted;
-pub use found::MOST;
 pub use items::{items, names};
 pub use rows::Rows;
 pub use template::Template;

@@ -21,10 +21,10 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::parser::Statement;
 
+use super::super::engine::first::Telling;
+use super::super::engine::late::{First, Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
 use super::super::facts::{Facts, Made, over_table};
-use super::super::first::First;
-use super::super::late::{Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
-use super::super::table::LakeTable;
+use super::super::tables::table::LakeTable;
 use super::flat::{Flat, columns, places};
 use super::found::{Found, Hits, Part, TIME, Wanted, dealt, find, picked};
 use super::needle::implied;
@@ -267,8 +267,35 @@ impl Rows {
         Ok(plan)
     }
 
-    /// What a scan gives: the first rows at least, where only those are wanted.
-    pub async fn scanned(
+    /// Whether events of a class may meet the filters, as far as its name and number decide.
+    fn may_match(&self, class: &EventClass, filters: &[Expr]) -> Result<bool> {
+        let known = |expr: Expr| match &expr {
+            Expr::Column(column) if column.name == "class" => Ok(Transformed::yes(lit(class.name.as_str()))),
+            Expr::Column(column) if column.name == "class_uid" => Ok(match class.uid {
+                Some(uid) => Transformed::yes(lit(uid)),
+                None => Transformed::no(expr),
+            }),
+            _ => Ok(Transformed::no(expr)),
+        };
+        let schema = Arc::new(self.schema.as_ref().clone().to_dfschema()?);
+        let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema).build());
+        for filter in filters {
+            let names = filter.column_refs();
+            if names.iter().all(|column| column.name != "class" && column.name != "class_uid") {
+                continue;
+            }
+            let simple = simplifier.simplify(filter.clone().transform_up(known)?.data)?;
+            if matches!(simple, Expr::Literal(ScalarValue::Boolean(None | Some(false)), _)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Telling for Rows {
+    async fn scanned(
         &self,
         state: &SessionState,
         projection: Option<&Vec<usize>>,
@@ -310,31 +337,6 @@ impl Rows {
             1 => Ok(parts.remove(0)),
             _ => UnionExec::try_new(parts),
         }
-    }
-
-    /// Whether events of a class may meet the filters, as far as its name and number decide.
-    fn may_match(&self, class: &EventClass, filters: &[Expr]) -> Result<bool> {
-        let known = |expr: Expr| match &expr {
-            Expr::Column(column) if column.name == "class" => Ok(Transformed::yes(lit(class.name.as_str()))),
-            Expr::Column(column) if column.name == "class_uid" => Ok(match class.uid {
-                Some(uid) => Transformed::yes(lit(uid)),
-                None => Transformed::no(expr),
-            }),
-            _ => Ok(Transformed::no(expr)),
-        };
-        let schema = Arc::new(self.schema.as_ref().clone().to_dfschema()?);
-        let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema).build());
-        for filter in filters {
-            let names = filter.column_refs();
-            if names.iter().all(|column| column.name != "class" && column.name != "class_uid") {
-                continue;
-            }
-            let simple = simplifier.simplify(filter.clone().transform_up(known)?.data)?;
-            if matches!(simple, Expr::Literal(ScalarValue::Boolean(None | Some(false)), _)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }
 

@@ -11,8 +11,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::super::engine::late::physical;
 use super::super::event::Rows;
-use super::super::late::physical;
 use super::{Facts, encode, over};
 use crate::error::{Context, Kind, Result as OurResult};
 use crate::lake::{FACTS, FileEntry, fact_path};

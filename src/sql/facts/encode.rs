@@ -14,7 +14,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::fact::{MADE_OF, made_of};
+use super::super::engine::fact::{MADE_OF, made_of};
 use crate::lake::{FileEntry, WRITER};
 
 /// Rows of a row group.

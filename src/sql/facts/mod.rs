@@ -19,7 +19,6 @@
 mod check;
 mod definition;
 mod encode;
-mod fact;
 mod open;
 mod place;
 
@@ -40,15 +39,15 @@ use datafusion::sql::sqlparser::ast::Statement as Sql;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 
+use super::engine::fact::Fact;
+use super::engine::footers::Footers;
+use super::engine::late::physical;
 use super::event::Rows;
-use super::footers::Footers;
-use super::late::physical;
-use super::table::LakeTable;
+use super::tables::table::LakeTable;
 use crate::lake::{FileEntry, State};
 use crate::schema::EventClass;
 
 pub use check::WrongFacts;
-pub use fact::Fact;
 pub use open::open;
 
 use definition::Definition;

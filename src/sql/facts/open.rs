@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use super::super::bind::bind;
 use super::super::conventions::Conventions;
 use super::super::engine;
-use super::super::footers::Footers;
+use super::super::engine::footers::Footers;
 use super::super::options::Options;
 use super::place::{Place, Places};
 use super::{Definition, EVENTS, Facts};

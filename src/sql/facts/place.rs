@@ -10,8 +10,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::OnceCell;
 
-use super::super::footers::Footers;
-use super::fact::Fact;
+use super::super::engine::fact::Fact;
+use super::super::engine::footers::Footers;
 use crate::lake::{FACTS, FileEntry, fact_path};
 
 /// A store with a folder of facts.

@@ -24,7 +24,7 @@ use datafusion::logical_expr::{
 use datafusion::scalar::ScalarValue;
 use tokio::sync::OnceCell;
 
-use super::super::upstream::Patience;
+use super::super::patience::Patience;
 
 /// The rows of a view by their first column.
 pub struct LookupRows {

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Int64Type, IntervalMonthDayNanoType, IntervalUn
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs};
 
-use crate::sql::upstream::Patience;
+use crate::sql::patience::Patience;
 
 /// Bytes of one value. A line of the log has 16 MiB at most.
 const MAX_VALUE: i128 = 64 << 20;

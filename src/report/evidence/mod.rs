@@ -1,0 +1,17 @@
+//! One run of a report, and what its result stands on.
+//!
+//! `run` runs the statement. `facts` says how much of what it needs the log covers, from `coverage` and `reads`, and
+//! `reason` why it could not see the rest. `findings` judges rows, `suppress` knows those that are explained, and `record`
+//! is `evidence.json`.
+
+pub(super) mod coverage;
+pub(super) mod facts;
+pub(super) mod findings;
+mod geo;
+pub(super) mod hashes;
+pub(super) mod input;
+pub(super) mod reads;
+pub(super) mod reason;
+pub(super) mod record;
+pub(super) mod run;
+pub(super) mod suppress;

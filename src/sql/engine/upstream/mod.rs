@@ -1,0 +1,77 @@
+//! The faults that the engine is known to have, and their remedies.
+//!
+//! Each fault is mended here or refused with a hint about what to write instead, and has a test that runs the engine
+//! alone and expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). `UPSTREAM.md`
+//! in the folder above is the list.
+
+mod absent;
+mod again;
+mod bounds;
+mod checked;
+mod constants;
+mod dependent;
+mod further;
+mod grouping;
+mod lists;
+mod literals;
+mod operators;
+mod outer;
+mod pushdown;
+mod sets;
+mod subqueries;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
+
+use crate::error::Error;
+
+pub use again::{calmer, is_theirs};
+pub use bounds::PatientOptimizer;
+pub use constants::SmallConstants;
+pub use operators::Operators;
+pub use pushdown::physical_rules;
+pub use types::Types;
+
+/// The engine's analyzer with what mends it: before types are known what is said in other words, behind what types
+/// decide.
+pub fn analyzer() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(bounds::Bounds),
+        Arc::new(sets::Copies),
+        Arc::new(subqueries::Subqueries),
+        Arc::new(absent::AbsentRows),
+    ];
+    for rule in Analyzer::new().rules {
+        let name = rule.name().to_string();
+        if name == "type_coercion" {
+            rules.push(Arc::new(grouping::Grouping));
+            rules.push(Arc::new(literals::TimeLiterals));
+        }
+        rules.push(rule);
+        if name == "type_coercion" {
+            rules.push(Arc::new(lists::Lists));
+            rules.push(Arc::new(checked::CheckedArithmetic));
+        }
+    }
+    rules
+}
+
+/// Carries an error of ours through the engine; `error::explain` unpacks it.
+pub fn ours(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// A plan changed from its leaves up, those of subqueries too.
+fn everywhere(
+    plan: LogicalPlan,
+    change: impl FnMut(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
+) -> Result<LogicalPlan> {
+    Ok(plan.transform_up_with_subqueries(change)?.data)
+}

@@ -1,0 +1,88 @@
+//! Whether somebody still waits for a plan.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SessionState;
+
+use crate::error::{Error, Kind};
+
+/// Bytes of large constants that a statement may compute while it is planned: each is copied with the plan.
+const MAX_CONSTANTS: u64 = 16 << 20;
+
+/// Whether somebody still waits for a plan, and what has been made of constants for it.
+#[derive(Debug, Clone, Default)]
+pub struct Patience {
+    is_over: Arc<AtomicBool>,
+    constants: Arc<AtomicU64>,
+}
+
+impl Patience {
+    /// Ends the planning at its next step.
+    pub fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// The engine's state for a statement that somebody waits for.
+    pub fn within(&self, mut state: SessionState) -> SessionState {
+        state.config_mut().options_mut().extensions.insert(self.clone());
+        state
+    }
+
+    /// Of the statement that is being planned.
+    pub fn of(options: &ConfigOptions) -> Patience {
+        options.extensions.get::<Patience>().cloned().unwrap_or_default()
+    }
+
+    /// Counts a constant that a function makes; an error when all of them come to too much.
+    pub fn spend(options: &ConfigOptions, bytes: u64) -> Result<()> {
+        let Some(patience) = options.extensions.get::<Patience>() else { return Ok(()) };
+        let spent = patience.constants.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        match spent > MAX_CONSTANTS {
+            true => datafusion::common::exec_err!("the constants would make more than {} MiB", MAX_CONSTANTS >> 20),
+            false => Ok(()),
+        }
+    }
+
+    /// An error when nobody waits any more.
+    pub fn check(options: &ConfigOptions) -> Result<()> {
+        let is_over =
+            options.extensions.get::<Patience>().is_some_and(|patience| patience.is_over.load(Ordering::Relaxed));
+        match is_over {
+            true => Err(DataFusionError::External(Box::new(Error::new(
+                Kind::Cancelled,
+                "nobody waits for the statement any more",
+            )))),
+            false => Ok(()),
+        }
+    }
+}
+
+impl ConfigExtension for Patience {
+    const PREFIX: &'static str = "auditlake";
+}
+
+// It is handed on, not set by anybody.
+impl ExtensionOptions for Patience {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, _: &str) -> Result<()> {
+        datafusion::common::plan_err!("there is no option `{key}`")
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        Vec::new()
+    }
+}
