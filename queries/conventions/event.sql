@@ -41,7 +41,7 @@ select
     is_refused, is_not_failed, is_successful, is_effective, is_user_actor, is_api_key, mfa, auth_protocol_id, is_vpn, session_uid, http_method, user_agent, path, product_name,
     ocsf_version, actor_user_type_id, privileges, policies, resources, group_key, group_name, subgroup_key, entity_uid,
     entity_result_uid, entity_name, entity_type, entity_kind, entity_key, owner_uid, has_mfa, unmapped,
-    has_place, has_position, resolved_user, resolved_actor, actor_email_key, actor_qualified_key, actor_name_key,
+    has_place, resolved_user, resolved_actor, actor_email_key, actor_qualified_key, actor_name_key,
     user_email_key, user_qualified_key, user_name_key
   )
 from (
@@ -53,6 +53,7 @@ from (
   from (
     select
       *,
+      coalesce(entity_uid, entity_result_uid, entity_name) as entity_key,
       coalesce(
         user_uid, lookup('email_uid', 'uid', user_email_key), lookup('name_uid', 'uid', user_qualified_key),
         user_email_key, user_qualified_key, user_name_key

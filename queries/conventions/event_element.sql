@@ -11,7 +11,7 @@ select *,
     when class_uid in (3004, 3006) then coalesce(subject_uid, entity_key, group_key, path) is not null
   end as has_subject,
   coalesce((type_uid = class_uid * 100 + activity_id) and activity_id <> 0, false) as has_what,
-  time_dt is not null as has_when,
+  has_time_dt as has_when,
   coalesce(status_id in (1, 2), false) as has_outcome,
   src_ip is not null as has_origin,
   case class_uid

@@ -7,7 +7,7 @@
 -- is the class's table up to the horizon (C3), an attribute that the class does not have is null, `members()` are the
 -- attributes that classes share, as they came. Who an event is about is worked out in `event`, which sees all of them.
 select
-  * exclude (place_lat, place_long),
+  * exclude (place_lat, place_long, has_position),
   -- C9: coordinates count together, in range and not both 0
   case when has_position then place_lat end as lat, case when has_position then place_long end as long,
   -- C5: by what somebody is looked up who has no uid, each a column that facts can be searched by
@@ -74,7 +74,6 @@ from (
       end, false) as is_api_key,
       coalesce(group_uid, group_name) as group_key,
       coalesce(subgroup_uid, subgroup_name) as subgroup_key,
-      coalesce(entity_uid, entity_result_uid, entity_name) as entity_key,
       regexp_replace(lower(entity_type), '[^a-z0-9]+', '_', 'g') as entity_kind
     from (
       select
@@ -135,7 +134,8 @@ from (
           then json_get_float(_extra, '/device/location/coordinates', 0) end as device_long,
         is_mfa, session.is_mfa as session_is_mfa, auth_protocol_id, session.is_vpn as is_vpn,
         coalesce(nullif(trim(session.uid), ''), nullif(trim(actor.session.uid), '')) as session_uid,
-        nullif(trim(time_dt), '') as time_dt, nullif(trim(activity_name), '') as activity_name,
+        nullif(trim(time_dt), '') as time_dt, nullif(trim(time_dt), '') is not null as has_time_dt,
+        nullif(trim(activity_name), '') as activity_name,
         nullif(trim(status_detail), '') as status_detail,
         nullif(trim(http_request.http_method), '') as http_method,
         nullif(trim(http_request.user_agent), '') as user_agent,

@@ -14,6 +14,7 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 
 use super::plan_text::{computed, detail, words};
+use crate::lake::FACTS;
 
 /// An operator with its inputs.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,9 +136,12 @@ fn scan(plan: &Arc<dyn ExecutionPlan>) -> Option<Scan> {
     // A file that is split into ranges is one file.
     let parts = config.file_groups.iter().flat_map(|group| group.iter());
     let sizes: BTreeMap<_, u64> = parts.map(|part| (&part.object_meta.location, part.object_meta.size)).collect();
-    // `lake/authentication/event_month=2026-01/<file>.parquet`
-    let path = sizes.keys().next()?.as_ref();
-    let table = path.rsplit('/').nth(2)?.to_string();
+    // `lake/authentication/event_month=2026-01/<file>.parquet`, `lake/_facts/<file>.parquet`
+    let mut folders = sizes.keys().next()?.as_ref().rsplit('/').skip(1);
+    let table = match folders.next()? {
+        FACTS => "facts".to_string(),
+        _ => folders.next()?.to_string(),
+    };
     let metrics = plan.metrics().map(|metrics| metrics.aggregate_by_name());
     let named = |name: &str| metrics.as_ref()?.iter().find(|metric| metric.value().name() == name).cloned();
     let bytes_read = named("bytes_scanned").map(|metric| metric.value().as_usize() as u64);

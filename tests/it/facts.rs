@@ -91,6 +91,11 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
         all.push(format!(
             "select actor_uid, min(time) as a, max(time) as z from event where {filter} group by 1 order by 1"
         ));
+        // Texts that facts do not have.
+        all.push(format!(
+            "select time, event_uid, message, time_dt, unmapped, actor.user.uid as a, outcome, target_label \
+             from event where {filter} order by time desc, event_uid limit 7"
+        ));
     }
     for view in views {
         all.push(format!("select * from {view}"));
@@ -107,6 +112,17 @@ fn statements(columns: &[String], views: &[String]) -> Vec<String> {
             "select _batch, count(*) as n from event group by 1 order by 1",
             "select message, count(*) as n from event group by 1 order by 1",
             "select raw from event where event_uid = 'o3'",
+            "select event_uid, message from event where actor_uid = 'ann' and message is not null order by time, event_uid limit 9",
+            "select event_uid, outcome from event where unmapped->>'region' = 'eu' order by time desc limit 1",
+            "select event_uid, unmapped->>'region' as r from event where class_uid = 3004 and unmapped->>'region' = 'eu'",
+            "select event_uid, message from event order by time desc, event_uid limit 5",
+            "select event_uid, message, src_ip from event order by src_ip nulls first, time, event_uid limit 5 offset 3",
+            "select event_uid, message, lower(action) as a from event order by lower(action), time, event_uid limit 5",
+            "select event_uid, message from event where actor_uid is not null order by actor_user_uid desc nulls last, time, event_uid limit 5",
+            "select message, n from (select message, severity_id as n, time as t from event order by t desc, event_uid limit 6) order by 1, 2",
+            "select count(*) as n, count(message) as m from event where actor_uid in ('ann', 'bob')",
+            "select metadata.uid as u from event where event_uid in ('o1', 'o2', 'o3', 'o4', 'o5', 'o6') order by 1",
+            "select time, message from event where time > '2027-01-01'",
         ]
         .map(str::to_string),
     );
@@ -171,6 +187,38 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
     };
     runtime.block_on(async { tokio::spawn(run).await.unwrap() });
     assert_eq!(facts(&env).len() as u64, data_files(&env), "each data file has its facts");
+    env.ok(["verify", "--level", "3"]);
+}
+
+/// Of an actor's latest events the texts are read, and no others.
+#[test]
+fn facts_find_the_rows_and_the_tables_give_the_texts() {
+    let env = Env::new();
+    env.generate("e.ndjson", 3_000);
+    env.ok(["ingest", "e.ndjson"]);
+    let path = env.path("auditlake-data");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(32 << 20).build().unwrap();
+    let run = async move {
+        let lake = Lake::open(&path, Arc::new(Ocsf::load(None).unwrap())).await.unwrap();
+        let session = Session::new(&lake, &Options::default()).await.unwrap();
+        let ask = async |sql: &str| answer(&session, sql, &Params::new(), Horizon::All).await.unwrap();
+        let most = ask("select actor_uid from event group by 1 order by count(*) desc limit 1").await;
+        let actor = most[1].trim_matches(|c: char| !c.is_alphanumeric()).to_string();
+        let sql = format!("select * from event where actor_uid = '{actor}' order by time desc limit 20");
+        assert_eq!(ask(&sql).await.len(), 21);
+        let rows = session.query(&sql, &Params::new(), Horizon::All).await.unwrap();
+        let gauge = rows.gauge();
+        rows.collect().await.unwrap();
+        let (mut scans, mut open, mut beside) = (Vec::new(), vec![gauge.tree()], 0);
+        while let Some(node) = open.pop() {
+            beside += usize::from(node.name == "Beside");
+            scans.extend(node.scan.is_some().then_some(node.rows.unwrap_or_default()));
+            open.extend(node.inputs);
+        }
+        assert!(beside > 0 && scans.len() == 2 * beside, "{scans:?}");
+        assert_eq!(scans.iter().sum::<u64>(), 40, "twenty rows of facts, and twenty of events: {scans:?}");
+    };
+    runtime.block_on(async { tokio::spawn(run).await.unwrap() });
 }
 
 const QUESTION: &str = "select class, outcome, count(*) as n from event group by 1, 2 order by 1, 2";

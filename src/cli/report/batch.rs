@@ -100,6 +100,11 @@ impl Batch {
     /// Redacts what was given from outside of the lake before it becomes evidence. A secret turns into the placeholder
     /// that the lake's rows have for it, so a parameter still finds them, and the evidence can be run again.
     pub fn redacted(mut self, app: &App, lake: &Lake) -> Result<Batch> {
+        let Suppressions { entries, expired, .. } = &self.suppressions;
+        if self.params.is_empty() && entries.is_empty() && expired.is_empty() {
+            // Rules that cannot be read are told of all the same; to get them ready takes as long as a small report.
+            return app.rules().map(|_| self);
+        }
         let (policy, has_key) = app.policy_of_reader(lake)?;
         for (name, value) in &mut self.params {
             let redacted = policy.operand(value);

@@ -19,6 +19,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::Statement as Sql;
 use futures::TryStreamExt;
 
+use super::super::engine::first::Told;
 use super::super::engine::late::{self, Late};
 use super::super::event::{Rows, Template};
 use super::super::facts::Facts;
@@ -80,14 +81,14 @@ impl Maker {
                 if rows.schema_of_facts().is_some() {
                     self.shelf.keep_events(rows.clone());
                 }
-                rows
+                Arc::new(Told::nothing(rows))
             }
             Source::View { view, planning, statement } => {
                 let plan = plan(&state, *statement).await?;
                 match planning {
                     Planning::Once if purpose == Purpose::Rows => self.kept(state, &view, &name, plan).await?,
                     Planning::Once | Planning::Inlined => DataFrame::new(state, plan).into_view(),
-                    Planning::Apart => Arc::new(Late::new(&state, plan)?),
+                    Planning::Apart => Arc::new(Told::nothing(Arc::new(Late::new(&state, plan)?))),
                 }
             }
         };

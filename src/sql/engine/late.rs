@@ -14,17 +14,42 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TableProviderFilterPushDown, TableType, ident,
+};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::super::functions::fill_lookups;
 use super::super::patience::Patience;
-use super::upstream::{calmer, is_theirs};
+use super::upstream::{calmer, is_theirs, physical_rules};
 
 /// Optimized plans that are remembered for each view.
 const REMEMBERED: usize = 256;
+
+/// The first rows in an order of columns. A table that is asked for them may give more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct First {
+    pub keys: Vec<Key>,
+    pub count: usize,
+}
+
+/// A column of the table, and how it is ordered by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    pub column: String,
+    pub asc: bool,
+    pub nulls_first: bool,
+}
+
+impl First {
+    /// Of the rows of a plan.
+    pub fn of(&self, plan: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+        let keys = self.keys.iter().map(|key| SortExpr::new(ident(&key.column), key.asc, key.nulls_first));
+        plan.sort_with_limit(keys.collect::<Vec<_>>(), Some(self.count))
+    }
+}
 
 /// A view whose plan is hidden until it is scanned.
 #[derive(Debug)]
@@ -60,9 +85,15 @@ impl Memory {
 }
 
 /// What a scan asks for, as a key. Members of structs are pushed down or not, as the session is set.
-pub fn key(state: &SessionState, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> String {
+pub fn key(
+    state: &SessionState,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+    limit: Option<usize>,
+    first: Option<&First>,
+) -> String {
     let pushes = state.config_options().optimizer.enable_leaf_expression_pushdown;
-    format!("{pushes}|{projection:?}|{limit:?}|{filters:?}")
+    format!("{pushes}|{projection:?}|{limit:?}|{first:?}|{filters:?}")
 }
 
 impl Late {
@@ -70,6 +101,30 @@ impl Late {
         let plan = analyzed(state, plan)?;
         let schema = loose(plan.schema().inner());
         Ok(Late { plan, schema, asked_before: Memory::default() })
+    }
+
+    /// What a scan gives: the first rows at least, where only those are wanted.
+    pub async fn rows(
+        &self,
+        state: &SessionState,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+        first: Option<&First>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let key = key(state, projection, filters, limit, first);
+        let plan = match self.asked_before.get(&key) {
+            Some(plan) => plan,
+            None => {
+                let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit, first)?)?;
+                if filled(state, &plan).await? {
+                    plan = state.optimizer().optimize(plan, state, |_, _| {})?;
+                }
+                self.asked_before.put(key, &plan);
+                plan
+            }
+        };
+        physical(state, &plan).await
     }
 }
 
@@ -94,20 +149,7 @@ impl TableProvider for Late {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let state = of_engine(state)?;
-        let key = key(state, projection, filters, limit);
-        let plan = match self.asked_before.get(&key) {
-            Some(plan) => plan,
-            None => {
-                let mut plan = optimized(state, asked(self.plan.clone(), projection, filters, limit)?)?;
-                if filled(state, &plan).await? {
-                    plan = state.optimizer().optimize(plan, state, |_, _| {})?;
-                }
-                self.asked_before.put(key, &plan);
-                plan
-            }
-        };
-        physical(state, &plan).await
+        self.rows(of_engine(state)?, projection, filters, limit, None).await
     }
 }
 
@@ -122,6 +164,7 @@ pub fn asked(
     projection: Option<&Vec<usize>>,
     filters: &[Expr],
     limit: Option<usize>,
+    first: Option<&First>,
 ) -> Result<LogicalPlan> {
     let columns: Vec<Expr> = match projection {
         Some(projection) => {
@@ -132,6 +175,9 @@ pub fn asked(
     let mut builder = LogicalPlanBuilder::from(plan);
     for filter in filters {
         builder = builder.filter(filter.clone())?;
+    }
+    if let Some(first) = first {
+        builder = first.of(builder)?;
     }
     if projection.is_some() {
         builder = builder.project(columns)?;
@@ -166,6 +212,13 @@ async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc
 /// Reads the lookups of a plan; `true` when it may do without some of them.
 async fn filled(state: &SessionState, plan: &LogicalPlan) -> Result<bool> {
     fill_lookups(plan, &Patience::of(state.config_options())).await
+}
+
+/// The plan as it is run by itself, while another is made: a scan sees a session without the rules that arrange operators.
+pub async fn arranged(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+    let whole = SessionStateBuilder::new_from_existing(state.clone());
+    let whole = whole.with_physical_optimizer_rules(physical_rules()).build();
+    whole.query_planner().create_physical_plan(plan, &whole).await
 }
 
 /// The operators of the plan, not yet arranged: the rules for that are run once, over the whole statement.

@@ -4,7 +4,7 @@
 //! settings            the engine's context, its memory (spill) and the stores that it reaches (registry)
 //! guard               which statements run at all
 //! prune, footers      files and row groups that need not be read (groups, floor), and files of facts (fact)
-//! late                views that are planned by themselves
+//! late, first         views that are planned by themselves, and told which rows come first
 //! rules               what its optimizer lacks
 //! upstream            its faults, mended or refused
 //! ```
@@ -14,6 +14,7 @@
 #![doc = include_str!("UPSTREAM.md")]
 
 pub(super) mod fact;
+pub(super) mod first;
 pub(super) mod floor;
 pub(super) mod footers;
 mod groups;

@@ -69,7 +69,7 @@ impl Facts {
         definition: &str,
     ) -> Result<Option<&'static str>> {
         let (class, plan) = rows.recipe(state, file.table()).await?;
-        let plan = physical(state, &over(&plan, file, &class, self)?).await?;
+        let plan = physical(state, &over(&plan, std::slice::from_ref(file), &class, self)?).await?;
         let stream = execute_stream(plan, state.task_ctx())?;
         let Some(schema) = rows.schema_of_facts() else { return Ok(None) };
         let made = Bytes::from(encode::encode(stream, &schema, file, definition).await?);

@@ -5,6 +5,9 @@
 //!                                                   one row an event, flat columns, the same for all classes
 //! ```
 //!
+//! Row by row, facts are those of the events of the data file. So they also find events: what only the tables of classes
+//! have is read of the rows that facts name (`event::found`).
+//!
 //! A question about events reads some forty flat columns in place of ten tables with two hundred and fifty nested ones
 //! each, and its plan has one scan. The SQL of `event_row` is the only definition: facts are its rows.
 //!
@@ -22,10 +25,11 @@ mod place;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::DataFusionError;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DataFusionError, exec_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
@@ -47,11 +51,14 @@ pub use check::WrongFacts;
 pub use open::open;
 
 use definition::Definition;
+use encode::Encoder;
 use place::{Place, Places};
 
 /// The view whose rows facts are.
 pub const EVENTS: &str = "event_row";
-/// Files that are derived at the same time.
+/// Rows of small files that one plan reads.
+const ROWS_OF_A_RUN: u64 = 8 << 10;
+/// Plans that derive at the same time.
 const DERIVED_AT_ONCE: usize = 2;
 /// Files that are looked at at the same time.
 const LOOKED_AT_ONCE: usize = 16;
@@ -96,34 +103,39 @@ impl Facts {
         self.state.tables.get(class).map(|table| table.files.as_slice()).unwrap_or_default()
     }
 
+    /// Data files of a class as its table.
+    pub fn data(&self, class: &EventClass, files: Vec<Arc<FileEntry>>) -> LakeTable {
+        LakeTable::new(class.arrow.clone(), self.state.lake.partition.column(), files, self.footers.clone())
+    }
+
     /// Data files of any classes as a table that has the columns of facts, to be asked which of them may match.
     pub fn candidates(&self, schema: SchemaRef, files: Vec<Arc<FileEntry>>) -> LakeTable {
         LakeTable::new(schema, self.state.lake.partition.column(), files, self.footers.clone())
     }
 
-    /// The facts of these data files, which are made where they are not there; `None` when they can be kept nowhere.
-    pub async fn table(
+    /// The facts of these data files, which are made where they are not there, if they may be; `None` when they can be
+    /// kept nowhere.
+    pub async fn of_files(
         &self,
         state: &SessionState,
         schema: &SchemaRef,
-        files: Vec<Arc<FileEntry>>,
+        files: &[Arc<FileEntry>],
         rows: &Rows,
-    ) -> Result<Option<LakeTable>> {
-        self.check(&files).await?;
-        let lake = self.places.lake();
-        let mut found = self.there(lake, &files).await?;
-        if found.is_none() && lake.may_be_written() {
-            found = self.derive(lake, state, schema, &files, rows).await?;
+        may_make: bool,
+    ) -> Result<Option<Made>> {
+        self.check(files).await?;
+        let lake = std::iter::once(self.places.lake());
+        // Only where the lake takes none is the other place opened.
+        for place in lake.chain(std::iter::once_with(|| self.places.elsewhere()).flatten()) {
+            let mut found = self.there(place, files).await?;
+            if found.is_none() && may_make && place.may_be_written() {
+                found = self.derive(place, state, schema, files, rows).await?;
+            }
+            if let Some(facts) = found {
+                return Ok(Some(Made { facts, schema: schema.clone(), footers: place.footers().clone() }));
+            }
         }
-        if let Some(facts) = found {
-            return Ok(Some(LakeTable::of_facts(schema.clone(), facts, lake.footers().clone())));
-        }
-        let Some(elsewhere) = self.places.elsewhere() else { return Ok(None) };
-        let mut found = self.there(elsewhere, &files).await?;
-        if found.is_none() && elsewhere.may_be_written() {
-            found = self.derive(elsewhere, state, schema, &files, rows).await?;
-        }
-        Ok(found.map(|facts| LakeTable::of_facts(schema.clone(), facts, elsewhere.footers().clone())))
+        Ok(None)
     }
 
     /// Compares the data files with the ledger, each once in a session.
@@ -162,18 +174,14 @@ impl Facts {
         let there = self.look(place, files).await?;
         let missing: Vec<&Arc<FileEntry>> =
             files.iter().zip(&there).filter(|(_, fact)| fact.is_none()).map(|(file, _)| file).collect();
-        let mut work = Vec::with_capacity(missing.len());
-        for file in missing {
-            let (class, plan) = rows.recipe(state, file.table()).await?;
+        let mut work = Vec::new();
+        for files in runs(missing) {
+            let Some(first) = files.first() else { continue };
+            let (class, plan) = rows.recipe(state, first.table()).await?;
             let definition = self.definition.of(&class);
-            let plan = over(&plan, file, &class, self)?;
-            let (state, schema, place, file) = (state.clone(), schema.clone(), place.clone(), file.clone());
-            work.push(async move {
-                let plan = physical(&state, &plan).await?;
-                let rows = execute_stream(plan, state.task_ctx())?;
-                let bytes = encode::encode(rows, &schema, &file, &definition).await?;
-                Ok::<_, DataFusionError>(place.put(&file, &definition, bytes).await)
-            });
+            let plan = over(&plan, &files, &class, self)?;
+            let (state, schema, place) = (state.clone(), schema.clone(), place.clone());
+            work.push(async move { make(&state, &plan, &files, (&schema, &definition), &place).await });
         }
         let mut done =
             stream::iter(work).map(SpawnedTask::spawn).map(SpawnedTask::join_unwind).buffered(DERIVED_AT_ONCE);
@@ -205,20 +213,93 @@ impl Facts {
     }
 }
 
+/// Facts that are there.
+pub struct Made {
+    pub facts: Vec<Arc<Fact>>,
+    schema: SchemaRef,
+    footers: Arc<Footers>,
+}
+
+impl Made {
+    pub fn table(&self) -> LakeTable {
+        self.of(self.facts.clone())
+    }
+
+    /// Some of them.
+    pub fn of(&self, facts: Vec<Arc<Fact>>) -> LakeTable {
+        LakeTable::of_facts(self.schema.clone(), facts, self.footers.clone())
+    }
+}
+
 impl std::fmt::Debug for Facts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Facts")
     }
 }
 
-/// The plan over one data file in place of the class's table.
-fn over(plan: &LogicalPlan, file: &Arc<FileEntry>, class: &EventClass, facts: &Facts) -> Result<LogicalPlan> {
-    let table = LakeTable::new(
-        class.arrow.clone(),
-        facts.state.lake.partition.column(),
-        vec![file.clone()],
-        facts.footers.clone(),
-    );
+/// Files that are read by one plan: planning takes longer than making the facts of some dozen rows. All are of one class,
+/// in the order in which a scan reads them.
+fn runs(mut files: Vec<&Arc<FileEntry>>) -> Vec<Vec<Arc<FileEntry>>> {
+    files.sort_by_key(|file| (file.table(), file.min_time_us, file.max_time_us));
+    let mut runs: Vec<Vec<Arc<FileEntry>>> = Vec::new();
+    let mut rows = 0;
+    for file in files {
+        rows += file.rows;
+        match runs.last_mut() {
+            Some(run) if run[0].table() == file.table() && rows <= ROWS_OF_A_RUN => run.push(file.clone()),
+            _ => {
+                rows = file.rows;
+                runs.push(vec![file.clone()]);
+            }
+        }
+    }
+    runs
+}
+
+/// Makes and keeps the facts of data files that one plan reads one after another; `false` when they cannot be kept.
+async fn make(
+    state: &SessionState,
+    plan: &LogicalPlan,
+    files: &[Arc<FileEntry>],
+    (schema, definition): (&SchemaRef, &str),
+    place: &Place,
+) -> Result<bool> {
+    let plan = physical(state, plan).await?;
+    let mut rows = execute_stream(plan, state.task_ctx())?;
+    let mut rest: Option<RecordBatch> = None;
+    for file in files {
+        let mut encoder = Encoder::new(schema, file, definition)?;
+        while encoder.missing() > 0 {
+            let batch = match rest.take() {
+                Some(batch) => batch,
+                None => match rows.try_next().await? {
+                    Some(batch) => batch,
+                    None => break,
+                },
+            };
+            let count = encoder.missing().min(batch.num_rows());
+            encoder.write(&batch.slice(0, count))?;
+            rest = (count < batch.num_rows()).then(|| batch.slice(count, batch.num_rows() - count));
+        }
+        if !place.put(file, definition, encoder.finish()?).await {
+            return Ok(false);
+        }
+    }
+    while let Some(batch) = rows.try_next().await? {
+        if batch.num_rows() > 0 {
+            return exec_err!("more facts were made than there are events");
+        }
+    }
+    Ok(true)
+}
+
+/// The plan over data files in place of the class's table, which are read one after another.
+fn over(plan: &LogicalPlan, files: &[Arc<FileEntry>], class: &EventClass, facts: &Facts) -> Result<LogicalPlan> {
+    over_table(plan, facts.data(class, files.to_vec()).in_order())
+}
+
+/// The plan over these rows in place of the class's table.
+pub fn over_table(plan: &LogicalPlan, table: LakeTable) -> Result<LogicalPlan> {
     let source = provider_as_source(Arc::new(table));
     let swapped = plan.clone().transform_up(|node| {
         Ok(match node {

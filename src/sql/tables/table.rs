@@ -4,7 +4,7 @@
 //! that are left by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time` is
 //! declared, so `count(*)`, `min(time)` and merges by time read little.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -15,6 +15,7 @@ use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -25,6 +26,8 @@ use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use parquet::arrow::RowNumber;
+use parquet::arrow::arrow_reader::RowSelection;
 
 use super::super::engine::fact::Fact;
 use super::super::engine::floor::implied;
@@ -36,12 +39,22 @@ use crate::lake::FileEntry;
 /// Columns that are read as fast as it is found out which rows of them are wanted.
 const FEW: usize = 3;
 
+/// Columns of facts that say where a row stands: the number of its file among those of the table, and its own in the file.
+pub const FILE: &str = "@file";
+pub const ROW: &str = "@row";
+
+/// Rows that are read of some files, and no others, by the path of the data file.
+pub type Picked = HashMap<String, RowSelection>;
+
 /// A table at one ledger entry.
 #[derive(Debug)]
 pub struct LakeTable {
     files: Vec<Recorded>,
     columns: TableSchema,
     footers: Arc<Footers>,
+    picked: Option<Arc<Picked>>,
+    /// Read by one thread, in the order of time of the files.
+    is_in_order: bool,
 }
 
 impl LakeTable {
@@ -51,13 +64,37 @@ impl LakeTable {
             files: files.into_iter().map(Recorded::Data).collect(),
             columns: TableSchema::builder(file_schema).with_table_partition_cols(vec![partition]).build(),
             footers,
+            picked: None,
+            is_in_order: false,
         }
     }
 
     /// The facts of files of any classes; they have no partition.
     pub fn of_facts(schema: SchemaRef, facts: Vec<Arc<Fact>>, footers: Arc<Footers>) -> Self {
         let files = facts.into_iter().map(Recorded::Fact).collect();
-        LakeTable { files, columns: TableSchema::builder(schema).build(), footers }
+        LakeTable { files, columns: TableSchema::builder(schema).build(), footers, picked: None, is_in_order: false }
+    }
+
+    /// The same facts with columns that say where each row stands.
+    pub fn with_places(self) -> Self {
+        let file: FieldRef = Arc::new(Field::new(FILE, DataType::Int64, false));
+        let row: FieldRef = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
+        let columns = TableSchema::builder(self.columns.file_schema().clone())
+            .with_table_partition_cols(vec![file])
+            .with_virtual_columns(vec![row])
+            .build();
+        LakeTable { columns, ..self }
+    }
+
+    /// The files one after another, in the order of their times: two tables of the same data files have their rows in the
+    /// same order then.
+    pub fn in_order(self) -> Self {
+        LakeTable { is_in_order: true, ..self }
+    }
+
+    /// Only these rows, in order.
+    pub fn picking(self, picked: Arc<Picked>) -> Self {
+        LakeTable { picked: Some(picked), ..self.in_order() }
     }
 
     /// The data files that can hold a row for which every filter is true, by what the ledger records.
@@ -78,12 +115,13 @@ impl LakeTable {
         let of_files = self.columns.file_schema().fields();
         wanted.retain(|&at| at < of_files.len());
         let kept: Vec<usize> = wanted.into_iter().collect();
-        // The partition comes after the columns of the files.
+        // The partition and the row's number come after the columns of the files.
         let place = |at: &usize| kept.binary_search(at).unwrap_or(kept.len() + at.saturating_sub(of_files.len()));
         let places = projection.iter().map(place).collect();
         let fields: Fields = kept.iter().map(|&at| of_files[at].clone()).collect();
         let columns = TableSchema::builder(Arc::new(Schema::new(fields)))
             .with_table_partition_cols(self.columns.table_partition_cols().to_vec())
+            .with_virtual_columns(self.columns.virtual_columns().clone())
             .build();
         (columns, Some(places))
     }
@@ -134,11 +172,11 @@ fn statistics_of(columns: &TableSchema, files: &[Recorded]) -> Statistics {
             ..ColumnStatistics::new_unknown()
         };
     }
-    if let [file] = files
+    if let [Recorded::Data(entry)] = files
         && !columns.table_partition_cols().is_empty()
         && let Some(partition) = statistics.column_statistics.last_mut()
     {
-        *partition = constant(ScalarValue::Utf8(Some(file.entry().partition().to_string())));
+        *partition = constant(ScalarValue::Utf8(Some(entry.partition().to_string())));
     }
     if let [Recorded::Fact(fact)] = files {
         let class = ScalarValue::Utf8(Some(fact.entry.table().to_string()));
@@ -150,6 +188,11 @@ fn statistics_of(columns: &TableSchema, files: &[Recorded]) -> Statistics {
         }
     }
     statistics
+}
+
+/// Of rows that were picked nothing is known but how many there are.
+fn of_picked(schema: &Schema, rows: usize) -> Statistics {
+    Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(schema) }
 }
 
 /// A column that has one value in all rows.
@@ -223,7 +266,10 @@ impl TableProvider for LakeTable {
         let schema = columns.table_schema();
         let mut kept = self.prune(state, &columns, filters)?;
         kept.sort_by_key(|(file, _)| (file.entry().min_time_us, file.entry().max_time_us));
-        let mut files: Vec<File> = kept.into_iter().map(|(file, statistics)| File::new(file, statistics)).collect();
+        let mut files = Vec::with_capacity(kept.len());
+        for (file, statistics) in kept {
+            files.extend(self.file(file, statistics, schema));
+        }
         let names: Arc<[String]> = columns.file_schema().fields().iter().map(|field| field.name().clone()).collect();
         if let Some(filter) = LeafFilter::new(state, schema, filters)? {
             let asked = files.iter().map(|file| file.partitioned.clone()).collect();
@@ -242,11 +288,16 @@ impl TableProvider for LakeTable {
             return self.nothing(projection);
         }
         let recorded: Vec<Recorded> = files.iter().map(|file| file.recorded.clone()).collect();
-        let statistics = statistics_of(&columns, &recorded);
-        let groups = group(files, state.config().target_partitions());
+        let statistics = match &self.picked {
+            None => statistics_of(&columns, &recorded),
+            Some(_) => of_picked(schema, files.iter().map(|file| file.rows).sum()),
+        };
+        let threads = if self.is_in_order { 1 } else { state.config().target_partitions() };
+        let groups = group(files, threads);
 
         let options = state.table_options().parquet.clone();
-        let narrow = self.footers.narrow(names, asks_pages(schema, filters));
+        // Of a few rows a few pages are read.
+        let narrow = self.footers.narrow(names, self.picked.is_some() || asks_pages(schema, filters));
         let source = ParquetSource::new(columns.clone())
             .with_table_parquet_options(options)
             .with_pushdown_filters(is_worth_two_passes(columns.file_schema(), filters))
@@ -259,12 +310,40 @@ impl TableProvider for LakeTable {
             .with_projection_indices(places)?
             .with_limit(limit)
             .with_output_ordering(ordering.into_iter().collect())
+            .with_preserve_order(self.is_in_order)
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }
 
 impl LakeTable {
+    /// A file as the scan reads it; `None` when no row of it is picked.
+    fn file(&self, recorded: Recorded, statistics: Arc<Statistics>, schema: &Schema) -> Option<File> {
+        let (path, bytes) = recorded.place();
+        let values = match &recorded {
+            Recorded::Data(entry) => vec![ScalarValue::Utf8(Some(entry.partition().to_string()))],
+            Recorded::Fact(_) if self.columns.table_partition_cols().is_empty() => Vec::new(),
+            Recorded::Fact(fact) => {
+                let is_it = |file: &Recorded| matches!(file, Recorded::Fact(other) if Arc::ptr_eq(other, fact));
+                vec![ScalarValue::Int64(self.files.iter().position(is_it).map(|at| at as i64))]
+            }
+        };
+        let mut partitioned = PartitionedFile::new(path.to_string(), bytes)
+            .with_partition_values(values)
+            .with_extension(recorded.clone());
+        let mut rows = recorded.entry().rows as usize;
+        partitioned = match &self.picked {
+            None => partitioned.with_statistics(statistics),
+            Some(picked) => {
+                let selection = picked.get(&recorded.entry().path()).filter(|rows| rows.selects_any())?;
+                rows = selection.row_count();
+                let partitioned = partitioned.with_extension(ParquetRowSelection::new(selection.clone()));
+                partitioned.with_statistics(Arc::new(of_picked(schema, rows)))
+            }
+        };
+        Some(File { recorded, partitioned, rows })
+    }
+
     /// The scan of no file.
     fn nothing(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
@@ -287,21 +366,7 @@ fn time_order(schema: &Schema) -> Result<Option<LexOrdering>> {
 struct File {
     recorded: Recorded,
     partitioned: PartitionedFile,
-}
-
-impl File {
-    fn new(recorded: Recorded, statistics: Arc<Statistics>) -> File {
-        let (path, bytes) = recorded.place();
-        let partition = match &recorded {
-            Recorded::Data(entry) => vec![ScalarValue::Utf8(Some(entry.partition().to_string()))],
-            Recorded::Fact(_) => Vec::new(),
-        };
-        let partitioned = PartitionedFile::new(path.to_string(), bytes)
-            .with_partition_values(partition)
-            .with_extension(recorded.clone())
-            .with_statistics(statistics);
-        File { recorded, partitioned }
-    }
+    rows: usize,
 }
 
 /// Files that one thread reads after one another.
@@ -317,14 +382,14 @@ struct Group {
 fn group(files: Vec<File>, count: usize) -> Vec<Group> {
     let mut groups: Vec<Group> =
         (0..count.clamp(1, files.len())).map(|_| Group { is_ordered: true, ..Group::default() }).collect();
-    for File { recorded, partitioned } in files {
+    for File { recorded, partitioned, rows } in files {
         let entry = recorded.entry();
         let continues = |group: &Group| group.end_us.is_none_or(|end| end <= entry.min_time_us);
         let best = (0..groups.len()).min_by_key(|&i| (!continues(&groups[i]), groups[i].rows)).unwrap_or(0);
         let group = &mut groups[best];
         group.is_ordered &= group.end_us.is_none_or(|end| end <= entry.min_time_us);
         group.end_us = Some(group.end_us.map_or(entry.max_time_us, |end| end.max(entry.max_time_us)));
-        group.rows += entry.rows;
+        group.rows += rows as u64;
         group.files.push(partitioned);
     }
     groups

@@ -3,6 +3,7 @@
 mod cast;
 mod distinct;
 mod filter;
+mod first;
 mod interval;
 mod rounded;
 mod window;
@@ -46,6 +47,8 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
     }
     rules.push(Arc::new(SmallConstants));
+    // Filters and limits have found their places.
+    rules.push(Arc::new(first::FirstOfEvents));
     rules
 }
 
@@ -80,6 +83,7 @@ mod tests {
             "members_of_casts",
             "named_leaves",
             "joins_within",
+            "first_of_events",
         ] {
             assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
         }
