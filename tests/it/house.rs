@@ -268,7 +268,7 @@ fn home(
     for _ in 0..8 {
         let length = (0..=path.len()).rev().find(|length| *length == 0 || modules.contains(&path[..*length])).unwrap();
         let rest = path.split_off(length);
-        match rest.first().and_then(|name| doors.get(&[&path[..], &[name.clone()]].concat())) {
+        match rest.first().and_then(|name| doors.get(&[&path[..], std::slice::from_ref(name)].concat())) {
             Some(door) => path = [&door[..], &rest[1..]].concat(),
             None => return path,
         }
