@@ -4,11 +4,7 @@
 //! vendor does not say. A few names stand for several activities and have several rows. `weight` is how often a row
 //! is drawn among what people do, in no unit.
 
-use std::sync::LazyLock;
-
 use serde::Deserialize;
-
-use super::data::DATA;
 
 /// OCSF class uids.
 pub const ACCOUNT: u16 = 3001;
@@ -105,12 +101,4 @@ pub struct Activity {
     pub path: &'static str,
     /// The sentence about the actor; `{E}` entity, `{S}` subject, `{G}` group, `{P}` privileges.
     pub message: &'static str,
-}
-
-/// The activities of the data.
-pub static ROWS: LazyLock<&'static [Activity]> = LazyLock::new(|| &DATA.activities);
-
-/// The row of a name and an activity id, both of which are in the table.
-pub fn find(name: &str, id: u16) -> usize {
-    ROWS.iter().position(|row| row.name == name && row.id == id).expect("the name and id of a row of the table")
 }

@@ -109,3 +109,11 @@ pub struct Caption {
 
 pub static DATA: LazyLock<Data> =
     LazyLock::new(|| serde_json::from_str(include_str!("data.json")).expect("data that a test has read"));
+
+/// The activities of the data.
+pub static ROWS: LazyLock<&'static [Activity]> = LazyLock::new(|| &DATA.activities);
+
+/// The row of a name and an activity id, both of which are in the table.
+pub fn find(name: &str, id: u16) -> usize {
+    ROWS.iter().position(|row| row.name == name && row.id == id).expect("the name and id of a row of the table")
+}

@@ -5,9 +5,9 @@
 
 use chrono::DateTime;
 
-use super::activity::{ACCOUNT, Activity, ENTITY, GROUP, LOGIN, Method, ROWS, class_name};
+use super::activity::{ACCOUNT, Activity, ENTITY, GROUP, LOGIN, Method, class_name};
 use super::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
-use super::data::DATA;
+use super::data::{DATA, ROWS};
 use super::event::{Event, Outcome};
 use super::json::Json;
 use super::people::{Person, Thing};

@@ -1,7 +1,6 @@
 //! `unmapped`: what the vendor knows beyond OCSF. No two entries have quite the same keys.
 
-use super::activity::ROWS;
-use super::data::DATA;
+use super::data::{DATA, ROWS};
 use super::entry::Entries;
 use super::event::{Event, Outcome};
 use super::json::Json;

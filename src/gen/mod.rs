@@ -145,7 +145,7 @@ fn check(options: &Options) -> Result<()> {
 
 /// Applies a planned event to its subject, so that regular traffic is consistent with it.
 fn settle(event: &Event, workspace: &mut Workspace) {
-    let activity = &activity::ROWS[event.row];
+    let activity = &data::ROWS[event.row];
     if activity.class_uid != activity::ACCOUNT || event.outcome != Outcome::Success {
         return;
     }

@@ -1,7 +1,7 @@
 //! Privileges given and taken back: of accounts and of groups, on resources and in the workspace.
 
-use super::activity::{ROWS, Target};
-use super::data::DATA;
+use super::activity::Target;
+use super::data::{DATA, ROWS};
 use super::event::Event;
 use super::people::{Grant, Kind, Thing};
 use super::traffic::Traffic;

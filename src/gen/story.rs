@@ -6,9 +6,8 @@
 use chrono::DateTime;
 
 use super::Story;
-use super::activity::find;
 use super::calendar::{DAY_MS, HOUR_MS, MINUTE_MS};
-use super::data::DATA;
+use super::data::{DATA, find};
 use super::event::{Event, Outcome};
 use super::people::{Kind, Session, Standing, Thing};
 use super::places::{self, Station};

@@ -1,6 +1,7 @@
 //! Groups, and people who leave: the part of regular traffic where one entry follows from the ones before.
 
-use super::activity::{ROWS, Target};
+use super::activity::Target;
+use super::data::ROWS;
 use super::event::Event;
 use super::people::{Kind, Standing};
 use super::traffic::Traffic;

@@ -168,7 +168,7 @@ fn every_name_of_the_vendor_is_known_and_used() {
     let names = query.iter().find(|field| field["name"] == "activity_name").unwrap()["open_enum"].as_array().unwrap();
     let names: BTreeSet<&str> = names.iter().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(names.len(), 130);
-    assert_eq!(activity::ROWS.iter().map(|row| row.name).collect::<BTreeSet<_>>(), names);
+    assert_eq!(data::ROWS.iter().map(|row| row.name).collect::<BTreeSet<_>>(), names);
     let (out, _) = bytes(&of(100_000));
     let used: BTreeSet<&str> = scan(&out, "\"activity_name\":\"").into_iter().collect();
     assert_eq!(names.difference(&used).collect::<Vec<_>>(), Vec::<&&str>::new());

@@ -1,8 +1,8 @@
 //! Regular traffic: draws who does what next, and keeps the workspace in step with it.
 
-use super::activity::{By, ENTITY, ROWS, Target, find};
+use super::activity::{By, ENTITY, Target};
 use super::calendar::{HOUR_MS, busyness};
-use super::data::DATA;
+use super::data::{DATA, ROWS, find};
 use super::event::{Event, Outcome};
 use super::people::{Kind, Session, Standing, Thing};
 use super::random::Dice;

@@ -1,7 +1,6 @@
 //! Templates filled in: messages, paths and the names of things.
 
-use super::activity::ROWS;
-use super::data::DATA;
+use super::data::{DATA, ROWS};
 use super::event::{Event, Outcome};
 use super::json::Json;
 use super::people::Thing;

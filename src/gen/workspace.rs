@@ -2,8 +2,8 @@
 //!
 //! Traffic changes it with every successful entry, so that what is closed was open and what acts was created.
 
-use super::activity::{ROWS, Target};
-use super::data::DATA;
+use super::activity::Target;
+use super::data::{DATA, ROWS};
 use super::people::{Kind, Person, Register, Standing, Thing};
 use super::random::{Dice, Id};
 

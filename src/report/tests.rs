@@ -17,6 +17,7 @@ use crate::sql::{Conventions, Sample};
 
 mod boundaries;
 mod events;
+mod judged;
 mod reasons;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");

@@ -10,13 +10,14 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, ExcludeSelectItem, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName,
-    ObjectNamePart, OrderByExpr, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
-    TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    ExcludeSelectItem, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
+    OrderByExpr, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableWithJoins,
+    VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::grammar::call;
 use super::super::labels::{alias, folded, tables};
+use super::column::{Column, and, equal, qualified, quoted};
 use super::series;
 use crate::error::{Error, Result};
 
@@ -59,16 +60,6 @@ fn spelled(select: &mut Select, order: &mut [OrderByExpr]) -> ControlFlow<Error>
             Err(error) => ControlFlow::Break(error),
         },
     }
-}
-
-/// A column of both sides, what it is, and the tables that have it.
-pub struct Column {
-    pub name: String,
-    pub expr: Expr,
-    /// None for a column that only has a second name, which `*` does not give.
-    pub tables: Vec<String>,
-    /// Whether it may be null in the first of them.
-    pub may_miss: bool,
 }
 
 fn is_star(select: &Select) -> bool {
@@ -248,22 +239,6 @@ fn single(name: &ObjectName) -> Result<String> {
         [ObjectNamePart::Identifier(ident)] => Ok(folded(ident)),
         _ => Err(Error::input(format!("`using ({name})` names no column")).hint("write on a.x.y = b.x.y")),
     }
-}
-
-pub fn quoted(name: &str) -> Ident {
-    Ident::with_quote('"', name)
-}
-
-pub fn qualified(table: &str, column: &str) -> Expr {
-    Expr::CompoundIdentifier(vec![quoted(table), quoted(column)])
-}
-
-pub fn equal(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
-}
-
-pub fn and(left: Expr, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) }
 }
 
 /// Puts what merged columns are in place of their names.

@@ -12,6 +12,7 @@
 
 mod aggregates;
 mod calls;
+mod column;
 mod members;
 mod merged;
 mod order;

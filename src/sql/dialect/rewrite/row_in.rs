@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, Select, SetExpr, TableFactor, VisitorMut};
 
 use super::super::parse::expression;
-use super::merged::{and, equal, qualified};
+use super::column::{and, equal, qualified};
 use crate::error::Error;
 
 pub struct RowIn;

@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName, ObjectNamePart, TableFactor, TableWithJoins};
 
 use super::super::labels::folded;
-use super::merged::{Column, qualified, quoted};
+use super::column::{Column, qualified, quoted};
 
 /// The second names of the columns of series.
 pub fn columns(from: &[TableWithJoins]) -> Vec<Column> {
