@@ -119,8 +119,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Nobody holds it from here on; the lock itself goes with the file.
+        // Nobody holds it from here on. Closing alone would leave it to a child that is being started at this moment, which
+        // has our descriptors until it is another program.
         let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
     }
 }
 

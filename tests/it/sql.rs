@@ -432,6 +432,27 @@ fn what_would_allocate_without_limit_is_refused() {
     assert_eq!(env.number("select count(*) from (select * from generate_series(1, 5000000) limit 10)"), 10);
 }
 
+/// The first rows by time were those of some files: a limit took the order of a scan away.
+#[test]
+fn the_first_rows_by_time_are_those_of_all_files() {
+    let env = Env::new();
+    for day in 1..=8 {
+        let time = 1_767_225_600_000_i64 + day * 3 * 86_400_000;
+        let event = format!(r#"{{"metadata":{{"uid":"m{day}"}},"class_uid":3002,"time":{time},"activity_id":1}}"#);
+        env.write(&format!("{day}.ndjson"), event);
+        env.ok(["ingest", "-q", &format!("{day}.ndjson")]);
+    }
+    for (facts, table) in
+        [("true", "authentication"), ("false", "authentication"), ("true", "event"), ("false", "event")]
+    {
+        env.write("auditlake.toml", format!("[sql]\nfacts = {facts}\n"));
+        let first = format!("select metadata.uid from {table} where time >= '2026-01-05' order by time limit 3");
+        let all = std::iter::repeat_n(["-c", first.as_str()], 20).flatten();
+        let told = env.ok(["sql", "--format", "csv", "-t"].into_iter().chain(all));
+        assert_eq!(told.trim(), ["m2\nm3\nm4"; 20].join("\n"), "{table} with facts = {facts}");
+    }
+}
+
 #[test]
 fn a_statement_that_takes_too_long_is_stopped() {
     let env = Env::with_small();

@@ -15,6 +15,7 @@ mod grouping;
 mod lists;
 mod literals;
 mod operators;
+mod ordered;
 mod outer;
 mod pushdown;
 mod sets;

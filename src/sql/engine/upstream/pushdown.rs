@@ -21,6 +21,7 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 
 use super::bounds::PatientPlanner;
+use super::ordered::OrderedScans;
 use super::outer::OuterSides;
 
 /// The engine's rules for physical plans behind one of ours, those that hand filters down with a look at names before them.
@@ -32,6 +33,7 @@ pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             false => rule,
         });
     }
+    rules.push(Arc::new(OrderedScans));
     rules.push(Arc::new(PatientPlanner));
     rules
 }
