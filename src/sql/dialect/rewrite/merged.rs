@@ -280,6 +280,11 @@ fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -
         }
     }
     select.projection = items;
+    for join in select.from.iter_mut().flat_map(|table| &mut table.joins) {
+        if let Some(JoinConstraint::On(condition)) = constraint_of(&mut join.join_operator) {
+            let _ = condition.visit(&mut replacer);
+        }
+    }
     for part in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
         let _ = part.visit(&mut replacer);
     }
