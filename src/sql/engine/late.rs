@@ -6,17 +6,16 @@
 //! hidden plan, what is not needed is taken away first, and only the rest is optimized.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::catalog::Session;
 use datafusion::common::{Column, DataFusionError};
 use datafusion::error::Result;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TableProviderFilterPushDown, TableType, ident,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, ident};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::{Optimizer, OptimizerContext};
 use datafusion::physical_plan::ExecutionPlan;
@@ -49,6 +48,22 @@ impl First {
         let keys = self.keys.iter().map(|key| SortExpr::new(ident(&key.column), key.asc, key.nulls_first));
         plan.sort_with_limit(keys.collect::<Vec<_>>(), Some(self.count))
     }
+}
+
+/// Rows that can be told which of them come first. `first::Told` is the table of them, whose filters are exact.
+#[async_trait]
+pub trait Telling: fmt::Debug + Send + Sync {
+    fn schema(&self) -> SchemaRef;
+
+    /// What a scan gives: the first rows at least, where only those are wanted.
+    async fn scanned(
+        &self,
+        state: &SessionState,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+        first: Option<&First>,
+    ) -> Result<Arc<dyn ExecutionPlan>>;
 }
 
 /// A view whose plan is hidden until it is scanned.
@@ -102,9 +117,15 @@ impl Late {
         let schema = loose(plan.schema().inner());
         Ok(Late { plan, schema, asked_before: Memory::default() })
     }
+}
 
-    /// What a scan gives: the first rows at least, where only those are wanted.
-    pub async fn rows(
+#[async_trait]
+impl Telling for Late {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    async fn scanned(
         &self,
         state: &SessionState,
         projection: Option<&Vec<usize>>,
@@ -125,31 +146,6 @@ impl Late {
             }
         };
         physical(state, &plan).await
-    }
-}
-
-#[async_trait]
-impl TableProvider for Late {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Exact; filters.len()])
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.rows(of_engine(state)?, projection, filters, limit, None).await
     }
 }
 

@@ -5,24 +5,20 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, ScalarValue, ToDFSchema};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, col, lit,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, col, lit};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::parser::Statement;
 
-use super::super::engine::first::Telling;
-use super::super::engine::late::{First, Memory, analyzed, asked, key, loose, of_engine, optimized, physical};
+use super::super::engine::late::{First, Memory, Telling, analyzed, asked, key, loose, optimized, physical};
 use super::super::facts::{Facts, Made, over_table};
 use super::super::tables::table::LakeTable;
 use super::flat::{Flat, columns, places};
@@ -295,6 +291,10 @@ impl Rows {
 
 #[async_trait]
 impl Telling for Rows {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
     async fn scanned(
         &self,
         state: &SessionState,
@@ -337,30 +337,5 @@ impl Telling for Rows {
             1 => Ok(parts.remove(0)),
             _ => UnionExec::try_new(parts),
         }
-    }
-}
-
-#[async_trait]
-impl TableProvider for Rows {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone()
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Exact; filters.len()])
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.scanned(of_engine(state)?, projection, filters, limit, None).await
     }
 }

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::everywhere;
+use super::parts;
 use crate::sql::functions::{arithmetic, behind_door, concatenation, has_fraction, whole};
 
 #[derive(Debug)]
@@ -29,33 +27,10 @@ impl AnalyzerRule for CheckedArithmetic {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        everywhere(plan, |plan| {
-            let is_one = |part: &Expr| {
-                operation(part).is_some() || matches!(part, Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_))
-            };
-            let may = |expr: &Expr| expr.exists(|part| Ok(is_one(part))).unwrap_or(false);
-            if !plan.expressions().iter().any(may) {
-                return Ok(Transformed::no(plan));
-            }
-            let inputs = plan.inputs();
-            let schema = match inputs.is_empty() {
-                true => plan.schema().as_ref().clone(),
-                false => merge_schema(&inputs),
-            };
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let named = |expr: Expr| {
-                    let name = names.save(&expr);
-                    let changed = expr.transform_up(|part| Ok(checked(part, &schema)))?;
-                    Ok(changed.update_data(|expr| name.restore(expr)))
-                };
-                match expr {
-                    // Its members have names, not the whole.
-                    Expr::GroupingSet(_) => expr.map_children(named),
-                    expr => named(expr),
-                }
-            })
-        })
+        let is_one = |part: &Expr| {
+            operation(part).is_some() || matches!(part, Expr::ScalarFunction(_) | Expr::Cast(_) | Expr::TryCast(_))
+        };
+        parts(plan, is_one, |part, schema| Ok(checked(part, schema)))
     }
 }
 

@@ -12,12 +12,10 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::everywhere;
+use super::parts;
 
 #[derive(Debug)]
 pub struct Lists;
@@ -28,30 +26,7 @@ impl AnalyzerRule for Lists {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        everywhere(plan, |plan| {
-            let may =
-                |expr: &Expr| expr.exists(|part| Ok(matches!(part, Expr::InList(_)) || is_or(part))).unwrap_or(false);
-            if !plan.expressions().iter().any(may) {
-                return Ok(Transformed::no(plan));
-            }
-            let inputs = plan.inputs();
-            let schema = match inputs.is_empty() {
-                true => plan.schema().as_ref().clone(),
-                false => merge_schema(&inputs),
-            };
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let named = |expr: Expr| {
-                    let name = names.save(&expr);
-                    let changed = expr.transform_up(|part| merged(part, &schema))?;
-                    Ok(changed.update_data(|expr| name.restore(expr)))
-                };
-                match expr {
-                    Expr::GroupingSet(_) => expr.map_children(named),
-                    expr => named(expr),
-                }
-            })
-        })
+        parts(plan, |part| matches!(part, Expr::InList(_)) || is_or(part), merged)
     }
 }
 

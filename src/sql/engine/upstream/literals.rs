@@ -7,16 +7,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Between, InList};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast, lit};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::{everywhere, ours};
+use super::{ours, parts};
 use crate::error::Error;
 use crate::sql::functions::Zone;
 use crate::typed::parse_time;
@@ -30,30 +28,7 @@ impl AnalyzerRule for TimeLiterals {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        everywhere(plan, |plan| {
-            let has_literal = |expr: &Expr| expr.exists(|part| Ok(is_read(part))).unwrap_or(false);
-            if !plan.expressions().iter().any(has_literal) {
-                return Ok(Transformed::no(plan));
-            }
-            let inputs = plan.inputs();
-            let schema = match inputs.is_empty() {
-                true => plan.schema().as_ref().clone(),
-                false => merge_schema(&inputs),
-            };
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expr| {
-                let named = |expr: Expr| {
-                    let name = names.save(&expr);
-                    let changed = expr.transform_up(|part| read(part, &schema))?;
-                    Ok(changed.update_data(|expr| name.restore(expr)))
-                };
-                match expr {
-                    // Its members have names, not the whole.
-                    Expr::GroupingSet(_) => expr.map_children(named),
-                    expr => named(expr),
-                }
-            })
-        })
+        parts(plan, is_read, read)
     }
 }
 

@@ -26,9 +26,12 @@ mod types;
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use crate::error::Error;
@@ -75,4 +78,37 @@ fn everywhere(
     change: impl FnMut(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
 ) -> Result<LogicalPlan> {
     Ok(plan.transform_up_with_subqueries(change)?.data)
+}
+
+/// A plan whose expressions are changed part by part, where any part `may` be changed; `change` is told the columns that a
+/// part can name. Results keep their names.
+fn parts(
+    plan: LogicalPlan,
+    may: impl Fn(&Expr) -> bool,
+    mut change: impl FnMut(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<LogicalPlan> {
+    everywhere(plan, |plan| {
+        let has_one = |expr: &Expr| expr.exists(|part| Ok(may(part))).unwrap_or(false);
+        if !plan.expressions().iter().any(has_one) {
+            return Ok(Transformed::no(plan));
+        }
+        let inputs = plan.inputs();
+        let schema = match inputs.is_empty() {
+            true => plan.schema().as_ref().clone(),
+            false => merge_schema(&inputs),
+        };
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let mut named = |expr: Expr| {
+                let name = names.save(&expr);
+                let changed = expr.transform_up(|part| change(part, &schema))?;
+                Ok(changed.update_data(|expr| name.restore(expr)))
+            };
+            match expr {
+                // Its members have names, not the whole.
+                Expr::GroupingSet(_) => expr.map_children(named),
+                expr => named(expr),
+            }
+        })
+    })
 }
