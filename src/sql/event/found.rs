@@ -50,17 +50,12 @@ pub async fn find(state: &SessionState, made: &Made, filters: &[Expr], wanted: W
     for filter in filters.iter().cloned().chain(filters.iter().filter_map(implied)) {
         builder = builder.filter(filter)?;
     }
-    let mut columns = vec![ident(FILE), ident(ROW)];
-    let plan = match wanted {
-        Wanted::All => builder.project(columns)?.limit(0, Some(MOST + 1))?,
-        Wanted::Any(count) => builder.project(columns)?.limit(0, Some(count.min(MOST + 1)))?,
-        Wanted::First(first) => {
-            // The keys stay to the end: an order by a column that is gone is lost with it.
-            columns.extend(first.keys.iter().map(|key| ident(&key.column)));
-            first.of(builder.project(columns)?)?
-        }
+    builder = match wanted {
+        Wanted::All => builder.limit(0, Some(MOST + 1))?,
+        Wanted::Any(count) => builder.limit(0, Some(count.min(MOST + 1)))?,
+        Wanted::First(first) => first.of(builder)?,
     };
-    let plan = optimized(state, plan.build()?)?;
+    let plan = optimized(state, builder.project([ident(FILE), ident(ROW)])?.build()?)?;
     let mut found = execute_stream(arranged(state, &plan).await?, state.task_ctx())?;
     let (mut hits, mut count) = (Hits::new(), 0);
     while let Some(batch) = found.try_next().await? {
