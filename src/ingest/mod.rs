@@ -4,6 +4,7 @@
 //! Every stage holds a bounded number of chunks, so memory does not grow with the input. While one batch is committed
 //! the next one is decoded. Rows, rejects and the position in each source enter the ledger in one entry.
 
+mod activity;
 mod dry;
 mod feed;
 mod load;
@@ -32,6 +33,7 @@ use crate::redact::Policy;
 use crate::source::{self, Input, Inputs, Unreadable};
 use crate::typed::Hash32;
 
+pub use activity::Activity;
 pub use dry::dry_run;
 use feed::Feed;
 pub use own::{Producer, batch_of_own};

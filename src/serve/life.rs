@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::Result;
+use crate::ingest::Activity;
 use crate::lake::random_hex;
 
 /// A turn in the life of a server's log of reads.
@@ -50,32 +51,19 @@ pub fn event(turn: Turn, time_ms: i64) -> Result<Value> {
             ("MissReads", missing.unwrap_or_default(), Some(json!({"server": server, "from": from})))
         }
     };
-    let (status_id, status) = if is_fine { (1, "Success") } else { (2, "Failure") };
-    let (severity_id, severity) = if is_fine { (1, "Informational") } else { (4, "High") };
-    let mut event = json!({
-        "time": time_ms,
-        "class_uid": 6003,
-        "class_name": "API Activity",
-        "category_uid": 6,
-        "category_name": "Application Activity",
-        "activity_id": 99,
-        "activity_name": "Other",
-        "type_uid": 600_399,
-        "type_name": "API Activity: Other",
-        "severity_id": severity_id,
-        "severity": severity,
-        "status_id": status_id,
-        "status": status,
-        "message": message,
-        "actor": {"app_name": "auditlake serve"},
-        "api": {"operation": operation, "service": {"name": "auditlake serve"}},
-        "metadata": {
-            "uid": random_hex::<16>()?,
-            "version": "1.6.0",
-            "product": {"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")},
-            "log_name": "audit-log reads",
-        },
-    });
+    let turn = Activity {
+        uid: random_hex::<16>()?,
+        time_ms,
+        is_read: false,
+        is_success: Some(is_fine),
+        is_grave: !is_fine,
+        message: &message,
+        operation: operation,
+        program: "auditlake serve",
+        log_name: "audit-log reads",
+    };
+    let mut event = turn.to_event();
+    event["actor"] = json!({"app_name": "auditlake serve"});
     if let Some(about) = about {
         event["unmapped"] = json!({ "about": about });
     }

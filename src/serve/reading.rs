@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{Holder, KeyRecord};
 use super::query::Asked;
+use crate::ingest::Activity;
 
 /// The log line of one request, or of several equal ones.
 #[derive(Debug, Clone)]
@@ -46,9 +47,6 @@ pub struct Reading {
     pub start_ms: i64,
 }
 
-/// The caption and number of the class are facts of OCSF; the class itself is a schema file like any other.
-const CLASS_UID: i64 = 6003;
-const READ: i64 = 2;
 /// More agents than this are not named.
 const AGENTS: usize = 8;
 
@@ -128,27 +126,24 @@ impl Reading {
 
     pub fn to_event(&self) -> Value {
         let is_success = self.status == 200;
-        let (status_id, status) = if is_success { (1, "Success") } else { (2, "Failure") };
-        let mut event = Map::new();
-        let mut put = |name: &str, value: Value| event.insert(name.to_string(), value);
-        put("time", json!(self.time_ms));
-        put("class_uid", json!(CLASS_UID));
-        put("class_name", json!("API Activity"));
-        put("category_uid", json!(6));
-        put("category_name", json!("Application Activity"));
-        put("activity_id", json!(READ));
-        put("activity_name", json!("Read"));
-        put("type_uid", json!(CLASS_UID * 100 + READ));
-        put("type_name", json!("API Activity: Read"));
-        put("severity_id", json!(1));
-        put("severity", json!("Informational"));
-        put("status_id", json!(status_id));
-        put("status", json!(status));
+        let read = Activity {
+            uid: self.uid.clone(),
+            time_ms: self.time_ms,
+            is_read: true,
+            is_success: Some(is_success),
+            is_grave: false,
+            message: &self.message(),
+            operation: "ListAuditLogs",
+            program: "auditlake serve",
+            log_name: "audit-log reads",
+        };
+        let mut event = read.to_event();
+        event["api"]["version"] = json!("v1");
+        let mut put = |name: &str, value: Value| event[name] = value;
         put("status_code", json!(self.status.to_string()));
         if let Some(code) = self.code {
             put("status_detail", json!(code));
         }
-        put("message", json!(self.message()));
         put("actor", self.actor());
         if let Some(peer) = self.peer {
             let mut endpoint = json!({"ip": peer.to_string()});
@@ -159,23 +154,17 @@ impl Reading {
         }
         put("http_request", self.request());
         put("http_response", json!({"code": self.status}));
-        put("api", json!({"operation": "ListAuditLogs", "version": "v1", "service": {"name": "auditlake serve"}}));
         put("duration", json!(self.duration_ms));
         put("count", json!(self.count));
         if self.count > 1 {
             put("start_time", json!(self.start_ms));
             put("end_time", json!(self.time_ms));
         }
-        let product = json!({"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")});
-        put(
-            "metadata",
-            json!({"uid": self.uid, "version": "1.6.0", "product": product, "log_name": "audit-log reads"}),
-        );
         let unmapped = self.unmapped(is_success);
         if !unmapped.is_empty() {
             put("unmapped", Value::Object(unmapped));
         }
-        Value::Object(event)
+        event
     }
 
     /// The question and the answer. Ignored parameters are a list of pairs, because their names are chosen by the client.

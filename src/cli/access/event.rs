@@ -9,6 +9,7 @@ use super::super::login::login;
 use super::Read;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
+use crate::ingest::Activity;
 use crate::lake::random_hex;
 use crate::redact::Policy;
 use crate::typed::hex;
@@ -35,31 +36,20 @@ pub fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) 
         }
     };
     about["ledger_entry"] = json!(ledger_entry);
-    let mut event = json!({
-        "time": time_ms,
-        "class_uid": 6003,
-        "class_name": "API Activity",
-        "category_uid": 6,
-        "category_name": "Application Activity",
-        "activity_id": 2,
-        "activity_name": "Read",
-        "type_uid": 600_302,
-        "type_name": "API Activity: Read",
-        "severity_id": 1,
-        "severity": "Informational",
-        "status_id": 0,
-        "status": "Unknown",
-        "message": message,
-        "actor": {"user": who()?, "app_name": "auditlake"},
-        "api": {"operation": operation, "service": {"name": "auditlake"}},
-        "metadata": {
-            "uid": random_hex::<16>()?,
-            "version": "1.6.0",
-            "product": {"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")},
-            "log_name": "access log",
-        },
-        "unmapped": about,
-    });
+    let read = Activity {
+        uid: random_hex::<16>()?,
+        time_ms,
+        is_read: true,
+        is_success: None,
+        is_grave: false,
+        message: &message,
+        operation: operation,
+        program: "auditlake",
+        log_name: "access log",
+    };
+    let mut event = read.to_event();
+    event["actor"] = json!({"user": who()?, "app_name": "auditlake"});
+    event["unmapped"] = about;
     let endpoint = from_where();
     if !endpoint.is_empty() {
         event["src_endpoint"] = Value::Object(endpoint);
@@ -83,31 +73,21 @@ fn from_where() -> Map<String, Value> {
 /// The event that says which reads the log has lost.
 pub fn missing(numbers: &[u64], time_ms: i64) -> Result<Value> {
     let listed: Vec<String> = numbers.iter().map(u64::to_string).collect();
-    Ok(json!({
-        "time": time_ms,
-        "class_uid": 6003,
-        "class_name": "API Activity",
-        "category_uid": 6,
-        "category_name": "Application Activity",
-        "activity_id": 99,
-        "activity_name": "Other",
-        "type_uid": 600_399,
-        "type_name": "API Activity: Other",
-        "severity_id": 4,
-        "severity": "High",
-        "status_id": 2,
-        "status": "Failure",
-        "message": format!("the access log has lost the reads with the numbers {}", listed.join(", ")),
-        "actor": {"user": who()?, "app_name": "auditlake"},
-        "api": {"operation": "MissReads", "service": {"name": "auditlake"}},
-        "metadata": {
-            "uid": random_hex::<16>()?,
-            "version": "1.6.0",
-            "product": {"name": "auditlake", "vendor_name": "auditlake", "version": env!("CARGO_PKG_VERSION")},
-            "log_name": "access log",
-        },
-        "unmapped": {"about": {"numbers": numbers}},
-    }))
+    let missed = Activity {
+        uid: random_hex::<16>()?,
+        time_ms,
+        is_read: false,
+        is_success: Some(false),
+        is_grave: true,
+        message: &format!("the access log has lost the reads with the numbers {}", listed.join(", ")),
+        operation: "MissReads",
+        program: "auditlake",
+        log_name: "access log",
+    };
+    let mut event = missed.to_event();
+    event["actor"] = json!({"user": who()?, "app_name": "auditlake"});
+    event["unmapped"] = json!({"about": {"numbers": numbers}});
+    Ok(event)
 }
 
 fn who() -> Result<Value> {
