@@ -58,7 +58,7 @@ pub fn event(turn: Turn, time_ms: i64) -> Result<Value> {
         is_success: Some(is_fine),
         is_grave: !is_fine,
         message: &message,
-        operation: operation,
+        operation,
         program: "auditlake serve",
         log_name: "audit-log reads",
     };

@@ -43,7 +43,7 @@ pub fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) 
         is_success: None,
         is_grave: false,
         message: &message,
-        operation: operation,
+        operation,
         program: "auditlake",
         log_name: "access log",
     };
