@@ -37,6 +37,15 @@ pub struct ObjectsFile {
     pub objects: Ordered<Ordered<Spec>>,
 }
 
+/// `dictionary.json`.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DictionaryFile {
+    pub ocsf: String,
+    /// Caption and description by name.
+    pub attributes: Ordered<(String, String)>,
+}
+
 /// One attribute as the file has it.
 #[derive(Debug, Clone)]
 pub struct Spec {

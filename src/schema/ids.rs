@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use hashbrown::{HashMap, HashSet};
 
 use super::file::ClassFile;
 use super::load::Source;
+use super::paths::with_metadata;
 use super::{Kind, Object};
 use crate::error::Result;
 
@@ -73,20 +74,7 @@ impl FieldIds {
 
     /// The schema with the ids in it, as Parquet's writer takes them.
     pub fn in_schema(&self, schema: &Schema) -> SchemaRef {
-        let fields: Fields = schema.fields().iter().map(|field| self.in_field(field, field.name())).collect();
-        Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-    }
-
-    fn in_field(&self, field: &FieldRef, path: &str) -> FieldRef {
-        let member = |member: &FieldRef| self.in_field(member, &format!("{path}.{}", member.name()));
-        let data_type = match field.data_type() {
-            DataType::Struct(members) => DataType::Struct(members.iter().map(member).collect()),
-            DataType::List(item) => DataType::List(self.in_field(item, &format!("{path}[]"))),
-            other => other.clone(),
-        };
-        let made: Field = field.as_ref().clone().with_data_type(data_type);
-        let id = self.by_path.get(path).map(|id| (FIELD_ID.to_string(), id.to_string()));
-        Arc::new(made.with_metadata(id.into_iter().collect()))
+        Arc::new(with_metadata(schema, FIELD_ID, &|path| self.by_path.get(path).map(i32::to_string)))
     }
 }
 

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use hashbrown::{HashMap, HashSet};
 use include_dir::{Dir, include_dir};
 
-use super::file::{ClassFile, ObjectsFile, is_name};
+use super::comments::Dictionary;
+use super::file::{ClassFile, DictionaryFile, ObjectsFile, is_name};
 use super::tree::{Objects, Tree};
-use super::{EventClass, FieldIds, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
+use super::{Comments, EventClass, FieldIds, MAX_LEAVES, OTHER, OWN_COLUMNS, Object, Ocsf, arrow};
 use crate::error::{Context, Error, Kind, Result};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas/ocsf-1.6.0");
 
 const OBJECTS: &str = "objects";
+const DICTIONARY: &str = "dictionary";
 
 /// Table names that the lake and the views use for themselves.
 const TAKEN_TABLES: [&str; 3] = ["reject", "revision", "event"];
@@ -63,15 +65,21 @@ struct Loading {
     classes: Vec<Arc<EventClass>>,
     uids: HashSet<i64>,
     names: HashSet<String>,
+    dictionary: Dictionary,
 }
 
 pub fn load(extra: Option<&Path>) -> Result<Ocsf> {
-    let mut loading =
-        Loading { version: String::new(), classes: Vec::new(), uids: HashSet::new(), names: HashSet::new() };
+    let mut loading = Loading {
+        version: String::new(),
+        classes: Vec::new(),
+        uids: HashSet::new(),
+        names: HashSet::new(),
+        dictionary: Dictionary::default(),
+    };
     let mut objects = Objects::default();
     loading.folder(embedded(), &mut objects)?;
     if let Some(folder) = extra {
-        // Objects of this folder replace ours from here on only: the embedded tables keep their columns.
+        // Objects and texts of this folder replace ours from here on only: the embedded tables keep their columns.
         loading.folder(read_folder(folder)?, &mut objects)?;
     }
     loading.finish()
@@ -113,6 +121,12 @@ impl Loading {
             let file: ObjectsFile = source.parse()?;
             self.check_version(&source, &file.ocsf)?;
             objects.add(source, file);
+        }
+        let (texts, classes): (Vec<_>, Vec<_>) = classes.into_iter().partition(|source| source.stem == DICTIONARY);
+        for source in texts {
+            let file: DictionaryFile = source.parse()?;
+            self.check_version(&source, &file.ocsf)?;
+            self.dictionary.add(file);
         }
         for source in classes {
             let class = self.class(&source, source.parse()?, objects)?;
@@ -159,6 +173,7 @@ impl Loading {
         check_columns(source, &root)?;
         let arrow = arrow::schema(&root);
         let ids = FieldIds::of_class(source, &file, &root)?;
+        let comments = Comments::of_class(&root, &self.dictionary);
         Ok(EventClass {
             name,
             uid: file.uid,
@@ -167,6 +182,7 @@ impl Loading {
             root: Arc::new(root),
             arrow,
             ids,
+            comments,
         })
     }
 

@@ -11,10 +11,12 @@
 
 mod arrow;
 mod captions;
+mod comments;
 mod describe;
 mod file;
 mod ids;
 mod load;
+mod paths;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -29,6 +31,7 @@ use hashbrown::HashMap;
 use crate::error::Result;
 
 pub use self::captions::Captions;
+pub use self::comments::{COMMENT, Comments};
 pub use self::describe::{FieldInfo, Storage};
 pub use self::ids::FieldIds;
 
@@ -110,6 +113,8 @@ pub struct EventClass {
     pub arrow: SchemaRef,
     /// The field ids that its Parquet files carry beside the names; empty when its class file gives none.
     pub ids: FieldIds,
+    /// What its columns and their members mean.
+    pub comments: Comments,
 }
 
 /// A JSON object with known attributes: an event, or a struct inside one.

@@ -2,7 +2,8 @@
 
 Each library counts the rows that it sees, and must see as many as auditlake: in tables with rows, in one without, and in
 a lake whose path holds characters that the Delta readers cannot read. Spark itself needs Java; its lines are compiled, and
-what they ask of Spark is what Sail is asked.
+what they ask of Spark is what Sail is asked. `event` is asked again when its facts were removed, and when the lake is gone,
+which must be an error and no table. Every column has a comment, as delta-rs and pyarrow show it.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from deltalake import DeltaTable
 
 COUNT = {
     "polars": "events.select(pl.len()).collect().item()",
@@ -48,6 +51,43 @@ def seen(text, library):
     return found
 
 
+def without_comment(fields, path=""):
+    """The paths of columns and members of structs, as the Delta schema has them, that have no comment."""
+    for field in fields:
+        here = f"{path}{field['name']}"
+        if not field["metadata"].get("comment"):
+            yield here
+        inner = field["type"]
+        if isinstance(inner, dict) and inner["type"] == "array":
+            inner = inner["elementType"]
+        if isinstance(inner, dict) and inner["type"] == "struct":
+            yield from without_comment(inner["fields"], f"{here}.")
+
+
+def comments(lake, tables):
+    """What is wrong with the comments of the tables."""
+    for table in tables:
+        delta = DeltaTable(str(lake / table))
+        yield from (f"{table}.{path} has no comment" for path in without_comment(json.loads(delta.schema().to_json())["fields"]))
+        time = delta.to_pyarrow_dataset().schema.field("time")
+        if not (time.metadata or {}).get(b"comment", b"").strip():
+            yield f"pyarrow shows no comment on {table}.time"
+
+
+def when_it_goes_wrong(binary, lake, expected):
+    """Facts that were removed are made anew; a lake that is gone is an error."""
+    text = lines(binary, lake, "pyarrow", "event")
+    shutil.rmtree(lake / "_facts")
+    found = seen(text, "pyarrow")
+    if found != expected:
+        yield f"without facts: expected {expected} rows of event, found {found}"
+    lake.rename(lake.with_name("elsewhere"))
+    try:
+        yield f"without a lake: found {seen(text, 'pyarrow')} rows of event"
+    except subprocess.CalledProcessError:
+        pass
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--auditlake", required=True, help="the program")
@@ -77,7 +117,13 @@ def main():
                 if found != expected[table]:
                     differences += 1
                     print(f"    {library}, {table} in {where}: expected {expected[table]} rows, found {found}")
-        compile(lines(binary, lake, "spark", "authentication"), "connect --for spark", "exec")
+        for table in ["authentication", "event"]:
+            compile(lines(binary, lake, "spark", table), f"connect --for spark, {table}", "exec")
+        wrong = [*comments(lake, tables), *when_it_goes_wrong(binary, odd, expected["event"])]
+        count += len(tables) + 2
+        differences += len(wrong)
+        for text in wrong:
+            print(f"    {text}")
     print(f"{'notebook lines':<34} {count:>5} comparisons  {f'{differences} DIFFER' if differences else 'agree'}")
     sys.exit(differences > 0)
 

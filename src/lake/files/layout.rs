@@ -67,6 +67,14 @@ impl Partition {
         }
     }
 
+    /// The meaning of the partition's column.
+    pub fn comment(self) -> &'static str {
+        match self {
+            Partition::Month => "Month. The month of `time` in UTC, by which the files are laid out.",
+            Partition::Day => "Day. The day of `time` in UTC, by which the files are laid out.",
+        }
+    }
+
     /// The partition of all rows whose time is not believed: however they are spread, they are one file a batch.
     pub fn of_odd_times(self) -> &'static str {
         match self {

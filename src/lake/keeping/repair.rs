@@ -20,6 +20,7 @@ use super::super::files::store::Durable;
 use super::super::ledger::change::{Change, each};
 use super::super::ledger::entries::get;
 use super::super::tables::commit::{commit, creation};
+use super::super::tables::described::described;
 use super::super::{durable, existing, lock, own_tables};
 use super::chain::{self, Chain};
 use super::data::{aside_path, placed_by};
@@ -334,8 +335,7 @@ impl Mending<'_> {
             self.drop_versions(chain).await?;
         }
         let (objects, before) = (self.objects(), self.repaired.done.len());
-        let own = own_tables().into_iter().find(|(name, _)| *name == table).map(|(_, schema)| schema);
-        if let Some(schema) = own.or_else(|| ocsf.by_name(table).map(|class| class.arrow.clone())) {
+        if let Some(schema) = described(ocsf, table) {
             let mut faults = Faults::new(1);
             versions::begun(&objects, chain, ocsf, table, &mut faults).await?;
             if faults.count > 0 {

@@ -11,7 +11,8 @@ use super::super::files::file::FileEntry;
 use super::super::files::layout::{DELTA_LOG, delta_path, delta_version};
 use super::super::files::store::Durable;
 use super::super::ledger::entries::get;
-use super::super::tables::commit::{EntryRef, Removes, check, commit, creation, creation_before};
+use super::super::tables::commit::{EntryRef, Removes, check, commit, creation, creations_before};
+use super::super::tables::described::described;
 use super::super::tables::table::Projection;
 use super::super::{WRITER, own_tables};
 use super::chain::{Chain, Commit};
@@ -125,15 +126,14 @@ pub async fn begun(
         faults.add(&path, "it is missing: readers of Delta cannot open the table");
         return Ok(());
     };
-    let own = own_tables().into_iter().find(|(name, _)| *name == table).map(|(_, schema)| schema);
-    let Some(schema) = own.or_else(|| ocsf.by_name(table).map(|class| class.arrow.clone())) else { return Ok(()) };
+    let Some(schema) = described(ocsf, table) else { return Ok(()) };
     let actions: Vec<Value> =
         String::from_utf8_lossy(&there).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let find = |name: &str| actions.iter().find_map(|action| action.get(name));
     let (info, metadata) = (find("commitInfo"), find("metaData"));
     let time_ms = info.and_then(|info| info["timestamp"].as_i64()).unwrap_or_default();
     let made = creation(table, &schema, &chain.lake, time_ms)?;
-    if there == made || there == creation_before(table, &schema, &chain.lake, time_ms)? {
+    if there == made || creations_before(table, &schema, &chain.lake, time_ms)?.contains(&there.to_vec()) {
         return Ok(());
     }
     let is_ours = info.is_some_and(|info| info["engineInfo"] == WRITER);

@@ -4,9 +4,9 @@
 //! table writes the same version with the same actions, and what is found there is compared with what the ledger says.
 //! Each commit names its entry, by number and by hash, in `commitInfo` and as an application transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use deltalake_core::kernel::StructType;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use super::super::files::layout::Partition;
 use super::super::ledger::change::Paths;
 use super::super::ledger::entry::{Body, Entry, LakeInfo};
 use crate::error::{Context, Kind, Result};
+use crate::schema::{COMMENT, Comments};
 use crate::typed::{Hash32, hex};
 
 /// How long Delta's checkpoints remember that a file was removed: each compaction removes many.
@@ -90,11 +91,17 @@ pub fn app_id(lake_id: &str) -> String {
     format!("auditlake-{lake_id}")
 }
 
-/// Version 0 of a table, which has columns and no files.
+/// Version 0 of a table, which has columns, the comments in their schema, and no files.
 pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<Vec<u8>> {
     let cannot = || format!("cannot make the Delta schema of `{table}`");
-    let mut fields: Vec<FieldRef> = schema.fields().iter().map(bare).collect();
-    fields.push(Arc::new(Field::new(lake.partition.column(), DataType::Utf8, true)));
+    let partition = HashMap::from([(COMMENT.to_string(), lake.partition.comment().to_string())]);
+    let is_commented = schema.fields().iter().any(|field| field.metadata().contains_key(COMMENT));
+    let mut fields: Vec<FieldRef> = schema.fields().to_vec();
+    fields.push(Arc::new(Field::new(lake.partition.column(), DataType::Utf8, true).with_metadata(if is_commented {
+        partition
+    } else {
+        HashMap::new()
+    })));
     let columns: StructType = (&Schema::new(fields)).try_into_kernel().context(Kind::Internal, cannot)?;
     let columns = serde_json::to_string(&columns).context(Kind::Internal, cannot)?;
     let configuration: BTreeMap<&str, &str> = PROPERTIES.into_iter().collect();
@@ -119,23 +126,15 @@ pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> 
     ]))
 }
 
-/// Version 0 as programs made it that did not remove files.
-pub fn creation_before(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<Vec<u8>> {
-    let made = creation(table, schema, lake, time_ms)?;
+/// Version 0 as programs made it that wrote no comments, and as those made it that did not remove files either.
+pub fn creations_before(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<[Vec<u8>; 2]> {
+    let plain = Comments::default().in_schema(schema);
+    let made = creation(table, &plain, lake, time_ms)?;
     let name = PROPERTIES[2].0;
     let property = |value: &str| format!("\"{name}\":\"{value}\"");
     let text = String::from_utf8_lossy(&made);
-    Ok(text.replace(&property(REMOVED_FOR), &property(REMOVED_FOR_BEFORE)).into_bytes())
-}
-
-/// The field without what Parquet knows of it beside its type.
-fn bare(field: &FieldRef) -> FieldRef {
-    let data_type = match field.data_type() {
-        DataType::Struct(members) => DataType::Struct(members.iter().map(bare).collect::<Fields>()),
-        DataType::List(item) => DataType::List(bare(item)),
-        other => other.clone(),
-    };
-    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+    let older = text.replace(&property(REMOVED_FOR), &property(REMOVED_FOR_BEFORE)).into_bytes();
+    Ok([made, older])
 }
 
 /// A UUID that follows from the lake and the table, so that two processes make the same table.
@@ -299,5 +298,41 @@ pub fn check<'a>(
     match adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
         true => Ok(()),
         false => Err(format!("it does not add the files of ledger entry {sequence}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::files::layout::Access;
+    use super::*;
+    use crate::schema::Ocsf;
+
+    #[test]
+    fn version_0_has_comments_and_those_of_older_programs_are_known() {
+        let lake = LakeInfo {
+            lake_id: "0".repeat(32),
+            partition: Partition::Month,
+            ocsf_version: "1.6.0".to_string(),
+            key_check: "0".repeat(32),
+            access: Access::Owner,
+        };
+        let ocsf = Ocsf::load(None).unwrap();
+        let class = ocsf.by_name("authentication").unwrap();
+        let made = creation(&class.name, &class.comments.in_schema(&class.arrow), &lake, 7).unwrap();
+        let text = String::from_utf8(made.clone()).unwrap();
+        for comment in [
+            "Status ID. Whether it succeeded. Values: 0 Unknown, 1 Success, 2 Failure, 99 Other.",
+            // Of a member of a struct, of one of our own columns, and of the partition.
+            "Unique ID. The identifier of the object.",
+            "The number of the ledger entry that added the row.",
+            "by which the files are laid out",
+        ] {
+            assert!(text.contains(comment), "{comment}");
+        }
+        let older = creations_before(&class.name, &class.comments.in_schema(&class.arrow), &lake, 7).unwrap();
+        assert_eq!(older[0], creation(&class.name, &class.arrow, &lake, 7).unwrap());
+        for older in older {
+            assert!(older != made && !String::from_utf8(older).unwrap().contains(r#"\"comment\":"#));
+        }
     }
 }

@@ -28,7 +28,7 @@ impl Lake {
         let (projection, time_ms) = (self.projection(), self.state().time_ms);
         let tables = self.loaded_tables();
         let made = tables.iter().map(|table| {
-            let schema = self.table_schema(table);
+            let schema = self.commented(table);
             let projection = &projection;
             async move { projection.create(table, &schema?, time_ms).await }
         });
@@ -75,7 +75,7 @@ impl Lake {
         let commits: Vec<TableCommit<'_>> =
             tables.into_iter().map(|(table, files)| TableCommit { table, version: versions(table), files }).collect();
         for first in commits.iter().filter(|commit| commit.version == 1) {
-            projection.create(first.table, &self.table_schema(first.table)?, self.state().time_ms).await?;
+            projection.create(first.table, &self.commented(first.table)?, self.state().time_ms).await?;
         }
         projection.apply_all(&commits, entry).await
     }

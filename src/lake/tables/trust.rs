@@ -17,6 +17,7 @@ use super::super::ledger::entries::get;
 use super::super::ledger::state::{State, TableState};
 use super::super::{Lake, own_tables};
 use super::commit::{Removes, check};
+use super::described::described;
 use super::recover::tables_of;
 use super::table::{ahead, other};
 use crate::error::{Context, Kind, Result};
@@ -27,6 +28,14 @@ impl Lake {
         match own_tables().into_iter().find(|(name, _)| *name == table) {
             Some((_, schema)) => Ok(schema),
             None => Ok(self.class_of(table)?.arrow.clone()),
+        }
+    }
+
+    /// The columns of a table's Delta log, with comments.
+    pub(in crate::lake) fn commented(&self, table: &str) -> Result<SchemaRef> {
+        match described(&self.ocsf, table) {
+            Some(schema) => Ok(schema),
+            None => self.table_schema(table),
         }
     }
 
