@@ -2,20 +2,27 @@
 //!
 //! One reads facts and the other data files, both the rows that were picked. The first column of each is the time of the
 //! event: where they differ, the rows are not what they should be, and that is an error and no answer.
+//!
+//! The engine deals the rows of a large input to threads wherever it works something out of them, and collects them again
+//! in whichever order they come. It is told nothing of the order that matters here, which no column says. So what it puts
+//! below these plans to split and to collect rows is taken out again.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{TryStreamExt, stream};
@@ -82,6 +89,7 @@ impl ExecutionPlan for BesideExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let children = children.into_iter().map(unsplit).collect::<Result<Vec<_>>>()?;
         match <[_; 2]>::try_from(children) {
             Ok(both) => Ok(Arc::new(BesideExec::new(both))),
             Err(children) => internal_err!("two plans are put beside each other, and not {}", children.len()),
@@ -108,6 +116,25 @@ impl ExecutionPlan for BesideExec {
         let rows = stream::try_unfold(sides, Sides::next);
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
+}
+
+/// The plan without what splits rows and collects them.
+fn unsplit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let whole = plan.transform_down(|node| {
+        let mut below = None;
+        while let Some(input) = split(below.as_ref().unwrap_or(&node)) {
+            below = Some(input);
+        }
+        Ok(below.map_or(Transformed::no(node), Transformed::yes))
+    })?;
+    Ok(whole.data)
+}
+
+/// The input of an operator that only splits rows or collects them.
+fn split(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
+    let is_split =
+        plan.is::<RepartitionExec>() || plan.is::<CoalescePartitionsExec>() || plan.is::<SortPreservingMergeExec>();
+    if is_split { plan.children().first().map(|input| Arc::clone(input)) } else { None }
 }
 
 /// Rows of one plan, and those of its last batch that have not been handed on.
@@ -172,9 +199,13 @@ impl Sides {
 mod tests {
     use arrow::array::Int64Array;
     use arrow::datatypes::{DataType, Field};
+    use datafusion::common::ScalarValue;
     use datafusion::datasource::memory::MemorySourceConfig;
-    use datafusion::physical_plan::collect;
-    use datafusion::prelude::SessionContext;
+    use datafusion::logical_expr::Operator;
+    use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+    use datafusion::physical_plan::projection::ProjectionExec;
+    use datafusion::physical_plan::{collect, displayable};
+    use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
 
@@ -206,6 +237,37 @@ mod tests {
     async fn rows_meet_whatever_batches_they_come_in() {
         assert_eq!(rows(plan("a", &[3, 0, 5, 1], 0), plan("b", &[1, 8], 0)).await.unwrap(), 9);
         assert_eq!(rows(plan("a", &[0], 0), plan("b", &[], 0)).await.unwrap(), 0);
+    }
+
+    /// Whatever `*` asks of a class with more rows than a batch ended in an error before.
+    #[tokio::test]
+    async fn rows_meet_however_many_threads_the_engine_has() {
+        let rows = 40_000;
+        let right = plan("b", &[rows], 0);
+        let column = |at: usize, name: &str| -> Arc<dyn PhysicalExpr> { Arc::new(Column::new(name, at)) };
+        let sum = BinaryExpr::new(column(1, "b"), Operator::Plus, Arc::new(Literal::new(ScalarValue::Int64(Some(0)))));
+        let columns: Vec<(Arc<dyn PhysicalExpr>, String)> =
+            vec![(column(0, "time"), "time".to_string()), (Arc::new(sum), "b".to_string())];
+        let right = Arc::new(ProjectionExec::try_new(columns, right).unwrap());
+        let beside: Arc<dyn ExecutionPlan> = Arc::new(BesideExec::new([plan("a", &[rows], 0), right.clone()]));
+        let context = SessionContext::new_with_config(
+            SessionConfig::new().with_target_partitions(8).with_repartition_file_scans(false),
+        );
+        let state = context.state();
+        let arranged = |plan: Arc<dyn ExecutionPlan>| {
+            let mut rules = state.physical_optimizers().iter();
+            rules.try_fold(plan, |plan, rule| rule.optimize(plan, state.config_options())).unwrap()
+        };
+        // Where the order is nobody's matter the rows are split.
+        let split =
+            displayable(arranged(Arc::new(CoalescePartitionsExec::new(right))).as_ref()).indent(false).to_string();
+        assert!(split.contains("RepartitionExec"), "{split}");
+        let plan = arranged(beside);
+        let batches = collect(plan, context.task_ctx()).await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), rows as usize);
+        for batch in &batches {
+            assert_eq!(batch.column(1), batch.column(2));
+        }
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::col;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -311,6 +311,8 @@ impl TableProvider for LakeTable {
             .with_limit(limit)
             .with_output_ordering(ordering.into_iter().collect())
             .with_preserve_order(self.is_in_order)
+            // The engine gives ranges of large files to several threads, but for those whose split is declared.
+            .with_output_partitioning(self.is_in_order.then_some(Partitioning::UnknownPartitioning(1)))
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
