@@ -1,14 +1,17 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 //!
 //! Tables are opened through their Delta logs, which name the files of one state and give a table without rows its
-//! columns. A view has no files: the program answers it as an Arrow stream. It does so for a lake, too, whose path the
-//! Delta readers of Python escape or decode once too often.
+//! columns. `event` has no files: the program answers it as an Arrow stream, of its facts, which it brings up to date
+//! first. Lines that opened the files of facts would be faster by little and wrong: facts say what one event alone says, and
+//! who is who is decided by all events; they are a cache, and files of it come and go with every commit and compaction.
+//! The program also answers for a lake whose path the Delta readers of Python escape or decode once too often.
 
 use std::path::Path;
 
 use super::App;
 use crate::error::{Error, Result};
-use crate::lake::{REJECT_TABLE, REVISION_TABLE};
+use crate::lake::{Lake, REJECT_TABLE, REVISION_TABLE};
+use crate::sql::Session;
 use crate::typed::nearest;
 
 /// The one view that notebooks are given.
@@ -50,16 +53,13 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         });
     }
     let has_files = args.table != EVENT && is_read_as_written(lake.root());
-    if args.library == Library::Spark && !has_files {
-        return Err(Error::input(format!("Spark reads files, and cannot find those of `{}` in this lake", args.table))
-            .hint("`--for sail` writes lines for the same language that need no files"));
-    }
+    let state = lake.state();
     let opened = if has_files {
         from_files(args.library, &lake.root().join(&args.table))
     } else {
-        from_program(args.library, lake.root(), &args.table)
+        let statement = if args.table == EVENT { of_facts(app, &lake)? } else { Statement::all(&args.table) };
+        from_program(args.library, lake.root(), &statement, state.sequence)
     };
-    let state = lake.state();
     app.screen.print(&format!(
         "# {} as of ledger entry {}, sha256 {}\n# pip install {}\n{opened}{}",
         args.table,
@@ -99,7 +99,8 @@ fn packages(library: Library, has_files: bool) -> &'static str {
         (Library::Duckdb, false) => "duckdb pyarrow",
         (Library::Datafusion, true) => "datafusion deltalake",
         (Library::Datafusion, false) => "datafusion pyarrow",
-        (Library::Spark, _) => "pyspark delta-spark  (Spark also needs Java)",
+        (Library::Spark, true) => "pyspark delta-spark  (Spark also needs Java)",
+        (Library::Spark, false) => "\"pyspark>=4\" pyarrow  (Spark also needs Java)",
         (Library::Sail, true) => "pysail pyspark-client",
         (Library::Sail, false) => "pysail pyspark-client pyarrow",
     }
@@ -120,21 +121,56 @@ fn from_files(library: Library, table: &Path) -> String {
     format!("{}{delta}\n{}{open}", imports(library), session(library))
 }
 
-/// Lines that make `events` of what the program answers.
-fn from_program(library: Library, lake: &Path, table: &str) -> String {
-    let (lake, sql) = (python(&lake.to_string_lossy()), python(&format!("from {table}")));
+/// A statement for the program, and notes on it.
+struct Statement {
+    sql: String,
+    notes: String,
+}
+
+impl Statement {
+    fn all(table: &str) -> Statement {
+        Statement { sql: format!("select * from {table}"), notes: String::new() }
+    }
+}
+
+/// The statement that facts answer alone: without the columns of `event` that only the tables of classes have.
+fn of_facts(app: &App, lake: &Lake) -> Result<Statement> {
+    let (lake, options) = (lake.clone(), app.sql_options());
+    let others = app.wait(async move { Session::new(&lake, &options).await?.beyond_facts().await })?;
+    let Some(others) = others.filter(|others| !others.is_empty()) else { return Ok(Statement::all(EVENT)) };
+    let others = others.join(", ");
+    Ok(Statement {
+        sql: format!("select * exclude ({others}) from {EVENT}"),
+        notes: format!(
+            "# auditlake answers from its facts, a cache of flat rows that it brings up to date first. When\n\
+             # facts were removed, it makes them anew: run the lines again, there is no file to look for.\n\
+             # Columns that facts do not have, so that reading them takes longer: {others}.\n"
+        ),
+    })
+}
+
+/// Lines that make `events` of what the program answers. What it says is shown, and an answer that is not whole is none.
+fn from_program(library: Library, lake: &Path, statement: &Statement, sequence: u64) -> String {
+    let (lake, sql) = (python(&lake.to_string_lossy()), python(&statement.sql));
     let made = match library {
         Library::Polars => "events = pl.from_arrow(events).lazy()\n",
-        Library::Sail => "events = spark.createDataFrame(events)\n",
+        Library::Spark | Library::Sail => "events = spark.createDataFrame(events)\n",
         _ => "",
     };
+    let (imports, session) = match library {
+        // Without files, Delta is not needed.
+        Library::Spark => ("from pyspark.sql import SparkSession\n", "spark = SparkSession.builder.getOrCreate()\n"),
+        _ => (imports(library), session(library)),
+    };
     format!(
-        "import subprocess\nimport pyarrow as pa\n{}\n{}\
+        "import subprocess\nimport pyarrow as pa\n{imports}\n{session}{}\
+         # For the rows of this ledger entry whatever comes later, add \"--as-of\", \"{sequence}\" to the command.\n\
          command = [\"auditlake\", \"--lake\", {lake}, \"sql\", \"--format\", \"arrow\", \"-c\", {sql}]\n\
-         with subprocess.Popen(command, stdout=subprocess.PIPE) as program:\n    \
-         events = pa.ipc.open_stream(program.stdout).read_all()\n{made}",
-        imports(library),
-        session(library)
+         answer = subprocess.run(command, capture_output=True)\n\
+         print(answer.stderr.decode(), end=\"\")\n\
+         answer.check_returncode()\n\
+         events = pa.ipc.open_stream(answer.stdout).read_all()\n{made}",
+        statement.notes,
     )
 }
 

@@ -10,7 +10,7 @@ use datafusion::prelude::SessionContext;
 
 use super::bind::Params;
 use super::bound::{ACTIVITY, Bound, COVERAGE, INGEST_LOG, OWN_VIEWS, cannot_register, names, quoted};
-use super::conventions::{Conventions, Horizon, MADE, Maker, Shelf};
+use super::conventions::{Conventions, Horizon, MADE, Maker, Settling, Shelf};
 use super::documentation::FunctionInfo;
 use super::engine::{context, footers};
 use super::error::{explain, nearest};
@@ -25,11 +25,13 @@ use super::tables::ledger_table::IngestLog;
 use super::tables::scope::{register, sequence};
 use super::tables::{activity, purpose};
 use super::type_name::type_name;
-use super::{facts, functions};
+use super::{event, facts, functions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{FileCheck, Lake, State, own_tables};
 use crate::schema::Ocsf;
 
+/// The view of all events.
+const EVENT: &str = "event";
 /// Asks for something of every event.
 const ALL_EVENTS: &str = "select time from event_row";
 /// The engine's name for the catalog of all tables.
@@ -147,8 +149,20 @@ impl Session {
         check_names(&ocsf, &conventions)?;
         let (left_out, is_short) = (lake.unknown_tables_in(&state), AtomicBool::new(false));
         let files = FileCheck::of(lake);
-        let bound =
-            Bound { context, ocsf, state, conventions, maker, memory_limit, timeout, left_out, is_short, files };
+        let settling = Settling::default();
+        let bound = Bound {
+            context,
+            ocsf,
+            state,
+            conventions,
+            maker,
+            memory_limit,
+            timeout,
+            left_out,
+            is_short,
+            files,
+            settling,
+        };
         Ok(Session { bound: Arc::new(bound) })
     }
 
@@ -223,6 +237,22 @@ impl Session {
     /// Makes the facts that are missing; they are there as far as this comes when it is dropped.
     pub async fn make_facts(&self) -> Result<()> {
         self.plan(ALL_EVENTS, &Params::new(), Horizon::All).await.map(drop)
+    }
+
+    /// The columns that `*` means of `event` and that facts do not have; none when there are no facts at all.
+    pub async fn beyond_facts(&self) -> Result<Option<Vec<String>>> {
+        if self.bound.maker.facts.is_none() {
+            return Ok(None);
+        }
+        self.bound.columns(facts::EVENTS).await?;
+        let Some(others) = self.bound.maker.shelf.of_events().and_then(|rows| rows.beyond_facts()) else {
+            return Ok(None);
+        };
+        let Some(view) = self.bound.conventions.view(EVENT) else { return Ok(None) };
+        let unlisted = event::unlisted(&view.statement, &self.bound.conventions, &self.bound.ocsf);
+        let columns = self.bound.columns(EVENT).await?;
+        let columns = columns.iter().flat_map(|schema| schema.fields().iter().map(|field| field.name().clone()));
+        Ok(Some(columns.filter(|name| others.contains(name) && !unlisted.contains(name)).collect()))
     }
 
     /// Compares the facts in the lake with what the tables of classes say.

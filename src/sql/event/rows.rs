@@ -129,6 +129,13 @@ impl Rows {
         self.flat.as_ref().map(|flat| flat.schema.clone())
     }
 
+    /// The columns that facts do not have; none when there are no facts.
+    pub fn beyond_facts(&self) -> Option<Vec<String>> {
+        let flat = self.flat.as_ref()?;
+        let others = self.schema.fields().iter().filter(|field| flat.schema.index_of(field.name()).is_err());
+        Some(others.map(|field| field.name().clone()).collect())
+    }
+
     /// The plan over facts, when they have all that is asked for.
     async fn over_facts(&self, state: &SessionState, asked_for: &Asked<'_>) -> Result<Option<LogicalPlan>> {
         let (Some(flat), Some(projection)) = (&self.flat, asked_for.projection) else { return Ok(None) };
