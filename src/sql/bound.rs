@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::bind::Params;
-use super::conventions::{Conventions, Horizon, Maker, Purpose, Sources, Steps, Used, declared};
+use super::conventions::{Conventions, Horizon, Maker, Purpose, Settling, Sources, Steps, Used, declared};
 use super::engine::{guard, late};
 use super::error::{Known, explain};
 use super::event;
@@ -44,6 +44,7 @@ pub struct Bound {
     /// A statement asked for all events, and these tables were left out.
     pub is_short: AtomicBool,
     pub files: FileCheck,
+    pub settling: Settling,
 }
 
 /// A statement that is ready to run.
@@ -158,7 +159,13 @@ impl Bound {
     }
 
     fn sources(&self, is_for_columns: bool) -> Sources<'_> {
-        Sources { conventions: &self.conventions, ocsf: &self.ocsf, given: &self.maker.given, is_for_columns }
+        Sources {
+            conventions: &self.conventions,
+            ocsf: &self.ocsf,
+            given: &self.maker.given,
+            is_for_columns,
+            settling: &self.settling,
+        }
     }
 
     /// The views that questions about all tables list: those of events.

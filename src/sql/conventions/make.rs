@@ -55,10 +55,10 @@ pub enum Purpose {
 
 impl Maker {
     /// Makes the steps in order, each once in a session.
-    pub async fn make(self: &Arc<Self>, steps: Vec<Step>, purpose: Purpose, patience: &Patience) -> Result<()> {
+    pub async fn make(self: &Arc<Self>, steps: Vec<Arc<Step>>, purpose: Purpose, patience: &Patience) -> Result<()> {
         for step in steps {
             let cell = self.shelf.making(&step.name);
-            cell.get_or_try_init(|| self.step(step, purpose, patience)).await?;
+            cell.get_or_try_init(|| self.step(Arc::unwrap_or_clone(step), purpose, patience)).await?;
         }
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Maker {
 struct Filling {
     /// The session's; functions are registered in its engine, so they must not keep it alive.
     maker: Weak<Maker>,
-    steps: Vec<Step>,
+    steps: Vec<Arc<Step>>,
     table: String,
     column: String,
 }

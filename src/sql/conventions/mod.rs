@@ -21,4 +21,4 @@ pub use frame::Horizon;
 pub use load::{Conventions, InputColumn, InputType};
 pub use make::{Maker, Purpose};
 pub use shelf::{Shelf, declared};
-pub use steps::{MADE, Sources, Steps, Used};
+pub use steps::{MADE, Settling, Sources, Steps, Used};

@@ -5,10 +5,12 @@
 //! ```
 //!
 //! A view's table is named after its text with everything put in, so the same name is always the same rows: statements
-//! and reports of one session share what they have in common, whatever else differs between them.
+//! and reports of one session share what they have in common, whatever else differs between them. A session remembers the
+//! steps of a view, too: `event` looks up a dozen times who is who, and to put everything into a text takes a
+//! millisecond each time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
@@ -59,11 +61,57 @@ pub enum Source {
     },
     /// A function from the first column of a kept table to another one; the table is made when the function is needed.
     Lookup {
-        steps: Vec<Step>,
+        steps: Vec<Arc<Step>>,
         table: String,
         column: String,
         result: DataType,
     },
+}
+
+/// A view with everything put in.
+#[derive(Debug)]
+struct Settled {
+    other: Other,
+    /// All that it stands on, and itself at the end.
+    steps: Vec<Arc<Step>>,
+    used: Used,
+}
+
+/// Views that are remembered.
+const REMEMBERED: usize = 256;
+
+/// What decides, in one session, what is put into a view.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    view: String,
+    frame: Frame,
+    /// As text.
+    params: String,
+    is_for_columns: bool,
+}
+
+/// The views that statements of a session have settled.
+#[derive(Debug, Default)]
+pub struct Settling {
+    views: Mutex<HashMap<Asked, Arc<Settled>>>,
+}
+
+impl Settling {
+    fn get(&self, asked: &Asked) -> Option<Arc<Settled>> {
+        self.lock().get(asked).cloned()
+    }
+
+    fn put(&self, asked: Asked, settled: Arc<Settled>) {
+        let mut views = self.lock();
+        if views.len() >= REMEMBERED {
+            views.clear();
+        }
+        views.insert(asked, settled);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Arc<Settled>>> {
+        self.views.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a statement was made of: part of the evidence of a report.
@@ -86,6 +134,7 @@ pub struct Sources<'a> {
     pub given: &'a [(String, Arc<dyn TableProvider>)],
     /// Views are planned for their columns only, and nothing is evaluated.
     pub is_for_columns: bool,
+    pub settling: &'a Settling,
 }
 
 /// Collects the steps of one statement.
@@ -96,7 +145,7 @@ pub struct Steps<'a> {
     frames: Vec<Frame>,
     open: Vec<(String, Frame)>,
     known: HashMap<(String, Frame), Other>,
-    steps: Vec<Step>,
+    steps: Vec<Arc<Step>>,
     used: Used,
 }
 
@@ -135,7 +184,7 @@ impl<'a> Steps<'a> {
     }
 
     /// The steps, each before what uses it.
-    pub fn finish(mut self) -> (Vec<Step>, Used) {
+    pub fn finish(mut self) -> (Vec<Arc<Step>>, Used) {
         self.used.tables.sort();
         self.used.tables.dedup();
         (self.steps, self.used)
@@ -163,7 +212,7 @@ impl<'a> Steps<'a> {
 
     fn push(&mut self, name: String, source: Source) -> String {
         if self.steps.iter().all(|step| step.name != name) {
-            self.steps.push(Step { name: name.clone(), source });
+            self.steps.push(Arc::new(Step { name: name.clone(), source }));
         }
         name
     }
@@ -174,31 +223,55 @@ impl<'a> Steps<'a> {
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
+        let settled = self.settled(view, frame)?;
+        for step in &settled.steps {
+            if self.steps.iter().all(|known| known.name != step.name) {
+                self.steps.push(step.clone());
+            }
+        }
+        self.take(settled.used.clone());
+        self.known.insert(key, settled.other.clone());
+        Ok(settled.other.clone())
+    }
+
+    /// The view with all that it stands on, as the session knows it or made now.
+    fn settled(&self, view: &'a View, frame: &Frame) -> Result<Arc<Settled>> {
+        let asked = Asked {
+            view: view.name.clone(),
+            frame: frame.clone(),
+            params: format!("{:?}", self.params),
+            is_for_columns: self.sources.is_for_columns,
+        };
+        if let Some(settled) = self.sources.settling.get(&asked) {
+            return Ok(settled);
+        }
+        let key = (view.name.clone(), frame.clone());
         if self.open.contains(&key) {
             return Err(Error::new(Kind::Internal, format!("view `{}` stands on itself", view.name)));
         }
-        self.open.push(key.clone());
-        self.frames.push(frame.clone());
-        let made = self.instance(view, frame);
-        self.frames.pop();
-        self.open.pop();
-        let table = made.map_err(|error| {
+        let mut apart = self.empty();
+        apart.open.extend(self.open.iter().cloned());
+        apart.open.push(key);
+        // A view is never the statement itself.
+        apart.frames.push(frame.clone());
+        let table = apart.instance(view, frame).map_err(|error| {
             // A value that is missing is missing in the statement.
             if error.kind() == Kind::Usage {
                 return error;
             }
             Error::new(error.kind(), format!("cannot make view `{}`", view.name)).caused_by(error)
         })?;
-        if self.used.views.iter().all(|(name, _)| *name != view.name) {
-            self.used.views.push((view.name.clone(), view.text.clone()));
+        if apart.used.views.iter().all(|(name, _)| *name != view.name) {
+            apart.used.views.push((view.name.clone(), view.text.clone()));
         }
         let unlisted = match view.planning {
             Planning::Apart => event::unlisted(&view.statement, self.sources.conventions, self.sources.ocsf),
             _ => Vec::new(),
         };
         let other = Other { schema: Some(MADE), table, unlisted };
-        self.known.insert(key, other.clone());
-        Ok(other)
+        let settled = Arc::new(Settled { other, steps: apart.steps, used: apart.used });
+        self.sources.settling.put(asked, settled.clone());
+        Ok(settled)
     }
 
     fn instance(&mut self, view: &'a View, frame: &Frame) -> Result<String> {
@@ -287,10 +360,9 @@ impl Naming for Steps<'_> {
         };
         // Who is who is a matter of all events, also where one class is looked at.
         let frame = Frame { list: None, ..self.frame().clone() };
-        let mut apart = Steps { frames: vec![frame.clone()], open: self.open.clone(), ..self.empty() };
-        let table = apart.view(known, &frame)?.table;
-        let (steps, used) = apart.finish();
-        self.take(used);
+        let settled = self.settled(known, &frame)?;
+        self.take(settled.used.clone());
+        let (table, steps) = (settled.other.table.clone(), settled.steps.clone());
         let name = format!("lookup {column} in {table}");
         let column = column.to_string();
         Ok(self.push(name, Source::Lookup { steps, table, column, result }))
@@ -310,5 +382,41 @@ impl Steps<'_> {
         let other = Other { schema: Some(MADE), table: self.push(table, source), unlisted: Vec::new() };
         self.known.insert((name.to_string(), Frame { list: None, ..frame.clone() }), other.clone());
         Ok(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    #[test]
+    fn a_session_settles_a_view_once_and_means_the_same_by_it() {
+        let (ocsf, conventions, settling) =
+            (Ocsf::load(None).unwrap(), Conventions::load().unwrap(), Settling::default());
+        let sources = |is_for_columns| {
+            let (conventions, ocsf, settling) = (&conventions, &ocsf, &settling);
+            Sources { conventions, ocsf, given: &[], is_for_columns, settling }
+        };
+        let asked = |is_for_columns: bool, horizon: Horizon| {
+            let params = Params::new();
+            let mut steps = Steps::new(sources(is_for_columns), &params, horizon);
+            let mut statements = Parser::parse_sql(&GenericDialect {}, "select actor_label from event").unwrap();
+            steps.settle(&mut statements[0]).unwrap();
+            let (steps, used) = steps.finish();
+            let names: Vec<String> = steps.iter().map(|step| step.name.clone()).collect();
+            (statements[0].to_string(), names, used.views, used.tables, used.is_over_classes)
+        };
+        let first = asked(false, Horizon::All);
+        let known = settling.lock().len();
+        assert!(first.4 && known > 3 && first.1.last().unwrap().starts_with("event@"), "{:?}", first.1);
+        assert_eq!(asked(false, Horizon::All), first);
+        assert_eq!(settling.lock().len(), known);
+        // Other events and other purposes are other tables.
+        for other in [asked(false, Horizon::up_to(7)), asked(true, Horizon::All)] {
+            assert!(other.0 != first.0 && other.1.iter().all(|name| !first.1.contains(name)), "{:?}", other.1);
+        }
     }
 }
