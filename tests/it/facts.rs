@@ -319,3 +319,19 @@ fn the_first_reader_makes_facts_and_an_option_makes_none() {
     assert_eq!(env.ok(["sql", "--csv", "-c", QUESTION]), without);
     assert!(facts(&env).len() > 3, "the first reader makes them");
 }
+
+/// Rows of a class that are more than a batch are dealt to threads, and must still meet their facts.
+#[test]
+fn every_column_of_a_large_class_is_read() {
+    let env = Env::new();
+    // Of one month, so that one thread reads all of a class.
+    env.ok(["gen", "12000", "--days", "25", "--out", "e.ndjson"]);
+    env.ok(["ingest", "e.ndjson"]);
+    assert!(env.number("select max(n) from (select count(*) as n from event group by class)") > 8192);
+    env.write("tables.toml", "[sql]\nfacts = false\n");
+    let sql = "select * from event order by time, event_uid";
+    let with = env.ok(["sql", "--ndjson", "-c", sql]);
+    let without = env.ok(["--config", "tables.toml", "sql", "--ndjson", "-c", sql]);
+    assert_eq!(with.lines().count(), 12_000);
+    assert!(with == without, "facts and tables say different things");
+}

@@ -85,8 +85,7 @@ const REMEMBERED: usize = 256;
 struct Asked {
     view: String,
     frame: Frame,
-    /// As text.
-    params: String,
+    params: Params,
     is_for_columns: bool,
 }
 
@@ -239,7 +238,7 @@ impl<'a> Steps<'a> {
         let asked = Asked {
             view: view.name.clone(),
             frame: frame.clone(),
-            params: format!("{:?}", self.params),
+            params: self.params.clone(),
             is_for_columns: self.sources.is_for_columns,
         };
         if let Some(settled) = self.sources.settling.get(&asked) {
@@ -269,7 +268,8 @@ impl<'a> Steps<'a> {
             _ => Vec::new(),
         };
         let other = Other { schema: Some(MADE), table, unlisted };
-        let settled = Arc::new(Settled { other, steps: apart.steps, used: apart.used });
+        let (steps, used) = apart.finish();
+        let settled = Arc::new(Settled { other, steps, used });
         self.sources.settling.put(asked, settled.clone());
         Ok(settled)
     }

@@ -113,8 +113,10 @@ fn properties(schema: &SchemaRef, entry: &FileEntry, definition: &str) -> Result
         .set_max_row_group_row_count(Some(GROUP))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_column_statistics_enabled(ColumnPath::from("time"), EnabledStatistics::Page)
-        // Random texts are not repeated.
-        .set_column_dictionary_enabled(ColumnPath::from("event_uid"), false);
+        // Random texts are not repeated, and are of one length: apart from their lengths they take 7 % less. They are a
+        // quarter of what facts weigh.
+        .set_column_dictionary_enabled(ColumnPath::from("event_uid"), false)
+        .set_column_encoding(ColumnPath::from("event_uid"), Encoding::DELTA_LENGTH_BYTE_ARRAY);
     for field in schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..))) {
         let column = ColumnPath::from(field.name().as_str());
         // Rows are in order of time: what one is later than the one before takes half the bytes.
