@@ -51,6 +51,8 @@ pub fn context_by(
         // `varchar` is the text that the tables have: joins and scans compare the two kinds of text of the engine with an
         // error, where one comes from a cast and the other from a file.
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        // Errors say where in the statement a name stands.
+        .set_bool("datafusion.sql_parser.collect_spans", true)
         // Scans decide for themselves (`table`); what is set here would hold for all.
         .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
