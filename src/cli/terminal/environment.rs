@@ -3,7 +3,7 @@
 //! Ours may hold an API key, and the keys of whatever else runs from the same place. A command that sends a report has no
 //! business with them: it gets what programs need to run at all, and what `[commands] environment` names.
 
-use super::App;
+use super::super::App;
 use crate::source::Environment;
 
 /// The variables that programs need: where things are, whose they are, how to speak to the user, who keeps keys and
@@ -53,7 +53,7 @@ const USUAL: [&str; 40] = [
 
 impl App {
     /// All that a command's environment holds.
-    pub(super) fn command_environment(&self) -> Environment {
+    pub(in crate::cli) fn command_environment(&self) -> Environment {
         let more = self.config.command_environment();
         std::env::vars_os().filter(|(name, _)| is_given(&name.to_string_lossy(), more)).collect()
     }
