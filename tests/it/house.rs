@@ -147,6 +147,24 @@ fn every_module_begins_with_what_it_is_for() {
 }
 
 #[test]
+fn a_doc_comment_begins_with_a_verb_or_a_noun() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let mut is_within = false;
+        for (number, line) in file.text.lines().enumerate() {
+            let line = line.trim_start();
+            let comment = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "));
+            let first = comment.and_then(|comment| comment.split_whitespace().next());
+            if !is_within && first.is_some_and(|word| ["What", "Who", "Whoever", "Whose", "Those", "Of"].contains(&word)) {
+                wrong.push(format!("{}:{} {line}", file.name, number + 1));
+            }
+            is_within = line.starts_with("///") || line.starts_with("//!");
+        }
+    }
+    assert!(wrong.is_empty(), "begin with a verb or a noun:\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn nothing_is_unfinished_and_nothing_unsafe() {
     let mut wrong = Vec::new();
     for file in sources() {
