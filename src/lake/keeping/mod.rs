@@ -1,4 +1,4 @@
-//! Keeping a lake: checking all of it, and mending what follows from the ledger.
+//! Keeping a lake: checking all of it, and repairing what follows from the ledger.
 //!
 //! ```text
 //! verify   chain     the entries, one by one, and the checkpoints that they name         level 0
@@ -13,8 +13,8 @@
 //! archive  a closed range in one tar, that is checked as it is
 //! ```
 //!
-//! Nothing here believes what opening a lake believes: entries are read as files, and a fault does not keep the rest from
-//! being looked at.
+//! Nothing here relies on what opening a lake relies on: entries are read as files, and a fault does not keep the rest
+//! from being checked.
 
 mod anchor;
 mod archive;
