@@ -12,7 +12,7 @@ use std::{env, thread};
 
 use simd_json::{Buffers, INPUT_PADDING, Tape, fill_tape_padded};
 
-/// What a thread takes at a time: long against a line, short against the file.
+/// The bytes that a thread takes at a time: long against a line, short against the file.
 const BLOCK_BYTES: usize = 8 << 20;
 
 type Failure = Box<dyn Error + Send + Sync>;

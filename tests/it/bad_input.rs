@@ -31,7 +31,7 @@ fn many() -> String {
     lines
 }
 
-/// What a run over `bytes` made of it: counts, rejects, the source's state, and the exit code.
+/// The outcome of a run over `bytes`: counts, rejects, the source's state, and the exit code.
 struct Outcome {
     accepted: u64,
     rejects: Value,

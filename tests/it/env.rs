@@ -193,7 +193,7 @@ pub fn values(text: &str) -> Vec<Value> {
     text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What two spellings of one event have in common: no explicit nulls, `1.0` as `1`. Both are documented as not kept.
+/// Returns the common form of two spellings of one event: no explicit nulls, `1.0` as `1`. Both are documented as not kept.
 pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(object) => {

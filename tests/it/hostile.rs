@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// What the client must send, and must not show.
+/// The key that the client must send, and must not show.
 pub const KEY: &str = "k9-PeTrIcHoR-0badc0de";
 /// A base path, since clients must keep one.
 pub const PREFIX: &str = "/base";
@@ -40,7 +40,7 @@ pub enum Order {
     Scattered,
 }
 
-/// What a server may do instead of answering, or with its answer.
+/// Actions of a server instead of an answer, or with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// A status, with headers and a body.
@@ -113,7 +113,7 @@ struct Shared {
     /// Milliseconds; the real time when it is none.
     clock: Option<&'static AtomicI64>,
     other: SocketAddr,
-    /// What came to the second host.
+    /// Bytes that came to the second host.
     strays: Mutex<Vec<u8>>,
     answers: tokio::sync::Semaphore,
 }
@@ -171,7 +171,7 @@ impl Server {
         self.shared.state.lock().unwrap()
     }
 
-    /// What came to the other host.
+    /// Returns the bytes that came to the other host.
     pub fn strays(&self) -> String {
         String::from_utf8_lossy(&self.shared.strays.lock().unwrap()).into_owned()
     }

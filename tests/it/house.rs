@@ -73,7 +73,7 @@ const CLOSING: &[&str] = &[
     "sql/event: columns -> template",
 ];
 
-/// What each module may use, besides itself. `main` and `cli` may use everything.
+/// Returns the modules that each module may use, besides itself. `main` and `cli` may use everything.
 fn may_use(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "error" | "clock" => &[],
@@ -384,7 +384,7 @@ impl Source {
         found
     }
 
-    /// What it imports from files and folders that lie below it.
+    /// Returns its imports from files and folders that lie below it.
     fn children(&self, modules: &BTreeSet<Vec<String>>) -> Vec<Vec<String>> {
         let mut found = Vec::new();
         for (at, _) in self.code.match_indices("use ") {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::env::{Env, SMALL, assert_same_events, feed, lines, values};
 use crate::soundness::{assert_sound, files};
 
-/// What came in, as values.
+/// Returns the input as values.
 fn small() -> Vec<Value> {
     values(&lines(&SMALL))
 }

@@ -1,4 +1,4 @@
-//! What a person at a terminal sees of an ingest, and what ^C does; through a pseudo-terminal that `script` makes.
+//! An ingest as a person at a terminal sees it, and the effect of ^C; through a pseudo-terminal that `script` makes.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};

@@ -106,7 +106,7 @@ fn damage(lake: &Path, file: &str, seed: &mut u64) -> Option<String> {
     Some(format!("{file}: {what}"))
 }
 
-/// What the lake consists of, its own files and copies of the ledger apart.
+/// Returns the files of the lake, except its own and copies of the ledger.
 fn damageable(lake: &Path) -> Vec<String> {
     let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/"];
     files(lake).into_iter().filter(|file| !own.iter().any(|own| file.starts_with(own))).collect()

@@ -17,7 +17,7 @@ const TEN: &str = "parts";
 
 /// Some twelve batches for one file.
 const SMALL_BATCHES: &str = "small.toml";
-/// Whoever repairs commits what is left at once.
+/// A configuration with which a repair commits what is left at once.
 const ONE_BATCH: &str = "one.toml";
 
 fn prepared() -> Env {

@@ -1,4 +1,4 @@
-//! What came in comes out again.
+//! Tests that everything that came in comes out again.
 
 use serde_json::Value;
 

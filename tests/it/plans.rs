@@ -17,9 +17,9 @@ use datafusion_proto::bytes::{physical_plan_from_bytes, physical_plan_to_bytes};
 
 use crate::env::Env;
 
-/// What the plan of a report may have at most, and that of a statement over `event` alone: where texts as they came are
-/// wanted, of each class some lines.
-/// The largest, joiner-mover-leaver, holds two states of accounts and of rights beside each other.
+/// The size limit of a report's plan, and that of a statement over `event` alone: where original texts are wanted, a
+/// few lines for each class. The largest, joiner-mover-leaver, holds two states of accounts and of rights beside each
+/// other.
 const REPORT_LINES: usize = 250;
 const EVENT_LINES: usize = 55;
 

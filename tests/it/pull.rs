@@ -44,7 +44,7 @@ struct Rig {
     record: Option<PathBuf>,
 }
 
-/// What a run told.
+/// The messages of a run.
 #[derive(Default)]
 struct Told {
     waits: Vec<(Duration, String)>,
@@ -198,7 +198,7 @@ impl Rig {
         }
     }
 
-    /// What the ledger keeps of the polls, in order.
+    /// Returns the ledger's record of the polls, in order.
     fn polls(&self) -> Vec<(String, Value)> {
         let ledger = assert_sound(&self.lake());
         let sources = ledger.entries.iter().filter_map(|entry| entry["sources"].as_array()).flatten();
@@ -708,7 +708,7 @@ impl Drop for Named {
     }
 }
 
-/// What came of one hostile server, for the tally.
+/// Returns the outcome of one hostile server, for the tally.
 fn survive(seed: u64) -> BTreeMap<&'static str, u64> {
     let _named = Named(seed);
     let mut random = Random(seed.wrapping_mul(0x9e3779b97f4a7c15));
@@ -873,7 +873,7 @@ impl Outside {
         command
     }
 
-    /// What a command prints, but for the warning that these lakes keep secrets.
+    /// Returns the output of a command, without the warning that these lakes keep secrets.
     fn run(&self, args: &[&str]) -> String {
         let mut output = self.command(args).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! What somebody sees who works in the shell for an hour: wide rows, single events, plans, lists, hints, completion.
+//! The shell as a user sees it for an hour: wide rows, single events, plans, lists, hints, completion.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -475,7 +475,7 @@ fn killed(env: &Env) -> (std::path::PathBuf, std::path::PathBuf) {
     (reads(env), only(env, "server-"))
 }
 
-/// What the next server says when it starts, and that is in the lake then.
+/// Returns the gaps that the next server reports when it starts, which are then in the lake.
 fn missing(env: &Env) -> Vec<String> {
     let mut next = Served::start(env, "");
     let mut said = String::new();
@@ -525,7 +525,7 @@ fn a_record_that_is_taken_away_is_missed_and_the_reads_are_not_lost() {
     assert_eq!(env.number(READS), 7);
 }
 
-/// What README and SECURITY.md give: servers whose numbers have holes, and those without an end.
+/// The queries of README and SECURITY.md find servers whose numbers have holes, and those without an end.
 #[test]
 fn holes_in_the_log_of_reads_are_seen_in_the_lake() {
     let env = Env::with_small();

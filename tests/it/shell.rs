@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::env::Env;
 use crate::terminal::{CTRL_C, CTRL_D, Terminal, UP, typed};
 
-/// What is wanted of the shell, row by row, and the tests that show it (here, in `sql` and in `results`).
+/// The requirements of the shell, row by row, and the tests that show them (here, in `sql` and in `results`).
 const ROWS: &[(&str, &[&str])] = &[
     ("quit", &["every_way_to_leave_leaves"]),
     ("help", &["help_lists_the_commands", "a_function_is_explained"]),

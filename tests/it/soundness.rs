@@ -1,4 +1,4 @@
-//! What must hold of a lake's directory whatever happened to those who wrote it.
+//! Checks that must hold for a lake's directory, whatever happened to its writers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use futures::StreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What the ledger says about a lake that was found sound.
+/// The content of the ledger of a lake that was found sound.
 pub struct Ledger {
     pub entries: Vec<Value>,
     /// SHA-256 of the bytes of each.
@@ -163,7 +163,8 @@ pub fn assert_sound(lake: &Path) -> Ledger {
     ledger
 }
 
-/// What must hold at any moment, also right after a kill: each entry's files are whole, in place or still staged.
+/// Asserts what must hold at any moment, even right after a kill: each entry's files are complete, in place or still
+/// staged.
 pub fn assert_recoverable(lake: &Path) -> Ledger {
     let ledger = ledger(lake);
     for file in ledger.files() {

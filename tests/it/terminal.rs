@@ -21,14 +21,14 @@ pub const CTRL_C: &str = "\u{3}";
 pub const CTRL_D: &str = "\u{4}";
 pub const UP: &str = "\u{1b}[A";
 
-/// What somebody sees who types.
+/// A terminal as a typing user sees it.
 pub struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     receiver: Receiver<Vec<u8>>,
     reader: JoinHandle<()>,
     shown: Vec<u8>,
-    /// What was on the screen when the last key was pressed.
+    /// The length of the output when the last key was pressed.
     since: usize,
 }
 

@@ -1,5 +1,5 @@
-//! What is found in a lake's folder is asked who says so: what was deleted, put back, swapped or added is found, and
-//! nothing is answered wrongly without a word.
+//! Everything found in a lake's folder needs a witness: files that were deleted, put back, swapped or added are found,
+//! and nothing is silently answered wrongly.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What clients can do to a connection, and TLS.
+//! Tests of connections: misbehaving clients, and TLS.
 
 use std::sync::Arc;
 
