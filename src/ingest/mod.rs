@@ -48,8 +48,7 @@ pub use series::{Left, READS_PURPOSE, Series, faults as faults_of_series, left, 
 /// A batch is committed when it has this many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;
 
-/// Rows take more memory than their text where columns are many and values few; a batch is committed when they take
-/// this many times the limit of its text.
+/// A batch is committed when its rows take this many times the limit of its text: columns are many, values few.
 const HEAVY: u64 = 2;
 
 /// The time in which a run that waits for its source notices that it must stop.

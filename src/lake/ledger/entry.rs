@@ -332,7 +332,7 @@ pub struct Notes {
     pub shared_uids: u64,
     /// The accepted events that have no uid and are identified by their source and place alone.
     pub without_uid: u64,
-    /// Those of them whose very line existed before.
+    /// The lines among them that existed before byte for byte.
     pub exact_doubles: u64,
 }
 
