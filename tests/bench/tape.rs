@@ -33,7 +33,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The file in blocks of whole lines.
+/// The file, in blocks of whole lines.
 struct Blocks {
     file: File,
     /// The beginning of a line whose end the last read did not reach.
@@ -59,7 +59,7 @@ impl Blocks {
     }
 }
 
-/// Lines and bytes that this thread parsed.
+/// Returns the lines and bytes that this thread parsed.
 fn parse_all(blocks: &Mutex<Blocks>) -> Result<(u64, u64), Failure> {
     let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
     let mut buffers = Buffers::new(1 << 16);

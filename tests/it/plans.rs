@@ -1,5 +1,5 @@
-//! Nothing in a plan is an operator of ours: plans survive a trip through their wire format and answer the same. And none is
-//! larger than its question.
+//! Tests that plans contain no operator of ours: they survive a trip through their wire format and answer the same. And
+//! none is larger than its question.
 //!
 //! The queries are those of `tests/bench/queries.sql`, which the benchmark asks too.
 
@@ -136,7 +136,7 @@ fn every_plan_is_made_of_the_engines_own_operators() {
     assert!(answered >= 18, "only {answered} of 20 queries have rows: the others prove nothing");
 }
 
-/// Operators of a plan, one a line.
+/// Writes the operators of a plan, one per line.
 fn lines(plan: &Arc<dyn ExecutionPlan>) -> usize {
     displayable(plan.as_ref()).indent(false).to_string().lines().count()
 }
