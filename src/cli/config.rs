@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::report::{check_inputs, check_schedules, jobs};
-use super::rows::{Column, batch, print};
-use super::screen::Screen;
+use super::terminal::rows::{Column, batch, print};
+use super::terminal::screen::Screen;
 use super::{App, Global};
 use crate::config::{Config, Setting};
 use crate::error::{Error, Kind, Result};

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::progress::Progress;
+use super::intake::generate;
+use super::intake::ingest;
+use super::intake::progress::Progress;
 use super::report::{RunArgs, run_reports};
-use super::{App, generate, ingest, shell};
+use super::{App, shell};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::r#gen;

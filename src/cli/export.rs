@@ -8,8 +8,8 @@ use futures::StreamExt;
 
 use super::App;
 use super::access::{Access, Read};
-use super::output::Output;
-use super::value::{check_period, when};
+use super::terminal::output::Output;
+use super::terminal::value::{check_period, when};
 use crate::decode::Encoder;
 use crate::disk::Draft;
 use crate::error::{Context, Error, Kind, Result};

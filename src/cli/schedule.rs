@@ -6,7 +6,7 @@ use chrono::DateTime;
 
 use super::App;
 use super::report::{DueArgs, jobs, run_due};
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Kind, Result};
 use crate::jobs::Log;
 use crate::render::{self, Format};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::App;
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};

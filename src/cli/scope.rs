@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::{State, check_period, duration, size, state, when};
+use super::terminal::value::{State, check_period, duration, size, state, when};
 use crate::error::{Error, Result};
 use crate::sql::{Options, Params, parse_param};
 use crate::typed::When;

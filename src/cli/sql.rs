@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches};
 use super::App;
 use super::scope::Scope;
 use super::shell::Shell;
-use super::signal::Which;
+use super::terminal::signal::Which;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::repl::{self, Expanded, Output, Script, Settings, Variables};

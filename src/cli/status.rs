@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
-use super::rows::{Column, batch, print};
-use super::{App, tally};
+use super::App;
+use super::intake::tally;
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Context, Kind, Result};
 use crate::lake::{self, Lake, State};
 use crate::render::{self, Format};

@@ -223,6 +223,7 @@ impl Tables {
             tables: Vec::new(),
             unknown: Vec::new(),
             sql: sql.to_string(),
+            place: None,
             memory_limit: None,
             context: self.context.clone(),
         };

@@ -47,10 +47,25 @@ fn an_error_shows_the_place_and_what_to_write() {
     ");
     assert_snapshot!(said("select count(*) as many from event where many > 1"), @r"
     ------- stderr -------
+    error: an aggregate cannot stand in `where`, which picks rows before they are aggregated
+    hint: write it behind `having`, after `group by`
+    [exit status: 3]
+    ");
+    assert_snapshot!(said("select many, count(*) as many from event group by 1"), @r"
+    ------- stderr -------
     error: no column `many`
-    line 1: select count(*) as many from event where many > 1
-                                                     ^
-    hint: a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it
+    line 1: select many, count(*) as many from event group by 1
+                   ^
+    hint: a name that `select` gives is known in `where` and to what follows it, not before it, in `on` or in a subquery: repeat the expression
+    [exit status: 3]
+    ");
+    // The caret is under the second of two places, which is the wrong one.
+    assert_snapshot!(said("select a.x from (select 1 x) a, (select 2 y) b where b.x = a.x"), @r"
+    ------- stderr -------
+    error: no column `b.x`
+    line 1: select a.x from (select 1 x) a, (select 2 y) b where b.x = a.x
+                                                                 ^
+    hint: write `a.x`
     [exit status: 3]
     ");
     assert_snapshot!(said("select actor.user.uid from observable"), @r"

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 400;
 const MAX_FILES: usize = 24;
 
 /// Folders that are too full. The list only shrinks: a folder that is no longer too full leaves it.
-const FULL: &[&str] = &["cli", "redact"];
+const FULL: &[&str] = &["redact"];
 
 /// Imports that close a circle between files or folders that lie in one folder, as `folder: from -> to`. The list only
 /// shrinks: an import that is gone, or that closes no circle any more, leaves it.

@@ -200,6 +200,10 @@ fn a_statement_that_finds_nothing_says_why_it_could_not() {
         ),
         ("select 1 from event where class = 'Authentication'", "did you mean 'authentication'?"),
         ("select 1 from event where _event_uid = 'Cjc5q3J…'", "note: 'Cjc5q3J…' ends as a cell that was cut does"),
+        // What counts and sums give of nothing is nothing too.
+        ("select count(*), sum(severity_id) from event where outcome = 'failed'", "did you mean 'failure'?"),
+        ("select count(*) from event where time >= '2031-01-01'", "note: the newest event is of 20"),
+        ("select count(*) from authentication where time < '2001-01-01'", "note: the oldest event is of 20"),
     ] {
         let text = env.run(["sql", "-t", "-c", sql]);
         assert!(text.contains(note), "{text}");

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::login::login;
+use super::super::terminal::login::login;
 use super::Read;
 use crate::disk;
 use crate::error::{Context, Kind, Result};

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::super::login::login;
-use super::super::signing::signer;
+use super::super::terminal::login::login;
+use super::super::trust::signing::signer;
 use super::verify::folders;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};

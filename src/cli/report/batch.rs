@@ -8,8 +8,8 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::super::App;
-use super::super::login::login;
-use super::super::signing::signer;
+use super::super::terminal::login::login;
+use super::super::trust::signing::signer;
 use super::history;
 use super::prepare::Prepared;
 use crate::disk;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 
 use super::super::App;
-use super::super::hook;
-use super::super::value::when;
+use super::super::terminal::hook;
+use super::super::terminal::value::when;
 use super::batch::{Batch, Ground, into_folders};
 use super::history::summaries;
 use super::inputs;

@@ -7,7 +7,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::super::App;
-use super::super::rows::{Column, batch, print};
+use super::super::terminal::rows::{Column, batch, print};
 use crate::error::{Context, Kind, Result};
 use crate::render::{self, Format};
 use crate::report::{Catalog, Expectation, Input, Report, Suppressions, read_inputs};

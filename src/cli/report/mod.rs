@@ -15,7 +15,7 @@ mod verify;
 use std::path::PathBuf;
 
 use super::App;
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::Result;
 use crate::render::{self, Format};
 use crate::report::{Backed, Catalog, Report, backed, wanted_framework};

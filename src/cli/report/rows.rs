@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::super::App;
-use super::super::output::Output;
+use super::super::terminal::output::Output;
 use super::batch::{Batch, Ground, notes};
 use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::App;
 use super::super::access::{Access, Read};
-use super::super::hook;
-use super::super::value::{State, state};
+use super::super::terminal::hook;
+use super::super::terminal::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
 use super::inputs;
 use super::rows;

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::super::screen::Screen;
+use super::super::terminal::screen::Screen;
 use crate::sql::Reading;
 use crate::typed::{bytes, span};
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::super::{App, rows, schema, status};
+use super::super::terminal::rows;
+use super::super::{App, schema, status};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
 use crate::repl::Listing;

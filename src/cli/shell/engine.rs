@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use tokio::runtime::{Builder, Runtime};
 
-use super::super::signal::Interrupts;
+use super::super::terminal::signal::Interrupts;
 use super::super::threads;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Horizon, Params, Rows, Session};

@@ -28,7 +28,7 @@ use std::time::Duration;
 use tempfile::TempPath;
 
 use super::access::Access;
-use super::signal::{Interrupts, Which};
+use super::terminal::signal::{Interrupts, Which};
 use super::{App, command_names};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -202,8 +202,8 @@ impl Backend for Shell<'_> {
         if settings.output.is_none() && settings.format().is_for_people() {
             return self.page(&self.folded(definition.trim_end()), settings);
         }
-        let column = super::rows::Column::Text(vec![Some(definition)]);
-        self.show_batch(&super::rows::batch(vec![("definition", column)])?, settings)
+        let column = super::terminal::rows::Column::Text(vec![Some(definition)]);
+        self.show_batch(&super::terminal::rows::batch(vec![("definition", column)])?, settings)
     }
 
     fn connection(&self) -> String {

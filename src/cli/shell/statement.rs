@@ -52,10 +52,12 @@ impl Shell<'_> {
         let gauge = rows.gauge();
         // The time in a pager is the reader's, not the statement's.
         let took = Cell::new(Duration::ZERO);
+        let says_something = Cell::new(true);
         let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
             let fed = self.feed(&mut rows, out, settings);
             took.set(started.elapsed());
-            fed
+            says_something.set(!matches!(fed, Ok(false)));
+            fed.map(|_| ())
         });
         drop(rows);
         let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
@@ -66,7 +68,7 @@ impl Shell<'_> {
         if is_told {
             self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
         }
-        if shown_rows == 0 {
+        if !says_something.get() {
             self.doubt(sql);
         }
         Ok(shown_rows)

@@ -122,8 +122,11 @@ pub fn within(select: &mut Select) {
 }
 
 pub fn has_wildcard(select: &Select) -> bool {
-    let is_wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-    select.projection.iter().any(is_wild)
+    select.projection.iter().any(is_wildcard)
+}
+
+pub fn is_wildcard(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
 }
 
 /// Returns the names under which a `from` knows its tables.

@@ -20,7 +20,8 @@ mod unread;
 
 pub use grammar::AuditDialect;
 pub use labels::unmarked;
+pub use measure::check as measured;
 pub use parse::{Place, expression, parse, place, view};
 pub use relations::Relations;
-pub use rewrite::{REWRITTEN, rewrite, rewrite_view};
+pub use rewrite::{REWRITTEN, lateral, rewrite, rewrite_view};
 pub use unread::{Role, check};

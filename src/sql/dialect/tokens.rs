@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Gives tokens the form in which the parser reads them as they are meant.
 pub fn respelled(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     unknown_shapes(sql, &tokens)?;
-    let mut tokens = without_hints(tokens);
+    let mut tokens = filters(without_hints(tokens));
     literals(sql, &mut tokens)?;
     operators(&mut tokens);
     Ok(tokens)
@@ -106,6 +106,28 @@ fn operators(tokens: &mut [TokenWithSpan]) {
             _ => false,
         };
     }
+}
+
+/// Adds the `where` that the parser expects to `count(*) filter (x > 1)`, which DuckDB accepts without it.
+fn filters(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+    let mut made: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for (place, token) in tokens.iter().enumerate() {
+        let mut before = made.iter().rev().filter(solid);
+        let is_filter = token.token == Token::LParen
+            && before
+                .next()
+                .is_some_and(|token| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::FILTER))
+            && before.next().is_some_and(|token| token.token == Token::RParen);
+        made.push(token.clone());
+        let next = tokens[place + 1..].iter().find(solid);
+        if is_filter
+            && !next.is_some_and(|next| matches!(&next.token, Token::Word(word) if word.keyword == Keyword::WHERE))
+        {
+            made.push(TokenWithSpan { token: Token::make_keyword("where"), span: token.span });
+        }
+    }
+    made
 }
 
 /// Removes `as materialized (` and `as not materialized (`, which change no answer and which the parser reads in one

@@ -174,6 +174,7 @@ mod tests {
             tables: Vec::new(),
             unknown: Vec::new(),
             sql: String::new(),
+            place: None,
             memory_limit: None,
             context: SessionContext::new(),
         };

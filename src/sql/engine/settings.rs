@@ -51,6 +51,8 @@ pub fn context_by(
         // `varchar` is the text type of the tables: joins and scans fail when they compare the engine's two text types,
         // one from a cast and the other from a file.
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        // Errors say where in the statement a name is.
+        .set_bool("datafusion.sql_parser.collect_spans", true)
         // Scans decide for themselves (`table`); a setting here would hold for all.
         .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)

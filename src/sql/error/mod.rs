@@ -14,7 +14,9 @@ use std::sync::Arc;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::dialect::Place;
 use super::documentation::FunctionInfo;
 use super::functions::catalogue;
 use crate::error::{Error, Kind};
@@ -29,6 +31,7 @@ const LONGEST: usize = 2000;
 pub const CANNOT_SPILL: &str = "cannot spill to";
 
 /// What is known around a statement, for suggestions.
+#[derive(Clone)]
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
@@ -36,6 +39,8 @@ pub struct Known {
     pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
+    /// Where the engine says that it went wrong.
+    pub place: Option<Place>,
     pub memory_limit: Option<usize>,
     /// For the names of functions, when one is wrong.
     pub context: SessionContext,
@@ -53,8 +58,21 @@ pub fn read_only() -> Error {
         .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
 }
 
+/// Where the name stands that no column has, if that is what an error says.
+pub fn missing(error: &DataFusionError) -> Option<Location> {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) if matches!(**schema, SchemaError::FieldNotFound { .. }) => {
+            error.diagnostic()?.span.map(|span| Location { line: span.start.line, column: span.start.column })
+        }
+        _ => None,
+    }
+}
+
 /// Says what is wrong with a statement, or with the data that it reads.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
+    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let place = place.map(|span| Place { line: span.start.line, column: span.start.column });
+    let known = &Known { place, ..known.clone() };
     let root = carried(error.find_root());
     match root {
         DataFusionError::ArrowError(..)

@@ -8,11 +8,14 @@
 //! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
 //! (a, b) in (select x, y from t)      -> exists (...)                           row_in
 //! g of generate_series(1, 3) g         -> g.value                               series
+//! group by rollup(1, 2)                -> group by rollup(class, outcome)       shapes
+//! select count(*) n, n / 7             -> count(*) n, (count(*)) / 7            lateral (once the planner misses `n`)
 //! ```
 
 mod aggregates;
 mod calls;
 mod column;
+mod lateral;
 mod members;
 mod merged;
 mod order;
@@ -28,6 +31,7 @@ use super::labels;
 use crate::error::{Error, Result};
 
 pub use calls::REWRITTEN;
+pub use lateral::lateral;
 
 /// Rewrites a statement; its columns are named after its text `sql`.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {

@@ -1,14 +1,15 @@
-//! Shapes of statements: `from t` alone, `fetch first`, semi joins, and lists in `from`.
+//! Shapes of statements: `from t` alone, `fetch first`, semi joins, lists in `from`, and places in grouping sets.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
+    Expr, Fetch, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause,
+    ObjectName, ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
     TableWithJoins, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::grammar::call;
+use super::super::labels::is_wildcard;
 use crate::error::Error;
 
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl VisitorMut for Shapes {
             }
             nest(table);
         }
-        ControlFlow::Continue(())
+        places(select)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
@@ -61,6 +62,34 @@ impl VisitorMut for Shapes {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `rollup(1, 2)` groups by what is selected there, as `group by 1, 2` does; the engine would group by the numbers.
+fn places(select: &mut Select) -> ControlFlow<Error> {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return ControlFlow::Continue(()) };
+    for key in keys {
+        let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = key else { continue };
+        for member in sets.iter_mut().flatten() {
+            let Expr::Value(value) = &*member else { continue };
+            let Value::Number(number, _) = &value.value else { continue };
+            let place = number.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let items = place.and_then(|place| select.projection.get(..=place)).unwrap_or_default();
+            *member = match items.last() {
+                Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. })
+                    if !items.iter().any(is_wildcard) =>
+                {
+                    expr.clone()
+                }
+                _ => {
+                    return ControlFlow::Break(
+                        Error::input(format!("`group by` says place {number}, where no expression is selected"))
+                            .hint("name the column"),
+                    );
+                }
+            };
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 impl Shapes {

@@ -38,6 +38,7 @@ pub fn here(sql: &str) -> String {
         tables: Vec::new(),
         unknown: Vec::new(),
         sql: sql.to_string(),
+        place: None,
         memory_limit: None,
         context: context.clone(),
     };
@@ -63,6 +64,7 @@ fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {
                 tables: Vec::new(),
                 unknown: Vec::new(),
                 sql: String::new(),
+                place: None,
                 memory_limit: None,
                 context: SessionContext::new(),
             };

@@ -1,8 +1,8 @@
 //! `auditlake hold`: rows that are kept whatever their age.
 
-use super::App;
-use super::rows::{Column, batch, print};
-use super::value::when;
+use super::super::App;
+use super::super::terminal::rows::{Column, batch, print};
+use super::super::terminal::value::when;
 use crate::error::{Error, Result};
 use crate::lake::{Hold, Keeper};
 use crate::render::{self, Format};
@@ -85,7 +85,7 @@ fn add(app: &App, args: Add) -> Result<u8> {
     }
     let millis = |when: Option<When>| when.map(|when| when.millis(now_ms)).transpose();
     let (from_ms, to_ms) = (millis(args.since)?, millis(args.until)?);
-    super::value::check_period(from_ms, to_ms)?;
+    super::super::terminal::value::check_period(from_ms, to_ms)?;
     let us = |ms: Option<i64>| ms.map(|ms| ms.saturating_mul(1000));
     let hold = Hold {
         name: args.name.clone(),

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::Path;
 
-use super::App;
+use super::super::App;
 use crate::disk::Whole;
 use crate::error::{Context, Kind, Result};
 

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::App;
-use super::hook::{self, Asked};
-use super::screen::Screen;
+use super::super::App;
+use super::super::terminal::hook::{self, Asked};
+use super::super::terminal::screen::Screen;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::{Error, Kind, Result};
@@ -51,7 +51,7 @@ struct Way {
 
 impl App {
     /// Returns how heads of the lake are recorded elsewhere: not at all, unless the configuration names a command.
-    pub(super) fn anchoring(&self) -> Anchoring {
+    pub(in crate::cli) fn anchoring(&self) -> Anchoring {
         let anchor = self.config.anchor();
         if anchor.command.is_empty() {
             return Anchoring::default();
@@ -61,12 +61,12 @@ impl App {
     }
 
     /// Records the newest head that is due, before the process ends. It never fails: trouble was reported.
-    pub(super) fn finish_anchoring(&self) {
+    pub(in crate::cli) fn finish_anchoring(&self) {
         self.recorder.finish();
     }
 
     /// Records a head now. Returns true when it is already kept.
-    pub(super) fn anchor_now(&self, head: &LedgerHead) -> Result<(RecordedEntry, bool)> {
+    pub(in crate::cli) fn anchor_now(&self, head: &LedgerHead) -> Result<(RecordedEntry, bool)> {
         let anchors = Anchors::of(&self.lake_path());
         if let Some(kept) = kept(&anchors, head)? {
             return Ok((kept, true));
@@ -75,7 +75,7 @@ impl App {
     }
 
     /// Asks the operator's command whether the answer is one to the head.
-    pub(super) fn is_answer(&self, recorded: &Recorded) -> Result<bool> {
+    pub(in crate::cli) fn is_answer(&self, recorded: &Recorded) -> Result<bool> {
         let anchor = self.config.anchor();
         let input = [line(&recorded.head).as_bytes(), &recorded.answer].concat();
         let asked = Asked { words: &anchor.verify, input: &input, most: ANSWER_BYTES, timeout: anchor.timeout };

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::report::RUNS;
+use super::super::report::RUNS;
+use super::super::{App, access};
 use super::signing::read_public;
-use super::{App, access};
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{READS_PURPOSE, faults_of_series};
 use crate::jobs::Log;

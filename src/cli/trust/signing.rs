@@ -4,8 +4,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::App;
-use super::secret::secret;
+use super::super::App;
+use super::super::terminal::secret::secret;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::signing::{PublicKey, Signer};

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{App, receipt};
+use super::super::App;
+use super::receipt;
 use crate::error::{Context, Kind, Result};
 use crate::lake::Keeper;
 use crate::typed::count;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::App;
+use super::super::App;
 use super::verify::{check, things};
 use crate::disk;
 use crate::error::{Context, Kind, Result};

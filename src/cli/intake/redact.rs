@@ -1,7 +1,7 @@
 //! `auditlake redact`: what would be replaced, and why, never the value; and by which rules.
 
-use super::App;
-use super::rows::{Column, batch, print};
+use super::super::App;
+use super::super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Kind, Result};
 use crate::redact::{About, Finding};
 use crate::render::{self, Format};

@@ -2,8 +2,9 @@
 
 use std::sync::mpsc;
 
-use super::value::when;
-use super::{App, tally};
+use super::super::App;
+use super::super::terminal::value::when;
+use super::tally;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RetryRun, RetrySummary};
 use crate::lake::{RejectFilter, reject_schema};

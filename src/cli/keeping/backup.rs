@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::App;
-use super::verify::things;
+use super::super::App;
+use super::super::trust::verify::things;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Fault, Keeper};
 use crate::typed::{bytes, count};

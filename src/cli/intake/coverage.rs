@@ -1,8 +1,8 @@
 //! `auditlake coverage`: the coverage of API sources, with gaps.
 
-use super::App;
-use super::rows::{Column, batch, print};
-use super::value::{check_period, when};
+use super::super::App;
+use super::super::terminal::rows::{Column, batch, print};
+use super::super::terminal::value::{check_period, when};
 use crate::error::{Error, Kind, Result};
 use crate::lake::{Interval, PullState, Span};
 use crate::render::{self, Format};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-use super::App;
-use super::output::Output;
-use super::value;
+use super::super::App;
+use super::super::terminal::output::Output;
+use super::super::terminal::value;
 use crate::error::Result;
 use crate::r#gen;
 use crate::typed::{bytes, count};

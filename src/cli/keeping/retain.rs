@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{App, reads, receipt};
+use super::super::{App, reads};
+use super::receipt;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Keeper, Lake, RetainPolicy, Retained};

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::App;
-use super::access::{Access, Read};
-use super::output::Output;
-use super::signing::signer;
-use super::value::{check_period, when};
-use super::verify::{LISTED, things};
+use super::super::App;
+use super::super::access::{Access, Read};
+use super::super::terminal::output::Output;
+use super::super::terminal::value::{check_period, when};
+use super::super::trust::signing::signer;
+use super::super::trust::verify::{LISTED, things};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{ArchiveRange, Archived, Fault, Lake, Level, Verify, VerifyProgress, verify_archive};
 use crate::typed::{When, count};

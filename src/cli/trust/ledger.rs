@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::App;
+use super::super::App;
+use super::super::terminal::rows::{Column, batch, print};
 use super::anchor::line;
-use super::rows::{Column, batch, print};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::Anchors;
 use crate::render::{self, Format};

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::super::App;
+use super::super::keeping::compact;
+use super::super::terminal::screen::Screen;
+use super::super::terminal::secret::secret;
+use super::super::terminal::value::{check_period, duration, when};
 use super::progress::Share;
-use super::screen::Screen;
-use super::secret::secret;
-use super::value::{check_period, duration, when};
-use super::{App, compact, tally};
+use super::tally;
 use crate::config::ApiSource;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};

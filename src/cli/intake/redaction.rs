@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::App;
+use super::super::App;
 use crate::error::{Context, Kind, Result};
 use crate::lake::{Lake, random_key};
 use crate::redact::{Policy, Rules};
@@ -10,7 +10,7 @@ use crate::redact::{Policy, Rules};
 impl App {
     /// Warns that redaction is off, in each run that stores events, even when all other talk is off: what is stored now
     /// stays stored.
-    pub(super) fn tell_of_secrets(&self) {
+    pub(in crate::cli) fn tell_of_secrets(&self) {
         if !self.config.is_redacting() {
             let origin = self.config.origin();
             self.screen.warn(format!(
@@ -20,13 +20,13 @@ impl App {
     }
 
     /// Returns the redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
-    pub(super) fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
+    pub(in crate::cli) fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
         self.policy_with_key(&lake.derive_key("redact")?)
     }
 
     /// Returns the same for commands that store nothing. They may lack the key; then placeholders are not the lake's,
     /// and the answer is false. The key of another lake counts as none: such commands need not know whose it is.
-    pub(super) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
+    pub(in crate::cli) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
         let key = match lake.find_key("redact") {
             Err(error) if error.kind() == Kind::Integrity => None,
             found => found?,
@@ -35,7 +35,7 @@ impl App {
         Ok((policy, key.is_some()))
     }
 
-    pub(super) fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
+    pub(in crate::cli) fn policy_with_key(&self, key: &[u8]) -> Result<(Arc<Policy>, String)> {
         match self.rules()? {
             None => Ok((Arc::new(Policy::off()), String::new())),
             Some(rules) => {
@@ -46,7 +46,7 @@ impl App {
     }
 
     /// Returns the redaction rules in force: the embedded ones, a file's, and the list's. `None`: nothing is redacted.
-    pub(super) fn rules(&self) -> Result<Option<Rules>> {
+    pub(in crate::cli) fn rules(&self) -> Result<Option<Rules>> {
         if !self.config.is_redacting() {
             return Ok(None);
         }

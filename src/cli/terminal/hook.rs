@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::App;
+use super::super::App;
 use crate::error::{Context, Error, Kind, Result};
 use crate::source::Environment;
 use crate::typed::{bytes, span};

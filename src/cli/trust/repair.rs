@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::super::{App, access};
 use super::verify::{LISTED, things};
-use super::{App, access};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Fault, Repair};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::App;
-use super::signing::signer;
+use super::super::App;
+use super::super::trust::signing::signer;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
 use crate::lake::{Lake, RemovalReceipt};

@@ -1,9 +1,9 @@
 //! `auditlake key`: keys for reading the audit log through `auditlake serve`, and the key that signs evidence.
 
-use super::App;
-use super::rows::{Column, batch, print};
+use super::super::App;
+use super::super::terminal::rows::{Column, batch, print};
+use super::super::terminal::value::when;
 use super::signing;
-use super::value::when;
 use crate::error::Result;
 use crate::lake::Lake;
 use crate::render::{self, Format};

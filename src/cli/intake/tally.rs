@@ -1,6 +1,6 @@
 //! The results of lines, in the words of every command that ingests some.
 
-use super::screen::Screen;
+use super::super::terminal::screen::Screen;
 use crate::lake::{Counts, Notes};
 use crate::typed::count;
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{App, secret, signing};
+use super::super::App;
+use super::super::trust::signing;
+use super::secret;
 use crate::disk::{Patience, Waiting};
 use crate::error::{Kind, Result};
 use crate::lake::{self, KeyPlace, Lake};
@@ -14,7 +16,7 @@ impl App {
     /// Opens the lake, which must exist, for a command that looks at a past state.
     ///
     /// When the newest entry is damaged, earlier states can still be read: a warning says so, and nothing is settled.
-    pub(super) fn open_lake_as_of(&self, as_of: Option<AsOf>) -> Result<Lake> {
+    pub(in crate::cli) fn open_lake_as_of(&self, as_of: Option<AsOf>) -> Result<Lake> {
         let error = match (self.open_lake(), as_of) {
             (Err(error), Some(AsOf::Sequence(_))) if error.kind() == Kind::Integrity => error,
             (opened, _) => return opened,
@@ -27,7 +29,7 @@ impl App {
     }
 
     /// Warns of tables whose rows are missing from all results, because no schema is loaded for them.
-    pub(super) fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
+    pub(in crate::cli) fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
         for (table, rows) in left_out {
             self.screen.say(format!(
                 "warning: the table `{table}` has {} rows, but no schema of that name is loaded: they are left out; \
@@ -38,7 +40,7 @@ impl App {
     }
 
     /// Opens the lake, which must exist, with its newest entry complete.
-    pub(super) fn open_lake(&self) -> Result<Lake> {
+    pub(in crate::cli) fn open_lake(&self) -> Result<Lake> {
         let (path, ocsf, patience, key) = (self.lake_path(), self.ocsf()?, self.patience(), self.key_place());
         let (signing, anchoring) = (self.ledger_signing(), self.anchoring());
         self.wait(async move {
@@ -49,7 +51,7 @@ impl App {
         })
     }
 
-    pub(super) fn open_or_create_lake(&self) -> Result<Lake> {
+    pub(in crate::cli) fn open_or_create_lake(&self) -> Result<Lake> {
         self.tell_of_secrets();
         let (path, ocsf) = (self.lake_path(), self.ocsf()?);
         let options = lake::Options {
@@ -70,7 +72,7 @@ impl App {
     }
 
     /// Returns the key that signs ledger entries, if the configuration names one; it is read when an entry is written.
-    pub(super) fn ledger_signing(&self) -> lake::Signing {
+    pub(in crate::cli) fn ledger_signing(&self) -> lake::Signing {
         match self.config.signing() {
             None => lake::Signing::default(),
             Some(source) => {
@@ -81,7 +83,7 @@ impl App {
     }
 
     /// Returns the place of the lake's key. A program that prints it runs when the key is needed.
-    pub(super) fn key_place(&self) -> KeyPlace {
+    pub(in crate::cli) fn key_place(&self) -> KeyPlace {
         match self.config.lake_key() {
             None => KeyPlace::Lake,
             Some(KeySource::File(path)) => KeyPlace::File(path),
@@ -94,7 +96,7 @@ impl App {
     }
 
     /// Returns the time to wait for another run that writes, and the message about it.
-    pub(super) fn patience(&self) -> Patience {
+    pub(in crate::cli) fn patience(&self) -> Patience {
         let screen = self.screen;
         let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));
         Patience { limit: self.global.lock_timeout.unwrap_or(self.config.lock_timeout()), tell: Arc::new(tell) }

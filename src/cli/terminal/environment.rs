@@ -3,7 +3,7 @@
 //! Ours may hold an API key, and the keys of other programs that run from the same place. A command that sends a report
 //! must not see them: it gets what programs need to run at all, and what `[commands] environment` names.
 
-use super::App;
+use super::super::App;
 use crate::source::Environment;
 
 /// The variables that programs need: paths, the user, the language, agents for keys and passwords, and how to reach the
@@ -53,7 +53,7 @@ const USUAL: [&str; 40] = [
 
 impl App {
     /// Returns everything that a command's environment holds.
-    pub(super) fn command_environment(&self) -> Environment {
+    pub(in crate::cli) fn command_environment(&self) -> Environment {
         let more = self.config.command_environment();
         std::env::vars_os().filter(|(name, _)| is_given(&name.to_string_lossy(), more)).collect()
     }

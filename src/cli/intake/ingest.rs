@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use glob::Pattern;
 
+use super::super::App;
+use super::super::keeping::compact;
+use super::super::terminal::files;
 use super::progress::Progress;
-use super::{App, compact, files, tally};
+use super::tally;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{self, RejectLimit, Run, Summary};
 use crate::source::{self, Inputs, Search};

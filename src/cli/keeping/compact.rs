@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{App, value};
+use super::super::App;
+use super::super::terminal::value;
 use crate::clock::Clock;
 use crate::disk::Patience;
 use crate::error::{Context, Kind, Result};

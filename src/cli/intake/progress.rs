@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::screen::Screen;
+use super::super::terminal::screen::Screen;
 use crate::ingest;
 use crate::typed::{count, visible_lines};
 
