@@ -115,7 +115,7 @@ impl Completer for Completion<'_> {
         Ok((start, candidates.into_iter().map(pair).collect()))
     }
 
-    /// In the middle of a word its rest is replaced, too: the candidate is a whole word.
+    /// Replaces the word; in the middle of a word its rest is replaced, too: the candidate is a whole word.
     fn update(&self, line: &mut LineBuffer, start: usize, elected: &str, changes: &mut Changeset) {
         let position = line.pos();
         let text = line.as_str();
@@ -213,7 +213,7 @@ impl Highlighter for Completion<'_> {
         highlight(&self.begun, line).into()
     }
 
-    /// Any key may change the colour of everything after it; a mere movement changes none.
+    /// Returns whether a key may change the colours: any key may for everything after it, a mere movement does not.
     fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
         kind != CmdKind::MoveCursor
     }

@@ -107,7 +107,7 @@ fn entries(history: &FileHistory) -> Vec<String> {
     (0..history.len()).filter_map(entry).map(|found| found.entry.into_owned()).collect()
 }
 
-/// rustyline gives the file mode 0600 each time it writes.
+/// Appends the history to its file, which rustyline gives the mode 0600 each time it writes.
 fn append<H: Helper>(editor: &mut Editor<H, FileHistory>, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         let mut builder = std::fs::DirBuilder::new();

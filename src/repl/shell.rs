@@ -74,7 +74,7 @@ impl<'a> Shell<'a> {
         std::mem::take(&mut self.is_reset)
     }
 
-    /// ^C at the prompt leaves all conditions, as in psql.
+    /// Leaves all conditions after ^C at the prompt, as psql does.
     pub(super) fn interrupt(&mut self) {
         self.conditions.truncate(0);
     }

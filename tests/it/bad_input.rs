@@ -18,7 +18,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
-/// Events that do not compress well, so that a cut falls among them.
+/// Makes events that do not compress well, so that a cut falls among them.
 fn many() -> String {
     let mut state = 1_u64;
     let mut lines = String::new();

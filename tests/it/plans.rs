@@ -25,7 +25,7 @@ const EVENT_LINES: usize = 55;
 
 const QUERIES: &str = include_str!("../bench/queries.sql");
 
-/// The queries by name, in our form.
+/// Returns the queries by name, in our form.
 fn queries(needles: &HashMap<&str, String>) -> Vec<(String, String)> {
     let mut fragments: HashMap<String, String> = HashMap::new();
     let mut queries: Vec<(String, String)> = Vec::new();
@@ -141,8 +141,7 @@ fn lines(plan: &Arc<dyn ExecutionPlan>) -> usize {
     displayable(plan.as_ref()).indent(false).to_string().lines().count()
 }
 
-/// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names it.
-/// What a report takes, where it has no default of its own.
+/// Returns values for a report's parameters, where it has no default of its own.
 pub fn parameters(report: &Report) -> Params {
     let given = [
         ("from", "2026-01-10"),
@@ -160,6 +159,8 @@ pub fn parameters(report: &Report) -> Params {
     ReportParams::new(report, &given, None).unwrap().scalars()
 }
 
+/// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names
+/// it.
 #[test]
 fn plans_stay_small() {
     let env = Env::new();

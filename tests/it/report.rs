@@ -54,7 +54,7 @@ fn check_cases(id: &str, count: usize) {
     }
 }
 
-/// The fixtures write times in milliseconds, the program as RFC 3339.
+/// Compares two values: the fixtures write times in milliseconds, the program as RFC 3339.
 fn is_same(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
         (Value::Number(ms), Value::String(text)) => {

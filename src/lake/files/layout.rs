@@ -191,12 +191,12 @@ pub fn staged(name: &str) -> Option<(&str, FileName)> {
     FileName::parse(name).map(|(name, _)| (table, name))
 }
 
-/// The path of version `version` of a table's Delta log.
-/// Where the facts of a data file lie that were made by one definition.
+/// Returns the path of the facts of a data file that were made by one definition.
 pub fn fact_path(data: &Hash32, definition: &str) -> Path {
     Path::from(format!("{FACTS}/{data}-{definition}.parquet"))
 }
 
+/// Returns the path of version `version` of a table's Delta log.
 pub fn delta_path(table: &str, version: u64) -> Path {
     Path::from(format!("{table}/{DELTA_LOG}/{version:020}.json"))
 }

@@ -323,7 +323,7 @@ fn drop_distinct(item: &mut Vec<&TokenWithSpan>) {
     }
 }
 
-/// Words that end the list of a `select`.
+/// Returns whether a word ends the list of a `select`.
 fn ends(keyword: Keyword) -> bool {
     use Keyword as K;
     matches!(

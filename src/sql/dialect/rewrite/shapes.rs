@@ -64,7 +64,7 @@ impl VisitorMut for Shapes {
     }
 }
 
-/// `rollup(1, 2)` groups by what is selected there, as `group by 1, 2` does; the engine would group by the numbers.
+/// Groups `rollup(1, 2)` by the selected expressions, as `group by 1, 2` does; the engine would group by the numbers.
 fn places(select: &mut Select) -> ControlFlow<Error> {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return ControlFlow::Continue(()) };
     for key in keys {
