@@ -97,7 +97,7 @@ pub const POINTS: [&str; 65] = [
     "keep.aside",
     "keep.dropped",
     "keep.done",
-    // Rejects taken in again.
+    // Rejects ingested again.
     "retry.read",
 ];
 

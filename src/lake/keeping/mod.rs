@@ -7,7 +7,7 @@
 //!          versions  every version of every Delta table, and what its readers see        1
 //! repair   what verify finds and the ledger has all it takes for
 //! compact  small files into larger ones; replaced files off the disk when their time of grace is over
-//! retain   rows that are old enough, but for those that a hold keeps
+//! retain   rows that are old enough, except those that a hold keeps
 //! erase    a person's identifiers become pseudonyms
 //! backup   a copy of all of it
 //! archive  a closed range in one tar, that is checked as it is
