@@ -149,7 +149,7 @@ struct App {
     /// Files that are being written; a signal that ends the process removes them.
     unfinished: Unfinished,
     signals: Signals,
-    /// Has heads of the ledger recorded elsewhere.
+    /// Records heads of the ledger elsewhere.
     recorder: Recorder,
 }
 
@@ -164,7 +164,7 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
                 let _ = error.print();
                 return 0;
             }
-            // It repeats what was typed, or what a script put there.
+            // The message repeats what the user typed or what a script put there.
             Screen::default().say(error.render().to_string().trim_end());
             return Kind::Usage.exit_code();
         }
@@ -238,9 +238,9 @@ impl App {
         }
     }
 
-    /// A command line from within the shell: without the program's name, on the same lake.
+    /// Builds a command line from within the shell: without the program's name, on the same lake.
     ///
-    /// It is a process of its own, so that ^C ends the command and not the shell, at whatever point the command is.
+    /// It is a process of its own, so that ^C ends the command and not the shell, wherever the command is.
     fn line(&self, arguments: &[String]) -> Result<std::process::Command> {
         let program = std::env::current_exe().context(Kind::Unavailable, || "cannot find the program itself")?;
         let mut command = std::process::Command::new(program);
@@ -300,13 +300,13 @@ fn threads() -> Result<Runtime> {
         .context(Kind::Unavailable, || "cannot start threads")
 }
 
-/// Names of all commands, for the shell.
+/// Returns the names of all commands, for the shell.
 fn command_names() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
 }
 
-/// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error,
-/// and what does not, such as a commit that is tried again, would only alarm.
+/// Sends our warnings to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own
+/// error, and what does not, such as a commit that is tried again, would only alarm.
 fn init_logs() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("auditlake=warn"));

@@ -1,4 +1,4 @@
-//! `auditlake schedule`: what is scheduled, and a process that runs it as it becomes due.
+//! `auditlake schedule`: the list of schedules, and a process that runs each as it becomes due.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::jobs::Log;
 use crate::render::{self, Format};
 
-/// The longest sleep: a clock that was set, and a log of events that has caught up, are noticed within it.
+/// The longest sleep: a changed clock, and a log of events that has caught up, are noticed within it.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
     loop {
         match run_due(app, args) {
             Ok(_) => {}
-            // Another process is at it, or the lake is not there yet: both pass. What the user wrote does not.
+            // Another process is running, or the lake does not exist yet: both pass. Mistakes of the user do not.
             Err(error) if error.kind() == Kind::Usage => return Err(error),
             Err(error) => app.screen.error(&error),
         }
@@ -71,7 +71,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
         let until = next.map_or(MAX_SLEEP, |next| Duration::from_millis((next - now_ms).max(1) as u64));
         let mut stop = stopping.told.clone();
         let is_told = app.wait(async move {
-            // Also a signal that came during the run.
+            // This includes a signal that came during the run.
             let told = stop.wait_for(|is_told| *is_told);
             Ok(tokio::time::timeout(until.min(MAX_SLEEP), told).await.is_ok())
         })?;

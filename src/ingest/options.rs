@@ -1,4 +1,4 @@
-//! How an ingest is done: the size of batches, threads, and when rejects are too many.
+//! Options of an ingest: the size of batches, threads, and the limit of rejects.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ pub struct Options {
     pub source: source::Options,
     /// More rejects than this stop the run: it is clearly the wrong file.
     pub max_rejects: Option<RejectLimit>,
-    /// Events whose time cannot be one are stored as they were sent, and are not rejects.
+    /// Events with an impossible time are stored as they were sent, and are not rejects.
     pub keep_odd_times: bool,
 }
 
-/// How many rejects are too many.
+/// The limit of rejects.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RejectLimit {
     Count(u64),

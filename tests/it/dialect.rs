@@ -210,7 +210,7 @@ fn what_cannot_be_planned_in_time_is_refused_or_given_up() {
         assert!(text.ends_with("[exit status: 3]\n"), "{file}: {text}");
     }
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-    // What is large and yet allowed ends with the time that it is given.
+    // A large but allowed statement ends at its time limit.
     let joins = (0..60).map(|n| format!(" join event e{n} on e{n}._event_uid = e._event_uid")).collect::<String>();
     let begun = Instant::now();
     let text = env.run(["sql", "--timeout", "2s", "-c", &format!("select count(*) from event e{joins}")]);
@@ -266,7 +266,7 @@ fn no_function_makes_a_value_of_any_size() {
     }
 }
 
-/// Every function's example, on all events and on one class.
+/// Runs every function's example, on all events and on one class.
 #[test]
 fn every_example_of_a_function_runs() {
     let env = Env::with_small();
@@ -287,7 +287,7 @@ fn every_example_of_a_function_runs() {
     assert!(errors.is_empty(), "{}\n{text}", errors.join("\n"));
 }
 
-/// The examples as the library lists them.
+/// Returns the examples in the library's list.
 fn auditlake_examples(env: &Env) -> Vec<String> {
     use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `auditlake coverage`: what was collected from API sources, and what was not.
+//! `auditlake coverage`: the coverage of API sources, with gaps.
 
 use super::super::App;
 use super::super::terminal::rows::{Column, batch, print};
@@ -42,10 +42,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut rows: Vec<(String, Option<Span>)> = Vec::new();
     for name in &names {
         let pull = pulls.get(name).cloned().unwrap_or_default();
-        // What is said to be covered and is yet to come is a hole.
+        // A range that is said to be covered but lies in the future is a hole.
         let last = until.map(|until| until - 1).or(pull.covered.last().map(|interval| interval.to_ms));
         let spans = pull.credible(app.clock.now_ms()).spans(since, last);
-        // A source that was never pulled, and no period: all of it is missing.
+        // A source that was never pulled, without a period, is missing as a whole.
         let spans = if spans.is_empty() { vec![None] } else { spans.into_iter().map(Some).collect() };
         rows.extend(spans.into_iter().map(|span| (name.clone(), span)));
         say(app, name, &pull);

@@ -1,4 +1,4 @@
-//! Commands that bring events into a lake, and that show what became of them.
+//! Commands that bring events into a lake, and that show the results.
 
 pub(super) mod coverage;
 pub(super) mod generate;

@@ -1,4 +1,4 @@
-//! How far an ingest is: a bar for people, JSON lines for programs.
+//! Progress of an ingest: a bar for people, JSON lines for programs.
 
 use std::time::{Duration, Instant};
 
@@ -123,7 +123,7 @@ fn per_second(number: u64, elapsed: Duration) -> u64 {
     (number as f64 / elapsed.max(Duration::from_millis(1)).as_secs_f64()) as u64
 }
 
-/// `bytes` are those of the files as they are stored, `total` is null when it cannot be known.
+/// Formats a line of JSON: `bytes` are those of the files as they are stored, `total` is null when it is unknown.
 fn line(progress: &ingest::Progress, elapsed: Duration) -> serde_json::Value {
     let rate = per_second(progress.raw_bytes, elapsed);
     let left = progress.total_bytes.map(|total| total.saturating_sub(progress.raw_bytes));

@@ -58,7 +58,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     check_period(since_ms, until_ms)?;
     disk::keep_out_of_core_files();
     let options = PullOptions { jitter_seed: random(), ..app.config.pull() };
-    // Keys first: without one nothing is created.
+    // Keys come first: without one nothing is created.
     let asked = match &args.replay {
         Some(folder) => Asked::Replay(recordings(folder, &args.names)?),
         None => Asked::Servers(servers(app, &args.names)?),
@@ -122,7 +122,7 @@ enum Asked {
     Replay(Vec<PullSource>),
 }
 
-/// The selected sources, each with a client that has its key.
+/// Returns the selected sources, each with a client that has its key.
 fn servers(app: &App, names: &[String]) -> Result<Vec<(ApiSource, Client)>> {
     let mut sources = app.config.sources()?;
     if sources.is_empty() {
@@ -165,7 +165,7 @@ fn connect(
     Ok(PullSource { name: source.name, origin, since_ms, record: args.record.clone() })
 }
 
-/// The selected recorded sources.
+/// Returns the selected recorded sources.
 fn recordings(folder: &Path, names: &[String]) -> Result<Vec<PullSource>> {
     let cannot = || format!("cannot replay {}", folder.display());
     let mut names = names.to_vec();
@@ -221,8 +221,8 @@ impl Show {
         }
     }
 
-    /// The share that is done, and in words entries, pages, rate and time left. Both are told from where the first
-    /// entries came: before, there may be half a century of nothing.
+    /// Returns the share that is done, and in words entries, pages, rate and time left. Both count from the time of the
+    /// first entries: before that, half a century may be empty.
     fn progress(&self, source: &str, progress: &PullProgress) -> (f64, String) {
         let PullProgress { pages, received, done, .. } = progress;
         if *received == 0 {
@@ -263,7 +263,7 @@ fn say(screen: &Screen, summary: &PullSummary) {
     screen.say(tally::identity(&summary.counts));
 }
 
-/// A number that differs between processes; nothing else matters about it.
+/// Returns a number that differs between processes; nothing else matters about it.
 fn random() -> u64 {
     let mut bytes = [0; 8];
     match getrandom::fill(&mut bytes) {

@@ -21,7 +21,7 @@ pub struct Args {
 }
 
 pub fn run(app: &App, args: Args) -> Result<u8> {
-    // Compiled first: a rule that cannot be used is told before anything is listed.
+    // Rules are compiled first: one that cannot be used is reported before anything is listed.
     let (policy, version) = app.policy_with_key(b"explain")?;
     let about = app.rules()?.map(|rules| rules.about()).unwrap_or_default();
     let own: Vec<&str> =

@@ -1,4 +1,4 @@
-//! The redaction policy in force, and that it is said when there is none.
+//! The redaction policy in force, and a warning when none is.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::lake::{Lake, random_key};
 use crate::redact::{Policy, Rules};
 
 impl App {
-    /// Says that redaction is off, in each run that stores events, and also when all other talk is off: what is stored
-    /// now stays stored.
+    /// Warns that redaction is off, in each run that stores events, even when all other talk is off: what is stored now
+    /// stays stored.
     pub(in crate::cli) fn tell_of_secrets(&self) {
         if !self.config.is_redacting() {
             let origin = self.config.origin();
@@ -19,13 +19,13 @@ impl App {
         }
     }
 
-    /// The redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
+    /// Returns the redaction policy for one lake, whose key makes the placeholders, and the version of its rules.
     pub(in crate::cli) fn policy(&self, lake: &Lake) -> Result<(Arc<Policy>, String)> {
         self.policy_with_key(&lake.derive_key("redact")?)
     }
 
-    /// The same for those who store nothing. Without the key, which they may do without, placeholders are not the
-    /// lake's; then the answer is false. The key of another lake is as good as none: they need not know whose it is.
+    /// Returns the same for commands that store nothing. They may lack the key; then placeholders are not the lake's,
+    /// and the answer is false. The key of another lake counts as none: such commands need not know whose it is.
     pub(in crate::cli) fn policy_of_reader(&self, lake: &Lake) -> Result<(Arc<Policy>, bool)> {
         let key = match lake.find_key("redact") {
             Err(error) if error.kind() == Kind::Integrity => None,
@@ -45,7 +45,7 @@ impl App {
         }
     }
 
-    /// The redaction rules in force: the embedded ones, a file's, and the list's. None: nothing is redacted.
+    /// Returns the redaction rules in force: the embedded ones, a file's, and the list's. `None`: nothing is redacted.
     pub(in crate::cli) fn rules(&self) -> Result<Option<Rules>> {
         if !self.config.is_redacting() {
             return Ok(None);

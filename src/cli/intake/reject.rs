@@ -77,7 +77,7 @@ fn list(app: &App, args: ListArgs) -> Result<u8> {
     let options =
         render::Options { width: app.screen.width(), is_terminal, is_stream: true, ..render::Options::default() };
     let mut renderer = Renderer::new(args.format, reject_schema(), options, app.screen.stdout());
-    // Read there, written here: a renderer stays on its thread.
+    // Rejects are read there and written here: a renderer stays on its thread.
     let (sender, receiver) = mpsc::sync_channel(1);
     let filter = args.filter.of_lake(app.clock.now_ms());
     let reading = app.runtime.spawn(async move {

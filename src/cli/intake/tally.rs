@@ -4,9 +4,9 @@ use super::super::terminal::screen::Screen;
 use crate::lake::{Counts, Notes};
 use crate::typed::count;
 
-/// The identity that holds for every run.
+/// Returns the identity of the counts that holds for every run.
 pub fn identity(counts: &Counts) -> String {
-    // Only where retention has removed something there is more to say.
+    // More is reported only where retention has removed something.
     let outside = match counts.outside {
         0 => String::new(),
         outside => format!(" + outside retention {}", count(outside)),
@@ -22,7 +22,7 @@ pub fn identity(counts: &Counts) -> String {
     )
 }
 
-/// Notes on some of the lines, one line per note.
+/// Prints notes on some of the lines, one line per note.
 pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     if notes.redelivered > 0 {
         let some = of(notes.redelivered, "duplicate differs", "duplicates differ");
@@ -35,7 +35,7 @@ pub fn notes(screen: &Screen, counts: &Counts, notes: &Notes) {
     rows(screen, notes);
 }
 
-/// Notes on rows, of one run or of the whole lake.
+/// Prints notes on rows, of one run or of the whole lake.
 pub fn rows(screen: &Screen, notes: &Notes) {
     if notes.shared_uids > 0 {
         let some = of(notes.shared_uids, "row has", "rows have");

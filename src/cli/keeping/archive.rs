@@ -75,7 +75,7 @@ fn told(done: &Archived) -> String {
     )
 }
 
-/// Says of which sources something of the range was never pulled: an archive has what the lake has.
+/// Warns of the sources of which a part of the range was never pulled: an archive has only what the lake has.
 fn warn_of_holes(app: &App, lake: &Lake, (since_us, until_us): (i64, i64)) {
     let (from_ms, to_ms) = (since_us.div_euclid(1000), until_us.div_euclid(1000) - 1);
     for (name, pull) in &lake.state().pulls {

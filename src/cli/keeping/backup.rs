@@ -1,4 +1,4 @@
-//! `auditlake backup`: a copy of the lake, each time only what is new.
+//! `auditlake backup`: a copy of the lake; each run copies only new files.
 
 use std::path::PathBuf;
 

@@ -94,8 +94,8 @@ fn compact(app: &App, lake: Lake, options: CompactOptions, is_thorough: bool) ->
     app.wait(async move { Keeper::new(lake, clock)?.compact(&options, is_thorough).await })
 }
 
-/// Merges small files after an ingest or a pull where there are many. What was taken in is in the lake whatever becomes
-/// of this, so trouble is a warning.
+/// Merges small files after an ingest or a pull where many exist. The ingested events are in the lake whatever happens
+/// here, so trouble is a warning.
 pub fn automatically(app: &App) {
     let done = match Automatic::of(app) {
         Ok(None) => return,
@@ -105,7 +105,7 @@ pub fn automatically(app: &App) {
     say(app, done);
 }
 
-/// The same beside a pull that goes on: to be called after each round, from a task of the runtime.
+/// Does the same beside a pull that continues: to be called after each round, from a task of the runtime.
 pub fn meanwhile(app: &App) -> impl Fn() + Send + Sync + use<> {
     let (app, is_running) = (app.clone(), Arc::new(AtomicBool::new(false)));
     move || {
@@ -145,7 +145,7 @@ struct Automatic {
 }
 
 impl Automatic {
-    /// None where the configuration switches it off, or there is no lake.
+    /// Returns `None` where the configuration switches it off, or no lake exists.
     fn of(app: &App) -> Result<Option<Automatic>> {
         let path = app.lake_path();
         if !app.config.is_compacting() || !path.exists() {

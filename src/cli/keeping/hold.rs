@@ -1,4 +1,4 @@
-//! `auditlake hold`: rows that are kept whatever their age is.
+//! `auditlake hold`: rows that are kept whatever their age.
 
 use super::super::App;
 use super::super::terminal::rows::{Column, batch, print};
@@ -58,7 +58,7 @@ pub struct Release {
     by: By,
 }
 
-/// What the ledger says of a step.
+/// The ledger's record of a step.
 #[derive(Debug, clap::Args)]
 struct By {
     /// Why the hold begins or ends

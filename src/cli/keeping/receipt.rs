@@ -18,12 +18,12 @@ use crate::typed::count;
 struct Signed<'a> {
     #[serde(flatten)]
     receipt: &'a RemovalReceipt,
-    /// By whom, over the same object without this member, as one line of JSON.
+    /// The signature over the same object without this member, as one line of JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<Signature>,
 }
 
-/// Writes the receipts of some entries into a folder; gives the paths of the JSON files.
+/// Writes the receipts of some entries into a folder; returns the paths of the JSON files.
 pub fn write(app: &App, lake: &Lake, entries: &[u64], folder: &Path) -> Result<Vec<PathBuf>> {
     let signer = signer(app)?;
     let mut written = Vec::new();
@@ -47,7 +47,7 @@ pub fn write(app: &App, lake: &Lake, entries: &[u64], folder: &Path) -> Result<V
     Ok(written)
 }
 
-/// The receipt as a page that loads nothing.
+/// Returns the receipt as a page that loads nothing.
 fn page(receipt: &RemovalReceipt, signature: Option<&Signature>) -> String {
     let mut out = String::from(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Receipt</title>\n\

@@ -42,7 +42,7 @@ pub struct PackArgs {
     replace: bool,
 }
 
-/// What seals here: the lake's key if the lake is at hand, and the key that signs.
+/// Returns the sealer: the lake's key if the lake is available, and the key that signs.
 fn sealer(app: &App) -> Result<Sealer> {
     let key = match app.lake_path().exists() {
         true => app.open_lake()?.find_key("evidence")?,
@@ -104,7 +104,7 @@ pub fn run_attest(app: &App, args: &AttestArgs) -> Result<()> {
     Ok(())
 }
 
-/// What people write is redacted as an event is, where the lake is at hand.
+/// Redacts what people write as events are redacted, where the lake is available.
 fn redacted(app: &App, decided: Vec<crate::report::Decision>) -> Result<Vec<crate::report::Decision>> {
     if !app.lake_path().exists() {
         return Ok(decided);

@@ -114,7 +114,7 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
     print(&app.screen, &table, format, render::Options::default())
 }
 
-/// A control that no report backs has its line too.
+/// Lists the controls; a control that no report backs has its line too.
 fn controls(app: &App, catalog: &Catalog, name: &str, format: Format) -> Result<()> {
     let controls = backed(wanted_framework(name)?, catalog);
     let reports = |control: &Backed| Some(control.reports.join(", ")).filter(|names| !names.is_empty());

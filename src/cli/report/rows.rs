@@ -94,7 +94,7 @@ pub fn run(
     Ok((summary, named))
 }
 
-/// The format that was asked for, or the one of the file's suffix.
+/// Returns the format that was asked for, or the one of the file's suffix.
 pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
         (Some(format), Some(_)) => Ok(format),

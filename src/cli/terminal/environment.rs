@@ -1,13 +1,13 @@
 //! The environment of commands that the configuration or a flag names.
 //!
-//! Ours may hold an API key, and the keys of whatever else runs from the same place. A command that sends a report has no
-//! business with them: it gets what programs need to run at all, and what `[commands] environment` names.
+//! Ours may hold an API key, and the keys of other programs that run from the same place. A command that sends a report
+//! must not see them: it gets what programs need to run at all, and what `[commands] environment` names.
 
 use super::super::App;
 use crate::source::Environment;
 
-/// The variables that programs need: where things are, whose they are, how to speak to the user, who keeps keys and
-/// passwords, and how to reach the network. `LC_` stands for all variables that begin with it.
+/// The variables that programs need: paths, the user, the language, agents for keys and passwords, and how to reach the
+/// network. `LC_` stands for all variables that begin with it.
 const USUAL: [&str; 40] = [
     "PATH",
     "HOME",
@@ -52,7 +52,7 @@ const USUAL: [&str; 40] = [
 ];
 
 impl App {
-    /// All that a command's environment holds.
+    /// Returns everything that a command's environment holds.
     pub(in crate::cli) fn command_environment(&self) -> Environment {
         let more = self.config.command_environment();
         std::env::vars_os().filter(|(name, _)| is_given(&name.to_string_lossy(), more)).collect()

@@ -4,10 +4,10 @@ use super::screen::Screen;
 use crate::ingest::{SourceSummary, Summary};
 use crate::typed::count;
 
-/// At most this many files are reported one by one, those in trouble first; the JSON summary has all.
+/// The most files that are reported one by one, those in trouble first; the JSON summary has all.
 const TOLD: usize = 20;
 
-/// At most this many names of files that were passed over.
+/// The most names of skipped files that are reported.
 const NAMED: usize = 5;
 
 /// States of sources without trouble, with their words.
@@ -74,7 +74,7 @@ fn is_well(source: &SourceSummary) -> bool {
     WELL.iter().any(|(state, _)| *state == source.state)
 }
 
-/// Whether the state is worth a line when there is only one source.
+/// Returns whether the state is worth a line when there is only one source.
 fn is_remarkable(source: &SourceSummary) -> bool {
     source.state != "complete" || source.resumed_lines > 0
 }

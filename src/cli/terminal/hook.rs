@@ -1,5 +1,5 @@
-//! Programs of the operator, with an environment without our keys: those that are told of a run, its JSON on their stdin,
-//! and those that answer.
+//! Programs of the operator, run in an environment without our keys: hooks that get a run's JSON on their stdin, and
+//! programs that answer.
 
 use std::io::{ErrorKind, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -30,7 +30,7 @@ pub fn program(app: &App, words: &[String], json: &str) -> Result<()> {
 fn feed(app: &App, mut run: Command, name: &str, json: &str) -> Result<()> {
     let cannot = || format!("cannot run `{name}`");
     run.env_clear().envs(app.command_environment());
-    // What it prints is talk: stdout belongs to our own results.
+    // Its output is talk: stdout belongs to our own results.
     let mut child = run.stdin(Stdio::piped()).stdout(std::io::stderr()).spawn().context(Kind::Unavailable, cannot)?;
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(json.as_bytes()) {
@@ -47,7 +47,7 @@ fn feed(app: &App, mut run: Command, name: &str, json: &str) -> Result<()> {
     }
 }
 
-/// A program that is to answer.
+/// A program that must answer.
 pub struct Asked<'a> {
     /// The program and its arguments.
     pub words: &'a [String],
@@ -57,8 +57,8 @@ pub struct Asked<'a> {
     pub timeout: Duration,
 }
 
-/// Runs a program without a shell; returns how it ended, and all that it printed. Waits, and must not be called on a thread
-/// that serves tasks.
+/// Runs a program without a shell; returns how it ended, and everything that it printed. It blocks, and must not be
+/// called on a thread that serves tasks.
 pub fn ask(asked: &Asked<'_>, environment: &Environment) -> Result<(ExitStatus, Vec<u8>)> {
     let Some((program, arguments)) = asked.words.split_first() else {
         return Err(Error::usage("cannot run a command that is empty"));
@@ -97,7 +97,7 @@ pub fn ask(asked: &Asked<'_>, environment: &Environment) -> Result<(ExitStatus, 
         };
         let run = async {
             let ((), answer) = tokio::try_join!(feed, read)?;
-            // One that prints without end would not end otherwise.
+            // A program that prints without end would not end otherwise.
             if answer.len() > asked.most {
                 return Ok(None);
             }

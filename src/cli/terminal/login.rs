@@ -1,18 +1,18 @@
-//! Whose process this is, as the system says it: a variable of the environment is what anybody likes to claim.
+//! The owner of this process according to the system: anybody can set a variable of the environment.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::disk;
 
-/// The name of the user whose process this is; a number where the system has no name.
+/// Returns the name of the user who owns this process; a number where the system has no name.
 pub fn login() -> String {
     let Ok(uid) = disk::our_user() else { return "unknown".to_string() };
     let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     named(&text, uid).or_else(asked).unwrap_or_else(|| format!("uid {uid}"))
 }
 
-/// The name of a user in the form of /etc/passwd.
+/// Finds the name of a user in the form of /etc/passwd.
 fn named(passwd: &str, uid: u32) -> Option<String> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -21,7 +21,7 @@ fn named(passwd: &str, uid: u32) -> Option<String> {
     })
 }
 
-/// Users of a directory service are in no file; the system's own program knows them.
+/// Asks the system's own program: users of a directory service are in no file.
 fn asked() -> Option<String> {
     let program = Path::new("/usr/bin/id");
     let output =

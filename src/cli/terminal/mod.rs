@@ -1,4 +1,4 @@
-//! What all commands share: the screen, files, signals, the environment, and programs that are run.
+//! Parts that all commands share: the screen, files, signals, the environment, and programs that are run.
 
 pub(super) mod environment;
 pub(super) mod files;

@@ -1,4 +1,4 @@
-//! Opening a lake, as every command does: where it is, whose key it has, how long to wait for it.
+//! Opening a lake, as every command does: its path, its key, and how long to wait for it.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl App {
         Ok(lake)
     }
 
-    /// Warns of tables whose rows are in no result, because no schema is loaded for them.
+    /// Warns of tables whose rows are missing from all results, because no schema is loaded for them.
     pub(in crate::cli) fn warn_of_left_out(&self, left_out: &[(String, u64)]) {
         for (table, rows) in left_out {
             self.screen.say(format!(
@@ -65,13 +65,13 @@ impl App {
         let clock = self.clock;
         self.wait(async move {
             let mut lake = Lake::open_or_create(&path, &options, ocsf, clock).await?;
-            // A run that finds nothing new must not leave what the run before it began.
+            // A run that finds nothing new must still finish what the run before it began.
             lake.settle().await?;
             Ok(lake)
         })
     }
 
-    /// The key that signs ledger entries, if the configuration names one; it is read when an entry is written.
+    /// Returns the key that signs ledger entries, if the configuration names one; it is read when an entry is written.
     pub(in crate::cli) fn ledger_signing(&self) -> lake::Signing {
         match self.config.signing() {
             None => lake::Signing::default(),
@@ -82,7 +82,7 @@ impl App {
         }
     }
 
-    /// The place of the lake's key. A program that prints it runs when the key is needed.
+    /// Returns the place of the lake's key. A program that prints it runs when the key is needed.
     pub(in crate::cli) fn key_place(&self) -> KeyPlace {
         match self.config.lake_key() {
             None => KeyPlace::Lake,
@@ -95,7 +95,7 @@ impl App {
         }
     }
 
-    /// The time to wait for another run that writes, and the message about it.
+    /// Returns the time to wait for another run that writes, and the message about it.
     pub(in crate::cli) fn patience(&self) -> Patience {
         let screen = self.screen;
         let tell = move |waiting: &Waiting| screen.say(format!("waiting for {waiting}"));

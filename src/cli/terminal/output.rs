@@ -1,4 +1,4 @@
-//! Where a result goes: to stdout, or into a file that is there whole or not at all.
+//! The destination of a result: stdout, or a file that is either complete or absent.
 
 use std::io::{self, BufWriter, Stdout, Write};
 use std::path::Path;
@@ -13,7 +13,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Begins a result; `-` is stdout, as is no path.
+    /// Begins a result; `-` and a missing path mean stdout.
     pub fn begin(app: &App, path: Option<&Path>) -> Result<Output> {
         match path.filter(|path| path.as_os_str() != "-") {
             None => Ok(Output::Screen(app.screen.stdout())),
@@ -21,7 +21,7 @@ impl Output {
         }
     }
 
-    /// Whether the result is visible while it is being written.
+    /// Returns whether the result is visible while it is being written.
     pub fn is_screen(&self) -> bool {
         matches!(self, Output::Screen(_))
     }

@@ -1,4 +1,4 @@
-//! Small tables of our own words, shown like any result.
+//! Small tables of the program's own data, shown like any result.
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ pub fn ask(source: &KeySource, what: &'static str, environment: &Environment) ->
         KeySource::Command(words) => {
             let (words, environment) = (words.clone(), environment.clone());
             let cannot = move || format!("cannot ask for {what}");
-            // On a thread of its own, since we may be called by one that must not wait.
+            // The program runs on a thread of its own, since our caller may be on one that must not block.
             let asked = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime.context(Kind::Unavailable, cannot)?.block_on(ask_program(&words, what, &environment))

@@ -5,8 +5,8 @@
 //!                               -> no answer, or asked already: remove what is unfinished, end the process
 //! ```
 //!
-//! The thread waits for nothing but signals, so it hears them whatever the others are busy with. A signal within a second
-//! after one that counted is the same one: `timeout` and terminals signal a process and its group.
+//! The thread waits for nothing but signals, so it hears them whatever the others are busy with. A signal within a
+//! second after one that counted is the same one: `timeout` and terminals signal both a process and its group.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -22,9 +22,9 @@ use super::screen::Screen;
 use crate::disk::Unfinished;
 use crate::error::{Context, Kind, Result};
 
-/// As a shell tells of a process that SIGTERM ended.
+/// The exit code that a shell reports for a process that SIGTERM ended.
 const TERMINATED: u8 = 143;
-/// Signals within this time are one.
+/// Signals within this time count as one.
 const ONE_SIGNAL: Duration = Duration::from_secs(1);
 
 /// The answer of a command to the first signal, given the exit code of the signal: whether the command continues, to
@@ -38,16 +38,16 @@ pub struct Signals(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     answer: Option<(Answer, Which)>,
-    /// Whether the answer was that it continues.
+    /// Whether the command answered that it continues.
     is_asked: bool,
     last: Option<Instant>,
 }
 
-/// Which signals an answer is for; all others end the process.
+/// The signals that an answer is for; all others end the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     First,
-    /// Each counts, also several within a second.
+    /// Each signal counts, even several within a second.
     All,
 }
 
@@ -81,7 +81,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Whether a signal ends the process.
+    /// Returns whether a signal ends the process.
     fn ends(&self, code: u8, now: Instant) -> bool {
         let mut state = self.state();
         if let Some((answer, Which::All)) = state.answer.as_mut() {
@@ -98,14 +98,14 @@ impl Signals {
         !state.is_asked
     }
 
-    /// Puts signals to `answer`, as long as what this gives is there.
+    /// Passes signals to `answer` while the returned value exists.
     pub fn answer(&self, which: Which, answer: impl FnMut(u8) -> bool + Send + 'static) -> Answering {
         let mut state = self.state();
         state.is_asked = false;
         Answering { signals: self.clone(), before: state.answer.replace((Box::new(answer), which)) }
     }
 
-    /// At the first signal says `text` and asks the command to stop, as long as what this gives is there.
+    /// Prints `text` at the first signal and asks the command to stop, while the returned value exists.
     pub fn stop(&self, screen: Screen, text: &'static str) -> Stopping {
         let (flag, code) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU8::new(Kind::Cancelled.exit_code())));
         let (tell, told) = watch::channel(false);
@@ -114,7 +114,7 @@ impl Signals {
             coded.store(signal, Ordering::Relaxed);
             set.store(true, Ordering::Relaxed);
             screen.say(text);
-            // Nobody waits for it where only the flag is looked at.
+            // Nobody waits for it where only the flag is read.
             let _ = tell.send(true);
             true
         });
@@ -126,7 +126,7 @@ impl Signals {
     }
 }
 
-/// A command answers signals; when this is dropped, the one before answers again.
+/// A command that answers signals; when this is dropped, the one before answers again.
 pub struct Answering {
     signals: Signals,
     before: Option<(Answer, Which)>,
@@ -144,27 +144,27 @@ impl Drop for Answering {
 pub struct Stopping {
     /// Set by the first signal.
     pub flag: Arc<AtomicBool>,
-    /// Becomes true with it.
+    /// Becomes true with the flag.
     pub told: watch::Receiver<bool>,
     code: Arc<AtomicU8>,
     _answering: Answering,
 }
 
 impl Stopping {
-    /// The exit code of a run that was stopped.
+    /// Returns the exit code of a run that was stopped.
     pub fn exit_code(&self) -> u8 {
         self.code.load(Ordering::Relaxed)
     }
 }
 
-/// ^C as an event that is waited for, also one that came while nobody waited: between two batches of a query, say.
+/// ^C as an event to wait for, even one that came while nobody waited: between two batches of a query, for instance.
 pub struct Interrupts {
     heard: RefCell<UnboundedReceiver<()>>,
     _answering: Answering,
 }
 
 impl Interrupts {
-    /// From here on ^C comes here: each of them, or the first, and the next ends the process. SIGTERM ends it at once.
+    /// Receives ^C from here on: each of them, or the first, and the next ends the process. SIGTERM ends it at once.
     pub fn of(signals: &Signals, which: Which) -> Interrupts {
         let (tell, heard) = unbounded_channel();
         let is_interrupt = move |code| code == Kind::Cancelled.exit_code() && tell.send(()).is_ok();

@@ -18,7 +18,7 @@ impl State {
     pub fn as_of(self, now_ms: i64) -> AsOf {
         match self {
             State::Sequence(sequence) => AsOf::Sequence(sequence),
-            // Entries have whole milliseconds: what was written up to a finer time was written up to the one before it.
+            // Entries have whole milliseconds: a finer time is rounded down, to the last entry before it.
             State::When(when) => AsOf::Time { time_ms: when.micros(now_ms).div_euclid(1000) },
         }
     }
@@ -36,7 +36,7 @@ pub fn when(text: &str) -> Result<When, String> {
     said(text, text.parse())
 }
 
-/// A duration above zero.
+/// Reads a duration above zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match said(text, typed::parse_duration(text))? {
         Duration::ZERO => Err("write a duration longer than that".to_string()),
@@ -44,12 +44,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A duration, or `0s` for no waiting.
+/// Reads a duration, or `0s` for no waiting.
 pub fn lock_timeout(text: &str) -> Result<Duration, String> {
     said(text, typed::parse_duration(text))
 }
 
-/// A size above zero.
+/// Reads a size above zero.
 pub fn size(text: &str) -> Result<u64, String> {
     match said(text, typed::parse_size(text))? {
         0 => Err("write a size greater than that".to_string()),
@@ -72,7 +72,7 @@ pub fn check_period(since: Option<i64>, until: Option<i64>) -> Result<()> {
     }
 }
 
-/// The reason and the hint of an error, without the words that the command line adds itself.
+/// Returns the reason and the hint of an error, without the words that the command line adds itself.
 fn said<T>(text: &str, read: Result<T>) -> Result<T, String> {
     read.map_err(|error| {
         let message = error.message();

@@ -4,8 +4,8 @@
 //! commit -> head -> thread: is one due? -> the command, the head on its stdin -> its answer, kept in the lake
 //! ```
 //!
-//! Commits go on meanwhile. A command that fails costs no ingest its exit code: it is warned of, counted in the lake, and
-//! tried again after later commits, at growing intervals.
+//! Commits continue meanwhile. A command that fails costs no ingest its exit code: a warning reports it, the lake
+//! counts it, and it is tried again after later commits, at growing intervals.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -22,14 +22,14 @@ use crate::error::{Error, Kind, Result};
 use crate::lake::{Anchoring, Anchors, LedgerHead, Recorded, RecordedEntry};
 use crate::source::Environment;
 
-/// The most that is kept of an answer.
+/// The most bytes of an answer that are kept.
 const ANSWER_BYTES: usize = 64 << 10;
-/// A process that commits more than once records a head when it has gone on for so long, and else at its end.
+/// The time after which a process that commits more than once records a head; otherwise it records one at its end.
 const SETTLING: Duration = Duration::from_secs(10);
-/// After the first failure; it doubles with each one, up to the usual interval.
+/// The wait after the first failure; it doubles with each one, up to the usual interval.
 const FIRST_WAIT: Duration = Duration::from_secs(60);
 
-/// Hears of heads, and has them recorded when it is time.
+/// Receives heads, and has them recorded when it is time.
 #[derive(Clone, Default)]
 pub struct Recorder {
     thread: Arc<Mutex<Option<Running>>>,
@@ -40,7 +40,7 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-/// How it is done.
+/// The settings of recording.
 #[derive(Clone)]
 struct Way {
     anchor: config::Anchor,
@@ -50,7 +50,7 @@ struct Way {
 }
 
 impl App {
-    /// Who hears of the heads of a lake: nobody, unless the configuration names a command.
+    /// Returns how heads of the lake are recorded elsewhere: not at all, unless the configuration names a command.
     pub(in crate::cli) fn anchoring(&self) -> Anchoring {
         let anchor = self.config.anchor();
         if anchor.command.is_empty() {
@@ -60,12 +60,12 @@ impl App {
         Anchoring::by(Arc::new(move |head| recorder.hear(&way, root.clone(), head)))
     }
 
-    /// Records the newest head that is due, before the process ends. It fails nothing: trouble was told.
+    /// Records the newest head that is due, before the process ends. It never fails: trouble was reported.
     pub(in crate::cli) fn finish_anchoring(&self) {
         self.recorder.finish();
     }
 
-    /// Records a head now. True when it is kept already.
+    /// Records a head now. Returns true when it is already kept.
     pub(in crate::cli) fn anchor_now(&self, head: &LedgerHead) -> Result<(RecordedEntry, bool)> {
         let anchors = Anchors::of(&self.lake_path());
         if let Some(kept) = kept(&anchors, head)? {
@@ -83,12 +83,12 @@ impl App {
     }
 }
 
-/// A head in one line, as `auditlake ledger head` prints it.
+/// Formats a head in one line, as `auditlake ledger head` prints it.
 pub fn line(head: &LedgerHead) -> String {
     format!("{} {} {}\n", head.sequence, head.sha256, head.lake_id)
 }
 
-/// The newest anchor, if it is this head's. Errors when it is of an entry that the ledger does not have yet.
+/// Returns the newest anchor, if it is this head's. Errors when it is of an entry that the ledger does not have yet.
 fn kept(anchors: &Anchors, head: &LedgerHead) -> Result<Option<RecordedEntry>> {
     let Some(newest) = anchors.newest()? else { return Ok(None) };
     let of = &newest.body.head;
@@ -139,7 +139,7 @@ impl Way {
         }
     }
 
-    /// How long to wait until the next head is recorded.
+    /// Returns how long to wait until the next head is recorded.
     fn until_due(&self, anchors: &Anchors) -> Result<Duration> {
         let now_ms = self.clock.now_ms();
         let since = |time_ms: i64, wait: Duration| {
@@ -155,7 +155,7 @@ impl Way {
         Ok(anchors.newest()?.map_or(Duration::ZERO, |newest| since(newest.time_ms, every)))
     }
 
-    /// Records the head when it is time; else says how long it is until then.
+    /// Records the head when it is time; else returns how long it is until then.
     fn record_if_due(&self, root: &std::path::Path, head: &LedgerHead) -> Option<Duration> {
         let anchors = Anchors::of(root);
         let recorded = self.until_due(&anchors).and_then(|wait| {

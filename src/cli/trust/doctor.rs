@@ -1,4 +1,4 @@
-//! `auditlake doctor`: what is well with a lake and its machine, what is not, and what to do about it.
+//! `auditlake doctor`: the health of a lake and its machine, and what to do about problems.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ pub struct Args {
 #[serde(rename_all = "lowercase")]
 enum State {
     Well,
-    /// Worth knowing.
+    /// Useful to know.
     Note,
     /// Somebody has to act.
     Act,
@@ -69,7 +69,7 @@ impl Findings {
 pub fn run(app: &App, args: Args) -> Result<u8> {
     let mut findings = Findings::default();
     let path = app.lake_path();
-    // Before anything is opened, since opening finishes what is half done.
+    // Verification comes before anything is opened, since opening finishes what is half done.
     let verified = check(app, None, Level::Files, None, None)?;
     match verified.fault_count {
         0 => findings.well("verify", format!("sound at level 1: ledger entry {}", verified.head.sequence)),
@@ -207,7 +207,7 @@ fn of_lake(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// Whether others may read or write more than the lake allows.
+/// Checks whether others may read or write more than the lake allows.
 fn modes(lake: &Lake, findings: &mut Findings) -> Result<()> {
     let access = lake.state().lake.access;
     let cannot = || format!("cannot look at {}", lake.root().display());
@@ -248,7 +248,7 @@ fn modes(lake: &Lake, findings: &mut Findings) -> Result<()> {
     Ok(())
 }
 
-/// Whether heads are recorded elsewhere, as the configuration wants, and when that was done last.
+/// Checks whether heads are recorded elsewhere, as the configuration wants, and when that was done last.
 fn anchors(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
     let (anchors, wanted) = (Anchors::of(lake.root()), app.config.anchor());
     let newest = match anchors.newest() {

@@ -1,4 +1,4 @@
-//! `auditlake key`: who may read the audit log through `auditlake serve`, and what signs evidence.
+//! `auditlake key`: keys for reading the audit log through `auditlake serve`, and the key that signs evidence.
 
 use super::super::App;
 use super::super::terminal::rows::{Column, batch, print};

@@ -1,4 +1,4 @@
-//! `auditlake ledger`: its head, for a record that whoever can write to the lake cannot change.
+//! `auditlake ledger`: its head, for a record that nobody who can write to the lake can change.
 
 use std::io::Write;
 
@@ -84,7 +84,7 @@ fn anchors(app: &App, args: &List) -> Result<()> {
         if app.screen.is_terminal() {
             return app.screen.print(&String::from_utf8_lossy(&found.body.answer));
         }
-        // Any bytes: whoever asks for them sends them on to a file or a program.
+        // The answer may be any bytes: the caller passes them on to a file or a program.
         let mut out = app.screen.stdout();
         let written = out.write_all(&found.body.answer).and_then(|()| out.flush());
         return written.context(Kind::Unavailable, || "cannot write to stdout");

@@ -1,4 +1,4 @@
-//! Commands that check a lake, and what its entries and evidence are signed and anchored with.
+//! Commands that check a lake, and the keys and anchors that vouch for its entries and evidence.
 
 pub(super) mod anchor;
 pub(super) mod doctor;

@@ -1,4 +1,4 @@
-//! `auditlake repair`: what follows from the ledger is written anew, and what is dead goes.
+//! `auditlake repair`: derived files are rewritten from the ledger, and dead files are removed.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         Repair { is_dry: args.dry_run, drop_incomplete: args.drop_incomplete, most: LISTED, patience: app.patience() };
     let (path, ocsf) = (app.lake_path(), app.ocsf()?);
     let mut repaired = app.wait(async move { lake::repair(&path, &ocsf, &asked).await })?;
-    // Facts follow from the tables: what is in the way of a lake that is not sound comes first.
+    // Facts follow from the tables: the problems of an unsound lake come first.
     if repaired.left_count == 0 && (!args.dry_run || repaired.done.is_empty()) {
         let wrong = app.check_facts()?;
         let done =
@@ -65,7 +65,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     }
 }
 
-/// Reads of the access log that are gone for good.
+/// Describes reads of the access log that are gone for good.
 fn lost_reads(numbers: &BTreeSet<u64>) -> Fault {
     let listed: Vec<String> = numbers.iter().map(u64::to_string).collect();
     let fault = format!("the reads {} are lost; an event of the lake says so", listed.join(", "));

@@ -36,18 +36,18 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
     }
 }
 
-/// The key that the configuration names, if it names one.
+/// Returns the key that the configuration names, if it names one.
 pub fn signer(app: &App) -> Result<Option<Signer>> {
     app.config.signing().map(|source| read(&source, &app.command_environment())).transpose()
 }
 
-/// The private key at `source`; a program that hands it out gets `environment`.
+/// Reads the private key at `source`; a program that prints it gets `environment`.
 pub fn read(source: &KeySource, environment: &Environment) -> Result<Signer> {
     disk::keep_out_of_core_files();
     Signer::parse(secret(source, WHAT, environment)?.expose(), &source.to_string())
 }
 
-/// The public key in a file, as `auditlake key signing create` writes it.
+/// Reads the public key in a file, as `auditlake key signing create` writes it.
 pub fn read_public(path: &Path) -> Result<PublicKey> {
     let cannot = || format!("cannot read the public key {}", path.display());
     let text = std::fs::read_to_string(path).context(Kind::Usage, cannot)?;

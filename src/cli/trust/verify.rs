@@ -1,4 +1,4 @@
-//! `auditlake verify`: all of the lake, or an archive of it, compared with what the ledger says.
+//! `auditlake verify`: the whole lake, or an archive of it, compared with its ledger.
 
 use std::fs;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             }
         }
     }
-    // A command that cannot be run hides no fault.
+    // A command that cannot be run must not hide a fault.
     let trouble = match app.config.anchor().verify.is_empty() {
         true => None,
         false => check_answers(app, &mut found).err(),
@@ -121,7 +121,7 @@ fn check_answers(app: &App, found: &mut Verified) -> Result<()> {
     Ok(())
 }
 
-/// How many heads that were recorded elsewhere are the ledger's, in words; empty when none were.
+/// Returns in words how many heads that were recorded elsewhere are the ledger's; empty when none were.
 fn anchors(found: &Verified) -> String {
     let (kept, agree) = (found.anchors.kept, found.anchors.agree);
     match kept {
@@ -154,7 +154,7 @@ fn summary(found: &Verified) -> String {
     )
 }
 
-/// Faults, in words.
+/// Formats a number of faults.
 pub fn things(faults: u64) -> String {
     format!("{} {}", count(faults), if faults == 1 { "fault" } else { "faults" })
 }
@@ -217,7 +217,7 @@ fn logs(app: &App, found: &mut Verified) -> Result<()> {
             found.fault_count += 1;
             found.faults.push(Fault { path: RUNS.to_string(), fault: error.to_string() });
         }
-        // Another account's.
+        // The log is another account's.
         Err(error) => found.notes.push(Fault { path: RUNS.to_string(), fault: error.to_string() }),
         Ok(_) => {}
     }
@@ -227,7 +227,7 @@ fn logs(app: &App, found: &mut Verified) -> Result<()> {
     }
     let (ocsf, key, at) = (app.ocsf()?, app.key_place(), root.clone());
     let lake = app.wait(async move { Ok(Lake::open(&at, ocsf).await.ok().map(|lake| lake.with_key(key))) })?;
-    // Those who only read a lake need no key, and another lake's is none.
+    // Readers of a lake need no key, and another lake's key counts as none.
     let key_of = |purpose: &str| lake.as_ref().and_then(|lake| lake.find_key(purpose).ok().flatten());
     let mut faults = Vec::new();
     if people.is_dir() && fs::read_dir(&people).is_ok() {
@@ -238,7 +238,7 @@ fn logs(app: &App, found: &mut Verified) -> Result<()> {
         }
         faults.extend(access::faults(&people, key)?);
     }
-    // It is its owner's alone, and so is the key.
+    // The folder is its owner's alone, and so is the key.
     if servers.is_dir()
         && fs::read_dir(&servers).is_ok()
         && let Some(key) = key_of(READS_PURPOSE)

@@ -1,7 +1,7 @@
-//! Names that a `select` gives, used by what follows them: `select count(*) as n, n / 7 as daily`, `where n > 5`.
+//! Names that a `select` defines, used by what follows them: `select count(*) as n, n / 7 as daily`, `where n > 5`.
 //!
-//! A column of the tables goes before a name that is given, and only the planner knows the columns. So it plans first, and
-//! where it finds no column of a name, the expression behind the name is put there and it plans again. DuckDB reads the
+//! A column of the tables wins over a defined name, and only the planner knows the columns. So it plans first, and
+//! where it finds no column of a name, the name is replaced by its expression and it plans again. DuckDB reads the
 //! same; PostgreSQL refuses both.
 
 use std::ops::ControlFlow;
@@ -11,7 +11,8 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::super::labels::folded;
 
-/// Puts the expression that a name stands for where the name at `place` is; false when no such name was given before it.
+/// Replaces the name at `place` by the expression that it stands for; returns false when no such name was defined
+/// before it.
 pub fn lateral<T: VisitMut>(statement: &mut T, place: Location) -> bool {
     statement.visit(&mut Lateral { place }).is_break()
 }
@@ -50,7 +51,7 @@ impl Lateral {
 struct Put<'a> {
     place: Location,
     given: &'a [SelectItem],
-    /// Subqueries around what is visited: a name within one is the subquery's own affair.
+    /// The depth of subqueries around the visited node: a name within one belongs to the subquery.
     depth: usize,
 }
 
@@ -84,7 +85,7 @@ impl VisitorMut for Put<'_> {
 
 fn meant<'a>(given: &'a [SelectItem], name: &Ident) -> Option<&'a Expr> {
     given.iter().find_map(|item| match item {
-        // Only a name that was typed: what `labels` gives stands nowhere.
+        // Only a name that the user typed counts: one from `labels` has no place in the text.
         SelectItem::ExprWithAlias { expr, alias } if alias.span.start.line > 0 && folded(alias) == folded(name) => {
             Some(expr)
         }

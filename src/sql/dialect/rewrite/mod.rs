@@ -1,4 +1,4 @@
-//! What the engine's planner does not read, said in other words that it reads.
+//! Rewrites what the engine's planner does not read into forms that it reads.
 //!
 //! ```text
 //! from t                               -> from t select *                       shapes
@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 pub use calls::REWRITTEN;
 pub use lateral::lateral;
 
-/// Rewrites a statement; `sql` is its text, after which columns are named.
+/// Rewrites a statement; its columns are named after its text `sql`.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
@@ -44,7 +44,7 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     expressions(statement)
 }
 
-/// Rewrites the statement of a view, whose columns have the names that it gives them.
+/// Rewrites the statement of a view, whose columns keep the names that it gives them.
 pub fn rewrite_view(statement: &mut Statement) -> Result<()> {
     walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
@@ -60,7 +60,7 @@ fn expressions(statement: &mut Statement) -> Result<()> {
     walk(statement, &mut merged::Merged)
 }
 
-/// The query of a statement, also of one that is only explained.
+/// Returns the query of a statement, even of one that is only explained.
 fn query(statement: &mut Statement) -> Option<&mut Query> {
     match statement {
         Statement::Query(query) => Some(query),
