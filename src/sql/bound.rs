@@ -1,4 +1,4 @@
-//! What the tasks of a session share, and how a statement becomes a plan.
+//! The state that the tasks of a session share, and the way from a statement to its plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ pub const ACTIVITY: &str = "activity";
 /// The conventions that are about events and not about what reports make of them.
 pub const OWN_VIEWS: [&str; 2] = ["event", "observable"];
 
-/// What the tasks of a session share.
+/// The state that the tasks of a session share.
 pub struct Bound {
     pub context: SessionContext,
     pub ocsf: Arc<Ocsf>,

@@ -20,7 +20,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct Add {
-    /// What the hold is called
+    /// Name of the hold
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -64,7 +64,7 @@ struct By {
     /// Why the hold begins or ends
     #[arg(long)]
     reason: String,
-    /// Who asked for it
+    /// Person who asked for it
     #[arg(long)]
     owner: String,
 }

@@ -21,7 +21,7 @@ pub struct AttestArgs {
     /// A decision for each row, as CSV: finding, decision (keep or revoke), reason, reviewer, date
     #[arg(long, value_name = "FILE")]
     decisions: Option<PathBuf>,
-    /// Who reviewed it
+    /// Person who reviewed it
     #[arg(long, value_name = "NAME", required_unless_present = "template")]
     by: Option<String>,
     /// Write a file of decisions to fill in instead: a line for each row

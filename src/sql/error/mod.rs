@@ -1,7 +1,7 @@
 //! The engine's errors, said so that an analyst can act on them.
 //!
-//! What is wrong, where in the statement (`place`), and what to write instead. Names are looked up in what there is (`names`);
-//! texts of the engine are put into words, never with a syntax tree or `Utf8("day")` in them (`engine`).
+//! An error names the fault, its place in the statement (`place`), and what to write instead. Names are looked up among those
+//! that exist (`names`); texts of the engine are put into words, never with a syntax tree or `Utf8("day")` in them (`engine`).
 
 mod data;
 mod engine;
@@ -30,7 +30,7 @@ const LONGEST: usize = 2000;
 /// Begins what is said when no file can be made.
 pub const CANNOT_SPILL: &str = "cannot spill to";
 
-/// What is known around a statement, for suggestions.
+/// The surroundings of a statement, from which suggestions are made.
 #[derive(Clone)]
 pub struct Known {
     pub ocsf: Arc<Ocsf>,

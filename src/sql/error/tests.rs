@@ -1,4 +1,4 @@
-//! What is said about statements that are wrong.
+//! Tests of the errors about wrong statements.
 
 use std::sync::Arc;
 
