@@ -8,7 +8,7 @@ use super::App;
 use super::report::{DueArgs, jobs, run_due};
 use super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Kind, Result};
-use crate::jobs::Log;
+use crate::jobs::{Log, RUNS};
 use crate::render::{self, Format};
 
 /// The longest sleep: a changed clock, and a log of events that has caught up, are noticed within it.
@@ -32,7 +32,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 
 fn list(app: &App, args: &Args) -> Result<u8> {
     let found = jobs(app, &args.due.schedule, false)?;
-    let log = Log::read(&app.lake_path().join(super::report::RUNS))?;
+    let log = Log::read(&app.lake_path().join(RUNS))?;
     let now_ms = app.clock.now_ms();
     let us = |ms: Option<i64>| ms.map(|ms| ms * 1000);
     let text = |of: &dyn Fn(usize) -> String| Column::Text((0..found.len()).map(|at| Some(of(at))).collect());

@@ -16,3 +16,6 @@ mod log;
 pub use calendar::Calendar;
 pub use due::{Acted, Job, Told, run_due};
 pub use log::{Body, Entry, Log};
+
+/// The lake's log of runs. Its name begins with an underscore, like everything that is not a table.
+pub const RUNS: &str = "_runs";

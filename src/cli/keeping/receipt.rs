@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::super::App;
-use super::super::trust::signing::signer;
+use super::super::terminal::signer::signer;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
 use crate::lake::{Lake, RemovalReceipt};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::App;
 use super::super::terminal::login::login;
-use super::super::trust::signing::signer;
+use super::super::terminal::signer::signer;
 use super::verify::folders;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};

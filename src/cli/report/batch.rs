@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 
 use super::super::App;
 use super::super::terminal::login::login;
-use super::super::trust::signing::signer;
+use super::super::terminal::signer::signer;
 use super::history;
 use super::prepare::Prepared;
 use crate::disk;

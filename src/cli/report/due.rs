@@ -14,13 +14,10 @@ use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
+use crate::jobs::{Acted, Body, Calendar, Job, Log, RUNS, Told, run_due};
 use crate::lake::Lake;
 use crate::report::{Metric, Period, ReportSummary, Selection, Span, State, Summary, Suppressions, metrics, zone};
 use crate::typed::When;
-
-/// The lake's log of runs. Its name begins with an underscore, like everything that is not a table.
-pub const RUNS: &str = "_runs";
 
 /// The file in a run's directory with the time for which it was due, in milliseconds. An interrupted run finds its
 /// directory by it.

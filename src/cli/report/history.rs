@@ -14,9 +14,8 @@ use datafusion::catalog::TableProvider;
 use serde_json::{Value as Json, json};
 
 use super::super::App;
-use super::due::RUNS;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Body, Log};
+use crate::jobs::{Body, Log, RUNS};
 use crate::lake::Lake;
 use crate::report::{Backed, Catalog, Report, ReportKind, Severity, State, Summary, Verdict, backed, frameworks};
 use crate::sql::Deferred;

@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::render::{self, Format};
 use crate::report::{Backed, Catalog, Report, backed, wanted_framework};
 
-pub use due::{DueArgs, RUNS, check_schedules, jobs, run as run_due};
+pub use due::{DueArgs, check_schedules, jobs, run as run_due};
 pub use inputs::check as check_inputs;
 pub use run::{RunArgs, run as run_reports};
 

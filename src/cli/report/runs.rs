@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::due::RUNS;
 use super::verify::line;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Body, Log};
+use crate::jobs::{Body, Log, RUNS};
 use crate::report::{State, Summary, hash_file};
 
 /// Prints a line for each run. Errors with [`Kind::Integrity`] when something is missing or changed.

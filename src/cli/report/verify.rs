@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::super::trust::signing::read_public;
+use super::super::terminal::signer::read_public;
 use super::batch::Ground;
 use super::runs;
 use crate::error::{Context, Error, Kind, Result};

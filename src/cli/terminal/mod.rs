@@ -10,4 +10,5 @@ pub(super) mod rows;
 pub(super) mod screen;
 pub(super) mod secret;
 pub(super) mod signal;
+pub(super) mod signer;
 pub(super) mod value;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::super::App;
-use super::super::trust::signing;
-use super::secret;
+use super::{secret, signer};
 use crate::disk::{Patience, Waiting};
 use crate::error::{Kind, Result};
 use crate::lake::{self, KeyPlace, Lake};
@@ -77,7 +76,7 @@ impl App {
             None => lake::Signing::default(),
             Some(source) => {
                 let environment = self.command_environment();
-                lake::Signing::by(Arc::new(move || signing::read(&source, &environment)))
+                lake::Signing::by(Arc::new(move || signer::read(&source, &environment)))
             }
         }
     }

@@ -5,13 +5,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::super::terminal::secret::secret;
+use super::super::terminal::signer::signer;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::signing::{PublicKey, Signer};
-use crate::source::{Environment, KeySource};
-
-const WHAT: &str = "the signing key";
+use crate::signing::Signer;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
@@ -36,31 +33,13 @@ pub fn run(app: &App, action: &Action) -> Result<()> {
     }
 }
 
-/// Returns the key that the configuration names, if it names one.
-pub fn signer(app: &App) -> Result<Option<Signer>> {
-    app.config.signing().map(|source| read(&source, &app.command_environment())).transpose()
-}
-
-/// Reads the private key at `source`; a program that prints it gets `environment`.
-pub fn read(source: &KeySource, environment: &Environment) -> Result<Signer> {
-    disk::keep_out_of_core_files();
-    Signer::parse(secret(source, WHAT, environment)?.expose(), &source.to_string())
-}
-
-/// Reads the public key in a file, as `auditlake key signing create` writes it.
-pub fn read_public(path: &Path) -> Result<PublicKey> {
-    let cannot = || format!("cannot read the public key {}", path.display());
-    let text = std::fs::read_to_string(path).context(Kind::Usage, cannot)?;
-    PublicKey::parse(&text, &path.display().to_string())
-}
-
 fn create(app: &App, file: &Path) -> Result<()> {
     let mut public = file.as_os_str().to_owned();
     public.push(".pub");
     let public = PathBuf::from(public);
     let signer = Signer::create()?;
     disk::keep_out_of_core_files();
-    let cannot = || format!("cannot write {WHAT} to {}", file.display());
+    let cannot = || format!("cannot write the signing key to {}", file.display());
     let mut options = std::fs::OpenOptions::new();
     let opened = options.write(true).create_new(true).mode(0o600).open(file);
     let mut written = match opened {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::report::RUNS;
+use super::super::terminal::signer::read_public;
 use super::super::{App, access};
-use super::signing::read_public;
 use crate::error::{Context, Error, Kind, Result};
 use crate::ingest::{READS_PURPOSE, faults_of_series};
-use crate::jobs::Log;
+use crate::jobs::{Log, RUNS};
 use crate::lake::{self, Anchor, Fault, Lake, Level, SERVE, Verified, Verify, VerifyProgress, anchor_path};
 use crate::signing::PublicKey;
 use crate::typed::{bytes, count};
