@@ -2,8 +2,8 @@
 //!
 //! Tables are opened through their Delta logs, which name the files of one state and give a table without rows its
 //! columns. `event` has no files: the program answers it as an Arrow stream, of its facts, which it brings up to date
-//! first. Lines that opened the files of facts would be faster by little and wrong: facts say what one event alone says, and
-//! who is who is decided by all events; they are a cache, and files of it come and go with every commit and compaction.
+//! first. Lines that open the files of facts would be a little faster, and wrong: facts hold what one event alone says, but
+//! all events determine who is who; and facts are a cache, whose files come and go with every commit and compaction.
 //! The program also answers for a lake whose path the Delta readers of Python escape or decode once too often.
 
 use std::path::Path;
@@ -71,13 +71,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Whether Delta's readers in Python find the files of a lake at this path; they change other characters on the way.
+/// Returns whether Delta's readers in Python find the files of a lake at this path; they change other characters on the
+/// way.
 fn is_read_as_written(root: &Path) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@~[]".contains(c);
     root.to_str().is_some_and(|path| path.chars().all(is_plain))
 }
 
-/// The column whose values the example counts.
+/// Returns the column whose values the example counts.
 fn counted(table: &str) -> &'static str {
     match table {
         EVENT => "action",
@@ -106,7 +107,7 @@ fn packages(library: Library, has_files: bool) -> &'static str {
     }
 }
 
-/// Lines that make `events` of the files that the Delta log names.
+/// Returns lines that make `events` from the files that the Delta log names.
 fn from_files(library: Library, table: &Path) -> String {
     let path = python(&table.to_string_lossy());
     let open = match library {
@@ -121,7 +122,7 @@ fn from_files(library: Library, table: &Path) -> String {
     format!("{}{delta}\n{}{open}", imports(library), session(library))
 }
 
-/// A statement for the program, and notes on it.
+/// A statement for the program, with notes for its reader.
 struct Statement {
     sql: String,
     notes: String,
@@ -133,7 +134,7 @@ impl Statement {
     }
 }
 
-/// The statement that facts answer alone: without the columns of `event` that only the tables of classes have.
+/// Returns the statement that facts alone can answer: it leaves out the columns that only the tables of classes have.
 fn of_facts(app: &App, lake: &Lake) -> Result<Statement> {
     let (lake, options) = (lake.clone(), app.sql_options());
     let others = app.wait(async move { Session::new(&lake, &options).await?.beyond_facts().await })?;
@@ -149,7 +150,7 @@ fn of_facts(app: &App, lake: &Lake) -> Result<Statement> {
     })
 }
 
-/// Lines that make `events` of what the program answers. What it says is shown, and an answer that is not whole is none.
+/// Returns lines that make `events` from the program's answer. They show its messages and stop when it fails.
 fn from_program(library: Library, lake: &Path, statement: &Statement, sequence: u64) -> String {
     let (lake, sql) = (python(&lake.to_string_lossy()), python(&statement.sql));
     let made = match library {
@@ -186,7 +187,7 @@ fn imports(library: Library) -> &'static str {
     }
 }
 
-/// Lines that start an engine which lives outside of the notebook.
+/// Returns lines that start an engine which runs outside of the notebook.
 fn session(library: Library) -> &'static str {
     match library {
         Library::Spark => {
@@ -205,10 +206,10 @@ fn session(library: Library) -> &'static str {
     }
 }
 
-/// A first question, which shows that it works and how it is asked.
+/// Returns a first question, which shows that it works and how to ask.
 fn question(library: Library, has_files: bool, column: &str) -> String {
     let sql = format!("SELECT {column}, count(*) AS events FROM events GROUP BY {column} ORDER BY events DESC");
-    // Of files, only the columns that are named are read.
+    // For files, only the named columns are read.
     let columns = if has_files {
         format!("events.to_table(columns=[\"time\", \"{column}\"])")
     } else {
@@ -238,7 +239,7 @@ fn question(library: Library, has_files: bool, column: &str) -> String {
     }
 }
 
-/// A text as Python writes it: the escapes of JSON are Python's, too.
+/// Writes a text as a Python literal: JSON's escapes are valid in Python, too.
 fn python(text: &str) -> String {
     serde_json::Value::String(text.to_string()).to_string()
 }

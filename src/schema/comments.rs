@@ -46,7 +46,7 @@ pub struct Comments {
 }
 
 impl Comments {
-    /// Comments of a table of ours, whose columns have no members.
+    /// Makes the comments of a table of ours, whose columns have no members.
     pub fn of_columns(columns: &[(&str, &str)]) -> Comments {
         Comments { by_path: columns.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect() }
     }
@@ -75,13 +75,13 @@ impl Comments {
         self.by_path.get(path).map(String::as_str)
     }
 
-    /// The schema with the comments in it.
+    /// Returns the schema with the comments in it.
     pub fn in_schema(&self, schema: &Schema) -> SchemaRef {
         Arc::new(with_metadata(schema, COMMENT, &|path| self.get(path).map(str::to_string)))
     }
 }
 
-/// What is known of an attribute, in sentences; empty when that is nothing.
+/// Describes an attribute in sentences; the text is empty when nothing is known of it.
 fn comment(attribute: &Attribute, dictionary: &Dictionary) -> String {
     let mut sentences = Vec::new();
     if let Some((caption, description)) = dictionary.by_name.get(&attribute.name) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
-/// The schema with one entry of metadata on each field for whose path there is one, and none on the others. An item of a
-/// list is `list[]`, its member `list[].member`.
+/// Returns the schema with one entry of metadata on each field whose path has a value, and none on the others. An item of
+/// a list is `list[]`, its member `list[].member`.
 pub fn with_metadata(schema: &Schema, key: &str, value: &dyn Fn(&str) -> Option<String>) -> Schema {
     let fields: Fields = schema.fields().iter().map(|field| marked(field, field.name(), key, value)).collect();
     Schema::new_with_metadata(fields, schema.metadata().clone())

@@ -1,7 +1,7 @@
 //! Entries that change files: compaction, retention, removal. The protocol is that of a batch.
 //!
 //! ```text
-//! files are made -> lock -> are those that they replace still there? -> _staging/ -> ledger entry -> tables, _replaced/
+//! files are made -> lock -> do the files that they replace still exist? -> _staging/ -> ledger entry -> tables, _replaced/
 //!                           no: give up, and nothing was changed
 //! ```
 
@@ -18,12 +18,12 @@ use crate::failpoint;
 /// Bytes of new files that are held until their entry is written.
 const ENTRY_BYTES: u64 = 64 << 20;
 
-/// Changes the files of one lake; one keeper a process, any number of processes.
+/// Changes the files of one lake; one keeper per process, any number of processes.
 pub struct Keeper {
     lake: Lake,
     attempts: Attempts,
     clock: Clock,
-    /// An entry is written when its new files have more bytes.
+    /// The limit of bytes of new files above which an entry is written.
     pub(super) entry_bytes: u64,
 }
 
@@ -45,19 +45,19 @@ impl Keeper {
         self.lake.state()
     }
 
-    /// The time of an entry that would be written now.
+    /// Returns the time of an entry that would be written now.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms().max(self.state().time_ms)
     }
 
-    /// Takes in what others wrote, and finishes what they left.
+    /// Reads what others wrote, and finishes what they left.
     pub async fn catch_up(&mut self) -> Result<()> {
         let _lock = self.lake.lock().await?;
         self.attempts.catch_up(&mut self.lake).await
     }
 
-    /// Commits one entry, which `body` makes of the state and of the files under their last names. `None` when another
-    /// run has replaced a file that this entry would replace: then nothing is changed.
+    /// Commits one entry, which `body` makes of the state and of the files under their final names. Returns `None` when
+    /// another run has replaced a file that this entry would replace: then nothing is changed.
     pub async fn commit(
         &mut self,
         made: &[Made],

@@ -126,7 +126,7 @@ pub fn creation(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> 
     ]))
 }
 
-/// Version 0 as programs made it that wrote no comments, and as those made it that did not remove files either.
+/// Returns version 0 as earlier programs made it: without comments, and before files could be removed.
 pub fn creations_before(table: &str, schema: &Schema, lake: &LakeInfo, time_ms: i64) -> Result<[Vec<u8>; 2]> {
     let plain = Comments::default().in_schema(schema);
     let made = creation(table, &plain, lake, time_ms)?;

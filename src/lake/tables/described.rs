@@ -42,7 +42,7 @@ const REVISION: [(&str, &str); 18] = [
     ("event", "Event. This version of the event as JSON text, with secrets replaced."),
 ];
 
-/// The columns of a table, if it is one of ours or that of a loaded class.
+/// Returns the columns of a table with their comments, if it is one of ours or that of a loaded class.
 pub fn described(ocsf: &Ocsf, table: &str) -> Option<SchemaRef> {
     match table {
         REJECT_TABLE => Some(Comments::of_columns(&REJECT).in_schema(&reject_schema())),

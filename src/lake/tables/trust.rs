@@ -31,7 +31,7 @@ impl Lake {
         }
     }
 
-    /// The columns of a table's Delta log, with comments.
+    /// Returns the columns of a table's Delta log, with comments.
     pub(in crate::lake) fn commented(&self, table: &str) -> Result<SchemaRef> {
         match described(&self.ocsf, table) {
             Some(schema) => Ok(schema),

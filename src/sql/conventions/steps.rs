@@ -1,12 +1,12 @@
-//! What must be made before a statement can be planned: the views that it names and all that they stand on.
+//! Everything that must be made before a statement can be planned: the views that it names and all their dependencies.
 //!
 //! ```text
 //! statement -> names -> view (its text with parameters and names put in) -> its names -> ... -> class tables
 //! ```
 //!
-//! A view's table is named after its text with everything put in, so the same name is always the same rows: statements
-//! and reports of one session share what they have in common, whatever else differs between them. A session remembers the
-//! steps of a view, too: `event` looks up a dozen times who is who, and to put everything into a text takes a
+//! A view's table is named after its text with all values inserted, so the same name always means the same rows:
+//! statements and reports of one session share what they have in common, whatever else differs between them. A session
+//! also remembers the steps of a view: `event` looks up a dozen times who is who, and inserting all values takes a
 //! millisecond each time.
 
 use std::collections::HashMap;
@@ -68,11 +68,11 @@ pub enum Source {
     },
 }
 
-/// A view with everything put in.
+/// A view with all values inserted.
 #[derive(Debug)]
 struct Settled {
     other: Other,
-    /// All that it stands on, and itself at the end.
+    /// Everything that it depends on, and itself at the end.
     steps: Vec<Arc<Step>>,
     used: Used,
 }
@@ -80,7 +80,7 @@ struct Settled {
 /// Views that are remembered.
 const REMEMBERED: usize = 256;
 
-/// What decides, in one session, what is put into a view.
+/// Everything that determines, in one session, which values a view gets.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Asked {
     view: String,
@@ -113,25 +113,25 @@ impl Settling {
     }
 }
 
-/// What a statement was made of: part of the evidence of a report.
+/// The views and tables that a statement used: part of the evidence of a report.
 #[derive(Debug, Clone, Default)]
 pub struct Used {
-    /// Convention views, name and text, each before what uses it.
+    /// Convention views, name and text, each before its users.
     pub views: Vec<(String, String)>,
     /// Tables of the lake.
     pub tables: Vec<String>,
-    /// Events of all classes are meant.
+    /// Whether events of all classes are meant.
     pub is_over_classes: bool,
 }
 
-/// What names may mean.
+/// The possible meanings of names.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     pub conventions: &'a Conventions,
     pub ocsf: &'a Ocsf,
     /// The tables that the session was given.
     pub given: &'a [(String, Arc<dyn TableProvider>)],
-    /// Views are planned for their columns only, and nothing is evaluated.
+    /// Whether views are planned for their columns only, and nothing is evaluated.
     pub is_for_columns: bool,
     pub settling: &'a Settling,
 }
@@ -140,7 +140,7 @@ pub struct Sources<'a> {
 pub struct Steps<'a> {
     sources: Sources<'a>,
     params: &'a Params,
-    /// The statement's, then those of the views on the way down.
+    /// The statement's frame, then those of the views on the way down.
     frames: Vec<Frame>,
     open: Vec<(String, Frame)>,
     known: HashMap<(String, Frame), Other>,
@@ -161,7 +161,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Puts parameters and the names of made tables into a statement.
+    /// Inserts parameters and the names of made tables into a statement.
     pub fn settle(&mut self, statement: &mut Sql) -> Result<()> {
         replace(statement, self)?;
         self.bind(statement)
@@ -170,19 +170,19 @@ impl<'a> Steps<'a> {
     fn bind(&self, statement: &mut Sql) -> Result<()> {
         let (frame, params, sources) = (self.frame(), self.params, self.sources);
         let is_in_a_view = self.frames.len() > 1;
-        // For its columns alone a view needs no values.
+        // If only its columns are needed, a view needs no values.
         let nothing = || sources.is_for_columns.then_some(ScalarValue::Null);
         let shared = |name: &str| sources.conventions.value(name).filter(|_| is_in_a_view).cloned();
         bind(statement, &|name| frame.value(name, params).or_else(|| shared(name)).or_else(nothing))
     }
 
-    /// The table that the statement reads as `view`.
+    /// Returns the table that the statement reads as `view`.
     pub fn table(&self, view: &str) -> Option<String> {
         let frame = self.frame();
         self.known.iter().find(|((name, of), _)| name == view && of == frame).map(|(_, other)| other.table.clone())
     }
 
-    /// The steps, each before what uses it.
+    /// Returns the steps, each before its users.
     pub fn finish(mut self) -> (Vec<Arc<Step>>, Used) {
         self.used.tables.sort();
         self.used.tables.dedup();
@@ -190,11 +190,11 @@ impl<'a> Steps<'a> {
     }
 
     fn frame(&self) -> &Frame {
-        // The statement's own frame is never taken away.
+        // The statement's own frame is never removed.
         self.frames.last().expect("the frame of the statement")
     }
 
-    /// Steps of the same statement that nothing is known of yet.
+    /// Returns steps of the same statement that are still empty.
     fn empty(&self) -> Steps<'a> {
         Steps::new(self.sources, self.params, Horizon::All)
     }
@@ -216,7 +216,7 @@ impl<'a> Steps<'a> {
         name
     }
 
-    /// The table of a view in a frame.
+    /// Returns the table of a view in a frame.
     fn view(&mut self, view: &'a View, frame: &Frame) -> Result<Other> {
         let key = (view.name.clone(), frame.clone());
         if let Some(known) = self.known.get(&key) {
@@ -233,7 +233,7 @@ impl<'a> Steps<'a> {
         Ok(settled.other.clone())
     }
 
-    /// The view with all that it stands on, as the session knows it or made now.
+    /// Returns the view with everything that it depends on, from the session's memory or made now.
     fn settled(&self, view: &'a View, frame: &Frame) -> Result<Arc<Settled>> {
         let asked = Asked {
             view: view.name.clone(),
@@ -254,7 +254,7 @@ impl<'a> Steps<'a> {
         // A view is never the statement itself.
         apart.frames.push(frame.clone());
         let table = apart.instance(view, frame).map_err(|error| {
-            // A value that is missing is missing in the statement.
+            // A missing value is missing in the statement.
             if error.kind() == Kind::Usage {
                 return error;
             }
@@ -298,7 +298,7 @@ impl<'a> Steps<'a> {
         Ok(self.push(name, Source::View { view: view.name.clone(), planning: view.planning, statement }))
     }
 
-    /// A class's table as far as the frame sees it.
+    /// Returns a class's table as far as the frame sees it.
     fn class(&mut self, table: &str, frame: &Frame) -> Result<Other> {
         self.used.tables.push(table.to_string());
         Ok(match frame.horizon.end_us()? {
@@ -311,7 +311,7 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// `view@hash of the text`.
+    /// Returns `view@hash of the text`.
     fn named(&self, view: &str, text: &str) -> String {
         let mode = if self.sources.is_for_columns { "columns" } else { "" };
         let hash = blake3::hash(format!("{mode}|{text}").as_bytes()).to_hex();
@@ -348,7 +348,7 @@ impl Naming for Steps<'_> {
         if self.sources.ocsf.by_name(name).is_some() {
             return self.class(name, &frame).map(Some);
         }
-        // Other tables are not of events: they have no horizon.
+        // Other tables do not hold events: they have no horizon.
         self.used.tables.push(name.to_string());
         Ok(schema.map(|_| Other { schema: None, table: name.to_string(), unlisted: Vec::new() }))
     }
@@ -358,7 +358,7 @@ impl Naming for Steps<'_> {
             return Err(Error::input(format!("lookup() knows no kept view `{view}`"))
                 .hint("views that begin with `-- evaluate: once` are kept"));
         };
-        // Who is who is a matter of all events, also where one class is looked at.
+        // All events determine who is who, even where only one class is read.
         let frame = Frame { list: None, ..self.frame().clone() };
         let settled = self.settled(known, &frame)?;
         self.take(settled.used.clone());
@@ -370,7 +370,7 @@ impl Naming for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// The view of the items of a list, which `event` has in this frame.
+    /// Returns the view of the items of a list, which `event` has in this frame.
     fn items(&mut self, name: &str, statement: &Sql, frame: &Frame) -> Result<Other> {
         let mut statement = Box::new(statement.clone());
         self.frames.push(frame.clone());

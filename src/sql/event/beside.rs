@@ -118,7 +118,7 @@ impl ExecutionPlan for BesideExec {
     }
 }
 
-/// The plan without what splits rows and collects them.
+/// Removes the operators that split rows and collect them.
 fn unsplit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let whole = plan.transform_down(|node| {
         let mut below = None;
@@ -130,7 +130,7 @@ fn unsplit(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     Ok(whole.data)
 }
 
-/// The input of an operator that only splits rows or collects them.
+/// Returns the input of an operator that only splits rows or collects them.
 fn split(plan: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
     let is_split =
         plan.is::<RepartitionExec>() || plan.is::<CoalescePartitionsExec>() || plan.is::<SortPreservingMergeExec>();

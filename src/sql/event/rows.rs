@@ -129,7 +129,7 @@ impl Rows {
         self.flat.as_ref().map(|flat| flat.schema.clone())
     }
 
-    /// The columns that facts do not have; none when there are no facts.
+    /// Returns the columns that facts lack; none when there are no facts.
     pub fn beyond_facts(&self) -> Option<Vec<String>> {
         let flat = self.flat.as_ref()?;
         let others = self.schema.fields().iter().filter(|field| flat.schema.index_of(field.name()).is_err());

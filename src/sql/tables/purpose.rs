@@ -1,9 +1,9 @@
-//! What each table and view is for, and what the columns of views mean.
+//! The purpose of each table and view, and the meaning of the columns of views.
 
 use crate::lake::{REJECT_TABLE, REVISION_TABLE};
 use crate::schema::Ocsf;
 
-/// The purpose of a table or view of ours, in one line; report views have theirs in their own files.
+/// Returns the purpose of a table or view of ours, in one line; report views have theirs in their own files.
 pub fn of_table(name: &str, ocsf: &Ocsf) -> Option<String> {
     if name == ocsf.other().name {
         return Some("events of classes that have no table of their own".to_string());
@@ -25,12 +25,12 @@ pub fn of_table(name: &str, ocsf: &Ocsf) -> Option<String> {
     Some(text.to_string())
 }
 
-/// `user_access_privilege` has a row for each item of `user_access.privileges`.
+/// Describes a view of items: `user_access_privilege` has a row for each item of `user_access.privileges`.
 fn items(name: &str, ocsf: &Ocsf) -> Option<String> {
     ocsf.classes().iter().find_map(|class| {
         let item = name.strip_prefix(&class.name)?.strip_prefix('_')?;
         let lists = class.root.attributes.iter().filter(|attribute| attribute.is_list);
-        // `policies` has `policy`.
+        // The item of `policies` is `policy`.
         let many = item.strip_suffix('y').map_or_else(|| format!("{item}s"), |stem| format!("{stem}ies"));
         let is_of = |list: &str| list == many;
         let list = lists.map(|attribute| attribute.name.as_str()).find(|list| is_of(list))?;
@@ -38,7 +38,7 @@ fn items(name: &str, ocsf: &Ocsf) -> Option<String> {
     })
 }
 
-/// The meaning of a column that several views have under one name.
+/// Returns the meaning of a column that several views have under one name.
 pub fn of_column(name: &str) -> Option<&'static str> {
     COLUMNS.binary_search_by_key(&name, |(known, _)| known).ok().map(|at| COLUMNS[at].1)
 }
