@@ -123,7 +123,7 @@ pub fn columns(
         shown.push(("filled", rows::Column::Text(columns.iter().map(|column| share(&column.path)).collect())));
     }
     let meanings: Vec<Option<String>> =
-        columns.iter().map(|column| column_purpose(&column.path).map(str::to_string)).collect();
+        columns.iter().map(|column| column_purpose(name, &column.path).map(str::to_string)).collect();
     if meanings.iter().any(Option::is_some) {
         shown.push(("what it is", rows::Column::Text(meanings)));
     }
