@@ -8,6 +8,7 @@
 //! _replaced/<table>/event_month=2026-01/<name of a data file>
 //! _anchors/00000000000000000003.json
 //! _facts/<64 hex of a data file's sha256>-<what its facts are>.parquet
+//! _fingerprints/<rows>-<16 hex>.bin
 //! ```
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
@@ -26,6 +27,9 @@ pub const ANCHORS: &str = "_anchors";
 /// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file removes what
 /// was derived from it.
 pub const FACTS: &str = "_facts";
+/// Fingerprints of rows, by which batches are looked up: a cache, which no ledger entry names. Whoever takes a data file out
+/// of its table takes its fingerprints away.
+pub const FINGERPRINTS: &str = "_fingerprints";
 /// Of each table, the folder of its Delta log.
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
@@ -190,12 +194,22 @@ pub fn staged(name: &str) -> Option<(&str, FileName)> {
     FileName::parse(name).map(|(name, _)| (table, name))
 }
 
-/// The path of version `version` of a table's Delta log.
 /// Where the facts of a data file lie that were made by one definition.
 pub fn fact_path(data: &Hash32, definition: &str) -> Path {
     Path::from(format!("{FACTS}/{data}-{definition}.parquet"))
 }
 
+/// A file with the fingerprints of so many rows, named by a hash of its bytes.
+pub fn fingerprints_path(rows: u64, hash: u64) -> Path {
+    Path::from(format!("{FINGERPRINTS}/{rows:010}-{hash:016x}.bin"))
+}
+
+/// How many rows a file of this name has fingerprints of.
+pub fn fingerprints_rows(name: &str) -> Option<u64> {
+    name.strip_suffix(".bin")?.split_once('-')?.0.parse().ok()
+}
+
+/// The path of version `version` of a table's Delta log.
 pub fn delta_path(table: &str, version: u64) -> Path {
     Path::from(format!("{table}/{DELTA_LOG}/{version:020}.json"))
 }

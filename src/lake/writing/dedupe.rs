@@ -1,8 +1,9 @@
 //! Have we seen this event? The index is the lake itself, so no crash can put it out of step.
 //!
-//! An event is looked up in the files whose time range meets its own time: first the file's bloom filter of uids, and
-//! only when that cannot exclude it the columns of its identity, once a file and process. An event without a uid has no
-//! identity beyond its place; it is looked up by the digest of its line, to count exact doubles.
+//! An event is looked up in the files whose time range meets its own time: first the fingerprints of the file's rows, or
+//! its bloom filter of uids where there are none, and only when those cannot exclude it the columns of its identity, once
+//! a file and process. An event without a uid has no identity beyond its place; it is looked up by the digest of its line,
+//! to count exact doubles.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use object_store::ObjectStore;
 
 use super::super::REVISION_TABLE;
 use super::super::files::file::FileEntry;
+use super::super::fingerprints::{Fingerprinter, Fingerprints, Folder};
 use super::super::identity::{Hasher, Key, Known, digests};
 use super::super::reading::read::{self, Excluding};
 use super::super::tables::revision;
@@ -22,6 +24,10 @@ use crate::typed::Hash32;
 
 /// What is remembered of files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
+
+/// Files that are looked at together, and the rows that they have at most.
+const TOGETHER_FILES: usize = 8192;
+const TOGETHER_ROWS: u64 = 1 << 19;
 
 /// Files whose filters one task reads, and tasks that are at it.
 const FILES_A_TASK: usize = 32;
@@ -58,6 +64,10 @@ impl Rows {
         Rows(rows)
     }
 
+    pub fn fingerprints(&self) -> Fingerprints {
+        Fingerprints::of(self.0.iter().map(|row| row.uid))
+    }
+
     fn memory_size(&self) -> usize {
         self.0.len() * size_of::<Indexed>()
     }
@@ -74,6 +84,18 @@ impl Rows {
             found(Match::Shared);
         }
     }
+}
+
+/// The fingerprints of the rows of a file in the lake.
+pub async fn fingerprints(store: &Arc<dyn ObjectStore>, file: &FileEntry, hasher: &Hasher) -> Result<Fingerprints> {
+    let mut rows = Vec::with_capacity(file.rows as usize);
+    let mut batches = read::identities(store, file).await?;
+    while let Some(batch) = batches.try_next().await? {
+        if !add(file.table(), &batch, hasher, &mut rows)? {
+            return Err(read::lacks_columns(file));
+        }
+    }
+    Ok(Fingerprints::of(rows.iter().map(|row| row.uid)))
 }
 
 /// Adds the rows of a batch, which follow those that are there; false when it lacks our own columns.
@@ -122,7 +144,80 @@ pub struct Twin {
 #[derive(Debug)]
 enum Looked {
     Outside(Excluding),
+    Printed(Fingerprints),
     Inside(Rows),
+}
+
+impl Looked {
+    /// Whether the file may have a row of the candidate's uid or, without one, of its line.
+    fn may_hold(&self, candidate: &Candidate<'_>) -> bool {
+        match self {
+            Looked::Outside(excluding) => excluding.may_hold(candidate.uid),
+            Looked::Printed(fingerprints) => fingerprints.may_hold(candidate.key.uid),
+            Looked::Inside(_) => true,
+        }
+    }
+
+    fn memory_size(&self) -> usize {
+        match self {
+            Looked::Outside(excluding) => excluding.memory_size(),
+            Looked::Printed(fingerprints) => fingerprints.memory_size(),
+            Looked::Inside(rows) => rows.memory_size(),
+        }
+    }
+}
+
+/// Reads by what uids are excluded from files, in the order of the files: fingerprints, and filters where there are none.
+fn looks(
+    store: &Arc<dyn ObjectStore>,
+    folder: Folder,
+    files: Vec<Arc<FileEntry>>,
+) -> impl Stream<Item = Result<(Arc<FileEntry>, Looked)>> + Unpin + use<> {
+    let (store, folder) = (store.clone(), Arc::new(folder));
+    let pieces = together(files).into_iter().map(move |files| {
+        let (store, folder) = (store.clone(), folder.clone());
+        async move { Ok::<_, Error>(futures::stream::iter(look(&store, &folder, files).await?.into_iter().map(Ok))) }
+    });
+    futures::stream::iter(pieces).then(|piece| piece).try_flatten().boxed()
+}
+
+async fn look(
+    store: &Arc<dyn ObjectStore>,
+    folder: &Folder,
+    files: Vec<Arc<FileEntry>>,
+) -> Result<Vec<(Arc<FileEntry>, Looked)>> {
+    let mut printed = folder.read(&files).await;
+    let others = files.iter().filter(|file| !printed.contains_key(&file.sha256)).cloned().collect();
+    let mut others = excluding(store, others);
+    let mut looked = Vec::with_capacity(files.len());
+    for file in files {
+        let look = match printed.remove(&file.sha256) {
+            Some(fingerprints) => Looked::Printed(fingerprints),
+            None => match others.try_next().await? {
+                Some((_, excluding)) => Looked::Outside(excluding),
+                None => return Err(Error::new(Kind::Internal, format!("{file} was not looked at"))),
+            },
+        };
+        looked.push((file, look));
+    }
+    Ok(looked)
+}
+
+/// The files, in pieces that take little memory.
+fn together(files: Vec<Arc<FileEntry>>) -> Vec<Vec<Arc<FileEntry>>> {
+    let mut pieces: Vec<Vec<Arc<FileEntry>>> = Vec::new();
+    let mut rows = 0;
+    for file in files {
+        rows += file.rows;
+        match pieces.last_mut() {
+            Some(piece) if piece.len() < TOGETHER_FILES && rows <= TOGETHER_ROWS => piece.push(file),
+            _ => {
+                rows = file.rows;
+                pieces.push(vec![file]);
+            }
+        }
+    }
+    pieces
 }
 
 /// What excludes uids from files, in their order; several tasks read it.
@@ -158,7 +253,7 @@ struct Remembered {
 /// What the process remembers of the lake's files, bounded.
 #[derive(Debug)]
 pub struct Index {
-    hasher: Hasher,
+    fingerprinter: Fingerprinter,
     files: HashMap<Hash32, Remembered>,
     bytes: usize,
     /// Bytes that are remembered at most. A file that takes more than half of them is read anew when it is needed.
@@ -169,8 +264,8 @@ pub struct Index {
 }
 
 impl Index {
-    pub fn new(hasher: Hasher) -> Self {
-        Index { hasher, files: HashMap::new(), bytes: 0, limit: REMEMBERED_BYTES, look_ups: 0, files_read: 0 }
+    pub fn new(fingerprinter: Fingerprinter) -> Self {
+        Index { fingerprinter, files: HashMap::new(), bytes: 0, limit: REMEMBERED_BYTES, look_ups: 0, files_read: 0 }
     }
 
     #[cfg(test)]
@@ -184,7 +279,7 @@ impl Index {
     }
 
     pub fn hasher(&self) -> Hasher {
-        self.hasher
+        self.fingerprinter.identity
     }
 
     /// Tells for each candidate, by its number, what `files` have of it.
@@ -205,10 +300,21 @@ impl Index {
         };
         let met: Vec<_> = files.filter_map(meets).collect();
         let unknown = met.iter().filter(|(_, _, is_known)| !is_known).map(|(file, ..)| Arc::clone(file));
-        let mut coming = excluding(store, unknown.collect());
+        let unknown: Vec<Arc<FileEntry>> = unknown.collect();
+        let mut coming = match unknown.is_empty() {
+            true => None,
+            false => {
+                let wanted = unknown.iter().map(|file| file.sha256);
+                let folder = Folder::open(store, self.fingerprinter.seal, wanted).await;
+                Some(looks(store, folder, unknown))
+            }
+        };
         for (file, range, is_known) in met {
-            if !is_known && let Some((file, excluding)) = coming.try_next().await? {
-                self.learn(&file, excluding);
+            if !is_known
+                && let Some(coming) = &mut coming
+                && let Some((file, look)) = coming.try_next().await?
+            {
+                self.learn(&file, look);
             }
             self.look_into(store, file, candidates, &by_time[range], &mut found).await?;
         }
@@ -216,10 +322,9 @@ impl Index {
     }
 
     /// Keeps what excludes uids from a file.
-    fn learn(&mut self, file: &FileEntry, excluding: Excluding) {
-        self.files_read += 1;
-        let bytes = excluding.memory_size();
-        self.keep(file, Looked::Outside(excluding), bytes);
+    fn learn(&mut self, file: &FileEntry, look: Looked) {
+        self.files_read += u64::from(matches!(look, Looked::Outside(_)));
+        self.keep(file, look);
     }
 
     async fn look_into(
@@ -233,15 +338,17 @@ impl Index {
         if !self.files.contains_key(&file.sha256) {
             // It was forgotten since: more is looked at than is remembered.
             let excluding = read::excluding(store, file).await?;
-            self.learn(file, excluding);
+            self.learn(file, Looked::Outside(excluding));
         }
         let Some(remembered) = self.files.get_mut(&file.sha256) else { return Ok(()) };
         remembered.used = self.look_ups;
-        if let Looked::Outside(excluding) = &remembered.looked {
-            let maybe: Vec<usize> = wanted.iter().copied().filter(|&i| excluding.may_hold(candidates[i].uid)).collect();
+        if !matches!(remembered.looked, Looked::Inside(_)) {
+            let looked = &remembered.looked;
+            let maybe: Vec<usize> = wanted.iter().copied().filter(|&i| looked.may_hold(&candidates[i])).collect();
             if maybe.is_empty() {
                 return Ok(());
             }
+            self.files_read += u64::from(matches!(looked, Looked::Printed(_)));
             if file.rows as usize * size_of::<Indexed>() > self.limit / 2 {
                 return self.pass(store, file, candidates, &maybe, found).await;
             }
@@ -304,7 +411,7 @@ impl Index {
     ) -> Result<()> {
         let mut batches = read::identities(store, file).await?;
         while let Some(batch) = batches.try_next().await? {
-            if !each(&batch, &self.hasher)? {
+            if !each(&batch, &self.fingerprinter.identity)? {
                 return Err(read::lacks_columns(file));
             }
         }
@@ -313,15 +420,14 @@ impl Index {
 
     /// Remembers the rows of a file.
     pub fn remember(&mut self, file: &FileEntry, rows: Rows) {
-        let bytes = rows.memory_size();
-        if bytes <= self.limit / 2 {
-            self.keep(file, Looked::Inside(rows), bytes);
+        if rows.memory_size() <= self.limit / 2 {
+            self.keep(file, Looked::Inside(rows));
         }
     }
 
     /// Keeps what is known of a file; when that is too much, the half that was not used for the longest time goes.
-    fn keep(&mut self, file: &FileEntry, looked: Looked, bytes: usize) {
-        let name = file.sha256;
+    fn keep(&mut self, file: &FileEntry, looked: Looked) {
+        let (name, bytes) = (file.sha256, looked.memory_size());
         self.bytes += bytes;
         if let Some(old) = self.files.insert(name, Remembered { looked, bytes, used: self.look_ups }) {
             self.bytes -= old.bytes;

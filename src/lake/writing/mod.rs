@@ -9,7 +9,7 @@
 
 mod account;
 mod arrange;
-mod dedupe;
+pub(super) mod dedupe;
 mod judge;
 pub(super) mod retry;
 mod sift;

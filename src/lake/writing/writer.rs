@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::super::Lake;
 use super::super::files::name::FileName;
+use super::super::fingerprints::Fingerprinter;
 use super::super::identity::Hasher;
 use super::super::ledger::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
 use super::super::ledger::log::Moment;
@@ -107,7 +108,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.hasher("identity")?);
+        let index = Index::new(Fingerprinter::of(&lake)?);
         let contents = lake.hasher("content")?;
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
@@ -295,6 +296,7 @@ impl Encoded {
             true => None,
             false => Rows::of(file.table(), &part.batches, &hasher)?,
         };
-        Ok(Encoded { made: Made { file, bytes: bytes.into() }, rows })
+        let fingerprints = rows.as_ref().map(Rows::fingerprints);
+        Ok(Encoded { made: Made { file, bytes: bytes.into(), fingerprints }, rows })
     }
 }
