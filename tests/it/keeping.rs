@@ -106,9 +106,10 @@ fn damage(lake: &Path, file: &str, seed: &mut u64) -> Option<String> {
     Some(format!("{file}: {what}"))
 }
 
-/// What the lake consists of, its own files and copies of the ledger apart.
+/// What the lake consists of, its own files, copies of the ledger and fingerprints apart: those are sealed, and whoever uses
+/// them finds their damage.
 fn damageable(lake: &Path) -> Vec<String> {
-    let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/"];
+    let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/", "_fingerprints/"];
     files(lake).into_iter().filter(|file| !own.iter().any(|own| file.starts_with(own))).collect()
 }
 

@@ -18,7 +18,7 @@ use super::super::identity::Hasher;
 use super::super::ledger::entry::Body;
 use super::super::ledger::state::State;
 use super::super::tables::reject::REJECT_TABLE;
-use super::super::writing::dedupe;
+use super::super::writing::indexed;
 use super::super::writing::stage::{Attempts, Made};
 use super::merge::Rows;
 use crate::clock::Clock;
@@ -97,7 +97,7 @@ impl Keeper {
             if is_late() {
                 break;
             }
-            let fingerprints = dedupe::fingerprints(&store, file, &maker.identity).await?;
+            let fingerprints = indexed::fingerprints(&store, file, &maker.identity).await?;
             rows += fingerprints.rows();
             sections.push((file.sha256, fingerprints));
             if rows >= AT_A_TIME || number + 1 == lacking.len() {

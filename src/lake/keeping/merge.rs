@@ -18,7 +18,7 @@ use super::super::parquet::{Part, encode, times};
 use super::super::reading::piece::DataFile;
 use super::super::reading::read::conformed;
 use super::super::tables::reject::REJECT_TABLE;
-use super::super::writing::dedupe::Rows as Indexed;
+use super::super::writing::indexed::Rows as Indexed;
 use super::super::writing::stage::Made;
 use crate::error::{Context, Kind, Result};
 

@@ -9,128 +9,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use hashbrown::HashMap as FastMap;
 use object_store::ObjectStore;
 
-use super::super::REVISION_TABLE;
 use super::super::files::file::FileEntry;
-use super::super::fingerprints::{Fingerprinter, Fingerprints, Folder};
-use super::super::identity::{Hasher, Key, Known, digests};
-use super::super::reading::read::{self, Excluding};
-use super::super::tables::revision;
-use crate::error::{Context, Error, Kind, Result};
+use super::super::fingerprints::{Fingerprinter, Folder};
+use super::super::identity::Hasher;
+use super::super::reading::read;
+use super::indexed::{Candidate, Indexed, Match, Rows, add};
+use super::looked::{Looked, looks};
+use crate::error::Result;
 use crate::typed::Hash32;
 
 /// What is remembered of files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
-
-/// Files that are looked at together, and the rows that they have at most.
-const TOGETHER_FILES: usize = 8192;
-const TOGETHER_ROWS: u64 = 1 << 19;
-
-/// Files whose filters one task reads, and tasks that are at it.
-const FILES_A_TASK: usize = 32;
-const TASKS: usize = 4;
-
-/// A row as it is looked up. Without a uid, `identity` is the digest of its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Indexed {
-    uid: u64,
-    identity: u128,
-    digest: u128,
-    row: u64,
-}
-
-/// The rows of one file, sorted for look-up.
-#[derive(Debug, Default)]
-pub struct Rows(Vec<Indexed>);
-
-impl Rows {
-    /// Reads the rows of a file of `table` from its batches; with the columns of their identity, at least.
-    pub fn of(table: &str, batches: &[RecordBatch], hasher: &Hasher) -> Result<Option<Rows>> {
-        let mut rows = Vec::new();
-        for batch in batches {
-            if !add(table, batch, hasher, &mut rows)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Rows::sorted(rows)))
-    }
-
-    fn sorted(mut rows: Vec<Indexed>) -> Rows {
-        rows.sort_unstable_by_key(|row| (row.uid, row.identity));
-        rows.shrink_to_fit();
-        Rows(rows)
-    }
-
-    pub fn fingerprints(&self) -> Fingerprints {
-        Fingerprints::of(self.0.iter().map(|row| row.uid))
-    }
-
-    fn memory_size(&self) -> usize {
-        self.0.len() * size_of::<Indexed>()
-    }
-
-    fn find(&self, key: Key, mut found: impl FnMut(Match)) {
-        let place = |row: &Indexed| (row.uid, row.identity);
-        let from = self.0.partition_point(|row| place(row) < (key.uid, key.identity));
-        let to = from + self.0[from..].partition_point(|row| place(row) == (key.uid, key.identity));
-        for row in &self.0[from..to] {
-            found(Match::Twin { row: row.row, digest: row.digest });
-        }
-        let is_of_uid = |at: Option<usize>| at.and_then(|at| self.0.get(at)).is_some_and(|row| row.uid == key.uid);
-        if is_of_uid(from.checked_sub(1)) || is_of_uid(Some(to)) {
-            found(Match::Shared);
-        }
-    }
-}
-
-/// The fingerprints of the rows of a file in the lake.
-pub async fn fingerprints(store: &Arc<dyn ObjectStore>, file: &FileEntry, hasher: &Hasher) -> Result<Fingerprints> {
-    let mut rows = Vec::with_capacity(file.rows as usize);
-    let mut batches = read::identities(store, file).await?;
-    while let Some(batch) = batches.try_next().await? {
-        if !add(file.table(), &batch, hasher, &mut rows)? {
-            return Err(read::lacks_columns(file));
-        }
-    }
-    Ok(Fingerprints::of(rows.iter().map(|row| row.uid)))
-}
-
-/// Adds the rows of a batch, which follow those that are there; false when it lacks our own columns.
-fn add(table: &str, batch: &RecordBatch, hasher: &Hasher, rows: &mut Vec<Indexed>) -> Result<bool> {
-    let known = if table == REVISION_TABLE { revision::known(batch)? } else { Known::of_events(batch)? };
-    let Some(digests) = digests(batch) else { return Ok(false) };
-    let first = rows.len() as u64;
-    for ((key, digest), row) in known.keys(hasher)?.into_iter().zip(digests).zip(first..) {
-        let Key { uid, identity } = key.unwrap_or(of_line(digest));
-        rows.push(Indexed { uid, identity, digest, row });
-    }
-    Ok(true)
-}
-
-/// The key of a row that has no uid.
-pub fn of_line(digest: u128) -> Key {
-    Key { uid: digest as u64, identity: digest }
-}
-
-/// An event to look up.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
-    pub uid: Option<&'a str>,
-    pub key: Key,
-    pub time_us: i64,
-}
-
-/// What a file has of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// A row of the same identity.
-    Twin { row: u64, digest: u128 },
-    /// A row of the same uid and another identity.
-    Shared,
-}
 
 /// A row that stands in the lake.
 #[derive(Debug, Clone)]
@@ -138,108 +31,6 @@ pub struct Twin {
     pub file: Arc<FileEntry>,
     pub row: u64,
     pub digest: u128,
-}
-
-/// What is known of one file.
-#[derive(Debug)]
-enum Looked {
-    Outside(Excluding),
-    Printed(Fingerprints),
-    Inside(Rows),
-}
-
-impl Looked {
-    /// Whether the file may have a row of the candidate's uid or, without one, of its line.
-    fn may_hold(&self, candidate: &Candidate<'_>) -> bool {
-        match self {
-            Looked::Outside(excluding) => excluding.may_hold(candidate.uid),
-            Looked::Printed(fingerprints) => fingerprints.may_hold(candidate.key.uid),
-            Looked::Inside(_) => true,
-        }
-    }
-
-    fn memory_size(&self) -> usize {
-        match self {
-            Looked::Outside(excluding) => excluding.memory_size(),
-            Looked::Printed(fingerprints) => fingerprints.memory_size(),
-            Looked::Inside(rows) => rows.memory_size(),
-        }
-    }
-}
-
-/// Reads by what uids are excluded from files, in the order of the files: fingerprints, and filters where there are none.
-fn looks(
-    store: &Arc<dyn ObjectStore>,
-    folder: Folder,
-    files: Vec<Arc<FileEntry>>,
-) -> impl Stream<Item = Result<(Arc<FileEntry>, Looked)>> + Unpin + use<> {
-    let (store, folder) = (store.clone(), Arc::new(folder));
-    let pieces = together(files).into_iter().map(move |files| {
-        let (store, folder) = (store.clone(), folder.clone());
-        async move { Ok::<_, Error>(futures::stream::iter(look(&store, &folder, files).await?.into_iter().map(Ok))) }
-    });
-    futures::stream::iter(pieces).then(|piece| piece).try_flatten().boxed()
-}
-
-async fn look(
-    store: &Arc<dyn ObjectStore>,
-    folder: &Folder,
-    files: Vec<Arc<FileEntry>>,
-) -> Result<Vec<(Arc<FileEntry>, Looked)>> {
-    let mut printed = folder.read(&files).await;
-    let others = files.iter().filter(|file| !printed.contains_key(&file.sha256)).cloned().collect();
-    let mut others = excluding(store, others);
-    let mut looked = Vec::with_capacity(files.len());
-    for file in files {
-        let look = match printed.remove(&file.sha256) {
-            Some(fingerprints) => Looked::Printed(fingerprints),
-            None => match others.try_next().await? {
-                Some((_, excluding)) => Looked::Outside(excluding),
-                None => return Err(Error::new(Kind::Internal, format!("{file} was not looked at"))),
-            },
-        };
-        looked.push((file, look));
-    }
-    Ok(looked)
-}
-
-/// The files, in pieces that take little memory.
-fn together(files: Vec<Arc<FileEntry>>) -> Vec<Vec<Arc<FileEntry>>> {
-    let mut pieces: Vec<Vec<Arc<FileEntry>>> = Vec::new();
-    let mut rows = 0;
-    for file in files {
-        rows += file.rows;
-        match pieces.last_mut() {
-            Some(piece) if piece.len() < TOGETHER_FILES && rows <= TOGETHER_ROWS => piece.push(file),
-            _ => {
-                rows = file.rows;
-                pieces.push(vec![file]);
-            }
-        }
-    }
-    pieces
-}
-
-/// What excludes uids from files, in their order; several tasks read it.
-fn excluding(
-    store: &Arc<dyn ObjectStore>,
-    files: Vec<Arc<FileEntry>>,
-) -> impl Stream<Item = Result<(Arc<FileEntry>, Excluding)>> + Unpin + use<> {
-    let store = store.clone();
-    let some: Vec<Vec<Arc<FileEntry>>> = files.chunks(FILES_A_TASK).map(<[_]>::to_vec).collect();
-    let tasks = some.into_iter().map(move |files| {
-        let store = store.clone();
-        let task = async move {
-            let mut read = Vec::with_capacity(files.len());
-            for file in files {
-                let excluding = read::excluding(&store, &file).await?;
-                read.push(Ok((file, excluding)));
-            }
-            Ok::<_, Error>(futures::stream::iter(read))
-        };
-        async move { tokio::spawn(task).await.context(Kind::Internal, || "a task that reads filters stopped")? }
-    });
-    futures::stream::iter(tasks).buffered(TASKS).try_flatten().boxed()
 }
 
 #[derive(Debug)]
