@@ -14,8 +14,8 @@ pub enum Clock {
     #[default]
     Real,
     Fixed(DateTime<Utc>),
-    /// Milliseconds since the epoch. It is still until somebody waits, or moves it from outside: waiting takes no
-    /// time, and is all the time that passes.
+    /// Milliseconds since the epoch. The clock stands still until somebody waits, or moves it from outside: waiting
+    /// takes no time, and is the only time that passes.
     Stepped(&'static AtomicI64),
 }
 
@@ -24,7 +24,7 @@ impl Clock {
         match self {
             Clock::Real => Utc::now().trunc_subsecs(3),
             Clock::Fixed(at) => *at,
-            // Out of chrono's calendar nobody steps.
+            // Nobody steps outside of chrono's calendar.
             Clock::Stepped(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::SeqCst)).unwrap_or_default(),
         }
     }

@@ -1,4 +1,4 @@
-//! The one error type: what kind of trouble, a message, a hint, and the cause.
+//! The one error type: the kind of trouble, a message, a hint, and the cause.
 //!
 //! The kind decides the exit code and the HTTP status in one table here, so that every command and every endpoint
 //! answers the same trouble the same way. Messages are lower case, say what could not be done and name the object;
@@ -9,14 +9,14 @@ use std::fmt;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The kinds of trouble that callers tell apart; each has one exit code.
+/// The kinds of trouble that callers distinguish; each has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A check found something: report findings, a difference, a lake that needs attention.
     Finding,
     /// The command line, a parameter or the configuration is wrong.
     Usage,
-    /// The statement or the data that was given cannot be used.
+    /// The given statement or data cannot be used.
     Input,
     /// Storage, network or another program did not do its part.
     Unavailable,
@@ -26,7 +26,7 @@ pub enum Kind {
     Incomplete,
     /// Another run holds the lock.
     Locked,
-    /// Stored data is not what was written.
+    /// Stored data is not as it was written.
     Integrity,
     /// The user, a signal or a time limit stopped it.
     Cancelled,
@@ -35,7 +35,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The process's exit code.
+    /// Returns the process's exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Finding => 1,
@@ -65,12 +65,12 @@ impl Error {
         Error(Box::new(Inner { kind, message: message.into(), hint: None, place: None, source: None }))
     }
 
-    /// The command line, a parameter or the configuration is wrong.
+    /// Makes an error: the command line, a parameter or the configuration is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Error::new(Kind::Usage, message)
     }
 
-    /// The statement or the data that was given cannot be used.
+    /// Makes an error: the given statement or data cannot be used.
     pub fn input(message: impl Into<String>) -> Self {
         Error::new(Kind::Input, message)
     }
@@ -93,14 +93,14 @@ impl Error {
         self
     }
 
-    /// The error of ours that caused another one, which may have come through libraries.
+    /// Finds the error of ours that caused another one, which may have come through libraries.
     pub fn within<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(ours) = error.downcast_ref::<Error>() {
                 return Some(ours);
             }
-            // What an error of the system carries is not among its causes: those are its own.
+            // An error that the system's error carries is not among its causes: those are its own.
             let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
             next = match carried {
                 Some(carried) => Some(carried),
@@ -110,7 +110,7 @@ impl Error {
         None
     }
 
-    /// The same kind, message and hint, of an error that somebody else holds; its cause stays behind.
+    /// Returns an error of the same kind, message and hint as one that somebody else holds; its cause stays behind.
     pub fn copy(&self) -> Self {
         let error = Error::new(self.kind(), self.to_string());
         match self.hint_text() {

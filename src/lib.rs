@@ -32,7 +32,7 @@
 //! It runs on Unix, Linux and macOS: locks, modes, signals, and folders that change places in one step are theirs.
 //!
 //! What must hold across them: every line read is a row, a duplicate, a revision, a reject, blank, or outside retention
-//! (`lake::Counts::check`); rows that are written anew keep their digest (`lake-format.md`, section 5); a batch is visible
+//! (`lake::Counts::check`); rows that are rewritten keep their digest (`lake-format.md`, section 5); a batch is visible
 //! in all tables or in none (`lake::Writer`); no secret reaches the disk (`redact` runs before the lake sees a row).
 
 pub mod cli;

@@ -1,11 +1,11 @@
 //! Ed25519: the process that has the private key signs, and everybody who has the public key can check.
 //!
-//! A seal by a key that everybody who reads the lake has detects accidents. A signature detects insiders too, as long as
-//! the private key is where they do not get it: with the service that runs reports, in a keeper of secrets.
+//! A seal by a key that every reader of the lake has detects accidents. A signature detects insiders too, as long as
+//! the private key is out of their reach: with the service that runs reports, in a secrets manager.
 //!
-//! The private key is one line, so that a variable or the first line that a program prints can be it. The public key is
-//! PEM, as other tools read it. What is signed is the purpose, a line feed, and the bytes, so that a signature for one
-//! purpose is none for another.
+//! The private key is one line, so that a variable or the first line that a program prints can hold it. The public key
+//! is PEM, for other tools. A signature covers the purpose, a line feed, and the bytes, so that a signature for one
+//! purpose is not valid for another.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::{hex, parse_hex};
 
-/// Begins the line of a private key.
+/// Prefix of the line of a private key.
 const PRIVATE: &str = "auditlake-signing-key:";
 /// The DER of an Ed25519 public key up to the key itself (RFC 8410).
 const DER: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -31,15 +31,15 @@ pub enum Purpose {
     Entry,
     /// One report's evidence.
     Evidence,
-    /// The list of what a run over several reports left.
+    /// The list of files of a run over several reports.
     Manifest,
-    /// What became of rows that were removed.
+    /// The receipt of rows that were removed.
     Receipt,
-    /// What people decided of the rows of a report.
+    /// People's decisions on the rows of a report.
     Attestation,
-    /// The hashes of a package of evidence. It begins as a comment does, so that what is signed is the file itself.
+    /// The hashes of a package of evidence. It begins like a comment, so that the signed text is the file itself.
     Package,
-    /// The hashes of an archive; it begins as a comment does, too.
+    /// The hashes of an archive; it begins like a comment, too.
     Archive,
 }
 
@@ -51,7 +51,7 @@ pub struct Signer(SigningKey);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
-/// A signature, and the public key that it is said to be by.
+/// A signature, and the public key that it claims.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
@@ -62,7 +62,7 @@ pub struct Signature {
 }
 
 impl Purpose {
-    /// What is signed for a purpose, so that other tools can check it too.
+    /// Returns the text that is signed for a purpose, so that other tools can check it too.
     pub fn message(self, bytes: &[u8]) -> Vec<u8> {
         let name = match self {
             Purpose::Entry => "auditlake ledger entry",
@@ -84,14 +84,14 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A new key, from the system's random numbers.
+    /// Creates a key from the system's random numbers.
     pub fn create() -> Result<Signer> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).context(Kind::Unavailable, || "cannot get random numbers for a key")?;
         Ok(Signer(SigningKey::from_bytes(&seed)))
     }
 
-    /// Reads the line of a private key. What is wrong with it is told without showing it.
+    /// Reads the line of a private key. Errors do not show it.
     pub fn parse(text: &str, origin: &str) -> Result<Signer> {
         let wrong = || {
             Error::usage(format!("cannot use the signing key from {origin}: it is none"))
@@ -102,7 +102,7 @@ impl Signer {
         Ok(Signer(SigningKey::from_bytes(&seed.try_into().map_err(|_| wrong())?)))
     }
 
-    /// The line that [`Signer::parse`] reads.
+    /// Returns the line that [`Signer::parse`] reads.
     pub fn to_line(&self) -> String {
         format!("{PRIVATE}{}\n", STANDARD.encode(self.0.to_bytes()))
     }
@@ -131,7 +131,7 @@ impl PublicKey {
         VerifyingKey::from_bytes(&key).map(PublicKey).map_err(|_| wrong())
     }
 
-    /// The text that [`PublicKey::parse`] and other tools read.
+    /// Returns the text that [`PublicKey::parse`] and other tools read.
     pub fn to_pem(&self) -> String {
         let der = [&DER[..], self.0.as_bytes()].concat();
         format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(der))
@@ -141,7 +141,7 @@ impl PublicKey {
         hex(self.0.as_bytes())
     }
 
-    /// Whether the signature was made by the owner of this key, of these bytes, for this purpose.
+    /// Returns whether the owner of this key made the signature, over these bytes, for this purpose.
     pub fn has_signed(&self, purpose: Purpose, bytes: &[u8], signature: &Signature) -> bool {
         let value: Option<[u8; 64]> = parse_hex(&signature.value).ok();
         signature.key == self.to_hex()

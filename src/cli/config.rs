@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::report::{check_inputs, check_schedules, jobs};
-use super::rows::{Column, batch, print};
-use super::screen::Screen;
+use super::terminal::rows::{Column, batch, print};
+use super::terminal::screen::Screen;
 use super::{App, Global};
 use crate::config::{Config, Setting};
 use crate::error::{Error, Kind, Result};
@@ -29,7 +29,7 @@ pub struct Check {
     format: Format,
 }
 
-/// Runs without an [`App`]: a configuration that cannot be used must not keep anybody from seeing the defaults.
+/// Runs without an [`App`]: an unusable configuration must not keep anybody from seeing the defaults.
 pub fn run(global: Global, screen: Screen, command: Command) -> Result<u8> {
     match command {
         Command::Default => {
@@ -58,8 +58,8 @@ fn check(global: Global, screen: Screen, args: Check) -> Result<u8> {
     Ok(if faults.is_empty() { 0 } else { Kind::Usage.exit_code() })
 }
 
-/// Looks at everything that the file names and that other commands would only find when they need it. Keys are not
-/// read, and no command is run.
+/// Checks everything that the file names and that other commands would only find when they need it. Keys are not read,
+/// and no command is run.
 fn checks(app: &App) -> Vec<Result<()>> {
     let mut checks = vec![
         app.config.sources().map(drop),

@@ -1,7 +1,7 @@
 //! `auditlake connect`: the lines that open the lake in a notebook.
 //!
 //! Tables are opened through their Delta logs, which name the files of one state and give a table without rows its
-//! columns. A view has no files: the program answers it as an Arrow stream. It does so for a lake, too, whose path the
+//! columns. A view has no files: the program answers it as an Arrow stream. It also does so for a lake whose path the
 //! Delta readers of Python escape or decode once too often.
 
 use std::path::Path;
@@ -71,13 +71,14 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Whether Delta's readers in Python find the files of a lake at this path; they change other characters on the way.
+/// Returns whether Delta's readers in Python find the files of a lake at this path; they change other characters on the
+/// way.
 fn is_read_as_written(root: &Path) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,@~[]".contains(c);
     root.to_str().is_some_and(|path| path.chars().all(is_plain))
 }
 
-/// The column whose values the example counts.
+/// Returns the column whose values the example counts.
 fn counted(table: &str) -> &'static str {
     match table {
         EVENT => "action",
@@ -105,7 +106,7 @@ fn packages(library: Library, has_files: bool) -> &'static str {
     }
 }
 
-/// Lines that make `events` of the files that the Delta log names.
+/// Returns lines that make `events` from the files that the Delta log names.
 fn from_files(library: Library, table: &Path) -> String {
     let path = python(&table.to_string_lossy());
     let open = match library {
@@ -120,7 +121,7 @@ fn from_files(library: Library, table: &Path) -> String {
     format!("{}{delta}\n{}{open}", imports(library), session(library))
 }
 
-/// Lines that make `events` of what the program answers.
+/// Returns lines that make `events` from the program's answer.
 fn from_program(library: Library, lake: &Path, table: &str) -> String {
     let (lake, sql) = (python(&lake.to_string_lossy()), python(&format!("from {table}")));
     let made = match library {
@@ -150,7 +151,7 @@ fn imports(library: Library) -> &'static str {
     }
 }
 
-/// Lines that start an engine which lives outside of the notebook.
+/// Returns lines that start an engine which runs outside of the notebook.
 fn session(library: Library) -> &'static str {
     match library {
         Library::Spark => {
@@ -169,10 +170,10 @@ fn session(library: Library) -> &'static str {
     }
 }
 
-/// A first question, which shows that it works and how it is asked.
+/// Returns a first question, which shows that it works and how to ask.
 fn question(library: Library, has_files: bool, column: &str) -> String {
     let sql = format!("SELECT {column}, count(*) AS events FROM events GROUP BY {column} ORDER BY events DESC");
-    // Of files, only the columns that are named are read.
+    // For files, only the named columns are read.
     let columns = if has_files {
         format!("events.to_table(columns=[\"time\", \"{column}\"])")
     } else {
@@ -202,7 +203,7 @@ fn question(library: Library, has_files: bool, column: &str) -> String {
     }
 }
 
-/// A text as Python writes it: the escapes of JSON are Python's, too.
+/// Writes a text as a Python literal: JSON's escapes are valid in Python, too.
 fn python(text: &str) -> String {
     serde_json::Value::String(text.to_string()).to_string()
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::progress::Progress;
+use super::intake::generate;
+use super::intake::ingest;
+use super::intake::progress::Progress;
 use super::report::{RunArgs, run_reports};
-use super::{App, generate, ingest, shell};
+use super::{App, shell};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
 use crate::r#gen;
@@ -115,7 +117,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// `NAME`, or `NAME-2` and so on: the first that does not exist.
+/// Returns `NAME`, or `NAME-2` and so on: the first that does not exist.
 fn fresh(name: &Path) -> Result<PathBuf> {
     let candidates = std::iter::once(name.to_path_buf())
         .chain((2..1000).map(|number| PathBuf::from(format!("{}-{number}", name.display()))));

@@ -1,4 +1,4 @@
-//! `auditlake export`: rows back as the OCSF JSON that came in, or as Parquet.
+//! `auditlake export`: rows written back as the OCSF JSON that came in, or as Parquet.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use futures::StreamExt;
 
 use super::App;
 use super::access::{Access, Read};
-use super::output::Output;
-use super::value::{check_period, when};
+use super::terminal::output::Output;
+use super::terminal::value::{check_period, when};
 use crate::decode::Encoder;
 use crate::disk::Draft;
 use crate::error::{Context, Error, Kind, Result};
@@ -45,7 +45,7 @@ enum Form {
     Parquet,
 }
 
-/// What is exported of a table; none for all of it.
+/// The condition on the rows of each table to export; `None` for all rows.
 struct Choice(Option<String>);
 
 impl Choice {
@@ -59,7 +59,7 @@ impl Choice {
         let mut all = Vec::new();
         all.extend(since_ms.map(|ms| format!("time >= {}", time(ms))));
         all.extend(until_ms.map(|ms| format!("time < {}", time(ms))));
-        // On a line of its own: a comment at its end ends there.
+        // The condition has a line of its own: a comment at its end ends there.
         all.extend(args.condition.as_ref().map(|condition| format!("({condition}\n)")));
         Ok(Choice((!all.is_empty()).then(|| all.join(" and "))))
     }
@@ -78,7 +78,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     }
     let mut access = Access::of(app, &lake)?;
     let mut place = Place::begin(app, &args)?;
-    // Of the tables that were named none is left out.
+    // A table that was named is never left out.
     let left_out = if args.tables.is_empty() { lake.unknown_tables() } else { Vec::new() };
     let choice = Choice::of(app, &args)?;
     let classes = lake.ocsf().classes().iter().map(|class| class.name.clone());
@@ -99,7 +99,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         };
         let mut events = 0;
         for (at, table) in tables.iter().enumerate() {
-            // As Parquet, a table without rows is a file of columns; nobody asked for it unless it was named.
+            // As Parquet, a table without rows is a file of columns only; it is written only when the table was named.
             let has_rows = lake.state().tables.get(table).is_some_and(|table| table.rows() > 0);
             if !(has_rows || is_named && place.is_parquet) {
                 continue;
@@ -121,7 +121,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(if left_out.is_empty() { 0 } else { Kind::Incomplete.exit_code() })
 }
 
-/// Where the events go: one file for all of them, or a folder with a file for each table.
+/// The destination of the events: one file for all of them, or a folder with a file for each table.
 struct Place {
     to: To,
     is_parquet: bool,
@@ -143,7 +143,7 @@ impl Place {
         Ok(Place { to, is_parquet })
     }
 
-    /// Begins with the events of a table.
+    /// Begins the events of a table.
     fn sink(&mut self, lake: &Lake, table: &str) -> Result<Sink<'_>> {
         let out: Box<dyn Write + Send + '_> = match &mut self.to {
             To::One(out) => Box::new(out),
@@ -164,7 +164,7 @@ impl Place {
     }
 }
 
-/// A new folder: one that is there stays as it is.
+/// Creates a new folder; an existing one stays as it is.
 fn folder(path: Option<&Path>) -> Result<Draft> {
     let Some(path) = path.filter(|path| path.as_os_str() != "-") else {
         return Err(Error::usage("several tables as Parquet are several files").hint(
@@ -178,7 +178,7 @@ fn folder(path: Option<&Path>) -> Result<Draft> {
     Draft::begin(path, false)
 }
 
-/// Takes the events of one table.
+/// Receives the events of one table.
 enum Sink<'a> {
     Lines(Encoder, Box<dyn Write + Send + 'a>),
     Parquet(Box<TableFile<Box<dyn Write + Send + 'a>>>),
@@ -213,7 +213,7 @@ fn write_lines(encoder: &Encoder, batch: &RecordBatch, out: &mut (dyn Write + Se
     Ok(())
 }
 
-/// The events of one table that a statement chooses.
+/// Writes the events of one table that a statement chooses.
 async fn chosen(session: &Session, table: &str, statement: &str, sink: &mut Sink<'_>) -> Result<u64> {
     session.check_files(&[table.to_string()]).await?;
     let mut found = session.query(statement, &Params::default(), Horizon::All).await?;
@@ -224,10 +224,10 @@ async fn chosen(session: &Session, table: &str, statement: &str, sink: &mut Sink
     Ok(exported)
 }
 
-/// All events of one table.
+/// Writes all events of one table.
 async fn whole(lake: &Lake, table: &str, sink: &mut Sink<'_>) -> Result<u64> {
     let (mut exported, files) = (0, lake.state().tables.get(table).map_or(&[][..], |table| &table.files));
-    // What is exported stands for the lake elsewhere.
+    // The exported copy stands for the lake elsewhere.
     FileCheck::of(lake).check(files).await?;
     for file in files {
         let mut batches = rows(&lake.store(), file).await?;

@@ -1,54 +1,24 @@
 //! The command line: one file per command.
 
 mod access;
-mod anchor;
-mod archive;
-mod backup;
-mod compact;
 mod config;
 mod connect;
-mod coverage;
 mod demo;
-mod doctor;
-mod environment;
-mod erase;
 mod export;
 mod facts;
-mod files;
-mod generate;
-mod hold;
-mod hook;
-mod ingest;
-mod key;
-mod ledger;
-mod login;
-mod opening;
-mod output;
-mod progress;
-mod pull;
+mod intake;
+mod keeping;
 mod reads;
-mod receipt;
-mod redact;
-mod redaction;
-mod reject;
-mod repair;
 mod report;
-mod retain;
-mod rows;
 mod schedule;
 mod schema;
 mod scope;
-mod screen;
-mod secret;
 mod serve;
 mod shell;
-mod signal;
-mod signing;
 mod sql;
 mod status;
-mod tally;
-mod value;
-mod verify;
+mod terminal;
+mod trust;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,9 +35,9 @@ use crate::failpoint;
 use crate::schema::Ocsf;
 use crate::sql::{Conventions, check_names};
 use crate::typed::Visible;
-use anchor::Recorder;
-use screen::Screen;
-use signal::Signals;
+use terminal::screen::Screen;
+use terminal::signal::Signals;
+use trust::anchor::Recorder;
 
 /// DataFusion plans by recursion: deep statements need more than the two megabytes that threads get.
 const STACK_BYTES: usize = 32 << 20;
@@ -95,7 +65,7 @@ struct Global {
     #[arg(long, global = true, env = "AUDITLAKE_CONFIG", value_name = "FILE", hide_env_values = true)]
     config: Option<PathBuf>,
     /// Wait at most this long for another run that writes to the lake [default: 10m]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = value::lock_timeout)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = terminal::value::lock_timeout)]
     lock_timeout: Option<Duration>,
     /// Silence everything but results and errors
     #[arg(short, long, global = true)]
@@ -110,9 +80,9 @@ enum Command {
     /// Generate sample events, ingest them, and answer questions about them
     Demo(demo::Args),
     /// Ingest events from files, directories, glob patterns or stdin
-    Ingest(ingest::Args),
+    Ingest(intake::ingest::Args),
     /// Ingest the audit log of a workspace through its API
-    Pull(pull::Args),
+    Pull(intake::pull::Args),
     /// Run SQL over the lake; a shell when no statement is given
     Sql(sql::Args),
     /// List, show and run compliance reports
@@ -124,36 +94,36 @@ enum Command {
     /// Show tables with rows, files, bytes, time range and last batch
     Status(status::Args),
     /// Show coverage of API sources, with gaps
-    Coverage(coverage::Args),
+    Coverage(intake::coverage::Args),
     /// Check the lake and its machine, and report what to do
-    Doctor(doctor::Args),
+    Doctor(trust::doctor::Args),
     /// Merge small files, and remove those that were replaced long enough ago
-    Compact(compact::Args),
+    Compact(keeping::compact::Args),
     /// Remove what is older than the configuration keeps, and write receipts
-    Retain(retain::Args),
+    Retain(keeping::retain::Args),
     /// Keep rows whatever their age is, list what is kept so, and end it
     #[command(subcommand)]
-    Hold(hold::Command),
+    Hold(keeping::hold::Command),
     /// Replace a person's identifiers by pseudonyms, and write a receipt
-    Erase(erase::Args),
+    Erase(keeping::erase::Args),
     /// Copy the lake, each time only what is new, and check the copy
-    Backup(backup::Args),
+    Backup(keeping::backup::Args),
     /// Pack a closed range into one tar, with the ledger that proves it
-    Archive(archive::Args),
+    Archive(keeping::archive::Args),
     /// Compare the whole lake with its ledger, or check an archive
-    Verify(verify::Args),
+    Verify(trust::verify::Args),
     /// Rewrite what follows from the ledger, and remove leftovers
-    Repair(repair::Args),
+    Repair(trust::repair::Args),
     /// Print the head of the ledger, record it elsewhere, and list the heads that were
     #[command(subcommand)]
-    Ledger(ledger::Command),
+    Ledger(trust::ledger::Command),
     /// Print the lines to paste into a notebook
     Connect(connect::Args),
     /// Serve the audit log to the vendor's SDK
     Serve(serve::Args),
     /// Create, list and revoke keys for `auditlake serve`; create the key that signs evidence
     #[command(visible_alias = "keys")]
-    Key(key::Args),
+    Key(trust::key::Args),
     /// Print the default configuration, or check a file
     #[command(subcommand)]
     Config(config::Command),
@@ -161,11 +131,11 @@ enum Command {
     Schema(schema::Args),
     /// List rejected lines, or retry them after a fix
     #[command(subcommand)]
-    Reject(reject::Command),
+    Reject(intake::reject::Command),
     /// Show what would be redacted in a file, and by which rule
-    Redact(redact::Args),
+    Redact(intake::redact::Args),
     /// Generate synthetic audit-log entries
-    Gen(generate::Args),
+    Gen(intake::generate::Args),
 }
 
 /// The context that every command gets.
@@ -179,7 +149,7 @@ struct App {
     /// Files that are being written; a signal that ends the process removes them.
     unfinished: Unfinished,
     signals: Signals,
-    /// Has heads of the ledger recorded elsewhere.
+    /// Records heads of the ledger elsewhere.
     recorder: Recorder,
 }
 
@@ -194,7 +164,7 @@ pub fn run(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
                 let _ = error.print();
                 return 0;
             }
-            // It repeats what was typed, or what a script put there.
+            // The message repeats what the user typed or what a script put there.
             Screen::default().say(error.render().to_string().trim_end());
             return Kind::Usage.exit_code();
         }
@@ -238,39 +208,39 @@ impl App {
     fn dispatch(&self, command: Option<Command>) -> Result<u8> {
         match command {
             Some(Command::Demo(args)) => demo::run(self, args),
-            Some(Command::Ingest(args)) => ingest::run(self, args),
-            Some(Command::Pull(args)) => pull::run(self, args),
+            Some(Command::Ingest(args)) => intake::ingest::run(self, args),
+            Some(Command::Pull(args)) => intake::pull::run(self, args),
             Some(Command::Sql(args)) => sql::run(self, args),
             Some(Command::Report(args)) => report::run(self, args),
             Some(Command::Schedule(args)) => schedule::run(self, args),
             Some(Command::Export(args)) => export::run(self, args),
             Some(Command::Status(args)) => status::run(self, args),
-            Some(Command::Coverage(args)) => coverage::run(self, args),
-            Some(Command::Doctor(args)) => doctor::run(self, args),
-            Some(Command::Compact(args)) => compact::run(self, args),
-            Some(Command::Retain(args)) => retain::run(self, args),
-            Some(Command::Hold(command)) => hold::run(self, command),
-            Some(Command::Erase(args)) => erase::run(self, args),
-            Some(Command::Backup(args)) => backup::run(self, args),
-            Some(Command::Archive(args)) => archive::run(self, args),
-            Some(Command::Verify(args)) => verify::run(self, args),
-            Some(Command::Repair(args)) => repair::run(self, args),
-            Some(Command::Ledger(command)) => ledger::run(self, command),
+            Some(Command::Coverage(args)) => intake::coverage::run(self, args),
+            Some(Command::Doctor(args)) => trust::doctor::run(self, args),
+            Some(Command::Compact(args)) => keeping::compact::run(self, args),
+            Some(Command::Retain(args)) => keeping::retain::run(self, args),
+            Some(Command::Hold(command)) => keeping::hold::run(self, command),
+            Some(Command::Erase(args)) => keeping::erase::run(self, args),
+            Some(Command::Backup(args)) => keeping::backup::run(self, args),
+            Some(Command::Archive(args)) => keeping::archive::run(self, args),
+            Some(Command::Verify(args)) => trust::verify::run(self, args),
+            Some(Command::Repair(args)) => trust::repair::run(self, args),
+            Some(Command::Ledger(command)) => trust::ledger::run(self, command),
             Some(Command::Connect(args)) => connect::run(self, args),
             Some(Command::Serve(args)) => serve::run(self, args),
-            Some(Command::Key(args)) => key::run(self, args),
+            Some(Command::Key(args)) => trust::key::run(self, args),
             Some(Command::Config(command)) => config::run(self.global.clone(), self.screen, command),
             Some(Command::Schema(args)) => schema::run(self, args),
-            Some(Command::Reject(command)) => reject::run(self, command),
-            Some(Command::Redact(args)) => redact::run(self, args),
-            Some(Command::Gen(args)) => generate::run(self, args),
+            Some(Command::Reject(command)) => intake::reject::run(self, command),
+            Some(Command::Redact(args)) => intake::redact::run(self, args),
+            Some(Command::Gen(args)) => intake::generate::run(self, args),
             None => sql::run(self, sql::Args::default()),
         }
     }
 
-    /// A command line from within the shell: without the program's name, on the same lake.
+    /// Builds a command line from within the shell: without the program's name, on the same lake.
     ///
-    /// It is a process of its own, so that ^C ends the command and not the shell, at whatever point the command is.
+    /// It is a process of its own, so that ^C ends the command and not the shell, wherever the command is.
     fn line(&self, arguments: &[String]) -> Result<std::process::Command> {
         let program = std::env::current_exe().context(Kind::Unavailable, || "cannot find the program itself")?;
         let mut command = std::process::Command::new(program);
@@ -330,13 +300,13 @@ fn threads() -> Result<Runtime> {
         .context(Kind::Unavailable, || "cannot start threads")
 }
 
-/// Names of all commands, for the shell.
+/// Returns the names of all commands, for the shell.
 fn command_names() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect()
 }
 
-/// Our warnings go to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own error,
-/// and what does not, such as a commit that is tried again, would only alarm.
+/// Sends our warnings to stderr; `AUDITLAKE_LOG` asks for more. Libraries are silent: what stops us is in our own
+/// error, and what does not, such as a commit that is tried again, would only alarm.
 fn init_logs() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("AUDITLAKE_LOG").unwrap_or_else(|_| EnvFilter::new("auditlake=warn"));

@@ -1,7 +1,7 @@
-//! Logs of reads that are in no table: lines that could not be taken in, or that nobody has taken in yet.
+//! Logs of reads that are in no table: lines that could not be ingested, or that nobody has ingested yet.
 //!
-//! `_access/` has a file for each command that read the lake, and `_serve/` those of a server. In time they become rows of
-//! the lake; a file that is left over for longer than such rows are kept is removed as they are.
+//! `_access/` has a file for each command that read the lake, and `_serve/` those of a server. In time they become rows
+//! of the lake; a file that remains longer than such rows are kept is removed like them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,17 +14,17 @@ use crate::lake::Lake;
 /// The table of reads.
 pub const TABLE: &str = "api_activity";
 
-/// Logs of reads that were last written to before a time.
+/// Logs of reads whose last write is older than a given time.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Old {
-    /// Nobody takes these in any more, or they are of a command that was killed.
+    /// Files that nobody ingests any more, or that belong to a command that was killed.
     pub left: Vec<PathBuf>,
-    /// Pieces of a server that has ended. Each is sealed and counted: the next server accounts for them, and rows that are
-    /// too old are counted there and not stored.
+    /// Pieces of a server that has ended. Each is sealed and counted: the next server accounts for them, and counts
+    /// rows that are too old without storing them.
     pub pieces: u64,
 }
 
-/// Finds them.
+/// Finds the logs.
 pub fn find(lake: &Lake, before_us: i64) -> Result<Old> {
     let before = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(before_us).unwrap_or_default());
     let mut old = Old::default();
@@ -43,11 +43,11 @@ pub fn find(lake: &Lake, before_us: i64) -> Result<Old> {
     Ok(old)
 }
 
-/// Whether a file is older, and nobody writes to it.
+/// Returns whether a file is older, and nobody writes to it.
 fn is_left(place: &Path, before: SystemTime) -> Result<bool> {
     let cannot = || format!("cannot look at {}", place.display());
     let file = match File::open(place) {
-        // Another process took it in, or it is another account's.
+        // Another process ingested it, or it is another account's.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! `auditlake schedule`: what is scheduled, and a process that runs it as it becomes due.
+//! `auditlake schedule`: the list of schedules, and a process that runs each as it becomes due.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use chrono::DateTime;
 
 use super::App;
 use super::report::{DueArgs, jobs, run_due};
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Kind, Result};
-use crate::jobs::Log;
+use crate::jobs::{Log, RUNS};
 use crate::render::{self, Format};
 
-/// The longest sleep: a clock that was set, and a log of events that has caught up, are noticed within it.
+/// The longest sleep: a changed clock, and a log of events that has caught up, are noticed within it.
 const MAX_SLEEP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
 
 fn list(app: &App, args: &Args) -> Result<u8> {
     let found = jobs(app, &args.due.schedule, false)?;
-    let log = Log::read(&app.lake_path().join(super::report::RUNS))?;
+    let log = Log::read(&app.lake_path().join(RUNS))?;
     let now_ms = app.clock.now_ms();
     let us = |ms: Option<i64>| ms.map(|ms| ms * 1000);
     let text = |of: &dyn Fn(usize) -> String| Column::Text((0..found.len()).map(|at| Some(of(at))).collect());
@@ -59,7 +59,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
     loop {
         match run_due(app, args) {
             Ok(_) => {}
-            // Another process is at it, or the lake is not there yet: both pass. What the user wrote does not.
+            // Another process is running, or the lake does not exist yet: both pass. Mistakes of the user do not.
             Err(error) if error.kind() == Kind::Usage => return Err(error),
             Err(error) => app.screen.error(&error),
         }
@@ -71,7 +71,7 @@ fn keep_running(app: &App, args: &DueArgs) -> Result<u8> {
         let until = next.map_or(MAX_SLEEP, |next| Duration::from_millis((next - now_ms).max(1) as u64));
         let mut stop = stopping.told.clone();
         let is_told = app.wait(async move {
-            // Also a signal that came during the run.
+            // This includes a signal that came during the run.
             let told = stop.wait_for(|is_told| *is_told);
             Ok(tokio::time::timeout(until.min(MAX_SLEEP), told).await.is_ok())
         })?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::App;
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 use crate::schema::{EventClass, Ocsf};
@@ -55,7 +55,7 @@ fn classes(ocsf: &Ocsf) -> Result<arrow::array::RecordBatch> {
     ])
 }
 
-/// The columns of a class: dotted paths with type, requirement, storage and captions.
+/// Returns the columns of a class: dotted paths with type, requirement, storage and captions.
 pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
     let fields: Vec<_> = class.describe().into_iter().filter(|field| field.is_leaf).collect();
     batch(vec![
@@ -71,8 +71,8 @@ pub fn columns(class: &EventClass) -> Result<arrow::array::RecordBatch> {
     ])
 }
 
-/// The columns of a class for a terminal of some width: whole paths, how often each has a value in `rows` rows, and as
-/// much of the captions as there is room for.
+/// Returns the columns of a class for a terminal of some width: whole paths, how often each has a value in `rows` rows,
+/// and as much of the captions as fits.
 pub fn brief_columns(
     class: &EventClass,
     width: Option<usize>,
@@ -99,7 +99,7 @@ pub fn brief_columns(
     ])
 }
 
-/// The columns of a class with everything that the schema says about them, the most wanted first.
+/// Returns the columns of a class with everything that the schema says about them, the most wanted first.
 pub fn whole_columns(
     class: &EventClass,
     filled: &BTreeMap<String, u64>,
@@ -117,24 +117,24 @@ pub fn whole_columns(
     ])
 }
 
-/// `0 Unknown, 1 Logon`: the ids of an enumeration with their meaning.
+/// Formats the ids of an enumeration with their meaning: `0 Unknown, 1 Logon`.
 fn captions(field: &crate::schema::FieldInfo) -> Option<String> {
     let captions = field.captions.as_ref()?;
     Some(captions.entries().iter().map(|(id, caption)| format!("{id} {caption}")).collect::<Vec<_>>().join(", "))
 }
 
-/// The share of rows that have a value; empty when none has.
+/// Returns the share of rows that have a value; empty when none has.
 pub fn share(filled: Option<&u64>, rows: u64) -> Option<String> {
     let filled = *filled.filter(|filled| **filled > 0)?;
     Some(match 100.0 * filled as f64 / rows.max(1) as f64 {
         _ if filled >= rows => "100%".to_string(),
         percent if percent < 1.0 => "<1%".to_string(),
-        // A column that is not always filled does not say so.
+        // Rounded down: only a column that is always filled shows 100 %.
         percent => format!("{}%", percent.floor()),
     })
 }
 
-/// The type as SQL users name it; what is cut is JSON text.
+/// Returns the type as SQL users name it; a truncated value is JSON text.
 fn type_name(field: &crate::schema::FieldInfo) -> String {
     match field.storage {
         crate::schema::Storage::Cut => "json".to_string(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::value::{State, check_period, duration, size, state, when};
+use super::terminal::value::{State, check_period, duration, size, state, when};
 use crate::error::{Error, Result};
 use crate::sql::{Options, Params, parse_param};
 use crate::typed::When;
@@ -33,7 +33,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The configured options, overridden by the flags.
+    /// Returns the configured options, overridden by the flags.
     pub fn options(&self, configured: Options, now_ms: i64) -> Result<Options> {
         let at = |when: Option<When>| when.map(|when| when.micros(now_ms));
         let (since_us, until_us) = (at(self.since), at(self.until));

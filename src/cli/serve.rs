@@ -46,12 +46,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
             if let Some(address) = ready.metrics {
                 screen.say(format!("metrics at http://{address}/metrics"));
             }
-            // For whoever started us on port 0 and waits for it; a closed stdout stops nobody from asking.
+            // The URL is for a caller that started us on port 0 and waits for it; a closed stdout stops nobody from asking.
             let _ = screen.print(&format!("{}\n", ready.url));
         };
         serve::run(Run { lake, policy, redaction_version, clock, options, stop, ready: &mut ready }).await
     })?;
-    // Being told to stop is how a server ends.
+    // A signal is the normal end of a server.
     Ok(0)
 }
 

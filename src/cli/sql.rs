@@ -8,7 +8,7 @@ use clap::{ArgMatches, FromArgMatches};
 use super::App;
 use super::scope::Scope;
 use super::shell::Shell;
-use super::signal::Which;
+use super::terminal::signal::Which;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::Format;
 use crate::repl::{self, Expanded, Output, Script, Settings, Variables};
@@ -153,7 +153,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let ran = repl::run_scripts(&mut shell, options, &scripts, args.keep_going);
     shell.close()?;
     let outcome = match ran {
-        // On the command line 2 means its own words; what a script says wrongly is a statement that failed.
+        // On the command line 2 means its own syntax; a mistake in a script is a statement that failed.
         Err(error) if error.kind() == Kind::Usage => {
             app.screen.error(&error);
             return Ok(Kind::Input.exit_code());
@@ -238,7 +238,7 @@ fn read(file: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// The user's own file, if it exists and is wanted.
+/// Returns the user's own file, if it exists and is wanted.
 fn init(args: &Args) -> Result<Option<Script>> {
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|_| !args.no_rc);
     match home.map(|home| home.join(INIT_FILE)).filter(|path| path.exists()) {
@@ -247,7 +247,7 @@ fn init(args: &Args) -> Result<Option<Script>> {
     }
 }
 
-/// `$XDG_STATE_HOME/auditlake/history`, or its default below the home directory.
+/// Returns `$XDG_STATE_HOME/auditlake/history`, or its default below the home directory.
 fn history() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let state = state.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;

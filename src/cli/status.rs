@@ -1,11 +1,12 @@
-//! `auditlake status`: what the lake holds.
+//! `auditlake status`: the contents of the lake.
 
 use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
-use super::rows::{Column, batch, print};
-use super::{App, tally};
+use super::App;
+use super::intake::tally;
+use super::terminal::rows::{Column, batch, print};
 use crate::error::{Context, Kind, Result};
 use crate::lake::{self, Lake, State};
 use crate::render::{self, Format};
@@ -46,7 +47,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Says what `auditlake compact` would find to do; a lake with a handful of files is left in peace.
+/// Reports what `auditlake compact` would find to do; a lake with a handful of files gets no message.
 fn pending(app: &App, state: &State) {
     let options = app.config.compact();
     let groups = lake::plan_compaction(state, &options, true);
@@ -68,7 +69,7 @@ fn pending(app: &App, state: &State) {
     }
 }
 
-/// Files and bytes on the disk, by table and kind.
+/// Returns files and bytes on the disk, by table and kind.
 fn disk_use(lake: &Lake) -> Result<RecordBatch> {
     let mut used: BTreeMap<(String, &str), (u64, u64)> = BTreeMap::new();
     let mut left = vec![lake.root().to_path_buf()];
@@ -76,7 +77,7 @@ fn disk_use(lake: &Lake) -> Result<RecordBatch> {
         let cannot = || format!("cannot look into {}", folder.display());
         for entry in std::fs::read_dir(&folder).context(Kind::Unavailable, cannot)? {
             let entry = entry.context(Kind::Unavailable, cannot)?;
-            // What is removed or moved meanwhile is not counted.
+            // Files that are removed or moved meanwhile are not counted.
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
                 left.push(entry.path());
@@ -97,7 +98,7 @@ fn disk_use(lake: &Lake) -> Result<RecordBatch> {
     ])
 }
 
-/// The table that a file of the lake belongs to, if to one, and what it is.
+/// Returns the table that a file of the lake belongs to, if any, and the kind of the file.
 fn kind(path: &str) -> (String, &'static str) {
     let mut parts = path.split('/');
     let (first, second) = (parts.next().unwrap_or_default(), parts.next());
@@ -115,14 +116,15 @@ fn kind(path: &str) -> (String, &'static str) {
     }
 }
 
-/// All stored tables. The ledger knows them without a session, and none is made: a lake may have half a million files.
+/// Returns all stored tables. The ledger knows them without a session, and none is made: a lake may have half a million
+/// files.
 fn tables(lake: &Lake, left_out: &[(String, u64)]) -> Vec<TableInfo> {
     let known = lake.loaded_tables().into_iter().map(|name| TableInfo::stored(&name, "table", lake.state()));
     let unknown = left_out.iter().map(|(name, _)| TableInfo::stored(name, "unknown", lake.state()));
     known.chain(unknown).collect()
 }
 
-/// Tables with the facts of the ledger about them.
+/// Builds a table of the tables with the ledger's facts about them.
 pub fn table(tables: &[TableInfo]) -> Result<arrow::array::RecordBatch> {
     batch(vec![
         ("table", Column::Text(tables.iter().map(|table| Some(table.name.clone())).collect())),

@@ -1,4 +1,4 @@
-//! The section `[anchor]`, as it is written.
+//! The section `[anchor]` as the file has it.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use serde::Deserialize;
 
 use super::value;
 
-/// How heads of the ledger are recorded elsewhere.
+/// The settings for recording heads of the ledger elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Anchor {
-    /// Gets the head on its stdin, and answers on its stdout; empty when heads are recorded nowhere.
+    /// The command that gets the head on its stdin, and answers on its stdout; empty when heads are not recorded.
     pub command: Vec<String>,
     #[serde(deserialize_with = "value::duration")]
     pub every: Duration,
-    /// Gets the head and the answer on its stdin, and judges by its exit code; empty when nobody does.
+    /// The command that gets the head and the answer on its stdin, and judges by its exit code; empty when answers are
+    /// not judged.
     pub verify: Vec<String>,
     #[serde(deserialize_with = "value::some_duration")]
     pub timeout: Duration,

@@ -1,8 +1,8 @@
 //! The configuration file: which one is in force, and whether it is trusted.
 //!
-//! A file that somebody named is read whoever it belongs to. The one in the working directory was named by nobody: whoever
-//! can put a file where we happen to be could send our key elsewhere, so that one must be ours, or root's, and nobody
-//! else may be able to write it. Commands are run from such a file only, named or not.
+//! A file that the user named is read whoever owns it. Nobody named the one in the working directory: anybody who can
+//! put a file where we happen to be could send our key elsewhere, so that one must be ours, or root's, and nobody else
+//! may be able to write it. Commands are run from such a file only, named or not.
 
 use std::fmt;
 use std::io::Read;
@@ -36,7 +36,7 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The file in force, and its text.
+    /// Returns the file in force, and its text.
     pub(super) fn find(named: Option<&Path>) -> Result<(Origin, String)> {
         if let Some(path) = named {
             let text = std::fs::read_to_string(path).context(Kind::Usage, || cannot_read(path))?;
@@ -56,7 +56,7 @@ impl Origin {
         Ok((Origin::Local(path), text))
     }
 
-    /// Errors unless the file is the user's own: `what` of it would run a command.
+    /// Errors unless the file is the user's own: its key `what` would run a command.
     pub(super) fn may_run_commands(&self, what: &str) -> Result<()> {
         let Origin::Named(path) = self else { return Ok(()) };
         disk::open_own(path, WHAT).map(drop).map_err(|error| {

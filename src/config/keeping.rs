@@ -35,7 +35,7 @@ pub(super) struct Retain {
     class: BTreeMap<String, Keep>,
 }
 
-/// How long one table is kept.
+/// The time that one table is kept.
 #[derive(Debug, Clone, Deserialize)]
 struct Keep(#[serde(deserialize_with = "value::duration_or_none")] Option<Duration>);
 

@@ -13,8 +13,8 @@ pub(super) fn check(table: Table, origin: &str, text: &str) -> Result<Config> {
     Value::Table(table).try_into::<Config>().map_err(|error| refuse(origin, text, error))
 }
 
-/// An error with file and line. What is wrong only after merging has no place; then the key or the value that it names
-/// is looked for.
+/// Makes an error with file and line. A mistake that shows only after merging has no place; then the key or the value
+/// that it names is looked up.
 fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
     let message = error.message().to_string();
     let offset = error.span().map(|span| span.start).or_else(|| {
@@ -35,15 +35,15 @@ fn refuse(origin: &str, text: &str, error: toml::de::Error) -> Error {
 /// One key that a file sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Dotted: `ingest.batch`.
+    /// The dotted key: `ingest.batch`.
     pub key: String,
-    /// As TOML; of a list of tables, how many there are.
+    /// The value as TOML; for a list of tables, their number.
     pub value: String,
-    /// The same of the default; empty when there is none.
+    /// The default in the same form; empty when there is none.
     pub default: String,
 }
 
-/// The keys of a table by name, those of tables within it by their paths.
+/// Returns the keys of a table by name, those of tables within it by their paths.
 pub(super) fn settings(table: &Table, defaults: &Table) -> Vec<Setting> {
     let mut settings = Vec::new();
     for (key, value) in table {

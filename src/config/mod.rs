@@ -51,7 +51,7 @@ pub struct Config {
     serve: serving::Serve,
     commands: Commands,
     access: AccessTable,
-    /// Schedules, as they are written; empty without `[[schedule]]`.
+    /// Schedules as the file has them; empty without `[[schedule]]`.
     #[serde(default)]
     schedule: Vec<Schedule>,
     /// Set by [`Config::load`].
@@ -170,8 +170,7 @@ struct Signing {
 }
 
 impl Config {
-    /// Every option with its default, as a configuration file. It is what the program parses: there are no other
-    /// defaults.
+    /// Every option with its default, as a configuration file. The program parses this text: no other defaults exist.
     pub const DEFAULT: &str = include_str!("default.toml");
 
     /// Lists the keys that a file sets, or the file in force, with their defaults.
@@ -201,12 +200,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The file in force.
+    /// Returns the file in force.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The schedules. Errors when one of them runs a command and the file does not belong to the user alone.
+    /// Returns the schedules. Errors when one of them runs a command and the file does not belong to the user alone.
     pub fn schedules(&self) -> Result<&[Schedule]> {
         for schedule in self.schedule.iter().filter(|schedule| !schedule.afterwards.is_empty()) {
             self.origin.may_run_commands(&format!("schedule `{}`", schedule.name))?;
@@ -218,27 +217,27 @@ impl Config {
         self.access.log
     }
 
-    /// Names of variables that commands get in addition to the usual ones.
+    /// Returns the names of variables that commands get in addition to the usual ones.
     pub fn command_environment(&self) -> &[String] {
         &self.commands.environment
     }
 
-    /// The lake's directory, unless a flag names another.
+    /// Returns the lake's directory, unless a flag names another.
     pub fn lake(&self) -> &Path {
         &self.lake.path
     }
 
-    /// The accounts that may read a new lake.
+    /// Returns the accounts that may read a new lake.
     pub fn access(&self) -> Access {
         self.lake.access
     }
 
-    /// The place of the lake's key; none when it is in the lake.
+    /// Returns the place of the lake's key; `None` when it is in the lake.
     pub fn lake_key(&self) -> Option<KeySource> {
         self.lake.key.as_ref().map(source::WrittenKey::source)
     }
 
-    /// How long to wait for another run that writes.
+    /// Returns how long to wait for another run that writes.
     pub fn lock_timeout(&self) -> Duration {
         self.lake.lock_timeout
     }
@@ -261,7 +260,7 @@ impl Config {
             source: crate::source::Options {
                 max_line_bytes: self.ingest.max_line as usize,
                 max_ratio: self.ingest.max_ratio.max(1),
-                // A batch is as large as its chunks at least.
+                // A batch is at least as large as its chunks.
                 chunk_bytes: defaults.source.chunk_bytes.min(batch_bytes as usize),
                 ..defaults.source
             },
@@ -270,17 +269,17 @@ impl Config {
         }
     }
 
-    /// Whether small files are merged after an ingest or a pull.
+    /// Returns whether small files are merged after an ingest or a pull.
     pub fn is_compacting(&self) -> bool {
         self.compact.automatic
     }
 
-    /// How small files are merged.
+    /// Returns how small files are merged.
     pub fn compact(&self) -> CompactOptions {
         self.compact.options()
     }
 
-    /// How long rows are kept.
+    /// Returns how long rows are kept.
     pub fn retain(&self) -> RetainPolicy {
         self.retain.policy()
     }
@@ -300,7 +299,7 @@ impl Config {
         }
     }
 
-    /// Limits of one request to an API.
+    /// Returns the limits of one request to an API.
     pub fn limits(&self) -> crate::source::Limits {
         let total = self.pull.timeout;
         let defaults = crate::source::Limits::default();
@@ -312,7 +311,7 @@ impl Config {
         }
     }
 
-    /// The workspaces to pull.
+    /// Returns the workspaces to pull.
     pub fn sources(&self) -> Result<Vec<ApiSource>> {
         let sources = source::check(&self.source)?;
         for source in sources.iter().filter(|source| matches!(source.key, KeySource::Command(_))) {
@@ -329,7 +328,7 @@ impl Config {
         path(&self.redact.rules)
     }
 
-    /// The user's own rules, as they are written; [`Rules::own`](crate::redact::Rules::own) reads them.
+    /// Returns the user's own rules as the file has them; [`Rules::own`](crate::redact::Rules::own) reads them.
     pub fn own_redact_rules(&self) -> &[toml::Table] {
         &self.redact.own
     }
@@ -346,7 +345,7 @@ impl Config {
         }
     }
 
-    /// Options of `serve`; certificate and key may come from the file or from flags, each by itself.
+    /// Returns the options of `serve`; certificate and key may come from the file or from flags, each by itself.
     pub fn serve(&self) -> serve::Options {
         self.serve.options()
     }
@@ -359,12 +358,12 @@ impl Config {
         &self.input
     }
 
-    /// The place of the private key that signs evidence.
+    /// Returns the place of the private key that signs evidence.
     pub fn signing(&self) -> Option<crate::source::KeySource> {
         self.signing.key.as_ref().map(source::WrittenKey::source)
     }
 
-    /// How heads of the ledger are recorded elsewhere.
+    /// Returns how heads of the ledger are recorded elsewhere.
     pub fn anchor(&self) -> &Anchor {
         &self.anchor
     }
@@ -378,7 +377,7 @@ fn path(text: &str) -> Option<&Path> {
     (!text.is_empty()).then(|| Path::new(text))
 }
 
-/// The machine's memory in bytes, where it is known.
+/// Returns the machine's memory in bytes, where it is known.
 fn machine_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
@@ -418,7 +417,7 @@ mod tests {
         assert_eq!((config.sql().timeout, config.lock_timeout()), (None, Duration::from_secs(600)));
     }
 
-    /// The modules' own defaults serve their tests; two defaults that differ would be two programs.
+    /// The modules' own defaults serve their tests; two different defaults would be two programs.
     #[test]
     fn modules_agree_with_the_defaults_of_the_file() {
         let config = load("").unwrap();

@@ -1,4 +1,4 @@
-//! Schedules, as they are written.
+//! Schedules as the file has them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::value;
 
-/// One `[[schedule]]`, as it is written.
+/// One `[[schedule]]` as the file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {

@@ -1,4 +1,4 @@
-//! The section `[serve]`, as it is written.
+//! The section `[serve]` as the file has it.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::typed::When;
 /// The requests that the API allows a user, unless the configuration says otherwise.
 const REQUESTS_PER_MINUTE: u32 = 30;
 
-/// One `[[source]]`, as it is written.
+/// One `[[source]]` as the file has it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -54,7 +54,7 @@ pub struct ApiSource {
     pub since: Option<When>,
 }
 
-/// Checks all sources together: names are unique, and those who share a user share its smallest budget.
+/// Checks all sources together: names are unique, and sources that share a user share its smallest budget.
 pub(super) fn check(written: &[Written]) -> Result<Vec<ApiSource>> {
     let mut sources: Vec<ApiSource> = Vec::new();
     for source in written {
@@ -97,7 +97,7 @@ pub(super) fn check(written: &[Written]) -> Result<Vec<ApiSource>> {
     Ok(sources)
 }
 
-/// Whether a text can be a file name everywhere.
+/// Returns whether a text can be a file name everywhere.
 fn is_name(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())

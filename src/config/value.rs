@@ -14,7 +14,7 @@ pub fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error
     read(from, parse_duration)
 }
 
-/// As [`duration`], but zero is an error.
+/// Reads a [`duration`], of which zero is an error.
 pub fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     match duration(from)? {
         Duration::ZERO => Err(D::Error::custom("a duration of `0` is too short here")),
@@ -22,7 +22,7 @@ pub fn some_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::
     }
 }
 
-/// As [`some_duration`], and empty text for none.
+/// Reads [`some_duration`], or an empty text for none.
 pub fn duration_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     optional(from, parse_duration)
 }
@@ -34,7 +34,7 @@ pub fn size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     }
 }
 
-/// As [`size`], and empty text for none.
+/// Reads a [`size`], or an empty text for none.
 pub fn size_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     optional(from, parse_size)
 }
@@ -43,7 +43,7 @@ pub fn when_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<When>, 
     optional(from, str::parse)
 }
 
-/// True, false, or a word for what lies between.
+/// Reads true, false, or the word for the case between.
 pub fn access_log<'de, D: Deserializer<'de>>(from: D) -> Result<AccessLog, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

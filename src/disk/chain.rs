@@ -1,4 +1,4 @@
-//! An append-only chain of entries: a file each, and each holds the hash of the one before.
+//! An append-only chain of entries: one file per entry, and each holds the hash of the one before.
 //!
 //! ```text
 //! 00000000000000000001.json    {"sequence":1,"time_ms":..., ...}
@@ -24,7 +24,7 @@ const NAME: &str = "entry";
 #[derive(Debug)]
 pub struct Chain<B> {
     folder: PathBuf,
-    /// In messages: "the run log".
+    /// The name in messages: "the run log".
     what: &'static str,
     /// Entries before the first of `entries` that were not read.
     skipped: u64,
@@ -33,7 +33,7 @@ pub struct Chain<B> {
     hash: Option<Hash32>,
 }
 
-/// One entry, as it is in its file.
+/// One entry, as its file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry<B> {
     pub sequence: u64,
@@ -46,7 +46,7 @@ pub struct Entry<B> {
 }
 
 impl<B: Serialize + DeserializeOwned> Chain<B> {
-    /// Reads the chain in `folder`, which need not be there. Errors with [`Kind::Integrity`] when an entry was changed or
+    /// Reads the chain in `folder`, which need not exist. Errors with [`Kind::Integrity`] when an entry was changed or
     /// is missing before another.
     pub fn read(folder: &Path, what: &'static str) -> Result<Chain<B>> {
         match Chain::read_sound(folder, what)? {
@@ -55,7 +55,7 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         }
     }
 
-    /// Reads the chain as far as it is sound, and says where it is broken, if it is.
+    /// Reads the chain as far as it is sound, and returns where it is broken, if it is.
     pub fn read_sound(folder: &Path, what: &'static str) -> Result<(Chain<B>, Option<Error>)> {
         let mut chain = Chain { folder: folder.to_path_buf(), what, skipped: 0, entries: Vec::new(), hash: None };
         let last = chain.last()?;
@@ -68,7 +68,7 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         Ok((chain, None))
     }
 
-    /// Reads the last entry alone, for those who append to a long chain.
+    /// Reads the last entry alone, for callers that append to a long chain.
     pub fn tail(folder: &Path, what: &'static str) -> Result<Chain<B>> {
         let mut chain = Chain { folder: folder.to_path_buf(), what, skipped: 0, entries: Vec::new(), hash: None };
         let last = chain.last()?;
@@ -96,7 +96,7 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         Ok(())
     }
 
-    /// Those that were read.
+    /// Returns the entries that were read.
     pub fn entries(&self) -> &[Entry<B>] {
         &self.entries
     }
@@ -112,7 +112,7 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         let write = || {
             sweep(&self.folder, |found| is_temporary_of(found, NAME))?;
             let mut file = Temporary::create(&self.folder, 0o666, |number| hidden(NAME, number, END))?;
-            // Whoever may read the folder may read its entries, whatever the umask of the one who writes.
+            // Everybody who may read the folder may read its entries, whatever the umask of the writer.
             set_mode(file.file(), fs::metadata(&self.folder)?.permissions().mode() & 0o666)?;
             file.write_all(&bytes)?;
             file.name(&path, Naming::Create).map(drop)
@@ -132,8 +132,8 @@ impl<B: Serialize + DeserializeOwned> Chain<B> {
         self.entries.last().ok_or_else(|| Error::new(Kind::Internal, "an entry was lost"))
     }
 
-    /// The greatest sequence that a file is named after; 0 when there is none. The folder's list says where the chain
-    /// ends, since a missing file may also be one that was removed.
+    /// Returns the greatest sequence that a file is named after; 0 when no file exists. The folder's list says where
+    /// the chain ends, since a missing file may also be one that was removed.
     fn last(&self) -> Result<u64> {
         let cannot = || format!("cannot read {}", self.folder.display());
         let files = match fs::read_dir(&self.folder) {
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn entries_come_back_in_their_order() {
         let dir = written(&["a", "b", "c"]);
-        // Half an entry is none.
+        // Half an entry does not count.
         fs::write(dir.path().join(hidden(NAME, 1, END)), "{\"seq").unwrap();
         let mut chain = read(dir.path()).unwrap();
         let texts: Vec<_> = chain.entries().iter().map(|entry| entry.body.text.as_str()).collect();

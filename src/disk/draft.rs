@@ -14,15 +14,15 @@ use super::{Unfinished, make_dir, parent_of, sync_dir};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 
-/// Ends the name of a folder that makes room for another, where two folders cannot change places in one step.
+/// Suffix of the name of a folder that makes room for another, where two folders cannot change places in one step.
 const OLD: &str = "old";
 
 /// A folder that is being written. It appears when it is finished; dropped before, it leaves everything as it was.
 #[derive(Debug)]
 pub struct Draft {
-    /// As the user named it.
+    /// The path as the user named it.
     path: PathBuf,
-    /// Where its links lead.
+    /// The target of its links.
     target: PathBuf,
     temporary: PathBuf,
     /// The folder itself, locked, so that nobody sweeps it away.
@@ -32,7 +32,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Begins the folder `path`. One that is there stays, and is an error, unless it is to be replaced.
+    /// Begins the folder `path`. An existing one stays, and is an error, unless it is to be replaced.
     pub fn begin(path: &Path, is_replacing: bool) -> Result<Draft> {
         let cannot = || format!("cannot write {}", path.display());
         let target = follow(path)?;
@@ -50,19 +50,19 @@ impl Draft {
         Ok(Draft { path: path.to_path_buf(), target, temporary, _folder: folder, is_named: false, unfinished })
     }
 
-    /// Lets `unfinished` know of the folder until it has its name or is gone.
+    /// Registers the folder with `unfinished` until it has its name or is gone.
     pub fn known_to(mut self, unfinished: &Unfinished) -> Draft {
         unfinished.add(&self.temporary);
         self.unfinished = unfinished.clone();
         self
     }
 
-    /// Where its files are until it is finished.
+    /// Returns where its files are until it is finished.
     pub fn temporary(&self) -> &Path {
         &self.temporary
     }
 
-    /// A new file of the folder.
+    /// Creates a new file of the folder.
     pub fn file(&self, name: &str) -> Result<File> {
         let path = self.temporary.join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o666).open(&path);
@@ -75,9 +75,9 @@ impl Draft {
         written.context(Kind::Unavailable, || format!("cannot write {name} of {}", self.path.display()))
     }
 
-    /// Syncs everything and gives the folder its name; its path as the user named it.
+    /// Syncs everything and gives the folder its name; returns its path as the user named it.
     ///
-    /// A folder that is replaced changes places with the new one in one step: at every moment one of them is there, and
+    /// A folder that is replaced changes places with the new one in one step: at every moment one of them exists, and
     /// never files of both.
     pub fn finish(mut self) -> Result<PathBuf> {
         let cannot = || format!("cannot write {}", self.path.display());
@@ -102,14 +102,14 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.is_named {
-            // What cannot be removed now is swept away by the next run.
+            // The next run sweeps away what cannot be removed now.
             let _ = fs::remove_dir_all(&self.temporary);
             self.unfinished.done(&self.temporary);
         }
     }
 }
 
-/// Makes a hidden folder beside the one that it is for, and locks it.
+/// Makes a hidden folder beside its destination, and locks it.
 fn make(parent: &Path, name: &str) -> io::Result<(PathBuf, File)> {
     failpoint::reached("folder.begin");
     loop {
@@ -120,7 +120,7 @@ fn make(parent: &Path, name: &str) -> io::Result<(PathBuf, File)> {
         }
         failpoint::reached("folder.made");
         let folder = File::open(&temporary)?;
-        // Where there are no locks nobody sweeps either.
+        // Where locks do not work nobody sweeps either.
         let _ = folder.try_lock();
         // Somebody may have swept it away before it was locked.
         if is_same(&temporary, &folder) {
@@ -129,7 +129,7 @@ fn make(parent: &Path, name: &str) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Gives the new folder its name; what the old one is called now, when there was one.
+/// Gives the new folder its name; returns the present name of the old one, if there was one.
 fn place(
     temporary: &Path,
     target: &Path,
@@ -156,8 +156,8 @@ fn exchange(one: &Path, other: &Path) -> rustix::io::Result<()> {
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
 }
 
-/// Finishes a replacement in two steps that was cut short: between the two the old folder comes back, after both it
-/// goes.
+/// Finishes a replacement in two steps that was cut short: between the two the old folder comes back, after both it is
+/// removed.
 fn restore(parent: &Path, name: &str, target: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(fs::read(old.join("a")).unwrap(), b"one");
         drop(Draft::begin(&path, true).unwrap());
         assert_eq!(names(dir.path()), ["r"]);
-        // A kill between the two.
+        // A kill between the two steps.
         fs::rename(&path, &old).unwrap();
         assert!(Draft::begin(&path, false).is_err(), "the old folder counts as being there");
         assert_eq!(fs::read(path.join("a")).unwrap(), b"two");

@@ -1,4 +1,4 @@
-//! Whose symbolic links we follow: our own and root's.
+//! Symbolic links that we follow: our own and root's.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,21 +9,22 @@ use std::path::{Path, PathBuf};
 use super::parent_of;
 use crate::error::{Context, Error, Kind, Result};
 
-/// As many as the kernel follows.
+/// The kernel's limit of links.
 const MAX_LINKS: usize = 40;
 
-/// The user as whom we make files: a pipe belongs to the one who makes it, and asking needs neither a disk nor unsafe code.
+/// Returns the user as whom we make files: a pipe belongs to its maker, and asking this way needs neither a disk nor
+/// unsafe code.
 pub fn our_user() -> io::Result<u32> {
     let (reader, _) = io::pipe()?;
     Ok(File::from(OwnedFd::from(reader)).metadata()?.uid())
 }
 
-/// Whether what belongs to `owner` is as good as our own: nobody has to fear root's files.
+/// Returns whether files of `owner` are as good as our own: nobody has to fear root's files.
 pub(super) fn is_trusted(owner: u32) -> io::Result<bool> {
     Ok(owner == 0 || owner == our_user()?)
 }
 
-/// Where the links at the end of `path` lead; the path itself when it is none, or is not there.
+/// Follows the links at the end of `path`; returns the path itself when it is not a link, or does not exist.
 ///
 /// Errors with [`Kind::Usage`] at a link of another user.
 pub(super) fn follow(path: &Path) -> Result<PathBuf> {
@@ -60,7 +61,7 @@ pub(super) mod tests {
     /// Some user who is neither root nor us.
     pub(in crate::disk) const STRANGER: u32 = 65_534;
 
-    /// Gives a file or link away, where we may; false where we are not root.
+    /// Gives a file or link away, where we may; returns false where we are not root.
     pub(in crate::disk) fn give_away(path: &Path) -> bool {
         std::os::unix::fs::lchown(path, Some(STRANGER), Some(STRANGER)).is_ok()
     }

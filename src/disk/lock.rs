@@ -1,7 +1,7 @@
-//! A lock that one process at a time holds, and that says who it is.
+//! A lock that one process at a time holds, and that names its holder.
 //!
-//! It is advisory (`flock`), and gone with the process that holds it. It spares work; what must be right is right
-//! without it, since there are file systems on which a lock locks nothing.
+//! It is advisory (`flock`), and gone with the process that holds it. It saves work; correctness must not depend on it,
+//! since on some file systems a lock locks nothing.
 
 use std::fmt;
 use std::fs::{File, Permissions, TryLockError};
@@ -18,16 +18,16 @@ use super::secret::open_private;
 use super::temporary::is_same;
 use crate::error::{Context, Error, Kind, Result};
 
-/// A wait that is over before is not worth a word.
+/// A shorter wait is not worth a message.
 const WORTH_A_WORD: Duration = Duration::from_secs(1);
 
-/// A lock that is held; it goes when this does.
+/// A lock that is held; it is released when this is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
-/// How long to wait for a lock, and who is told about it.
+/// How long to wait for a lock, and whom to inform.
 #[derive(Clone)]
 pub struct Patience {
     pub limit: Duration,
@@ -67,8 +67,8 @@ impl Lock {
             }
             let file = open(place)?;
             let (sender, receiver) = channel();
-            // The system wakes those who wait in turn, which looking again and again would not do. When patience ends the
-            // thread stays behind; as soon as it has the lock, nobody takes it, and it goes.
+            // The system wakes waiters in turn, which polling would not do. When patience ends the thread stays behind;
+            // once it has the lock, nobody takes it, and the thread ends.
             let locking = move || {
                 let locked = file.lock().map(|()| file);
                 let _ = sender.send(locked);
@@ -97,10 +97,10 @@ impl Lock {
         }
     }
 
-    /// Notes in the file who holds it; the file's own time says since when.
+    /// Writes the holder into the file; the file's own time says since when.
     fn taken(mut file: File, place: &Path) -> Result<Lock> {
         let mut note = || {
-            // A lock of an earlier version was readable for all, and whoever can open it can hold it.
+            // A lock of an earlier version was readable by everybody, and whoever can open it can hold it.
             if file.metadata()?.mode() & 0o077 != 0 {
                 file.set_permissions(Permissions::from_mode(0o600))?;
             }
@@ -110,7 +110,7 @@ impl Lock {
         };
         match note() {
             Ok(()) => Ok(Lock { file }),
-            // A full disk keeps nobody from being told that it is full.
+            // A full disk must not hide from anybody that it is full.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(Lock { file }),
             Err(error) => Err(error).context(Kind::Unavailable, || cannot(place)),
         }
@@ -119,15 +119,15 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Nobody holds it from here on. Closing alone would leave it to a child that is being started at this moment, which
-        // has our descriptors until it is another program.
+        // Nobody holds it from here on. Closing alone would leave it to a child that is just being started, which has
+        // our descriptors until it becomes another program.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
 }
 
 impl Default for Patience {
-    /// Ten minutes, in silence.
+    /// Waits ten minutes, without a message.
     fn default() -> Patience {
         Patience { limit: Duration::from_secs(600), tell: Arc::new(|_| {}) }
     }

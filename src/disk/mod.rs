@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, folders likewise, chains of entries, locks, and files that hold secrets.
+//! Files that are either complete or absent, folders likewise, chains of entries, locks, and files that hold secrets.
 //!
 //! ```text
 //! Whole    a file:     random name beside it, created exclusively -> written -> synced -> renamed -> folder synced
@@ -8,15 +8,15 @@
 //! ```
 //!
 //! Everything that the program writes goes through here, so that a kill or a power cut at any moment leaves the old or
-//! the new, and a fault that a test injects here reaches every caller.
+//! the new state, and a fault that a test injects here reaches every caller.
 //!
-//! Symbolic links: a file or folder that a user names may be one. What it leads to is replaced and the link stays, as
-//! with the shell's `>`; but only links of our own user, or of root, are followed, since others could lead us anywhere.
-//! A temporary file never follows a link, because it is created exclusively under a random name; and in the files that
+//! Symbolic links: a file or folder that a user names may be one. Its target is replaced and the link stays, as with
+//! the shell's `>`; but only links of our own user, or of root, are followed, since others could lead us anywhere. A
+//! temporary file never follows a link, because it is created exclusively under a random name; and in the files that
 //! the lake keeps for itself no link is followed at all.
 //!
 //! A writer that was killed leaves its temporary file behind. It held a lock on it, so the next writer of the same file
-//! can tell that nobody is at it any more, and removes it.
+//! can tell that nobody works on it any more, and removes it.
 
 mod chain;
 mod draft;
@@ -45,12 +45,12 @@ pub use temporary::{Naming, Temporary, is_temporary_of, sweep};
 pub use unfinished::Unfinished;
 pub use whole::{Whole, create, write};
 
-/// Makes a directory with its missing parents, so that it is there after a power cut.
+/// Makes a directory with its missing parents, so that it exists after a power cut.
 pub fn make_dir(dir: &Path) -> io::Result<()> {
     make_dir_below(Path::new("/"), &std::path::absolute(dir)?, None)
 }
 
-/// Makes a directory and its missing parents below `root`, and syncs the parent of each one that it made. Those get
+/// Makes a directory and its missing parents below `root`, and syncs the parent of each one that it made. New ones get
 /// `mode` whatever the process's umask is, or what the umask leaves.
 pub fn make_dir_below(root: &Path, dir: &Path, mode: Option<u32>) -> io::Result<()> {
     if dir == root || dir.is_dir() {
@@ -74,7 +74,7 @@ pub fn make_dir_below(root: &Path, dir: &Path, mode: Option<u32>) -> io::Result<
     Ok(())
 }
 
-/// Makes a directory that those may enter who may enter the folder that it is in, whatever the process's umask is.
+/// Makes a directory with the access of the folder that it is in, whatever the process's umask is.
 pub fn make_dir_like_parent(dir: &Path) -> io::Result<()> {
     let parent = parent_of(dir);
     let mode = fs::metadata(&parent)?.permissions().mode() & 0o777;
@@ -89,12 +89,12 @@ pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Syncs a directory: names that were made, changed or removed in it are on the disk then.
+/// Syncs a directory: names that were made, changed or removed in it are then on the disk.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Bytes that are free to us on the disk of a folder, and all that it has.
+/// Returns the bytes that are free to us on the disk of a folder, and its size.
 pub fn space(place: &Path) -> io::Result<(u64, u64)> {
     let found = rustix::fs::statvfs(place)?;
     Ok((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
@@ -110,7 +110,7 @@ pub fn remove(place: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folder that `place` is in, where a plain name is in the working directory.
+/// Returns the folder that `place` is in; a plain name is in the working directory.
 pub fn parent_of(place: &Path) -> PathBuf {
     match place.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),

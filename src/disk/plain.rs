@@ -1,4 +1,4 @@
-//! Files of folders that others hand us: looked at, and never followed out of the folder.
+//! Files of folders that others hand us: we read them, and never follow them out of the folder.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Opens a regular file for reading. A link in its place is not followed, and what is not a file is not even opened: a pipe
+/// Opens a regular file for reading. A link in its place is not followed, and anything else is not even opened: a pipe
 /// would make us wait, and a device may do anything.
 pub fn open_plain(place: &Path) -> io::Result<File> {
     let seen = fs::symlink_metadata(place)?;
@@ -24,7 +24,7 @@ pub fn open_plain(place: &Path) -> io::Result<File> {
     }
 }
 
-/// The name of what is not a regular file; `None` for one.
+/// Names the kind of something that is not a regular file; returns `None` for one.
 pub fn oddity(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         None

@@ -1,5 +1,5 @@
-//! Files that only their owner may read: keys, tokens, locks, and what waits to be committed; and files that only their
-//! owner may write, since they tell us what to do.
+//! Files that only their owner may read: keys, tokens, locks, and files that wait to be committed; and files that only
+//! their owner may write, since they tell us what to do.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -32,7 +32,7 @@ pub fn open_own(path: &Path, what: &str) -> Result<File> {
     open_guarded(path, what, ("others may write it", "chmod go-w"), |_, _| 0o022)
 }
 
-/// `forbidden` gives the mode bits that must not be set, for the file's owner and for us.
+/// Opens a guarded file; `forbidden` returns the mode bits that must not be set, for the file's owner and for us.
 fn open_guarded(
     path: &Path,
     what: &str,
@@ -60,10 +60,10 @@ fn open_guarded(
     Ok(file)
 }
 
-/// Keeps the process's memory out of core files from here on, where that can be had.
+/// Keeps the process's memory out of core files from here on, where that is possible.
 ///
-/// `setrlimit` is out of reach without unsafe code, so on Linux the process is told by `/proc/self/coredump_filter` to
-/// dump none of its memory; elsewhere that is left to the system's limits.
+/// `setrlimit` is out of reach without unsafe code, so on Linux `/proc/self/coredump_filter` tells the process to dump
+/// none of its memory; elsewhere that is left to the system's limits.
 pub fn keep_out_of_core_files() {
     if cfg!(target_os = "linux")
         && let Err(error) = std::fs::write("/proc/self/coredump_filter", "0")
@@ -84,19 +84,19 @@ pub fn open_private(place: &Path) -> io::Result<File> {
     })
 }
 
-/// Replaces a file of the lake's own: after a crash it is the old one or the new one. Nobody else may read it.
+/// Replaces a file of the lake's own: after a crash it is either the old one or the new one. Nobody else may read it.
 pub fn replace_private(place: &Path, bytes: &[u8]) -> io::Result<()> {
     name_private(place, bytes, Naming::Replace).map(drop)
 }
 
-/// Creates a file of the lake's own with all its bytes; an error when it is there. Nobody else may read it.
+/// Creates a file of the lake's own with all its bytes; errors when it exists. Nobody else may read it.
 ///
 /// The file is open and locked, so that others can tell that somebody works on it, from the moment when it has its name.
 pub fn create_private(place: &Path, bytes: &[u8]) -> io::Result<File> {
     name_private(place, bytes, Naming::Create)
 }
 
-/// How often a file is written again that disappears before it has its name.
+/// The number of times that a file is written again when it disappears before it has its name.
 const ATTEMPTS: u32 = 16;
 
 fn name_private(place: &Path, bytes: &[u8], naming: Naming) -> io::Result<File> {
@@ -109,7 +109,7 @@ fn name_private(place: &Path, bytes: &[u8], naming: Naming) -> io::Result<File> 
         let mut temporary = Temporary::create(&folder, PRIVATE, |number| hidden(&name, number, END))?;
         temporary.write_all(bytes)?;
         match temporary.name(place, naming) {
-            // Where locks do nothing, another process takes what we are writing for what somebody left, and sweeps it.
+            // Where locks do nothing, another process may take our unfinished file for a leftover, and sweep it.
             Err(error) if error.kind() == io::ErrorKind::NotFound && attempts < ATTEMPTS => {}
             named => return named,
         }

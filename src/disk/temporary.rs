@@ -1,4 +1,4 @@
-//! A new file or folder with a random name, until it gets the name that it is made for.
+//! A new file or folder with a random name, until it gets its final name.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Unfinished, parent_of, sync_dir};
 use crate::failpoint;
 
-/// Ends the name of what is being written.
+/// Suffix of the name of an unfinished file or folder.
 pub(super) const END: &str = "tmp";
 
 /// How a file gets its name.
@@ -30,9 +30,9 @@ pub struct Temporary {
 }
 
 impl Temporary {
-    /// Creates a file in `folder` exclusively: `name` makes its name of a random number.
+    /// Creates a file in `folder` exclusively: `name` makes its name from a random number.
     ///
-    /// The file is locked as long as it is open, so that [`sweep`] lets it be.
+    /// The file is locked as long as it is open, so that [`sweep`] leaves it alone.
     pub fn create(folder: &Path, mode: u32, name: impl Fn(u64) -> String) -> io::Result<Temporary> {
         failpoint::reached("write.begin");
         loop {
@@ -43,7 +43,7 @@ impl Temporary {
                 Err(error) => return Err(error),
             };
             failpoint::reached("write.opened");
-            // Where there are no locks nobody sweeps either.
+            // Where locks do not work nobody sweeps either.
             let _ = file.try_lock();
             // Somebody may have swept it away before it was locked.
             if is_same(&path, &file) {
@@ -52,7 +52,7 @@ impl Temporary {
         }
     }
 
-    /// Lets `unfinished` know of the file until it has its name or is gone.
+    /// Registers the file with `unfinished` until it has its name or is gone.
     pub fn known_to(&mut self, unfinished: &Unfinished) {
         unfinished.add(&self.path);
         self.unfinished = unfinished.clone();
@@ -82,7 +82,7 @@ impl Temporary {
         self.is_named = true;
         failpoint::reached("write.cleaned");
         match named {
-            // Those who hear that the name is taken build on it: it must be on the disk, although another wrote it.
+            // A caller that learns that the name is taken relies on it: it must be on the disk, although another wrote it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 sync_dir(&parent_of(place))?;
                 return Err(error);
@@ -113,16 +113,16 @@ impl Write for Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.is_named {
-            // What cannot be removed now is swept away by the next writer.
+            // The next writer sweeps away what cannot be removed now.
             let _ = fs::remove_file(&self.path);
         }
         self.unfinished.done(&self.path);
     }
 }
 
-/// Removes the temporary files and folders in `folder` whose writers are gone; `is_temporary` knows their names.
+/// Removes the temporary files and folders in `folder` whose writers are gone; `is_temporary` recognises their names.
 ///
-/// Only those of our own user: others may have left a name there to mislead us.
+/// It removes only those of our own user: others may have left a name there to mislead us.
 pub fn sweep(folder: &Path, is_temporary: impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -157,12 +157,12 @@ fn remove_abandoned(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether `found` is the name of a file that will be called `name`, or would have been if its writer had lived.
+/// Returns whether `found` is the temporary name of a file called `name`, whether or not its writer is alive.
 pub fn is_temporary_of(found: &str, name: &str) -> bool {
     is_hidden(found, name, END)
 }
 
-/// The temporary name of `name` in its folder, which hides it; `end` tells what it is.
+/// Returns the temporary name of `name` in its folder, which hides it; `end` tells its kind.
 pub(super) fn hidden(name: &str, number: u64, end: &str) -> String {
     // A name may have 255 bytes, ours included.
     let mut length = name.len().min(200);
@@ -172,7 +172,7 @@ pub(super) fn hidden(name: &str, number: u64, end: &str) -> String {
     format!(".{}.{number:016x}.{end}", &name[..length])
 }
 
-/// Whether `found` is a name that [`hidden`] makes of `name`.
+/// Returns whether `found` is a name that [`hidden`] makes of `name`.
 pub(super) fn is_hidden(found: &str, name: &str, end: &str) -> bool {
     let probe = hidden(name, 0, end);
     let head = probe.len() - 17 - end.len();
@@ -184,7 +184,7 @@ pub(super) fn is_hidden(found: &str, name: &str, end: &str) -> bool {
         && found[head..head + 16].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether `path` still names the file that is open.
+/// Returns whether `path` still names the open file.
 pub(super) fn is_same(path: &Path, file: &File) -> bool {
     let (Ok(there), Ok(here)) = (fs::symlink_metadata(path), file.metadata()) else { return false };
     (there.dev(), there.ino()) == (here.dev(), here.ino())

@@ -1,18 +1,18 @@
-//! Temporary files and folders that a process has open, for the moment when it ends without unwinding.
+//! Temporary files and folders that a process has open, for an end without unwinding.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Names of what is being written; those who end the process remove it first.
+/// Paths of unfinished files; whoever ends the process removes them first.
 #[derive(Debug, Clone, Default)]
 pub struct Unfinished(Arc<Mutex<Vec<PathBuf>>>);
 
 impl Unfinished {
-    /// Removes everything that is being written.
+    /// Removes all unfinished files and folders.
     pub fn remove(&self) {
         for path in self.paths().drain(..) {
-            // What cannot be removed now is swept away by the next writer.
+            // The next writer sweeps away what cannot be removed now.
             let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         }
     }

@@ -1,4 +1,4 @@
-//! A result file that a user names: whole, or not at all.
+//! A result file that a user names: either complete or absent.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -14,15 +14,15 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// The mode of a new file, before the process's umask.
 const NEW_MODE: u32 = 0o666;
 
-/// A file that is being written. It appears, or replaces the one that is there, when it is finished; dropped before, it
+/// A file that is being written. It appears, or replaces the existing one, when it is finished; dropped before, it
 /// leaves everything as it was. Mode and owner of a file that is replaced stay.
 ///
-/// What is not a regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
+/// Anything that is not a regular file (`/dev/null`, a pipe, `/dev/stdout`) is written as it is.
 #[derive(Debug)]
 pub struct Whole {
-    /// As the user wrote it, for messages.
+    /// The path as the user wrote it, for messages.
     path: PathBuf,
-    /// Where its links lead.
+    /// The target of its links.
     target: PathBuf,
     naming: Naming,
     out: BufWriter<Sink>,
@@ -35,17 +35,17 @@ enum Sink {
 }
 
 impl Whole {
-    /// Begins a file; one that is there is replaced when the new one is finished.
+    /// Begins a file; an existing one is replaced when the new one is finished.
     pub fn begin(path: &Path) -> Result<Whole> {
         Whole::open(path, Naming::Replace, false)
     }
 
-    /// Begins with what the file holds already.
+    /// Begins with the present content of the file.
     pub fn append(path: &Path) -> Result<Whole> {
         Whole::open(path, Naming::Replace, true)
     }
 
-    /// Lets `unfinished` know of the temporary file, for a process that ends without dropping this.
+    /// Registers the temporary file with `unfinished`, for a process that ends without dropping this.
     pub fn known_to(mut self, unfinished: &Unfinished) -> Whole {
         if let Sink::Beside(temporary) = self.out.get_mut() {
             temporary.known_to(unfinished);
@@ -66,7 +66,7 @@ impl Whole {
         let is_device = known.as_ref().is_some_and(|known| !known.is_file());
         let target = if is_device { path.to_path_buf() } else { follow(path)? };
         let sink = if is_device || target.starts_with("/proc") {
-            // Appending, since `/dev/stdout` may be a file that holds something already.
+            // The file is opened for appending, since `/dev/stdout` may be a file with content.
             OpenOptions::new().append(true).open(path).map(Sink::Direct)
         } else {
             begin_beside(&target, known.as_ref(), is_append).map(Sink::Beside)
@@ -79,7 +79,7 @@ impl Whole {
         Ok(Whole { path: path.to_path_buf(), target, naming, out: BufWriter::with_capacity(BUFFER_BYTES, sink) })
     }
 
-    /// Makes what was written the file's content, also after a power cut.
+    /// Makes the written bytes the file's content, also after a power cut.
     pub fn finish(self) -> Result<()> {
         let Whole { path, target, naming, out } = self;
         let finished = out.into_inner().map_err(|error| error.into_error()).and_then(|sink| match sink {
@@ -116,14 +116,14 @@ impl Write for Sink {
     }
 }
 
-/// Writes a whole file; one that is there is replaced.
+/// Writes a whole file; an existing one is replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = Whole::begin(path)?;
     file.write_all(bytes).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
     file.finish()
 }
 
-/// Writes a whole file where there is none; false, and nothing changed, when there is one.
+/// Writes a whole file where none exists; returns false, and changes nothing, when one does.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(false);
@@ -131,14 +131,14 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<bool> {
     let mut file = Whole::open(path, Naming::Create, false)?;
     file.write_all(bytes).context(Kind::Unavailable, || format!("cannot write {}", path.display()))?;
     match file.finish() {
-        // Another was first.
+        // Another process was first.
         Err(_) if fs::symlink_metadata(path).is_ok() => Ok(false),
         finished => finished.map(|()| true),
     }
 }
 
-/// A new file in the folder of `target`, hidden, so that no pattern for results finds it, with mode and owner of the
-/// file that it is to replace.
+/// Makes a new file in the folder of `target`, hidden, so that no pattern for results finds it, with mode and owner of
+/// the file that it replaces.
 fn begin_beside(target: &Path, known: Option<&Metadata>, is_append: bool) -> io::Result<Temporary> {
     let name = target.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_string_lossy().into_owned();
     let folder = parent_of(target);
@@ -148,7 +148,8 @@ fn begin_beside(target: &Path, known: Option<&Metadata>, is_append: bool) -> io:
     let Some(known) = known else { return Ok(temporary) };
     let ours = temporary.file().metadata()?;
     if (ours.uid(), ours.gid()) != (known.uid(), known.gid()) {
-        // Only root may give files away; for others the new file is theirs, as with every program that replaces files.
+        // Only root may give files away; otherwise the new file belongs to the user, as with every program that
+        // replaces files.
         match fchown(temporary.file(), Some(known.uid()), Some(known.gid())) {
             Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
             _ => {}
@@ -243,7 +244,7 @@ mod tests {
         let first = Whole::begin(&path).unwrap();
         fs::write(folder.path().join(hidden("a.csv", 1, END)), "half").unwrap();
         let second = Whole::begin(&path).unwrap();
-        // The two that are alive.
+        // Two writers are alive.
         assert_eq!(names(folder.path()).len(), 2);
         first.finish().unwrap();
         second.finish().unwrap();

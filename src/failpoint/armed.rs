@@ -1,4 +1,4 @@
-//! A test build: counts how often each point is reached, and acts at the one that is armed.
+//! A test build: counts how often each point is reached, and acts at the armed one.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::{fs, process, thread};
 use super::POINTS;
 use crate::error::{Context, Error, Kind, Result};
 
-/// As a shell tells of a process that was killed.
+/// The exit code that a shell reports for a killed process.
 const KILLED: i32 = 137;
 
 static ARMED: OnceLock<Mutex<Armed>> = OnceLock::new();
@@ -33,7 +33,7 @@ enum Action {
     Unlocked(u64),
 }
 
-/// Arms what `spec` gives; nothing when it gives nothing. A process is armed once.
+/// Arms what `spec` returns, if anything. A process is armed once.
 pub fn arm(spec: impl FnOnce() -> Option<String>) -> Result<()> {
     let Some(spec) = spec() else { return Ok(()) };
     let action = parse(&spec)?;
@@ -68,7 +68,7 @@ fn parse(spec: &str) -> Result<Action> {
     Ok(if waits { Action::Wait { point, hit } } else { Action::End { point, hit } })
 }
 
-/// The program is at a point; whoever armed it may end it here.
+/// Marks that the program is at a point; an armed process may end here.
 pub fn reached(point: &'static str) {
     debug_assert!(POINTS.contains(&point), "`{point}` is not among the points");
     let Some(armed) = ARMED.get() else { return };
@@ -97,7 +97,7 @@ pub fn reached(point: &'static str) {
     }
 }
 
-/// Whether locks are to lock nothing, as on some disks that several machines share.
+/// Returns whether locks must lock nothing, as on some disks that several machines share.
 pub fn is_unlocked() -> bool {
     let armed = ARMED.get().map(|armed| armed.lock().unwrap_or_else(PoisonError::into_inner));
     armed.is_some_and(|armed| matches!(armed.action, Action::Unlocked(_)))

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! They are in builds with debug assertions, which tests get without any other feature. In a release `reached` and
-//! `arm` are empty, so neither the points nor the variable are in it. What is armed is the one global state of the
-//! program: the protocol's functions are not handed something that only tests need. `cli` reads the variable.
+//! `arm` are empty, so neither the points nor the variable are in it. The armed point is the one global state of the
+//! program: the protocol's functions are not passed something that only tests need. `cli` reads the variable.
 
 #[cfg(debug_assertions)]
 mod armed;
@@ -101,7 +101,7 @@ pub const POINTS: [&str; 68] = [
     "keep.aside",
     "keep.dropped",
     "keep.done",
-    // Rejects taken in again.
+    // Rejects ingested again.
     "retry.read",
 ];
 

@@ -1,8 +1,8 @@
 //! The vendor's 130 event names, each with the OCSF class and activity it is written as.
 //!
-//! The names are the vendor's; that they belong to these classes and activities is our reading, because the
-//! vendor does not say. A few names stand for several activities and have several rows. `weight` is how often a row
-//! is drawn among what people do, in no unit.
+//! The names are the vendor's; the classes and activities that they belong to are our reading, because the vendor does
+//! not say. A few names stand for several activities and have several rows. `weight` is how often a row is drawn among
+//! people's activities, without a unit.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! When entries happen: office hours of every time zone, slow week-ends, and one night of silence.
+//! The times of entries: office hours of every time zone, slow week-ends, and one night of silence.
 //!
 //! The period is cut into buckets of ten minutes. A bucket gets its share of the entries by weight, and spreads them
 //! over its length with a random step. So times never decrease, the sum is exact, and nothing needs to be sorted.
@@ -17,7 +17,7 @@ const MACHINE_PERCENT: u64 = 18;
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     weight: u64,
-    /// The share of it that people have.
+    /// The people's share of it.
     human_permille: u64,
 }
 
@@ -27,7 +27,7 @@ pub struct Calendar {
     buckets: Vec<Bucket>,
     total_weight: u64,
     entries: u64,
-    // Where we are: the bucket, what came before it, how many it has, and how many of them are out.
+    // The present position: the bucket, its start, the number of its entries, and how many of them are out.
     bucket: usize,
     weight_before: u64,
     in_bucket: u64,
@@ -55,7 +55,7 @@ impl Calendar {
         calendar
     }
 
-    /// The next time, and how many of a thousand entries there are people's. None after the last entry.
+    /// Returns the next time, and how many of a thousand entries there are people's; `None` after the last entry.
     pub fn next(&mut self, dice: &mut Dice) -> Option<(i64, u64)> {
         while self.done == self.in_bucket {
             self.weight_before += self.buckets.get(self.bucket)?.weight;
@@ -77,7 +77,7 @@ impl Calendar {
     }
 }
 
-/// How much of the people at this offset are at work, in percent.
+/// Returns the percentage of the people at this offset who are at work.
 pub fn busyness(time_ms: i64, offset_minutes: i64) -> u64 {
     const HOURS: [u64; 24] = [1, 1, 0, 0, 0, 1, 4, 16, 52, 92, 100, 95, 68, 84, 96, 92, 80, 56, 26, 12, 8, 6, 4, 2];
     let local = time_ms + offset_minutes * MINUTE_MS;
@@ -85,13 +85,13 @@ pub fn busyness(time_ms: i64, offset_minutes: i64) -> u64 {
     if weekday(local) >= 5 { hour.div_ceil(12) } else { hour }
 }
 
-/// 0 is Monday.
+/// Returns the weekday; 0 is Monday.
 pub fn weekday(time_ms: i64) -> i64 {
     // The first day of the epoch was a Thursday.
     (time_ms.div_euclid(DAY_MS) + 3).rem_euclid(7)
 }
 
-/// Nine hours from 20:00 UTC of a Monday to Thursday, past the middle of the period if possible.
+/// Returns nine hours from 20:00 UTC of a Monday to Thursday, past the middle of the period if possible.
 pub fn quiet_night(start_ms: i64, days: u32) -> Option<(i64, i64)> {
     let days = i64::from(days);
     let nights = (days * 6 / 10..days - 1).chain(0..days * 6 / 10);

@@ -1,7 +1,7 @@
-//! The invented company: who works there and where, with what, and what each activity is called.
+//! The invented company: its people, places and tools, and the name of each activity.
 //!
-//! All of it is in `data.json`, which can be edited without knowing the code; plots and shares are in the code. The order of a
-//! list is part of what a seed means: another order gives other entries.
+//! All of it is in `data.json`, which can be edited without knowing the code; plots and shares are in the code. The
+//! order of a list is part of the meaning of a seed: another order gives other entries.
 
 use std::sync::LazyLock;
 
@@ -16,17 +16,17 @@ pub struct Data {
     pub names: Vec<Name>,
     /// Names of people in Japan.
     pub japanese_names: Vec<Name>,
-    /// A service account is called after its job and its stage.
+    /// The jobs of service accounts; an account is named after its job and its stage.
     pub jobs: Vec<&'static str>,
     pub stages: Vec<&'static str>,
     pub cities: Vec<City>,
     pub desk_agents: Vec<Agent>,
     pub pocket_agents: Vec<Agent>,
-    /// Of service accounts.
+    /// User agents of service accounts.
     pub program_agents: Vec<Agent>,
     pub provisioning_agent: Agent,
     pub script_agent: Agent,
-    /// A role of a shared resource; what stands there twice is given twice as often.
+    /// Roles of shared resources; a role that is listed twice is given twice as often.
     pub share_roles: Vec<&'static str>,
     /// Privileges in the workspace.
     pub seats: Vec<&'static str>,
@@ -43,7 +43,7 @@ pub struct Data {
     pub models: Vec<&'static str>,
     /// Feature flags: an event has one of each list.
     pub flags: [Vec<&'static str>; 2],
-    /// A thing is called after a first and a second word, a key after its use.
+    /// First words of names: a thing is named after a first and a second word, a key after its use.
     pub first_words: Vec<&'static str>,
     pub second_words: Vec<&'static str>,
     pub key_names: Vec<&'static str>,
@@ -65,7 +65,7 @@ pub struct City {
     pub name: &'static str,
     pub country: &'static str,
     pub continent: &'static str,
-    /// Text, because coordinates are only ever copied to the output.
+    /// A text, because coordinates are only ever copied to the output.
     pub lat: &'static str,
     pub long: &'static str,
     /// The offset of standard time: summer time would only shift the load by an hour.
@@ -113,7 +113,7 @@ pub static DATA: LazyLock<Data> =
 /// The activities of the data.
 pub static ROWS: LazyLock<&'static [Activity]> = LazyLock::new(|| &DATA.activities);
 
-/// The row of a name and an activity id, both of which are in the table.
+/// Returns the row of a name and an activity id, both of which are in the table.
 pub fn find(name: &str, id: u16) -> usize {
     ROWS.iter().position(|row| row.name == name && row.id == id).expect("the name and id of a row of the table")
 }

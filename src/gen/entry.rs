@@ -1,7 +1,7 @@
-//! An event becomes one line of JSON, in the shape of the vendor's audit-log API.
+//! Turns an event into one line of JSON, in the shape of the vendor's audit-log API.
 //!
-//! The order of the keys is the same for every entry of a class. What never changes for an activity, a city or an
-//! account is made once; the rest is written straight into the output buffer.
+//! The order of the keys is the same for every entry of a class. The constant parts of an activity, a city or an
+//! account are made once; the rest is written straight into the output buffer.
 
 use chrono::DateTime;
 
@@ -22,7 +22,7 @@ pub struct Entries {
     seed: u64,
     number: u64,
     pub(super) dice: Dice,
-    /// Per row: class, activity, category and type.
+    /// The class, activity, category and type of each row.
     heads: Vec<Vec<u8>>,
     locations: Vec<Vec<u8>>,
     day: i64,
@@ -300,7 +300,7 @@ impl Entries {
                 .raw(["en", "de", "pl", "es", "fr", "ja"][thing.name as usize % 6])
                 .raw("\"}");
         }
-        // Who holds a key is always said; of other entities sometimes.
+        // The holder of a key is always given; that of other entities sometimes.
         if let Some(owner) = thing.owner.filter(|_| thing.kind.ends_with("api_key") || self.dice.chance(20)) {
             json.raw(",\"user\":").bytes(&workspace.people[owner].user);
         }
@@ -317,7 +317,7 @@ impl Entries {
     }
 }
 
-/// The beginning that all entries of a row share.
+/// Returns the beginning that all entries of a row share.
 fn head(activity: &Activity) -> Vec<u8> {
     let mut json = Json::default();
     let class = class_name(activity.class_uid);

@@ -1,4 +1,4 @@
-//! One event before it is written: references into the workspace, and what happened.
+//! One event before it is written: references into the workspace, and the outcome.
 
 use super::people::{Session, Thing};
 use super::places::Station;
@@ -24,12 +24,12 @@ pub struct Event {
     pub session: Option<Session>,
     /// The key that the call was made with.
     pub key: Option<Id>,
-    /// Only what was typed is known of the account.
+    /// Whether only the typed name of the account is known.
     pub is_typed: bool,
     pub thing: Option<Thing>,
     pub group: Option<usize>,
     pub subgroup: Option<usize>,
-    /// An empty text is none.
+    /// An empty text means none.
     pub privileges: [&'static str; 2],
     pub resource: Option<Thing>,
     pub policy: &'static str,

@@ -1,4 +1,4 @@
-//! `unmapped`: what the vendor knows beyond OCSF. No two entries have quite the same keys.
+//! `unmapped`: the vendor's fields beyond OCSF. No two entries have quite the same keys.
 
 use super::data::{DATA, ROWS};
 use super::entry::Entries;

@@ -10,7 +10,7 @@ pub struct Json {
 }
 
 impl Json {
-    /// Text that is JSON already.
+    /// Appends text that is already JSON.
     #[inline]
     pub fn raw(&mut self, text: &str) -> &mut Self {
         self.bytes.extend_from_slice(text.as_bytes());
@@ -23,13 +23,13 @@ impl Json {
         self
     }
 
-    /// A string value that needs no escape.
+    /// Appends a string value that needs no escape.
     #[inline]
     pub fn quoted(&mut self, text: &str) -> &mut Self {
         self.raw("\"").raw(text).raw("\"")
     }
 
-    /// A string value: quoted and escaped.
+    /// Appends a string value: quoted and escaped.
     pub fn text(&mut self, text: &str) -> &mut Self {
         self.bytes.push(b'"');
         self.escaped(text);
@@ -37,7 +37,7 @@ impl Json {
         self
     }
 
-    /// The inside of a string.
+    /// Appends the inside of a string.
     pub fn escaped(&mut self, text: &str) -> &mut Self {
         let bytes = text.as_bytes();
         let mut done = 0;
@@ -78,7 +78,7 @@ impl Json {
         self.bytes(&digits[at..])
     }
 
-    /// `width` decimal digits with leading zeros.
+    /// Appends `width` decimal digits with leading zeros.
     pub fn padded(&mut self, value: u64, width: usize) -> &mut Self {
         let mut digits = [b'0'; 20];
         let mut rest = value;
@@ -89,7 +89,7 @@ impl Json {
         self.bytes(&digits[..width])
     }
 
-    /// The first `digits` (at most 16) hexadecimal digits of `word`.
+    /// Appends the first `digits` (at most 16) hexadecimal digits of `word`.
     pub fn hex(&mut self, word: u64, digits: usize) -> &mut Self {
         let mut text = [0u8; 16];
         for (pair, byte) in text.chunks_exact_mut(2).zip(word.to_be_bytes()) {
@@ -99,7 +99,7 @@ impl Json {
         self.bytes(&text[..digits])
     }
 
-    /// A version 4 UUID, without quotes.
+    /// Appends a version 4 UUID, without quotes.
     pub fn uuid(&mut self, (high, low): Uuid) -> &mut Self {
         let high = (high & !0xf000) | 0x4000;
         let low = (low >> 2) | (1 << 63);

@@ -43,20 +43,20 @@ use random::Dice;
 use traffic::Traffic;
 use workspace::Workspace;
 
-/// Below this the cast has nobody to play with.
+/// The number of users below which the cast has too few players.
 const USERS_AT_LEAST: u32 = 16;
-/// From here on all stories are told; below, stories get at most half of the entries.
+/// The number of entries from which on all stories are told; below, stories get at most half of the entries.
 const COUNT_FOR_ALL_STORIES: u64 = 2_000;
 const FLUSH_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many entries, exactly.
+    /// The exact number of entries.
     pub count: u64,
     pub seed: u64,
     /// The length of the period.
     pub days: u32,
-    /// How many people the workspace has room for; service accounts come on top.
+    /// The number of people that the workspace has room for; service accounts come on top.
     pub users: u32,
     /// The first instant: a midnight, UTC.
     pub start_ms: i64,
@@ -76,11 +76,11 @@ pub struct Summary {
     pub stories: Vec<Story>,
 }
 
-/// Something that a report should find.
+/// An incident that a report should find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     pub name: &'static str,
-    /// One line: who, what and when.
+    /// One line with actor, activity and time.
     pub text: String,
 }
 
@@ -151,7 +151,7 @@ fn settle(event: &Event, workspace: &mut Workspace) {
     }
     if let Some(slot) = event.subject {
         match activity.id {
-            // A locked account acts as little as a disabled one.
+            // A locked account does as little as a disabled one.
             5 | 9 => workspace.people[slot].standing = Standing::Disabled,
             12 => workspace.people[slot].standing = Standing::Active,
             10 | 11 => workspace.people[slot].has_mfa = activity.id == 10,

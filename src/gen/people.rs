@@ -30,10 +30,10 @@ impl Kind {
 pub enum Standing {
     /// Known by name, but not created yet.
     Expected,
-    /// Deleted: the slot waits for somebody else.
+    /// Deleted: the slot waits for another account.
     Gone,
     Active,
-    /// Access is being taken away before the account goes.
+    /// Access is being removed before the account goes.
     Leaving,
     Disabled,
 }
@@ -50,7 +50,7 @@ pub struct Thing {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Grant {
-    /// One or two; an empty text is none.
+    /// One or two; an empty text means none.
     pub privileges: [&'static str; 2],
     pub resource: Option<Thing>,
 }
@@ -72,17 +72,17 @@ pub struct Person {
     pub user: Vec<u8>,
     pub kind: Kind,
     pub standing: Standing,
-    /// Has a part in a story: regular traffic leaves the account and its access alone.
+    /// Whether it has a part in a story: regular traffic leaves the account and its access alone.
     pub is_cast: bool,
-    /// Never acts in regular traffic.
+    /// Whether it never acts in regular traffic.
     pub is_silent: bool,
     pub has_mfa: bool,
-    /// Index of the way the account logs on.
+    /// Index of the account's way to log on.
     pub protocol: u8,
     pub city: u8,
     pub stations: [Station; 2],
     pub session: Session,
-    /// The key that was there before the period; it is used, never opened or closed.
+    /// The key that existed before the period; it is used, never opened or closed.
     pub old_key: Id,
     pub keys: Vec<Thing>,
     pub grants: Vec<Grant>,
@@ -90,7 +90,7 @@ pub struct Person {
     pub groups: u64,
 }
 
-/// Makes accounts whose logins are unique.
+/// A register of accounts whose logins are unique.
 #[derive(Debug, Default)]
 pub struct Register {
     taken: HashSet<String>,
@@ -115,7 +115,8 @@ impl Register {
             Kind::User | Kind::Admin => {
                 let is_japanese = DATA.cities[usize::from(city)].country == "JP";
                 let names = if is_japanese { &DATA.japanese_names } else { &DATA.names };
-                // Drawn from as many everywhere, so that a name more in one list leaves the people of the other alone.
+                // Names are drawn from equally many everywhere, so that one more name in a list leaves the people of
+                // the other list alone.
                 let mut name = || &names[dice.index(DATA.names.len()) % names.len()];
                 let (first, last) = (name(), name());
                 let full_name = if is_japanese {

@@ -1,4 +1,4 @@
-//! Where people sit and what they sit at: cities, network addresses, user agents.
+//! The people's places and tools: cities, network addresses, user agents.
 //!
 //! Addresses come from the ranges set aside for documentation and benchmarks, so that none of them is anybody's.
 
@@ -6,7 +6,7 @@ use super::data::{Agent, City, DATA};
 use super::json::Json;
 use super::random::Dice;
 
-/// The city of a name in the data.
+/// Returns the city of a name in the data.
 pub fn city(name: &str) -> u8 {
     let place = DATA.cities.iter().position(|city| city.name == name);
     place.expect("a city of the data") as u8
@@ -30,7 +30,7 @@ pub struct Station {
 }
 
 impl Station {
-    /// The office: few addresses, shared by everybody in the city.
+    /// Returns an office: few addresses, shared by everybody in the city.
     pub fn office(city: u8, dice: &mut Dice) -> Station {
         let ip = Ip::V4([203, 0, 113, city * 4 + 1 + dice.below(2) as u8]);
         Station { ip, agent: one(&DATA.desk_agents, dice), city, host: dice.word() as u32, port: port(dice) }
@@ -46,13 +46,13 @@ impl Station {
         Station { ip, agent: one(agents, dice), city, host: dice.word() as u32, port: port(dice) }
     }
 
-    /// Where programs run.
+    /// Returns a place where programs run.
     pub fn rack(city: u8, dice: &mut Dice) -> Station {
         let ip = Ip::V4([198, 51, 100, 1 + dice.below(250) as u8]);
         Station { ip, agent: one(&DATA.program_agents, dice), city, host: dice.word() as u32, port: port(dice) }
     }
 
-    /// An address that nobody of the company uses.
+    /// Returns an address that nobody of the company uses.
     pub fn outside(last: u8, city: u8, dice: &mut Dice) -> Station {
         let ip = Ip::V4([192, 0, 2, last]);
         Station { ip, agent: &DATA.script_agent, city, host: dice.word() as u32, port: port(dice) }
@@ -68,7 +68,7 @@ fn port(dice: &mut Dice) -> u16 {
 }
 
 impl Json {
-    /// An address, without quotes.
+    /// Appends an address, without quotes.
     pub fn ip(&mut self, ip: Ip) -> &mut Self {
         match ip {
             Ip::V4([a, b, c, d]) => {
@@ -87,7 +87,7 @@ impl Json {
     }
 }
 
-/// The `location` object of each city.
+/// Returns the `location` object of each city.
 pub fn locations() -> Vec<Vec<u8>> {
     let location = |city: &City| {
         let mut json = Json::default();

@@ -28,7 +28,7 @@ impl Dice {
         self.0.next_u64()
     }
 
-    /// A number in `0..n`, 0 when `n` is 0. The bias of one in 2^64/n is of no matter here.
+    /// Returns a number in `0..n`, 0 when `n` is 0. The bias of one in 2^64/n does not matter here.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.word()) * u128::from(n)) >> 64) as u64
@@ -44,7 +44,7 @@ impl Dice {
         self.below(1000) < permille
     }
 
-    /// One element; `from` is never empty (they are constant tables).
+    /// Returns one element; `from` is never empty (they are constant tables).
     #[inline]
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.index(from.len())]
@@ -62,7 +62,8 @@ impl Dice {
         Id(id)
     }
 
-    /// An id that no other `number` gets with the same seed: its first eleven digits are `number`, shuffled by a bijection.
+    /// Returns an id that no other `number` gets with the same seed: its first eleven digits are `number`, shuffled by
+    /// a bijection.
     pub fn unique_id(&mut self, seed: u64, number: u64) -> Id {
         let mut id = [0; 20];
         base62(mix(number.wrapping_add(mix(seed))), &mut id[..11]);
@@ -71,7 +72,7 @@ impl Dice {
     }
 }
 
-/// The finaliser of SplitMix64: a bijection on words.
+/// Applies the finaliser of SplitMix64: a bijection on words.
 pub fn mix(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -79,7 +80,7 @@ pub fn mix(word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// The lowest digits of `word`; eleven of them hold a whole word.
+/// Writes the lowest digits of `word`; eleven of them hold a whole word.
 fn base62(mut word: u64, digits: &mut [u8]) {
     for digit in digits {
         *digit = BASE62[(word % 62) as usize];

@@ -1,4 +1,4 @@
-//! Privileges given and taken back: of accounts and of groups, on resources and in the workspace.
+//! Privileges given and revoked: of accounts and of groups, on resources and in the workspace.
 
 use super::activity::Target;
 use super::data::{DATA, ROWS};

@@ -1,7 +1,7 @@
-//! Stories: what compliance reports should find in the entries, at known places.
+//! Stories: incidents that compliance reports should find in the entries, at known places.
 //!
-//! A story is planned whole before the first entry is written. Its people are the cast, whom regular traffic lets
-//! act but does nothing to, so that what the story says stays true to the end of the period.
+//! A story is planned as a whole before the first entry is written. Its people are the cast: regular traffic lets them
+//! act but does nothing to them, so that the story stays true to the end of the period.
 
 use chrono::DateTime;
 
@@ -14,7 +14,7 @@ use super::places::{self, Station};
 use super::random::Dice;
 use super::workspace::Workspace;
 
-/// Accounts of the cast that follow the administrators; the administrator in slot 0 is of the cast too.
+/// Accounts of the cast that follow the administrators; the administrator in slot 0 also belongs to the cast.
 pub const CAST: usize = 7;
 const ADMIN: usize = 0;
 const OTHER_ADMIN: usize = 1;
@@ -47,12 +47,12 @@ pub fn plan(period: (i64, u32), room: u64, workspace: &mut Workspace, dice: &mut
             stories.push(Story { name, text });
         }
     }
-    // Stable: events of the same instant stay in the order of their plot.
+    // The sort is stable: events of the same instant stay in the order of their plot.
     events.sort_by_key(|event| event.time_ms);
     (events, stories)
 }
 
-/// The text of an instant, to the second.
+/// Returns the text of an instant, to the second.
 pub fn instant(time_ms: i64) -> String {
     DateTime::from_timestamp_millis(time_ms).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -66,7 +66,7 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// A time of day on the day at `permille` of the period; seeds differ by up to nine minutes.
+    /// Returns a time of day on the day at `permille` of the period; seeds differ by up to nine minutes.
     fn at(&mut self, permille: i64, hour: i64, minute: i64) -> i64 {
         let jitter = self.dice.below(9 * MINUTE_MS as u64) as i64;
         self.start_ms + self.days * permille / 1000 * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + jitter
@@ -118,7 +118,7 @@ impl Stage<'_> {
         Thing { kind, uid: self.dice.id(), name: self.dice.word() as u32, owner: Some(owner) }
     }
 
-    /// Failed logons every 28 to 30 seconds; gives the time of the last.
+    /// Adds failed logons every 28 to 30 seconds; returns the time of the last.
     fn guess(&mut self, start_ms: i64, times: i64, slot: usize, station: Station) -> i64 {
         let mut time_ms = start_ms;
         for number in 0..times {

@@ -8,9 +8,9 @@ use super::traffic::Traffic;
 use super::workspace::Workspace;
 
 impl Traffic {
-    /// The next step of taking an account apart: its keys go first, then privileges and groups, then the account.
+    /// Takes the next step of removing an account: its keys go first, then privileges and groups, then the account.
     ///
-    /// So nothing stays open behind accounts that leave in the regular way; only stories leave something.
+    /// So nothing stays open after accounts that leave in the regular way; only stories leave something.
     pub(super) fn depart(&mut self, time_ms: i64, row: usize, actor: usize, workspace: &mut Workspace) -> Event {
         let is_service = ROWS[row].target == Target::LeaveService;
         let Some(slot) = self.leaver(row, is_service, workspace) else {
@@ -44,7 +44,7 @@ impl Traffic {
                 workspace.vacant[usize::from(is_service)].insert(0, slot);
             }
             workspace.leaving[usize::from(is_service)] = None;
-            // The one who acts is whoever the row says: provisioning, an administrator, or the leaver.
+            // The row decides who acts: provisioning, an administrator, or the leaver.
             let actor = if ROWS[row].name == "User Self-Deletion" { slot } else { actor };
             let subject = event.subject;
             event = self.begin(time_ms, row, actor, workspace);
@@ -53,7 +53,7 @@ impl Traffic {
         event
     }
 
-    /// The account that is leaving, or should leave next; none while too many have left already.
+    /// Returns the account that is leaving, or should leave next; `None` while too many have already left.
     fn leaver(&mut self, row: usize, is_service: bool, workspace: &mut Workspace) -> Option<usize> {
         let place = usize::from(is_service);
         let slots = if is_service { workspace.services() } else { workspace.admins..workspace.users };
@@ -63,11 +63,11 @@ impl Traffic {
                 let person = &workspace.people[*slot];
                 let is_there = match person.standing {
                     Standing::Active => true,
-                    // Who was disabled is deleted some day.
+                    // A disabled account is deleted some day.
                     Standing::Disabled => matches!(ROWS[row].name, "Workspace Member Removal" | "SCIM User Deletion"),
                     _ => false,
                 };
-                // The first service account is the one that is always there.
+                // The first service account always exists.
                 is_there && !person.is_cast && person.kind == kind && *slot != workspace.users
             };
             let mut tries = (0..16).map(|_| slots.start + self.dice.index(slots.len()));
@@ -81,7 +81,7 @@ impl Traffic {
     }
 
     pub(super) fn group(&mut self, event: &mut Event, workspace: &mut Workspace) -> bool {
-        // Group life cycles always succeed: a slot is either there or not.
+        // Group life cycles always succeed: a slot either exists or does not.
         event.outcome = super::event::Outcome::Success;
         event.group = match ROWS[event.row].id {
             6 => workspace.open_group(&mut self.dice),

@@ -1,4 +1,4 @@
-//! Entries as the reports and the contract want them.
+//! Tests that entries are as the reports and the contract require.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ fn entries(options: &Options) -> (Vec<Value>, Summary) {
     (lines.map(|line| serde_json::from_slice(line).unwrap()).collect(), summary)
 }
 
-/// The texts of an attribute that occurs once per entry, without parsing whole entries.
+/// Returns the texts of an attribute that occurs once per entry, without parsing whole entries.
 fn scan<'b>(out: &'b [u8], prefix: &str) -> Vec<&'b str> {
     let out = std::str::from_utf8(out).unwrap();
     out.lines().map(|line| line.split_once(prefix).unwrap().1.split([',', '"']).next().unwrap()).collect()
@@ -43,7 +43,7 @@ fn int(entry: &Value, path: &str) -> i64 {
     at(entry, path).as_i64().unwrap_or(-1)
 }
 
-/// (class_uid, activity_id, status_id)
+/// Returns (class_uid, activity_id, status_id).
 fn what(entry: &Value) -> (i64, i64, i64) {
     (int(entry, "/class_uid"), int(entry, "/activity_id"), int(entry, "/status_id"))
 }
@@ -60,7 +60,7 @@ fn same_options_give_the_same_bytes_and_another_seed_others() {
     assert_ne!(bytes(&Options { seed: 2, ..of(3_000) }).0, first);
 }
 
-/// The whole chain in one number: it changes only when somebody means to change the entries.
+/// The whole chain in one number: it changes only when somebody changes the entries on purpose.
 #[test]
 fn the_bytes_of_a_seed_do_not_drift() {
     use sha2::{Digest, Sha256};
@@ -193,7 +193,7 @@ fn the_quiet_night_is_empty() {
     }
 }
 
-/// The ledgers of the report catalogue, in short: what closes was open, and who is made was not there.
+/// The ledgers of the report catalogue, in short: what closes was open, and an account that is created did not exist.
 #[test]
 fn what_closes_was_open_before() {
     let (entries, _) = entries(&Options { users: 60, ..of(30_000) });

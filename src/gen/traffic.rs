@@ -1,4 +1,4 @@
-//! Regular traffic: draws who does what next, and keeps the workspace in step with it.
+//! Regular traffic: draws the next activity, and keeps the workspace in step with it.
 
 use super::activity::{By, ENTITY, Target};
 use super::calendar::{HOUR_MS, busyness};
@@ -37,10 +37,10 @@ pub struct Traffic {
     pub(super) dice: Dice,
     people: Urn,
     services: Urn,
-    /// Per row: the pool of its kind.
+    /// The pool of the kind of each row.
     pools: Vec<usize>,
     pub(super) profile: usize,
-    /// (open, close) rows by the ids of the pair.
+    /// The (open, close) rows by the ids of the pair.
     pub(super) own_key: [usize; 2],
     pub(super) service_key: [usize; 2],
     pub(super) share: [usize; 2],
@@ -80,7 +80,7 @@ impl Traffic {
         }
     }
 
-    /// One entry at `time_ms`, by a person in `human_permille` of a thousand cases.
+    /// Makes one entry at `time_ms`, by a person in `human_permille` of a thousand cases.
     pub fn event(&mut self, time_ms: i64, human_permille: u64, workspace: &mut Workspace) -> Event {
         let person = if self.dice.chance(human_permille) { self.awake(time_ms, workspace) } else { None };
         let Some(actor) = person else {
@@ -96,10 +96,10 @@ impl Traffic {
         self.perform(time_ms, row, actor, workspace)
     }
 
-    /// Somebody for whom this is a time to work.
+    /// Returns somebody for whom this is a time to work.
     fn awake(&mut self, time_ms: i64, workspace: &Workspace) -> Option<usize> {
         for _ in 0..24 {
-            // The smaller of two: some people work with it all day, others now and then.
+            // The smaller of two is taken: some people work with it all day, others now and then.
             let slot = self.dice.index(workspace.users).min(self.dice.index(workspace.users));
             let person = &workspace.people[slot];
             let offset = DATA.cities[usize::from(person.city)].offset_minutes;
@@ -123,12 +123,12 @@ impl Traffic {
         slot
     }
 
-    /// The entry's frame: who, from where, in which session or with which key.
+    /// Makes the entry's frame: actor, origin, and session or key.
     pub(super) fn begin(&mut self, time_ms: i64, row: usize, actor: usize, workspace: &mut Workspace) -> Event {
         let person = &mut workspace.people[actor];
         let is_program = matches!(person.kind, Kind::Service | Kind::System);
         if time_ms.saturating_sub(person.session.created_ms) > SESSION_MS {
-            // A session that began before we look, at most since the last one ended.
+            // The session began before the entry, after the last one ended.
             let created_ms = time_ms - self.dice.below(40 * 60_000) as i64;
             let station = person.stations[self.dice.index(2)];
             person.session = Session { uid: self.dice.uuid(), created_ms, station, is_mfa: person.has_mfa };
@@ -162,10 +162,11 @@ impl Traffic {
         if fails {
             event.outcome = self.refusal();
         } else if is_plain && self.dice.chance(4) {
-            // Only where nothing depends on it: a grant of unknown outcome would count as one, and never be taken back.
+            // An outcome is unknown only where nothing depends on it: a grant of unknown outcome would count as one,
+            // and never be revoked.
             event.outcome = Outcome::Unknown;
         }
-        // What is refused changes nothing.
+        // A refused activity changes nothing.
         let counts = event.outcome == Outcome::Success;
         let done = match activity.target {
             Target::Step => {
@@ -208,7 +209,7 @@ impl Traffic {
         if done {
             return event;
         }
-        // Nothing to do it to: the actor does something that is always possible.
+        // Nothing to act on exists: the actor does something that is always possible.
         let mut event = self.begin(time_ms, self.profile, drawn, workspace);
         event.subject = Some(drawn);
         event
@@ -236,7 +237,7 @@ impl Traffic {
         event.subject = Some(actor);
         if self.dice.chance(55) {
             event.outcome = Outcome::Failure(401, self.dice.pick(&DATA.logon_faults));
-            // Before the account is known, only what was typed is.
+            // Before the account is known, only the typed name is.
             event.is_typed = self.dice.chance(600);
             event.is_mfa = Some(false);
             return event;

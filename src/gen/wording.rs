@@ -1,4 +1,4 @@
-//! Templates filled in: messages, paths and the names of things.
+//! Templates, filled in: messages, paths and the names of things.
 
 use super::data::{DATA, ROWS};
 use super::event::{Event, Outcome};
@@ -26,7 +26,7 @@ pub(super) fn message(json: &mut Json, event: &Event, workspace: &Workspace) {
     json.raw(rest);
 }
 
-/// The path of the call, with the ids of what it was about.
+/// Writes the path of the call, with the ids of its objects.
 pub(super) fn path(json: &mut Json, event: &Event, workspace: &Workspace) {
     let mut rest = ROWS[event.row].path;
     while let Some((text, after)) = rest.split_once('{') {
@@ -42,7 +42,7 @@ pub(super) fn path(json: &mut Json, event: &Event, workspace: &Workspace) {
     json.raw(rest);
 }
 
-/// The name that a thing's number stands for; its letters need no escape.
+/// Writes the name that a thing's number stands for; its letters need no escape.
 pub(super) fn thing_name<'j>(json: &'j mut Json, thing: &Thing) -> &'j mut Json {
     let (first, second, keys) = (&DATA.first_words, &DATA.second_words, &DATA.key_names);
     let number = thing.name;

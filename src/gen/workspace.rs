@@ -1,6 +1,6 @@
 //! The state of the invented workspace at one moment: accounts, groups, entities and privileges.
 //!
-//! Traffic changes it with every successful entry, so that what is closed was open and what acts was created.
+//! Traffic changes it with every successful entry, so that whatever is closed was open and whoever acts was created.
 
 use super::activity::Target;
 use super::data::{DATA, ROWS};
@@ -10,7 +10,7 @@ use super::random::{Dice, Id};
 const GROUP_SLOTS: usize = 48;
 const GROUPS_AT_START: usize = 16;
 const THINGS_AT_START: usize = 30;
-/// A pool beyond this forgets a random member: nothing more happens to it.
+/// The size limit of a pool, which then forgets a random member: nothing more happens to that one.
 const THINGS_AT_MOST: usize = 500;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Workspace {
     pub admins: usize,
     pub users: usize,
     pub register: Register,
-    /// Slots that wait for an account: of people, of service accounts.
+    /// Slots that wait for an account: for people, for service accounts.
     pub vacant: [Vec<usize>; 2],
     /// The accounts whose access is being removed: a person, a service account.
     pub leaving: [Option<usize>; 2],
@@ -46,7 +46,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// `cast` accounts after the administrators are left to the stories.
+    /// Makes a workspace; `cast` accounts after the administrators are left to the stories.
     pub fn new(users: usize, cast: usize, dice: &mut Dice) -> Workspace {
         let admins = (users / 20).max(3);
         let services = 4 + users / 10;
@@ -113,7 +113,7 @@ impl Workspace {
         self.users..self.scim()
     }
 
-    /// A service account that works.
+    /// Returns a service account that works.
     pub fn service(&self, dice: &mut Dice) -> usize {
         let slots = self.services();
         for _ in 0..16 {
@@ -127,7 +127,7 @@ impl Workspace {
         slots.start
     }
 
-    /// An account, other than `than`, that regular traffic may do something to.
+    /// Returns an account, other than `than`, that regular traffic may affect.
     pub fn somebody(&self, than: usize, dice: &mut Dice) -> Option<usize> {
         let is_free = |slot: &usize| {
             let person = &self.people[*slot];
@@ -147,7 +147,7 @@ impl Workspace {
         thing
     }
 
-    /// One of the entities of a pool; deleting takes it out and keeps the pool from running dry.
+    /// Returns one of the entities of a pool; deleting removes it and keeps the pool from running dry.
     pub fn entity(&mut self, pool: usize, is_deleted: bool, dice: &mut Dice) -> Thing {
         let index = dice.index(self.pools[pool].things.len());
         if !is_deleted {
@@ -160,7 +160,7 @@ impl Workspace {
         thing
     }
 
-    /// A group that is there; the first one always is.
+    /// Returns a group that exists; the first one always does.
     pub fn group(&self, dice: &mut Dice) -> usize {
         (0..16).map(|_| dice.index(GROUP_SLOTS)).find(|&slot| self.groups[slot].is_alive).unwrap_or(0)
     }

@@ -1,19 +1,19 @@
-//! What the program does itself, as an event of OCSF's API Activity: reads of the lake, and turns of the logs of reads.
+//! The program's own activity, as an event of OCSF's API Activity: reads of the lake, and turns of the logs of reads.
 
 use serde_json::{Value, json};
 
-/// The part that all such events have; the caller adds who, from where and about what.
+/// The part that all such events have; the caller adds actor, origin and object.
 pub struct Activity<'a> {
     pub uid: String,
     pub time_ms: i64,
     pub is_read: bool,
-    /// `None` while nobody knows.
+    /// The outcome; `None` while it is unknown.
     pub is_success: Option<bool>,
-    /// Whether somebody should look: severity 4, and else 1.
+    /// Whether somebody should look: severity 4 instead of 1.
     pub is_grave: bool,
     pub message: &'a str,
     pub operation: &'a str,
-    /// `auditlake`, or the part of it that answers others.
+    /// The program: `auditlake`, or the part of it that answers others.
     pub program: &'a str,
     pub log_name: &'a str,
 }

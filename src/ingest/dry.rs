@@ -25,7 +25,7 @@ pub async fn dry_run(
 ) -> Result<Summary> {
     let started = Instant::now();
     let times = times(latest_time_ms(clock.now_ms()), options);
-    // Nothing is looked up, so any key will do.
+    // No duplicates are looked up, so any key will do.
     let worker = Worker { ocsf, policy, lines: Hasher::new([0; 32]), times };
     let mut feed = Feed::start(inputs.found.clone(), Arc::default(), worker, options, Arc::new(AtomicBool::new(false)));
     let mut summary = Summary::of(inputs);
@@ -46,7 +46,7 @@ pub async fn dry_run(
             summary.counts.rejected += piece.rejects.len() as u64;
         }
         summary.sources.extend(pending.add(*loaded));
-        // Counted, and given back.
+        // The batch is counted, and dropped.
         pending.take(&mut summary);
     }
     summary.finish(started)?;

@@ -1,4 +1,4 @@
-//! The threads: one reads, some decode, and what they made comes out in the order in which it was read.
+//! The threads of an ingest: one reads, some decode, and the results come out in the order in which they were read.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -77,7 +77,7 @@ impl Feed {
         Feed { results, early: BTreeMap::new(), next: 0 }
     }
 
-    /// The next piece of input, decoded; `None` at the end of all inputs.
+    /// Returns the next piece of input, decoded; `None` at the end of all inputs.
     pub async fn next(&mut self) -> Option<Result<Box<Loaded>>> {
         loop {
             if let Some(worked) = self.early.remove(&self.next) {
@@ -110,22 +110,22 @@ struct Reader {
     /// Input that was read and not sent yet.
     load: Load,
     batch_bytes: u64,
-    /// For the names of sources, which may hold secrets.
+    /// Redacts the names of sources, which may hold secrets.
     worker: Worker,
 }
 
 impl Reader {
-    /// Reads one source to its end; false when nobody listens any more or we were told to stop.
+    /// Reads one source to its end; returns false when nobody listens any more or we were told to stop.
     fn read(&mut self, input: &Input, options: &crate::source::Options) -> Result<bool> {
         if self.stop.load(Ordering::Relaxed) {
             return Ok(false);
         }
         let mut source = match Source::open(input, options.clone()) {
             Ok(source) => source,
-            // One source that cannot be read does not keep the others from being read.
+            // A source that cannot be read does not keep the others from being read.
             Err(error) if error.kind() == Kind::Unavailable => {
                 let begin = Begin::unread(self.worker.name(input));
-                // What cannot be opened is named beside it.
+                // The source's name is printed beside the reason.
                 let why = error.source().map_or_else(|| error.to_string(), |cause| cause.to_string());
                 let end = Some(Outcome::Incomplete { reason: "unreadable", detail: self.worker.policy.own(&why) });
                 self.load.push(Piece { begin: Some(begin), chunk: None, end });
@@ -148,7 +148,7 @@ impl Reader {
             piece.chunk = Some(chunk);
             self.load.push(std::mem::take(&mut piece));
             self.load.raw_bytes = self.raw_before + source.raw_bytes_read();
-            // What comes slowly is handed on as it comes.
+            // A slow stream is handed on as it comes.
             let is_sent = if source.size().is_some() { self.flush_if_large() } else { self.flush() };
             if !is_sent || self.stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -169,13 +169,13 @@ impl Reader {
         Ok(self.flush_if_large())
     }
 
-    /// Moves the source behind what the lake has ingested already, under whatever name.
+    /// Moves the source past what the lake has already ingested, under whatever name.
     fn resume(&self, input: &Input, source: &mut Source) -> Result<Resumed> {
         if !matches!(input, Input::File(_)) {
             return Ok(Resumed::default());
         }
         let identity = source.identity()?;
-        // Most files have nothing new: the whole of them is tried first.
+        // Most files have nothing new: the whole file is tried first.
         let size = source.size();
         let head = head(&identity);
         let whole = self.streams.with_head(&head).map(|stream| &stream.mark);
@@ -193,7 +193,7 @@ impl Reader {
         Ok(Resumed { mark, identity: Some(identity), state })
     }
 
-    /// Sends what was read, once it is worth the way; false when nobody listens any more.
+    /// Sends the input read so far, once it is worth a hand-over; returns false when nobody listens any more.
     fn flush_if_large(&mut self) -> bool {
         if self.load.is_large(self.batch_bytes) { self.flush() } else { true }
     }

@@ -1,7 +1,7 @@
 //! The unit that the reader hands to the workers: a chunk of a large source, or very many small sources.
 //!
 //! Every hand-over makes columns of its own, some hundreds of them. Small sources share theirs, so that memory and time
-//! follow the bytes that are read and not the number of files.
+//! follow the bytes read and not the number of files.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::source::{Chunk, Identity, Mark, Outcome};
 /// A load of this size is worth its columns.
 const LOAD_BYTES: usize = 1 << 20;
 
-/// Sources are told of and forgotten, even those that have nothing new.
+/// The most pieces of a load: sources are reported and forgotten, even those that have nothing new.
 const LOAD_PIECES: usize = 1 << 10;
 
 /// Pieces of sources, in the order in which they were read.
@@ -28,7 +28,7 @@ impl Load {
         self.pieces.push(piece);
     }
 
-    /// Whether it is worth its columns, or as much as a batch of `batch_bytes`.
+    /// Returns whether it is worth its columns, or as much as a batch of `batch_bytes`.
     pub fn is_large(&self, batch_bytes: u64) -> bool {
         self.pieces.len() >= LOAD_PIECES || self.bytes >= LOAD_BYTES || self.bytes as u64 >= batch_bytes
     }
@@ -42,31 +42,31 @@ pub struct Piece {
     pub end: Option<Outcome>,
 }
 
-/// A source begins.
+/// The beginning of a source.
 #[derive(Debug)]
 pub struct Begin {
     pub name: Arc<str>,
-    /// Where the file can be found again, from whatever directory.
+    /// The place where the file can be found again, from any directory.
     pub url: Option<String>,
-    /// Its first bytes, to tell what it looks like if need be.
+    /// Its first bytes, to recognise what it looks like if needed.
     pub head: Vec<u8>,
     pub resumed: Resumed,
 }
 
 impl Begin {
-    /// The beginning of a source that could not be opened.
+    /// Returns the beginning of a source that could not be opened.
     pub fn unread(name: Arc<str>) -> Begin {
         Begin { name, url: None, head: Vec::new(), resumed: Resumed::default() }
     }
 }
 
-/// Where a source is picked up.
+/// The position from which a source continues.
 #[derive(Debug, Clone, Default)]
 pub struct Resumed {
-    /// Where an earlier run stopped.
+    /// The position where an earlier run stopped.
     pub mark: Option<Mark>,
-    /// None for what cannot be read again.
+    /// None for a stream that cannot be read again.
     pub identity: Option<Identity>,
-    /// In which state an earlier run left it that had read it up to here.
+    /// The state in which an earlier run left it after reading it up to here.
     pub state: String,
 }

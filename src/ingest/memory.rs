@@ -1,4 +1,4 @@
-//! How much memory rows take.
+//! The memory that rows take.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::schema::EventBatch;
 /// The memory of an array without values.
 const ARRAY_BYTES: u64 = 256;
 
-/// Bytes of all buffers of some batches, each counted once: the many columns without a value share theirs.
+/// Sums the bytes of all buffers of some batches, each counted once: the many columns without a value share theirs.
 pub fn of(batches: &[EventBatch]) -> u64 {
     let mut seen = HashSet::new();
     let columns = batches.iter().flat_map(|events| events.batch.columns());

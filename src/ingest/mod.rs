@@ -9,6 +9,7 @@ mod dry;
 mod feed;
 mod load;
 mod memory;
+mod options;
 mod own;
 mod pending;
 mod pull;
@@ -36,6 +37,7 @@ use crate::typed::Hash32;
 pub use activity::Activity;
 pub use dry::dry_run;
 use feed::Feed;
+pub use options::{Options, RejectLimit};
 pub use own::{Producer, batch_of_own};
 use pending::Pending;
 pub use pull::{
@@ -48,61 +50,14 @@ pub use series::{Left, READS_PURPOSE, Series, faults as faults_of_series, left, 
 /// A batch is committed when it has this many rejects: a short bad line takes a hundred times its own size in memory.
 const BATCH_REJECTS: usize = 100_000;
 
-/// Rows take more memory than their text where columns are many and values few; a batch is committed when they take so
-/// many times what its text may have.
+/// A batch is committed when its rows take this many times the limit of its text: columns are many, values few.
 const HEAVY: u64 = 2;
 
-/// How long a run that waits for its source takes to notice that it is to stop.
+/// The time in which a run that waits for its source notices that it must stop.
 const STOP_LATENCY: Duration = Duration::from_millis(200);
 
 /// The time that a stopping run waits for chunks that are being decoded.
 const STOP_AFTER: Duration = Duration::from_millis(600);
-
-/// Options of an ingest.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Bytes of input that make a batch: more make fewer and better compressed files, and take more memory.
-    pub batch_bytes: u64,
-    /// A batch is committed at this age even when it is small, so that a slow stream becomes visible.
-    pub batch_age: Duration,
-    /// Threads that decode, and files that are encoded at the same time.
-    pub threads: usize,
-    pub source: source::Options,
-    /// More rejects than this stop the run: it is clearly the wrong file.
-    pub max_rejects: Option<RejectLimit>,
-    /// Events whose time cannot be one are stored as they were sent, and are not rejects.
-    pub keep_odd_times: bool,
-}
-
-/// How many rejects are too many.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RejectLimit {
-    Count(u64),
-    /// A share of the lines read, 0 to 1; it applies from the 1000th line on.
-    Share(f64),
-}
-
-impl RejectLimit {
-    fn is_exceeded(self, rejects: u64, lines: u64) -> bool {
-        match self {
-            RejectLimit::Count(limit) => rejects > limit,
-            RejectLimit::Share(share) => lines >= 1000 && rejects as f64 > share * lines as f64,
-        }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            batch_bytes: 64 << 20,
-            batch_age: Duration::from_secs(10),
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
-            source: source::Options::default(),
-            max_rejects: None,
-            keep_odd_times: false,
-        }
-    }
-}
 
 /// Batches of this size or more may grow while the one before is committed.
 const GROWING_BYTES: u64 = 8 << 20;
@@ -118,7 +73,7 @@ pub struct Summary {
     pub sources: Vec<SourceSummary>,
     /// The number of sources that could not be opened.
     pub unreadable: u64,
-    /// Files and directories that were found and not read, since their names are not those of logs.
+    /// Files and directories that were found but not read, since their names are not those of logs.
     pub passed_over: Vec<String>,
     /// Bytes of the (decompressed) input that were decoded.
     pub bytes_read: u64,
@@ -131,15 +86,15 @@ pub struct Summary {
     pub rejects: BTreeMap<String, u64>,
     pub redacted: BTreeMap<String, u64>,
     pub drift: BTreeMap<String, u64>,
-    /// Files of the lake that the search for duplicates had to look into.
+    /// Files of the lake that the search for duplicates had to read.
     pub files_looked_up: u64,
     pub seconds: f64,
     pub is_interrupted: bool,
-    /// The run was stopped at `--max-rejects`.
+    /// Whether the run was stopped at `--max-rejects`.
     pub has_too_many_rejects: bool,
 }
 
-/// The state of a source that was ingested before and has nothing new.
+/// The state of a source that was already ingested and has nothing new.
 const SKIPPED: &str = "skipped";
 
 /// The state of a source whose lines are all rejects: it is the wrong file, or has to be converted first.
@@ -162,7 +117,7 @@ pub struct SourceSummary {
 }
 
 impl SourceSummary {
-    /// The summary of a source that cannot be read, as is known before anything is read.
+    /// Returns the summary of a source that cannot be read, before anything is read.
     fn unreadable(source: &Unreadable) -> SourceSummary {
         let (name, state, detail) = (source.name.clone(), "unreadable".to_string(), source.why.clone());
         SourceSummary { name, state, detail, ..SourceSummary::default() }
@@ -174,7 +129,7 @@ impl SourceSummary {
 }
 
 impl Summary {
-    /// The summary of these inputs before anything is read.
+    /// Returns the summary of these inputs before anything is read.
     fn of(inputs: &Inputs) -> Summary {
         Summary {
             sources: inputs.unreadable.iter().map(SourceSummary::unreadable).collect(),
@@ -183,12 +138,12 @@ impl Summary {
         }
     }
 
-    /// Whether every source was read to its end.
+    /// Returns whether every source was read to its end.
     pub fn is_complete(&self) -> bool {
         self.sources.iter().all(SourceSummary::is_complete)
     }
 
-    /// How many sources are in this state.
+    /// Counts the sources in this state.
     pub fn sources_in(&self, state: &str) -> usize {
         self.sources.iter().filter(|source| source.state == state).count()
     }
@@ -215,7 +170,7 @@ impl Summary {
     }
 }
 
-/// How far a run is, for those who watch it.
+/// The progress of a run, for display.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     pub source: String,
@@ -234,12 +189,12 @@ pub struct Run<'a> {
     pub redaction_version: String,
     pub clock: Clock,
     pub options: Options,
-    /// Set to finish the batch at hand and stop.
+    /// Set to finish the current batch and stop.
     pub stop: Arc<AtomicBool>,
     pub progress: &'a mut (dyn FnMut(&Progress) + Send),
 }
 
-/// Takes in all inputs, and accounts for every line.
+/// Ingests all inputs, and accounts for every line.
 pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let started = Instant::now();
     let Run { mut lake, policy, redaction_version, clock, options, stop, progress } = run;
@@ -255,7 +210,7 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     let mut trouble = None;
     let mut idle = Duration::ZERO;
     loop {
-        // Whoever waits for a slow source looks now and then whether he is to stop.
+        // A run that waits for a slow source checks now and then whether it must stop.
         let wait = options.batch_age.saturating_sub(pending.age()).min(STOP_LATENCY);
         match tokio::time::timeout(wait, feed.next()).await {
             Ok(Some(Ok(loaded))) => {
@@ -279,14 +234,14 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
                 break;
             }
             Ok(None) => break,
-            // The reader waits for its source, and what it had read before is here by now.
+            // The reader waits for its source, and everything that it had read before has arrived by now.
             Err(_) if stop.load(Ordering::Relaxed) && idle >= STOP_AFTER => break,
             Err(_) => idle += STOP_LATENCY,
         }
         let is_heavy = pending.memory >= HEAVY * options.batch_bytes;
         let is_full = pending.bytes >= options.batch_bytes || is_heavy || pending.rejects() >= BATCH_REJECTS;
-        // A commit takes longer while the disk is busy. Then the next batch may grow to twice its size, and nothing waits.
-        // Small batches were requested, and stay small.
+        // A commit takes longer while the disk is busy. Then the next batch may grow to twice its size, and nothing
+        // waits. Small batches were requested, and stay small.
         let may_grow = options.batch_bytes >= GROWING_BYTES
             && pending.bytes < 2 * options.batch_bytes
             && !is_heavy
@@ -296,7 +251,7 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
         }
     }
     summary.sources.extend(pending.leave());
-    // What was read before any trouble is sound: it is kept, and the next run continues from there.
+    // The input that was read before any trouble is sound: it is kept, and the next run continues from there.
     writer = writer.commit(&mut pending, &mut summary).await?;
     let writer = writer.finish(&mut summary).await?;
     if let Some(error) = trouble {
@@ -309,7 +264,7 @@ pub async fn run(run: Run<'_>, inputs: &Inputs) -> Result<Summary> {
     Ok(summary)
 }
 
-/// A source of which nothing was a row may have become rows since, by a retry of its rejects.
+/// Clears a source without any row, whose rejects a retry may have turned into rows since.
 async fn forgive(summary: &mut Summary, lake: &Lake) -> Result<()> {
     let mut accused: Vec<&mut SourceSummary> =
         summary.sources.iter_mut().filter(|source| source.state == NOT_EVENTS && source.lines == 0).collect();
@@ -361,12 +316,12 @@ impl Committing {
     }
 }
 
-/// Which times events may have, `latest_ms` being the last one that is believed.
+/// Returns the times that events may have, `latest_ms` being the last one that is believed.
 fn times(latest_ms: i64, options: &Options) -> Times {
     Times { latest_ms, keeps_odd: options.keep_odd_times }
 }
 
-/// How the lake turns a row back into the event's JSON text.
+/// Returns how the lake turns a row back into the event's JSON text.
 pub fn restore() -> Restore {
     Arc::new(|class, batch, row| {
         let mut line = Vec::new();
@@ -395,7 +350,7 @@ impl From<&source::Mark> for crate::lake::Mark {
     }
 }
 
-/// A thread of ours that panicked is a bug, said as an error.
+/// Reports a thread of ours that panicked, which is a bug, as an error.
 fn stopped(what: &str) -> Error {
     Error::new(Kind::Internal, format!("the {what} stopped"))
 }

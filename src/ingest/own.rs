@@ -1,4 +1,4 @@
-//! Lines that the program wrote itself, such as its log of reads: a batch like any other, without a stream to resume.
+//! Lines that the program itself wrote, such as its log of reads: a batch like any other, without a stream to resume.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::lake::{Arrived, Batch, Lake, Mark, SourceRange};
 use crate::redact::Policy;
 use crate::source::{Chunk, Line, Mark as SourceMark};
 
-/// Where such lines come from, as the ledger tells it.
+/// The origin of such lines in the ledger.
 #[derive(Debug, Clone, Copy)]
 pub struct Producer {
     pub kind: &'static str,
     pub name: &'static str,
 }
 
-/// Makes one batch of whole lines; what follows the last line feed was never acknowledged and is left out.
+/// Makes one batch of whole lines; text after the last line feed was never acknowledged and is left out.
 ///
-/// Taking the same lines in twice adds nothing, as long as each has a uid.
+/// Ingesting the same lines twice adds nothing, as long as each has a uid.
 pub fn batch_of_own(
     lake: &Lake,
     policy: &Arc<Policy>,
@@ -55,7 +55,7 @@ pub fn batch_of_own(
         sources: vec![SourceRange {
             kind: origin.kind.to_string(),
             name: origin.name.to_string(),
-            // Nothing to resume, so the state of the lake does not grow by it.
+            // Nothing will be resumed, so the state of the lake does not grow by it.
             head: None,
             to,
             state: "complete".to_string(),

@@ -1,4 +1,4 @@
-//! The batch that is being gathered: what was decoded and not committed yet.
+//! The batch that is being gathered: lines that are decoded and not yet committed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ pub struct Pending {
     batch: Batch,
     /// The bytes of the (decompressed) input.
     pub bytes: u64,
-    /// Bytes of the rows as they are held.
+    /// Bytes of the rows in memory.
     pub memory: u64,
     since: Option<Instant>,
     current: Option<Current>,
 }
 
-/// The source at hand.
+/// The current source.
 struct Current {
     name: Arc<str>,
     kind: &'static str,
@@ -32,13 +32,13 @@ struct Current {
     /// Its first bytes.
     start: Vec<u8>,
     head: Option<Head>,
-    /// Where the batch at hand begins in it, and where it is.
+    /// The position in it where the current batch begins, and the position now.
     from: Mark,
     to: Mark,
-    /// Where it stood one chunk before.
+    /// The position one chunk before.
     before: Mark,
     is_touched: bool,
-    /// As in [`super::load::Resumed::state`].
+    /// See [`super::load::Resumed::state`].
     state_before: String,
     resumed_lines: u64,
     lines: u64,
@@ -52,7 +52,7 @@ impl Pending {
         Pending { redaction_version, batch: Batch::default(), bytes: 0, memory: 0, since: None, current: None }
     }
 
-    /// How long the oldest row has waited.
+    /// Returns how long the oldest row has waited.
     pub fn age(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
@@ -65,7 +65,7 @@ impl Pending {
         self.current.as_ref().map_or("", |current| &current.name)
     }
 
-    /// Takes a load in; the sources that ended within it.
+    /// Adds a load; returns the sources that ended within it.
     pub fn add(&mut self, loaded: Loaded) -> Vec<SourceSummary> {
         let mut ended = Vec::new();
         let mut name: Arc<str> = "".into();
@@ -106,7 +106,7 @@ impl Pending {
         }
     }
 
-    /// The source at hand has ended.
+    /// Ends the current source.
     fn end(&mut self, outcome: Outcome) -> Option<SourceSummary> {
         let mut current = self.current.take()?;
         let (mut state, mut detail) = match outcome {
@@ -126,7 +126,7 @@ impl Pending {
         Some(current.summary(state, detail))
     }
 
-    /// The source at hand was left before its end.
+    /// Leaves the current source before its end.
     pub fn leave(&mut self) -> Option<SourceSummary> {
         let mut current = self.current.take()?;
         self.batch.sources.extend(current.range("open"));
@@ -181,7 +181,7 @@ impl Current {
         self.rejects.values().sum()
     }
 
-    /// Says so when not one of the source's lines ever was a row.
+    /// Returns the state to report when not one of the source's lines ever was a row.
     fn is_nothing(&self) -> Option<String> {
         if self.lines == 0 && self.resumed_lines > 0 && self.state_before == NOT_EVENTS {
             return Some(format!("none of its lines was a row in an earlier run; {}", look(&self.start)));
@@ -206,7 +206,7 @@ impl Current {
         }
     }
 
-    /// The range that the batch took from this source, if any; the next range begins where it ends.
+    /// Returns the range that the batch took from this source, if any; the next range begins where it ends.
     fn range(&mut self, state: &str) -> Option<SourceRange> {
         if !std::mem::take(&mut self.is_touched) {
             return None;

@@ -4,9 +4,9 @@
 //! open rejects -> by source and entry -> read the range again -> decode, redact -> batch -> Writer::commit
 //! ```
 //!
-//! A reject holds a redacted excerpt, not the line, so the line is read again where it stood. A range counts only when
-//! the stream has the hashes at its two ends that the ledger has of it: then every byte of it is what it was. What is
-//! still no row stays the reject that it is; what cannot be read again is told with the reason.
+//! A reject holds a redacted excerpt, not the line, so the line is read again where it was. A range counts only when
+//! the stream has the hashes at its two ends that the ledger recorded: then every byte of it is unchanged. A line that
+//! is still not a row stays the reject that it is; one that cannot be read again is reported with the reason.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
@@ -42,9 +42,9 @@ pub struct RetryRun {
 /// The result of a retry.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RetrySummary {
-    /// Open rejects that were meant.
+    /// The selected open rejects.
     pub open: u64,
-    /// Lines that are rejects no more: read = accepted + duplicate + revised.
+    /// Lines that are no longer rejects: read = accepted + duplicate + revised.
     pub counts: Counts,
     #[serde(flatten)]
     pub notes: Notes,
@@ -66,7 +66,7 @@ pub struct Unread {
     pub why: String,
 }
 
-/// An open reject, as far as it matters for finding the line again.
+/// The part of an open reject that matters for finding the line again.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     batch: u64,
@@ -86,17 +86,17 @@ struct Range {
 #[derive(Default)]
 struct Found {
     events: Vec<EventBatch>,
-    /// Lines that are rows; and whether the row is there already, since another entry had rejected the same line.
+    /// Lines that are rows; and whether the row already exists, since another entry had rejected the same line.
     taken: Vec<(Open, bool)>,
     rejected: BTreeMap<String, u64>,
-    /// Lines that are not there any more, although no byte changed: a limit moved where lines begin.
+    /// Lines that no longer exist, although no byte changed: a limit moved where lines begin.
     lost: usize,
     bytes: u64,
     redacted: redact::Counts,
     drift: BTreeMap<String, u64>,
 }
 
-/// Takes in what is a row by now.
+/// Ingests the lines that are valid now.
 pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     let started = Instant::now();
     let RetryRun { lake, policy, redaction_version, clock, options, filter } = run;
@@ -118,7 +118,7 @@ pub async fn retry(run: RetryRun) -> Result<RetrySummary> {
     Ok(summary)
 }
 
-/// The open rejects by source, each with where it is.
+/// Returns the open rejects by source, each with its place.
 async fn open_by_source(
     lake: &Lake,
     filter: &RejectFilter,
@@ -150,7 +150,7 @@ fn column<'a, T: 'static>(rows: &'a RecordBatch, name: &str) -> Option<&'a T> {
 /// Lines that became rows and wait for their commit.
 struct Taking {
     writer: Writer,
-    /// As in [`Retry::known`].
+    /// See [`Retry::known`].
     known: u64,
     pending: Batch,
     bytes: u64,
@@ -200,14 +200,14 @@ impl Taking {
         let mut done: HashSet<u64> = HashSet::new();
         for range in ranges {
             let (count, path) = (range.lines.len(), range.path.clone());
-            // Files of one name may have lain in several directories; their lines are not each other's.
+            // Files of one name may have been in several directories; their lines are not each other's.
             let before = source.take().filter(|(before, _)| *before == path);
             if before.is_none() {
                 done.clear();
             }
             let reader = before.map(|(_, source)| source).filter(|source| source.position() <= range.from.offset);
             let (input, worker, limits) = (Input::File(path.clone()), worker.clone(), options.source.clone());
-            // A line that was rejected was taken for whole.
+            // A line that was rejected counted as whole.
             let limits = source::Options { is_final: true, ..limits };
             let mut known = std::mem::take(&mut done);
             let task = tokio::task::spawn_blocking(move || {
@@ -292,7 +292,7 @@ impl Taking {
     }
 }
 
-/// Reads one range again; `None` when the stream is not what it was. `done` has the places of lines that are ingested.
+/// Reads one range again; returns `None` when the stream has changed. `done` has the places of lines that are ingested.
 fn read(mut source: Source, range: Range, worker: &Worker, done: &mut HashSet<u64>) -> Result<Option<(Source, Found)>> {
     let mut wanted: HashMap<u64, Vec<Open>> = HashMap::new();
     for open in range.lines {

@@ -1,10 +1,10 @@
-//! Lines that whoever has no key of the lake's cannot change, take out or put in: each has a seal over the one before.
+//! Lines that nobody without the lake's key can change, remove or insert: each has a seal over the one before.
 //!
 //! ```text
 //! seal TAB text      seal = HMAC(key, the seal before + text); before the first line it is that of the file's name
 //! ```
 //!
-//! The end can be cut off, since no later seal misses it: what must be missed is told in another sealed file.
+//! The end can be cut off, since no later seal would show it: the numbers that must exist are kept in another sealed file.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -22,26 +22,26 @@ pub struct Seals {
     key: [u8; 32],
     /// The seal of the previous line; for the first line, the seal of the file's name.
     last: String,
-    /// The next line's.
+    /// The number of the next line.
     pub number: u64,
 }
 
 impl Seals {
-    /// Those of the file that is called `name` and begins with line `first`.
+    /// Starts the seals of the file that is called `name` and begins with line `first`.
     pub fn new(key: [u8; 32], name: &str, first: u64) -> Seals {
         let last = mac(&key, &[name.as_bytes(), b" ", first.to_string().as_bytes()]);
         Seals { key, last, number: first }
     }
 
-    /// The seal of the next line.
+    /// Returns the seal of the next line.
     pub fn seal(&mut self, text: &[u8]) -> &str {
         self.last = mac(&self.key, &[self.last.as_bytes(), text]);
         self.number += 1;
         &self.last
     }
 
-    /// The texts of a file, as far as their seals are right; and whether that is all of it. What follows the last line
-    /// feed was never acknowledged.
+    /// Returns the texts of a file as far as their seals are right; and whether that is all of it. Text after the last
+    /// line feed was never acknowledged.
     pub fn open(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
         let mut texts = Vec::with_capacity(bytes.len());
         for line in bytes[..whole(bytes)].split_inclusive(|byte| *byte == b'\n') {
@@ -60,7 +60,7 @@ impl Seals {
     }
 }
 
-/// The length of the lines that are complete.
+/// Returns the length of the complete lines.
 fn whole(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
 }
@@ -70,17 +70,17 @@ pub struct SealedFile {
     place: PathBuf,
     file: File,
     seals: Seals,
-    /// The length up to which its lines are complete.
+    /// The end of its complete lines.
     end: u64,
 }
 
 impl SealedFile {
-    /// One that was just made and has nothing in it.
+    /// Wraps a new file that has nothing in it.
     pub fn new(place: &Path, file: File, seals: Seals) -> SealedFile {
         SealedFile { place: place.to_path_buf(), file, seals, end: 0 }
     }
 
-    /// One that has lines; they are returned, one text a line. None when a seal is wrong.
+    /// Wraps a file that has lines; returns them, one text per line. `None` when a seal is wrong.
     pub fn resume(place: &Path, mut file: File, mut seals: Seals) -> Result<Option<(SealedFile, String)>> {
         let mut bytes = Vec::new();
         let cannot = || format!("cannot read {}", place.display());
@@ -92,12 +92,12 @@ impl SealedFile {
         Ok(is_whole.then(|| (SealedFile { end, ..SealedFile::new(place, file, seals) }, texts)))
     }
 
-    /// The length of its complete lines.
+    /// Returns the length of its complete lines.
     pub fn end(&self) -> u64 {
         self.end
     }
 
-    /// The file itself, which may hold a lock.
+    /// Returns the file itself, which may hold a lock.
     pub fn into_file(self) -> File {
         self.file
     }
@@ -106,7 +106,8 @@ impl SealedFile {
         &self.place
     }
 
-    /// Appends a line, which is on the disk when this returns. A line that a crash or a full disk cut short goes first.
+    /// Appends a line, which is on the disk when this returns. A line that a crash or a full disk cut short is removed
+    /// first.
     pub fn append(&mut self, text: &str) -> Result<()> {
         let mut seals = self.seals.clone();
         let line = format!("{}\t{text}\n", seals.seal(text.as_bytes()));

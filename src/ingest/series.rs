@@ -1,13 +1,13 @@
-//! The log of reads of one server as a series: numbered lines, sealed pieces, and a record of which pieces there are.
+//! The log of reads of one server as a series: numbered lines, sealed pieces, and a record of which pieces exist.
 //!
 //! ```text
 //! reads-<server>-<first number>.log    seal TAB event, a line each
 //! server-<server>.log                  seal TAB began 1 | began 57 | committed 56 ...
 //! ```
 //!
-//! Each event has its number and its server's name, so that a hole between two events of the lake can be seen there. Until
-//! they are in the lake, the seals show that a line was changed, taken out or put in, and the record shows that a piece is
-//! missing; neither can be made without the lake's key. The record is locked for as long as its server lives.
+//! Each event has its number and its server's name, so that a hole between two events is visible in the lake. Until
+//! they are in the lake, the seals show that a line was changed, removed or inserted, and the record shows that a piece
+//! is missing; neither can be made without the lake's key. The record is locked for as long as its server lives.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const RECORD_PREFIX: &str = "server-";
 const PIECE_PREFIX: &str = "reads-";
 const SUFFIX: &str = ".log";
 
-/// The record of a server that runs.
+/// The record of a running server.
 pub struct Series {
     pub server: String,
     key: [u8; 32],
@@ -43,7 +43,7 @@ impl Series {
         Ok(Series { server, key, place, record: Mutex::new(record) })
     }
 
-    /// Where the piece is that begins with this number.
+    /// Returns the path of the piece that begins with this number.
     pub fn piece(&self, folder: &Path, first: u64) -> PathBuf {
         folder.join(format!("{PIECE_PREFIX}{}-{first:012}{SUFFIX}", self.server))
     }
@@ -52,7 +52,7 @@ impl Series {
         Seals::new(self.key, &self.server, first)
     }
 
-    /// Records that there is a piece which begins with this number, before it has a line.
+    /// Records that a piece exists which begins with this number, before it has a line.
     pub fn began(&self, first: u64) -> Result<()> {
         self.note("began", first)
     }
@@ -62,7 +62,7 @@ impl Series {
         self.note("committed", last)
     }
 
-    /// The server has ended, and all its lines are in the lake.
+    /// Records that the server has ended, and all its lines are in the lake.
     pub fn end(&self) -> Result<()> {
         disk::remove(&self.place).context(Kind::Unavailable, || format!("cannot remove {}", self.place.display()))
     }
@@ -86,12 +86,13 @@ pub struct Left {
     pub committed: u64,
     /// The fault of the record, if any.
     pub fault: Option<&'static str>,
-    /// Held, so that no other server takes the same in.
+    /// Held, so that no other server ingests the same.
     _lock: Option<File>,
 }
 
 impl Left {
-    /// Records that everything up to this number is in the lake, before its piece is removed: who recovers may be killed too.
+    /// Records that everything up to this number is in the lake, before its piece is removed: the recovering server may
+    /// be killed too.
     pub fn note_committed(&self, key: &[u8; 32], last: u64) -> Result<()> {
         if !self.record.exists() {
             return Ok(());
@@ -100,7 +101,7 @@ impl Left {
         let file = file.context(Kind::Unavailable, || format!("cannot open {}", self.record.display()))?;
         match SealedFile::resume(&self.record, file, seals_of_record(*key, &self.server))? {
             Some((mut record, _)) => record.append(&format!("committed {last}")),
-            // One that was changed has been told; what is taken in again is there already.
+            // A changed record was already reported; events that are ingested again are duplicates.
             None => Ok(()),
         }
     }
@@ -115,24 +116,24 @@ pub fn left(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     look(folder, key)
 }
 
-/// Begins the name of a file whose seals are wrong, and that was put aside.
+/// Prefix of the name of a file that was put aside because its seals are wrong.
 const DAMAGED: &str = "damaged-";
 
-/// Puts a file aside whose seals are wrong, so that it is found and told once.
+/// Puts a file with wrong seals aside, so that it is found and reported once.
 pub fn put_aside(place: &Path) -> Result<()> {
     let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aside = place.with_file_name(format!("{DAMAGED}{name}"));
     fs::rename(place, &aside).context(Kind::Unavailable, || format!("cannot rename {}", place.display()))
 }
 
-/// Whether a file was put aside so; what is to be said of it then.
+/// Returns the message about a file that was put aside; `None` for others.
 pub fn was_put_aside(name: &str) -> Option<&'static str> {
     let is_damaged = name.starts_with(DAMAGED);
     is_damaged
         .then_some("a line of it is not as it was written: the lines before are in the lake; look at it, and remove it")
 }
 
-/// The faults of what servers that no longer run left in `folder`; nothing is touched.
+/// Returns the faults of what servers that no longer run left in `folder`; changes nothing.
 pub fn faults(folder: &Path, key: [u8; 32]) -> Result<Vec<(PathBuf, String)>> {
     let mut faults = Vec::new();
     for left in look(folder, key)? {
@@ -145,7 +146,7 @@ pub fn faults(folder: &Path, key: [u8; 32]) -> Result<Vec<(PathBuf, String)>> {
             match fs::read(place) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     faults.push((place.clone(), "it is missing, and its lines are not in the lake".to_string()));
-                    // How many lines it had is not known.
+                    // The number of its lines is unknown.
                     next = u64::MAX;
                 }
                 read => {
@@ -197,7 +198,7 @@ fn look(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     orphans.dedup();
     for server in orphans {
         let record = folder.join(format!("{RECORD_PREFIX}{server}{SUFFIX}"));
-        // Looked at anew: a server may have begun since the names were read.
+        // The record is checked again: a server may have begun since the names were read.
         if record.exists() {
             continue;
         }
@@ -208,7 +209,7 @@ fn look(folder: &Path, key: [u8; 32]) -> Result<Vec<Left>> {
     Ok(all)
 }
 
-/// The pieces that are there, and those that should be.
+/// Returns the pieces that exist, and those that should.
 fn pieces(folder: &Path, names: &[String], server: &str, mut began: Vec<u64>, committed: u64) -> Vec<(u64, PathBuf)> {
     let prefix = format!("{PIECE_PREFIX}{server}-");
     let there = names.iter().filter_map(|name| name.strip_prefix(&prefix)?.strip_suffix(SUFFIX)?.parse::<u64>().ok());
@@ -218,7 +219,7 @@ fn pieces(folder: &Path, names: &[String], server: &str, mut began: Vec<u64>, co
     began.sort_unstable();
     began.dedup();
     let place = |number: u64| folder.join(format!("{prefix}{number:012}{SUFFIX}"));
-    // A piece that is in the lake may be there still: the server died before it was removed.
+    // A piece that is in the lake may still exist: the server died before removing it.
     let pieces = began.into_iter().filter(|number| *number > committed || place(*number).exists());
     pieces.map(|number| (number, place(number))).collect()
 }
@@ -233,7 +234,7 @@ fn one(
     lock: File,
 ) -> Left {
     let (mut began, mut committed) = (Vec::new(), 0);
-    // A last line that was cut short is a crash's.
+    // A last line that was cut short comes from a crash.
     let (texts, is_whole) = seals_of_record(key, server).open(bytes);
     for text in String::from_utf8_lossy(&texts).lines() {
         match text.split_once(' ').and_then(|(what, number)| Some((what, number.parse::<u64>().ok()?))) {

@@ -1,4 +1,4 @@
-//! A chunk of lines becomes redacted rows and rejects.
+//! Turns a chunk of lines into redacted rows and rejects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::schema::{EventBatch, Ocsf};
 use crate::source::{Blocks, Chunk, Fault, Input, Mark, Outcome};
 use crate::typed::Hash32;
 
-/// Bytes of a rejected line that are kept: enough for any real event to be ingested again after a fix.
+/// The most bytes of a rejected line that are kept: enough to ingest any real event again after a fix.
 const EXCERPT_BYTES: usize = 64 * 1024;
 
 /// The state that worker threads share.
@@ -44,7 +44,7 @@ pub struct Loaded {
     /// The events of all pieces.
     pub events: Vec<EventBatch>,
     pub pieces: Vec<Told>,
-    /// As in [`Load::raw_bytes`].
+    /// See [`Load::raw_bytes`].
     pub raw_bytes: u64,
     pub redacted: Counts,
     pub drift: BTreeMap<String, u64>,
@@ -58,7 +58,7 @@ pub struct Told {
     pub read: u64,
     pub blank: u64,
     pub rejects: Vec<RejectRow>,
-    /// Where the source is after the piece's chunk, if it has one.
+    /// The position in the source after the piece's chunk, if it has one.
     pub mark: Option<Mark>,
     pub end: Option<Outcome>,
 }
@@ -79,7 +79,7 @@ impl Worker {
         Ok(Worked { events, rejects, read: read(chunk), redacted, drift })
     }
 
-    /// Decodes and redacts all pieces of a load, and gives the blocks of its chunks back.
+    /// Decodes and redacts all pieces of a load, and returns the blocks of its chunks to `blocks`.
     pub fn load(&self, decoder: &mut Decoder, load: Load, blocks: &Blocks) -> Result<Loaded> {
         let mut redacted = Counts::default();
         let mut pieces = Vec::with_capacity(load.pieces.len());
@@ -96,7 +96,7 @@ impl Worker {
         Ok(Loaded { events, pieces, raw_bytes: load.raw_bytes, redacted, drift })
     }
 
-    /// Gives the lines of a chunk to the decoder; what is not a row.
+    /// Gives the lines of a chunk to the decoder; returns those that are not rows.
     fn push(&self, decoder: &mut Decoder, chunk: &Chunk, redacted: &mut Counts) -> Vec<RejectRow> {
         let mut rejects = Vec::new();
         for line in &chunk.lines {
@@ -122,7 +122,7 @@ impl Worker {
         rejects
     }
 
-    /// Takes the rows out of the decoder, redacted.
+    /// Takes the rows from the decoder, redacted.
     fn flush(&self, decoder: &mut Decoder, redacted: &mut Counts) -> Result<(Vec<EventBatch>, BTreeMap<String, u64>)> {
         let mut events = decoder.flush();
         for batch in &mut events {
@@ -131,7 +131,7 @@ impl Worker {
         Ok((events, self.drift(decoder)))
     }
 
-    /// The name of an input as it is shown and stored: names of files hold secrets, too.
+    /// Returns the name of an input as it is shown and stored: names of files hold secrets, too.
     pub fn name(&self, input: &Input) -> Arc<str> {
         match input {
             Input::Stdin => "-".into(),
@@ -139,7 +139,7 @@ impl Worker {
         }
     }
 
-    /// Where a file can be found again; none when that would tell a secret.
+    /// Returns where a file can be found again; `None` when that would reveal a secret.
     pub fn url(&self, input: &Input) -> Option<String> {
         let Input::File(path) = input else { return None };
         let path = std::path::absolute(path).ok()?;
@@ -164,8 +164,8 @@ impl Worker {
         }
     }
 
-    /// Drift as the ledger keeps it: one map of `what path` to count. Paths are redacted too, since anyone who writes an event
-    /// chooses the names of its attributes.
+    /// Returns drift in the ledger's form: one map of `what path` to count. Paths are redacted too, since anyone who
+    /// writes an event chooses the names of its attributes.
     pub fn drift(&self, decoder: &mut Decoder) -> BTreeMap<String, u64> {
         let Drift { misfits, unknown, foreign_era, suspicious_time, odd_time, unusable_uid } = decoder.drift();
         let misfits = misfits.into_iter().map(|(path, count)| (format!("misfit {path}"), count));

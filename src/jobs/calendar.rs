@@ -1,9 +1,9 @@
-//! When: cron's five fields, or systemd's notation for what both can say.
+//! Calendars: cron's five fields, or systemd's notation for what both can express.
 //!
-//! `0 6 1 * *`, `@monthly`; `*-*-01 06:00`, `Mon..Fri 06:30`, `Sun *-*-* 04:00:00`, `monthly`. Of systemd: weekdays,
-//! dates and times with `*`, lists, `a..b` and `/step`; no seconds but 00, no `~`, no zone in the text (a schedule names
-//! its own). Times are local: one that a clock skips is taken at the first instant after, one that comes twice is taken
-//! once.
+//! `0 6 1 * *`, `@monthly`; `*-*-01 06:00`, `Mon..Fri 06:30`, `Sun *-*-* 04:00:00`, `monthly`. From systemd: weekdays,
+//! dates and times with `*`, lists, `a..b` and `/step`; no seconds but 00, no `~`, no zone in the text (a schedule
+//! names its own). Times are local: one that a clock skips counts at the first instant after, one that comes twice
+//! counts once.
 
 use std::cmp::Ordering;
 
@@ -39,7 +39,7 @@ impl Calendar {
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
             .year(Year::Disallowed)
-            // systemd means both where a weekday and a date are given, cron either.
+            // systemd requires both where a weekday and a date are given, cron either.
             .dom_and_dow(is_and)
             .build();
         let cron = parser.parse(&pattern).map_err(|error| wrong(&error.to_string()))?;
@@ -50,13 +50,13 @@ impl Calendar {
         }
     }
 
-    /// The first instant of the calendar after `time_ms`.
+    /// Returns the first instant of the calendar after `time_ms`.
     pub fn next(&self, time_ms: i64) -> Option<i64> {
         let start = Local(DateTime::from_timestamp_millis(time_ms)?.with_timezone(&self.zone));
         self.cron.find_next_occurrence(&start, false).ok().map(|time| time.0.timestamp_millis())
     }
 
-    /// The last instant of the calendar at or before `time_ms`.
+    /// Returns the last instant of the calendar at or before `time_ms`.
     pub fn last(&self, time_ms: i64) -> Option<i64> {
         let start = Local(DateTime::from_timestamp_millis(time_ms)?.with_timezone(&self.zone));
         // The search goes by whole seconds and would otherwise begin with the one before.
@@ -65,7 +65,7 @@ impl Calendar {
     }
 }
 
-/// The cron pattern of a systemd calendar.
+/// Returns the cron pattern of a systemd calendar.
 fn systemd(text: &str) -> Option<String> {
     let named = match text.trim_start_matches('@').to_ascii_lowercase().as_str() {
         "minutely" => Some("* * * * *"),
@@ -127,7 +127,7 @@ fn systemd(text: &str) -> Option<String> {
     Some(format!("{minute} {hour} {day} {month} {weekdays}"))
 }
 
-/// `*`, `1`, `1..5`, `*/10`, `0/15`, and lists of them, as cron writes them.
+/// Reads `*`, `1`, `1..5`, `*/10`, `0/15`, and lists of them; returns them as cron writes them.
 fn field(text: &str, least: u32, most: u32) -> Option<String> {
     let number = |text: &str| text.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
     let one = |part: &str| {
@@ -169,7 +169,7 @@ fn weekday_list(text: &str) -> Option<String> {
     Some(list.iter().map(|day| (day % 7).to_string()).collect::<Vec<_>>().join(","))
 }
 
-/// A local time as croner searches over it. Its own support of chrono is a feature that we have off.
+/// A local time for croner's search. Its own support of chrono is a feature that we have off.
 #[derive(Clone)]
 struct Local(DateTime<Tz>);
 
@@ -245,9 +245,9 @@ mod tests {
         let zone = Tz::Europe__Berlin;
         assert_eq!(next("0 6 * * *", zone, "2026-01-10T05:00:00Z"), "2026-01-11T05:00Z");
         assert_eq!(next("0 6 * * *", zone, "2026-07-10T04:00:00Z"), "2026-07-11T04:00Z");
-        // 02:30 does not exist on 29 March; it is taken when the clock has moved.
+        // 02:30 does not exist on 29 March; the job runs when the clock has moved.
         assert_eq!(next("30 2 * * *", zone, "2026-03-28T12:00:00Z"), "2026-03-29T01:00Z");
-        // It exists twice on 25 October; it is taken once.
+        // It exists twice on 25 October; the job runs once.
         let first = next("30 2 * * *", zone, "2026-10-24T12:00:00Z");
         assert_eq!(first, "2026-10-25T00:30Z");
         assert_eq!(next("30 2 * * *", zone, "2026-10-25T00:30:00Z"), "2026-10-26T01:30Z");

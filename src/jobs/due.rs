@@ -7,14 +7,14 @@ use super::log::{Body, Entry, Log};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
-/// Something that is done again and again.
+/// A recurring job.
 #[derive(Debug, Clone)]
 pub struct Job {
     pub name: String,
     pub calendar: Calendar,
     /// Times up to this one were never due; without it a new job begins with its last time before now.
     pub since_ms: Option<i64>,
-    /// Whether something is to run afterwards.
+    /// Whether a command runs afterwards.
     pub has_afterwards: bool,
 }
 
@@ -22,7 +22,7 @@ pub struct Job {
 #[derive(Debug)]
 pub enum Acted {
     Done(Value),
-    /// Not yet; it and what comes after it stay due.
+    /// Not yet; this time and later ones stay due.
     Waiting(String),
 }
 
@@ -37,12 +37,12 @@ pub enum Told<'a> {
 }
 
 impl Job {
-    /// The times at which the job is due, the oldest first.
+    /// Returns the times at which the job is due, the oldest first.
     pub fn due(&self, log: &Log, now_ms: i64) -> Vec<i64> {
         let after = match (log.last_done(&self.name), self.since_ms) {
             (Some(done), _) => done,
             (None, Some(since)) => since,
-            // The times before a job was thought of are not missed.
+            // Times before the job existed are not missed.
             (None, None) => return self.calendar.last(now_ms).into_iter().collect(),
         };
         let mut due = Vec::new();
@@ -55,10 +55,10 @@ impl Job {
     }
 }
 
-/// Does what is due. A job that waits or fails keeps its later times due; other jobs continue.
+/// Runs the jobs that are due. A job that waits or fails keeps its later times due; other jobs continue.
 ///
-/// What runs afterwards runs at least once for each entry: a stop between its end and our note of it repeats it.
-/// Returns the first error; it has been told and logged.
+/// The follow-up command runs at least once for each entry: a stop between its end and our note of it repeats it.
+/// Returns the first error; it has already been reported and logged.
 pub fn run_due(
     jobs: &[Job],
     log: &mut Log,
@@ -96,7 +96,7 @@ pub fn run_due(
     Ok(first)
 }
 
-/// Runs what has not run after entries that are done.
+/// Runs the follow-up commands that have not run after completed entries.
 fn end(
     job: &Job,
     log: &mut Log,
@@ -144,7 +144,7 @@ mod tests {
         Job { name: "monthly".to_string(), calendar, since_ms: since.map(ms), has_afterwards }
     }
 
-    /// Runs what is due at `now`; `act` says what becomes of each month.
+    /// Runs the jobs that are due at `now`; `act` decides the result of each month.
     fn run(log: &mut Log, job: &Job, now: &str, act: &mut dyn FnMut(i64) -> Result<Acted>) -> Vec<String> {
         let clock = Clock::Fixed(now.parse().unwrap());
         let mut told = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut log = Log::open(&dir.path().join("r"), str::to_owned).unwrap();
         let mut done = |_| Ok(Acted::Done(json!({})));
-        // A new job does its last time only.
+        // A new job runs for its last time only.
         assert_eq!(run(&mut log, &job(None, false), "2026-03-15T00:00:00Z", &mut done), ["Mar", "done"]);
         assert!(run(&mut log, &job(None, false), "2026-03-31T00:00:00Z", &mut done).is_empty());
         let told = run(&mut log, &job(None, false), "2026-06-01T06:00:00Z", &mut done);

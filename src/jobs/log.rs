@@ -20,7 +20,7 @@ pub struct Log {
 /// Replaces the secrets of a reason: a command line that failed may hold some.
 type Redact = Box<dyn Fn(&str) -> String>;
 
-/// One entry, as it is in its file.
+/// One entry, as its file holds it.
 pub type Entry = disk::Entry<Body>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,14 +28,15 @@ pub type Entry = disk::Entry<Body>;
 pub enum Body {
     /// A job was done for the time at which it was due.
     Done { job: String, due_ms: i64, summary: serde_json::Value },
-    /// It was tried and could not be done; the next run tries again.
+    /// The job was tried and failed; the next run tries again.
     Failed { job: String, due_ms: i64, reason: String },
     /// The commands that follow entry `of` have run.
     Afterwards { of: u64, is_fine: bool, detail: String },
 }
 
 impl Log {
-    /// Takes the lock and reads the log; it is an error when another process has it. Reasons pass `redact` on their way in.
+    /// Takes the lock and reads the log; errors when another process has the lock. Reasons pass through `redact` on
+    /// their way in.
     pub fn open(dir: &Path, redact: impl Fn(&str) -> String + 'static) -> Result<Log> {
         disk::make_dir_like_parent(dir)
             .context(Kind::Unavailable, || format!("cannot open {WHAT} {}", dir.display()))?;
@@ -46,7 +47,7 @@ impl Log {
         Ok(Log { _lock: Some(lock), redact: Box::new(redact), ..Log::read(dir)? })
     }
 
-    /// Reads the log without the lock, to look at it; it need not be there.
+    /// Reads the log without the lock; it need not exist.
     pub fn read(dir: &Path) -> Result<Log> {
         Ok(Log { chain: Chain::read(dir, WHAT)?, _lock: None, redact: Box::new(str::to_owned) })
     }
@@ -55,7 +56,7 @@ impl Log {
         self.chain.entries()
     }
 
-    /// The last time at which a job was due and for which it was done.
+    /// Returns the last due time for which the job was done.
     pub fn last_done(&self, name: &str) -> Option<i64> {
         let due = self.entries().iter().filter_map(|entry| match &entry.body {
             Body::Done { job, due_ms, .. } if job == name => Some(*due_ms),
@@ -64,7 +65,7 @@ impl Log {
         due.max()
     }
 
-    /// Entries of a job after which something is still to run.
+    /// Returns entries of a job after which a command still has to run.
     pub fn open_ends(&self, name: &str) -> Vec<u64> {
         let is_ended = |sequence: u64| {
             self.entries()
@@ -92,7 +93,7 @@ mod tests {
         Body::Done { job: "j".to_string(), due_ms, summary: serde_json::json!({ "findings": 1 }) }
     }
 
-    /// `doctor` once found the folder of runs to be open to others in a lake that was its owner's alone.
+    /// `doctor` once found the folder of runs open to others in a lake that was its owner's alone.
     #[test]
     fn the_log_is_as_open_as_the_folder_that_it_is_in() {
         use std::os::unix::fs::PermissionsExt;

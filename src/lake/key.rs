@@ -1,8 +1,8 @@
-//! The lake's secret: what it is for, where it lies, and who has to have it.
+//! The lake's secret: its purpose, its place, and who needs it.
 //!
-//! Placeholders of redaction, the digests that decide which lines are the same, seals of evidence and the cursors of
-//! `serve` are made with it. So whoever writes needs it, and whoever reads does not: it is read when it is first asked for.
-//! Entry 0 says which key is the lake's, so that another one is refused before anything is made with it.
+//! It makes placeholders of redaction, the digests that decide which lines are the same, seals of evidence and the
+//! cursors of `serve`. So writers need it, and readers do not: it is read when it is first needed. Entry 0 identifies
+//! the lake's key, so that another one is refused before anything is made with it.
 
 use std::fmt;
 use std::fs::File;
@@ -21,20 +21,20 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
 use crate::typed::{hex, parse_hex};
 
-/// What it holds of a key, in bytes.
+/// The number of bytes that identify a key.
 const CHECK_BYTES: usize = 16;
 
 /// Asks somebody else for the text of a key.
 pub type AskKey = Arc<dyn Fn() -> Result<String> + Send + Sync>;
 
-/// Where a lake's key lies.
+/// The place of a lake's key.
 #[derive(Clone, Default)]
 pub enum KeyPlace {
     /// In the lake, which makes one when it is created.
     #[default]
     Lake,
     File(PathBuf),
-    /// Somewhere that messages call `origin`.
+    /// Another place, which messages call `origin`.
     Elsewhere {
         origin: String,
         ask: AskKey,
@@ -51,7 +51,7 @@ impl fmt::Debug for KeyPlace {
     }
 }
 
-/// The key of a lake that is open, once it was asked for.
+/// The key of an open lake, once it was needed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Holder {
     place: KeyPlace,
@@ -72,7 +72,7 @@ impl Holder {
         Holder { place, held: Arc::default() }
     }
 
-    /// Makes sure that a lake to come has a key; what entry 0 says of it.
+    /// Makes sure that a future lake has a key; returns the text in entry 0 that identifies it.
     pub fn prepare(&self, root: &Path) -> Result<String> {
         if matches!(self.place, KeyPlace::Lake) {
             create(&root.join(KEY_FILE))?;
@@ -87,7 +87,7 @@ impl Holder {
             KeyPlace::File(path) => from_file(path)?,
             KeyPlace::Elsewhere { origin, ask } => (ask()?, origin.clone()),
         };
-        // What it holds is not shown: it may be most of the key.
+        // The content is not shown: it may be most of the key.
         parse_hex(text.trim()).map_err(|_| {
             Error::new(
                 Kind::Integrity,
@@ -97,7 +97,7 @@ impl Holder {
         })
     }
 
-    /// Whether there is a key that this account may read; whether it is the right one is another question.
+    /// Returns whether this account can read a key; whether it is the right one is another question.
     fn is_at_hand(&self, root: &Path) -> Result<bool> {
         let place = match &self.place {
             KeyPlace::Lake => root.join(KEY_FILE),
@@ -115,14 +115,14 @@ impl Holder {
 }
 
 impl Lake {
-    /// Sets where the key lies.
+    /// Sets the place of the key.
     pub fn with_key(self, place: KeyPlace) -> Lake {
         Lake { key: Holder::at(place), ..self }
     }
 
-    /// A key for one purpose, made from the lake's secret.
+    /// Makes a key for one purpose from the lake's secret.
     ///
-    /// Errors when the secret is not there, when others may read it, and when it is that of another lake.
+    /// Errors when the secret does not exist, when others may read it, and when it is that of another lake.
     pub fn derive_key(&self, purpose: &str) -> Result<[u8; 32]> {
         let Secret(key) = match self.key.held.get() {
             Some(held) => *held,
@@ -139,7 +139,8 @@ impl Lake {
         Ok(derived(&key, purpose))
     }
 
-    /// As [`Lake::derive_key`], for those who can do without: none when there is no key that this account may read.
+    /// Does the same as [`Lake::derive_key`] for callers that can do without: returns `None` when this account can read
+    /// no key.
     pub fn find_key(&self, purpose: &str) -> Result<Option<[u8; 32]>> {
         match self.key.is_at_hand(self.root())? {
             true => self.derive_key(purpose).map(Some),
@@ -147,7 +148,7 @@ impl Lake {
         }
     }
 
-    /// A keyed hash for one purpose.
+    /// Returns a keyed hash for one purpose.
     pub fn hasher(&self, purpose: &str) -> Result<Hasher> {
         self.derive_key(purpose).map(Hasher::new)
     }
@@ -162,7 +163,7 @@ impl Lake {
     }
 }
 
-/// A key that is nobody's.
+/// Returns a random key that belongs to nobody.
 pub fn random_key() -> Result<[u8; 32]> {
     random()
 }
@@ -173,7 +174,7 @@ fn derived(key: &[u8; 32], purpose: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// What tells a key from others, and nothing about it.
+/// Returns a text that identifies a key and reveals nothing else about it.
 fn check_of(key: &[u8; 32]) -> String {
     hex(&derived(key, "check")[..CHECK_BYTES])
 }
@@ -184,7 +185,7 @@ fn create(place: &Path) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(error).context(Kind::Unavailable, || format!("cannot write {}", place.display()))
         }
-        // One that is there is checked when it is read.
+        // An existing key is checked when it is read.
         _ => {
             failpoint::reached("create.key");
             Ok(())
@@ -192,7 +193,7 @@ fn create(place: &Path) -> Result<()> {
     }
 }
 
-/// Reads a key from a file of ours that nobody else can read: with a key that others know, what is redacted can be
+/// Reads a key from a file of ours that nobody else can read: with a key that others know, redacted values can be
 /// guessed, and seals can be forged.
 fn from_file(place: &Path) -> Result<(String, String)> {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! The lake: Parquet files, and what counts.
+//! The lake: Parquet files, and the ledger that decides which of them count.
 //!
 //! ```text
 //! Batch -> sift (new, duplicate, revision) -> arrange -> encode -> _staging/ -> ledger entry -> rename -> Delta commits
@@ -96,12 +96,12 @@ use tables::revision::revision_ids;
 /// Written into every entry and every Parquet file.
 pub const WRITER: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
 
-/// How a lake is made, and how long those who write to it wait for one another.
+/// Options for making a lake, and how long its writers wait for one another.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Of a new lake.
+    /// The partitioning of a new lake.
     pub partition: Partition,
-    /// Who may read a new lake beside its owner.
+    /// The accounts that may read a new lake beside its owner.
     pub access: Access,
     pub key: KeyPlace,
     pub signing: Signing,
@@ -126,8 +126,7 @@ impl Lake {
         Lake::open_at(root, ocsf, None).await
     }
 
-    /// Opens the lake at `root` as it was after entry `limit`, whatever became of it since: nothing after that entry is
-    /// looked at.
+    /// Opens the lake at `root` as it was after entry `limit`, whatever happened since: nothing after that entry is read.
     pub async fn open_at(root: &Path, ocsf: Arc<Ocsf>, limit: Option<u64>) -> Result<Lake> {
         existing(root)?;
         Lake::load(root, ocsf, limit).await?.ok_or_else(|| {
@@ -136,7 +135,7 @@ impl Lake {
         })
     }
 
-    /// Opens the lake at `root`, or creates it where nothing is.
+    /// Opens the lake at `root`, or creates it where nothing exists.
     pub async fn open_or_create(root: &Path, options: &Options, ocsf: Arc<Ocsf>, clock: Clock) -> Result<Lake> {
         match probe(root)? {
             Place::Foreign => return Err(not_a_lake(root)),
@@ -144,7 +143,7 @@ impl Lake {
                 if let Some(lake) = Lake::load(root, ocsf.clone(), None).await? {
                     lake.ledger.check_writable()?;
                     lake.create_tables().await?;
-                    // A run that finds nothing new must not leave what the run before it left.
+                    // A run that finds nothing new must still finish what the run before it left.
                     lake.sweep().await?;
                     return Ok(lake.configured(options));
                 }
@@ -178,7 +177,7 @@ impl Lake {
             body: Body::Create(info),
             signature: None,
         };
-        // Someone else may have been first: then theirs is the lake.
+        // Another process may have been first: then its lake counts.
         drop(Ledger::begin(store, first, &options.signing).await?);
         failpoint::reached("create.entry");
         let lake = Lake::load(root, ocsf, None).await?.ok_or_else(|| not_a_lake(root))?;
@@ -198,13 +197,13 @@ impl Lake {
         self
     }
 
-    /// Sets who hears of new heads of the ledger.
+    /// Sets the receiver of new heads of the ledger.
     pub fn with_anchoring(mut self, anchoring: Anchoring) -> Lake {
         self.ledger.tell(anchoring);
         self
     }
 
-    /// The newest entry of the ledger that was read.
+    /// Returns the newest entry of the ledger that was read.
     pub fn head(&self) -> LedgerHead {
         self.ledger.head()
     }
@@ -235,12 +234,12 @@ impl Lake {
         &self.root
     }
 
-    /// The store of the lake's files; paths are relative to [`Lake::root`].
+    /// Returns the store of the lake's files; paths are relative to [`Lake::root`].
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         self.store.clone()
     }
 
-    /// Whether we may write to the lake, as far as its folder says.
+    /// Returns whether we may write to the lake, judging by its folder.
     pub fn is_writable(&self) -> bool {
         rustix::fs::access(&self.root, rustix::fs::Access::WRITE_OK).is_ok()
     }
@@ -249,17 +248,17 @@ impl Lake {
         &self.ocsf
     }
 
-    /// The state after the newest entry that was read.
+    /// Returns the state after the newest entry that was read.
     pub fn state(&self) -> &Arc<State> {
         self.ledger.state()
     }
 
-    /// The last time of an event that is believed: a year ahead of the newest clock known.
+    /// Returns the last time of an event that is believed: a year ahead of the newest clock known.
     pub fn latest_time_ms(&self, clock: Clock) -> i64 {
         latest_time_ms(clock.now_ms().max(self.state().time_ms))
     }
 
-    /// One entry of the ledger, with the SHA-256 of its bytes.
+    /// Returns one entry of the ledger, with the SHA-256 of its bytes.
     pub async fn entry(&self, sequence: u64) -> Result<(Entry, String)> {
         self.ledger.entry(sequence).await
     }
@@ -269,12 +268,12 @@ impl Lake {
         self.ledger.entries(first, last, tell).await
     }
 
-    /// How far each stream was read.
+    /// Returns how far each stream was read.
     pub async fn streams(&mut self) -> Result<Arc<Streams>> {
         self.ledger.streams().await
     }
 
-    /// Removes checkpoints of the ledger that nobody needs. What is left of them is removed the next time.
+    /// Removes checkpoints of the ledger that nobody needs. The next run removes any that remain.
     async fn thin_checkpoints(&self) {
         if let Err(error) = self.try_thin_checkpoints().await {
             tracing::warn!(%error, "cannot remove old checkpoints of the ledger");
@@ -290,7 +289,7 @@ impl Lake {
         self.store.remove_all(surplus).await.context(Kind::Unavailable, cannot)
     }
 
-    /// What the Parquet files of a table carry beside the names of columns.
+    /// Returns the field ids that the Parquet files of a table carry beside the names of columns.
     fn field_ids(&self, table: &str) -> FieldIds {
         match self.ocsf.by_name(table) {
             Some(class) => class.ids.clone(),
@@ -300,7 +299,7 @@ impl Lake {
         }
     }
 
-    /// The class whose events a table holds.
+    /// Returns the class whose events a table holds.
     fn class_of(&self, table: &str) -> Result<Arc<EventClass>> {
         self.ocsf.by_name(table).cloned().ok_or_else(|| {
             Error::usage(format!("the lake has a table `{table}`, but no schema of that name is loaded"))
@@ -309,17 +308,17 @@ impl Lake {
     }
 }
 
-/// The schemas of the tables that hold no events, by name.
+/// Returns the schemas of the tables that do not hold events, by name.
 pub fn own_tables() -> [(&'static str, SchemaRef); 2] {
     [(REJECT_TABLE, reject_schema()), (REVISION_TABLE, revision_schema())]
 }
 
-/// A hash that is the same in every version of this program: XXH64.
+/// Computes a hash that is the same in every version of this program: XXH64.
 pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
     twox_hash::XxHash64::oneshot(seed, bytes)
 }
 
-/// What stands where a lake is wanted.
+/// The content of the place where a lake is wanted.
 enum Place {
     Missing,
     Empty,
@@ -354,7 +353,7 @@ fn probe(root: &Path) -> Result<Place> {
     })
 }
 
-/// Errors when there is nothing at `root` that could be a lake.
+/// Errors when `root` has nothing that could be a lake.
 fn existing(root: &Path) -> Result<()> {
     match probe(root)? {
         Place::Missing | Place::Empty => Err(Error::new(Kind::Unavailable, format!("no lake at {}", root.display()))
@@ -369,7 +368,7 @@ fn not_a_lake(root: &Path) -> Error {
         .hint("name an empty or a new directory with `--lake DIR`; nothing was written")
 }
 
-/// Whether there are Delta tables in a folder: then there was a ledger.
+/// Returns whether Delta tables exist in a folder: then there was a ledger.
 fn has_tables(root: &Path) -> Result<bool> {
     let cannot = || format!("cannot look into {}", root.display());
     for entry in fs::read_dir(root).context(Kind::Unavailable, cannot)? {
@@ -380,7 +379,7 @@ fn has_tables(root: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// Refuses a path that the lake's readers could not be told: notebooks name tables as text, on a line.
+/// Refuses a path that cannot be given to the lake's readers: notebooks name tables as text, on a line.
 fn check_path(root: &Path) -> Result<()> {
     let whole =
         std::path::absolute(root).context(Kind::Unavailable, || format!("cannot resolve {}", root.display()))?;
@@ -393,13 +392,13 @@ fn check_path(root: &Path) -> Result<()> {
         .hint("readers of Delta Lake could not open its tables; name another directory with `--lake DIR`"))
 }
 
-/// Makes the lake's folder, or closes one that is there and empty to those whom the lake is not for.
+/// Makes the lake's folder, or closes an existing empty one to accounts that may not read the lake.
 fn make_root(root: &Path, access: Access) -> Result<()> {
     let cannot = || format!("cannot create {}", root.display());
     disk::make_dir(root).context(Kind::Unavailable, cannot)?;
     let mode = Permissions::from_mode(access.folder_mode());
     match fs::set_permissions(root, mode) {
-        // A folder that somebody else made for us: what we put into it has modes of its own.
+        // The folder was made for us by another account: the files that we put into it have modes of their own.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         done => done.context(Kind::Unavailable, cannot),
     }
@@ -409,7 +408,7 @@ fn durable(root: &Path) -> Result<Durable> {
     Durable::new(root).context(Kind::Unavailable, || format!("cannot open {}", root.display()))
 }
 
-/// A store for what can be made anew, in a folder of its own that is the user's alone.
+/// Returns a store for derived files, in a folder of its own that is the user's alone.
 pub fn cache(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
     let cannot = || format!("cannot create {}", folder.display());
     let mode = Access::default().folder_mode();
@@ -418,14 +417,14 @@ pub fn cache(folder: &Path) -> Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(durable(&whole)?))
 }
 
-/// Waits for the lake's lock. It keeps writers from encoding in vain; what keeps the lake right is put-if-absent.
+/// Waits for the lake's lock. It keeps writers from encoding in vain; put-if-absent is what keeps the lake right.
 async fn lock(root: &Path, patience: &Patience) -> Result<Lock> {
     let (place, patience) = (root.join(layout::LOCK_FILE), patience.clone());
     let locked = tokio::task::spawn_blocking(move || Lock::wait(&place, &patience));
     locked.await.context(Kind::Internal, || format!("cannot lock {}", root.display()))?
 }
 
-/// Random bytes as hexadecimal digits.
+/// Returns random bytes as hexadecimal digits.
 pub fn random_hex<const N: usize>() -> Result<String> {
     random::<N>().map(|bytes| hex(&bytes))
 }

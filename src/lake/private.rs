@@ -1,4 +1,4 @@
-//! What only those may do who may write: the lock, and the folders of files that are no part of the data.
+//! Actions that only writers may take: the lock, and the folders of files that are not part of the data.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,17 +10,17 @@ use crate::disk::{self, Lock};
 use crate::error::{Context, Kind, Result};
 
 impl Lake {
-    /// The folder of the server's own files, made when it is not there yet.
+    /// Returns the folder of the server's own files, made when it does not exist yet.
     pub fn serve_folder(&self) -> Result<PathBuf> {
         private_folder(self.serve_path())
     }
 
-    /// Where that folder is or would be.
+    /// Returns the path of that folder, whether it exists or not.
     pub fn serve_path(&self) -> PathBuf {
         self.root().join(layout::SERVE)
     }
 
-    /// The folder of locks and budgets of those who pull, made when it is not there yet.
+    /// Returns the folder of locks and budgets of pulls, made when it does not exist yet.
     pub fn pull_folder(&self) -> Result<PathBuf> {
         private_folder(self.root().join(layout::PULL))
     }

@@ -1,4 +1,4 @@
-//! The commit protocol, step by step: what a crash, a race or a lying store may not do.
+//! The commit protocol, step by step: what must not happen after a crash, a race or a lying store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn ocsf() -> Arc<Ocsf> {
     Arc::new(Ocsf::load(None).unwrap())
 }
 
-/// Events of one class with nothing but a uid, a time, the digest of the line and a message: all but its last digit.
+/// Makes events of one class with only a uid, a time, the digest of the line and a message: all but its last digit.
 fn events(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Arrived {
     let class = ocsf.by_name("authentication").unwrap().clone();
     let columns = class.arrow.fields().iter().map(|field| -> ArrayRef {
@@ -60,7 +60,7 @@ fn batch(ocsf: &Ocsf, rows: &[(&str, i64, i64)]) -> Batch {
     Batch { events: vec![events(ocsf, rows)], read: rows.len() as u64, ..Batch::default() }
 }
 
-/// Rows as JSON, as far as the test's events have anything.
+/// Returns rows as JSON, as far as the test's events have anything.
 fn restore() -> Restore {
     Arc::new(|_, batch, row| {
         let uid = batch.column_by_name("_event_uid").unwrap().as_any().downcast_ref::<StringArray>().unwrap();
@@ -69,7 +69,7 @@ fn restore() -> Restore {
     })
 }
 
-/// After any real time: entries that are written by such a clock are in order.
+/// A time after any real one: entries that are written by such a clock are in order.
 const LATER: i64 = 4_000_000_000_000;
 
 async fn append(ledger: &mut Ledger, writer: &str, now_ms: i64) -> Result<Appended> {

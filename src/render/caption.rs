@@ -18,10 +18,10 @@ impl Captions {
         Captions { ocsf, classes }
     }
 
-    /// The caption of `id` at a dotted path, list places included.
+    /// Returns the caption of `id` at a dotted path, list positions included.
     ///
-    /// The row's own `class_uid` decides when it is known. Otherwise the classes that the statement names must agree: one
-    /// id has other meanings in other classes.
+    /// The row's own `class_uid` decides when it is known. Otherwise the classes that the statement names must agree:
+    /// one id has other meanings in other classes.
     pub(super) fn of(&self, path: &str, class_uid: Option<i64>, id: i64) -> Option<String> {
         let path = without_places(path);
         if let Some(class) = class_uid.and_then(|uid| self.ocsf.by_uid(uid)) {
@@ -35,7 +35,7 @@ impl Captions {
     }
 }
 
-/// `resources[2].type_id` is `resources.type_id`.
+/// Removes list positions: `resources[2].type_id` becomes `resources.type_id`.
 fn without_places(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut is_inside = false;

@@ -1,7 +1,7 @@
 //! CSV and TSV (RFC 4180, lines end in `\n`). NULL is nothing, the empty string is `""`.
 //!
-//! A spreadsheet takes a cell that begins with `=` for a formula. So that it does not, text gets an apostrophe before such
-//! a character, also behind a `;`, a tab or another separator that is not ours: the list separator of a spreadsheet is its
+//! A spreadsheet reads a cell that begins with `=` as a formula. To prevent that, text gets an apostrophe before such a
+//! character, also after a `;`, a tab or another separator that is not ours: the list separator of a spreadsheet is its
 //! country's, and a file of commas is split at semicolons there, quotes or not. Numbers, times and lengths of time are
 //! typed columns, and stay as they are.
 
@@ -22,13 +22,13 @@ pub(super) struct Csv {
 }
 
 impl Csv {
-    /// `separator` is the format's own; one character of the options replaces it.
+    /// Makes the format; `separator` is its own, and one character of the options replaces it.
     pub(super) fn new(schema: SchemaRef, options: Options, separator: char) -> Csv {
         let separator = options.separator.as_ref().and_then(|text| text.chars().next()).unwrap_or(separator);
         Csv { schema, options, separator }
     }
 
-    /// Appends a cell; text that a program could take for more than text is guarded.
+    /// Appends a cell; text that a program could interpret is guarded.
     fn cell(&self, text: &str, is_text: bool, out: &mut String) {
         let guarded = if is_text && self.options.neutralise_formulas {
             guarded(text, self.separator)
@@ -89,7 +89,7 @@ impl Body for Csv {
                 if column.write_text(row, &mut text) {
                     self.cell(&text, is_text[index], out);
                 } else if columns.len() == 1 && self.options.null_text().is_empty() {
-                    // An empty line is not a row to most readers: the row is worth more than NULL against empty.
+                    // Most readers do not count an empty line as a row: the row matters more than NULL against empty.
                     out.push_str("\"\"");
                 } else {
                     out.push_str(self.options.null_text());
@@ -105,7 +105,7 @@ impl Body for Csv {
     }
 }
 
-/// Whether values of this type can be text of somebody's. Structs and lists are JSON, and begin with a bracket.
+/// Returns whether values of this type can be somebody's text. Structs and lists are JSON, and begin with a bracket.
 fn may_be_text(of: &DataType) -> bool {
     match of {
         DataType::Dictionary(_, values) => may_be_text(values),
@@ -115,14 +115,14 @@ fn may_be_text(of: &DataType) -> bool {
     }
 }
 
-/// `text` with an apostrophe at each place from which a spreadsheet would run it.
+/// Returns `text` with an apostrophe at each place from which a spreadsheet would run it.
 fn guarded(text: &str, separator: char) -> Cow<'_, str> {
     let splits = |c: char| c != separator && matches!(c, ';' | ',' | '|' | '\t' | '\n' | '\r');
     let mut places: Vec<usize> = Vec::new();
     if is_formula(text) {
         places.push(0);
     }
-    // Only where a formula can begin behind a separator: `a; -1` and `(X11; Linux)` stay as they are.
+    // Text is guarded only where a formula can begin after a separator: `a; -1` and `(X11; Linux)` stay as they are.
     let behind = text.char_indices().filter(|(_, c)| splits(*c)).map(|(at, c)| at + c.len_utf8());
     places.extend(behind.filter(|at| {
         let rest = text[*at..].trim_start_matches([' ', '"']);
@@ -143,16 +143,17 @@ fn guarded(text: &str, separator: char) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Characters that begin a formula, also in their full width.
+/// Characters that begin a formula, also in their full-width form.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// Whether a spreadsheet would run `text`. Signed numbers are left alone: a report of differences must stay numeric.
+/// Returns whether a spreadsheet would run `text`. Signed numbers are left alone: a report of differences must stay
+/// numeric.
 pub(super) fn is_formula(text: &str) -> bool {
     text.starts_with(|c| FORMULA.contains(&c) || matches!(c, '\t' | '\r' | '\n')) && !is_number(text)
 }
 
 fn is_number(text: &str) -> bool {
-    // Rust also reads `inf` and `nan`, which a spreadsheet takes for a name.
+    // Rust also reads `inf` and `nan`, which a spreadsheet reads as a name.
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
         && text.parse::<f64>().is_ok()
 }
@@ -178,7 +179,7 @@ mod tests {
             ("x;=1+1", "x;'=1+1"),
             ("x; \"@SUM(A1);y\n+cmd|' /C'!A0", "x;' \"@SUM(A1);y\n'+cmd|' /C'!A0"),
             ("a\t-2+3", "a\t'-2+3"),
-            // With commas our own separator is quoted by us, and a reader who splits there reads quotes.
+            // With commas we quote our own separator, and a reader who splits there reads quotes.
             ("a,=1", "a,=1"),
         ] {
             assert_eq!(guarded(text, ','), expected);

@@ -1,10 +1,10 @@
-//! Text as JSON's strings hold it.
+//! Text as JSON strings hold it.
 
 use std::fmt::Write;
 
 use crate::typed::{is_hostile, json_escape};
 
-/// Appends `text` as a JSON string with its quotes. Hostile characters are escaped even where JSON lets them are.
+/// Appends `text` as a JSON string with its quotes. Hostile characters are escaped even where JSON allows them.
 pub(super) fn json_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;

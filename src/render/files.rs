@@ -1,4 +1,4 @@
-//! The formats of bytes, as the renderer takes them: Parquet and workbooks have writers of their own, Arrow's is here.
+//! Binary formats in the form that the renderer takes: Parquet and workbooks have writers of their own, Arrow's is here.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -117,7 +117,7 @@ impl ArrowWriter {
         }
     }
 
-    /// The writer counts its bytes itself; those that are done may leave its buffer.
+    /// Returns the buffer; the writer counts its bytes itself, so that complete ones may leave it.
     fn buffer(&mut self) -> &mut Vec<u8> {
         match self {
             ArrowWriter::File(writer) => writer.get_mut(),

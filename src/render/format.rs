@@ -1,4 +1,4 @@
-//! The names of the formats, and which of them a file's suffix means.
+//! The names of the formats, and the format that a file's suffix means.
 
 use std::fmt;
 use std::path::Path;
@@ -47,7 +47,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that the suffix of a file name means, if it means one.
+    /// Returns the format that the suffix of a file name means, if it means one.
     pub fn from_path(path: &Path) -> Option<Format> {
         let suffix = path.extension()?.to_str()?.to_ascii_lowercase();
         match suffix.as_str() {
@@ -65,7 +65,7 @@ impl Format {
         }
     }
 
-    /// The name, without aliases.
+    /// Returns the name, without aliases.
     pub fn name(self) -> &'static str {
         match self {
             Format::Table => "table",
@@ -83,17 +83,17 @@ impl Format {
         }
     }
 
-    /// Whether the format is bytes: one result, never on a terminal.
+    /// Returns whether the format is binary: one result, never on a terminal.
     pub fn is_bytes(self) -> bool {
         matches!(self, Format::Parquet | Format::Arrow | Format::Xlsx)
     }
 
-    /// Whether a person reads it rather than a program.
+    /// Returns whether a person reads it rather than a program.
     pub fn is_for_people(self) -> bool {
         matches!(self, Format::Table | Format::Line)
     }
 
-    /// Refuses a format that stdout cannot take. Arrow goes to a pipe, for a notebook at its other end.
+    /// Refuses a format that stdout cannot take. Arrow may go to a pipe, for a notebook at its other end.
     pub fn check_stdout(self, is_terminal: bool) -> Result<(), Error> {
         let takers = match self {
             Format::Arrow if is_terminal => "a file or a pipe",

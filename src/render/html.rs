@@ -1,4 +1,4 @@
-//! One HTML table. Values can only be text in it, and nothing is loaded from anywhere.
+//! One HTML table. Values can only be text in it, and it loads nothing.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -8,7 +8,7 @@ use super::{Body, Options};
 use crate::error::Result;
 use crate::typed::{is_shown, visible_char};
 
-/// A file that is opened as it is must say how it is encoded; inside another page the lines do no harm.
+/// A file that is opened on its own must declare its encoding; inside another page the lines do no harm.
 const HEAD: &str = "<!doctype html>\n<meta charset=\"utf-8\">\n<table>\n";
 
 pub(super) struct Html {

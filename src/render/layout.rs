@@ -1,10 +1,10 @@
-//! Which columns of a result a screen shows, and how wide.
+//! The columns of a result that a screen shows, and their widths.
 //!
-//! What fits is shown as it is. Otherwise times lose their fractions; then structs are shown as their members, and the
-//! columns get what room there is by rank: who did what to whom and how it ended first, then the others from the left,
-//! then codes and JSON text, then columns without any value and our own. A number or an id that is cut reads as another
-//! one, so neither is ever cut: its column is shown whole or not at all. Text is wrapped where the rows then still fit
-//! the screen, and cut elsewhere.
+//! Columns that fit are shown as they are. Otherwise times lose their fractions; then structs are shown as their
+//! members, and the columns get room by rank: who did what to whom and how it ended first, then the others from the
+//! left, then codes and JSON text, then columns without any value and our own. A number or an id that is cut reads as
+//! another one, so neither is ever cut: its column is shown whole or not at all. Text is wrapped where the rows then
+//! still fit the screen, and cut elsewhere.
 
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -18,14 +18,14 @@ const FRAME: usize = 3;
 const LONGEST_ID: usize = 48;
 /// Text columns keep at least this many columns.
 const NARROWEST: usize = 12;
-/// JSON that is shorter tells nothing.
+/// The narrowest JSON column: less of a text says nothing.
 const NARROWEST_JSON: usize = 24;
 /// The width of a column that does not answer the question, or less if it needs less.
 const COMFORT: usize = 16;
 /// Lines that a table has besides its rows, the prompt and the line below the table included.
 const TABLE_FRAME: usize = 6;
 
-/// Names that say when, who, what, to whom, with which outcome and from where, the most telling first.
+/// Names of columns for time, actor, action, target, outcome and origin, the most telling first.
 const ANSWERS: &[&str] = &[
     "time",
     "actor_label",
@@ -49,7 +49,7 @@ const ANSWERS: &[&str] = &[
     "class",
 ];
 
-/// Names that say the same in every row of a class, or what another column says in words.
+/// Names whose values are the same in every row of a class, or repeat in code what another column says in words.
 const CODES: &[&str] = &["class_uid", "class_name", "category_uid", "category_name", "type_uid", "type_name"];
 
 /// A column that can be shown: one of the result, or a member of a struct in it.
@@ -57,7 +57,7 @@ const CODES: &[&str] = &["class_uid", "class_name", "category_uid", "category_na
 pub(super) struct Leaf {
     /// Its dotted path, as it is shown.
     pub name: String,
-    /// The column, then the member of each struct on the way.
+    /// The index of the column, then that of the member of each struct on the way.
     pub place: Vec<usize>,
     pub is_number: bool,
     pub is_time: bool,
@@ -79,13 +79,13 @@ impl Leaf {
         }
     }
 
-    /// The columns as they are.
+    /// Returns the columns as they are.
     pub(super) fn of_columns(schema: &Schema) -> Vec<Leaf> {
         let leaf = |(at, field): (usize, &std::sync::Arc<Field>)| Leaf::new(field.name(), vec![at], field.data_type());
         schema.fields().iter().enumerate().map(leaf).collect()
     }
 
-    /// The columns with structs taken apart.
+    /// Returns the columns with structs taken apart.
     pub(super) fn of_members(schema: &Schema) -> Vec<Leaf> {
         fn walk(name: &str, place: &[usize], data_type: &DataType, found: &mut Vec<Leaf>) {
             let DataType::Struct(fields) = data_type else {
@@ -104,10 +104,10 @@ impl Leaf {
     }
 }
 
-/// How cells that are wider than their column are shown.
+/// The form of cells that are wider than their column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// There are none; of a later page the columns grow.
+    /// No cell is wider; the columns grow on a later page.
     Natural,
     Wrapped,
     Cut,
@@ -119,16 +119,16 @@ pub(super) struct Layout {
     pub leaves: Vec<Leaf>,
     pub widths: Vec<usize>,
     pub fit: Fit,
-    /// Times are shown without fractions of a second.
+    /// Whether times are shown without fractions of a second.
     pub is_brief: bool,
     /// Columns of the result, when there is no room for some of them or of their members.
     pub left_out: Option<usize>,
-    /// Nothing with a value is left out, and no text is broken within a word.
+    /// Whether nothing with a value is left out, and no text is broken within a word.
     pub is_whole: bool,
 }
 
 impl Layout {
-    /// How many columns of the result there are and how many are shown, be it in part, when some are not.
+    /// Returns the number of columns of the result and of those that are shown, at least in part, when some are not.
     pub(super) fn left_out(&self) -> Option<(usize, usize)> {
         let mut shown: Vec<usize> = self.leaves.iter().map(|leaf| leaf.place[0]).collect();
         shown.dedup();
@@ -140,11 +140,11 @@ impl Layout {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
     pub width: usize,
-    /// Unknown where nobody turns pages: text is then cut rather than wrapped.
+    /// The height; unknown where nobody turns pages: text is then cut rather than wrapped.
     pub height: Option<usize>,
 }
 
-/// A page of rows, asked column by column.
+/// A page of rows, read column by column.
 pub(super) struct Page<'a> {
     /// The texts of a column, row by row; with `true` times have no fractions.
     pub texts: &'a dyn Fn(&Leaf, bool) -> Vec<String>,
@@ -152,19 +152,19 @@ pub(super) struct Page<'a> {
     pub first: &'a dyn Fn(&Leaf) -> Option<String>,
 }
 
-/// One column with what decides about it.
+/// One column with the measures that decide about it.
 struct Measured {
     leaf: Leaf,
     /// Its place among all.
     at: usize,
     natural: usize,
     least: usize,
-    /// A word of it would be broken at `least`.
+    /// Whether a word of it would be broken at `least`.
     is_breakable: bool,
     cells: Vec<String>,
 }
 
-/// Lays out a page; without a screen as wide as it gets.
+/// Lays out a page; without a screen it becomes as wide as it gets.
 pub(super) fn lay_out(schema: &Schema, screen: Option<Screen>, has_header: bool, page: &Page<'_>) -> Layout {
     let columns = Leaf::of_columns(schema);
     for is_brief in [false, true] {
@@ -179,7 +179,7 @@ pub(super) fn lay_out(schema: &Schema, screen: Option<Screen>, has_header: bool,
     Layout { left_out: layout.left_out.map(|_| schema.fields().len()), ..layout }
 }
 
-/// The width of the widest text.
+/// Returns the width of the widest text.
 pub(super) fn widest(texts: &[String]) -> usize {
     texts.iter().map(|text| width(text)).max().unwrap_or_default()
 }
@@ -188,10 +188,10 @@ fn header_width(leaf: &Leaf, has_header: bool) -> usize {
     if has_header { width(&leaf.name) } else { 0 }
 }
 
-/// A column's claim to be shown, the lowest first.
+/// A column's claim to be shown, the strongest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// By its place in [`ANSWERS`].
+    /// A column of [`ANSWERS`], by its place there.
     Answer(usize),
     Plain,
     Code,
@@ -220,7 +220,7 @@ fn rank(leaf: &Leaf, first: Option<&str>) -> Rank {
     }
 }
 
-/// The columns in the order in which they are given room, with their places.
+/// Returns the columns in the order in which they get room, with their places.
 fn ranked(leaves: Vec<Leaf>, page: &Page<'_>) -> Vec<(Rank, usize, Leaf)> {
     let rank = |leaf: &Leaf| rank(leaf, (page.first)(leaf).as_deref());
     let mut ranked: Vec<_> = leaves.into_iter().enumerate().map(|(at, leaf)| (rank(&leaf), at, leaf)).collect();
@@ -231,7 +231,7 @@ fn ranked(leaves: Vec<Leaf>, page: &Page<'_>) -> Vec<(Rank, usize, Leaf)> {
 fn choose(ranked: Vec<(Rank, usize, Leaf)>, screen: Screen, has_header: bool, page: &Page<'_>) -> Layout {
     let count = ranked.len();
     let measure = |leaf: &Leaf, at, rank| measure(leaf.clone(), at, rank == Rank::Json, has_header, page);
-    // Perhaps all columns fit when their texts are wrapped; not when there are so many that empty ones would not.
+    // Perhaps all columns fit when their texts are wrapped, unless even empty ones would not.
     let mut chosen: Vec<Measured> = Vec::new();
     if count * (1 + FRAME) < screen.width {
         let all = ranked.iter().map(|(rank, at, leaf)| measure(leaf, *at, *rank));
@@ -242,11 +242,11 @@ fn choose(ranked: Vec<(Rank, usize, Leaf)>, screen: Screen, has_header: bool, pa
     if !is_complete {
         chosen.clear();
     }
-    // Room for the column that says that others are missing.
+    // Reserve room for the column that says that others are missing.
     let room = screen.width.saturating_sub(1 + FRAME);
     let (mut used, mut is_full, mut left_out_values) = (1, false, false);
     for (rank, at, leaf) in ranked.into_iter().filter(|_| !is_complete) {
-        // A code is no substitute for an answer that did not fit.
+        // A code does not replace an answer that did not fit.
         if is_full && rank > Rank::Plain {
             left_out_values |= rank < Rank::Empty;
             continue;
@@ -317,13 +317,13 @@ fn measure(leaf: Leaf, at: usize, is_json: bool, has_header: bool, page: &Page<'
     Measured { leaf, at, natural, least: least.max(pieces).max(1), is_breakable, cells }
 }
 
-/// The widest piece of a text that its column should not break. A text of one word is an id, an address or a name; in a
-/// sentence a long word may be broken.
+/// Returns the width of the widest piece of a text that its column should not break. A text of one word is an id, an
+/// address or a name; in a sentence a long word may be broken.
 fn unbroken(text: &str) -> usize {
     if text.contains(' ') { widest_word(text).min(COMFORT) } else { width(text) }
 }
 
-/// Gives the room that is left to columns that need more, first to those that need least.
+/// Distributes the remaining room among columns that need more, first to those that need least.
 fn widen(widths: &mut [usize], chosen: &[Measured], mut room: usize) {
     let mut wanting: Vec<usize> = (0..widths.len()).filter(|at| chosen[*at].natural > widths[*at]).collect();
     wanting.sort_by_key(|at| chosen[*at].natural - widths[*at]);
@@ -336,7 +336,7 @@ fn widen(widths: &mut [usize], chosen: &[Measured], mut room: usize) {
     }
 }
 
-/// The lines of a column's name, which may break after its dots and underscores.
+/// Returns the lines of a column's name, which may break after its dots and underscores.
 pub(super) fn header_lines(name: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for piece in header_pieces(name) {
@@ -355,7 +355,7 @@ fn header_pieces(name: &str) -> impl Iterator<Item = &str> {
     name.split_inclusive(['.', '_', ' '])
 }
 
-/// The width of a table with its frame.
+/// Returns the width of a table with its frame.
 pub(super) fn total(widths: &[usize]) -> usize {
     widths.iter().map(|width| width + FRAME).sum::<usize>() + 1
 }

@@ -1,8 +1,8 @@
-//! One line per value, a record after the other: for reading single events. Nothing is cut.
+//! One line per value, one record after the other: for reading single events. Nothing is cut.
 //!
 //! A struct is shown as its members, by the dotted paths that a statement takes, and so are the items of a list. Only
-//! values that are there get a line, unless the options ask for the others as well. Text that is JSON is indented, and
-//! an id of an enumeration has its caption beside it.
+//! values that exist get a line, unless the options ask for the others as well. Text that is JSON is indented, and an
+//! id of an enumeration has its caption beside it.
 //!
 //! ```text
 //! -[ RECORD 1 ]-
@@ -26,7 +26,7 @@ use crate::typed::visible;
 
 /// Values get at least this many columns, however long the names are.
 const NARROWEST: usize = 20;
-/// Between a name and its value.
+/// The separator between a name and its value.
 const BAR: &str = " |";
 
 pub(super) struct Line {
@@ -52,7 +52,7 @@ impl Line {
         self.record += records;
     }
 
-    /// Lines that the rows of a batch take, until there are more than `limit`.
+    /// Returns the lines that the rows of a batch take; stops counting above `limit`.
     pub(super) fn height(&self, batch: &RecordBatch, limit: usize) -> Result<usize> {
         let columns = columns(batch)?;
         let mut lines = 0;
@@ -149,10 +149,11 @@ impl Record<'_> {
     }
 }
 
-/// The lines of a text that is JSON with members or items within it; `None` for other text, and for a list of plain items.
+/// Returns the lines of a text that is JSON with members or items within it; `None` for other text, and for a list of
+/// plain items.
 ///
-/// The text is broken, not written anew: digits, order and repeated names stay as they are. A line break inside a string
-/// is escaped in JSON, so no value can begin a line of its own.
+/// The text is broken into lines, not rewritten: digits, order and repeated names stay as they are. A line break inside
+/// a string is escaped in JSON, so no value can begin a line of its own.
 fn indented(text: &str) -> Option<Vec<String>> {
     let is_nested = text.starts_with('{') && text.len() > 2 || text.starts_with('[') && text[1..].contains(['{', '[']);
     if !is_nested || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {

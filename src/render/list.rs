@@ -1,6 +1,6 @@
-//! Values with a separator between them and nothing around them, one row a line: psql's unaligned output.
+//! Values with a separator between them and nothing around them, one row per line: psql's unaligned output.
 //!
-//! What would break a line is escaped; the separator inside a value is not, so programs should ask for CSV.
+//! Characters that would break a line are escaped; the separator inside a value is not, so programs should ask for CSV.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;

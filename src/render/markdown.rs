@@ -20,7 +20,7 @@ impl Markdown {
 }
 
 impl Body for Markdown {
-    /// A table cannot be without its header; without names its cells are empty.
+    /// Begins the table, which must have a header; without names its cells are empty.
     fn begin(&mut self, out: &mut String) {
         out.push('|');
         for field in self.schema.fields() {
@@ -61,13 +61,13 @@ impl Body for Markdown {
     }
 }
 
-/// Breaks a word for a forge and for nobody's eye: a space without width, written so that the source shows it.
+/// A zero-width space that breaks a word for a forge and not for the eye, written so that the source shows it.
 const BREAK: &str = "&#8203;";
 
-/// Appends `text` so that Markdown takes it for text: also addresses, which GitHub's turns into links unasked.
+/// Appends `text` so that Markdown reads it as text, including addresses, which GitHub's dialect turns into links unasked.
 ///
-/// A forge looks for `@name` and `#1` in the text that Markdown has become, where no backslash is left: a report that is
-/// posted there would notify anyone who has that name. A space without width between the two keeps it from doing so.
+/// A forge looks for `@name` and `#1` in the rendered text, where no backslash is left: a report that is posted there
+/// would notify anyone who has that name. A zero-width space between the two prevents that.
 pub fn escaped(text: &str, out: &mut String) {
     let mut before = ' ';
     let mut characters = text.chars().peekable();
@@ -76,7 +76,7 @@ pub fn escaped(text: &str, out: &mut String) {
             '\\' | '|' | '`' | '<' | '>' | '[' | ']' | '*' | '~' | '&' | '$' => true,
             ':' => characters.peek() == Some(&'/'),
             '.' => matches!(before, 'w' | 'W'),
-            // Inside a word it means nothing, and `user_access` should stay readable in the source.
+            // Inside a word it has no meaning, and `user_access` should stay readable in the source.
             '_' => !(before.is_alphanumeric() && characters.peek().is_some_and(|next| next.is_alphanumeric())),
             _ => false,
         };

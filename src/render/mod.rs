@@ -120,12 +120,12 @@ trait Body: Send {
     fn rows(&mut self, batch: &RecordBatch, out: &mut String) -> Result<()>;
     fn end(&mut self, out: &mut String) -> Result<()>;
 
-    /// How many columns there are and how many of them are shown, when some are not.
+    /// Returns the number of columns and of those that are shown, when some are not.
     fn left_out(&self) -> Option<(usize, usize)> {
         None
     }
 
-    /// Whether a table was printed as lines.
+    /// Returns whether a table was printed as lines.
     fn is_lines(&self) -> bool {
         false
     }
@@ -137,14 +137,14 @@ trait FileBody: Send {
     fn end(&mut self, out: &mut Vec<u8>) -> Result<()>;
 }
 
-/// The part of a result that was shown.
+/// The shown part of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
     /// Rows that were given to the renderer.
     pub rows: u64,
-    /// How many columns there are and how many of them are shown, when the screen is too narrow for all.
+    /// The number of columns and of those that are shown, when the screen is too narrow for all.
     pub columns: Option<(usize, usize)>,
-    /// A table was printed as lines, with all its rows.
+    /// Whether a table was printed as lines, with all its rows.
     pub is_lines: bool,
 }
 
@@ -155,7 +155,8 @@ enum Form {
 
 /// Writes batches of one schema to `W` as they come.
 ///
-/// Dropped without `finish`, the output stays incomplete on purpose: a JSON array that failed half-way does not parse.
+/// When it is dropped without `finish`, the output stays incomplete on purpose: a JSON array that failed half-way does
+/// not parse.
 pub struct Renderer<W: Write> {
     form: Form,
     /// The schema of batches whose times are shown in a zone.
@@ -166,7 +167,7 @@ pub struct Renderer<W: Write> {
 
 impl<W: Write> Renderer<W> {
     pub fn new(format: Format, schema: SchemaRef, options: Options, out: W) -> Self {
-        // A file of bytes holds the instants, which are the same in every zone.
+        // A binary file holds the instants, which are the same in every zone.
         let zone = options.zone.filter(|_| !format.is_bytes());
         let zoned = zone.map(|zone| zone::schema_in(&schema, zone));
         let schema = zoned.clone().unwrap_or(schema);
@@ -209,7 +210,7 @@ impl<W: Write> Renderer<W> {
         Ok(())
     }
 
-    /// Writes what is left and flushes the writer; returns what was shown.
+    /// Writes the rest and flushes the writer; returns what was shown.
     pub fn finish(mut self) -> Result<Shown> {
         match &mut self.form {
             Form::Text(body, buffer) => body.end(buffer)?,
@@ -241,7 +242,8 @@ impl<W: Write> Renderer<W> {
     }
 }
 
-/// Whether `error` says that the reader went away (`| head`): no error to a command line, which then ends quietly.
+/// Returns whether `error` says that the reader went away (`| head`): not an error for a command line, which then ends
+/// quietly.
 pub fn is_closed_pipe(error: &Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,11 +1,11 @@
-//! Column names of formats that need each of them to be another.
+//! Column names for formats that need them to be unique.
 
 use std::collections::HashSet;
 
 use arrow::datatypes::Schema;
 
-/// A join may give two columns one name; a JSON object or a Parquet file cannot have that, so the second becomes
-/// `name_1`, as DuckDB does.
+/// Returns unique names. A join may give two columns one name; a JSON object or a Parquet file cannot have that, so the
+/// second becomes `name_1`, as in DuckDB.
 pub(super) fn unique(schema: &Schema) -> Vec<String> {
     let mut taken: HashSet<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let mut seen = HashSet::new();
@@ -19,7 +19,7 @@ pub(super) fn unique(schema: &Schema) -> Vec<String> {
     schema.fields().iter().map(|field| name(field.name())).collect()
 }
 
-/// The schema with names that differ.
+/// Returns the schema with unique names.
 pub(super) fn with_unique_names(schema: &Schema) -> Schema {
     let fields = schema.fields().iter().zip(unique(schema));
     let fields: Vec<_> = fields.map(|(field, name)| field.as_ref().clone().with_name(name)).collect();

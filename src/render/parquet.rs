@@ -22,7 +22,7 @@ const ROW_GROUP_BYTES: usize = 64 << 20;
 
 /// Writes batches of one schema to `W` as one Parquet file.
 ///
-/// Dropped without `finish`, the output has no footer, and no reader takes it for whole.
+/// When it is dropped without `finish`, the output has no footer, and every reader rejects it as incomplete.
 pub struct Parquet<W: Write + Send> {
     batches: BatchCoalescer,
     writer: ArrowWriter<W>,
@@ -30,7 +30,7 @@ pub struct Parquet<W: Write + Send> {
 }
 
 impl<W: Write + Send> Parquet<W> {
-    /// Errors for a schema that Parquet has no types for, such as intervals.
+    /// Makes a writer. Errors for a schema that Parquet has no types for, such as intervals.
     pub fn new(schema: SchemaRef, out: W) -> Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -50,7 +50,7 @@ impl<W: Write + Send> Parquet<W> {
         self.encode()
     }
 
-    /// Writes what is left and the footer, and flushes; returns how many rows were given.
+    /// Writes the rest and the footer, and flushes; returns how many rows were given.
     pub fn finish(mut self) -> Result<u64> {
         self.batches.finish_buffered_batch().context(Kind::Internal, || "cannot cut the result into batches")?;
         self.encode()?;

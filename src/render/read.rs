@@ -1,4 +1,4 @@
-//! An Arrow array becomes values: one arm for each type.
+//! Turns an Arrow array into values: one arm for each type.
 
 use arrow::array::Array;
 use arrow::array::cast::AsArray;
@@ -24,7 +24,7 @@ macro_rules! display {
     }};
 }
 
-/// `Debug` prints the shortest text that reads back the same, with an exponent where zeros would pile up.
+/// Prints floats with `Debug`, the shortest text that reads back the same, with an exponent where zeros would pile up.
 macro_rules! float {
     ($array:expr, $kind:ty, $convert:expr) => {{
         let array = $array.as_primitive::<$kind>();
@@ -56,7 +56,7 @@ macro_rules! list {
     }};
 }
 
-/// Looks at an array once, so that its rows can be read without asking for its type again.
+/// Inspects an array once, so that its rows can be read without asking for its type again.
 pub(super) fn value<'a>(array: &'a dyn Array) -> Result<Value<'a>> {
     Ok(match array.data_type() {
         DataType::Utf8 => text(array.as_string::<i32>()),
@@ -217,14 +217,15 @@ fn text<O: arrow::array::OffsetSizeTrait>(array: &arrow::array::GenericStringArr
     Value::Text(Box::new(move |row| array.value(row)))
 }
 
-/// As many digits as there are: none, three, six or nine. A time without a zone is not an instant and gets no `Z`.
+/// Writes a time with as many digits as it has: none, three, six or nine. A time without a zone is not an instant and
+/// gets no `Z`.
 fn write_time(ticks: i64, instant: fn(i64) -> Option<DateTime<chrono::Utc>>, zone: Option<Zone>, out: &mut String) {
     match instant(ticks) {
         Some(time) => match zone {
             Some(zone) => zone.write(time, out),
             None => Zone::write_naive(time, out),
         },
-        // Seconds that were sent as something finer end up beyond the calendar; the number at least is a fact.
+        // Seconds that were sent in a finer unit end up beyond the calendar; at least the number is a fact.
         None => write_to(out, format_args!("{ticks}")),
     }
 }

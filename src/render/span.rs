@@ -42,7 +42,7 @@ fn write_part(number: i128, unit: &str, out: &mut String) {
     }
 }
 
-/// Appends hours, minutes and seconds; nothing after larger parts when they are zero.
+/// Appends hours, minutes and seconds; zero parts after larger ones are left out.
 fn write_clock(nanos: i128, has_parts: bool, out: &mut String) {
     if nanos == 0 && has_parts {
         out.truncate(out.trim_end().len());
@@ -52,7 +52,7 @@ fn write_clock(nanos: i128, has_parts: bool, out: &mut String) {
     let (seconds, fraction) = (nanos.abs() / NANOS_PER_SECOND, nanos.abs() % NANOS_PER_SECOND);
     write_to(out, format_args!("{sign}{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60));
     if fraction > 0 {
-        // As many digits as times have: three, six or nine.
+        // The digits are three, six or nine, like those of times.
         let digits = format!("{fraction:09}");
         let length = [3, 6].into_iter().find(|length| digits[*length..].bytes().all(|digit| digit == b'0'));
         let digits = &digits[..length.unwrap_or(9)];

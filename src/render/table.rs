@@ -1,4 +1,4 @@
-//! Boxes around aligned columns, as [`layout`](super::layout) lays them out.
+//! Boxes around aligned columns, laid out by [`layout`](super::layout).
 //!
 //! With `max_rows` only the head and the tail are kept. Without it rows are laid out in pages, the first of which sets
 //! the widths; a later page may grow a column that the first page did not have to cut.
@@ -16,12 +16,12 @@ use super::{Body, Options};
 use crate::error::Result;
 use crate::typed::visible;
 
-/// Rows that are held to find the widths when there is no limit.
+/// Rows that are held to find the widths when no limit is set.
 const PAGE: usize = 10_000;
 /// A cell holds at most this many screens' widths of text, or as many as the screen has lines: breaking a megabyte into
 /// lines to show a few is slow.
 const WIDTHS_PER_CELL: usize = 8;
-/// The place of rows that are not shown.
+/// The mark in place of rows that are not shown.
 const GAP: &str = "·";
 
 pub(super) struct Table {
@@ -42,7 +42,7 @@ enum State {
     /// Nothing is printed yet.
     Waiting,
     Started(Layout),
-    /// Too wide: lines are printed instead.
+    /// The table is too wide: lines are printed instead.
     Lines(Line),
 }
 
@@ -125,8 +125,8 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a result that the screen is too narrow for is better read line by line: it is one row, or few enough to
-    /// be seen at once. Of many rows a table with the columns that matter shows more.
+    /// Returns whether a result that the screen is too narrow for is better read line by line: it is one row, or few
+    /// enough to be seen at once. For many rows a table with the columns that matter shows more.
     fn is_for_lines(&self, layout: &Layout, head: &[RecordBatch], tail: &[RecordBatch]) -> Result<bool> {
         if !self.options.line_if_wide || layout.is_whole {
             return Ok(false);
@@ -148,7 +148,7 @@ impl Table {
         layout::lay_out(&self.schema, screen, self.options.header, &asked)
     }
 
-    /// A text as it is shown.
+    /// Returns a text in the form in which it is shown.
     fn shown(&self, text: &str) -> String {
         let mut shown = String::new();
         visible(text, &mut shown);
@@ -162,7 +162,7 @@ impl Table {
         shown
     }
 
-    /// The texts of a column, row by row.
+    /// Returns the texts of a column, row by row.
     fn texts(&self, page: &Page<'_>, leaf: &Leaf, is_brief: bool) -> Vec<String> {
         let mut texts = Vec::new();
         let mut text = String::new();
@@ -197,7 +197,7 @@ impl Table {
         let mut is_right: Vec<bool> = layout.leaves.iter().map(|leaf| leaf.is_number).collect();
         let mut names: Vec<String> = layout.leaves.iter().map(|leaf| leaf.name.clone()).collect();
         if layout.left_out.is_some() {
-            // The column that says that others are missing.
+            // This column says that others are missing.
             widths.push(1);
             is_right.push(false);
             names.push("…".to_owned());
@@ -231,7 +231,7 @@ impl Table {
 }
 
 impl Page<'_> {
-    /// The first value of a column.
+    /// Returns the first value of a column.
     fn first(&self, leaf: &Leaf) -> Option<String> {
         let mut text = String::new();
         let mut rows =
@@ -240,7 +240,7 @@ impl Page<'_> {
     }
 }
 
-/// Appends the value of a column or member; false and nothing for NULL.
+/// Appends the value of a column or member; returns false and appends nothing for NULL.
 ///
 /// A member of a struct that is null is null, whatever its own column holds there.
 fn write_leaf(columns: &[Column<'_>], leaf: &Leaf, row: usize, out: &mut String) -> bool {
@@ -255,12 +255,12 @@ fn write_leaf(columns: &[Column<'_>], leaf: &Leaf, row: usize, out: &mut String)
     column.write_text(row, out)
 }
 
-/// Whether a span is less than a minute, so that its fraction counts.
+/// Returns whether a span is less than a minute, so that its fraction counts.
 fn is_brief_span(text: &str) -> bool {
     text.trim_start_matches('-').starts_with("00:00:")
 }
 
-/// Takes the fraction out of a time that is written as RFC 3339, or of a span.
+/// Removes the fraction from a time in RFC 3339, or from a span.
 fn to_seconds(time: &mut String) {
     let Some(point) = time.find('.') else { return };
     let end = time[point + 1..].find(|c: char| !c.is_ascii_digit()).map_or(time.len(), |digits| point + 1 + digits);

@@ -1,4 +1,4 @@
-//! Whole output, format by format.
+//! Tests of whole output, format by format.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Two rows as the lake has them, hostile text and a row of nulls.
+/// Makes two rows as the lake has them, hostile text and a row of nulls.
 fn events() -> RecordBatch {
     let time = TimestampMicrosecondArray::from(vec![Some(1_768_471_200_123_000), Some(1_768_471_200_000_000), None])
         .with_timezone("UTC");
@@ -78,7 +78,7 @@ fn csv_quotes_and_neutralises() {
     assert_eq!(render(Format::Csv, options, &[one("t", text)]), "=x\n\"NULL\"\nNULL\n\"\"\n");
 }
 
-/// A reader of RFC 4180, small enough to be right.
+/// Parses RFC 4180; small enough to be right.
 fn parse_csv(text: &str, separator: char) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut is_quoted = false;
@@ -451,7 +451,7 @@ fn a_list_has_a_row_a_line() {
     assert!(render(Format::List, options, &[events()]).ends_with("\n- ; - ; - ; - ; - ; - ; -\n"));
 }
 
-/// A file of a format of bytes.
+/// Writes a file of a binary format.
 fn file(format: Format, options: Options, batches: &[RecordBatch]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut renderer = Renderer::new(format, batches[0].schema(), options, &mut out);

@@ -1,9 +1,9 @@
-//! One cell: a column is looked at once per batch, then gives any row as text or as JSON.
+//! One cell: a column is inspected once per batch, then gives any row as text or as JSON.
 //!
-//! Numbers are plain (floats the shortest text that reads back the same), timestamps RFC 3339 in the zone that they were
-//! asked in, lengths of time `89 days 23:27:20`, binary lower-case hex, decimals text that keeps all digits, structs,
-//! lists and maps JSON. A union, such as a JSON value of any type, is the value that it holds. The remaining types are
-//! Arrow's own text.
+//! Numbers are plain (floats the shortest text that reads back the same), timestamps RFC 3339 in the zone of the query,
+//! lengths of time `89 days 23:27:20`, binary lower-case hex, decimals text that keeps all digits, structs, lists and
+//! maps JSON. A union, such as a JSON value of any type, is the value that it holds. The remaining types are Arrow's
+//! own text.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::error::Result;
 
 /// A typed view of an array.
 pub(super) struct Column<'a> {
-    /// Also of values that are null through their dictionary or run.
+    /// Nulls, including values that are null through their dictionary or run.
     nulls: Option<NullBuffer>,
     pub value: Value<'a>,
 }
@@ -29,11 +29,11 @@ pub(super) type PrintFloat<'a> = Box<dyn Fn(usize, &mut String) -> bool + 'a>;
 /// A typed view of a column, which gives its values.
 pub(super) enum Value<'a> {
     Text(Box<dyn Fn(usize) -> &'a str + 'a>),
-    /// The same in JSON: integers and booleans.
+    /// Values that print the same in JSON: integers and booleans.
     Plain(Print<'a>),
     /// Returns whether JSON has this number; it has no NaN and no infinity.
     Float(PrintFloat<'a>),
-    /// Needs nothing but quotes in JSON.
+    /// Values that need only quotes in JSON.
     Quoted(Print<'a>),
     /// Arrow's text.
     Formatted(ArrayFormatter<'a>),
@@ -67,12 +67,12 @@ pub(super) enum Parts<'c, 'a> {
     Items(Range<usize>, &'c Column<'a>),
 }
 
-/// The columns of a batch.
+/// Returns the columns of a batch.
 pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column<'_>>> {
     batch.columns().iter().map(|array| Column::new(array.as_ref())).collect()
 }
 
-/// The values of one row as plain text, NULL as `None`.
+/// Returns the values of one row as plain text, NULL as `None`.
 pub fn row_texts(batch: &RecordBatch, row: usize) -> Result<Vec<Option<String>>> {
     let text = |column: Column<'_>| {
         let mut text = String::new();
@@ -81,7 +81,7 @@ pub fn row_texts(batch: &RecordBatch, row: usize) -> Result<Vec<Option<String>>>
     Ok(columns(batch)?.into_iter().map(text).collect())
 }
 
-/// Whether values of the type are set to the right in tables.
+/// Returns whether values of the type are right-aligned in tables.
 pub(super) fn is_number(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, value) => is_number(value),
@@ -89,7 +89,7 @@ pub(super) fn is_number(kind: &DataType) -> bool {
     }
 }
 
-/// Whether values of the type are numbers without a fraction, as the ids of an enumeration are.
+/// Returns whether values of the type are numbers without a fraction, as the ids of an enumeration are.
 pub(super) fn is_whole_number(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, value) => is_whole_number(value),
@@ -107,7 +107,7 @@ impl<'a> Column<'a> {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// The parts of the value of `row`, which is not null.
+    /// Returns the parts of the value of `row`, which is not null.
     pub(super) fn parts(&self, row: usize) -> Parts<'_, 'a> {
         match &self.value {
             Value::Struct(members) => Parts::Members(members),
@@ -117,7 +117,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// The members of a struct; none for other columns.
+    /// Returns the members of a struct; none for other columns.
     pub(super) fn members(&self) -> &[Member<'a>] {
         match &self.value {
             Value::Struct(members) => members,
@@ -125,7 +125,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// Appends the value of `row` as plain text, unescaped; false and nothing for NULL.
+    /// Appends the value of `row` as plain text, unescaped; returns false and appends nothing for NULL.
     pub(super) fn write_text(&self, row: usize, out: &mut String) -> bool {
         if self.is_null(row) {
             return false;

@@ -4,12 +4,12 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Columns that a text takes.
+/// Returns the columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text in lines of at most `room` columns, broken at blanks where that is possible.
+/// Breaks the text into lines of at most `room` columns, at blanks where that is possible.
 pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     if width(text) <= room {
         return vec![text.to_owned()];
@@ -41,7 +41,7 @@ pub fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The text cut to `room` columns, which its last character then says.
+/// Cuts the text to `room` columns; its last character then says so.
 pub(super) fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -60,7 +60,7 @@ pub(super) fn cut(text: &str, room: usize) -> String {
     shown
 }
 
-/// The widest piece that is not to be broken: an id, an address, a name without blanks.
+/// Returns the width of the widest piece that should not be broken: an id, an address, a name without blanks.
 pub(super) fn widest_word(text: &str) -> usize {
     text.split(' ').map(width).max().unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! XLSX: workbooks, one sheet a result, for people who read Excel.
+//! XLSX: workbooks, one sheet per result, for people who read Excel.
 //!
-//! Log content is hostile: text is always a text cell in text format, so that no formula is ever made of it, not even
-//! when somebody edits the cell; what looks like one also gets Excel's own quote mark. The same rows give the same
+//! Log content is hostile: text is always a text cell in text format, so that it never becomes a formula, not even when
+//! somebody edits the cell; text that looks like one also gets Excel's own quote mark. The same rows give the same
 //! bytes: no time and no user are written. The format keeps a sheet in memory until the end, which is why it has a
 //! limit of rows.
 
@@ -26,7 +26,7 @@ const MAX_DIGITS: usize = 15;
 /// Rows looked at for the width of a column, and the limits of that width in characters.
 const WIDTH_ROWS: u32 = 500;
 const WIDTH: std::ops::RangeInclusive<usize> = 8..=60;
-/// Serial number of 1970-01-01 where days are counted as Excel does.
+/// Serial number of 1970-01-01 in Excel's count of days.
 const EPOCH_DAYS: f64 = 25_569.0;
 /// Excel took 1900 for a leap year: serial numbers are right from 1900-03-01 on, and end with the year 9999.
 const TIMES_MS: std::ops::Range<i64> = -2_203_891_200_000..253_402_300_800_000;
@@ -35,7 +35,7 @@ const TIMES_MS: std::ops::Range<i64> = -2_203_891_200_000..253_402_300_800_000;
 pub struct Workbook {
     book: rust_xlsxwriter::Workbook,
     styles: Styles,
-    /// Names of the sheets, lower case: Excel compares them so.
+    /// Names of the sheets in lower case, which is how Excel compares them.
     names: Vec<String>,
     kinds: Vec<CellKind>,
     widths: Vec<usize>,
@@ -77,7 +77,7 @@ impl Workbook {
         Ok(Workbook { book, styles, names: Vec::new(), kinds: Vec::new(), widths: Vec::new(), row: 0, rows: 0 })
     }
 
-    /// Begins a sheet; rows go there from now on. Its name is made one that Excel takes and that is still free.
+    /// Begins a sheet; rows go there from now on. Its name is changed into one that Excel accepts and that is still free.
     pub fn add_sheet(&mut self, name: &str, schema: &Schema) -> Result<()> {
         self.end_sheet()?;
         if schema.fields().len() > MAX_COLUMNS {
@@ -162,7 +162,7 @@ impl Workbook {
     }
 }
 
-/// The longest beginning of `text` that has at most `units` UTF-16 units, in which Excel counts.
+/// Returns the longest beginning of `text` that has at most `units` UTF-16 units, in which Excel counts.
 fn cut(text: &str, units: usize) -> &str {
     let mut length = 0;
     for (at, c) in text.char_indices() {
@@ -189,7 +189,7 @@ fn kind(ty: &DataType) -> CellKind {
     }
 }
 
-/// A value whose kind a sheet cannot hold as it is becomes text, which keeps every digit.
+/// Writes a value; one whose kind a sheet cannot hold becomes text, which keeps every digit.
 fn write_cell(
     sheet: &mut Worksheet,
     (row, column): (u32, u16),
@@ -218,7 +218,7 @@ fn write_cell(
     }
 }
 
-/// Days as Excel counts them, for an instant of whole milliseconds that its calendar has.
+/// Returns Excel's count of days for an instant of whole milliseconds within its calendar.
 fn serial(text: &str) -> Option<f64> {
     let time = DateTime::parse_from_rfc3339(text).ok()?;
     let time_ms = time.timestamp_millis();
@@ -226,7 +226,7 @@ fn serial(text: &str) -> Option<f64> {
     (is_whole && TIMES_MS.contains(&time_ms)).then(|| time_ms as f64 / 86_400_000.0 + EPOCH_DAYS)
 }
 
-/// The text as a cell can hold it: no control characters, no longer than Excel takes.
+/// Returns the text as a cell can hold it: no control characters, no longer than Excel allows.
 fn cell_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     // The library takes such text for its own markup and writes it unescaped.
@@ -264,7 +264,7 @@ mod tests {
         bytes
     }
 
-    /// One part of a workbook. Entries are found by their local headers; sizes are in the central directory.
+    /// Returns one part of a workbook. Entries are found by their local headers; sizes are in the central directory.
     fn part(bytes: &[u8], name: &str) -> String {
         let u16_at = |at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
         let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;

@@ -1,4 +1,4 @@
-//! The zone in which a time is shown: the one that it was asked in, or the one that the user has chosen for all times.
+//! The zone in which a time is shown: that of the query, or the one that the user has chosen for all times.
 
 use arrow::array::{Array, ArrayData, RecordBatch, make_array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::error::{Context, Kind, Result};
 
-/// How a time of a column is written.
+/// The way to write a time of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zone {
     Utc,
@@ -18,8 +18,8 @@ pub(super) enum Zone {
 }
 
 impl Zone {
-    /// Reads the zone of an Arrow type: `UTC`, `+02:00`, `Europe/Berlin`. An instant of a zone that nobody knows is still
-    /// an instant, and is shown in UTC.
+    /// Reads the zone of an Arrow type: `UTC`, `+02:00`, `Europe/Berlin`. An instant in an unknown zone is still an
+    /// instant, and is shown in UTC.
     pub(super) fn read(text: &str) -> Zone {
         if is_utc(text) {
             return Zone::Utc;
@@ -40,7 +40,7 @@ impl Zone {
         });
     }
 
-    /// A time on a clock that has no zone.
+    /// Writes a time on a clock that has no zone.
     pub(super) fn write_naive(time: DateTime<Utc>, out: &mut String) {
         out.push_str(time.to_rfc3339_opts(SecondsFormat::AutoSi, true).trim_end_matches('Z'));
     }
@@ -50,13 +50,14 @@ fn is_utc(zone: &str) -> bool {
     ["UTC", "Z", "+00:00", "-00:00", "Etc/UTC"].iter().any(|utc| utc.eq_ignore_ascii_case(zone))
 }
 
-/// The schema whose times in UTC, at any depth, are shown in `zone`; a time that was asked in another zone keeps it.
+/// Returns the schema whose times in UTC, at any depth, are shown in `zone`; a time that was queried in another zone
+/// keeps it.
 pub(super) fn schema_in(schema: &Schema, zone: Tz) -> SchemaRef {
     let fields: Vec<FieldRef> = schema.fields().iter().map(|field| field_in(field, zone)).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// The batch with the schema of [`schema_in`]; the values stay as they are.
+/// Returns the batch with the schema of [`schema_in`]; the values stay as they are.
 pub(super) fn batch_in(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let cannot = || "cannot show times in another zone";
     let arrays = batch.columns().iter().zip(schema.fields()).map(|(array, field)| {
@@ -85,7 +86,7 @@ fn type_in(data_type: &DataType, zone: Tz) -> DataType {
     }
 }
 
-/// The data under another type that differs in zones only.
+/// Returns the data under another type that differs in zones only.
 fn retyped(data: ArrayData, data_type: &DataType) -> Result<ArrayData, arrow::error::ArrowError> {
     let children: Vec<&DataType> = match data_type {
         DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(shown("+00:00", summer), "2026-07-02T13:46:40.123Z");
         assert_eq!(shown("Europe/Berlin", summer), "2026-07-02T15:46:40.123+02:00");
         assert_eq!(shown("-03:30", summer), "2026-07-02T10:16:40.123-03:30");
-        // Before the zone had one time, its offset had seconds; RFC 3339 rounds them to minutes.
+        // Before the zone had standard time, its offset had seconds; RFC 3339 rounds them to minutes.
         assert_eq!(shown("Europe/Berlin", -11_644_473_600_000), "1601-01-01T00:53:28+00:53");
     }
 }

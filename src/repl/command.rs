@@ -1,7 +1,7 @@
-//! A line for the shell becomes a command: what each command is, and how a line is understood.
+//! Turns a line for the shell into a command: the kinds of commands, and how a line is understood.
 //!
 //! Names, arguments and purposes are in [`COMMANDS`](super::commands::COMMANDS); a new command has its row there and
-//! its deed in `shell`.
+//! its implementation in `shell`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,52 +29,52 @@ pub(super) enum Command {
     },
     /// The SQL that defines a view.
     Definition(String),
-    /// Which lake is open, and which state of it.
+    /// The lake that is open, and its state.
     Connection,
     /// The file, and whether its name is relative to the running script.
     Read(PathBuf, bool),
-    /// Where results go from now on; `None` is the terminal.
+    /// The destination of results from now on; `None` is the terminal.
     Output(Option<Target>),
     Once(Target),
     /// Runs the last statement again.
     Go(Go),
     /// The last statement with all its rows.
     Last,
-    /// The statement, or a file, in an editor.
+    /// Opens the statement, or a file, in an editor.
     Edit(Option<PathBuf>),
     /// Shows the statement that is being typed, or the last one.
     Print,
     /// Writes the same into a file.
     Write(PathBuf),
     Reset,
-    /// An empty screen.
+    /// Clears the screen.
     Clear,
     Refresh,
     Setting(Setting),
-    /// Name and value; `None` lists them.
+    /// Sets a variable by name and value; `None` lists them.
     Set(Option<(String, String)>),
     Unset(String),
     Parameter(Parameter),
     History,
     Echo(String),
-    /// A command of the system's shell; `None` starts one.
+    /// Runs a command of the system's shell; `None` starts one.
     System(Option<String>),
-    /// A command line of the program.
+    /// Runs a command line of the program.
     Program(Vec<String>),
 }
 
-/// Which tables are listed how.
+/// The selection of tables to list, and the form of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
     /// `%` and `*` stand for any text, `_` and `?` for a character; without them a part of the name is enough.
     pub pattern: Option<String>,
-    /// Only views.
+    /// Whether only views are listed.
     pub is_views: bool,
-    /// With rows, files, bytes and times.
+    /// Whether rows, files, bytes and times are shown.
     pub is_verbose: bool,
 }
 
-/// The parts of a condition; they are followed also where other commands are not run.
+/// The parts of a condition; they are followed even where other commands are not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Branch {
     If,
@@ -92,7 +92,7 @@ pub(super) enum Parameter {
     Clear,
 }
 
-/// How a statement is run.
+/// The ways to run a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Go {
     Show {
@@ -101,7 +101,7 @@ pub(super) enum Go {
     },
     /// Sets variables, whose names begin with the text.
     Variables(String),
-    /// Repeated with a pause, a number of times or until ^C.
+    /// Repeats it with a pause, a number of times or until ^C.
     Watch {
         pause: Duration,
         times: Option<u32>,
@@ -114,7 +114,7 @@ impl Default for Go {
     }
 }
 
-/// The name of the command that a line begins with, and the rest of the line.
+/// Splits a line into the name of its command and the rest.
 pub(super) fn split_name(line: &str) -> (&str, &str) {
     let line = line.trim();
     // psql takes `\!ls` for `\! ls`.
@@ -125,7 +125,7 @@ pub(super) fn split_name(line: &str) -> (&str, &str) {
     (name.trim_end_matches(';'), rest.trim())
 }
 
-/// The condition that a line is a part of.
+/// Returns the condition that a line is a part of.
 pub(super) fn branch(line: &str) -> Option<Branch> {
     match find(split_name(line).0)?.make {
         Make::Branch(branch) => Some(branch),
@@ -146,7 +146,7 @@ pub(super) fn parse(line: &str, programs: &[String], variables: &Variables) -> R
         return Ok(Command::Program(std::iter::once(program.to_owned()).chain(words).collect()));
     };
     let words = match spec.line {
-        // A command that is ended like a statement is understood, but a separator may be a semicolon.
+        // A command that ends like a statement is understood, but a separator may be a semicolon.
         Line::Words => words(rest.trim_end_matches(';'), variables)?,
         Line::Text => words(rest, variables)?,
         // The system's shell splits its line itself, and so does a program that reads a result.

@@ -1,4 +1,4 @@
-//! Every command of the shell in one table: its names, what follows, what it is for, how it is made, and an example.
+//! Every command of the shell in one table: its names, arguments, purpose, constructor and an example.
 //!
 //! Parsing, help and completion read it, and so does the test that runs all examples.
 
@@ -298,18 +298,19 @@ pub(super) const COMMANDS: &[Spec] = &[
 pub(super) const PROGRAM: (&str, &str) =
     (".COMMAND [argument]...", "run a command of the program, such as .status or .report list");
 
-/// The command of this name. Case counts only where two commands differ in nothing else: `\h` and `\H`, `\g` and `\G`.
+/// Finds the command of this name. Case counts only where two commands differ in nothing else: `\h` and `\H`, `\g` and
+/// `\G`.
 pub(super) fn find(name: &str) -> Option<&'static Spec> {
     let named = |name: &str| COMMANDS.iter().find(|spec| spec.names.contains(&name));
     named(name).or_else(|| named(&name.to_ascii_lowercase()))
 }
 
-/// All spellings of all commands.
+/// Returns all spellings of all commands.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     COMMANDS.iter().flat_map(|spec| spec.names.iter().copied())
 }
 
-/// Whether a command runs the statement before it.
+/// Returns whether a command runs the statement before it.
 pub(super) fn is_go(name: &str) -> bool {
     matches!(name, "\\g" | "\\gx" | "\\G" | "\\gset" | "\\watch")
 }

@@ -19,7 +19,7 @@ use super::split::skip;
 use super::{Backend, Candidate, Typed, Wanted};
 use crate::render::Format;
 
-/// Statements above this size are not looked at with every key.
+/// Statements above this size are not examined at every key.
 const MAX_BYTES: usize = 16 * 1024;
 
 /// The line editor's helper.
@@ -33,7 +33,7 @@ pub(super) struct Completion<'a> {
     pub parameters: Vec<String>,
 }
 
-/// Where the cursor is.
+/// The place of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In a word of the statement that begins here.
@@ -72,7 +72,7 @@ fn place(text: &str) -> Place {
     Place::Statement(statement)
 }
 
-/// Whether a text begins with a command: `\` and `.` begin one, a plain name must be whole.
+/// Returns whether a text begins with a command: `\` and `.` begin one, a plain name must be whole.
 fn is_command(text: &str) -> bool {
     let mut characters = text.chars();
     match characters.next() {
@@ -88,7 +88,7 @@ impl Completer for Completion<'_> {
     fn complete(&self, line: &str, position: usize, cursor: &Cursor<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
         let (typed, after) = line.split_at(position);
         let text = format!("{}{typed}", self.begun);
-        // Places in the text are places in the line behind what has begun.
+        // Positions in the text include the lines before; positions in the line do not.
         let in_line = |at: usize| at.checked_sub(self.begun.len());
         let (start, candidates) = match place(&text) {
             Place::Nowhere => return Ok((position, Vec::new())),
@@ -115,7 +115,7 @@ impl Completer for Completion<'_> {
         Ok((start, candidates.into_iter().map(pair).collect()))
     }
 
-    /// In the middle of a word its rest goes, too: what is offered is a whole word.
+    /// Replaces the word; in the middle of a word its rest is replaced, too: the candidate is a whole word.
     fn update(&self, line: &mut LineBuffer, start: usize, elected: &str, changes: &mut Changeset) {
         let position = line.pos();
         let text = line.as_str();
@@ -128,7 +128,7 @@ impl Completer for Completion<'_> {
 }
 
 impl Completion<'_> {
-    /// The word of a command line at its end: where it begins, and what may be there; `None` where a file may.
+    /// Returns the start of the word at the end of a command line, and its candidates; `None` where a file may follow.
     fn command(&self, typed: &str, after: &str) -> Option<(usize, Vec<Candidate>)> {
         let backend = self.backend.borrow();
         let Some((name, rest)) = typed.split_once(char::is_whitespace) else {
@@ -167,7 +167,7 @@ impl Completion<'_> {
     }
 }
 
-/// The kind of the argument that follows `before`; `None` for a command of the program.
+/// Returns the kind of the argument that follows `before`; `None` for a command of the program.
 fn kind(name: &str, before: &[&str]) -> Option<Kind> {
     let spec = commands::find(name)?;
     let kind = spec.arguments.get(before.len()).or(spec.arguments.last()).copied().unwrap_or(Kind::Text);
@@ -180,7 +180,7 @@ fn kind(name: &str, before: &[&str]) -> Option<Kind> {
     })
 }
 
-/// Zones by the beginning of their name, or of the city in it.
+/// Returns zones by the beginning of their name, or of the city in it.
 fn zones(word: &str) -> Vec<Candidate> {
     let lower = word.to_lowercase();
     let is_meant = |name: &&str| {
@@ -194,12 +194,12 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.')
 }
 
-/// Where the word at the end of a statement begins; a dotted path is one word.
+/// Returns where the word at the end of a statement begins; a dotted path is one word.
 fn word_start(text: &str) -> usize {
     text.char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(text.len(), |(at, _)| at)
 }
 
-/// The candidates that begin with a word, whatever its case, in order.
+/// Returns the candidates that begin with a word, whatever its case, in order.
 pub fn starting(candidates: impl IntoIterator<Item = Candidate>, word: &str) -> Vec<Candidate> {
     let begins = |text: &str| text.get(..word.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(word));
     let mut found: Vec<Candidate> = candidates.into_iter().filter(|candidate| begins(&candidate.text)).collect();
@@ -213,7 +213,7 @@ impl Highlighter for Completion<'_> {
         highlight(&self.begun, line).into()
     }
 
-    /// Any key may change the colour of all that follows it; a mere movement changes none.
+    /// Returns whether a key may change the colours: any key may for everything after it, a mere movement does not.
     fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
         kind != CmdKind::MoveCursor
     }
@@ -222,7 +222,7 @@ impl Highlighter for Completion<'_> {
 impl Hinter for Completion<'_> {
     type Hint = String;
 
-    /// Offers nothing by itself, but is asked with every key: a table that is named is looked up before TAB is pressed.
+    /// Offers nothing by itself, but is called at every key: a table that is named is looked up before TAB is pressed.
     fn hint(&self, line: &str, _: usize, _: &Cursor<'_>) -> Option<String> {
         if self.begun.len() + line.len() <= MAX_BYTES && !(self.begun.is_empty() && is_command(line.trim_start())) {
             self.backend.borrow().prepare(&format!("{}{line}", self.begun));

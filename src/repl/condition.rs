@@ -1,4 +1,4 @@
-//! `\if`, `\elif`, `\else`, `\endif`: which lines count.
+//! `\if`, `\elif`, `\else`, `\endif`: the conditions that decide which lines are run.
 
 use super::settings::switch;
 use crate::error::{Error, Result};

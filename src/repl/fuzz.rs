@@ -1,4 +1,4 @@
-//! Any text is split into statements and commands, fast and without loss.
+//! Tests that any text is split into statements and commands, fast and without loss.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ const LINE: usize = 100;
 /// On narrower terminals purposes are on lines of their own, this far in.
 const INDENTATION: usize = 6;
 
-/// Commands of other shells, and what does their work here.
+/// Commands of other shells, and their counterparts here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("\\copy", "`\\g FILE` writes a result to a file, `.ingest FILE` adds events"),
     (".import", "`.ingest FILE` adds events"),
@@ -24,7 +24,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("\\gdesc", "`describe select ...` shows the columns of a result"),
 ];
 
-/// The help text for a terminal of this width: all commands, or those that contain `text`.
+/// Returns the help text for a terminal of this width: all commands, or those that contain `text`.
 pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
     let line = columns.unwrap_or(LINE).min(LINE);
     let at = if line < LINE { INDENTATION } else { NAMES };
@@ -46,7 +46,7 @@ pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
     if matching.is_empty() {
         return format!("no command matches `{wanted}`\n");
     }
-    // Few commands were asked for by name: then an example helps more than brevity.
+    // If the user asked for few commands, an example helps more than brevity.
     let has_examples = is_all || text.is_some() && matching.len() <= 3;
     let mut help = String::new();
     for (names, purpose, example) in matching {
@@ -63,7 +63,7 @@ pub(super) fn help(text: Option<&str>, columns: Option<usize>) -> String {
     help
 }
 
-/// The text in lines of at most `room` characters.
+/// Breaks the text into lines of at most `room` characters.
 fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -81,7 +81,7 @@ fn broken(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// The answer to a command that does not exist.
+/// Builds the answer to a command that does not exist.
 pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     let error = Error::usage(format!("no command `{name}`"));
     if let Some((_, instead)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
@@ -93,10 +93,10 @@ pub(super) fn unknown(name: &str, programs: &[String]) -> Error {
     let plain = |name: &str| name.trim_start_matches(['\\', '.']).to_owned();
     let wanted = plain(name);
     let bare: Vec<String> = known.iter().map(|known| plain(known)).collect();
-    // The sigil says little: in short names it would count for too much.
+    // The sigil says little: in short names it would count too much.
     let is_known = bare.contains(&wanted);
     let meant = if is_known { Some(wanted.as_str()) } else { nearest(&wanted, bare.iter().map(String::as_str)) };
-    // Of two spellings of a name the one that begins as the wrong one does.
+    // Of two spellings of a name, the one that begins like the wrong one is suggested.
     let spellings = known.iter().filter(|known| meant == Some(plain(known).as_str()));
     match spellings.min_by_key(|known| known.chars().next() != name.chars().next()) {
         Some(known) => error.hint(format!("did you mean `{known}`?")),

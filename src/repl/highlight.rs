@@ -1,4 +1,4 @@
-//! Colours of what is typed. The characters stay as they are: only colours are put between them.
+//! Colours for typed text. The characters stay as they are: only colours are put between them.
 
 use super::keywords::KEYWORDS;
 use super::split::skip;
@@ -11,10 +11,10 @@ const VARIABLE: &str = "\x1b[35m";
 const COMMAND: &str = "\x1b[36m";
 const PLAIN: &str = "\x1b[0m";
 
-/// Above this a line is not coloured: it is looked at again with every key.
+/// Longer lines are not coloured: a line is examined again at every key.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// `line` in colours, after the lines of a statement that have `begun`.
+/// Colours `line`, after the lines of a statement that have `begun`.
 pub(super) fn highlight(begun: &str, line: &str) -> String {
     if begun.len() + line.len() > MAX_BYTES {
         return line.to_owned();
@@ -48,7 +48,7 @@ fn is_command(line: &str) -> bool {
     }
 }
 
-/// The length of what is at `at`, and its colour.
+/// Returns the length of the token at `at`, and its colour.
 fn piece(text: &str, at: usize) -> (usize, Option<&'static str>) {
     let rest = &text[at..];
     if let Some((length, _)) = skip(text, at) {
@@ -84,7 +84,7 @@ fn piece(text: &str, at: usize) -> (usize, Option<&'static str>) {
 mod tests {
     use super::*;
 
-    /// Colours as letters in brackets.
+    /// Returns the line with colours as letters in brackets.
     fn shown(begun: &str, line: &str) -> String {
         let mut text = highlight(begun, line);
         for (colour, name) in

@@ -53,7 +53,7 @@ impl<'a> LineEditor<'a> {
         let mut editor = Editor::with_config(config).context(Kind::Unavailable, || "cannot open the terminal")?;
         let mut history = history;
         if let Some(path) = history.take_if(|path| path.exists() && editor.load_history(path).is_err()) {
-            // A history that cannot be read is no reason to do without a shell, nor to write over it.
+            // An unreadable history is not a reason to run without a shell, nor to overwrite it.
             let error = Error::new(Kind::Unavailable, format!("cannot read the history {}", path.display()))
                 .hint("history is kept for this run only; move the file away to begin a new one");
             backend.borrow_mut().show_error(&error);
@@ -68,7 +68,7 @@ impl<'a> LineEditor<'a> {
         Ok(LineEditor { editor, history, prompt })
     }
 
-    /// Names that completion offers besides those of the lake.
+    /// Sets the names that completion offers besides those of the lake.
     pub(super) fn know(&mut self, variables: Vec<String>, parameters: Vec<String>) {
         if let Some(helper) = self.editor.helper_mut() {
             (helper.variables, helper.parameters) = (variables, parameters);
@@ -96,7 +96,7 @@ impl<'a> LineEditor<'a> {
         append(&mut self.editor, path).inspect_err(|_| self.history = None)
     }
 
-    /// The lines of the history, oldest first.
+    /// Returns the lines of the history, oldest first.
     pub(super) fn history(&self) -> Vec<String> {
         entries(self.editor.history())
     }
@@ -107,12 +107,12 @@ fn entries(history: &FileHistory) -> Vec<String> {
     (0..history.len()).filter_map(entry).map(|found| found.entry.into_owned()).collect()
 }
 
-/// rustyline gives the file mode 0600 each time it writes.
+/// Appends the history to its file, which rustyline gives the mode 0600 each time it writes.
 fn append<H: Helper>(editor: &mut Editor<H, FileHistory>, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
-        // As the XDG specification wants it.
+        // The XDG specification asks for this mode.
         builder.mode(0o700);
         builder
             .create(folder)

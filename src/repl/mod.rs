@@ -8,9 +8,9 @@
 //! Text passes a few stations: variables are replaced in statements and commands (`variables`), conditions decide which
 //! lines count (`condition`), settings say how results are shown.
 //!
-//! The shell knows no SQL engine and no command of the program: a [`Backend`] does the work. What was asked for goes
-//! to stdout, all talk to stderr. ^C at the prompt drops the line; ^C while a statement runs is the backend's to
-//! notice, and answered with an error of kind `Cancelled`, after which the shell continues.
+//! The shell knows no SQL engine and no command of the program: a [`Backend`] does the work. Results go to stdout, all
+//! talk to stderr. ^C at the prompt drops the line; ^C while a statement runs is noticed by the backend, which answers
+//! with an error of kind `Cancelled`, after which the shell continues.
 
 mod command;
 mod commands;
@@ -55,19 +55,19 @@ use shell::Shell;
 pub trait Backend {
     /// Runs one statement and shows its result as `settings` say.
     fn execute(&mut self, sql: &str, settings: &Settings) -> Result<()>;
-    /// Runs a statement that has one row, and gives its columns as text.
+    /// Runs a statement that has one row, and returns its columns as text.
     fn row(&mut self, sql: &str, settings: &Settings) -> Result<Vec<(String, Option<String>)>>;
-    /// Shows the tables, or those that are asked for.
+    /// Shows the tables, or the requested ones.
     fn tables(&mut self, settings: &Settings, listing: &Listing) -> Result<()>;
-    /// Shows the columns of a table; `is_verbose` adds what the schema says of them.
+    /// Shows the columns of a table; `is_verbose` adds what the schema says about them.
     fn describe(&mut self, settings: &Settings, name: &str, is_verbose: bool) -> Result<()>;
     /// Shows the columns of a query's result.
     fn describe_query(&mut self, settings: &Settings, sql: &str) -> Result<()>;
     /// Shows the SQL that defines a view.
     fn define(&mut self, settings: &Settings, name: &str) -> Result<()>;
-    /// Which lake is open, and which state of it.
+    /// Returns which lake is open, and in which state.
     fn connection(&self) -> String;
-    /// The time, for a person.
+    /// Returns the time, for a person.
     fn time(&self) -> String;
     /// Shows the SQL functions, or what one does.
     fn functions(&mut self, settings: &Settings, name: Option<&str>) -> Result<()>;
@@ -77,25 +77,25 @@ pub trait Backend {
     fn pause(&mut self, time: Duration) -> Result<()>;
     /// Runs a command line of the program: `.ingest x` becomes `["ingest", "x"]`.
     fn command(&mut self, arguments: &[String]) -> Result<()>;
-    /// The names that [`Backend::command`] takes first.
+    /// Returns the names that [`Backend::command`] takes first.
     fn commands(&self) -> Vec<String>;
     /// Runs a command of the system's shell, or that shell.
     fn system(&mut self, command: Option<&str>) -> Result<()>;
-    /// Lets the user edit `text`, or the file; returns what it is afterwards.
+    /// Lets the user edit `text`, or the file; returns the result.
     fn edit(&mut self, text: &str, file: Option<&Path>) -> Result<String>;
-    /// Columns of the terminal, when there is one.
+    /// Returns the columns of the terminal, when there is one.
     fn columns(&self) -> Option<usize>;
     /// Prints a text that may be longer than the screen.
     fn page(&mut self, text: &str, settings: &Settings) -> Result<()>;
-    /// Writes a text into a file, which is there whole or not at all.
+    /// Writes a text into a file, which is either complete or absent.
     fn write(&mut self, path: &Path, text: &str) -> Result<()>;
-    /// Completions of a word; answers at once, with what is known by then.
+    /// Returns completions of a word, at once, from what is known by then.
     fn complete(&self, wanted: Wanted, typed: &Typed<'_>) -> Vec<Candidate>;
-    /// Looks up, without waiting, what will be needed to complete this beginning of a statement.
+    /// Looks up in the background what completing this beginning of a statement will need.
     fn prepare(&self, statement: &str);
-    /// Whether `text` holds a secret, which must not get into the history.
+    /// Returns whether `text` holds a secret, which must not get into the history.
     fn is_secret(&self, text: &str) -> bool;
-    /// Prints an error to stderr as the program does.
+    /// Prints an error to stderr like the program does.
     fn show_error(&mut self, error: &Error);
 }
 
@@ -119,7 +119,7 @@ pub enum Wanted {
 /// The surroundings of the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Typed<'a> {
-    /// The statement or command line up to the word; up to its quote, of a string.
+    /// The statement or command line up to the word; for a string, up to its quote.
     pub before: &'a str,
     /// The word up to the cursor.
     pub word: &'a str,
@@ -131,24 +131,24 @@ pub struct Typed<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
     pub text: String,
-    /// As it is listed: with a caption, say.
+    /// The text in the list: with a caption, for instance.
     pub shown: String,
 }
 
 impl Candidate {
-    /// Listed as it is.
+    /// Makes a candidate that is listed as it is.
     pub fn plain(text: impl Into<String>) -> Candidate {
         let text = text.into();
         Candidate { shown: text.clone(), text }
     }
 }
 
-/// How every run starts.
+/// Options of every run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub settings: Settings,
     pub variables: Variables,
-    /// No files are read or written and no programs started on behalf of what is typed.
+    /// Whether files and programs are off limits to what the user types.
     pub is_safe: bool,
     /// The directory that `~` means in file names.
     pub home: Option<PathBuf>,
@@ -164,12 +164,13 @@ pub struct Script {
 /// The additional options of an interactive shell.
 #[derive(Debug, Clone, Default)]
 pub struct Terminal {
-    /// Where lines are remembered; folders are created, the file gets mode 0600. `None` remembers them for this run.
+    /// The file where lines are remembered; folders are created, the file gets mode 0600. `None` remembers them for
+    /// this run.
     pub history: Option<PathBuf>,
     pub prompt: Prompt,
     /// Printed to stderr before the first prompt.
     pub greeting: Option<String>,
-    /// Run before the first prompt; a failure in it is shown, and the shell starts anyway.
+    /// A script that runs before the first prompt; a failure in it is shown, and the shell starts anyway.
     pub init: Option<Script>,
 }
 
@@ -177,7 +178,7 @@ pub struct Terminal {
 #[derive(Debug, Clone)]
 pub struct Prompt {
     pub first: String,
-    /// On the lines of a statement after its first; as wide as `first`.
+    /// The prompt on the lines of a statement after its first; as wide as `first`.
     pub continued: String,
 }
 
@@ -187,18 +188,18 @@ impl Default for Prompt {
     }
 }
 
-/// How scripts ended, if they were not stopped by an error.
+/// The end of scripts that were not stopped by an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
-    /// A script left with `.exit CODE` or `\q`.
+    /// The exit code, if a script ended with `.exit CODE` or `\q`.
     pub exit: Option<u8>,
     /// Statements and commands that failed and were shown.
     pub failures: usize,
 }
 
-/// Runs the shell on a terminal until the user leaves; returns the exit code asked for.
+/// Runs the shell on a terminal until the user leaves; returns the exit code that the user gave.
 ///
-/// Errors only when the terminal or stdout is lost: what fails inside is shown, and the shell continues.
+/// Errors only when the terminal or stdout is lost: failures inside are shown, and the shell continues.
 pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> Result<u8> {
     let backend = Rc::new(RefCell::new(backend));
     let mut editor = LineEditor::new(backend.clone(), terminal.history, terminal.prompt)?;
@@ -250,7 +251,7 @@ pub fn run(backend: &mut dyn Backend, options: Options, terminal: Terminal) -> R
         edited = shell.edited.take();
         if let Some(text) = &edited {
             pending.clear();
-            // Who comes back from the editor sees what is about to run.
+            // A user who comes back from the editor sees what is about to run.
             eprintln!("{}", text.trim_end());
         }
         if shell.take_reset() {

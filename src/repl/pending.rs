@@ -8,7 +8,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// The lines so far, each with its end.
+    /// Returns the lines so far, each with its end.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -17,7 +17,7 @@ impl Pending {
         self.text.clear();
     }
 
-    /// Adds a line; returns what can be run now.
+    /// Adds a line; returns the text that can be run now.
     ///
     /// A backslash command in the middle of a statement (`\x`, `\q`) is run at once and the statement is kept.
     pub(super) fn push(&mut self, line: &str) -> Option<String> {

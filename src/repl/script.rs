@@ -7,7 +7,7 @@ use super::shell::Shell;
 use super::{Backend, Script};
 use crate::error::{Context, Error, Kind, Result};
 
-/// Scripts inside scripts: one that reads itself is a mistake, not a loop.
+/// The limit of scripts inside scripts: one that reads itself is a mistake, not a loop.
 const DEEPEST: usize = 16;
 
 impl Shell<'_> {
@@ -23,7 +23,7 @@ impl Shell<'_> {
         })
     }
 
-    /// Runs a script; what is left open at its end is a failure like others.
+    /// Runs a script; a condition that is left open at its end is a failure like others.
     pub(super) fn script_of(&mut self, backend: &mut dyn Backend, script: &Script) -> Result<ControlFlow<u8>> {
         let done = self.run_whole(backend, &script.text, script.file.as_deref());
         match done {
@@ -36,7 +36,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Runs a text as a file: all conditions that it begins it must end.
+    /// Runs a text as a file, which must end all conditions that it begins.
     pub(super) fn run_whole(
         &mut self,
         backend: &mut dyn Backend,
@@ -68,7 +68,7 @@ impl Shell<'_> {
             return Err(Error::input(cannot()).hint("scripts are nested more than 16 deep: one of them reads itself"));
         }
         let text = std::fs::read_to_string(&path).context(Kind::Input, cannot)?;
-        // A script stops at its first failure, also one that was called from the prompt.
+        // A script stops at its first failure, even one that was called from the prompt.
         let keep_going = self.keep_going;
         self.keep_going = keep_going && !self.is_interactive;
         self.depth += 1;
@@ -79,7 +79,7 @@ impl Shell<'_> {
     }
 }
 
-/// The script's name as an error gives it.
+/// Returns the script's name as errors show it.
 pub(super) fn name(file: &Path) -> String {
     if file.as_os_str() == "-" { "stdin".to_owned() } else { file.display().to_string() }
 }

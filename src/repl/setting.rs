@@ -1,4 +1,4 @@
-//! Every setting in one table: its names, what values it takes, how it is changed and shown; and what a change does.
+//! Every setting in one table: its names, its values, how it is changed and shown, and the effect of a change.
 
 use super::settings::{Expanded, Pager, Settings, on_off, switch};
 use super::spec::{EXPANDED, Kind, PAGER, SWITCH, max_rows};
@@ -6,12 +6,12 @@ use super::words::{Arguments, number};
 use crate::error::{Error, Result};
 use crate::render::Format;
 
-/// A setting that is changed; an inner `None` turns a switch over.
+/// A setting to change; an inner `None` toggles a switch.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Setting {
     List,
     Format(Option<Format>),
-    /// Between the table and this format.
+    /// Switches between the table and this format.
     Toggle(Format),
     Expanded(Option<Expanded>),
     Timing(Option<bool>),
@@ -20,7 +20,7 @@ pub(super) enum Setting {
     /// Rows alone: neither header nor footer.
     TuplesOnly(Option<bool>),
     Null(String),
-    /// Whether lines of single values are shown for NULL, too.
+    /// Whether NULL gets a line too in the format of one line per value.
     Nulls(Option<bool>),
     Separator(String),
     CsvSeparator(String),
@@ -130,7 +130,7 @@ pub(super) const SETTINGS: &[Spec] = &[
     },
 ];
 
-/// `\pset name value`.
+/// Parses `\pset name value`.
 pub(super) fn pset(words: &[String]) -> Result<Setting> {
     let Some((name, values)) = words.split_first() else { return Ok(Setting::List) };
     let Some(spec) = SETTINGS.iter().find(|spec| spec.names.contains(&name.as_str())) else {
@@ -140,7 +140,7 @@ pub(super) fn pset(words: &[String]) -> Result<Setting> {
     (spec.make)(&Arguments { name: &format!("\\pset {name}"), words: values, rest: "" })
 }
 
-/// The settings as `\pset` lists them.
+/// Lists the settings for `\pset`.
 pub(super) fn list(settings: &Settings) -> String {
     let output = settings.output.as_ref().map_or("the terminal".to_owned(), |output| output.target.to_string());
     let lines = SETTINGS.iter().map(|spec| (spec.names[0], (spec.shown)(settings)));
@@ -234,7 +234,7 @@ impl Setting {
 }
 
 impl Settings {
-    /// A format that is asked for is shown, whatever `\x` was.
+    /// Chooses a format: one that the user asks for is shown, whatever `\x` was.
     fn choose(&mut self, format: Format) -> String {
         if format != Format::Table && self.expanded == Expanded::On {
             self.expanded = Expanded::Auto;

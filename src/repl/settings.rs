@@ -8,7 +8,7 @@ use super::variables::Parameters;
 use crate::error::{Error, Result};
 use crate::render::{self, Format};
 
-/// How results are shown, until the user says otherwise.
+/// The form of results, until the user changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The format that was chosen; see [`Settings::format`] for the one in force.
@@ -17,33 +17,33 @@ pub struct Settings {
     pub is_timing_on: bool,
     /// The text of NULL; the renderer's default when not set.
     pub null: Option<String>,
-    /// Whether lines of single values are shown for NULL, too.
+    /// Whether NULL gets a line too in the format of one line per value.
     pub nulls: bool,
     /// The zone in which times are shown; UTC when not set.
     pub zone: Option<chrono_tz::Tz>,
     /// Rows of a table on a terminal; `None` shows all.
     pub max_rows: Option<usize>,
     pub header: bool,
-    /// Whether rows and time are told after a result on a terminal.
+    /// Whether rows and time are reported after a result on a terminal.
     pub footer: bool,
-    /// Between the values of a list.
+    /// The separator between the values of a list.
     pub separator: Option<String>,
-    /// Between the values of CSV.
+    /// The separator between the values of CSV.
     pub csv_separator: Option<String>,
     /// The width that tables are cut to instead of the terminal's.
     pub columns: Option<usize>,
     pub pager: Pager,
-    /// Results go there instead of to the terminal.
+    /// The file or program that gets results instead of the terminal.
     pub output: Option<Output>,
     /// Values of the statements' parameters.
     pub parameters: Parameters,
 }
 
-/// Where results are written to.
+/// The destination of results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     pub target: Target,
-    /// An earlier result of this session is in the file: write after it.
+    /// Whether the file has an earlier result of this session: further ones are appended.
     pub is_append: bool,
     /// The format that was asked for together with the file; otherwise its suffix decides.
     pub format: Option<Format>,
@@ -71,7 +71,7 @@ impl Output {
 }
 
 impl Target {
-    /// The format that the target asks for.
+    /// Returns the format that the target asks for.
     pub fn format(&self) -> Option<Format> {
         match self {
             Target::File(path) => Format::from_path(path),
@@ -92,7 +92,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// When the pager is used: never, for what is longer than the screen, for every result.
+/// When the pager is used: never, for output longer than the screen, or for every result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pager {
     Off,
@@ -117,7 +117,7 @@ impl FromStr for Pager {
 pub enum Expanded {
     Off,
     On,
-    /// When a table would be wider than the terminal.
+    /// Only where a table would be wider than the terminal.
     Auto,
 }
 
@@ -132,7 +132,7 @@ impl Expanded {
 }
 
 impl Default for Settings {
-    /// The settings with which an interactive shell starts; 40 rows are DuckDB's limit.
+    /// Returns the settings with which an interactive shell starts; 40 rows are DuckDB's limit.
     fn default() -> Self {
         Settings {
             format: Format::Table,
@@ -155,7 +155,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The format in force: a file's first, then `\x`, then the one that was chosen.
+    /// Returns the format in force: a file's first, then `\x`, then the one that was chosen.
     pub fn format(&self) -> Format {
         let of_target = self.output.as_ref().and_then(|output| output.format.or_else(|| output.target.format()));
         match of_target {
@@ -165,7 +165,7 @@ impl Settings {
         }
     }
 
-    /// The renderer's options for a result on a terminal of this size; `None` when stdout is not one.
+    /// Returns the renderer's options for a result on a terminal of this size; `None` when stdout is not one.
     ///
     /// A result that goes elsewhere is never cut.
     pub fn render_options(&self, terminal: Option<(usize, usize)>) -> render::Options {

@@ -1,4 +1,4 @@
-//! Carries out statements and commands, one after the other.
+//! Executes statements and commands, one after the other.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -20,9 +20,9 @@ pub(super) struct Shell<'a> {
     pub(super) variables: Variables,
     pub(super) is_safe: bool,
     home: Option<PathBuf>,
-    /// Where the answers of the shell's own commands go.
+    /// The destination of the answers of the shell's own commands.
     out: &'a mut dyn Write,
-    /// Where it says what it has done.
+    /// The destination of notices about what the shell has done.
     pub(super) talk: &'a mut dyn Write,
     pub(super) is_interactive: bool,
     /// Failures are shown and do not stop the rest.
@@ -31,11 +31,11 @@ pub(super) struct Shell<'a> {
     pub(super) conditions: Conditions,
     /// The lines typed so far, for `\s`.
     pub(super) history: Vec<String>,
-    /// The lines of a statement that is not ended, for `\e`.
+    /// The lines of an unfinished statement, for `\e`.
     pub(super) begun: String,
     /// The text from the editor, to be run as if it had been typed.
     pub(super) edited: Option<String>,
-    /// For the next statement only.
+    /// The target of the next statement only.
     pub(super) once: Option<Target>,
     last: Option<String>,
     pub(super) is_reset: bool,
@@ -69,12 +69,12 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// Whether `\r` was given since the last call.
+    /// Returns whether `\r` was given since the last call.
     pub(super) fn take_reset(&mut self) -> bool {
         std::mem::take(&mut self.is_reset)
     }
 
-    /// ^C at the prompt leaves all conditions, as in psql.
+    /// Leaves all conditions after ^C at the prompt, as psql does.
     pub(super) fn interrupt(&mut self) {
         self.conditions.truncate(0);
     }
@@ -102,7 +102,7 @@ impl<'a> Shell<'a> {
             }
             self.failures += 1;
             backend.show_error(&error);
-            // ^C is meant for all that was pasted, not for one statement of it.
+            // ^C is meant for everything that was pasted, not for one statement of it.
             if is_cancelled {
                 break;
             }
@@ -142,7 +142,7 @@ impl<'a> Shell<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Follows `\if` and its kin; nothing for other commands.
+    /// Follows `\if` and its kin; returns `None` for other commands.
     fn condition(&mut self, line: &str) -> Option<Result<()>> {
         let (_, rest) = command::split_name(line);
         let variables = &self.variables;
@@ -155,7 +155,7 @@ impl<'a> Shell<'a> {
         })
     }
 
-    /// Safe mode reads and writes nothing but the lake and the terminal, and starts no program.
+    /// Checks safe mode, which reads and writes nothing but the lake and the terminal, and starts no program.
     fn check_safe(&self, line: &str, command: &Command) -> Result<()> {
         let is_outside = match command {
             Command::System(_) | Command::Edit(_) | Command::Program(_) => true,
@@ -279,7 +279,7 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
-    /// The statement that is being typed, or the last one.
+    /// Returns the statement that is being typed, or the last one.
     fn statement(&self) -> Result<String> {
         match self.begun.trim_end() {
             "" => self.last_statement(),
@@ -287,7 +287,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// The target, `~/` being the user's home.
+    /// Returns the target, `~/` being the user's home.
     pub(super) fn target_at_home(&self, target: Target) -> Target {
         match target {
             Target::File(path) => Target::File(self.at_home(path)),
@@ -295,7 +295,7 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// The path, `~/` being the user's home.
+    /// Returns the path, `~/` being the user's home.
     pub(super) fn at_home(&self, path: PathBuf) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {
             (Ok(rest), Some(home)) => home.join(rest),
@@ -312,21 +312,21 @@ impl<'a> Shell<'a> {
         if !self.is_interactive {
             return Ok(());
         }
-        // Past `talk`, which takes the meaning off what moves a cursor.
+        // This bypasses `talk`, which escapes the codes that move a cursor.
         let mut terminal = std::io::stderr();
         let cleared = terminal.write_all(b"\x1b[H\x1b[2J").and_then(|()| terminal.flush());
         cleared.context(Kind::Unavailable, || "cannot write to the terminal")
     }
 
     pub(super) fn answer(&mut self, text: &str) -> Result<()> {
-        // A variable may hold what a log held.
+        // A variable may hold text from a log.
         self.out
             .write_all(visible_lines(text).as_bytes())
             .and_then(|()| self.out.flush())
             .context(Kind::Unavailable, || "cannot write to the terminal")
     }
 
-    /// Says what was done, to a person.
+    /// Tells a person what was done.
     fn notice(&mut self, text: &str) -> Result<()> {
         if !self.is_interactive || self.depth > 0 {
             return Ok(());

@@ -7,35 +7,35 @@ use super::setting::Setting;
 use super::words::{Arguments, number};
 use crate::error::{Error, Result};
 
-/// psql's pause.
+/// The pause that psql uses.
 pub(super) const PAUSE: Duration = Duration::from_secs(2);
 
 /// One command.
 pub(super) struct Spec {
-    /// All its spellings, the most usual first.
+    /// All its spellings, the most common first.
     pub names: &'static [&'static str],
     /// The arguments after the name, as help shows them.
     pub usage: &'static str,
-    /// The kinds of what follows, one after the other; the last one repeats.
+    /// The kinds of its arguments in order; the last one repeats.
     pub arguments: &'static [Kind],
     pub purpose: &'static str,
     pub line: Line,
     pub make: Make,
-    /// A line that shows what it does. What is before the command is a statement that it runs.
+    /// An example line. The text before the command is a statement that it runs.
     pub example: &'static str,
 }
 
 /// The kind of an argument, for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Nothing that could be offered.
+    /// A text without suggestions.
     Text,
     File,
     Table,
     View,
     Function,
     Format,
-    /// A setting of `\pset`; its value follows.
+    /// A setting of `\pset`, followed by its value.
     Setting,
     Variable,
     Parameter,
@@ -67,7 +67,7 @@ pub(super) const SWITCH: Kind = Kind::OneOf(&["off", "on"]);
 pub(super) const EXPANDED: Kind = Kind::OneOf(&["auto", "off", "on"]);
 pub(super) const PAGER: Kind = Kind::OneOf(&["always", "off", "on"]);
 
-/// A row of the table.
+/// Builds a row of the table.
 pub(super) const fn row(
     names: &'static [&'static str],
     usage: &'static str,
@@ -79,12 +79,12 @@ pub(super) const fn row(
     Spec { names, usage, arguments, purpose, line: Line::Words, make: Make::Command(make), example }
 }
 
-/// A command whose arguments are split in another way.
+/// Builds a command whose arguments are split in another way.
 pub(super) const fn with_line(line: Line, spec: Spec) -> Spec {
     Spec { line, ..spec }
 }
 
-/// A part of a condition.
+/// Builds a part of a condition.
 pub(super) const fn condition(
     name: &'static [&'static str],
     usage: &'static str,
@@ -107,7 +107,7 @@ pub(super) fn show(arguments: &Arguments<'_>, is_expanded: bool) -> Result<Comma
     Ok(Command::Go(Go::Show { is_expanded, target: arguments.target()? }))
 }
 
-/// `\watch 5`, `\watch i=5 c=3`.
+/// Parses `\watch 5`, `\watch i=5 c=3`.
 pub(super) fn watch(arguments: &Arguments<'_>) -> Result<Command> {
     let (mut pause, mut times) = (PAUSE, None);
     for word in arguments.words {

@@ -1,4 +1,4 @@
-//! Text becomes statements and shell commands.
+//! Splits text into statements and shell commands.
 //!
 //! A statement ends at a `;` (or `\g`, `\gx`, `\G`) that is not inside a string, a quoted name, a dollar-quoted text
 //! or a comment. A shell command is a line of its own that begins with `\`, with `.` and a letter, or with a command's
@@ -6,7 +6,7 @@
 
 use super::commands::{find, is_go};
 
-/// A piece of a text.
+/// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unit<'a> {
     /// SQL without its end.
@@ -29,7 +29,7 @@ pub(super) enum End<'a> {
     Command,
 }
 
-/// The statements of `text`, which holds no shell commands; pieces without any word are left out.
+/// Returns the statements of `text`, which holds no shell commands; pieces without any word are left out.
 pub fn split_statements(text: &str) -> Vec<String> {
     let statement = |unit| match unit {
         Unit::Statement(sql, _) => Some(sql.to_owned()),
@@ -38,7 +38,7 @@ pub fn split_statements(text: &str) -> Vec<String> {
     Units { text, at: 0, first: 0, has_commands: false }.filter_map(statement).collect()
 }
 
-/// The statements and commands of `text`.
+/// Returns the statements and commands of `text`.
 pub(super) fn units(text: &str) -> Units<'_> {
     Units { text, at: 0, first: 0, has_commands: true }
 }
@@ -46,7 +46,7 @@ pub(super) fn units(text: &str) -> Units<'_> {
 pub(super) struct Units<'a> {
     text: &'a str,
     at: usize,
-    /// Where the first word of the latest unit is.
+    /// The place of the first word of the latest unit.
     first: usize,
     has_commands: bool,
 }
@@ -76,7 +76,7 @@ impl<'a> Iterator for Units<'a> {
 }
 
 impl<'a> Units<'a> {
-    /// The line, counted from one, on which the latest unit begins; comments before it do not count.
+    /// Returns the line, counted from one, on which the latest unit begins; comments before it do not count.
     pub(super) fn line(&self) -> usize {
         self.text[..self.first].matches('\n').count() + 1
     }
@@ -106,7 +106,7 @@ impl<'a> Units<'a> {
                 let line = line(&text[at..]);
                 if ends_statement(line) {
                     self.at = at + line.len();
-                    // Without words it means the statement before, which the shell remembers.
+                    // Without words it means the previous statement, which the shell remembers.
                     let end = line.trim_end();
                     if !has_words {
                         self.first = at;
@@ -144,7 +144,7 @@ impl<'a> Units<'a> {
     }
 }
 
-/// Whether `rest`, where no statement has begun, is a line for the shell.
+/// Returns whether `rest`, where no statement has begun, is a line for the shell.
 fn is_command(rest: &str, is_line_start: bool) -> bool {
     let mut characters = rest.chars();
     match characters.next() {
@@ -159,7 +159,7 @@ fn is_command(rest: &str, is_line_start: bool) -> bool {
     }
 }
 
-/// Whether a backslash command runs the statement before it.
+/// Returns whether a backslash command runs the statement before it.
 fn ends_statement(line: &str) -> bool {
     let word = line.split_whitespace().next().unwrap_or_default().trim_end_matches(';');
     is_go(word)
@@ -169,7 +169,7 @@ fn line(text: &str) -> &str {
     &text[..text.find('\n').unwrap_or(text.len())]
 }
 
-/// The length of the string, quoted name, dollar quote or comment at `at`, and whether it is closed.
+/// Returns the length of the string, quoted name, dollar quote or comment at `at`, and whether it is closed.
 pub fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
     let rest = &text[at..];
     let found = |end: Option<usize>| Some((end.unwrap_or(rest.len()), end.is_some()));
@@ -192,7 +192,7 @@ pub fn skip(text: &str, at: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// Where the text that `quote` opens ends; a doubled quote stands for itself.
+/// Returns where the text that `quote` opens ends; a doubled quote stands for itself.
 fn quoted(rest: &str, quote: char, has_escapes: bool) -> Option<usize> {
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {
@@ -205,7 +205,7 @@ fn quoted(rest: &str, quote: char, has_escapes: bool) -> Option<usize> {
     None
 }
 
-/// `E'it\'s'`: only after a lone E does a backslash escape.
+/// Returns whether a backslash escapes, which it does only after a lone E: `E'it\'s'`.
 fn has_escapes(before: &str) -> bool {
     before.strip_suffix(['e', 'E']).is_some_and(|before| !ends_in_word(before))
 }
@@ -214,7 +214,7 @@ fn ends_in_word(text: &str) -> bool {
     text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
-/// Comments nest, as in the SQL standard.
+/// Returns the length of a block comment; comments nest, as in the SQL standard.
 fn block_comment(rest: &str) -> Option<usize> {
     let (mut depth, mut at) = (0, 0);
     loop {

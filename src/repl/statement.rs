@@ -1,4 +1,4 @@
-//! A statement on its way to the backend: variables, where the result goes, and how often it is run.
+//! A statement on its way to the backend: variables, the destination of the result, and how often it is run.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Shell<'_> {
         }
     }
 
-    /// ^C between two runs ends it and is not a failure: there is no other way to end it.
+    /// Repeats a statement; ^C between two runs ends it and is not a failure: no other way to end it exists.
     fn watch(&mut self, backend: &mut dyn Backend, sql: &str, pause: Duration, times: Option<u32>) -> Result<()> {
         let mut round = 0;
         while times.is_none_or(|times| round < times) {
@@ -66,7 +66,7 @@ impl Shell<'_> {
         Ok(())
     }
 
-    /// Runs what has a result, with settings that know where it goes.
+    /// Runs a statement or command with a result, with settings that know its destination.
     pub(super) fn deliver(
         &mut self,
         target: Option<Target>,
@@ -80,7 +80,7 @@ impl Shell<'_> {
             settings.output = Some(Output::new(self.target_at_home(target)));
         }
         run(&mut settings)?;
-        // A result that failed left the file as it was.
+        // A failed result left the file as it was.
         if let Some(output) = self.settings.output.as_mut().filter(|_| !is_elsewhere) {
             output.is_append = true;
         }
@@ -88,7 +88,7 @@ impl Shell<'_> {
     }
 }
 
-/// Statements that other shells have and the engine answers less well than the shell.
+/// Statements of other shells that the engine answers less well than the shell does.
 enum Habit<'a> {
     Tables,
     Describe(&'a str),

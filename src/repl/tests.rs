@@ -1,4 +1,4 @@
-//! The shell with a backend that only takes notes.
+//! Tests of the shell with a backend that only takes notes.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::error::Kind;
 use crate::render::Format;
 
-/// Writes down what it is asked for; statements that begin with `fail` fail.
+/// A backend that records its calls; statements that begin with `fail` fail.
 #[derive(Default)]
 struct Fake {
     calls: Vec<String>,
@@ -128,7 +128,7 @@ impl Backend for Fake {
     }
 }
 
-/// Runs a script: its calls, the settings at its end, and its result.
+/// Runs a script and returns its calls, the settings at its end, and its result.
 fn script(text: &str) -> (Fake, Settings, Result<Outcome>) {
     scripts(&[text], false)
 }
@@ -153,7 +153,7 @@ fn scripts(texts: &[&str], keep_going: bool) -> (Fake, Settings, Result<Outcome>
     (fake, settings, Ok(Outcome { exit, failures }))
 }
 
-/// Runs a terminal session with these lines: backend, stdout, stderr, exit code.
+/// Runs a terminal session with these lines; returns backend, stdout, stderr, exit code.
 fn session(lines: &[&str]) -> (Fake, String, String, Option<u8>) {
     session_with(Options::default(), lines)
 }

@@ -1,7 +1,7 @@
-//! Variables of the shell, as psql has them: `\set day 2026-01-01`, then `:day`, `:'day'` or `:"day"`.
+//! Variables of the shell, like psql's: `\set day 2026-01-01`, then `:day`, `:'day'` or `:"day"`.
 //!
 //! A variable is text that is put into the statement before the engine sees it. Inside of strings, quoted names and
-//! comments nothing is replaced, nor is a name that is not set: `a::text` and `list[1:n]` mean what they mean.
+//! comments nothing is replaced, and neither is a name that is not set: `a::text` and `list[1:n]` mean what they mean.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub type Parameters = BTreeMap<String, String>;
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Errors when `name` cannot be written behind a colon.
+    /// Sets a variable. Errors when `name` cannot follow a colon.
     pub fn set(&mut self, name: &str, value: String) -> Result<()> {
         if !is_name(name) {
             return Err(Error::usage(format!("`{name}` cannot be the name of a variable"))
@@ -34,7 +34,8 @@ impl Variables {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The statement with its variables replaced. Other names behind a colon are parameters, the engine's to look up.
+    /// Returns the statement with its variables replaced. Other names after a colon are parameters for the engine to
+    /// look up.
     pub(super) fn substitute(&self, sql: &str) -> Result<String> {
         let mut out = String::with_capacity(sql.len());
         let mut at = 0;
@@ -58,7 +59,7 @@ impl Variables {
         Ok(out)
     }
 
-    /// The variable at the colon that `rest` begins with: its length and its value; nothing if it is not a variable.
+    /// Returns length and value of the variable at the colon that `rest` begins with; `None` if it is not a variable.
     pub(super) fn at(&self, rest: &str) -> Result<Option<(usize, String)>> {
         let inner = &rest[1..];
         if let Some(name) = inner.strip_prefix("{?").and_then(|rest| rest.split_once('}')).map(|(name, _)| name) {
@@ -79,7 +80,7 @@ impl Variables {
     }
 }
 
-/// The name that `text` begins with.
+/// Returns the name that `text` begins with.
 fn name_of(text: &str) -> Option<&str> {
     let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(text.len());
     Some(&text[..end]).filter(|name| is_name(name))

@@ -1,12 +1,12 @@
-//! The words of a command line, and what a command makes of them.
+//! The words of a command line, and how a command reads them.
 
 use super::command::Command;
 use super::settings::Target;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 
-/// Splits at blanks outside of quotes; outside of quotes variables stand for their values. A backslash is a character
-/// like another: paths of Windows hold them.
+/// Splits at blanks outside of quotes; outside of quotes variables stand for their values. A backslash is an ordinary
+/// character: Windows paths contain them.
 pub(super) fn words(line: &str, variables: &Variables) -> Result<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -46,7 +46,7 @@ pub(super) fn words(line: &str, variables: &Variables) -> Result<Vec<String>> {
 
 /// The arguments after the name of a command.
 pub(super) struct Arguments<'a> {
-    /// The command as it was typed.
+    /// The command as the user typed it.
     pub name: &'a str,
     pub words: &'a [String],
     /// The rest of the line as it is.
@@ -84,7 +84,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// A file or a program that results go to.
+    /// Returns the file or program that results go to.
     pub fn target(&self) -> Result<Option<Target>> {
         if let [word] = self.words
             && let Some(program) = word.strip_prefix('|')

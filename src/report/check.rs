@@ -1,4 +1,4 @@
-//! Reports of users: what is wrong with them before they run, and a text to start from.
+//! Checks the reports of users before they run, and writes a text to start from.
 
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,14 @@ use super::runs::controls::{framework as framework_of, frameworks};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::Session;
 
-/// What a check says of one file.
+/// The result of checking one file.
 #[derive(Debug)]
 pub struct Checked {
     pub path: PathBuf,
     pub id: Option<String>,
-    /// What stops it.
+    /// Faults that keep the report from running.
     pub problems: Vec<String>,
-    /// What an auditor would miss.
+    /// Omissions that an auditor would notice.
     pub advice: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ fn said(error: &Error) -> String {
     }
 }
 
-/// Controls that no framework has would be evidence for nothing.
+/// Refuses controls that no framework has: they would be evidence for nothing.
 pub(super) fn controls(report: &Report, problems: &mut Vec<String>) {
     for (framework, ids) in &report.controls {
         let Some(known) = framework_of(framework) else {
@@ -135,7 +135,7 @@ async fn plan(report: &Report, session: &Session) -> Result<()> {
     run(report, &params, session).await?.collect().await.map(|_| ())
 }
 
-/// The text of a new report, which passes the check.
+/// Returns the text of a new report, which passes the check.
 pub fn template(id: &str) -> Result<String> {
     let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !is_id {

@@ -1,4 +1,4 @@
-//! Any text is a report or an error.
+//! Tests that any text is either a report or an error.
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Text becomes HTML: escaped, and what would steer the reader's eye is seen instead.
+//! Text becomes HTML: it is escaped, and characters that would mislead the reader's eye are made visible.
 
 use crate::typed::visible;
 
@@ -24,8 +24,8 @@ pub fn escaped(given: &str) -> String {
     out
 }
 
-/// A text as CSS has it in quotes: what is no plain letter, digit or sign is written by its number, so that nothing ends
-/// the text or the element around it.
+/// Writes a text as a quoted CSS string: every character that is not a plain letter, digit or sign is written by its
+/// number, so that nothing ends the text or the element around it.
 pub fn css_string(given: &str) -> String {
     let mut shown = String::with_capacity(given.len());
     visible(given, &mut shown);
@@ -42,7 +42,7 @@ pub fn css_string(given: &str) -> String {
     out
 }
 
-/// The hash of an inline script or style, as a content security policy names it.
+/// Returns the hash of an inline script or style, as a content security policy names it.
 pub fn policy_hash(content: &str) -> String {
     use sha2::{Digest, Sha256};
     format!("'sha256-{}'", base64(&Sha256::digest(content.as_bytes())))

@@ -1,4 +1,5 @@
-//! Every embedded report over its fixture, against rows that were not made by our SQL (see tests/data/reports).
+//! Runs every embedded report over its fixture and compares it with rows that our SQL did not make (see
+//! tests/data/reports).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -24,7 +25,7 @@ mod reasons;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/reports");
 
-/// Events as the lake has them.
+/// Makes a session over `events` in the form that the lake stores.
 pub(super) fn session(events: &[Json]) -> Sample {
     Sample::new(events)
 }
@@ -38,7 +39,7 @@ fn fixture(id: &str) -> Vec<Json> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Gives the optional tables of a case; their times are milliseconds.
+/// Adds the optional tables of a case; their times are milliseconds.
 pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
     for (name, rows) in inputs.as_object().into_iter().flatten() {
         let time = || DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
@@ -117,7 +118,7 @@ pub(super) fn add_inputs(ctx: &Sample, inputs: &Json) {
     }
 }
 
-/// One cell as JSON: times in milliseconds.
+/// Returns one cell as JSON: times in milliseconds.
 fn cell(column: &dyn Array, row: usize) -> Json {
     if column.is_null(row) {
         return Json::Null;
@@ -201,7 +202,7 @@ async fn a_lake_without_events_gives_no_rows_and_no_error() {
         let mut given = given.as_object().unwrap().clone();
         given.retain(|name, _| report.parameter(name).is_some());
         let found = rows_of(report, &Json::Object(given), &ctx).await;
-        // Buckets, a whole period without an event, metrics, requirements and months are there without events.
+        // Buckets, a whole period without an event, metrics, requirements and months appear even without events.
         let expected = match report.id.as_str() {
             "auth-outcome-summary" | "log-gaps" => 1,
             "monthly-executive-summary" => 22,
@@ -215,7 +216,7 @@ async fn a_lake_without_events_gives_no_rows_and_no_error() {
     }
 }
 
-/// The verdict of a head as catalogue.json writes it.
+/// Returns the verdict of a head as catalogue.json writes it.
 fn verdict(report: &Report) -> Json {
     let rule = &report.verdict;
     let words = |element: &Element| json!(format!("{element:?}").to_lowercase());
@@ -265,7 +266,7 @@ fn heads_say_what_the_catalogue_says() {
     }
 }
 
-/// A report of a user, with `sql` below a small head.
+/// Builds a user's report with `sql` below a small head.
 pub(super) fn own(columns: &str, sql: &str) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let head = format!(
@@ -277,7 +278,7 @@ pub(super) fn own(columns: &str, sql: &str) -> Report {
     Catalog::load(Some(folder.path())).unwrap().get("own").unwrap().clone()
 }
 
-/// Events of (class, activity, time, status, the rest).
+/// Builds events from (class, activity, time, status, the rest).
 pub(super) fn events_of(events: &[(i64, i64, i64, i64, Json)]) -> Vec<Json> {
     events
         .iter()
@@ -293,7 +294,7 @@ pub(super) fn events_of(events: &[(i64, i64, i64, i64, Json)]) -> Vec<Json> {
         .collect()
 }
 
-/// `sql` over hand-made events.
+/// Runs `sql` over hand-made events.
 pub(super) async fn over(events: &[(i64, i64, i64, i64, Json)], columns: &str, sql: &str) -> Vec<Json> {
     rows_of(&own(columns, sql), &json!({}), &session(&events_of(events))).await
 }

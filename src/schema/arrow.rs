@@ -1,7 +1,7 @@
 //! The object tree as an Arrow schema.
 //!
 //! Every field is nullable, whatever OCSF requires: half of real events break a requirement. List items are named
-//! `element`, as Delta Lake names them.
+//! `element`, like Delta Lake's.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use super::{Attribute, Kind, OWN_COLUMNS, Object};
 
-/// The schema of a class's table: its attributes, then our columns.
+/// Builds the schema of a class's table: its attributes, then our columns.
 pub fn schema(root: &Object) -> SchemaRef {
     let mut fields: Vec<Field> = root.attributes.iter().map(field).collect();
     fields.extend(OWN_COLUMNS.map(|name| Field::new(name, own_type(name), true)));
@@ -41,7 +41,7 @@ fn data_type(kind: &Kind) -> DataType {
     }
 }
 
-/// How many leaf columns an object has.
+/// Counts the leaf columns of an object.
 pub fn leaves(object: &Object) -> usize {
     let of = |attribute: &Attribute| match &attribute.kind {
         Kind::Object(inner) => leaves(inner),
@@ -50,7 +50,7 @@ pub fn leaves(object: &Object) -> usize {
     object.attributes.iter().map(of).sum()
 }
 
-/// A type as people read it: "Utf8", "List<Struct>", "Timestamp(us, UTC)".
+/// Writes a type as people read it: "Utf8", "List<Struct>", "Timestamp(us, UTC)".
 pub fn type_text(data_type: &DataType) -> String {
     match data_type {
         DataType::Struct(_) => "Struct".to_owned(),

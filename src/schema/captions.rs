@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 /// The ids of one enumeration with their captions, in the order of the file.
 ///
-/// Ids are integers but for `http_method`, so they are kept as text and found by number as well.
+/// Ids are integers except those of `http_method`, so they are kept as text and can be found by number as well.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Captions {
     entries: Vec<(String, String)>,
@@ -18,7 +18,7 @@ impl Captions {
         Captions { entries, by_number }
     }
 
-    /// Ids, as text, and captions.
+    /// Returns the ids, as text, and their captions.
     pub fn entries(&self) -> &[(String, String)] {
         &self.entries
     }
@@ -27,12 +27,12 @@ impl Captions {
         self.by_number.get(&id).map(|&at| self.entries[at].1.as_str())
     }
 
-    /// The caption of an id that is text.
+    /// Returns the caption of an id that is text.
     pub fn get_text(&self, id: &str) -> Option<&str> {
         self.entries.iter().find(|(known, _)| known == id).map(|(_, caption)| caption.as_str())
     }
 
-    /// The number with this caption.
+    /// Returns the number with this caption.
     pub fn id_of(&self, caption: &str) -> Option<i64> {
         self.entries.iter().find(|(_, known)| known == caption).and_then(|(id, _)| id.parse().ok())
     }

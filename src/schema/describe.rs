@@ -13,19 +13,19 @@ pub struct FieldInfo {
     pub path: String,
     /// The Arrow type as text: "Utf8", "List<Utf8>", "Struct".
     pub arrow_type: String,
-    /// The type of a value, for a list that of its items.
+    /// The type of a value; for a list, that of its items.
     pub data_type: DataType,
-    /// As OCSF has it, "object:user"; empty for our own columns.
+    /// The OCSF type, "object:user"; empty for our own columns.
     pub ocsf_type: String,
     pub requirement: Requirement,
     pub captions: Option<Arc<Captions>>,
     pub storage: Storage,
-    /// Not a struct: a leaf column of the file.
+    /// Whether it is a leaf column of the file and not a struct.
     pub is_leaf: bool,
     pub is_deprecated: bool,
 }
 
-/// How a path is stored.
+/// The way in which a path is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
     /// In a column of its own type.
@@ -47,11 +47,11 @@ impl Storage {
 }
 
 impl EventClass {
-    /// Every path of the class in column order, depth first, then our own columns.
+    /// Lists every path of the class in column order, depth first, then our own columns.
     pub fn describe(&self) -> Vec<FieldInfo> {
         let mut found = Vec::new();
         walk(&self.root, "", &mut found);
-        // The object tree knows nothing of our columns; their types are in the Arrow schema, at its end.
+        // The object tree does not contain our columns; their types are in the Arrow schema, at its end.
         for (name, field) in OWN_COLUMNS.iter().zip(&self.arrow.fields()[self.root.attributes.len()..]) {
             found.push(FieldInfo {
                 path: (*name).to_owned(),
@@ -68,12 +68,12 @@ impl EventClass {
         found
     }
 
-    /// Leaf columns, ours included.
+    /// Counts the leaf columns, ours included.
     pub fn leaves(&self) -> usize {
         arrow::leaves(&self.root) + OWN_COLUMNS.len()
     }
 
-    /// The attribute at a dotted path; lists count as their items, `[]` may be given or not.
+    /// Returns the attribute at a dotted path; lists count as their items, `[]` is optional.
     pub fn attribute(&self, path: &str) -> Option<&Attribute> {
         let (parents, last) = path.rsplit_once('.').unwrap_or(("", path));
         let mut object: &Object = &self.root;
@@ -86,19 +86,19 @@ impl EventClass {
         member(object, last)
     }
 
-    /// The caption of an enumeration's id.
+    /// Returns the caption of an enumeration's id.
     pub fn caption_of(&self, path: &str, id: i64) -> Option<&str> {
         self.attribute(path)?.captions.as_ref()?.get(id)
     }
 
-    /// The path, without `[]`, that someone who wrote `wrong` most likely meant.
+    /// Returns the path, without `[]`, that a user who wrote `wrong` most likely meant.
     pub fn nearest_path(&self, wrong: &str) -> Option<String> {
         let asked = wrong.replace("[]", "");
         let lower = asked.to_lowercase();
-        // Who wrote the path itself has another trouble, and it is no help.
+        // A user who wrote the path itself has another problem, and the path does not help.
         let paths = self.describe().into_iter().map(|field| field.path.replace("[]", "")).filter(|path| *path != asked);
         let scored = paths.map(|path| (likeness(&lower, &path), path));
-        // Of equals the shorter path: it is what people see first.
+        // Of equals the shorter path wins: people see it first.
         let best = scored.max_by(|(a, left), (b, right)| a.total_cmp(b).then(right.len().cmp(&left.len())));
         best.filter(|(score, _)| *score >= 0.8).map(|(_, path)| path)
     }
@@ -135,7 +135,7 @@ fn walk(object: &Object, prefix: &str, found: &mut Vec<FieldInfo>) {
     }
 }
 
-/// How much alike two paths are, 0 to 1.
+/// Returns how much alike two paths are, 0 to 1.
 ///
 /// Misspellings keep the letters (`actor.user.uuid`); guesses keep some of the words (`actor_email` for
 /// `actor.user.email_addr`). Either may win.
@@ -146,7 +146,7 @@ fn likeness(wrong: &str, path: &str) -> f64 {
     let (asked, offered) = (words(wrong), words(path));
     let best = |word: &String| offered.iter().map(|other| strsim::jaro(word, other)).fold(0.0, f64::max);
     let covered = asked.iter().map(best).sum::<f64>() / asked.len().max(1) as f64;
-    // Words that nobody asked for count a little against it.
+    // Surplus words count a little against it.
     let surplus = offered.len().saturating_sub(asked.len()) as f64;
     letters.max(covered - 0.05 * surplus)
 }

@@ -1,4 +1,4 @@
-//! The form of the files in `schemas/`; what may be in them is decided in `load`.
+//! The form of the files in `schemas/`; `load` decides what may be in them.
 //!
 //! Parsing keeps the order of attributes, which is the order of columns, and refuses duplicated and unknown keys and
 //! unknown scalar types, so that the parser's own line number is right.
@@ -24,7 +24,7 @@ pub struct ClassFile {
     pub cut: Vec<String>,
     #[serde(default = "Ordered::empty")]
     pub left_out: Ordered<Vec<String>>,
-    /// By parent and name; those of columns that went away stay, so that they are not given again.
+    /// Ids by parent and name; those of removed columns stay, so that they are not given again.
     #[serde(default = "Ordered::empty")]
     pub ids: Ordered<Ordered<i32>>,
 }
@@ -37,7 +37,7 @@ pub struct ObjectsFile {
     pub objects: Ordered<Ordered<Spec>>,
 }
 
-/// One attribute as the file has it.
+/// One attribute as the file writes it.
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// A scalar (`..._t`), `object`, or the name of an object.
@@ -49,7 +49,7 @@ pub struct Spec {
     pub captions: Option<Vec<(String, String)>>,
 }
 
-/// How a scalar type of OCSF is stored, and the free-form object with them; None is not a scalar.
+/// Returns how a scalar type of OCSF, or the free-form object, is stored; `None` for other types.
 pub fn scalar(base: &str) -> Option<Kind> {
     Some(match base {
         "timestamp_t" => Kind::Time,
@@ -57,7 +57,7 @@ pub fn scalar(base: &str) -> Option<Kind> {
         "float_t" => Kind::Double,
         "boolean_t" => Kind::Boolean,
         "json_t" | "object" => Kind::Json,
-        // Dates among them: offset and digits as they came are evidence.
+        // Dates are among them: offset and digits as they came are evidence.
         "string_t" | "bytestring_t" | "datetime_t" | "email_t" | "file_hash_t" | "file_name_t" | "file_path_t"
         | "hostname_t" | "ip_t" | "mac_t" | "process_name_t" | "reg_key_path_t" | "resource_uid_t" | "subnet_t"
         | "url_t" | "username_t" | "uuid_t" => Kind::Text,
@@ -65,14 +65,14 @@ pub fn scalar(base: &str) -> Option<Kind> {
     })
 }
 
-/// A table, column or object name: what every reader of Parquet and Delta takes without quotes.
+/// Returns whether a text is a table, column or object name that every reader of Parquet and Delta takes without quotes.
 pub fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 impl Spec {
-    /// Reads `base[]!~`: a list, required (`+` recommended), deprecated; all but the base may be absent.
+    /// Reads `base[]!~`: a list, required (`+` recommended), deprecated; all but the base are optional.
     fn parse(text: &str) -> Result<Spec, String> {
         let (rest, is_deprecated) = suffix(text, "~");
         let (rest, is_required) = suffix(rest, "!");

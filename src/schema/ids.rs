@@ -1,8 +1,8 @@
 //! The ids of columns: numbers that Parquet files carry beside the names.
 //!
 //! A reader that knows a column by its id (Iceberg's do) finds it after it was renamed or moved. Ids cannot be put into
-//! files that exist, so each column, and each struct and list around one, has its id from the first file on. They are
-//! data, in the class files; `schemas/make --number` gives them. The columns that every table has get theirs here.
+//! existing files, so each column, and each struct and list around one, has its id from the first file on. They are
+//! data, in the class files; `schemas/make --number` assigns them. The columns that every table has get theirs here.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::error::Result;
 /// The metadata key from which Parquet's writer takes a field's id.
 const FIELD_ID: &str = "PARQUET:field_id";
 
-/// Ids of classes begin here.
+/// The first id of classes.
 const FIRST: i32 = 100;
 
 /// The columns that every table has beside its class's own. An id is never given a second time.
@@ -26,17 +26,17 @@ const OWN: [(&str, i32); 5] = [("_event_uid", 1), ("_batch", 2), ("_source", 3),
 /// The ids of a table's columns; of members of structs and items of lists too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldIds {
-    /// By path; an item of a list is `list[]`, its member `list[].member`.
+    /// Ids by path; an item of a list is `list[]`, its member `list[].member`.
     by_path: HashMap<String, i32>,
 }
 
 impl FieldIds {
-    /// Ids of a table of ours, whose columns have no members.
+    /// Returns the ids of a table of ours, whose columns have no members.
     pub fn of_columns(columns: &[(&str, i32)]) -> FieldIds {
         FieldIds { by_path: columns.iter().map(|(name, id)| (name.to_string(), *id)).collect() }
     }
 
-    /// The ids that a class file gives; none when it gives none.
+    /// Returns the ids that a class file gives; empty when it gives none.
     pub(super) fn of_class(source: &Source, file: &ClassFile, root: &Object) -> Result<FieldIds> {
         let mut by_path = HashMap::new();
         let mut seen = HashSet::new();
@@ -71,7 +71,7 @@ impl FieldIds {
         Ok(FieldIds { by_path })
     }
 
-    /// The schema with the ids in it, as Parquet's writer takes them.
+    /// Returns the schema with the ids in it, as Parquet's writer takes them.
     pub fn in_schema(&self, schema: &Schema) -> SchemaRef {
         let fields: Fields = schema.fields().iter().map(|field| self.in_field(field, field.name())).collect();
         Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
@@ -90,7 +90,7 @@ impl FieldIds {
     }
 }
 
-/// The paths below `object` that have no id.
+/// Collects the paths below `object` that have no id.
 fn lacking(object: &Object, prefix: &str, ids: &HashMap<String, i32>, into: &mut Vec<String>) {
     for attribute in &object.attributes {
         let mut path = format!("{prefix}{}", attribute.name);

@@ -1,6 +1,6 @@
 //! Reads the class files and refuses what cannot become a table.
 //!
-//! Whatever is wrong with a file is an error that names file and line; nothing is guessed in its place.
+//! Anything wrong with a file is an error that names file and line; nothing is guessed in its place.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ const TAKEN_TABLES: [&str; 3] = ["reject", "revision", "event"];
 /// Column names that the lake's partitions use.
 const TAKEN_COLUMNS: [&str; 2] = ["event_month", "event_day"];
 
-/// One file: where it came from, for errors, and what it says.
+/// One file: its origin, for errors, and its content.
 pub struct Source {
-    /// As shown to people.
+    /// The path as people see it.
     path: String,
     /// The file's name without `.json`.
     stem: String,
@@ -33,7 +33,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// An error about the line where the last of `words` is, each looked for after the one before, in quotes.
+    /// Makes an error about the line where the last of `words` is, each looked for after the one before, in quotes.
     pub fn error(&self, words: &[&str], message: impl AsRef<str>) -> Error {
         let mut at = 0;
         for word in words {
@@ -101,7 +101,7 @@ fn read_folder(folder: &Path) -> Result<Vec<Source>> {
             sources.push(Source { path: path.display().to_string(), stem, text });
         }
     }
-    // The order of a directory is not ours; which of two bad files is reported should not depend on it.
+    // The order of a directory is arbitrary; which of two bad files is reported should not depend on it.
     sources.sort_by(|a, b| a.stem.cmp(&b.stem));
     Ok(sources)
 }

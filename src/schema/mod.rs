@@ -1,4 +1,4 @@
-//! OCSF becomes Arrow: event classes are data, and here they become column layouts.
+//! Turns OCSF into Arrow: event classes are data, and here they become column layouts.
 //!
 //! ```text
 //! schemas/ocsf-1.6.0/*.json ─┐
@@ -6,7 +6,7 @@
 //! --schemas DIR/*.json ──────┘
 //! ```
 //!
-//! No class is known to the code by name but `other_event`, which takes the events of classes without a file. The
+//! The code knows no class by name except `other_event`, which receives the events of classes without a file. The
 //! object tree and the Arrow schema say the same thing; decoding walks the tree, everything else reads the schema.
 
 mod arrow;
@@ -59,27 +59,27 @@ impl Ocsf {
         load::load(extra)
     }
 
-    /// The OCSF version, "1.6.0".
+    /// Returns the OCSF version, "1.6.0".
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// All classes by uid; `other_event` is the last.
+    /// Returns all classes by uid; `other_event` is the last.
     pub fn classes(&self) -> &[Arc<EventClass>] {
         &self.classes
     }
 
-    /// The class with this `class_uid`; never `other_event`.
+    /// Returns the class with this `class_uid`; never `other_event`.
     pub fn by_uid(&self, class_uid: i64) -> Option<&Arc<EventClass>> {
         self.by_uid.get(&class_uid).map(|&at| &self.classes[at])
     }
 
-    /// The class with this table name, `other_event` included.
+    /// Returns the class with this table name, `other_event` included.
     pub fn by_name(&self, name: &str) -> Option<&Arc<EventClass>> {
         self.by_name.get(name).map(|&at| &self.classes[at])
     }
 
-    /// The class that takes the events of all classes without a file.
+    /// Returns the class that receives the events of all classes without a file.
     pub fn other(&self) -> &Arc<EventClass> {
         &self.other
     }
@@ -89,7 +89,7 @@ impl Ocsf {
 #[derive(Debug, Clone)]
 pub struct EventBatch {
     pub class: Arc<EventClass>,
-    /// In the schema `class.arrow`. `_batch` and `_source` are null until the lake's writer fills them.
+    /// The rows in the schema `class.arrow`. `_batch` and `_source` are null until the lake's writer fills them.
     pub batch: RecordBatch,
     /// Line number and byte offset of each row in its source.
     pub origins: Vec<(u64, u64)>,
@@ -116,7 +116,7 @@ pub struct EventClass {
 #[derive(Debug)]
 pub struct Object {
     pub name: String,
-    /// In column order.
+    /// The attributes in column order.
     pub attributes: Vec<Attribute>,
     index: HashMap<String, usize>,
 }
@@ -127,7 +127,7 @@ impl Object {
         Object { name: name.to_owned(), attributes, index }
     }
 
-    /// Where the attribute of this name is in `attributes`.
+    /// Returns the index of the attribute of this name in `attributes`.
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
@@ -145,7 +145,7 @@ pub struct Attribute {
     pub captions: Option<Arc<Captions>>,
     /// The attribute that carries the caption of this enumeration.
     pub sibling: Option<String>,
-    /// As OCSF has it: "timestamp_t", "object:user"; "object" is the free-form object.
+    /// The OCSF type: "timestamp_t", "object:user"; "object" is the free-form object.
     pub ocsf_type: String,
     pub is_deprecated: bool,
 }

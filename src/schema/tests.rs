@@ -1,4 +1,4 @@
-//! The embedded classes against the facts, and files that must be refused.
+//! Tests the embedded classes against the facts, and files that must be refused.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn load_with(files: &[(&str, &str)]) -> Result<Ocsf> {
     Ocsf::load(Some(folder.path()))
 }
 
-/// A class file with these attributes beside the two that every class needs.
+/// Writes a class file with these attributes beside the two that every class needs.
 fn class_file(attributes: &str, rest: &str) -> String {
     format!(
         "{{\n\"ocsf\": \"1.6.0\", \"caption\": \"Made Up\", \"uid\": 9001,\n\"attributes\": {{\n\
@@ -41,7 +41,7 @@ fn class_file(attributes: &str, rest: &str) -> String {
     )
 }
 
-/// The fault of one file, without the folder that it is in.
+/// Returns the fault of one file, without the folder that it is in.
 fn refusal(name: &str, text: &str) -> String {
     let error = load_with(&[(name, text)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
@@ -162,7 +162,8 @@ fn everything_the_api_declares_is_typed() {
     }
 }
 
-/// Rarely sent, so they have no column of their own: the conventions read them in `_extra` and in the JSON of what is cut.
+/// Attributes that are rarely sent and have no column of their own: the conventions read them in `_extra` and in the
+/// JSON of truncated structs.
 const READ_AS_JSON: [&str; 3] =
     ["src_endpoint.location.coordinates", "device.location.coordinates", "http_response.code"];
 
@@ -210,7 +211,7 @@ fn compare(facts: &Value, expected: &Value, object: &Object, checked: &mut usize
     for attribute in &object.attributes {
         let fact = &expected[&attribute.name];
         if fact.is_null() {
-            // The audit-log API's own.
+            // The audit-log API has this attribute itself.
             assert_eq!(attribute.name, "id", "{}", object.name);
             continue;
         }

@@ -1,4 +1,4 @@
-//! The object tree of one class: types are resolved, edges are cut.
+//! The object tree of one class, with resolved types and cut edges.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct Objects {
     known: HashMap<String, Definition>,
 }
 
-/// An object as a file has it; the file is kept for errors.
+/// An object as a file defines it; the file is kept for errors.
 struct Definition {
     source: Arc<Source>,
     attributes: Vec<(String, Spec)>,
@@ -31,7 +31,7 @@ impl Objects {
     }
 }
 
-/// Where the attributes at hand are, for errors.
+/// The place of the present attributes, for errors.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     source: &'a Source,
@@ -69,7 +69,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Errors when a path of `cut` or `left_out` was not met on the way: a misspelt one would change the table.
+    /// Builds the tree. Errors when a path of `cut` or `left_out` was not met on the way: a misspelt one would change
+    /// the table.
     pub fn build(mut self, name: &str) -> Result<Object> {
         let place = Place { source: self.source, section: "attributes" };
         let root = self.object(place, name, &self.file.attributes.0, "")?;

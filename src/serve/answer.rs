@@ -1,9 +1,9 @@
-//! A request becomes a response: path, method, key, gates, rate, parameters, page, log of the read, in this order.
+//! Turns a request into a response: path, method, key, gates, rate, parameters, page, log of the read, in this order.
 //!
-//! Each step sees only what passed the one before. Who has no valid key learns nothing but that; who lacks the
-//! permission does not learn the workspace's tier; parameters are looked at last, so their errors tell nothing to
-//! those who may not ask. Numbers about the server need a key of their own kind, or come from their own address; whether it
-//! is healthy, and its description, need none.
+//! Each step sees only what passed the one before. A client without a valid key learns nothing but that; one without
+//! the permission does not learn the workspace's tier; parameters are checked last, so their errors tell nothing to
+//! clients who may not ask. Numbers about the server need a key of their own kind, or come from their own address; the
+//! health check and the description need none.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -40,18 +40,18 @@ pub const METRICS_PERMISSION: &str = "metrics_read";
 
 const OPENAPI: &str = include_str!("openapi.json");
 const KEY_HEADER: &str = "xi-api-key";
-/// Bytes of a header that are logged.
+/// The most bytes of a header that are logged.
 const SAID_BYTES: usize = 512;
 const JSON: &str = "application/json";
 
 type Answer = Response<Full<Bytes>>;
 
-/// Which address a request came in at.
+/// The address at which a request came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// The log, behind keys.
     Log,
-    /// Numbers about the server, and nothing else.
+    /// Numbers about the server only.
     Metrics,
 }
 
@@ -92,7 +92,7 @@ impl Server {
         };
         let mut answer = answered.unwrap_or_else(|refusal| self.refuse(&refusal, &request_id));
         if !request.body().is_end_stream() {
-            // What a client still sends is not read.
+            // The rest of what a client sends is not read.
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -141,7 +141,7 @@ impl Server {
             Err(refusal) => {
                 let refusal = self.without_key(peer, refusal);
                 note(&mut reading, &refusal, begun);
-                // Trouble of ours is not an attempt of theirs.
+                // Our own trouble is not an attempt of the client.
                 if !refusal.status.is_server_error() {
                     self.journal.refused(reading).await;
                 }
@@ -158,7 +158,7 @@ impl Server {
         }
         reading.duration_ms = begun.elapsed().as_millis() as i64;
         let entries = reading.entries;
-        // On the disk before the first byte goes out; a read that cannot be logged does not happen.
+        // The log line is on the disk before the first byte goes out; a read that cannot be logged does not happen.
         self.journal.record(reading).await.map_err(|error| unavailable(&error))?;
         let mut answer = answer(JSON, made?);
         if let Some(left) = left {
@@ -169,7 +169,7 @@ impl Server {
         Ok(answer)
     }
 
-    /// Key, permission, tier, rate. Gives what is left of the user's requests in this minute.
+    /// Checks key, permission, tier and rate. Returns how many of the user's requests are left in this minute.
     fn admit(&self, headers: &HeaderMap, reading: &mut Reading) -> Result<Option<usize>, Refusal> {
         let key = self.key(headers)?;
         reading.set_key(&key);
@@ -184,7 +184,7 @@ impl Server {
         self.limiter.take(&key.user, now_ms).map_err(|wait_ms| Refusal::rate(per_minute, wait_ms))
     }
 
-    /// A request without a valid key from an address that has sent too many of them is told so. One with a valid key is
+    /// Refuses a request without a valid key from an address that has sent too many of them. One with a valid key is
     /// served anyway: others may share the address.
     fn without_key(&self, peer: SocketAddr, refusal: Refusal) -> Refusal {
         if refusal.status != StatusCode::UNAUTHORIZED {
@@ -200,7 +200,7 @@ impl Server {
     fn key(&self, headers: &HeaderMap) -> Result<KeyRecord, Refusal> {
         let mut presented = headers.get_all(KEY_HEADER).iter();
         let Some(key) = presented.next() else { return Err(Refusal::missing_key()) };
-        // Of two keys, neither is meant.
+        // Of two keys, neither counts.
         let bytes = if presented.next().is_none() { key.as_bytes() } else { b"" };
         let known = self.keyring.identify(bytes, self.clock.now_ms()).map_err(|error| unavailable(&error))?;
         known.ok_or_else(Refusal::invalid_key)
@@ -222,7 +222,7 @@ impl Server {
             from: position,
         };
         let page = match self.read(&search, reading).await {
-            // Maintenance may have put a file's rows into another one since; then the newest state has them.
+            // Maintenance may have moved a file's rows into another one since; then the newest state has them.
             Err(error) if error.kind() == Kind::Unavailable => self.read(&search, reading).await,
             page => page,
         };
@@ -296,7 +296,7 @@ fn unavailable(error: &Error) -> Refusal {
     Refusal::unavailable()
 }
 
-/// The part of a client's header that is logged.
+/// Returns the part of a client's header that is logged.
 fn said(value: &HeaderValue) -> String {
     let bytes = value.as_bytes();
     String::from_utf8_lossy(&bytes[..bytes.len().min(SAID_BYTES)]).into_owned()

@@ -1,6 +1,7 @@
-//! A cache of decoded parts, kept while there is room: least recently used goes first, and nothing is read twice at once.
+//! A cache of decoded parts, kept while there is room: the least recently used goes first, and nothing is read twice at
+//! once.
 //!
-//! The bound is in bytes. What a request holds at the moment stays in memory although it was dropped here.
+//! The bound is in bytes. A value that a request holds stays in memory even after it was dropped here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -22,7 +23,7 @@ pub struct Cache<K, V> {
 
 struct Slots<K, V> {
     by_key: HashMap<K, Slot<V>>,
-    /// Keys by the turn in which they were used last.
+    /// Keys by the turn in which they were last used.
     by_turn: BTreeMap<u64, K>,
     turn: u64,
     bytes: usize,
@@ -30,7 +31,7 @@ struct Slots<K, V> {
 
 struct Slot<V> {
     value: Arc<OnceCell<Arc<V>>>,
-    /// Known when the value is.
+    /// Known once the value is.
     bytes: usize,
     turn: u64,
 }
@@ -41,7 +42,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         Cache { limit, slots: Mutex::new(slots), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// The value of `key`; whoever comes first makes it, the others wait. `size` tells its bytes.
+    /// Returns the value of `key`; the first caller makes it, the others wait. `size` returns its bytes.
     pub async fn get<F>(&self, key: &K, size: impl FnOnce(&V) -> usize, make: impl FnOnce() -> F) -> Result<Arc<V>>
     where
         F: Future<Output = Result<V>>,
@@ -64,7 +65,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         Ok(value)
     }
 
-    /// Whether the value is there or being made.
+    /// Returns whether the value exists or is being made.
     pub fn has(&self, key: &K) -> bool {
         self.lock().by_key.contains_key(key)
     }
@@ -73,7 +74,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         self.lock().bytes
     }
 
-    /// How often a value was there, and how often it had to be made.
+    /// Returns how often a value was found, and how often it had to be made.
     pub fn uses(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
@@ -97,7 +98,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
     fn weigh(&self, key: &K, cell: &Arc<OnceCell<Arc<V>>>, bytes: usize) {
         let mut slots = self.lock();
         let slots = &mut *slots;
-        // It may have been dropped while it was made, and made anew by another.
+        // It may have been dropped while it was made, and made again by another request.
         if let Some(slot) = slots.by_key.get_mut(key).filter(|slot| Arc::ptr_eq(&slot.value, cell)) {
             slots.bytes += bytes - slot.bytes;
             slot.bytes = bytes;

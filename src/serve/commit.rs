@@ -1,7 +1,7 @@
-//! The log of reads goes into the lake: files of this server as they are sealed, files of servers that died at the start.
+//! Commits the log of reads to the lake: files of this server as they are sealed, files of dead servers at the start.
 //!
-//! A file is removed when its lines are committed. Between the two a crash leaves a file whose lines the lake has: they
-//! are duplicates then, which costs nothing. A file whose seals are wrong gives the lines before the first wrong one, and
+//! A file is removed when its lines are committed. A crash in between leaves a file whose lines the lake has: they are
+//! then duplicates, which costs nothing. A file whose seals are wrong yields the lines before the first wrong one, and
 //! is put aside.
 
 use std::fs;
@@ -38,13 +38,13 @@ pub struct Committer {
 /// The lines that were committed for servers that have ended.
 pub struct Recovered {
     pub lines: u64,
-    /// To be told in the log before their records are removed.
+    /// Turns that must be logged before their records are removed.
     pub turns: Vec<Turn>,
     left: Vec<Left>,
 }
 
 impl Recovered {
-    /// Removes the records of these servers: what they left has been told.
+    /// Removes the records of these servers: what they left has been logged.
     pub fn forget(self) -> Result<()> {
         self.left.iter().filter(|left| left.record.exists()).try_for_each(|left| remove(&left.record))
     }
@@ -61,14 +61,14 @@ impl Committer {
         Ok(Committer { writer: Writer::new(lake, clock, 1, restore())?, policy, redaction_version, backlog })
     }
 
-    /// Takes in what servers that are gone left in `folder`.
+    /// Ingests what servers that are gone left in `folder`.
     pub async fn recover(&mut self, folder: &Path, key: [u8; 32]) -> Result<Recovered> {
         let mut recovered = Recovered { lines: 0, turns: Vec::new(), left: left(folder, key)? };
         for left in &recovered.left {
             let server = || left.server.clone();
             let missing = |from, why: &str| Turn::Missing { server: server(), from, why: why.to_string() };
             let mut next = left.committed + 1;
-            // A hole is told once, and not again by the piece after it.
+            // A hole is logged once, and not again by the piece after it.
             let mut is_told = left.fault.is_some();
             if let Some(fault) = left.fault {
                 recovered.turns.push(missing(next, fault));
@@ -98,7 +98,7 @@ impl Committer {
         Ok(recovered)
     }
 
-    /// Commits what comes until there is no more.
+    /// Commits files as they come until no more come.
     pub async fn run(mut self, series: Arc<Series>, mut sealed: UnboundedReceiver<Sealed>) {
         while let Some(next) = sealed.recv().await {
             let mut wait = FIRST_WAIT;

@@ -1,4 +1,4 @@
-//! Where a page ends: a position in the order of entries, sealed so that only we can make one.
+//! The end of a page: a position in the order of entries, sealed so that only we can make one.
 //!
 //! ```text
 //! hex( version | time us | digest | served | has id | id ) hex( HMAC over filters and payload, 16 bytes )
@@ -16,7 +16,7 @@ use sha2::Sha256;
 use super::query::Filters;
 use crate::typed::hex;
 
-/// Bytes of an id that take part in the order; a line may bring an id of megabytes, and a cursor goes into a header.
+/// Bytes of an id that take part in the order; a line may have an id of megabytes, and a cursor goes into a header.
 pub const ID_BYTES: usize = 512;
 
 const VERSION: u8 = 2;
@@ -33,10 +33,10 @@ pub struct Position {
 /// The key that distinguishes entries of one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryKey {
-    /// At most [`ID_BYTES`].
+    /// The id, cut to [`ID_BYTES`].
     pub id: Vec<u8>,
     pub digest: u128,
-    /// Entries with this very key that were served already: identical events without a uid share one.
+    /// Entries with this same key that were already served: identical events without a uid share one.
     pub served: u32,
 }
 
@@ -62,7 +62,7 @@ impl Cursors {
         hex(&payload) + &hex(&seal[..SEAL_BYTES])
     }
 
-    /// The position, if this is a cursor of ours for these filters.
+    /// Returns the position, if this is a cursor of ours for these filters.
     pub fn open(&self, cursor: &str, filters: &Filters) -> Option<Position> {
         let bytes = unhex(cursor)?;
         let (payload, seal) = bytes.split_at(bytes.len().checked_sub(SEAL_BYTES)?);
@@ -94,7 +94,7 @@ impl Cursors {
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    // Only the digits that we write: one position has one cursor.
+    // Only the digits that we write are accepted: one position has one cursor.
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -1,4 +1,4 @@
-//! Pages of entries as JSON, and what is kept in memory to make the next one fast.
+//! Pages of entries as JSON, and the caches that make the next one fast.
 //!
 //! Rows come from segments, pieces of a row group that are decoded once. Footers, orders and segments are kept up to a
 //! bound in bytes; files never change, so nothing that is kept can be wrong.
@@ -23,8 +23,8 @@ use crate::lake::{DataFile, FileEntry};
 use crate::schema::Ocsf;
 use crate::typed::Hash32;
 
-/// Decoded bytes of a segment, about, and its rows at most. A page takes few rows of a small class, and decoding must
-/// not be felt; on the other hand each segment decompresses the file's pages, of up to 20,000 rows, anew.
+/// The approximate decoded bytes of a segment, and its maximum of rows. A page takes few rows of a small class, and
+/// decoding must not be felt; on the other hand each segment decompresses the file's pages, of up to 20,000 rows, anew.
 const SEGMENT_BYTES: u64 = 4 << 20;
 const SEGMENT_ROWS: usize = 1024;
 /// A page is cut where it grows beyond this: one line may be megabytes long.
@@ -39,7 +39,7 @@ fn group_key(file: &DataFile, group: usize) -> GroupKey {
     (file.entry().sha256, group)
 }
 
-/// Reads pages out of the lake, and keeps what it read.
+/// Reads pages from the lake, and caches what it read.
 pub struct Entries {
     forms: Forms,
     store: Arc<dyn ObjectStore>,
@@ -58,7 +58,7 @@ pub struct Page {
     pub count: usize,
     pub newest_ms: Option<i64>,
     pub oldest_ms: Option<i64>,
-    /// Where the next page begins; none when there is none.
+    /// The start of the next page; `None` when there is none.
     pub next: Option<Position>,
 }
 
@@ -129,7 +129,7 @@ impl Entries {
         self.segments.get(&key, Segment::memory_size, make).await
     }
 
-    /// Decodes what a client that walks on will need, while nobody else waits for a decoder.
+    /// Decodes what a client that pages on will need, while nobody else waits for a decoder.
     fn look_ahead(self: &Arc<Self>, hits: &[Hit]) {
         let mut ahead: HashMap<SegmentKey, &Arc<Part>> = HashMap::new();
         for hit in hits {
@@ -142,7 +142,7 @@ impl Entries {
         for (key, part) in ahead {
             if self.decoders.available_permits() > 0 && !self.segments.has(&key) {
                 let (entries, part) = (self.clone(), part.clone());
-                // Whatever is wrong with it, the page that needs it will say so.
+                // If anything is wrong with it, the page that needs it will say so.
                 tokio::spawn(async move { entries.segment(&part, key.1).await.map(|_| ()) });
             }
         }
@@ -158,7 +158,7 @@ impl Entries {
         self.parts.get(&group_key(file, group), Part::memory_size, make).await
     }
 
-    /// One text column of a row group; all null where the class has no such column.
+    /// Returns one text column of a row group; all null where the class has no such column.
     pub(super) async fn text(
         &self,
         file: &Arc<DataFile>,
@@ -176,7 +176,7 @@ impl Entries {
         self.texts.get(&key, arrow::array::Array::get_array_memory_size, make).await
     }
 
-    /// Does work that takes milliseconds of computing where it does not keep requests waiting that need none.
+    /// Does work that takes milliseconds of computing where it does not delay requests that need none.
     async fn decode<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         let permit = self.decoders.clone().acquire_owned().await.context(Kind::Internal, || "no decoder")?;
         let runtime = tokio::runtime::Handle::current();
@@ -201,7 +201,7 @@ impl Entries {
     }
 }
 
-/// The segment that a row is in, and its place there.
+/// Returns the segment that a row is in, and its place there.
 fn place_of(hit: &Hit) -> (SegmentKey, usize) {
     let (file, group, row) = (&hit.part.file, hit.part.group, hit.row());
     let size = segment_rows(file, group);

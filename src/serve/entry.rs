@@ -1,9 +1,9 @@
-//! An entry as it is served: the event as it came in, with what the contract promises filled in where it is absent.
+//! An entry as it is served: the event as it came in, with absent values filled in that the contract promises.
 //!
-//! What came is never changed. Filled in are the computed fields (`time_dt`, `type_uid`, `type_name`), captions, the
-//! defaults that the contract gives to clients anyway (`severity_id` 1, `status_id` 0), and empty objects or nulls for
-//! what every entry has. Whole columns are filled when a segment is decoded; `device` and `http_request`, which may be
-//! null, and an id that depends on what was served before, are added as text.
+//! The values that came in are never changed. Filled in are the computed fields (`time_dt`, `type_uid`, `type_name`),
+//! captions, the defaults that the contract gives to clients anyway (`severity_id` 1, `status_id` 0), and empty objects
+//! or nulls for what every entry has. Whole columns are filled when a segment is decoded; `device` and `http_request`,
+//! which may be null, and an id that depends on what was served before, are added as text.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::digests;
 use crate::schema::{EventClass, Ocsf};
 
-/// How the rows of each table become entries.
+/// The conversion of the rows of each table into entries.
 pub struct Forms {
     ocsf: Arc<Ocsf>,
 }
@@ -60,7 +60,7 @@ struct Tail {
 }
 
 impl Segment {
-    /// `batch` has the class's columns in order, less those that are null in all of the row group.
+    /// Makes a segment; `batch` has the class's columns in order, less those that are null in the whole row group.
     pub fn new(form: Form, batch: RecordBatch) -> Result<Segment> {
         let digests = digests(&batch);
         let mut filling = Filling::new(&form.class, &batch)?;
@@ -70,7 +70,7 @@ impl Segment {
         Ok(Segment { form, batch, digests, tails })
     }
 
-    /// Appends the entry of `row`; `served` counts entries of the very same key before it.
+    /// Appends the entry of `row`; `served` counts earlier entries of the same key.
     pub fn write(&self, row: usize, served: u32, out: &mut Vec<u8>) -> Result<()> {
         self.form.encoder.write(&self.batch, row, out)?;
         let Some(tail) = self.tails.get(row) else { return Ok(()) };
@@ -100,7 +100,8 @@ struct Filling<'a> {
     class: &'a EventClass,
     rows: usize,
     columns: BTreeMap<String, ArrayRef>,
-    /// JSON pointers of the values that have no column, by row: what came as something else than its type is there.
+    /// JSON pointers of the values that have no column, by row: values that came with another type than their own are
+    /// there.
     extras: Vec<Vec<String>>,
 }
 
@@ -182,7 +183,7 @@ impl<'a> Filling<'a> {
         (0..self.rows).map(tail).collect()
     }
 
-    /// The columns in the class's order, ours at the end.
+    /// Returns the columns in the class's order, ours at the end.
     fn finish(self) -> Result<RecordBatch> {
         let order = |name: &str| self.class.root.index_of(name).unwrap_or(usize::MAX);
         let mut columns: Vec<(&String, &ArrayRef)> = self.columns.iter().collect();
@@ -205,7 +206,7 @@ impl<'a> Filling<'a> {
         self.column(name)?.as_primitive_opt::<Int64Type>().cloned()
     }
 
-    /// Whether something of this name came that has no column: then the row is not ours to fill.
+    /// Returns whether a value of this name came in that has no column: then we must not fill the row.
     fn is_elsewhere(&self, name: &str, row: usize) -> bool {
         self.extras[row].iter().any(|pointer| {
             let rest = pointer.strip_prefix('/').and_then(|rest| rest.strip_prefix(name));
@@ -251,7 +252,7 @@ impl<'a> Filling<'a> {
         Ok(())
     }
 
-    /// Makes a struct an empty object where it is absent.
+    /// Fills an absent struct with an empty object.
     fn object(&mut self, name: &str) {
         let Some(old) = self.column(name).and_then(|old| old.as_struct_opt()).cloned() else { return };
         let valid: Vec<bool> = (0..self.rows).map(|row| old.is_valid(row) || !self.is_elsewhere(name, row)).collect();
@@ -260,7 +261,7 @@ impl<'a> Filling<'a> {
             .insert(name.to_string(), Arc::new(StructArray::new(fields, columns, Some(NullBuffer::from(valid)))));
     }
 
-    /// Fills members of a struct, in the rows in which it is there.
+    /// Fills members of a struct, in the rows in which it exists.
     fn members(&mut self, name: &str, fill: impl FnOnce(&mut Filling<'_>) -> Result<()>) -> Result<()> {
         let Some(old) = self.column(name).and_then(|old| old.as_struct_opt()).cloned() else { return Ok(()) };
         let attribute = self.class.root.index_of(name).map(|at| &self.class.root.attributes[at].kind);

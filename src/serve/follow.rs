@@ -1,8 +1,8 @@
 //! The newest state of the lake that can be read, followed at the cost of one look for the next ledger entry.
 //!
-//! Every request sees what was committed before it came. An entry whose files are not in place yet is passed over for
-//! the moment: its writer is at it, and if it died, the next writer (the commit of our own log of reads at the latest)
-//! brings them there. So a reader never waits for a writer.
+//! Every request sees what was committed before it came. An entry whose files are not in place yet is skipped for the
+//! moment: its writer is still working, and if it died, the next writer (the commit of our own log of reads at the
+//! latest) moves them there. So a reader never waits for a writer.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,14 +23,14 @@ pub struct View {
 /// Follows the ledger of one lake.
 pub struct Follower {
     tables: HashSet<String>,
-    /// To look for the next entry without waiting for whoever takes one in.
+    /// A lake for looking at the next entry without waiting for whoever reads one.
     lake: Lake,
     following: Mutex<Lake>,
     view: RwLock<Arc<View>>,
 }
 
 impl Follower {
-    /// `lake` is settled: its newest entry can be read.
+    /// Makes a follower; `lake` is settled: its newest entry can be read.
     pub fn new(lake: Lake, tables: HashSet<String>) -> Follower {
         let view = RwLock::new(Arc::new(View::of(lake.state(), &tables)));
         Follower { tables, following: Mutex::new(lake.clone()), lake, view }

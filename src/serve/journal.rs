@@ -8,12 +8,12 @@
 //! ```
 //!
 //! A commit to the lake for each page would cost some 20 ms and a Parquet file; a line and one `fdatasync` cost a few
-//! milliseconds, which all requests that wait at the moment share. So a page that was served is in the log whatever
-//! happens then: a file that outlives its server is ingested by the next one, and twice adds nothing, since every event
+//! milliseconds, which all waiting requests share. So a page that was served is in the log whatever happens then: a
+//! file that outlives its server is ingested by the next one, and ingesting it twice adds nothing, since every event
 //! has a uid. When the disk refuses, or too much waits for the lake, reads are refused: nothing is read unseen.
 //!
-//! The first line of a server says that it began, and its last one that it ended: a series in the lake without an end is
-//! one whose last reads may be missing.
+//! The first line of a server says that it began, and its last one that it ended: a series in the lake without an end
+//! is one whose last reads may be missing.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -46,7 +46,7 @@ const BACKLOG_BYTES: u64 = 64 << 20;
 /// Requests that may wait for the disk; each connection has one at most.
 const QUEUE: usize = 4096;
 
-/// A file that is complete, to be committed.
+/// A complete file, to be committed.
 #[derive(Debug)]
 pub struct Sealed {
     pub place: PathBuf,
@@ -63,16 +63,16 @@ enum Note {
     Close,
 }
 
-/// Takes readings from requests; its thread writes them.
+/// Receives readings from requests; its thread writes them.
 pub struct Journal {
     notes: SyncSender<Note>,
-    /// Bytes that are written and not committed.
+    /// Bytes that are written and not yet committed.
     backlog: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Journal {
-    /// Starts the thread; files that are complete go to `sealed`.
+    /// Starts the thread; complete files go to `sealed`.
     pub fn start(made: Made, sealed: mpsc::UnboundedSender<Sealed>, backlog: Arc<AtomicU64>) -> Result<Journal> {
         let (notes, receiver) = sync_channel(QUEUE);
         let mut writer = Writer {
@@ -89,7 +89,7 @@ impl Journal {
         };
         let began = life::event(Turn::Began, writer.clock.now_ms())?;
         writer.write(vec![began])?;
-        // The lake has it before there is anything to take away.
+        // The lake has the line before anything can be taken away.
         writer.hand_on();
         let thread = std::thread::Builder::new().name("reads".to_string()).spawn(move || writer.run(&receiver));
         let thread = thread.context(Kind::Unavailable, || "cannot start the thread that logs reads")?;
@@ -113,7 +113,7 @@ impl Journal {
         }
     }
 
-    /// Writes what happened to the log itself; returns when it is on the disk.
+    /// Writes a turn of the log itself; returns when it is on the disk.
     pub async fn tell(&self, turn: Turn) -> Result<()> {
         let told = self.note(|done| Note::Turn(turn, done)).await;
         told.map_err(|why| Error::new(Kind::Unavailable, format!("cannot write to the log of reads: {why}")))
@@ -128,7 +128,7 @@ impl Journal {
         is_done.await.unwrap_or_else(|_| Err("the server is stopping".to_string()))
     }
 
-    /// Writes what is left, hands the last file on, and ends.
+    /// Writes the rest, hands the last file on, and ends.
     pub async fn close(&self) -> Result<()> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let notes = self.notes.clone();
@@ -154,7 +154,7 @@ pub struct Made {
     pub interval: Duration,
 }
 
-/// The thread's own.
+/// The state of the thread.
 struct Writer {
     folder: PathBuf,
     lines: Lines,
@@ -188,7 +188,7 @@ impl Writer {
             match notes.recv_timeout(self.until_due()) {
                 Ok(note) => {
                     let mut next = Some(note);
-                    // All that came while the last ones were synced share the next sync.
+                    // Everything that came while the last ones were synced shares the next sync.
                     while let Some(note) = next {
                         match note {
                             Note::Read(reading, done) => waiting.push((reading, done)),
@@ -212,7 +212,7 @@ impl Writer {
             if !waiting.is_empty() || !due.is_empty() {
                 let lines = waiting.iter().map(|(reading, _)| reading.as_ref()).chain(due.iter().map(|(line, _)| line));
                 let written = self.write(lines.map(Reading::to_event).collect()).map_err(|error| error.to_string());
-                // The one who asked may have gone away.
+                // The requester may have gone away.
                 for (_, done) in waiting {
                     let _ = done.send(written.clone());
                 }
@@ -256,12 +256,12 @@ impl Writer {
                 self.backlog.fetch_add(bytes.len() as u64, Ordering::Relaxed);
                 Ok(())
             }
-            // A line may be half there. What was acknowledged ends before it, and so does what is handed on.
+            // A line may be half written. The acknowledged bytes end before it, and so does the part that is handed on.
             Err(error) => Err(error).context(Kind::Unavailable, || format!("cannot write {}", open.place.display())),
         }
     }
 
-    /// Hands the open file on, with what is left to tell of refusals, and at the end that this is the end.
+    /// Hands the open file on, with the remaining counts of refusals, and at the stop with the line that ends the series.
     fn seal(&mut self, is_over: bool) {
         let refused = self.refused.drain();
         let mut events: Vec<Value> = refused.iter().map(Reading::to_event).collect();
@@ -279,7 +279,7 @@ impl Writer {
     }
 
     fn hand_on(&mut self) {
-        // Nothing in it was acknowledged: the disk was full. Its number and its name are still to be used.
+        // Nothing in it was acknowledged: the disk was full. Its number and its name can still be used.
         if let Some(open) = self.open.as_mut().filter(|open| open.bytes == 0) {
             open.since = Instant::now();
             return;
@@ -292,13 +292,13 @@ impl Writer {
 }
 
 impl Open {
-    /// Makes a file, and records it first: one that is missing later is missed.
+    /// Makes a file, and records it first: its later absence is then noticed.
     fn create(folder: &Path, series: &Series, first: u64) -> Result<Open> {
         let place = series.piece(folder, first);
         let file = disk::create_private(&place, b"")
             .context(Kind::Unavailable, || format!("cannot create {}", place.display()))?;
         if let Err(error) = series.began(first) {
-            // The next attempt makes it anew.
+            // The next attempt makes it again.
             let _ = disk::remove(&place);
             return Err(error);
         }
@@ -306,7 +306,7 @@ impl Open {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        // What an attempt that failed has left goes first.
+        // The remainder of a failed attempt goes first.
         self.file.set_len(self.bytes)?;
         self.file.seek(SeekFrom::Start(self.bytes))?;
         self.file.write_all(bytes)?;
@@ -316,7 +316,7 @@ impl Open {
     }
 }
 
-/// Makes lines of readings, redacted as the lake's rows are: a query string may hold anything.
+/// Makes lines from readings, redacted like the lake's rows: a query string may hold anything.
 struct Lines {
     decoder: Decoder,
     policy: Arc<Policy>,
@@ -383,7 +383,7 @@ mod tests {
         String::from_utf8(events).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// All lines of a journal that was closed, in their order.
+    /// Collects all lines of a closed journal, in their order.
     async fn all(mut sealed: mpsc::UnboundedReceiver<Sealed>) -> Vec<Value> {
         let mut told = Vec::new();
         while let Some(file) = sealed.recv().await {

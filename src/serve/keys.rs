@@ -1,8 +1,8 @@
-//! API keys: who may ask, as a file of hashes beside the lake.
+//! API keys for the audit log, as a file of hashes beside the lake.
 //!
 //! A key is 256 random bits and shown once; the file holds its HMAC under the lake's secret, so that neither the file
-//! nor a copy of it opens anything. It is replaced whole, under the lake's lock, with mode 0600. A running server looks
-//! at the file's stamp with every request: a revoked key is refused from the next request on.
+//! nor a copy of it opens anything. It is replaced as a whole, under the lake's lock, with mode 0600. A running server
+//! checks the file's stamp with every request: a revoked key is refused from the next request on.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -83,11 +83,11 @@ struct KeyFile {
 pub struct Keyring {
     place: PathBuf,
     hash_key: [u8; 32],
-    /// The records that were read last, and the stamp of the file at that time.
+    /// The records that were last read, and the stamp of the file at that time.
     known: Mutex<(Option<Stamp>, Arc<Vec<KeyRecord>>)>,
 }
 
-/// Tells whether a file is still the one that was read: it is only ever replaced, never written to.
+/// Identifies the version of the file that was read: it is only ever replaced, never written to.
 type Stamp = (u64, u64, Option<std::time::SystemTime>);
 
 impl Keyring {
@@ -96,7 +96,7 @@ impl Keyring {
         Ok(Keyring { place: lake.serve_path().join(FILE), hash_key, known: Mutex::default() })
     }
 
-    /// All keys, in the order in which they were made.
+    /// Returns all keys, in the order in which they were made.
     pub fn records(&self) -> Result<Arc<Vec<KeyRecord>>> {
         let cannot = || cannot_read(&self.place);
         let stamp = match fs::metadata(&self.place) {
@@ -111,10 +111,10 @@ impl Keyring {
         Ok(known.1.clone())
     }
 
-    /// The key that was presented, if it is one of ours and in force.
+    /// Returns the record of the key that was presented, if it is one of ours and in force.
     ///
-    /// Every key is compared, in constant time, and one that was revoked or has expired is refused where an unknown
-    /// one is: neither the answer nor its time tells them apart.
+    /// Every key is compared, in constant time, and one that was revoked or has expired is refused like an unknown one:
+    /// neither the answer nor its time tells them apart.
     pub fn identify(&self, presented: &[u8], now_ms: i64) -> Result<Option<KeyRecord>> {
         let records = self.records()?;
         let hash = self.hash(presented);
@@ -134,7 +134,7 @@ impl Keyring {
         hex(&mac.finalize().into_bytes())
     }
 
-    /// Makes a key: the key itself, which nobody can show again, and what is stored of it.
+    /// Makes a key: returns the key itself, which nobody can show again, and its stored record.
     pub async fn create(&self, lake: &Lake, new: NewKey, now_ms: i64) -> Result<(String, KeyRecord)> {
         let key = format!("{PREFIX}{}", random_hex::<32>()?);
         let record = KeyRecord {
@@ -156,7 +156,7 @@ impl Keyring {
         Ok((key, record))
     }
 
-    /// Revokes a key. False when it was revoked before.
+    /// Revokes a key. Returns false when it was already revoked.
     pub async fn revoke(&self, lake: &Lake, id: &str, now_ms: i64) -> Result<bool> {
         self.change(lake, |keys| {
             let record = keys.iter_mut().find(|record| record.id == id);

@@ -25,7 +25,7 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// The missing part, in words.
+    /// Describes the missing part in words.
     pub fn missing(&self) -> Option<String> {
         match self {
             Turn::Missing { server, from, why } => {
@@ -36,7 +36,7 @@ impl Turn {
     }
 }
 
-/// The event; its number and server are those of the log that it is written to.
+/// Builds the event; its number and server are those of the log that it is written to.
 pub fn event(turn: Turn, time_ms: i64) -> Result<Value> {
     let missing = turn.missing();
     let is_fine = missing.is_none();

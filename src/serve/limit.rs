@@ -1,9 +1,9 @@
 //! Rate limits: requests of a user, or refusals of an address, in any 60 seconds.
 //!
-//! The window slides: the times of a user's last requests are kept, and a request is refused while as many as are
-//! allowed lie within the last minute. A fixed window would let twice as many through around its edge, a bucket that
-//! refills nearly so; a client that keeps to the vendor's 30 a minute passes any of them. Refused requests do not
-//! count, so a client that hammers is served again when its time has come. Restarting the server forgets.
+//! The window slides: the times of a user's last requests are kept, and a request is refused while the allowed number
+//! of them lies within the last minute. A fixed window would let twice as many through around its edge, a bucket that
+//! refills nearly so; a client that keeps to the vendor's 30 per minute passes any of them. Refused requests do not
+//! count, so a client that hammers is served again when its time has come. A restart of the server forgets all counts.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 const WINDOW_MS: u64 = 60_000;
 
-/// At most this many are counted separately; a client can choose addresses. When there are more within a minute, the next one waits as if it had
-/// had its share.
+/// At most this many are counted separately; a client can choose addresses. When there are more within a minute, the
+/// next one waits as if it had had its share.
 const COUNTED: usize = 100_000;
 
 /// Counts requests of each user, or of each address.
@@ -29,7 +29,7 @@ impl<K: Eq + Hash + Clone> Limiter<K> {
 
     /// Counts a request of `user` at `now_ms` of a clock that never goes back.
     ///
-    /// Gives the requests that are left, none where there is no limit; or the milliseconds until one is allowed again.
+    /// Returns the requests that are left, `None` where no limit is set; or the milliseconds until one is allowed again.
     pub fn take<Q>(&self, user: &Q, now_ms: u64) -> Result<Option<usize>, u64>
     where
         K: std::borrow::Borrow<Q>,

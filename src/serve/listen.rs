@@ -32,7 +32,7 @@ use crate::error::{Context, Error, Kind, Result};
 /// The most that hyper takes of a request's head; it answers 431 beyond that.
 const HEAD_BYTES: usize = 16 << 10;
 const HEADERS: usize = 64;
-/// After an error of the system, such as no file descriptors left.
+/// The pause after an error of the system, such as no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Limits on connections.
@@ -41,13 +41,13 @@ pub struct Limits {
     pub connections: usize,
     /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
-    /// For the first byte of a connection.
+    /// The time for the first byte of a connection.
     pub first_time: Duration,
-    /// For a handshake, for a request's head, and for a connection that is idle.
+    /// The time for a handshake, for a request's head, and for a connection that is idle.
     pub head_time: Duration,
-    /// For a client to take a response.
+    /// The time for a client to read a response.
     pub write_time: Duration,
-    /// For what is running when the server stops.
+    /// The time for running requests when the server stops.
     pub stop_time: Duration,
 }
 
@@ -58,7 +58,7 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// Opens the address. Without TLS only this machine may reach it, unless that is wanted.
+/// Opens the address. Without TLS only this machine may reach it, unless the options allow more.
 pub async fn bind(address: &str, has_tls: bool, is_insecure_allowed: bool) -> Result<TcpListener> {
     let cannot = || format!("cannot listen on {address}");
     let found: Vec<SocketAddr> = match tokio::net::lookup_host(address).await {
@@ -82,7 +82,7 @@ fn in_clear(address: &str) -> Error {
         .hint("use --tls-cert and --tls-key, or allow plain HTTP with --insecure-listen")
 }
 
-/// The faults of options that a server would find when it starts. Nothing is listened to, and no name is looked up.
+/// Returns the faults of options that a server would find when it starts. It opens no port, and looks up no name.
 pub fn faults(options: &Options) -> Vec<Error> {
     let mut faults = Vec::new();
     let is_in_clear = options.tls.is_none() && !options.is_insecure_allowed;
@@ -143,7 +143,7 @@ fn cannot_read(place: &Path) -> String {
     format!("cannot read {} as PEM", place.display())
 }
 
-/// Accepts until `stop` says so; returns when what was running has ended, or its time is over.
+/// Accepts until `stop` says so; returns when running requests have ended, or their time is over.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -170,7 +170,7 @@ pub async fn serve(
                 let one = Connection { server, door, limits, stop, peer, place: Arc::new(place) };
                 running.spawn(one.run(stream, tls));
             }
-            // Its address has all it may have.
+            // Its address already has its share.
             Ok((None, _, _)) => {
                 server.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
             }
@@ -206,7 +206,7 @@ impl Connection {
         let place = self.place.clone();
         let is_fine = tokio::select! {
             is_fine = self.handle(stream, tls) => is_fine,
-            // Somebody else has it now.
+            // Another connection has the place now.
             () = place.is_lost() => false,
         };
         server.metrics.open.fetch_sub(1, Ordering::Relaxed);
@@ -216,7 +216,7 @@ impl Connection {
     }
 
     async fn handle(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) -> bool {
-        // One who has something to say says it at once.
+        // A client that has something to say says it at once.
         let mut first = [0];
         let first = tokio::time::timeout(self.limits.first_time, stream.peek(&mut first));
         let first = tokio::select! {
@@ -261,7 +261,7 @@ impl Connection {
         let done = match stopped {
             Some(done) => done,
             None => {
-                // The response that is running ends, and then the connection.
+                // The running response ends, and then the connection.
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }

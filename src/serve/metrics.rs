@@ -1,4 +1,4 @@
-//! Numbers about the server, as Prometheus reads them: no names, no content.
+//! Numbers about the server for Prometheus: no names, no content.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +20,11 @@ pub struct Metrics {
     duration_us: AtomicU64,
     entries: AtomicU64,
     pub connections: AtomicU64,
-    /// Connections that are open.
+    /// Open connections.
     pub open: AtomicU64,
-    /// Connections that never became one: a failed handshake, a header that was too long or too slow.
+    /// Connections that never became usable: a failed handshake, a header that was too long or too slow.
     pub broken: AtomicU64,
-    /// Connections of an address that had its share already.
+    /// Connections of an address that already had its share.
     pub turned_away: AtomicU64,
 }
 

@@ -1,4 +1,4 @@
-//! The audit-log endpoint over the lake: what the vendor's own SDK can read, entry for entry.
+//! The audit-log endpoint over the lake: the vendor's own SDK can read it, entry for entry.
 //!
 //! ```text
 //! listen (TLS, limits) -> answer (key, gates, rate, parameters) -> entries (page) -> journal (who looked) -> response
@@ -64,13 +64,13 @@ const CATEGORY: i64 = 3;
 /// The connections of the address that serves only metrics.
 const METRICS_CONNECTIONS: usize = 16;
 
-/// How the log is served.
+/// Options of the server.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Host and port; port 0 takes a free one.
     pub listen: String,
     pub tls: Option<Tls>,
-    /// Listen where others can reach us, without TLS.
+    /// Whether to listen beyond this machine without TLS.
     pub is_insecure_allowed: bool,
     /// The workspace's tier; the endpoint belongs to `enterprise`.
     pub tier: String,
@@ -81,13 +81,13 @@ pub struct Options {
     pub connections: usize,
     /// The connections of one address; 0 means no limit.
     pub connections_of_one: usize,
-    /// Where `/metrics` can be read without a key; None for nowhere.
+    /// The address where `/metrics` can be read without a key; `None` for nowhere.
     pub metrics_listen: Option<String>,
-    /// For the first byte of a connection.
+    /// The time for the first byte of a connection.
     pub first_time: Duration,
-    /// For a handshake, a request's head, an idle connection.
+    /// The time for a handshake, a request's head, an idle connection.
     pub head_time: Duration,
-    /// For a page, and for a client to take it.
+    /// The time for a page, and for a client to read it.
     pub page_time: Duration,
     pub stop_time: Duration,
     pub cache_bytes: usize,
@@ -105,9 +105,10 @@ pub struct Run<'a> {
     pub redaction_version: String,
     pub clock: Clock,
     pub options: Options,
-    /// True when the server is to stop.
+    /// True when the server must stop.
     pub stop: watch::Receiver<bool>,
-    /// Told once, when requests are taken: the address, and reads that an earlier server had left to be committed.
+    /// Called once, when requests are accepted: the address, and the reads of an earlier server that were still to be
+    /// committed.
     pub ready: &'a mut (dyn FnMut(Ready) + Send),
 }
 
@@ -116,14 +117,14 @@ pub struct Run<'a> {
 pub struct Ready {
     pub address: SocketAddr,
     pub url: String,
-    /// Where `/metrics` can be read without a key.
+    /// The address where `/metrics` can be read without a key.
     pub metrics: Option<SocketAddr>,
     pub recovered: u64,
     /// The gaps in the log of reads of earlier servers, in words.
     pub missing: Vec<String>,
 }
 
-/// Serves until it is told to stop; what it logged is committed then.
+/// Serves until it is told to stop; the reads that it logged are then committed.
 pub async fn run(run: Run<'_>) -> Result<()> {
     let Run { lake, policy, redaction_version, clock, options, stop, ready } = run;
     let tls = options.tls.as_ref().map(acceptor).transpose()?;
@@ -131,7 +132,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
     let address = listener.local_addr().context(Kind::Unavailable, || "cannot tell the address")?;
 
     let metrics_listener = match &options.metrics_listen {
-        // Numbers are all that there is to read.
+        // That address serves only numbers.
         Some(address) => Some(bind(address, false, true).await?),
         None => None,
     };
@@ -181,7 +182,7 @@ pub async fn run(run: Run<'_>) -> Result<()> {
         classes,
         page_time: options.page_time,
     });
-    // Keys that cannot be read should stop us now, and not every request later.
+    // Unreadable keys should stop us now, and not every request later.
     server.keyring.records()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{address}{ENTRIES_PATH}");

@@ -24,7 +24,7 @@ pub struct Part {
     times: Vec<i64>,
     ids: StringArray,
     digests: Vec<u128>,
-    /// Rows in the order of entries, oldest first; none where that is the order of rows.
+    /// Rows in the order of entries, oldest first; `None` where that is the order of rows.
     order: Option<Vec<u32>>,
 }
 
@@ -86,7 +86,7 @@ impl Part {
         self.times.len()
     }
 
-    /// The row at a place in the order of entries.
+    /// Returns the row at a place in the order of entries.
     pub fn row(&self, place: usize) -> usize {
         self.order.as_ref().map_or(place, |order| order[place] as usize)
     }
@@ -95,12 +95,12 @@ impl Part {
         self.row_key(self.row(place))
     }
 
-    /// Places before this are older than `time_us`.
+    /// Returns the first place that is not older than `time_us`.
     pub fn first_at(&self, time_us: i64) -> usize {
         self.bisect(|key| key.time_us < time_us)
     }
 
-    /// Places before this are at or behind `position`.
+    /// Returns the number of places that are at or behind `position`.
     pub fn end_at(&self, position: &Position) -> usize {
         self.bisect(|key| key.cmp_position(position) != Ordering::Greater)
     }
@@ -120,7 +120,7 @@ impl Part {
     }
 }
 
-/// The id that each row goes by: the entry's own, else the event's uid, else its digest.
+/// Returns the id of each row: the entry's own, else the event's uid, else its digest.
 fn names(ids: Option<&StringArray>, uids: &StringArray, digests: &[u128]) -> StringArray {
     match ids {
         Some(ids) if ids.null_count() == 0 => ids.clone(),
@@ -135,7 +135,7 @@ fn names(ids: Option<&StringArray>, uids: &StringArray, digests: &[u128]) -> Str
     }
 }
 
-/// The id of an event without a uid: the hash of its line, numbered where the same line came several times.
+/// Returns the id of an event without a uid: the hash of its line, numbered where the same line came several times.
 pub fn digest_name(digest: u128, served: u32) -> String {
     match served {
         0 => format!("{digest:032x}"),
@@ -143,7 +143,8 @@ pub fn digest_name(digest: u128, served: u32) -> String {
     }
 }
 
-/// The text of a leaf at a dotted path, as a batch of [`DataFile::columns`] holds it; none where the class lacks it.
+/// Returns the text of a leaf at a dotted path, as a batch of [`DataFile::columns`] holds it; `None` where the class
+/// lacks it.
 pub fn text_at(batch: &RecordBatch, path: &str) -> Option<StringArray> {
     let mut names = path.split('.');
     let mut array = batch.column_by_name(names.next()?)?.clone();

@@ -1,7 +1,7 @@
-//! Places of connections: how many there are, how many one address may have, and who has to go when there are no more.
+//! Places of connections: how many exist, how many one address may have, and which one goes when none is left.
 //!
-//! A connection that is answering a request keeps its place. One that is silent (it has not sent a whole request yet, or
-//! waits between two) loses it, the oldest first, when somebody comes who would have none: of the address that has most
+//! A connection that is answering a request keeps its place. One that is silent (it has not sent a whole request yet,
+//! or waits between two) loses it, the oldest first, when a newcomer would have none: one of the address with most
 //! places, or of the newcomer's own when that has its share. So a client that only holds connections stops nobody.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ struct Taken {
 
 struct Held {
     of: IpAddr,
-    /// When the silence began, as a number that grows; None while it answers.
+    /// The start of the silence, as a number that grows; `None` while it answers.
     silent_since: Option<u64>,
     cut: Arc<Notify>,
 }
@@ -46,8 +46,8 @@ impl Places {
         Arc::new(Places { all: all.max(1), of_one, taken: Mutex::default(), changed: Notify::new() })
     }
 
-    /// Takes a place, waiting while all connections answer requests. None when the address has its share, and all of it
-    /// is answering.
+    /// Takes a place, waiting while all connections answer requests. Returns `None` when the address has its share, and
+    /// all of it is answering.
     pub async fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let of = client_of(address);
         loop {
@@ -86,13 +86,13 @@ impl Taken {
         self.places.values().filter(|held| held.of == of).count()
     }
 
-    /// The address that has most places of those that have a silent one.
+    /// Returns the address with most places among those that have a silent one.
     fn greediest(&self) -> Option<IpAddr> {
         let silent = self.places.values().filter(|held| held.silent_since.is_some());
         silent.map(|held| held.of).max_by_key(|of| self.count(*of))
     }
 
-    /// Ends the connection of this address that has been silent longest; false when none is.
+    /// Ends the connection of this address that has been silent longest; returns false when none is.
     fn free_oldest(&mut self, of: IpAddr) -> bool {
         let silent = self.places.iter().filter(|(_, held)| held.of == of);
         let oldest = silent.filter_map(|(number, held)| Some((held.silent_since?, *number))).min();
@@ -103,18 +103,18 @@ impl Taken {
 }
 
 impl Place {
-    /// The connection answers a request from here on.
+    /// Marks the connection as answering a request from here on.
     pub fn answers(&self) {
         self.set(|_| None);
     }
 
-    /// The connection waits for a request from here on.
+    /// Marks the connection as waiting for a request from here on.
     pub fn waits(&self) {
         self.set(|taken| Some(taken.next()));
         self.places.changed.notify_one();
     }
 
-    /// Returns when the place was given to somebody else.
+    /// Returns when another connection got the place.
     pub async fn is_lost(&self) {
         self.cut.notified().await;
     }
@@ -135,7 +135,7 @@ impl Drop for Place {
     }
 }
 
-/// The client to which an address belongs: an IPv6 client has a whole /64.
+/// Returns the client to which an address belongs: an IPv6 client has a whole /64.
 pub fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

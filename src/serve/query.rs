@@ -1,21 +1,21 @@
-//! The query string of a request for entries: what is asked for, or all that is wrong with it.
+//! The query string of a request for entries: the question, or everything that is wrong with it.
 //!
-//! The form is that of HTML forms, so `+` is a space: the vendor's SDK sends it. Unknown parameters are ignored, as
-//! the contract says. A known one that comes twice is refused: it is single-valued, and to filter an audit log by one
-//! of two values in silence would be a wrong answer.
+//! The form is that of HTML forms, so `+` is a space: the vendor's SDK sends it. Unknown parameters are ignored, as the
+//! contract says. A known one that comes twice is refused: it is single-valued, and silently filtering an audit log by
+//! one of two values would be a wrong answer.
 //!
-//! The log of reads gets the same parameters that the answer is made from, each by itself: what somebody puts into one
-//! of them, or into one that is ignored, cannot hide another.
+//! The log of reads gets the same parameters that the answer is made from, each by itself: a client cannot hide one of
+//! them behind the text of another, or of an ignored one.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-/// Entries in a page when no limit is given, and at most.
+/// Entries in a page when no limit is given; the next one is the maximum.
 pub const DEFAULT_LIMIT: usize = 50;
 pub const MAX_LIMIT: usize = 100;
 
-/// Which entries are asked for; they are combined with AND and compared exactly.
+/// The filters of a request; they are combined with AND and compared exactly.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Filters {
     /// Inclusive, milliseconds.
@@ -34,12 +34,12 @@ pub struct Asked {
     ignored: Vec<(String, String)>,
 }
 
-/// One page that is asked for.
+/// One requested page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     pub filters: Filters,
     pub limit: usize,
-    /// As it came.
+    /// The cursor as it came.
     pub cursor: Option<String>,
 }
 
@@ -61,7 +61,7 @@ const NAMES: [&str; 7] =
     ["limit", "cursor", "time_from_unix_ms", "time_to_unix_ms", "actor_uid", "class_name", "activity_name"];
 
 impl Asked {
-    /// Takes a query string apart.
+    /// Splits a query string into parameters.
     pub fn new(text: &str) -> Asked {
         let mut asked = Asked::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -73,7 +73,7 @@ impl Asked {
         asked
     }
 
-    /// The parameters that the contract knows, as they were given: a text, or several.
+    /// Returns the parameters that the contract knows, as they were given: a text, or several.
     pub fn known(&self) -> Map<String, Value> {
         let given = NAMES.iter().zip(&self.known).filter(|(_, values)| !values.is_empty());
         given
@@ -81,13 +81,13 @@ impl Asked {
             .collect()
     }
 
-    /// The others, in their order.
+    /// Returns the others, in their order.
     pub fn ignored(&self) -> Vec<Value> {
         self.ignored.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
     }
 }
 
-/// Reads what was asked; `classes` are the names that `class_name` may have.
+/// Reads a query; `classes` are the names that `class_name` may have.
 pub fn read(asked: &Asked, classes: &[&str]) -> Result<Query, Vec<Fault>> {
     let mut faults = Vec::new();
     let is_repeated = |place: &usize| asked.known[*place].len() > 1;

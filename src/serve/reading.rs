@@ -18,10 +18,10 @@ pub struct Reading {
     pub uid: String,
     pub time_ms: i64,
     pub duration_ms: i64,
-    /// None when it tells of requests from several.
+    /// None when it describes requests from several.
     pub peer: Option<IpAddr>,
     pub port: Option<u16>,
-    /// None when nobody was known.
+    /// None when the user was unknown.
     pub user: Option<(String, Holder)>,
     pub key_id: Option<String>,
     pub path: &'static str,
@@ -29,20 +29,20 @@ pub struct Reading {
     /// The same, taken apart; the program's answer, or its refusal, is about these.
     pub asked: Asked,
     pub user_agent: Option<String>,
-    /// Where requests of several agents are told of together: which, at most [`AGENTS`].
+    /// The agents, where it describes requests of several; at most [`AGENTS`].
     pub agents: Vec<String>,
     /// The request's own statement about its route, if any; a client can write anything there.
     pub forwarded_for: Vec<String>,
     pub status: u16,
-    /// Why it was refused, in the vendor's words.
+    /// The reason for the refusal, in the vendor's words.
     pub code: Option<&'static str>,
     pub entries: usize,
     pub has_more: bool,
     pub newest_ms: Option<i64>,
     pub oldest_ms: Option<i64>,
-    /// The state of the lake that was served.
+    /// The state of the lake that the request saw.
     pub ledger_entry: u64,
-    /// Requests that this tells of, and when the first one came.
+    /// The number of requests that it describes, and the time of the first one.
     pub count: u64,
     pub start_ms: i64,
 }
@@ -50,7 +50,7 @@ pub struct Reading {
 /// More agents than this are not named.
 const AGENTS: usize = 8;
 
-/// A reading of nobody, to be filled in.
+/// Makes a reading of nobody, to be filled in.
 pub fn blank(uid: String, peer: SocketAddr, time_ms: i64, path: &'static str) -> Reading {
     Reading {
         uid,
@@ -79,7 +79,7 @@ pub fn blank(uid: String, peer: SocketAddr, time_ms: i64, path: &'static str) ->
 }
 
 impl Reading {
-    /// This and a later one of the same kind as one: what differs is in neither's name.
+    /// Merges this with a later one of the same kind: fields that differ are left empty.
     pub fn with(mut self, later: Reading) -> Reading {
         fn same<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<T> {
             a.filter(|a| b.as_ref() == Some(a))
@@ -103,7 +103,7 @@ impl Reading {
         }
     }
 
-    /// The same without anything that tells who it was.
+    /// Returns the same without anything that identifies the client.
     pub fn of_nobody(self) -> Reading {
         Reading {
             peer: None,
@@ -167,7 +167,8 @@ impl Reading {
         event
     }
 
-    /// The question and the answer. Ignored parameters are a list of pairs, because their names are chosen by the client.
+    /// Returns the question and the answer. Ignored parameters are a list of pairs, because their names are chosen by
+    /// the client.
     fn unmapped(&self, is_success: bool) -> Map<String, Value> {
         let mut unmapped = Map::new();
         let (known, ignored) = (self.asked.known(), self.asked.ignored());

@@ -1,6 +1,6 @@
 //! The answer to a request that does not get its page.
 //!
-//! The bodies are the vendor's: `detail` is an object, for 422 an array with one item a fault. Every refusal of one
+//! The bodies are the vendor's: `detail` is an object, for 422 an array with one item per fault. Every refusal of one
 //! kind has the same bytes, apart from the request's id, which always has the same length.
 
 use hyper::StatusCode;
@@ -34,7 +34,7 @@ impl Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "missing_api_key", "Send your API key in the header xi-api-key")
     }
 
-    /// For a key that is unknown, revoked or expired alike.
+    /// Refuses a key: unknown, revoked and expired ones alike.
     pub fn invalid_key() -> Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "This API key is not valid")
     }
@@ -56,7 +56,7 @@ impl Refusal {
         refusal
     }
 
-    /// For an address that has sent too many requests without a valid key.
+    /// Refuses an address that has sent too many requests without a valid key.
     pub fn keyless(per_minute: usize, wait_ms: u64) -> Refusal {
         let message = format!("More than {per_minute} requests in a minute without a valid API key");
         Refusal { message, ..Refusal::rate(per_minute, wait_ms) }
@@ -79,7 +79,7 @@ impl Refusal {
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_not_allowed", "This request takes no body")
     }
 
-    /// HTTP/1.1 asks for it: without it a proxy in front may take the request for another one.
+    /// Refuses a request without a host, which HTTP/1.1 requires: a proxy in front may otherwise take it for another one.
     pub fn host() -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "missing_host", "HTTP/1.1 requests name their host")
     }
@@ -94,7 +94,7 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path; see /openapi.json")
     }
 
-    /// Something of ours did not work; what, is in our log and not in the answer.
+    /// Reports that something of ours failed; our log names it, the answer does not.
     pub fn unavailable() -> Refusal {
         let message = "The audit log cannot be read right now";
         let mut refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "service_unavailable", message);
@@ -106,7 +106,7 @@ impl Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The request could not be answered")
     }
 
-    /// The vendor's classes of errors.
+    /// Returns the vendor's class of the error.
     fn kind(&self) -> &'static str {
         match self.status {
             StatusCode::UNAUTHORIZED => "authentication_error",

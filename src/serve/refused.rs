@@ -1,10 +1,10 @@
 //! Requests that were refused before anything was read: counted, and kept apart by reason, user and address.
 //!
 //! Anybody can cause them as often as they like, so each does not get a line of its own. The first of a kind does, at
-//! once, and then the tenth, the hundredth: a line tells of all since the line before, so that a server that is killed
-//! takes less than nine tenths of a count with it and never a kind. Nothing is booked on somebody else: what differs
-//! between the requests of a line is not in it, and when there are too many kinds, the rest is counted by reason alone,
-//! without an address.
+//! once, and then the tenth, the hundredth: a line covers all since the line before, so that a server that is killed
+//! loses less than nine tenths of a count and never a kind. Nobody is charged with the requests of others: a field that
+//! differs between the requests of a line is not in it, and when there are too many kinds, the rest is counted by
+//! reason alone, without an address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -25,19 +25,19 @@ pub struct Refusals {
 }
 
 struct Counted {
-    /// All of the interval.
+    /// The count of the whole interval.
     count: u64,
     /// The refused requests that are not in a line yet.
     waiting: Option<Reading>,
 }
 
 impl Refusals {
-    /// When the first of this interval came.
+    /// Returns when the first of this interval came.
     pub fn since(&self) -> Option<Instant> {
         self.since
     }
 
-    /// Counts one. Gives the line that is due with it.
+    /// Counts one. Returns the line that is due with it.
     pub fn count(&mut self, reading: Reading) -> Option<Reading> {
         self.since.get_or_insert_with(Instant::now);
         let user = reading.user.as_ref().map(|(user, _)| user.clone());
@@ -57,7 +57,7 @@ impl Refusals {
         if is_due { counted.waiting.take() } else { None }
     }
 
-    /// Takes back a line that could not be written.
+    /// Restores the counts of a line that could not be written.
     pub fn restore(&mut self, line: Reading) {
         let user = line.user.as_ref().map(|(user, _)| user.clone());
         if let Some(counted) = self.kinds.get_mut(&(line.code, user, line.peer)) {
@@ -68,7 +68,7 @@ impl Refusals {
         }
     }
 
-    /// The lines that are left, and the end of the interval.
+    /// Returns the lines that are left, and ends the interval.
     pub fn drain(&mut self) -> Vec<Reading> {
         self.since = None;
         let mut lines: Vec<Reading> = self.kinds.drain().filter_map(|(_, counted)| counted.waiting).collect();
@@ -95,7 +95,7 @@ mod tests {
         (line.peer.map(|peer| peer.to_string()).unwrap_or_default(), line.count, line.start_ms, line.time_ms)
     }
 
-    /// Twenty guesses of one and one of a bystander were "the bystander, 22 times" once.
+    /// Twenty guesses of one client and one of a bystander were once "the bystander, 22 times".
     #[test]
     fn a_guess_is_booked_on_nobody_else() {
         let mut refusals = Refusals::default();

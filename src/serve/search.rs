@@ -1,10 +1,10 @@
-//! Which rows make a page: the newest ones at or behind a position, without looking at the others.
+//! The rows of a page: the newest ones at or behind a position, found without looking at the others.
 //!
 //! ```text
 //! files by newest time -> row groups by newest time -> parts, bisected at the position -> merged by key -> hits
 //! ```
 //!
-//! A file or row group is opened only when nothing newer than its newest row is left, so a page touches as many as lie
+//! A file or row group is opened only when nothing newer than its newest row is left, so a page touches only those
 //! around its own time, wherever that is: a deep cursor costs what the first page costs. A filter that matches little
 //! would make one request look through the whole lake; it stops after [`SCAN_ROWS`] and answers what it found with a
 //! cursor that continues from there, which the contract allows.
@@ -41,9 +41,9 @@ pub struct Search<'a> {
 /// A row of the page.
 pub struct Hit {
     pub part: Arc<Part>,
-    /// In the order of the part's entries.
+    /// The place in the order of the part's entries.
     place: usize,
-    /// Entries of the very same key before it.
+    /// The number of earlier entries of the same key.
     pub served: u32,
 }
 
@@ -56,7 +56,7 @@ impl Hit {
         self.part.row(self.place)
     }
 
-    /// Where a page begins whose first entry is this one.
+    /// Returns the start of a page whose first entry is this one.
     pub fn position(&self) -> Position {
         self.key().to_position(self.served)
     }
@@ -66,7 +66,7 @@ impl Hit {
     }
 }
 
-/// Something that is not opened yet, with the newest time in it that is asked for.
+/// Something that is not opened yet, with the newest requested time in it.
 struct Unopened {
     newest_us: i64,
     what: Place,
@@ -79,11 +79,11 @@ enum Place {
 
 enum Opened {
     File(Arc<DataFile>),
-    /// With the number of rows that filters were applied to.
+    /// The run, with the number of rows that filters were applied to.
     Run(Option<Run>, usize),
 }
 
-/// The rows of one part that are left, never none.
+/// The remaining rows of one part, at least one.
 struct Run {
     part: Arc<Part>,
     places: Places,
@@ -95,7 +95,7 @@ enum Places {
     Some(Vec<u32>),
 }
 
-/// The range of times that is asked for, and where in it the page begins.
+/// The requested range of times, and the start of the page in it.
 struct Bounds {
     from: Position,
     lowest_us: i64,
@@ -119,7 +119,7 @@ impl Bounds {
 }
 
 impl Entries {
-    /// The rows of a page, newest first, and where the next page begins.
+    /// Returns the rows of a page, newest first, and the start of the next page.
     pub async fn search(&self, view: &View, search: &Search<'_>) -> Result<(Vec<Hit>, Option<Position>)> {
         let bounds = Bounds::new(search);
         let from = &bounds.from;
@@ -132,7 +132,7 @@ impl Entries {
         loop {
             let newest_run = runs.peek().map_or(i64::MIN, |run| run.key().time_us);
             if let Some(time_us) = unopened.peek().map(|next| next.newest_us).filter(|&next| next >= newest_run) {
-                // Only what is older than where this page began counts as progress.
+                // Only rows older than the start of this page count as progress.
                 if scanned > SCAN_ROWS && time_us < from.time_us {
                     return Ok((hits, Some(Position { time_us, key: None })));
                 }
@@ -164,7 +164,7 @@ impl Entries {
                 _ => 0,
             };
             seen_at_start += u32::from(is_at_start);
-            // Those of this key that the page before had.
+            // The page before had these entries of the key.
             if from.key.as_ref().is_some_and(|key| is_at_start && hit.served < key.served) {
                 continue;
             }
@@ -258,7 +258,7 @@ impl Ord for Unopened {
     }
 }
 
-/// `PartialOrd`, `PartialEq` and `Eq` as `Ord` has them.
+/// Derives `PartialOrd`, `PartialEq` and `Eq` from `Ord`.
 macro_rules! by_ord {
     ($type:ty) => {
         impl PartialOrd for $type {

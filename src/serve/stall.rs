@@ -1,8 +1,8 @@
-//! A connection whose other side must take what it asked for within a time.
+//! A connection whose other side must read the response within a time.
 //!
-//! hyper bounds the time in which a header arrives, and nothing bounds the time in which a response is taken. Here the
-//! clock starts when a write has to wait, and stops when one went through whole: a reader of one byte a second loses
-//! its connection, a slow one on a bad line does not.
+//! hyper bounds the time in which a header arrives, and nothing bounds the time in which a response is read. Here the
+//! clock starts when a write has to wait, and stops when one went through completely: a reader of one byte per second
+//! loses its connection, a slow one on a bad line does not.
 
 use std::future::Future;
 use std::io::{self, IoSlice};

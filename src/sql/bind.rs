@@ -1,6 +1,6 @@
 //! Named parameters: `:name` and `$name` become typed literals of the syntax tree, never text that is pasted.
 //!
-//! They are put in before planning, because `limit :n`, `interval :w` and `at time zone :tz` want their values then.
+//! Values are inserted before planning, because `limit :n`, `interval :w` and `at time zone :tz` need them then.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -49,30 +49,30 @@ pub fn parse_param(text: &str) -> Result<(String, ScalarValue)> {
     Ok((name.to_string(), value))
 }
 
-/// A list of text.
+/// Builds a list of texts.
 pub fn list(values: &[String]) -> ScalarValue {
     let values: Vec<ScalarValue> = values.iter().map(|value| ScalarValue::from(value.as_str())).collect();
     ScalarValue::List(ScalarValue::new_list_nullable(&values, &ArrowType::Utf8))
 }
 
-/// Names to texts.
+/// Builds a map from names to texts.
 pub fn map(entries: &[(String, String)]) -> ScalarValue {
     let mut map = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     for (name, value) in entries {
         map.keys().append_value(name);
         map.values().append_value(value);
     }
-    // One value for each key, as the loop has it.
+    // The loop appends one value for each key.
     map.append(true).expect("as many keys as values");
     ScalarValue::Map(Arc::new(map.finish()))
 }
 
-/// A length of time, milliseconds.
+/// Builds a length of time from milliseconds.
 pub fn duration(length_ms: i64) -> ScalarValue {
     ScalarValue::DurationMillisecond(Some(length_ms))
 }
 
-/// Puts the values of placeholders into a statement.
+/// Inserts the values of placeholders into a statement.
 pub fn bind<T: VisitMut>(statement: &mut T, value_of: &dyn Fn(&str) -> Option<ScalarValue>) -> Result<()> {
     match statement.visit(&mut Binder { value_of }) {
         ControlFlow::Continue(()) => Ok(()),
@@ -80,7 +80,7 @@ pub fn bind<T: VisitMut>(statement: &mut T, value_of: &dyn Fn(&str) -> Option<Sc
     }
 }
 
-/// The names of a query's placeholders.
+/// Returns the names of a query's placeholders.
 pub fn placeholders(sql: &str) -> Result<Vec<String>> {
     let found = RefCell::new(Vec::new());
     let mut statement = dialect::view(sql)?;
@@ -121,7 +121,7 @@ impl VisitorMut for Binder<'_> {
     }
 }
 
-/// A literal of the value's own type; `None` for types that nobody passes.
+/// Returns a literal of the value's own type; `None` for types that nobody passes.
 fn literal(value: &ScalarValue) -> Option<Expr> {
     let plain = |value: Value| Expr::Value(value.into());
     let text = |text: &str| plain(Value::SingleQuotedString(text.to_string()));
@@ -145,7 +145,7 @@ fn literal(value: &ScalarValue) -> Option<Expr> {
         ScalarValue::Float64(Some(number)) => {
             cast(format!("{number:?}"), DataType::Double(datafusion::sql::sqlparser::ast::ExactNumberInfo::None))
         }
-        // From the number: as text, times far away would have more digits than the engine reads.
+        // The literal is made from the number: as text, times far away would have more digits than the engine reads.
         ScalarValue::TimestampMicrosecond(Some(time_us), _) => {
             parsed(&format!("arrow_cast({time_us}, 'Timestamp(Microsecond, Some(\"UTC\"))')"))?
         }
@@ -168,7 +168,7 @@ fn literal(value: &ScalarValue) -> Option<Expr> {
     })
 }
 
-/// An expression whose text we made of numbers alone.
+/// Parses an expression whose text we made from numbers alone.
 fn parsed(sql: &str) -> Option<Expr> {
     expression(sql).ok()
 }

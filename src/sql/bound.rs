@@ -1,11 +1,12 @@
-//! What the tasks of a session share, and how a statement becomes a plan.
+//! The state that the tasks of a session share, and the way from a statement to its plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::TaskContext;
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
@@ -15,8 +16,9 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::bind::Params;
 use super::conventions::{Conventions, Horizon, Maker, Purpose, Sources, Steps, Used, declared};
+use super::dialect;
 use super::engine::{guard, late};
-use super::error::{Known, explain};
+use super::error::{Known, explain, missing};
 use super::event;
 use super::patience::Patience;
 use crate::error::{Context, Kind, Result};
@@ -30,7 +32,7 @@ pub const ACTIVITY: &str = "activity";
 /// The conventions that are about events and not about what reports make of them.
 pub const OWN_VIEWS: [&str; 2] = ["event", "observable"];
 
-/// What the tasks of a session share.
+/// The state that the tasks of a session share.
 pub struct Bound {
     pub context: SessionContext,
     pub ocsf: Arc<Ocsf>,
@@ -95,7 +97,7 @@ impl Bound {
     async fn physical(&self, statement: Statement, used: Used, known: &Known, patience: &Patience) -> Result<Planned> {
         let explained = |error| explain(error, known);
         let state = patience.within(self.context.state());
-        let plan = state.statement_to_plan(statement).await.map_err(explained)?;
+        let plan = logical(&state, statement, known).await?;
         guard::options().verify_plan(&plan).map_err(explained)?;
         let task = state.task_ctx();
         let plan = late::planned(&state, &plan).await.map_err(explained)?;
@@ -152,6 +154,7 @@ impl Bound {
             tables: self.names(),
             unknown: self.left_out.iter().map(|(name, _)| name.clone()).collect(),
             sql: sql.to_string(),
+            place: None,
             memory_limit: self.memory_limit,
             context: self.context.clone(),
         }
@@ -185,6 +188,25 @@ pub fn names(ocsf: &Ocsf, conventions: &Conventions) -> Vec<String> {
     names.extend(event::names(ocsf));
     names.extend(views().filter(|name| !OWN_VIEWS.contains(&name.as_str())));
     names
+}
+
+/// The engine's plan of a statement. Where it finds no column of a name that `select` gives, the name is what it stands for.
+async fn logical(state: &SessionState, mut statement: Statement, known: &Known) -> Result<LogicalPlan> {
+    loop {
+        let error = match state.statement_to_plan(statement.clone()).await {
+            Ok(plan) => return Ok(plan),
+            Err(error) => error,
+        };
+        let is_put = match (missing(&error), guard::inner(&mut statement)) {
+            (Some(place), Some(inner)) => dialect::lateral(inner, place),
+            _ => false,
+        };
+        if !is_put {
+            return Err(explain(error, known));
+        }
+        // An expression of two names that are expressions of two names ... doubles each time.
+        dialect::measured(&statement)?;
+    }
 }
 
 /// Appends columns to the order of a query's rows. What a statement leaves open would come differently from run to run.

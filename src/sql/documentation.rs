@@ -13,15 +13,15 @@ pub struct FunctionInfo {
     pub aliases: Vec<String>,
     /// `scalar`, `aggregate`, `window` or `table`.
     pub kind: &'static str,
-    /// How it is called; the name with parentheses when it is not documented.
+    /// The syntax; the name with parentheses when it is not documented.
     pub syntax: String,
-    /// What it does, in Markdown; empty when it is not documented.
+    /// The description in Markdown; empty when it is not documented.
     pub description: String,
     pub arguments: Vec<(String, String)>,
     pub example: Option<String>,
 }
 
-/// Every function by name; an aggregate that is a window function too is listed once.
+/// Returns every function by name; an aggregate that is also a window function is listed once.
 pub fn functions(context: &SessionContext) -> Vec<FunctionInfo> {
     let state = context.state();
     let mut found = BTreeMap::new();
@@ -60,9 +60,9 @@ fn info(name: &str, aliases: &[String], kind: &'static str, documentation: Optio
     info
 }
 
-/// The statement of an example, which the engine's documentation shows with its prompt and result.
+/// Returns the statement of an example, which the engine's documentation shows with its prompt and result.
 ///
-/// `None` for one that reads a table that exists in that documentation only.
+/// Returns `None` for one that reads a table that exists only in that documentation.
 fn example(text: &str) -> Option<String> {
     let prompted: Vec<&str> = text
         .lines()

@@ -1,7 +1,7 @@
 //! The guard admits or refuses any text: it never panics, and nothing that it lets pass is too deep for the parser.
 //!
-//! A stack that overflows is not a panic: it ends the process, this one too. So each case has the stack that the program
-//! gives its threads, and no more.
+//! A stack that overflows is not a panic: it ends the process, including this one. So each case has the stack that the
+//! program gives its threads, and no more.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::dialect::{self, Role};
 use super::engine::guard::{check, inner};
 use crate::typed::{cases, mutants, worked};
 
-/// As `cli` has it.
+/// The stack size that `cli` uses.
 const STACK_BYTES: usize = 32 << 20;
 
 fn seeds() -> Vec<String> {
@@ -29,7 +29,7 @@ fn seeds() -> Vec<String> {
     seeds.map(str::to_string).to_vec()
 }
 
-/// What the guard does before it knows any table.
+/// Does the guard's work before it knows any table.
 fn admit(sql: &str) -> bool {
     if check(sql).is_err() {
         return false;
@@ -40,7 +40,7 @@ fn admit(sql: &str) -> bool {
         if let Some(inner) = inner(statement) {
             let checked = dialect::check(inner, &|_| Role::Other).and_then(|()| dialect::rewrite(sql, inner));
             is_fine &= checked.is_ok();
-            // What follows goes over the tree as deeply.
+            // Later steps walk the tree as deeply.
             let _ = inner.to_string();
         }
     }
@@ -64,7 +64,7 @@ proptest! {
     }
 }
 
-/// Each ended the process once: 240 kB of them pass every count of operators that forgets one.
+/// Each chain once ended the process: 240 kB of them pass every count of operators that forgets one.
 #[test]
 fn long_chains_of_anything_end_with_an_answer() {
     let chains = [

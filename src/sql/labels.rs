@@ -1,8 +1,8 @@
-//! Names of result columns as they were asked for.
+//! Names of result columns as the user asked for them.
 //!
-//! The outermost `select` has named most of them (`dialect::labels`). What is left are the columns of wildcards, and paths of
-//! statements that came another way: the engine calls `actor.user.uid` `authentication.actor[user][uid]`. Two columns may
-//! have one name, as in psql and DuckDB.
+//! The outermost `select` has named most of them (`dialect::labels`). The remaining ones are columns of wildcards, and
+//! paths of statements that came another way: the engine calls `actor.user.uid` `authentication.actor[user][uid]`. Two
+//! columns may have one name, as in psql and DuckDB.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::dialect::unmarked;
 
-/// The schema with the names that people see.
+/// Returns the schema with the names that people see.
 pub fn relabel(schema: &SchemaRef) -> SchemaRef {
     let named = |field: &Field| field.clone().with_name(path(unmarked(field.name())));
     let fields: Vec<Field> = schema.fields().iter().map(|field| named(field)).collect();
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// `table.column[member][member]` is `column.member.member`.
+/// Rewrites `table.column[member][member]` as `column.member.member`.
 fn path(name: &str) -> String {
     let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_');
     let Some((column, members)) = name.strip_suffix(']').and_then(|name| name.split_once('[')) else {

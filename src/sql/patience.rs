@@ -1,4 +1,4 @@
-//! Whether somebody still waits for a plan.
+//! Tells planning whether somebody still waits for the plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 /// Bytes of large constants that a statement may compute while it is planned: each is copied with the plan.
 const MAX_CONSTANTS: u64 = 16 << 20;
 
-/// Whether somebody still waits for a plan, and what has been made of constants for it.
+/// Tells whether somebody still waits for a plan, and how many bytes of constants were made for it.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
     is_over: Arc<AtomicBool>,
@@ -25,18 +25,18 @@ impl Patience {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// The engine's state for a statement that somebody waits for.
+    /// Returns the engine's state for a statement that somebody waits for.
     pub fn within(&self, mut state: SessionState) -> SessionState {
         state.config_mut().options_mut().extensions.insert(self.clone());
         state
     }
 
-    /// Of the statement that is being planned.
+    /// Returns the patience of the statement that is being planned.
     pub fn of(options: &ConfigOptions) -> Patience {
         options.extensions.get::<Patience>().cloned().unwrap_or_default()
     }
 
-    /// Counts a constant that a function makes; an error when all of them come to too much.
+    /// Counts a constant that a function makes; errors when all of them together are too large.
     pub fn spend(options: &ConfigOptions, bytes: u64) -> Result<()> {
         let Some(patience) = options.extensions.get::<Patience>() else { return Ok(()) };
         let spent = patience.constants.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
@@ -46,7 +46,7 @@ impl Patience {
         }
     }
 
-    /// An error when nobody waits any more.
+    /// Errors when nobody waits any more.
     pub fn check(options: &ConfigOptions) -> Result<()> {
         let is_over =
             options.extensions.get::<Patience>().is_some_and(|patience| patience.is_over.load(Ordering::Relaxed));
@@ -64,7 +64,7 @@ impl ConfigExtension for Patience {
     const PREFIX: &'static str = "auditlake";
 }
 
-// It is handed on, not set by anybody.
+// It is passed on; nobody sets it.
 impl ExtensionOptions for Patience {
     fn as_any(&self) -> &dyn std::any::Any {
         self

@@ -1,4 +1,4 @@
-//! The engine's text of an operator, in the words of somebody who reads SQL.
+//! The engine's text of an operator, in words for a reader of SQL.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::{Captures, Regex};
 
 /// Characters of one detail: a case expression may have thousands.
 const LONGEST: usize = 240;
-/// Of an expression that a projection computes; a longer one is named only.
+/// Characters of an expression that a projection computes; a longer one is named only.
 const SHORT: usize = 60;
 
 /// Keys of the engine's text that say how rather than what.
@@ -29,7 +29,7 @@ const HOW: &[&str] = &[
     "NullsEqual",
 ];
 
-/// `HashJoinExec` is `Hash join`.
+/// Splits a name into words: `HashJoinExec` is `Hash join`.
 pub fn words(name: &str) -> String {
     let mut text = String::new();
     let name = name.split('(').next().unwrap_or_default();
@@ -43,7 +43,7 @@ pub fn words(name: &str) -> String {
     text
 }
 
-/// The columns that a projection computes; those that it only passes on or renames are not worth a word.
+/// Returns the columns that a projection computes; those that it only passes on or renames are left out.
 pub fn computed(text: &str) -> String {
     let inner = text.strip_prefix("expr=[").and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let is_plain = |expression: &str| {
@@ -58,7 +58,7 @@ pub fn computed(text: &str) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// The engine's `key=value, ...` with what a reader wants to know.
+/// Reduces the engine's `key=value, ...` to what a reader wants to know.
 pub fn detail(text: &str, is_scan: bool) -> String {
     let mut parts = Vec::new();
     for part in split(text) {
@@ -90,7 +90,7 @@ pub fn detail(text: &str, is_scan: bool) -> String {
     parts.join("; ")
 }
 
-/// `outcome@0 as outcome` is `outcome`.
+/// Removes a redundant alias: `outcome@0 as outcome` is `outcome`.
 fn unaliased(part: &str) -> String {
     let text = plain(part);
     match text.rsplit_once(" as ") {
@@ -100,7 +100,7 @@ fn unaliased(part: &str) -> String {
     }
 }
 
-/// The columns and members that a scan's projection reads, each once.
+/// Returns the columns and members that a scan's projection reads, each once.
 fn paths(projection: &str) -> String {
     let text = plain(projection);
     let mut found: Vec<&str> = Vec::new();
@@ -149,7 +149,7 @@ fn shortened(text: &str, room: usize) -> String {
     }
 }
 
-/// The engine's expressions as a person writes them: `n@1` is `n`, `get_field(a, b)` is `a.b`, `Int64(1)` is `1`, and
+/// Writes the engine's expressions as a person would: `n@1` is `n`, `get_field(a, b)` is `a.b`, `Int64(1)` is `1`, and
 /// microseconds since the epoch are a time.
 fn plain(text: &str) -> String {
     let mut text = text.to_string();
@@ -166,7 +166,7 @@ fn plain(text: &str) -> String {
 
 static WRITTEN: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
     [
-        // Not in a text such as an address at 163.com.
+        // This must not match in a text such as an address at 163.com.
         (r"([\w)])@\d+($|[ ,)\]])", "$1$2"),
         (r"count\((?:Int64\()?1\)?\)", "count(*)"),
         (r"\bU?Int(?:8|16|32|64)\((-?\d+)\)", "$1"),
@@ -180,7 +180,7 @@ static WRITTEN: LazyLock<[(Regex, &str); 8]> = LazyLock::new(|| {
     .map(|(pattern, written)| (compiled(pattern), written))
 });
 static MEMBER: LazyLock<Regex> = LazyLock::new(|| compiled(r"get_field\((\w+(?:, \w+)+)\)"));
-/// Between 2001 and 2096.
+/// Microseconds of times between 2001 and 2096.
 static MICROS: LazyLock<Regex> = LazyLock::new(|| compiled(r"\b[1-3]\d{15}\b"));
 
 fn compiled(pattern: &str) -> Regex {

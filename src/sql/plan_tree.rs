@@ -1,7 +1,7 @@
-//! A physical plan for people: what is done, in the order of the data, and what each scan reads.
+//! A physical plan for people: the steps in the order of the data, and what each scan reads.
 //!
 //! The engine's own text is one line of everything for each operator. Here an operator has a few words, the partial and
-//! the final half of an aggregate are one, and operators that only hand rows on are left out.
+//! the final half of an aggregate are one, and operators that only pass rows on are left out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,32 +19,32 @@ use crate::lake::FACTS;
 /// An operator with its inputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanNode {
-    /// What it is: `Sort`, `Scan`.
+    /// The kind of operator: `Sort`, `Scan`.
     pub name: String,
-    /// What it does, as far as a reader wants to know.
+    /// The details that a reader wants to know.
     pub detail: String,
     pub scan: Option<Scan>,
-    /// Rows that came out and time that was spent; only after the statement was run.
+    /// Rows that came out, and in the next field the time spent; only after the statement was run.
     pub rows: Option<u64>,
     pub time: Option<Duration>,
     pub inputs: Vec<PlanNode>,
 }
 
-/// What a scan of a table reads.
+/// The files and row groups that a scan of a table reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub table: String,
-    /// Files that are left after pruning, and their bytes.
+    /// Files that are left after pruning; the next field has their bytes.
     pub files: u64,
     pub bytes: u64,
     /// Bytes that were fetched; only after the statement was run.
     pub bytes_read: Option<u64>,
-    /// What was not read, `3 of 12 row groups`; only after the statement was run.
+    /// The parts that were skipped, `3 of 12 row groups`; only after the statement was run.
     pub pruned: Vec<String>,
 }
 
 impl PlanNode {
-    /// Whether no row can come out: all files of a table were pruned, or it has none.
+    /// Returns whether no row can come out: all files of a table were pruned, or it has none.
     fn is_empty(&self) -> bool {
         match self.inputs.as_slice() {
             [] => self.name == "Empty",
@@ -54,7 +54,7 @@ impl PlanNode {
         }
     }
 
-    /// The tree of a statement that was not run: what its operators have counted so far means nothing.
+    /// Returns the tree of a statement that was not run: the counts of its operators so far mean nothing.
     pub fn unmeasured(mut self) -> PlanNode {
         (self.rows, self.time) = (None, None);
         if let Some(scan) = &mut self.scan {
@@ -65,7 +65,7 @@ impl PlanNode {
     }
 }
 
-/// Operators that hand rows on as they are.
+/// Operators that pass rows on as they are.
 const SILENT: &[&str] = &[
     "CoalesceBatchesExec",
     "CoalescePartitionsExec",
@@ -76,13 +76,13 @@ const SILENT: &[&str] = &[
     "SortPreservingMergeExec",
 ];
 
-/// The plan as a tree.
+/// Returns the plan as a tree.
 pub(super) fn tree(plan: &Arc<dyn ExecutionPlan>) -> PlanNode {
     let plan = heard(plan);
     let name = plan.name();
     let is_final = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string().contains("mode=Final");
     let mut inputs: Vec<PlanNode> = plan.children().into_iter().map(tree).collect();
-    // The final half has all there is to say.
+    // The final half has everything there is to say.
     if name == "AggregateExec"
         && let [input] = inputs.as_slice()
         && input.name == "Aggregate"
@@ -111,7 +111,7 @@ pub(super) fn tree(plan: &Arc<dyn ExecutionPlan>) -> PlanNode {
     }
 }
 
-/// The first operator from here that does something to the rows.
+/// Returns the first operator from here that changes the rows.
 fn heard(plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
     let is_silent = || SILENT.contains(&plan.name()) || plan.name() == "ProjectionExec" && text(plan).is_empty();
     match plan.children().as_slice() {
@@ -120,7 +120,7 @@ fn heard(plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
     }
 }
 
-/// What the operator says of itself, for a reader.
+/// Returns the operator's own description, for a reader.
 fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
     let line = DisplayableExecutionPlan::new(plan.as_ref()).one_line().to_string();
     let text = line.trim().split_once(':').map_or("", |(_, text)| text).trim();

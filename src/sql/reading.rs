@@ -1,4 +1,4 @@
-//! What a query reads of the lake, and what it leaves: counted from its plans, while it runs and after it.
+//! Counts what a query reads of the lake, and what it skips, from its plans, while it runs and after it.
 //!
 //! The logical plan names the tables, so the files that it could have read; the physical plan names those that are
 //! left after pruning, and its scans count rows and bytes as they go.
@@ -25,18 +25,18 @@ pub struct Reading {
     pub bytes_planned: u64,
     /// Bytes that were fetched so far; of the planned files, only the columns and row groups that are needed.
     pub bytes_read: u64,
-    /// How much of the planned bytes is behind the query, by the share of files and rows that were gone through.
+    /// The share of the planned bytes that the query has passed, by the share of files and rows.
     pub bytes_done: u64,
 }
 
-/// Files and bytes of the tables that a statement stands on.
+/// Files and bytes of the tables that a statement uses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Named {
     files: u64,
     bytes: u64,
 }
 
-/// Looks tables up in the state that a statement is run on.
+/// Looks tables up in the state that a statement runs on.
 pub fn named(tables: &[String], state: &State) -> Named {
     let mut named = Named::default();
     for table in tables.iter().filter_map(|table| state.tables.get(table)) {
@@ -46,7 +46,7 @@ pub fn named(tables: &[String], state: &State) -> Named {
     named
 }
 
-/// Counts what a plan has read so far.
+/// Counts the bytes that a plan has read so far.
 #[derive(Clone)]
 pub struct Gauge {
     named: Named,
@@ -62,7 +62,7 @@ impl Gauge {
         &self.plan
     }
 
-    /// The plan for people; with what was read and how long it took once the statement was run.
+    /// Returns the plan for people; once the statement was run, with what was read and how long it took.
     pub fn tree(&self) -> PlanNode {
         tree(&self.plan)
     }

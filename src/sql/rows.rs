@@ -1,8 +1,8 @@
 //! A running query: a task of its own that stops when nobody wants its rows any more.
 //!
-//! Planning and running take as long as they take and do not always ask whether they should go on. So both are tasks
-//! on the runtime's threads: whoever waits for them can give up at once (a key, a time limit), and the task ends at
-//! its next await.
+//! Planning and running take their time and do not always check whether they should continue. So both are tasks on the
+//! runtime's threads: the one who waits for them can give up at once (a key, a time limit), and the task ends at its
+//! next await.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use super::error::{Known, explain};
 use super::reading::Gauge;
 use crate::error::{Context, Error, Kind, Result};
 
-/// Batches that are made ahead of whoever reads them.
+/// Batches that are made ahead of the reader.
 const AHEAD: usize = 2;
 
-/// When a statement must have ended, and how long it was given.
+/// The time when a statement must have ended, and the length that it was given.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     pub end: Instant,
@@ -34,7 +34,7 @@ pub struct Limit {
 
 impl Limit {
     pub fn new(length: Duration) -> Limit {
-        // A length beyond the calendar is none that anybody waits for.
+        // Nobody waits for a length beyond the calendar.
         let end = Instant::now().checked_add(length);
         Limit { end: end.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365)), length }
     }
@@ -73,26 +73,26 @@ impl Rows {
         Rows { schema, gauge, batches, task: Some(task), known, limit, used }
     }
 
-    /// The plan that runs, whose metrics tell what was read.
+    /// Returns the running plan, whose metrics tell what was read.
     pub fn plan(&self) -> &Arc<dyn ExecutionPlan> {
         self.gauge.plan()
     }
 
-    /// What the statement was made of.
+    /// Returns what the statement was made of.
     pub fn used(&self) -> &Used {
         &self.used
     }
 
-    /// Counts what the query reads, also while it runs.
+    /// Returns a gauge that counts what the query reads, also while it runs.
     pub fn gauge(&self) -> Gauge {
         self.gauge.clone()
     }
 
-    /// The next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         let batch = within(self.limit, self.batches.recv()).await?;
         let Some(batch) = batch else {
-            // The end of the rows, unless the task came to grief without a word.
+            // The rows end here, unless the task failed silently.
             if let Some(task) = self.task.take() {
                 task.join().await.context(Kind::Internal, || "the query stopped")?;
             }
@@ -104,7 +104,7 @@ impl Rows {
         batch.map(Some).context(Kind::Internal, || "cannot name the result's columns")
     }
 
-    /// All rows; for results that are known to be small.
+    /// Collects all rows; for results that are known to be small.
     pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
         while let Some(batch) = self.next().await? {

@@ -1,4 +1,4 @@
-//! A session over a few events, for tests: decoded as ingest does it, in memory, and none of them dropped.
+//! A session over a few events, for tests: decoded like in ingest, in memory, and none of them dropped.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,11 +14,11 @@ use crate::decode::{Decoder, Options as Decoding, RowOrigin};
 use crate::lake::{self, Lake};
 use crate::schema::Ocsf;
 
-/// Tables that sessions are given.
+/// Tables for sessions.
 pub struct Sample {
-    /// The lake, as long as sessions may read its ledger.
+    /// The folder of the lake, kept as long as sessions may read its ledger.
     folder: TempDir,
-    /// Made by the first session.
+    /// The lake, made by the first session.
     lake: OnceCell<Lake>,
     ocsf: Arc<Ocsf>,
     given: Mutex<Vec<(String, Arc<dyn TableProvider>)>>,
@@ -26,7 +26,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Events by class, two partitions each so that plans have something to merge. What cannot be a row is left out.
+    /// Makes events by class, two partitions each so that plans have something to merge. Events that cannot be rows are
+    /// left out.
     pub fn new(events: &[Json]) -> Sample {
         let ocsf = Arc::new(Ocsf::load(None).unwrap());
         let mut given: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
@@ -46,7 +47,7 @@ impl Sample {
         Sample { folder, lake, ocsf, given: Mutex::new(given), conventions: None }
     }
 
-    /// The same with other conventions.
+    /// Returns the same with other conventions.
     pub fn under(mut self, conventions: Arc<Conventions>) -> Sample {
         self.set_conventions(conventions);
         self
@@ -57,14 +58,14 @@ impl Sample {
         self.conventions = Some(conventions);
     }
 
-    /// Gives sessions a table, in place of the one of this name that they were given.
+    /// Gives sessions a table, in place of an earlier one of this name.
     pub fn give(&self, name: &str, table: Arc<dyn TableProvider>) {
         let mut given = self.given.lock().unwrap();
         given.retain(|(known, _)| known != name);
         given.push((name.to_string(), table));
     }
 
-    /// A session over an empty lake that sees these tables.
+    /// Opens a session over an empty lake that sees these tables.
     pub async fn session(&self) -> Session {
         let make = || async {
             let options = lake::Options::default();

@@ -30,7 +30,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{FileCheck, Lake, State, own_tables};
 use crate::schema::Ocsf;
 
-/// Asks for something of every event.
+/// A statement that needs a column of every event.
 const ALL_EVENTS: &str = "select time from event_row";
 /// The engine's name for the catalog of all tables.
 const CATALOG: &str = "datafusion";
@@ -58,7 +58,7 @@ pub struct TableInfo {
     pub name: String,
     /// `class`, `view`, `report view`, `ledger`, or `unknown`: rows of a class that is not loaded.
     pub kind: &'static str,
-    /// What it is for, in one line.
+    /// Its purpose, in one line.
     pub purpose: String,
     pub rows: Option<u64>,
     pub files: Option<u64>,
@@ -69,7 +69,7 @@ pub struct TableInfo {
 }
 
 impl TableInfo {
-    /// What the ledger knows of a table.
+    /// Returns the ledger's facts about a table.
     pub fn stored(name: &str, kind: &'static str, state: &State) -> TableInfo {
         let table = state.tables.get(name);
         let files = table.map(|table| table.files.as_slice()).unwrap_or_default();
@@ -120,7 +120,7 @@ impl Session {
         context.register_batch(ACTIVITY, activities).context(Kind::Internal, || cannot_register(ACTIVITY))?;
         for (name, table) in &options.given {
             let cannot = || cannot_register(name);
-            // One that stands for a convention is found when the convention is named.
+            // A table that stands for a convention is found when the convention is named.
             if context.deregister_table(quoted(name)).context(Kind::Internal, cannot)?.is_some() {
                 context.register_table(quoted(name), table.clone()).context(Kind::Internal, cannot)?;
             }
@@ -152,30 +152,31 @@ impl Session {
         Ok(Session { bound: Arc::new(bound) })
     }
 
-    /// The ledger entry that the session sees, and its hash.
+    /// Returns the ledger entry that the session sees, and its hash.
     pub fn entry(&self) -> (u64, &str) {
         (self.bound.state.sequence, &self.bound.state.hash)
     }
 
-    /// The state of the lake that the session sees.
+    /// Returns the state of the lake that the session sees.
     pub fn state(&self) -> &Arc<State> {
         &self.bound.state
     }
 
-    /// Compares all files of these tables with the ledger, byte by byte; those of a session that were compared before are
-    /// not looked at again.
+    /// Compares all files of these tables with the ledger, byte by byte; files that this session already compared are
+    /// not read again.
     pub async fn check_files(&self, tables: &[String]) -> Result<()> {
         let tables = self.state().tables.iter().filter(|(name, _)| tables.contains(name));
         let files: Vec<_> = tables.flat_map(|(_, table)| table.files.iter().cloned()).collect();
         self.bound.files.check(&files).await
     }
 
-    /// Tables that hold rows and that no statement can see, since no schema of their name is loaded; with their rows.
+    /// Returns tables that hold rows but that no statement can see, since no schema of their name is loaded; with their
+    /// rows.
     pub fn left_out(&self) -> &[(String, u64)] {
         &self.bound.left_out
     }
 
-    /// Whether a statement asked for events of all classes, and got fewer because of [`Session::left_out`].
+    /// Returns whether a statement asked for events of all classes, and got fewer because of [`Session::left_out`].
     pub fn is_short(&self) -> bool {
         self.bound.is_short.load(Ordering::Relaxed)
     }
@@ -184,7 +185,7 @@ impl Session {
         &self.bound.ocsf
     }
 
-    /// The engine, for whoever decodes a plan of this session.
+    /// Returns the engine, for callers that decode a plan of this session.
     pub fn context(&self) -> &SessionContext {
         &self.bound.context
     }
@@ -195,7 +196,8 @@ impl Session {
         self.ordered(sql, params, horizon, &[]).await
     }
 
-    /// The same with the rows in one order: what the statement leaves open is ordered by these columns of its result.
+    /// Does the same with the rows in one order: an order that the statement leaves open follows these columns of its
+    /// result.
     pub async fn ordered(&self, sql: &str, params: &Params, horizon: Horizon, columns: &[String]) -> Result<Rows> {
         let limit = self.bound.timeout.map(Limit::new);
         let known = Arc::new(self.bound.known(sql));
@@ -215,17 +217,17 @@ impl Session {
         Ok(Rows::new(relabel(&stream.schema()), gauge, stream, known, limit, planned.used))
     }
 
-    /// The plan of a statement, not begun.
+    /// Returns the plan of a statement, not started.
     pub async fn plan(&self, sql: &str, params: &Params, horizon: Horizon) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self.bound.plan(sql, params, horizon, &[], &self.bound.known(sql), &Patience::default()).await?.plan)
     }
 
-    /// Makes the facts that are missing; they are there as far as this comes when it is dropped.
+    /// Makes the missing facts; when it is dropped, those that are complete stay.
     pub async fn make_facts(&self) -> Result<()> {
         self.plan(ALL_EVENTS, &Params::new(), Horizon::All).await.map(drop)
     }
 
-    /// Compares the facts in the lake with what the tables of classes say.
+    /// Compares the facts in the lake with the tables of classes.
     pub async fn check_facts(&self) -> Result<Vec<WrongFacts>> {
         let Some(facts) = self.bound.maker.facts.clone() else { return Ok(Vec::new()) };
         let known = self.bound.known(ALL_EVENTS);
@@ -245,12 +247,12 @@ impl Session {
         }
     }
 
-    /// The functions that statements may use, by name.
+    /// Returns the functions that statements may use, by name.
     pub fn functions(&self) -> Vec<FunctionInfo> {
         functions::catalogue(&self.bound.context)
     }
 
-    /// All tables and views, with what the ledger knows of them.
+    /// Returns all tables and views, with the ledger's facts about them.
     pub fn tables(&self) -> Vec<TableInfo> {
         let state = &self.bound.state;
         let info = |name: String| {
@@ -281,12 +283,12 @@ impl Session {
         self.bound.names().into_iter().map(info).chain(left_out).collect()
     }
 
-    /// The SQL that defines a view; `None` for tables, and for names that do not exist.
+    /// Returns the SQL that defines a view; `None` for tables, and for names that do not exist.
     pub fn definition(&self, name: &str) -> Option<String> {
         self.bound.conventions.view(name).map(|view| view.text.trim().to_string())
     }
 
-    /// The columns of a table, nested ones as dotted paths, depth first.
+    /// Returns the columns of a table, nested ones as dotted paths, depth first.
     pub async fn columns(&self, table: &str) -> Result<Vec<ColumnInfo>> {
         let Some(schema) = self.bound.columns(table).await? else {
             let error = Error::input(format!("no table `{table}`"));
@@ -303,7 +305,7 @@ impl Session {
     }
 }
 
-/// Somebody who waits for a plan.
+/// Represents somebody who waits for a plan.
 struct Waiting(Patience);
 
 impl Drop for Waiting {

@@ -1,4 +1,4 @@
-//! Whatever is pruned, the rows are the same; and what can be pruned is not opened.
+//! Tests that pruning never changes the rows, and that files which can be pruned are not opened.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -38,7 +38,7 @@ const FILES: usize = 6;
 const ROWS: usize = 60;
 const ROW_GROUP: usize = 12;
 
-/// A store that remembers what was read.
+/// A store that records its reads.
 #[derive(Debug)]
 struct Counting {
     inner: InMemory,
@@ -107,7 +107,7 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// One file's rows: each row group of another day, with values and nulls that differ from group to group.
+/// Makes one file's rows: each row group of another day, with values and nulls that differ from group to group.
 fn batch(file: usize) -> RecordBatch {
     let rows: Vec<usize> = (file * ROWS..(file + 1) * ROWS).collect();
     let group = |row: usize| row / ROW_GROUP;
@@ -167,7 +167,7 @@ fn encode(batch: &RecordBatch) -> Vec<u8> {
         let path = ColumnPath::new(path.split('.').map(str::to_string).collect());
         properties = properties.set_column_bloom_filter_enabled(path, true);
     }
-    // As the lake's own files are: footers with an Arrow schema are not cut down.
+    // Like the lake's own files: footers with an Arrow schema are not cut down.
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).unwrap();
     writer.write(batch).unwrap();
@@ -186,7 +186,7 @@ impl Tables {
         Tables::by(super::engine::rules::rules())
     }
 
-    /// With functions of ours, and these rules.
+    /// Makes them with our functions, and these rules.
     fn by(rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>) -> Tables {
         let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(16 << 20).build().unwrap();
         let store = Arc::new(Counting { inner: InMemory::new(), reads: Mutex::default() });
@@ -216,13 +216,14 @@ impl Tables {
         Tables { context, store, runtime }
     }
 
-    /// The rows of a statement, sorted.
+    /// Returns the rows of a statement, sorted.
     fn answer(&self, sql: &str) -> Vec<String> {
         let known = super::error::Known {
             ocsf: Arc::new(crate::schema::Ocsf::load(None).unwrap()),
             tables: Vec::new(),
             unknown: Vec::new(),
             sql: sql.to_string(),
+            place: None,
             memory_limit: None,
             context: self.context.clone(),
         };
@@ -252,8 +253,7 @@ impl Tables {
         Ok(ids.collect())
     }
 
-    /// The files that are read to plan a statement.
-    /// The numbers of the files that planning a statement reads from.
+    /// Returns the numbers of the files that planning a statement reads from.
     fn opened(&self, sql: &str) -> Vec<u64> {
         self.store.reads.lock().unwrap().clear();
         self.runtime.block_on(async { self.context.sql(sql).await.unwrap().create_physical_plan().await.unwrap() });
@@ -267,7 +267,7 @@ impl Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
 
-/// A comparison of each kind that is pruned by, and of some that must not be.
+/// Generates a comparison of each kind that prunes, and of some that must not.
 fn comparison() -> impl Strategy<Value = String> {
     let op = || prop::sample::select(vec!["=", "<>", "<", "<=", ">", ">=", "is distinct from", "is not distinct from"]);
     let text = || prop::sample::select(vec!["actor.user.uid", "actor.user.name", "_event_uid"]);
@@ -340,7 +340,7 @@ fn any_not() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["", "not"])
 }
 
-/// Each rule of ours alone is taken away: what it rewrites means the same without it.
+/// Each of our rules is removed alone: what it rewrites means the same without it.
 #[test]
 fn no_rule_of_the_optimizer_changes_an_answer() {
     const OURS: [&str; 6] =
@@ -394,7 +394,7 @@ proptest! {
         let (stored, plain) = (TABLES.ids("stored", &predicate), TABLES.ids("plain", &predicate));
         match (stored, plain) {
             (Ok(stored), Ok(plain)) => prop_assert_eq!(stored, plain, "{}", predicate),
-            // What cannot be compared cannot be compared by either.
+            // Values that one table cannot compare the other cannot compare either.
             (stored, plain) => prop_assert_eq!(stored.is_err(), plain.is_err(), "{}: {:?} {:?}", predicate, stored, plain),
         }
     }
@@ -403,7 +403,7 @@ proptest! {
 #[test]
 fn planning_opens_no_file_that_the_ledger_excludes() {
     let tables = Tables::new();
-    // Five days a file.
+    // Each file has five days.
     let none: [u64; 0] = [];
     for (predicate, opened) in [
         ("time >= '2026-01-07' and time < '2026-01-08'", &none[..]),
@@ -416,10 +416,10 @@ fn planning_opens_no_file_that_the_ledger_excludes() {
         // Nothing is remembered of the files yet.
         let tables = Tables::new();
         assert_eq!(tables.opened(&format!("select id from stored where {predicate}")), opened, "{predicate}");
-        // Then all is.
+        // Now everything is remembered.
         assert_eq!(tables.opened(&format!("select id from stored where {predicate}")), none, "{predicate}");
     }
-    // What statistics answer, they answer alone.
+    // Questions that statistics can answer read nothing else.
     for sql in ["select count(*) from stored", "select min(time), max(time) from stored"] {
         assert_eq!(tables.opened(sql), none, "{sql}");
         let batches =
@@ -443,10 +443,10 @@ fn a_needle_in_a_struct_is_read_from_its_row_groups_alone() {
         number(rest) + number(pruned)
     };
     let all = FILES * ROWS;
-    // Each uid is in some groups only; every other row group is passed over.
+    // Each uid is in some groups only; every other row group is skipped.
     let one = read("actor.user.uid = 'u3'");
     assert!(one > 0 && one < all / 3, "{one} of {all} rows were looked at");
-    // Statistics hold for numbers and booleans as filters do for text.
+    // Statistics work for numbers and booleans as filters do for text.
     assert!(read("actor.score > 28.0") <= 2 * ROW_GROUP);
     assert!(read("actor.user.uid = 'u3' or actor.user.uid = 'nobody'") <= one);
     assert!(read("actor.user.uid in ('nobody', 'none')") == 0);

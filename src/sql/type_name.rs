@@ -1,8 +1,8 @@
-//! Types as the shell and the documentation spell them: one name for each, whatever Arrow stores it in.
+//! The spelling of types in the shell and the documentation: one name for each, whatever Arrow stores it in.
 
 use arrow::datatypes::{DataType, IntervalUnit};
 
-/// The name of a type; lists have `[]` after it, structs name their members.
+/// Returns the name of a type; lists have `[]` after it, structs name their members.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_string(),

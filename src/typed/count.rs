@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 
-/// `12,345`.
+/// Formats a count: `12,345`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -13,12 +13,12 @@ const UNITS: [(&str, u64); 7] = [
     ("d", 86_400 * SECOND),
     ("w", 7 * 86_400 * SECOND),
 ];
-/// In nanoseconds.
+/// One second in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
-/// Times are counted in microseconds in 64 bits; nobody means longer than a thousand years.
+/// Times are counted in microseconds in 64 bits; nobody means more than a thousand years.
 const LONGEST: Duration = Duration::from_secs(1000 * 366 * 86_400);
 
-/// `45 s`, `12 min`, `3.5 h`.
+/// Formats a duration: `45 s`, `12 min`, `3.5 h`.
 pub fn span(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..=99 => format!("{seconds} s"),
@@ -46,7 +46,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// Numbers, each with its unit, the longest first: `1h30m`.
+/// Reads numbers, each with its unit, the longest first: `1h30m`.
 fn written(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = 0_u128;
@@ -67,7 +67,7 @@ fn written(text: &str) -> Option<Duration> {
     (before != u64::MAX).then(|| nanoseconds(total))?
 }
 
-/// ISO 8601 without its `P`, without years and months, whose length depends on when: `2W`, `1DT12H30M`, `T0.5S`.
+/// Reads ISO 8601 without its `P`, without years and months, whose length varies: `2W`, `1DT12H30M`, `T0.5S`.
 fn iso(text: &str) -> Option<Duration> {
     let (date, time) = match text.split_once('T') {
         Some((_, "")) => return None,
@@ -91,7 +91,7 @@ fn components(mut text: &str, units: &[(char, u64)]) -> Option<u128> {
     text.is_empty().then_some(total)
 }
 
-/// A decimal number times a unit; nothing when it is not a whole number of nanoseconds.
+/// Multiplies a decimal number by a unit; returns `None` when the result is not a whole number of nanoseconds.
 fn scaled(number: &str, unit: u64) -> Option<u128> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let is_digits = |part: &str| !part.is_empty() && part.len() <= 15 && part.bytes().all(|b| b.is_ascii_digit());

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes as lower-case hexadecimal digits.
+/// Writes bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
@@ -42,7 +42,7 @@ fn shortened(text: &str) -> String {
 pub struct Hash32(pub [u8; 32]);
 
 impl Hash32 {
-    /// SHA-256 of `bytes`.
+    /// Computes SHA-256 of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Hash32 {
         Hash32(Sha256::digest(bytes).into())
     }

@@ -1,17 +1,18 @@
-//! Hostile text: characters that steer a terminal, turn the text around them, or are not seen at all.
+//! Hostile text: characters that steer a terminal, reverse the text around them, or are invisible.
 //!
-//! They are shown as `\u{202e}` instead. What is stored keeps them; only what a person looks at is changed.
+//! They are shown as `\u{202e}` instead. Stored text keeps them; only what a person looks at is changed.
 
 use std::fmt::Write;
 use std::io;
 
-/// Joins letters of some scripts, and pictures: seen by what it does to its neighbours, and by nothing beside ASCII.
+/// Characters that join letters of some scripts, and pictures: visible by their effect on their neighbours, and
+/// invisible beside ASCII.
 const JOINERS: [char; 2] = ['\u{200c}', '\u{200d}'];
 
-/// Whether `c` must not be shown as it is, whatever is beside it.
+/// Returns whether `c` must not be shown as it is, whatever is beside it.
 ///
-/// The C0 and C1 controls; the marks and overrides of Unicode's bidirectional algorithm; the two line separators, at which
-/// some terminals break lines; everything that takes no room and leaves no trace, with which two names look the same:
+/// The C0 and C1 controls; the marks and overrides of Unicode's bidirectional algorithm; the two line separators, at
+/// which some terminals break lines; every character without width and trace, with which two names look the same:
 /// `admin` and `admin<ZERO WIDTH SPACE>`.
 pub fn is_hostile(c: char) -> bool {
     c.is_control()
@@ -22,7 +23,7 @@ pub fn is_hostile(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether `c` may be shown as it is after `before`. A joiner may after a letter or picture that it can join.
+/// Returns whether `c` may be shown as it is after `before`. A joiner may after a letter or picture that it can join.
 pub fn is_shown(c: char, before: Option<char>) -> bool {
     if JOINERS.contains(&c) {
         before.is_some_and(|before| !before.is_ascii() && !is_hostile(before) && !JOINERS.contains(&before))
@@ -38,7 +39,7 @@ pub fn visible(text: &str, out: &mut String) {
     each(text, |c, is_shown| if is_shown { out.push(c) } else { visible_char(c, out) });
 }
 
-/// As [`visible`], but lines and tabs stay: for text that may have several lines.
+/// Does the same as [`visible`], but keeps lines and tabs: for text that may have several lines.
 pub fn visible_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     each(text, |c, is_shown| match c {
@@ -49,7 +50,7 @@ pub fn visible_lines(text: &str) -> String {
     out
 }
 
-/// JSON text with its hostile characters escaped as JSON does it: they can only be in strings. Its lines stay.
+/// Escapes hostile characters of JSON text in JSON's way: they can only be in strings. Its lines stay.
 pub fn visible_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     each(text, |c, is_shown| match c {
@@ -60,14 +61,14 @@ pub fn visible_json(text: &str) -> String {
     out
 }
 
-/// Appends `\u202e`, and two of them for a character beyond the basic plane.
+/// Appends `\u202e`, or two such escapes for a character beyond the basic plane.
 pub fn json_escape(c: char, out: &mut String) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         write!(out, "\\u{unit:04x}").expect("a String takes everything");
     }
 }
 
-/// Appends one character as [`visible`] does where it may not be shown.
+/// Appends one character, escaped like [`visible`] where it may not be shown.
 pub fn visible_char(c: char, out: &mut String) {
     match c {
         '\n' => out.push_str("\\n"),
@@ -78,7 +79,7 @@ pub fn visible_char(c: char, out: &mut String) {
     }
 }
 
-/// A writer of text that shows hostile characters, as [`visible_lines`] does.
+/// A writer that makes hostile characters visible, as [`visible_lines`] does.
 #[derive(Debug)]
 pub struct Visible<W>(W);
 
@@ -131,7 +132,7 @@ mod tests {
         {
             assert_eq!(shown(&format!("admin{c}")), format!("admin\\u{{{:x}}}", c as u32));
         }
-        // Pictures and scripts that are made of several characters are shown as they are meant.
+        // Pictures and scripts made of several characters are shown as intended.
         for text in ["👩\u{200d}💻", "क्\u{200d}ष", "می\u{200c}خواهم", "❤\u{fe0f}"] {
             assert_eq!(shown(text), text);
         }

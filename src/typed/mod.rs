@@ -8,8 +8,8 @@
 //! | count | `12345`, `12,345` | `1,23` |
 //! | hash | 64 hexadecimal digits | |
 //!
-//! And what a person must not mistake on the way back: the nearest name to one that does not exist, and hostile text, which
-//! is shown and not obeyed.
+//! The module also helps people to avoid mistakes: it finds the nearest name to one that does not exist, and shows
+//! hostile text without obeying it.
 
 mod count;
 mod duration;

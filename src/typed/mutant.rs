@@ -1,13 +1,13 @@
 //! Inputs for tests that must hold for any text: good ones, broken.
 //!
-//! Text of random characters is refused at its first one. A good text in which a piece is missing, doubled a thousand times,
-//! or taken from another one, gets further, and that is where trouble is.
+//! Text of random characters is refused at its first one. A good text in which a piece is missing, repeated a thousand
+//! times, or taken from another one, gets further, and finds the faults there.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Texts that mean something to somebody: brackets, quotes, comments, signs, and what is hard to see.
+/// Texts that mean something to some parser: brackets, quotes, comments, signs, and characters that are hard to see.
 const BITS: &[&str] = &[
     "(",
     ")",
@@ -62,25 +62,25 @@ const BITS: &[&str] = &[
     "select ",
 ];
 
-/// One change: what, where, and with which other text.
+/// One change: its kind, its place, and the other text.
 type Change = (u8, Index, Index, usize, String);
 
 /// A case that is as large as a program's input may be.
 const MAX_BYTES: usize = 64 << 10;
 
-/// How long this thread has worked, where the system tells; a busy machine does not count.
+/// Returns how long this thread has worked, where the system reports it; a busy machine does not count.
 pub fn worked() -> std::time::Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default();
     std::time::Duration::from_nanos(nanos)
 }
 
-/// A configuration for such tests: so many cases as `PROPTEST_CASES` says, for hours by hand, else 256.
+/// Returns a configuration for such tests: as many cases as `PROPTEST_CASES` says, for hours by hand, else 256.
 pub fn cases() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Any of `seeds` after up to eight changes.
+/// Returns any of `seeds` after up to eight changes.
 pub fn mutants(seeds: Vec<String>) -> impl Strategy<Value = String> {
     let bits = BITS.iter().map(|bit| bit.to_string());
     let pieces: Vec<String> = bits.chain(seeds.iter().cloned()).collect();

@@ -1,17 +1,17 @@
-//! "did you mean": the name that somebody most likely meant.
+//! "did you mean": the name that the user most likely meant.
 
-/// From which likeness on a name may be meant.
+/// The likeness from which on a name may be meant.
 const ENOUGH: f64 = 0.8;
-/// The likeness of two names that one letter makes the difference of, added, left out, changed or exchanged.
+/// The likeness of two names that differ by one letter: added, left out, changed or exchanged.
 const SLIP: f64 = 0.9;
 
-/// The name most like `wrong`, when it is like enough to be meant. Case does not count; the name itself is no help.
+/// Returns the name most like `wrong`, when it is like enough to be meant. Case does not count; the name itself is no help.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = names.into_iter().filter(|name| *name != wrong).map(|name| (likeness(wrong, name), name));
     scored.filter(|(score, _)| *score > ENOUGH).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
-/// How alike two names are, from 0 to 1: letters in common count for it, a common beginning, and a single slip of the
+/// Returns how alike two names are, from 0 to 1: letters in common count, a common beginning, and a single slip of the
 /// finger in a name of three letters or more.
 pub fn likeness(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());

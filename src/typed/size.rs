@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 9] = [
     ("tib", 1 << 40),
 ];
 
-/// `12.3 MB`, decimal units.
+/// Formats a size in decimal units: `12.3 MB`.
 pub fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -50,7 +50,7 @@ pub fn parse_size(text: &str) -> Result<u64> {
     scaled(number, *factor).ok_or_else(|| wrong().hint(hint))
 }
 
-/// A decimal number times a factor, rounded down.
+/// Multiplies a decimal number by a factor, rounded down.
 fn scaled(number: &str, factor: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -8,17 +8,17 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use super::duration::parse_duration;
 use crate::error::{Error, Result};
 
-/// Milliseconds of the years 2001 to 2286 have this many digits. Seconds and microseconds have others, so neither is taken
-/// for the other.
+/// Milliseconds of the years 2001 to 2286 have this many digits. Seconds and microseconds have fewer or more, so
+/// neither is taken for the other.
 const DIGITS: usize = 13;
 const HINT: &str = "write 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z";
 
-/// A time as it was written.
+/// A time as the user wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
-    /// The time on the text's own clock: UTC, if it names no other.
+    /// The time on the text's own clock: UTC if it does not name another.
     pub local: NaiveDateTime,
-    /// Seconds that this clock is ahead of UTC; none when the text does not say.
+    /// Seconds that this clock is ahead of UTC; `None` when the text does not say.
     pub offset: Option<i32>,
 }
 
@@ -30,14 +30,14 @@ pub enum When {
 }
 
 impl Time {
-    /// Microseconds since 1970; a time without an offset is UTC.
+    /// Returns microseconds since 1970; a time without an offset is UTC.
     pub fn micros(self) -> i64 {
         let utc = self.local - TimeDelta::seconds(i64::from(self.offset.unwrap_or(0)));
         utc.and_utc().timestamp_micros()
     }
 
-    /// Milliseconds since 1970. Errors when there is a finer part: events have whole milliseconds, and a bound between two
-    /// would silently be another one.
+    /// Returns milliseconds since 1970. Errors when there is a finer part: events have whole milliseconds, and a bound
+    /// between two would silently be another one.
     pub fn millis(self) -> Result<i64> {
         let micros = self.micros();
         match micros.rem_euclid(1000) {
@@ -49,7 +49,7 @@ impl Time {
 }
 
 impl When {
-    /// Milliseconds since 1970.
+    /// Returns milliseconds since 1970.
     pub fn millis(self, now_ms: i64) -> Result<i64> {
         match self {
             When::At(time) => time.millis(),
@@ -57,7 +57,7 @@ impl When {
         }
     }
 
-    /// Milliseconds since 1970, for what lies ahead: there a duration is one from now.
+    /// Returns milliseconds since 1970 for a time in the future: a duration counts from now.
     pub fn millis_ahead(self, now_ms: i64) -> Result<i64> {
         match self {
             When::At(time) => time.millis(),
@@ -65,7 +65,7 @@ impl When {
         }
     }
 
-    /// Microseconds since 1970.
+    /// Returns microseconds since 1970.
     pub fn micros(self, now_ms: i64) -> i64 {
         match self {
             When::At(time) => time.micros(),
@@ -104,7 +104,8 @@ impl FromStr for Time {
     }
 }
 
-/// Reads a time. Nothing is guessed: what is not a time of the calendar, or could be several, is an error of usage.
+/// Reads a time. Nothing is guessed: a text that is not a time of the calendar, or could mean several, is an error of
+/// usage.
 pub fn parse_time(text: &str) -> Result<Time> {
     let plain = text.trim();
     let wrong = |why: &str| {
@@ -139,7 +140,7 @@ pub fn parse_time(text: &str) -> Result<Time> {
     Ok(Time { local: day.and_time(time), offset })
 }
 
-/// `2026-01-31` at the beginning of a text, and what follows it; the inner nothing is a day that does not exist.
+/// Reads `2026-01-31` at the beginning of a text, and returns the rest; the inner `None` is a day that does not exist.
 fn date(text: &str) -> Option<(Option<NaiveDate>, &str)> {
     let head = text.get(..10)?;
     let mut parts = head.split('-');
@@ -148,7 +149,7 @@ fn date(text: &str) -> Option<(Option<NaiveDate>, &str)> {
     is_over.then(|| (NaiveDate::from_ymd_opt(year as i32, month, day), &text[10..]))
 }
 
-/// `12:00`, `12:00:30`, `12:00:30.5`; the inner nothing is a time that no day has.
+/// Reads `12:00`, `12:00:30`, `12:00:30.5`; the inner `None` is a time that no day has.
 fn time_of_day(text: &str) -> Option<Option<NaiveTime>> {
     let (clock, fraction) = match text.split_once('.') {
         Some((clock, fraction)) => (clock, Some(fraction)),
@@ -161,7 +162,7 @@ fn time_of_day(text: &str) -> Option<Option<NaiveTime>> {
         _ => return None,
     };
     let fraction = fraction.unwrap_or("0");
-    // The finest that is stored are microseconds; zeros after them say nothing.
+    // Microseconds are the finest that is stored; zeros after them do not matter.
     let kept = fraction.len().min(6);
     if fraction.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -173,7 +174,7 @@ fn time_of_day(text: &str) -> Option<Option<NaiveTime>> {
     Some(NaiveTime::from_hms_micro_opt(hour, minute, second, micro))
 }
 
-/// Nothing, `Z`, `+02`, `+0200`, `+02:00`; the outer nothing is something else.
+/// Reads an empty text, `Z`, `+02`, `+0200`, `+02:00`; the outer `None` is something else.
 fn offset(text: &str) -> Option<Option<i32>> {
     let text = text.trim_start();
     if text.is_empty() {
@@ -195,12 +196,12 @@ fn offset(text: &str) -> Option<Option<i32>> {
             (digits(hours, 2)?, digits(minutes, 2)?)
         }
     };
-    // The zones that there are lie between -12:00 and +14:00.
+    // All zones lie between -12:00 and +14:00.
     let is_known = hours <= 14 && minutes < 60;
     is_known.then(|| Some(sign * (hours * 3600 + minutes * 60) as i32))
 }
 
-/// A number of exactly this many digits.
+/// Reads a number of exactly this many digits.
 fn digits(text: &str, length: usize) -> Option<u32> {
     let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok())?

@@ -12,7 +12,7 @@ use std::{env, thread};
 
 use simd_json::{Buffers, INPUT_PADDING, Tape, fill_tape_padded};
 
-/// What a thread takes at a time: long against a line, short against the file.
+/// The bytes that a thread takes at a time: long against a line, short against the file.
 const BLOCK_BYTES: usize = 8 << 20;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The file in blocks of whole lines.
+/// The file, in blocks of whole lines.
 struct Blocks {
     file: File,
     /// The beginning of a line whose end the last read did not reach.
@@ -59,7 +59,7 @@ impl Blocks {
     }
 }
 
-/// Lines and bytes that this thread parsed.
+/// Returns the lines and bytes that this thread parsed.
 fn parse_all(blocks: &Mutex<Blocks>) -> Result<(u64, u64), Failure> {
     let mut block = Vec::with_capacity(2 * BLOCK_BYTES);
     let mut buffers = Buffers::new(1 << 16);

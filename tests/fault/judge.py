@@ -149,13 +149,23 @@ class Postgres:
         subprocess.run([*self.prefix, self.bin / "pg_ctl", "-D", self.data, "-m", "immediate", "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
 
 
-def make_lake(auditlake, folder, seed):
-    lake = Path(folder) / "lake"
-    for at, lines in enumerate(events(seed)):
-        file = Path(folder) / f"{at}.ndjson"
+# Files into which the events of the second lake go: more than a scan has streams, fewer than are merged by themselves.
+PIECES = 16
+
+
+def make_lake(auditlake, folder, name, files):
+    lake = Path(folder) / name
+    for at, lines in enumerate(files):
+        file = Path(folder) / f"{name}-{at}.ndjson"
         file.write_text("".join(json.dumps(event, ensure_ascii=False) + "\n" for event in lines), encoding="utf-8")
         subprocess.run([auditlake, "ingest", str(file), "--lake", str(lake), "--quiet"], check=True)
     return lake
+
+
+def in_pieces(files):
+    """The same events in many small files whose times overlap."""
+    lines = [event for file in files for event in file]
+    return [lines[at::PIECES] for at in range(PIECES)]
 
 
 def is_same(sql, mine, known):
@@ -169,12 +179,17 @@ class Verdict:
         self.differences = []  # seed, statement, ours, theirs
         self.alone = []  # seed, statement, our error: only the others answer
         self.changed = []  # rule, seed, statement, with it, without it
+        self.moved = []  # seed, statement, ours, ours over many small files
         self.asked = self.compared = self.peers = self.split = 0
 
 
-def judge(auditlake, folder, seeds, data_seed=1, without=0, say=print):
-    """Asks all the statements; the first `without` also with each rule of our optimizer switched off."""
-    lake = make_lake(auditlake, folder, data_seed)
+def judge(auditlake, folder, seeds, data_seed=1, without=0, again=0, say=print):
+    """
+    Asks all the statements; the first `without` also with each rule of our optimizer switched off, and all of them `again`
+    so many times over the same events in many small files: which stream of a scan comes first must not matter.
+    """
+    lake = make_lake(auditlake, folder, "lake", events(data_seed))
+    pieces = make_lake(auditlake, folder, "pieces", in_pieces(events(data_seed))) if again else None
     duckdb = DuckDb(lake)
     postgres = None
     try:
@@ -208,6 +223,11 @@ def judge(auditlake, folder, seeds, data_seed=1, without=0, say=print):
                 # Where the others differ from one another, agreeing with one of them is enough.
                 if not any(is_same(sql, mine[at], answer) for answer in known):
                     verdict.differences.append((seed, sql, mine[at], known))
+            for _ in range(again):
+                others, _ = ours(auditlake, str(pieces), statements)
+                for seed, sql, one, other in zip(chunk, statements, mine, others):
+                    if (one is None) != (other is None) or (one is not None and not is_same(sql, one, other)):
+                        verdict.moved.append((seed, sql, one, other))
             few = statements[: max(0, without - begin)]
             for rule in RULES if few else []:
                 other, _ = ours(auditlake, str(lake), few, ["--without-rule", rule])

@@ -14,7 +14,7 @@ const LOGGED: &str = "select api.operation as what, status, actor.user.uid as wh
      where metadata.log_name = 'access log' order by time, what, statement";
 
 fn logged(env: &Env) -> Vec<Value> {
-    // Read without a line of its own.
+    // This read has no line of its own.
     env.write("off.toml", "[access]\nlog = false\n");
     values(&env.ok(["sql", "--config", "off.toml", "--format", "ndjson", "-c", LOGGED]))
 }
@@ -43,7 +43,7 @@ fn reads_by_people_are_in_the_lake() {
     assert_eq!(told, expected, "{rows:?}");
     assert_eq!((&rows[0]["rows"], &rows[0]["statement"]), (&json!("1"), &json!("select * from authentication")));
     assert_eq!((&rows[1]["rows"], &rows[4]["rows"]), (&json!("0"), &json!("1")));
-    // Each saw the entry that those before it had made.
+    // Each sees the entry that those before it made.
     let entries: Vec<u64> = rows.iter().map(|row| row["entry"].as_str().unwrap().parse().unwrap()).collect();
     assert!(entries.is_sorted() && entries[0] == 1 && entries[5] > entries[1], "{entries:?}");
     let who = rows[0]["who"].as_str().unwrap();
@@ -78,7 +78,7 @@ fn a_read_that_is_killed_was_logged_before() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(is_there());
-    // The next one takes it in.
+    // The next command ingests it.
     env.ok(["sql", "-c", "select 1"]);
     let rows = logged(&env);
     let told: Vec<_> = rows.iter().map(|row| (&row["status"], row["statement"] == slow)).collect();
@@ -110,7 +110,7 @@ fn lakes_that_accounts_share_are_logged_and_others_are_not() {
     assert!(env.run(["status"]).contains("`log` is true, false or \"shared\""));
 }
 
-/// A lake with a read that was killed, whose line waits in `_access/`.
+/// Makes a lake with a read that was killed, whose line waits in `_access/`.
 fn killed() -> Env {
     let env = Env::with_small();
     env.write("auditlake.toml", "[access]\nlog = true\n");
@@ -165,7 +165,7 @@ fn a_read_by_people_that_is_taken_away_is_missed_until_the_lake_says_so() {
     let (status, out) = verified(&env);
     assert_eq!(status, Some(6), "{out}");
     assert!(out.contains("read 2 is not in it, and not in the lake: it was changed or taken away"), "{out}");
-    // Other reads go on, and hide nothing.
+    // Other reads continue, and hide nothing.
     env.ok(["sql", "-c", "select 3"]);
     assert_eq!(verified(&env).0, Some(6));
     assert!(env.ok(["repair"]).contains("_access: the reads 2 are lost; an event of the lake says so"));

@@ -1,4 +1,4 @@
-//! Heads of the ledger that a command of the operator records elsewhere, and what `verify` and `doctor` make of them.
+//! Heads of the ledger that a command of the operator records elsewhere, and how `verify` and `doctor` judge them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::env::{Env, SMALL, lines, values};
 use crate::trust::copy;
 
-/// A notary: writes down each head, and answers with a token that only it can make.
+/// A notary: records each head, and answers with a token that only it can make.
 const RECORD: &str =
     "read -r head; echo \"$head\" >> notary; printf 'token %s\\000' \"$(printf 'secret%s' \"$head\" | sha256sum)\"";
 const JUDGE: &str = "read -r head; cat > told; printf 'token %s\\000' \"$(printf 'secret%s' \"$head\" | sha256sum)\" > right; cmp -s told right";
@@ -43,7 +43,7 @@ fn a_head_is_recorded_after_a_commit_and_its_answer_kept() {
     let head = env.ok(["ledger", "head"]);
     assert_eq!(env.read("notary"), head);
     assert_eq!(head.split(' ').count(), 3, "{head}");
-    // An hour is not over yet.
+    // An hour has not passed yet.
     env.ok(["ingest", "b.ndjson"]);
     assert_eq!(env.read("notary"), head);
     env.ok(["ledger", "anchor"]);
@@ -109,7 +109,7 @@ fn an_anchor_that_was_edited_is_found() {
         let kept: Value = serde_json::from_str(text).unwrap();
         kept["answer"].as_str().unwrap().to_string()
     };
-    // The chain finds what was changed before its end, the notary's command what was changed at its end.
+    // The chain detects changes before its end, the notary's command changes at its end.
     env.write(&place(1), whole[0].replace("\"time_ms\":1", "\"time_ms\":2"));
     assert!(is_found("a time").contains("the chain of anchors is broken"));
     fs::remove_file(env.path(&place(1))).unwrap();
@@ -137,7 +137,7 @@ fn a_command_that_fails_costs_no_ingest_and_is_told_counted_and_tried_again() {
     assert!(out.contains("act   anchors: 2 attempts failed since"), "{out}");
     let (status, out, _) = code(&env, &["verify"]);
     assert_eq!((status, out.contains("anchor")), (Some(0), false), "{out}");
-    // One that hangs does not hold up anybody for long.
+    // A command that hangs does not delay anybody for long.
     env.write("auditlake.toml", config("exec sleep 100", "timeout = \"1s\"\n"));
     let (status, _, told) = code(&env, &["ledger", "anchor"]);
     assert_eq!(status, Some(3), "{told}");

@@ -1,6 +1,6 @@
-//! `archive`: a closed range in one tar, which is checked as it is, and which others can unpack and read.
+//! `archive`: a closed range in one tar, which is checked by itself, and which others can unpack and read.
 //!
-//! `AUDITLAKE_FLIPS=all` flips every byte of an archive in turn, and not a few hundred.
+//! `AUDITLAKE_FLIPS=all` flips every byte of an archive in turn, instead of a few hundred.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ const PLAIN: &str = "[redact]\nenabled = false\n";
 const RANGE: [&str; 5] = ["archive", "--since", "2026-01-01", "--until", "2026-02-01"];
 const BLOCK: usize = 512;
 
-/// A lake of three entries: four events of January and a revision of one, two of February, and a reject of today.
+/// Makes a lake of three entries: four events of January and a revision of one, two of February, and a reject of today.
 fn grown(configuration: &str) -> Env {
     let env = Env::new();
     env.write("auditlake.toml", configuration);
@@ -27,7 +27,7 @@ fn grown(configuration: &str) -> Env {
     env
 }
 
-/// The exit code, and everything that was printed.
+/// Returns the exit code, and everything that was printed.
 fn run(env: &Env, args: &[&str]) -> (Option<i32>, String) {
     let output = env.command(args).output().unwrap();
     (
@@ -42,7 +42,7 @@ fn pack(env: &Env, name: &str) -> String {
     told
 }
 
-/// Where each member begins, with its path.
+/// Returns where each member begins, with its path.
 fn members(tar: &[u8]) -> Vec<(usize, String, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -98,7 +98,7 @@ fn entries_after_an_archive_are_not_in_it_and_its_head_is_compared_with_older_on
         assert_eq!(found, Some(code), "{archive} {head}: {told}");
     }
     assert!(run(&env, &["verify", "new.tar"]).1.contains("6 files, 6 rows"));
-    // Compacted, the range has other files and the same rows; an erased person is in no archive that is made afterwards.
+    // After compaction the range has other files and the same rows; an erased person is in no later archive.
     env.ok(["compact", "-q"]);
     env.ok(["erase", "--subject", "ann@corp.example", "--reason", "request 1", "-q"]);
     pack(&env, "erased.tar");
@@ -119,7 +119,7 @@ fn a_range_that_cuts_a_partition_or_is_not_over_is_refused_and_nothing_is_writte
         assert!(code == Some(2) && told.contains(said), "{since} {until}: {told}");
         assert!(!env.path("a.tar").exists());
     }
-    // A range in which nothing is can be proved to be empty.
+    // An empty range can be proved to be empty.
     let (code, told) = run(&env, &["archive", "--since", "2025-01-01", "--until", "2025-02-01", "-o", "a.tar"]);
     assert!(code == Some(0) && told.contains("0 rows in 0 files"), "{told}");
     assert_eq!(run(&env, &["verify", "a.tar", "--level", "3"]).0, Some(0));
@@ -156,7 +156,7 @@ fn every_flipped_byte_of_an_archive_is_found() {
     let inside: Vec<usize> = match std::env::var("AUDITLAKE_FLIPS").as_deref() {
         Ok("all") => (0..tar.len()).collect(),
         _ => {
-            // Of each member the beginning of its header and of its bytes, its last byte and the one behind it.
+            // For each member: the beginning of its header and of its bytes, its last byte and the one after it.
             let of_member = |(at, _, size): (usize, String, usize)| {
                 [at + 1, at + 130, at + 160, at + BLOCK, at + BLOCK + size - 1, at + BLOCK + size]
             };
@@ -211,7 +211,7 @@ fn members_that_are_removed_added_doubled_or_moved_are_found_and_named() {
     judge("added.tar", parts.collect(), &path);
 }
 
-/// A header that `tar` would follow out of the folder, or to another file.
+/// Makes a header that `tar` would follow out of the folder, or to another file.
 fn hostile(path: &str, kind: tar::EntryType) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
     let bytes = header.as_mut_bytes();
@@ -285,7 +285,7 @@ fn a_signed_archive_is_signed_by_the_key_that_was_given_and_by_no_other() {
     }
 }
 
-/// Runs a command in the unpacked archive; its exit code and what it printed.
+/// Runs a command in the unpacked archive; returns whether it succeeded, and its output.
 fn outside(folder: &Path, program: &str, args: &[&str]) -> Option<(bool, String)> {
     let output = Command::new(program).args(args).current_dir(folder).output().ok()?;
     Some((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
@@ -318,7 +318,7 @@ fn a_stranger_unpacks_an_archive_checks_its_hashes_and_reads_its_rows() {
     assert_eq!(schema["class_uid"], 3002);
     let columns = schema["columns"].as_array().unwrap();
     assert!(columns.iter().any(|column| column["column"] == "activity_id" && column["captions"]["1"] == "Logon"));
-    // Its rows, as Parquet brings them in again.
+    // Its rows, as Parquet brings them back.
     let parquet: Vec<String> =
         crate::soundness::files(&folder).into_iter().filter(|path| path.ends_with(".parquet")).collect();
     assert_eq!(parquet.len(), 5, "{parquet:?}");

@@ -18,7 +18,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).unwrap()
 }
 
-/// Events that do not compress well, so that a cut falls among them.
+/// Makes events that do not compress well, so that a cut falls among them.
 fn many() -> String {
     let mut state = 1_u64;
     let mut lines = String::new();
@@ -31,7 +31,7 @@ fn many() -> String {
     lines
 }
 
-/// What a run over `bytes` made of it: counts, rejects, the source's state, and the exit code.
+/// The outcome of a run over `bytes`: counts, rejects, the source's state, and the exit code.
 struct Outcome {
     accepted: u64,
     rejects: Value,

@@ -1,4 +1,4 @@
-//! `compact`: small files become larger ones, and no reader sees another row, be it now, before or after.
+//! `compact`: small files become larger ones, and no reader sees other rows, whether before, during or after it.
 
 use std::fs;
 use std::process::Stdio;
@@ -6,10 +6,10 @@ use std::process::Stdio;
 use crate::env::{Env, assert_same_events, values};
 use crate::soundness::{assert_sound, files, stored};
 
-/// A batch, and so a file, for every line or two.
+/// A configuration with a batch, and so a file, for every line or two.
 const SMALL_STEPS: &str = "[ingest]\nbatch = \"1000\"\nthreads = 1\n\n[compact]\nautomatic = false\n";
 
-/// A lake of many small files, with rejects and a revision.
+/// Makes a lake of many small files, with rejects and a revision.
 fn small_files() -> Env {
     let env = Env::new();
     env.write("auditlake.toml", SMALL_STEPS);
@@ -68,7 +68,7 @@ fn a_compacted_lake_has_the_same_rows_and_few_files() {
     assert_eq!(assert_sound(&lake).entries.len() as u64, head + 2);
     assert_eq!(env.ok(["compact"]), "nothing to do\n");
 
-    // Everything that came comes again: all of it is known.
+    // Everything comes again, and all of it is known.
     env.write("again.ndjson", format!("\n{}", env.read("events.ndjson")));
     env.ok(["ingest", "again.ndjson", "-q"]);
     assert_eq!(stored(&lake), before);

@@ -1,4 +1,4 @@
-//! Which configuration is in force, who may write it, and what commands that it names get to see.
+//! The configuration in force, who may write it, and what the commands that it names can see.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,7 +27,7 @@ fn a_file_where_one_happens_to_stand_is_read_only_when_nobody_else_can_write_it(
     [exit status: 2]
     ");
     assert!(!env.path("auditlake-data").exists());
-    // Named, it is read: somebody meant it.
+    // A named file is read: the user chose it.
     env.ok(["ingest", "small.ndjson", "--config", "auditlake.toml"]);
     set_mode(&env, "auditlake.toml", 0o644);
     env.ok(["status"]);
@@ -37,7 +37,7 @@ fn a_file_where_one_happens_to_stand_is_read_only_when_nobody_else_can_write_it(
     }
     let text = env.run(["status"]);
     assert!(text.contains("it belongs to another user (65534)") && text.contains("[exit status: 2]"), "{text}");
-    // So is a link that somebody else laid, to whatever file.
+    // The same holds for a link that somebody else made, whatever its target.
     fs::remove_file(env.path("auditlake.toml")).unwrap();
     env.write("mine.toml", "");
     symlink("mine.toml", env.path("auditlake.toml")).unwrap();
@@ -70,7 +70,7 @@ fn the_defaults_can_be_printed_whatever_the_file_is() {
     env.write("auditlake.toml", "[lake]\nbroken\n");
     let defaults = env.ok(["config", "default"]);
     assert_eq!(defaults, include_str!("../../src/config/default.toml"));
-    // They are a file that says nothing new.
+    // A file of the defaults changes nothing.
     env.write("copy.toml", &defaults);
     env.ok(["config", "check", "copy.toml"]);
     assert_snapshot!(env.run(["config", "check"]), @r"

@@ -58,7 +58,7 @@ impl Dice {
         text + rest
     }
 
-    /// What people and programs take for passwords and keys, of different kinds in turn.
+    /// Returns a text that people and programs take for a password or key, of different kinds in turn.
     fn secret(&mut self, kind: usize) -> String {
         match kind % 6 {
             0 => self.of(BASE62, 24),

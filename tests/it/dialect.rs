@@ -47,10 +47,25 @@ fn an_error_shows_the_place_and_what_to_write() {
     ");
     assert_snapshot!(said("select count(*) as many from event where many > 1"), @r"
     ------- stderr -------
+    error: an aggregate cannot stand in `where`, which picks rows before they are aggregated
+    hint: write it behind `having`, after `group by`
+    [exit status: 3]
+    ");
+    assert_snapshot!(said("select many, count(*) as many from event group by 1"), @r"
+    ------- stderr -------
     error: no column `many`
-    line 1: select count(*) as many from event where many > 1
-                                                     ^
-    hint: a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it
+    line 1: select many, count(*) as many from event group by 1
+                   ^
+    hint: a name that `select` gives is known in `where` and to what follows it, not before it, in `on` or in a subquery: repeat the expression
+    [exit status: 3]
+    ");
+    // The caret is under the second of two places, which is the wrong one.
+    assert_snapshot!(said("select a.x from (select 1 x) a, (select 2 y) b where b.x = a.x"), @r"
+    ------- stderr -------
+    error: no column `b.x`
+    line 1: select a.x from (select 1 x) a, (select 2 y) b where b.x = a.x
+                                                                 ^
+    hint: write `a.x`
     [exit status: 3]
     ");
     assert_snapshot!(said("select actor.user.uid from observable"), @r"
@@ -195,7 +210,7 @@ fn what_cannot_be_planned_in_time_is_refused_or_given_up() {
         assert!(text.ends_with("[exit status: 3]\n"), "{file}: {text}");
     }
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
-    // What is large and yet allowed ends with the time that it is given.
+    // A large but allowed statement ends at its time limit.
     let joins = (0..60).map(|n| format!(" join event e{n} on e{n}._event_uid = e._event_uid")).collect::<String>();
     let begun = Instant::now();
     let text = env.run(["sql", "--timeout", "2s", "-c", &format!("select count(*) from event e{joins}")]);
@@ -251,7 +266,7 @@ fn no_function_makes_a_value_of_any_size() {
     }
 }
 
-/// Every function's example, on all events and on one class.
+/// Runs every function's example, on all events and on one class.
 #[test]
 fn every_example_of_a_function_runs() {
     let env = Env::with_small();
@@ -272,7 +287,7 @@ fn every_example_of_a_function_runs() {
     assert!(errors.is_empty(), "{}\n{text}", errors.join("\n"));
 }
 
-/// The examples as the library lists them.
+/// Returns the examples in the library's list.
 fn auditlake_examples(env: &Env) -> Vec<String> {
     use std::sync::Arc;
 

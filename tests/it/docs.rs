@@ -17,12 +17,12 @@ pub fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The text of a page, by its path from the top.
+/// Returns the text of a page, by its path from the top.
 pub fn read(page: &str) -> String {
     fs::read_to_string(top().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-/// README, CONTRIBUTING, and every page of the book.
+/// Returns README, CONTRIBUTING, and every page of the book.
 pub fn pages() -> Vec<String> {
     let mut pages = vec!["README.md".to_string(), "CONTRIBUTING.md".to_string()];
     for entry in fs::read_dir(top().join("docs/src")).unwrap() {
@@ -35,7 +35,7 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
-/// Compares what stands between `<!-- generated: NAME -->` and `<!-- end -->` with what it has to be.
+/// Compares the text between `<!-- generated: NAME -->` and `<!-- end -->` with the expected one.
 fn is_generated(page: &str, name: &str, expected: &str) {
     let text = read(page);
     let begin = format!("<!-- generated: {name} -->\n");
@@ -49,7 +49,7 @@ fn is_generated(page: &str, name: &str, expected: &str) {
     assert_eq!(&text[from..to], expected, "{page}: the table `{name}` is stale; {hint}");
 }
 
-/// Text that can stand in a cell of a Markdown table.
+/// Escapes text for a cell of a Markdown table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
@@ -85,7 +85,7 @@ fn every_report_is_listed_with_its_controls() {
     is_generated("docs/src/report-list.md", "controls", &format!("{table}\n"));
 }
 
-/// The first sentence of the comment above each key of `default.toml`, by the key's path. A comment that stands above
+/// Returns the first sentence of the comment above each key of `default.toml`, by the key's path. A comment above
 /// several keys belongs to all of them.
 fn meanings(text: &str) -> BTreeMap<String, String> {
     let (mut meanings, mut section, mut comment) = (BTreeMap::new(), String::new(), String::new());
@@ -136,7 +136,7 @@ fn every_key_of_the_configuration_is_listed_with_its_default() {
     let meanings = meanings(&text);
     let mut keys = Vec::new();
     flatten(&text.parse::<Table>().unwrap(), "", &mut keys);
-    // They have no default, so that they are comments there.
+    // They have no default, so they are comments there.
     for key in ["lake.key", "signing.key"] {
         assert!(text.contains("# key = { file = ") || text.contains("key = { file = "));
         keys.push((key.to_string(), "none".to_string()));
@@ -171,13 +171,13 @@ fn every_exit_code_is_explained() {
         Kind::Internal,
     ];
     let mut expected: BTreeSet<u8> = kinds.iter().map(|kind| kind.exit_code()).collect();
-    // No error: it went well, and a signal that is not ^C.
+    // These are not errors: success, and a signal other than ^C.
     expected.extend([0, 143]);
     let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok());
     assert_eq!(rows.collect::<BTreeSet<u8>>(), expected);
 }
 
-/// The targets of Markdown links and pictures, outside of blocks of code.
+/// Returns the targets of Markdown links and pictures, outside of blocks of code.
 fn links(text: &str) -> Vec<String> {
     let mut links = Vec::new();
     let mut is_code = false;
@@ -223,7 +223,7 @@ fn every_page_is_in_the_summary_once() {
     assert_eq!(listed, written);
 }
 
-/// Long enough that two pages do not share it by chance.
+/// Long enough that two pages do not share a passage by chance.
 const REPEATED_CHARACTERS: usize = 90;
 
 #[test]
@@ -247,7 +247,7 @@ fn no_page_repeats_another() {
     assert!(repeated.is_empty(), "{}", repeated.join("\n"));
 }
 
-/// Numbers of issues, as comments and tests name them.
+/// Finds numbers of issues in the form that comments and tests use.
 fn issues(text: &str) -> BTreeSet<String> {
     let number = regex::Regex::new(r"#(\d{4,5})\b").unwrap();
     number.captures_iter(text).map(|found| found[1].to_string()).collect()

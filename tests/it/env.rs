@@ -24,7 +24,7 @@ pub const SMALL: [&str; 6] = [
     r#"{"metadata":{"uid":"e6"},"class_uid":1001,"time":1769904001000,"activity_id":1,"file":{"name":"a.txt"}}"#,
 ];
 
-/// The environment of one test; the directory goes when it does.
+/// The environment of one test; the directory is removed with it.
 pub struct Env {
     dir: TempDir,
 }
@@ -34,7 +34,7 @@ impl Env {
         Env { dir: tempfile::tempdir().unwrap() }
     }
 
-    /// With `count` generated events in `./auditlake-data`, and as they came in `events.ndjson`.
+    /// Makes one with `count` generated events in `./auditlake-data`, and as they came in `events.ndjson`.
     pub fn with_events(count: u64) -> Env {
         let env = Env::new();
         env.generate("events.ndjson", count);
@@ -42,7 +42,7 @@ impl Env {
         env
     }
 
-    /// With [`SMALL`] in `./auditlake-data`, and as they came in `small.ndjson`.
+    /// Makes one with [`SMALL`] in `./auditlake-data`, and as they came in `small.ndjson`.
     pub fn with_small() -> Env {
         let env = Env::new();
         env.write("small.ndjson", lines(&SMALL));
@@ -68,7 +68,7 @@ impl Env {
         self.ok(["gen", &count.to_string(), "--out", name]);
     }
 
-    /// The program in this environment, not started yet.
+    /// Returns the program in this environment, not started yet.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(PROGRAM);
         self.settle(&mut command).args(args);
@@ -87,7 +87,7 @@ impl Env {
             .stdin(Stdio::null())
     }
 
-    /// Runs the program: stdout, stderr and status in one text without what changes from run to run.
+    /// Runs the program; returns stdout, stderr and status in one text, without parts that change from run to run.
     pub fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
         self.text(&self.command(args).output().unwrap())
     }
@@ -96,39 +96,39 @@ impl Env {
         self.text(&feed(&mut self.command(args), stdin))
     }
 
-    /// Runs what must succeed, and gives its stdout as it came.
+    /// Runs a command that must succeed, and returns its stdout as it came.
     pub fn ok<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
         let output = self.command(args).output().unwrap();
         assert!(output.status.success(), "{}", self.text(&output));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query.
     pub fn rows(&self, sql: &str) -> Vec<Value> {
         values(&self.ok(["sql", "--format", "ndjson", "-c", sql]))
     }
 
-    /// The one value of a query.
+    /// Returns the one value of a query.
     pub fn number(&self, sql: &str) -> u64 {
         let rows = self.rows(sql);
         rows[0].as_object().unwrap().values().next().unwrap().as_u64().unwrap()
     }
 
-    /// One run of `ingest` that must succeed, and its summary.
+    /// Runs an `ingest` that must succeed, and returns its summary.
     pub fn ingest<A: AsRef<OsStr>>(&self, inputs: impl IntoIterator<Item = A>) -> Value {
         let (code, summary) = self.try_ingest(inputs);
         assert_eq!(code, 0, "{summary}");
         summary
     }
 
-    /// One run of `ingest`: its exit code and its summary.
+    /// Runs an `ingest`; returns its exit code and its summary.
     pub fn try_ingest<A: AsRef<OsStr>>(&self, inputs: impl IntoIterator<Item = A>) -> (i32, Value) {
         let output = self.command(["ingest", "--summary-json", "-", "--quiet"]).args(inputs).output().unwrap();
         let summary = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", self.text(&output)));
         (output.status.code().unwrap(), summary)
     }
 
-    /// Output as snapshots show it.
+    /// Returns output in the form that snapshots show.
     pub fn text(&self, output: &Output) -> String {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -147,7 +147,7 @@ impl Env {
         self.filter(&text)
     }
 
-    /// The one place where volatile text is taken out.
+    /// Removes volatile text; this is the only place that does.
     fn filter(&self, text: &str) -> String {
         static FILTERS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             [
@@ -177,7 +177,7 @@ pub fn feed(command: &mut Command, stdin: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let stdin = stdin.to_vec();
-    // A program that stops reading early closes the pipe; its output tells what that was about.
+    // A program that stops reading early closes the pipe; its output says why.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
@@ -188,12 +188,12 @@ pub fn lines<S: AsRef<str>>(lines: &[S]) -> String {
     lines.iter().map(|line| format!("{}\n", line.as_ref())).collect()
 }
 
-/// NDJSON as values.
+/// Parses NDJSON into values.
 pub fn values(text: &str) -> Vec<Value> {
     text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// What two spellings of one event have in common: no explicit nulls, `1.0` as `1`. Both are documented as not kept.
+/// Returns the common form of two spellings of one event: no explicit nulls, `1.0` as `1`. Both are documented as not kept.
 pub fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(object) => {

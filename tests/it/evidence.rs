@@ -12,7 +12,7 @@ use crate::soundness::{names, sha256};
 
 const FILES: [&str; 6] = ["evidence.json", "report.html", "report.md", "result.csv", "result.json", "result.parquet"];
 
-/// A lake of January 2026 without a gap, with stories that detections find.
+/// Makes a lake of January 2026 without a gap, with stories that detections find.
 fn month() -> Env {
     Env::with_events(3_000)
 }
@@ -57,7 +57,7 @@ fn a_run_leaves_a_folder_a_report_and_an_index() {
         assert_eq!(parquet.metadata().file_metadata().num_rows(), rows.len() as i64);
         let in_tables: u64 = evidence["tables"].as_array().unwrap().iter().map(|t| t["rows"].as_u64().unwrap()).sum();
         assert_eq!(in_tables, 3_000);
-        // What goes to the screen is what is in the folder.
+        // The screen shows what the folder has.
         let shown = env.ok(["report", "run", id, "--period", "2026-01", "--format", "csv", "-q"]);
         assert_eq!(shown, env.read(&format!("out/{id}/result.csv")));
     }
@@ -99,7 +99,7 @@ fn the_same_entry_gives_the_same_bytes_and_events_that_come_later_change_nothing
     harmed("two: brute-force-by-user/evidence.json is missing");
 }
 
-/// Beside the folders and in each of them: what a manifest names, and nothing else.
+/// Covers the files beside the folders and in each of them: those that a manifest names, and no others.
 #[test]
 fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
     let env = month();
@@ -130,7 +130,7 @@ fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
         assert!(intact.contains(&format!("out/{id}: 6 files, as ledger entry 1 gives it")), "{intact}");
     }
 
-    // The last one is looked at like the first, and one that is wrong does not hide the others.
+    // The last one is checked like the first, and a wrong one does not hide the others.
     let forged = "out/user-provisioning-log/result.csv";
     let csv = env.read(forged);
     env.write(forged, csv.replacen("2026", "2025", 1));
@@ -140,7 +140,7 @@ fn a_manifest_seals_the_whole_run_and_verify_looks_at_all_of_it() {
     env.write(forged, csv);
     assert!(!verify().contains("exit status"));
 
-    // Who corrects the hash in the manifest too does not have the lake's key.
+    // An attacker who corrects the hash in the manifest too does not have the lake's key.
     let (index, list) = (env.read("out/index.html"), env.read("out/manifest.json"));
     let lie = index.replace("findings", "finding");
     assert_ne!(lie, index);
@@ -178,7 +178,7 @@ fn a_report_that_is_run_again_stays_one_of_its_run() {
     assert!(ids.iter().chain(&["user-provisioning-log"]).all(|id| index.contains(&format!("{id}/report.html"))));
     env.ok(["report", "verify", "out"]);
 
-    // What was changed gets no seal by it, unless it is what is run again.
+    // A changed report gets no seal this way, unless it is the one that is run again.
     let intact = env.read("out/auth-outcome-summary/evidence.json");
     env.write("out/auth-outcome-summary/evidence.json", intact.replacen("\"user\": \"", "\"user\": \"x", 1));
     let before = evidence(ids[0]);
@@ -188,7 +188,7 @@ fn a_report_that_is_run_again_stays_one_of_its_run() {
     assert!(!run(&env, &[&ids[1..], &again[..]].concat()).contains("exit status"));
     env.ok(["report", "verify", "out"]);
 
-    // One index over two entries or two periods would say what is not so.
+    // One index over two entries or two periods would be wrong.
     env.write("late.ndjson", lines(&crate::env::SMALL));
     env.ok(["ingest", "late.ndjson"]);
     assert_snapshot!(run(&env, &[&ids[..1], &again[..]].concat()), @r"
@@ -202,7 +202,7 @@ fn a_report_that_is_run_again_stays_one_of_its_run() {
     assert!(text.contains("this would be one over ledger entry 1, period 2026-02, UTC"), "{text}");
     assert!(!run(&env, &[&ids[..1], &again[..], &["--as-of", "1"]].concat()).contains("exit status"));
     env.ok(["report", "verify", "out"]);
-    // All of its reports run again are a new run.
+    // If all of its reports are run again, it is a new run.
     run(&env, &[&ids[..], &["user-provisioning-log"], &again[..]].concat());
     assert_eq!(json_of(&env, "out/summary.json")["ledger_sequence"], 2);
     env.ok(["report", "verify", "out"]);
@@ -221,7 +221,7 @@ fn evidence_holds_wherever_it_is_moved() {
     assert_snapshot!(text, @"elsewhere/deep/renamed: 7 files, as ledger entry 1 gives it; unsigned: detects accidents, not insiders");
 }
 
-/// Copies the folder, does something to the copy, and gives what `verify` says.
+/// Copies the folder, changes the copy, and returns what `verify` says.
 fn after(env: &Env, harm: impl Fn(&Path)) -> String {
     let copy = env.path("copy");
     let _ = fs::remove_dir_all(&copy);
@@ -258,7 +258,7 @@ fn whatever_is_changed_in_a_folder_is_found() {
     let text = after(&env, |copy| fs::write(copy.join("result (1).csv"), "x").unwrap());
     assert!(text.contains("result (1).csv was added") && text.contains("[exit status: 6]"), "{text}");
 
-    // Somebody who knows the form corrects the hash too: the seal tells.
+    // An attacker who knows the form corrects the hash too: the seal reveals it.
     let forge = |copy: &Path| {
         replace(&copy.join("result.csv"), "@acme.example", "@evil.example");
         let evidence = copy.join("evidence.json");
@@ -270,7 +270,7 @@ fn whatever_is_changed_in_a_folder_is_found() {
     let text = after(&env, forge);
     assert!(text.contains("its seal is not of this content") && !text.contains("when run again"), "{text}");
     assert!(text.contains("[exit status: 6]"), "{text}");
-    // A verdict is not in any other file's hash.
+    // A verdict is not covered by any other file's hash.
     let text = after(&env, |copy| replace(&copy.join("evidence.json"), "\"user\": \"", "\"user\": \"x"));
     assert!(text.contains("its seal is not of this content") && text.contains("[exit status: 6]"), "{text}");
 }
@@ -298,9 +298,9 @@ fn a_lake_that_is_not_what_it_was_is_found() {
     let text = verify();
     assert!(text.contains("was changed in the lake") && text.contains("[exit status: 6]"), "{text}");
 
-    // What is wrong with the lake is no reason to doubt the files.
+    // Damage of the lake is not a reason to doubt the files.
     assert!(!env.run(["report", "verify", "out", "--files-only"]).contains("exit status"));
-    // Another lake is no proof of anything, and the files alone can still be checked.
+    // Another lake proves nothing, and the files alone can still be checked.
     env.write("small.ndjson", lines(&crate::env::SMALL));
     env.ok(["ingest", "small.ndjson", "--lake", "other"]);
     let text = env.run(["report", "verify", "out", "--lake", "other"]);
@@ -340,7 +340,7 @@ fn nothing_found_over_a_hole_is_no_pass() {
     assert_eq!(verdict("2026-01", &["--fail-on", "critical", "--format", "csv"]), "");
     assert_eq!(verdict("2026-03", &fail), "[exit status: 4]");
     assert_eq!(verdict("2026-03", &[]), "");
-    // A fortnight in, the log ends: half of the period is not there.
+    // A fortnight in, the log ends: half of the period is missing.
     run(&env, &["brute-force-by-user", "--period", "2026-01-31..2026-02-04", "-o", "out"]);
     let evidence = json_of(&env, "out/brute-force-by-user/evidence.json");
     assert_eq!(evidence["verdict"], "not assessable");
@@ -350,7 +350,7 @@ fn nothing_found_over_a_hole_is_no_pass() {
     let page = env.read("out/brute-force-by-user/report.html");
     assert!(page.contains("No finding, but not assessable (7"), "{page}");
     assert!(!page.contains(">No finding<"));
-    // A quiet period that was there.
+    // A quiet period that the log covers.
     run(&env, &["brute-force-by-user", "--period", "2026-01-20..2026-01-22", "-o", "quiet"]);
     assert_eq!(json_of(&env, "quiet/brute-force-by-user/evidence.json")["verdict"], "none");
 }
@@ -373,7 +373,7 @@ fn continuous_integration_gets_each_finding() {
             "high",
         ],
     );
-    // A directory that is not there is not made for a file.
+    // A missing directory is not created for a file.
     assert!(text.contains("cannot write ci/j.xml") && text.contains("[exit status: 3]"), "{text}");
     run(
         &env,
@@ -464,7 +464,7 @@ fn two_runs_are_compared_by_finding() {
     let gone = before.iter().filter(|key| !after.contains(key)).count();
     assert!(text.contains(&format!("{new} new, {gone} gone, {} unchanged", before.len() - gone)), "{text}");
     assert!(diff(&[a, a]).contains("0 new, 0 gone") && !diff(&[a, a]).contains("exit status"));
-    // The other way round what was new is gone.
+    // In the other direction the new findings are gone.
     assert!(diff(&[b, a]).contains(&format!("{gone} new, {new} gone")), "{}", diff(&[b, a]));
     let only = env.command(["report", "diff", b, a, "--new-only", "-q"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&only.stdout).lines().count(), gone);
@@ -488,7 +488,7 @@ fn a_selection_runs_what_it_can_and_says_what_it_cannot() {
         |id: &str| summary["reports"].as_array().unwrap().iter().find(|report| report["id"] == id).unwrap().clone();
     assert_eq!(of("brute-force-by-user")["state"], "done");
     assert!(!env.path("out/about-one").exists() && !summary["reports"].to_string().contains("about-one"));
-    // Who names it among others means it, and is told what it lacks.
+    // A user who names it among others means it, and learns what it lacks.
     let text = run(&env, &["about-one", "brute-force-by-user", "--period", "2026-01", "-o", "two"]);
     assert!(text.contains("about-one: not run: it needs parameter `actor`"), "{text}");
     assert_eq!(json_of(&env, "two/summary.json")["reports"][0]["state"], "skipped");
@@ -501,7 +501,7 @@ fn a_selection_runs_what_it_can_and_says_what_it_cannot() {
     assert!(text.contains("none of the reports has a parameter `nobody`"), "{text}");
 }
 
-/// A report of one's own: it needs a parameter, and names a control that no other does.
+/// A report of the user's own: it needs a parameter, and names a control that no other report does.
 pub const OWN: &str = "--- report\n-- id = \"about-one\"\n-- title = \"About one\"\n-- question = \"?\"\n\
     -- kind = \"evidence listing\"\n-- order = \"time, event_uid\"\n-- [controls]\n-- soc2 = [\"CC1.1\"]\n\
     -- [parameters]\n-- from = { type = \"timestamp\" }\n-- to = { type = \"timestamp\" }\n-- actor = { type = \"string\" }\n\

@@ -190,7 +190,7 @@ fn statements_and_reports_answer_the_same_with_facts_and_without() {
     env.ok(["verify", "--level", "3"]);
 }
 
-/// Of an actor's latest events the texts are read, and no others.
+/// The texts of an actor's latest events are read, and no others.
 #[test]
 fn facts_find_the_rows_and_the_tables_give_the_texts() {
     let env = Env::new();

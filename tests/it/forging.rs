@@ -1,4 +1,4 @@
-//! Evidence in the hands of somebody who wants it to say something else, and what `report verify` makes of it.
+//! Evidence in the hands of somebody who wants it to say something else, and how `report verify` judges it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,8 +24,8 @@ fn evidence(env: &Env, folder: &str) -> Value {
     serde_json::from_str(&env.read(&format!("{folder}/{ID}/evidence.json"))).unwrap()
 }
 
-/// A run by somebody who has the lake and all that is in it, its key too, and who may write any code: `text` runs under
-/// the name of our report, and the folder is sealed as ours are.
+/// Runs as somebody who has the lake and everything in it, including its key, and who may write any code: `text` runs
+/// under the name of our report, and the folder is sealed like ours.
 fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &str) {
     let (lake, into, program) = (env.path("auditlake-data"), env.path(into), program.to_string());
     fs::create_dir(&into).unwrap();
@@ -69,7 +69,7 @@ fn forge(env: &Env, text: String, program: &str, signer: Option<Signer>, into: &
     });
 }
 
-/// The report without the findings about one user.
+/// Returns the report without the findings about one user.
 fn without_one_finding(text: &str, subject: &str) -> String {
     let (before, order) = text.rsplit_once("order by").unwrap();
     let changed = format!("{before}where f.subject_uid <> '{subject}'\norder by{order}");
@@ -97,19 +97,19 @@ fn a_finding_that_was_left_out_by_other_sql_is_noticed_whatever_seals_it() {
     let said = env.run(["report", "verify", "forged"]);
     let named = format!("what was run is not the report `{ID}` of {PROGRAM}: its text was changed");
     assert!(said.contains(&named) && said.contains("[exit status: 6]"), "{said}");
-    // What was asked needs no lake to be compared; what was not looked at is said.
+    // Comparing the question needs no lake; a message names what was not checked.
     let said = env.run(["report", "verify", "forged", "--files-only"]);
     assert!(said.contains(&named) && said.contains("[exit status: 6]"), "{said}");
     let said = env.run(["report", "verify", "again", "--files-only"]);
     assert!(said.contains("not checked: the ledger, the lake's files, the run again"), "{said}");
 
-    // Who says that another version made it is not believed in silence: stdout says so, not only stderr.
+    // A claim that another version made it is not silently believed: stdout says so, not only stderr.
     forge(&env, lie, "auditlake 0.0.9", None, "older");
     let said = env.command(["report", "verify", "older", "-q"]).output().unwrap();
     let stdout = String::from_utf8(said.stdout).unwrap();
     assert!(stdout.contains("note: the report `brute-force-by-user` of auditlake 0.0.9 is not the one of"), "{stdout}");
 
-    // The recipe: the SQL is changed in the folder, verify is stopped while it runs it, and its result taken.
+    // The attack: the SQL in the folder is changed, verify is stopped while it runs it, and its result is used.
     let path = env.path(&format!("honest/{ID}/evidence.json"));
     let changed = without_one_finding(text, subject);
     let mut value: Evidence = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -152,7 +152,7 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     env.ok([&args[..], &["signed"]].concat());
     assert_eq!(env.ok(["key", "signing", "public"]), env.read("signing.key.pub"));
 
-    // Elsewhere: neither lake, nor configuration, nor key.
+    // This is elsewhere: without lake, configuration or key.
     let away = Env::new();
     for name in ["signed", "unsigned"] {
         assert!(Command::new("cp").arg("-r").arg(env.path(name)).arg(away.path(name)).status().unwrap().success());
@@ -177,7 +177,7 @@ fn a_signature_needs_nothing_but_the_folder_and_the_public_key() {
     assert!(env.run(["report", "verify", "signed"]).contains("its signature was not checked"));
     assert!(env.run(["report", "verify", "signed", "--public-key", "signing.key.pub"]).contains("gives it; signed"));
 
-    // Who has the lake and its key, and not the private key, can seal and cannot sign.
+    // Somebody with the lake and its key, but without the private key, can seal but cannot sign.
     let text = evidence(&env, "signed")["report"]["text"].as_str().unwrap().to_string();
     forge(&env, text.clone(), PROGRAM, None, "forged");
     let said = env.run(["report", "verify", "forged", "--public-key", "signing.key.pub"]);
@@ -213,20 +213,20 @@ fn a_signed_ledger_shows_what_others_wrote() {
         "{said}"
     );
 
-    // Who can write to the lake, and does not have the private key, adds what nobody vouches for.
+    // Somebody who can write to the lake without the private key adds entries that nobody vouches for.
     fs::rename(env.path("auditlake.toml"), env.path("signing.toml")).unwrap();
     env.ok(["ingest", "second.ndjson", "--lake", "lake", "-q"]);
     let said = verify("signing.key.pub");
     assert!(said.contains("the last one that this key vouches for") && said.contains("[exit status: 6]"), "{said}");
     assert!(!env.run(["verify", "--lake", "lake"]).contains("exit status"));
 
-    // Who has it vouches for all that is there when he writes.
+    // The owner of the key vouches for everything that exists when he writes.
     fs::rename(env.path("signing.toml"), env.path("auditlake.toml")).unwrap();
     env.ok(["gen", "100", "--seed", "8", "--out", "third.ndjson", "-q"]);
     env.ok(["ingest", "third.ndjson", "--lake", "lake", "-q"]);
     assert!(verify("signing.key.pub").contains(", signed\n"));
 
-    // Reading takes no private key, and writing none that others could have read.
+    // Reading needs no private key, and writing refuses one that others could have read.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     fs::set_permissions(env.path("signing.key"), mode).unwrap();
     assert_eq!(env.ok(["sql", "-c", "select 1 as one", "--format", "csv", "--lake", "lake"]), "one\n1\n");
@@ -274,7 +274,7 @@ fn a_hostile_folder_is_looked_at_and_not_followed() {
     fs::remove_file(&inside).unwrap();
     fs::rename(env.path("elsewhere"), &inside).unwrap();
 
-    // A manifest that names what is not the run's.
+    // The manifest names a file that is not the run's.
     let manifest = env.read("out/manifest.json");
     for name in ["/etc/passwd", "../../etc/passwd", "a/b/evidence.json", ".."] {
         env.write("out/manifest.json", manifest.replacen("index.html", name, 1));
@@ -302,13 +302,13 @@ fn a_report_of_ones_own_is_checked_against_the_file_that_is_named() {
     env.write("own/own-logons.sql", OWN);
     env.write("with.toml", "[report]\ndirectory = \"own\"\n");
     env.ok(["--config", "with.toml", "report", "run", "own-logons", "--period", "2026-01", "-o", "out"]);
-    // The verifier's own directory says what the report is.
+    // The verifier's own directory supplies the report.
     let said = env.run(["--config", "with.toml", "report", "verify", "out"]);
     assert!(
         said.contains("note: the report is the one in own/own-logons.sql") && !said.contains("exit status"),
         "{said}"
     );
-    // Without it nobody but the folder does.
+    // Without it only the folder supplies it.
     let said = env.run(["report", "verify", "out"]);
     assert!(said.contains("the report `own-logons` is none of this program's"), "{said}");
     assert!(said.contains("--report own-logons.sql") && said.contains("[exit status: 2]"), "{said}");
@@ -353,7 +353,7 @@ fn an_input_is_checked_used_and_kept_with_the_evidence() {
     let said = env.run(["report", "verify", "with"]);
     assert!(said.contains("input-leavers.csv was changed") && said.contains("[exit status: 6]"), "{said}");
 
-    // Mistakes are told before anything runs, and the configuration may name it too.
+    // Mistakes are reported before anything runs, and the configuration may name it too.
     env.write("bad.csv", "mail,left_time\n");
     let said = env.run([&args[..], &["bad", "--input", "leavers=bad.csv"]].concat());
     assert!(said.contains("did you mean `email`?") && said.contains("[exit status: 2]"), "{said}");

@@ -1,7 +1,8 @@
 //! An audit-log server for tests: well-behaved, or as hostile as a script wants it.
 //!
 //! It speaks HTTP over a bare socket, so that it can break HTTP. Entries are given in some total order, newest first
-//! unless told otherwise, and a cursor is a position in that order with a number behind it that never comes twice.
+//! unless the test says otherwise, and a cursor is a position in that order followed by a number that never comes
+//! twice.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// What the client must send, and must not show.
+/// The key that the client must send, and must not show.
 pub const KEY: &str = "k9-PeTrIcHoR-0badc0de";
 /// A base path, since clients must keep one.
 pub const PREFIX: &str = "/base";
@@ -27,51 +28,51 @@ pub struct Logged {
     pub id: String,
     pub time_ms: i64,
     pub json: String,
-    /// By the server's clock: before, it is not in any page.
+    /// The time by the server's clock before which it is not in any page.
     pub visible_ms: i64,
 }
 
-/// In which order entries come.
+/// The order in which entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     NewestFirst,
     OldestFirst,
-    /// By a hash of the id.
+    /// Sorted by a hash of the id.
     Scattered,
 }
 
-/// What a server may do instead of answering, or with its answer.
+/// Actions of a server instead of an answer, or with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// A status, with headers and a body.
     Status(u16, String, String),
     /// The connection is reset before an answer.
     Reset,
-    /// One byte a second.
+    /// The answer comes one byte per second.
     Slow,
-    /// Less body than its length says.
+    /// The body is shorter than its length says.
     CutBody,
     CutGzip,
     Html,
     NotAPage(&'static str),
     BigHeader,
-    /// To another host.
+    /// The answer redirects to another host.
     Redirect,
-    /// The page before again, with a cursor that leads on.
+    /// The page before comes again, with a cursor that leads on.
     Again,
-    /// A page in disorder.
+    /// The entries of a page are shuffled.
     Shuffled,
     /// A page that begins before its cursor.
     Overlapping,
-    /// No entries, and more to come.
+    /// The page has no entries, and more to come.
     EmptyPage,
     /// From here on every page has the same cursor, until [`Server::mend`].
     SameCursor,
-    /// More to come, and no cursor.
+    /// The page has more to come, and no cursor.
     NoCursor,
-    /// The cursor is not known any more.
+    /// The cursor is no longer known.
     CursorExpired,
-    /// Fine, in another form.
+    /// The answer is good, in another encoding.
     Gzip,
     Chunked,
 }
@@ -87,14 +88,15 @@ pub struct Asked {
 pub struct State {
     pub entries: Vec<Logged>,
     pub order: Order,
-    /// The next requests' faults; none is a good answer.
+    /// The faults of the next requests; `None` is a good answer.
     pub script: VecDeque<Option<Fault>>,
     pub asked: Vec<Asked>,
-    /// By how much the test's clock is ahead of the server's, whose answers then have its date.
+    /// The lead of the test's clock over the server's, whose answers then have its date.
     pub ahead_ms: Option<i64>,
-    /// Told when the request with this number, from 1, has come; its answer then waits for [`Server::answer`].
+    /// A channel that is told when the request with this number, from 1, has come; its answer then waits for
+    /// [`Server::answer`].
     pub hold: Option<(usize, mpsc::Sender<()>)>,
-    /// As [`State::hold`], but the answer goes out first.
+    /// The same as [`State::hold`], but the answer is sent first.
     pub after: Option<(usize, mpsc::Sender<()>)>,
     is_stuck: bool,
     nonce: u64,
@@ -110,10 +112,10 @@ pub struct Server {
 
 struct Shared {
     state: Mutex<State>,
-    /// Milliseconds; the real time when it is none.
+    /// Milliseconds; `None` means the real time.
     clock: Option<&'static AtomicI64>,
     other: SocketAddr,
-    /// What came to the second host.
+    /// Bytes that came to the second host.
     strays: Mutex<Vec<u8>>,
     answers: tokio::sync::Semaphore,
 }
@@ -171,17 +173,17 @@ impl Server {
         self.shared.state.lock().unwrap()
     }
 
-    /// What came to the other host.
+    /// Returns the bytes that came to the other host.
     pub fn strays(&self) -> String {
         String::from_utf8_lossy(&self.shared.strays.lock().unwrap()).into_owned()
     }
 
-    /// Lets held answers go out.
+    /// Releases held answers.
     pub fn answer(&self) {
         self.shared.answers.add_permits(1);
     }
 
-    /// Ends what lasts.
+    /// Ends a lasting fault.
     pub fn mend(&self) {
         self.state().is_stuck = false;
     }
@@ -190,7 +192,7 @@ impl Server {
 /// An answer as it goes over the wire.
 struct Answer {
     bytes: Vec<u8>,
-    /// Bytes go out one by one, each a second after the other by the shared clock.
+    /// Whether bytes are sent one by one, each a second after the other by the shared clock.
     is_slow: bool,
 }
 
@@ -234,7 +236,7 @@ async fn send(shared: &Shared, stream: &mut TcpStream, answer: &Answer) -> std::
     }
     for (sent, byte) in answer.bytes.iter().enumerate() {
         stream.write_all(&[*byte]).await?;
-        // The client may read later than we write: no more time passes than it has patience for.
+        // The client may read later than we write: no more time passes than its patience.
         if let Some(clock) = shared.clock.filter(|_| sent < PATIENCE) {
             clock.fetch_add(1000, Ordering::SeqCst);
         }
@@ -243,7 +245,7 @@ async fn send(shared: &Shared, stream: &mut TcpStream, answer: &Answer) -> std::
     Ok(())
 }
 
-/// Reads up to the empty line; keeps what follows.
+/// Reads up to the empty line; keeps the bytes after it.
 async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -260,7 +262,7 @@ async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Strin
 }
 
 impl State {
-    /// The answer to a request; `None` resets the connection.
+    /// Returns the answer to a request; `None` resets the connection.
     fn answer(&mut self, shared: &Shared, head: &str) -> Option<Answer> {
         let at_ms = match shared.clock {
             Some(clock) => clock.load(Ordering::SeqCst),
@@ -317,7 +319,7 @@ impl State {
         let keep = &format!("connection: keep-alive\r\n{}", date.unwrap_or_default());
         match fault {
             Some(Fault::Slow) => {
-                // Long enough for no patience.
+                // Longer than any patience.
                 let body = format!("{body}{}", " ".repeat(400));
                 Some(Answer { bytes: response("200 OK", "", body.as_bytes()), is_slow: true })
             }
@@ -357,7 +359,7 @@ impl State {
         let is_in = |entry: &Logged| (window.0..=window.1).contains(&entry.time_ms) && entry.visible_ms <= now_ms;
         let mut all: Vec<usize> = (0..self.entries.len()).filter(|&i| is_in(&self.entries[i])).collect();
         all.sort_by_key(|&i| self.position(i));
-        // A cursor is the position behind which to go on.
+        // A cursor is the position after which to continue.
         let behind = cursor.and_then(|text| text.split_once('|')).map(|(position, _)| position.to_string());
         let mut start = match &behind {
             Some(behind) => all.partition_point(|&i| self.position(i) <= *behind),
@@ -399,7 +401,7 @@ impl State {
         format!("{{\"entries\":[{}],\"has_more\":{has_more},\"next_cursor\":{next}}}", entries.join(","))
     }
 
-    /// Sorts as the order wants it; empty is before all.
+    /// Returns a sort key for the order; the empty one is before all.
     fn position(&self, index: usize) -> String {
         let Logged { id, time_ms, .. } = &self.entries[index];
         match self.order {
@@ -426,7 +428,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An entry as the contract has it.
+/// Makes an entry as the contract requires.
 pub fn entry(id: &str, time_ms: i64) -> Logged {
     let (class, activity) = match time_ms.rem_euclid(3) {
         0 => (3002, 1),

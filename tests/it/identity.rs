@@ -348,7 +348,7 @@ fn line_of(dice: &mut Dice) -> (String, Option<(String, String)>) {
     (line, Some((format!("{uid} {class} {time} {host}"), format!("version {version}"))))
 }
 
-/// What a lake holds: each event and each revision by identity and version; and how many rows have no uid.
+/// Returns the content of a lake: each event and each revision by identity and version; and how many rows have no uid.
 fn held(env: &Env) -> (BTreeMap<(String, String), u64>, u64) {
     let mut all = values(&env.ok(["export"]));
     let nameless = all.len();

@@ -1,4 +1,4 @@
-//! `auditlake ingest`: every form of input, and what becomes of every line.
+//! `auditlake ingest`: every form of input, and the fate of every line.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::env::{Env, SMALL, assert_same_events, feed, lines, values};
 use crate::soundness::{assert_sound, files};
 
-/// What came in, as values.
+/// Returns the input as values.
 fn small() -> Vec<Value> {
     values(&lines(&SMALL))
 }
@@ -149,7 +149,7 @@ fn a_file_and_its_copy_in_one_run_are_one() {
     env.write("a.ndjson", lines(&nameless));
     env.write("b.ndjson", lines(&nameless));
     env.write("c.ndjson", lines(&nameless) + SMALL[0] + "\n" + SMALL[1] + "\n");
-    // A chunk a line: what is known of a stream is its last two chunks.
+    // One chunk per line: a stream is known by its last two chunks.
     env.write("auditlake.toml", "[ingest]\nbatch = \"104\"\n");
     let summary = env.ingest(["a.ndjson", "b.ndjson", "c.ndjson"]);
     assert_eq!(summary["counts"]["accepted"], 8, "{summary}");

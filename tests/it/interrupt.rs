@@ -1,4 +1,4 @@
-//! What a person at a terminal sees of an ingest, and what ^C does; through a pseudo-terminal that `script` makes.
+//! An ingest as a person at a terminal sees it, and the effect of ^C; through a pseudo-terminal that `script` makes.
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -22,7 +22,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// `None` where there is no `script` of util-linux.
+    /// Starts it; returns `None` where `script` of util-linux does not exist.
     fn start(env: &Env, line: &str, fail_point: &str) -> Option<Terminal> {
         let is_there = |tool: &str| Command::new(tool).arg("--version").output().is_ok_and(|out| out.status.success());
         if !is_there("script") || !is_there("mkfifo") {
@@ -69,7 +69,7 @@ impl Terminal {
         self.keyboard.flush().unwrap();
     }
 
-    /// Waits for the end; everything that was shown, and the exit code.
+    /// Waits for the end; returns everything that was shown, and the exit code.
     fn end(mut self) -> (String, Option<i32>) {
         while let Ok(bytes) = self.screen.recv_timeout(Duration::from_secs(60)) {
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
@@ -101,7 +101,7 @@ fn an_interrupt_finishes_the_batch_and_says_how_to_go_on() {
 
     fs::remove_file(env.path("pipe")).unwrap();
     env.write("pipe", lines(&SMALL));
-    // A pipe has no place to continue at; its events are known, by whatever way they come.
+    // A pipe has no place to continue at; its events are known, whatever way they come.
     let summary = env.ingest(["pipe"]);
     assert_eq!((&summary["counts"]["accepted"], &summary["counts"]["duplicate"]), (&0.into(), &6.into()));
 }
@@ -116,7 +116,7 @@ fn a_second_interrupt_stops_at_once() {
     let Some(mut terminal) = Terminal::start(&env, line, "stage.begin:1:wait") else { return };
     let mut pipe = OpenOptions::new().write(true).open(env.path("pipe")).unwrap();
     pipe.write_all(lines(&SMALL).as_bytes()).unwrap();
-    // The batch is begun, and will never end.
+    // The batch has begun, and will never end.
     drop(pipe);
     terminal.interrupt();
     terminal.wait_for("stopping after this batch");
@@ -149,7 +149,7 @@ fn a_signal_to_the_process_and_to_its_group_is_one() {
     while !text.contains("\"entries\":6") {
         assert!(said.read_line(&mut text).unwrap() > 0, "{text}");
     }
-    // As `timeout` does it.
+    // `timeout` does it this way.
     let kill = format!("kill -TERM {0}; kill -TERM {0}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     said.read_to_string(&mut text).unwrap();
@@ -174,7 +174,7 @@ fn json_progress_ends_with_all_there_was() {
     let names: Vec<&String> = last.as_object().unwrap().keys().collect();
     assert_eq!(names, ["bytes", "entries", "rate", "rejects", "seconds", "seconds_left", "source", "total"]);
 
-    // Nobody knows how much stdin will give.
+    // Nobody knows how much stdin will deliver.
     let mut command = env.command(["ingest", "-", "--progress", "json", "--quiet"]);
     let output = crate::env::feed(&mut command, text.as_bytes());
     let told = values(&String::from_utf8(output.stderr).unwrap());

@@ -1,6 +1,6 @@
-//! `verify`, `repair`, `doctor` and `ledger head`; and who may read a lake, and what he needs for it.
+//! `verify`, `repair`, `doctor` and `ledger head`; and who may read a lake, and what that needs.
 //!
-//! `AUDITLAKE_DAMAGES=2000` asks for so many random damages; `tests/fault/damage` does.
+//! `AUDITLAKE_DAMAGES=2000` asks for that many random damages; `tests/fault/damage` does.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -14,7 +14,7 @@ use crate::trust::copy;
 
 const PLAIN: &str = "[redact]\nenabled = false\n";
 
-/// A lake of several entries, with a reject and a revision.
+/// Makes a lake of several entries, with a reject and a revision.
 fn grown() -> Env {
     let env = Env::new();
     env.write("auditlake.toml", PLAIN);
@@ -51,7 +51,7 @@ fn a_sound_lake_is_sound_at_every_level() {
     assert_eq!(found["rows"].as_u64(), Some(SMALL.len() as u64 + 2), "{found}");
 }
 
-/// A random number that is the same in every run.
+/// Returns a random number that is the same in every run.
 fn random(seed: &mut u64) -> usize {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
@@ -59,7 +59,7 @@ fn random(seed: &mut u64) -> usize {
     (*seed >> 11) as usize
 }
 
-/// Damages a file in one of several ways; what was done.
+/// Damages a file in one of several ways; returns a description.
 fn damage(lake: &Path, file: &str, seed: &mut u64) -> Option<String> {
     let place = lake.join(file);
     let bytes = fs::read(&place).unwrap();
@@ -106,8 +106,8 @@ fn damage(lake: &Path, file: &str, seed: &mut u64) -> Option<String> {
     Some(format!("{file}: {what}"))
 }
 
-/// What the lake consists of, its own files, copies of the ledger and fingerprints apart: those are sealed, and whoever uses
-/// them finds their damage.
+/// Returns the files of the lake, except its own, copies of the ledger, and fingerprints, whose seals are checked when they
+/// are used.
 fn damageable(lake: &Path) -> Vec<String> {
     let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/", "_fingerprints/"];
     files(lake).into_iter().filter(|file| !own.iter().any(|own| file.starts_with(own))).collect()
@@ -165,7 +165,7 @@ fn a_lake_that_was_put_back_as_a_whole_is_found_with_its_head() {
         let (status, out, _) = code(&env, &["verify", "--lake", "old", "--anchor", "head"]);
         assert!(status == Some(6) && out.contains("it was put back"), "{out}");
     }
-    // Written anew from the older state: as many entries, and other ones.
+    // Rewritten from the older state: the same number of entries, but others.
     env.write("other.ndjson", lines(&[r#"{"time":1769904002000,"class_uid":3002,"metadata":{"uid":"other"}}"#]));
     env.ok(["ingest", "other.ndjson", "-q", "--lake", "old"]);
     let (status, out, _) = code(&env, &["verify", "--lake", "old", "--anchor", "head"]);
@@ -211,15 +211,15 @@ fn an_incomplete_newest_entry_is_stepped_back_only_when_asked_for() {
     let (status, out, error) = code(&env, &["repair", "--drop-incomplete", "--lake", "lake"]);
     assert!(status == Some(0) && error.contains("lost: entry 4: 2 lines were read"), "{out}{error}");
     assert_eq!(verify(&env, "lake").0, Some(0));
-    // Its lines are taken in again.
+    // Its lines are ingested again.
     env.command(["ingest", "part.ndjson", "-q", "--lake", "lake"]).output().unwrap();
     let (status, found) = verify(&env, "lake");
     assert_eq!((status, found["rows"].as_u64()), (Some(0), Some(SMALL.len() as u64 + 2)), "{found}");
 
-    // One that cannot be read at all.
+    // An entry that cannot be read at all.
     env.write(newest, "");
     let (status, _, error) = code(&env, &["repair", "--drop-incomplete", "--lake", "lake"]);
-    // Its files are known by their names.
+    // Its files are recognised by their names.
     assert!(status == Some(0) && error.contains("it cannot be read"), "{error}");
     let (status, found) = verify(&env, "lake");
     assert_eq!((status, found["rows"].as_u64()), (Some(0), Some(SMALL.len() as u64)), "{found}");
@@ -259,14 +259,14 @@ fn reading_needs_no_key_and_writing_says_that_it_does() {
     assert!(!env.path("copy/_key").exists(), "nobody made a key");
     let (status, out, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "copy"]);
     assert!(status == Some(0) && error.contains("seals are not checked"), "{out}{error}");
-    // Who has the key does not believe what anybody could have written.
+    // The owner of the key does not believe what anybody could have written.
     let (status, out, error) = code(&env, &["report", "verify", "evidence-of-copy", "--lake", "lake"]);
     assert!(status == Some(6) && out.contains("evidence.json has no seal"), "{out}{error}");
     for args in [&["ingest", "part.ndjson"][..], &["key", "list"]] {
         let (status, out, error) = code(&env, &[args, &["--lake", "copy"]].concat());
         assert!(status == Some(3) && error.contains("needs the lake's key"), "{args:?}: {status:?} {out}{error}");
     }
-    // The key of another lake is refused by those who need it, and is nothing to those who do not.
+    // Commands that need the key refuse that of another lake, and the others ignore it.
     env.command(["ingest", "part.ndjson", "-q", "--lake", "other"]).output().unwrap();
     fs::copy(env.path("other/_key"), env.path("copy/_key")).unwrap();
     let (status, _, error) = code(&env, &["ingest", "part.ndjson", "--lake", "copy"]);

@@ -15,9 +15,9 @@ const ENTRIES: u64 = 300;
 const ONE: &str = "events.ndjson";
 const TEN: &str = "parts";
 
-/// Some twelve batches for one file.
+/// A configuration with some twelve batches per file.
 const SMALL_BATCHES: &str = "small.toml";
-/// Whoever repairs commits what is left at once.
+/// A configuration with which a repair commits what is left at once.
 const ONE_BATCH: &str = "one.toml";
 
 fn prepared() -> Env {
@@ -51,7 +51,7 @@ fn a_killed_ingest_loses_nothing_and_doubles_nothing() {
     assert!(batches > 5, "{batches} entries are too few to hit");
 
     let mut random = Random(20260101);
-    // One kill a round, in every third round two more: what is repaired may be killed as well.
+    // One kill per round, and two more in every third round: a repair may be killed as well.
     let kills = |round| if round % 3 == 2 { 3 } else { 1 };
     let jobs = (0..rounds).map(|round| (round, (0..kills(round)).map(|_| random.share()).collect::<Vec<f64>>()));
     in_parallel(jobs.collect(), |(round, shares)| {
@@ -65,7 +65,7 @@ fn a_killed_ingest_loses_nothing_and_doubles_nothing() {
                 if kill > 0 {
                     break;
                 }
-                // It was faster than the one that was measured: begin again, and aim at this duration.
+                // It was faster than the one that was measured: start again, with this duration.
                 *typical.lock().unwrap() = took;
                 std::fs::remove_dir_all(&path).unwrap();
             }
@@ -94,11 +94,11 @@ fn a_killed_ingest_loses_nothing_and_doubles_nothing() {
     eprintln!("{rounds} rounds; undisturbed an ingest takes {:?}", typical.lock().unwrap());
 }
 
-/// Kills an ingest after so long; how long it took when it ended before.
+/// Kills an ingest after this time; returns how long it took when it ended before.
 fn kill_at(env: &Env, input: &str, lake: &str, after: Duration) -> Option<Duration> {
     let mut child = start(env, input, lake, SMALL_BATCHES);
     let started = Instant::now();
-    // The moment of a kill is the one thing here that time decides.
+    // The moment of a kill is the only thing here that depends on time.
     while started.elapsed() < after {
         if child.try_wait().unwrap().is_some() {
             return Some(started.elapsed());
@@ -117,7 +117,7 @@ fn kill_at(env: &Env, input: &str, lake: &str, after: Duration) -> Option<Durati
 struct Random(u64);
 
 impl Random {
-    /// From 0 to 1.
+    /// Returns a number from 0 to 1.
     fn share(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.0 >> 33) as f64 / (1_u64 << 31) as f64

@@ -1,4 +1,4 @@
-//! What came in comes out again.
+//! Tests that everything that came in comes out again.
 
 use serde_json::Value;
 
@@ -68,7 +68,7 @@ fn real_events_come_out_as_they_came_in() {
     let came: Vec<Value> = values(&std::fs::read_to_string(REAL).unwrap());
     let mut out = values(&env.ok(["export"]));
     let mut rest = env.rows("select line, reason as what, excerpt as event from reject");
-    // Lines 56 and 57 tell lines 55 and 50 once more, mapped another way, under the same uids.
+    // Lines 56 and 57 repeat lines 55 and 50, mapped another way, under the same uids.
     rest.extend(env.rows("select line, 'revision' as what, event from revision order by line"));
     let told: Vec<(u64, &str)> =
         rest.iter().map(|row| (row["line"].as_u64().unwrap(), row["what"].as_str().unwrap())).collect();
@@ -86,7 +86,7 @@ fn real_events_lose_nothing_but_secrets_by_default() {
     env.ingest([REAL]);
     let mut rejected = 0;
     let came = values(&std::fs::read_to_string(REAL).unwrap());
-    // Events are paired by what no redaction touches.
+    // Events are paired by members that redaction does not touch.
     let key = |event: &Value| format!("{} {} {}", event["class_uid"], event["time"], event["metadata"]["uid"]);
     let mut out = values(&env.ok(["export"]));
     for event in &came {
@@ -125,7 +125,7 @@ fn sql_answers_over_real_events() {
     ");
 }
 
-/// The columns of a Parquet file with types and field ids, and its rows.
+/// Returns the columns of a Parquet file with types and field ids, and its rows.
 fn parquet(path: &std::path::Path) -> (Vec<String>, Vec<arrow::array::RecordBatch>) {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap();
@@ -151,7 +151,7 @@ fn parquet_is_one_file_per_table_with_the_columns_types_and_ids_of_the_lakes_fil
         assert_eq!(found.iter().map(|batch| batch.num_rows()).sum::<usize>(), 1, "{table}");
         assert_eq!(found[0].columns(), rows[0].columns(), "{table}");
     }
-    // One table that is named is one file, also without any row; what a condition chooses has the same columns.
+    // One named table is one file, even without any row; the result of a condition has the same columns.
     env.ok(["export", "authentication", "--format", "parquet", "-o", "one.parquet", "--where", "activity_id = 1"]);
     let (columns, found) = parquet(&env.path("one.parquet"));
     assert_eq!((columns, found.len()), (parquet(&env.path("out/authentication.parquet")).0, 1));

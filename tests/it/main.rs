@@ -1,6 +1,6 @@
 //! The program as its users see it: one binary, a file per command.
 //!
-//! What one module can get wrong alone is tested under that module; here stands what only the wiring can break.
+//! Faults that one module can have alone are tested under that module; these tests cover what only the wiring can break.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 

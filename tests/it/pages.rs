@@ -160,7 +160,7 @@ fn a_review_is_signed_off_row_by_row_and_stays_checked() {
     assert!(verify().contains("attestation-2.json is missing"));
 }
 
-/// The commands of the text in a package, run as they stand there.
+/// Runs the commands of the text in a package as they are written; returns whether they succeeded, and their output.
 fn check(env: &Env, folder: &str) -> (bool, String) {
     let text = env.read(&format!("{folder}/CHECK.txt"));
     let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();

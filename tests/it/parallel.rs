@@ -92,7 +92,7 @@ fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
                 command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
             })
             .collect();
-        // Readers finish what they find half done, and get in the way.
+        // Readers finish what they find half done, and interfere.
         let mut reader = env.command(["sql", "-q", "-c", "select count(*) from event"]);
         reader.env("AUDITLAKE_FAIL_POINT", "unlocked:7").stdout(Stdio::piped()).stderr(Stdio::piped());
         children.push(reader.spawn().unwrap());
@@ -103,7 +103,7 @@ fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
         // A run with nothing to do clears away what the losers of races left.
         env.ok(["ingest", "first.ndjson", "-q"]);
         let ledger = assert_sound(&env.path("auditlake-data"));
-        // The first part goes on where the first file ended, which it begins with.
+        // The first part continues where the first file ended, which it begins with.
         assert_eq!((ledger.count("read"), ledger.count("accepted")), (48, 24), "round {round}");
         assert_same_events(&values(&text), &values(&env.ok(["export"])));
     }
@@ -111,7 +111,7 @@ fn writers_without_a_lock_lose_nothing_double_nothing_and_break_nothing() {
 
 #[test]
 fn a_creation_that_was_cut_short_is_taken_up() {
-    // What a writer has put down at each step before the first entry.
+    // The files that a writer has made at each step before the first entry.
     for left in [vec!["_lock"], vec!["_lock", "._key.0123456789abcdef.tmp"], vec!["_lock", "_key"]] {
         let env = Env::new();
         env.write("small.ndjson", crate::env::lines(&crate::env::SMALL));
@@ -140,12 +140,12 @@ fn a_run_that_waits_says_for_whom_and_does_not_wait_for_ever() {
     assert!(text.contains("waiting for another run (process 4711, since "), "{text}");
     assert!(text.contains("4711, since ") && text.contains("still holds it after 1.5 s"), "{text}");
     assert!(text.contains("hint: see what process 4711 does") && text.contains("[exit status: 5]"), "{text}");
-    // Not even a second, and so not a word.
+    // The wait is shorter than a second, so there is no message.
     let text = run(&["--lock-timeout", "0s"]);
     assert!(!text.contains("waiting for") && text.contains("[exit status: 5]"), "{text}");
     env.write("auditlake.toml", "[lake]\nlock_timeout = \"10ms\"\n");
     assert!(run(&[]).contains("[exit status: 5]"));
-    // Readers wait for nobody, and somebody who goes is not waited for.
+    // Readers wait for nobody, and nobody waits for a process that ends.
     assert_eq!(env.number("select count(*) from event"), 6);
     drop(held);
     assert!(run(&[]).contains("\"accepted\":1"), "the lock is free");

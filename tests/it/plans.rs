@@ -1,5 +1,5 @@
-//! Nothing in a plan is an operator of ours: plans survive a trip through their wire format and answer the same. And none is
-//! larger than its question.
+//! Tests that plans contain no operator of ours: they survive a trip through their wire format and answer the same. And
+//! none is larger than its question.
 //!
 //! The queries are those of `tests/bench/queries.sql`, which the benchmark asks too.
 
@@ -17,15 +17,15 @@ use datafusion_proto::bytes::{physical_plan_from_bytes, physical_plan_to_bytes};
 
 use crate::env::Env;
 
-/// What the plan of a report may have at most, and that of a statement over `event` alone: where texts as they came are
-/// wanted, of each class some lines.
-/// The largest, joiner-mover-leaver, holds two states of accounts and of rights beside each other.
+/// The size limit of a report's plan, and that of a statement over `event` alone: where original texts are wanted, a
+/// few lines for each class. The largest, joiner-mover-leaver, holds two states of accounts and of rights beside each
+/// other.
 const REPORT_LINES: usize = 250;
 const EVENT_LINES: usize = 55;
 
 const QUERIES: &str = include_str!("../bench/queries.sql");
 
-/// The queries by name, in our form.
+/// Returns the queries by name, in our form.
 fn queries(needles: &HashMap<&str, String>) -> Vec<(String, String)> {
     let mut fragments: HashMap<String, String> = HashMap::new();
     let mut queries: Vec<(String, String)> = Vec::new();
@@ -136,13 +136,12 @@ fn every_plan_is_made_of_the_engines_own_operators() {
     assert!(answered >= 18, "only {answered} of 20 queries have rows: the others prove nothing");
 }
 
-/// Operators of a plan, one a line.
+/// Writes the operators of a plan, one per line.
 fn lines(plan: &Arc<dyn ExecutionPlan>) -> usize {
     displayable(plan.as_ref()).indent(false).to_string().lines().count()
 }
 
-/// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names it.
-/// What a report takes, where it has no default of its own.
+/// Returns values for a report's parameters, where it has no default of its own.
 pub fn parameters(report: &Report) -> Params {
     let given = [
         ("from", "2026-01-10"),
@@ -160,6 +159,8 @@ pub fn parameters(report: &Report) -> Params {
     ReportParams::new(report, &given, None).unwrap().scalars()
 }
 
+/// Planning takes as long as plans are large, and they grow by multiplication: a view is copied to each place that names
+/// it.
 #[test]
 fn plans_stay_small() {
     let env = Env::new();

@@ -15,16 +15,16 @@ use crate::soundness::{assert_recoverable, assert_sound, in_parallel, left_over,
 /// A chunk, and so a batch, for every line.
 const SMALL_STEPS: &str = "[ingest]\nbatch = \"52\"\nthreads = 1\n\n[redact]\nenabled = false\n\n[compact]\nautomatic = false\n\n\
                            [retain]\nclass = { authentication = \"1d\" }\n";
-/// The run that repairs commits all at once.
+/// A configuration with which the repairing run commits everything at once.
 const ONE_STEP: &str = "[ingest]\nthreads = 1\n\n[redact]\nenabled = false\n\n[compact]\nautomatic = false\n\n\
                         [retain]\nclass = { authentication = \"1d\" }\n";
 /// Lines beyond 200 bytes are rejects.
 const SHORT_LINES: &str = "[ingest]\nbatch = \"52\"\nmax_line = \"209\"\nthreads = 1\n\n[redact]\nenabled = false\n";
 
-/// A command on a lake that stands ready, and what must be in the lake when it has been run to its end.
+/// A command on a prepared lake, and what must be in the lake once it has run to its end.
 struct Scenario {
     name: &'static str,
-    /// Copied for each run; none is a lake that is not there.
+    /// The lake to copy for each run; `None` means that no lake exists.
     template: Option<&'static str>,
     command: Vec<&'static str>,
     expected: Vec<String>,
@@ -32,7 +32,7 @@ struct Scenario {
     removed: u64,
 }
 
-/// An event of one of five classes; every fourth has no uid, so that only its place keeps it from being doubled.
+/// Makes an event of one of five classes; every fourth has no uid, so that only its place keeps it from being doubled.
 fn event(number: usize, more: &str) -> String {
     let class = [3001, 3002, 3004, 3005, 3006][number % 5];
     let uid = if number % 4 == 3 { String::new() } else { format!(r#""metadata":{{"uid":"u{number}"}},"#) };
@@ -40,7 +40,7 @@ fn event(number: usize, more: &str) -> String {
     format!(r#"{{{uid}"class_uid":{class},"time":{time},"message":"{number}{more}"}}"#)
 }
 
-/// The events that stay when authentications are kept for a day.
+/// Returns the events that stay when authentications are kept for a day.
 fn kept(events: &[String]) -> Vec<String> {
     events.iter().filter(|event| !event.contains("\"class_uid\":3002")).cloned().collect()
 }
@@ -66,11 +66,11 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
         [&events[..6], &["no event, but a line that is as long as one: it is a reject".to_string()], &events[6..]];
     env.write("events.ndjson", crate::env::lines(&with_reject.concat()));
 
-    // The tables lag behind, down to one that is gone; attempts that were never committed left files of both kinds.
+    // The tables lag behind, down to a missing one; attempts that were never committed left files of both kinds.
     ingest("events.ndjson", "lagging", "small.toml");
     fs::remove_dir_all(env.path("lagging/authentication/_delta_log")).unwrap();
     for number in 0..11 {
-        // Sequences that are taken by now: who staged these is dead, or lost the race for them.
+        // These sequences are already taken: the process that staged the files is dead, or lost the race for them.
         let name = format!("authentication-{:010}-0000-{number:012x}-0011223344556677.parquet", number % 8 + 1);
         env.write(&format!("lagging/_staging/{name}"), "x");
         env.write(&format!("lagging/_staging/#{number}"), "x");
@@ -86,7 +86,7 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
     // Every line is a reject until the limit is raised.
     let long: Vec<String> = (0..12).map(|number| event(number, &"x".repeat(200))).collect();
     env.write("long.ndjson", crate::env::lines(&long));
-    // A file of which no line is a row is told by exit code 4.
+    // Exit code 4 reports a file without any row.
     let rejected = ["ingest", "long.ndjson", "--lake", "rejected", "--config", "short.toml", "-q"];
     assert_eq!(env.command(rejected).output().unwrap().status.code(), Some(4));
     assert_eq!(assert_sound(&env.path("rejected")).count("rejected"), 12);
@@ -108,7 +108,7 @@ fn scenarios(env: &Env) -> Vec<Scenario> {
         scenario("lagging", Some("lagging"), &["ingest", "events.ndjson"], &expected, 0),
         scenario("old", Some("old"), &["ingest", "more.ndjson"], &all, 0),
         scenario("retry", Some("rejected"), &["reject", "retry"], &long, 0),
-        // Merged, and what was merged is removed at once.
+        // Files are merged, and the replaced ones are removed at once.
         scenario("compact", Some("old"), &["compact", "--grace", "0s"], &many, 0),
         scenario("retain", Some("old"), &["retain", "--yes"], &lasting, gone),
     ]
@@ -140,7 +140,7 @@ fn a_kill_at_any_point_loses_nothing_and_doubles_nothing() {
     in_parallel(jobs, |(scenario, point, hit)| kill(&env, scenario, &point, hit));
 }
 
-/// How often the command reaches each point when nobody kills it.
+/// Counts how often the command reaches each point when nobody kills it.
 fn hits(env: &Env, scenario: &Scenario) -> BTreeMap<String, u64> {
     let log = format!("{}.log", scenario.name);
     let lake = prepare(env, scenario, "logged");

@@ -44,7 +44,7 @@ struct Rig {
     record: Option<PathBuf>,
 }
 
-/// What a run told.
+/// The messages of a run.
 #[derive(Default)]
 struct Told {
     waits: Vec<(Duration, String)>,
@@ -66,7 +66,7 @@ impl Pulled {
         self.error.as_ref().map(|error| format!("{error} | {}", error.hint_text().unwrap_or(""))).unwrap_or_default()
     }
 
-    /// A run without trouble.
+    /// Returns a run without trouble.
     fn fine(self) -> Pulled {
         assert!(self.error.is_none(), "{}", self.error());
         self
@@ -105,7 +105,7 @@ impl Rig {
         self.pull_scope(Scope::default())
     }
 
-    /// Only what happened within a day, which is walked whatever its number of pages.
+    /// Pulls only one day, which is walked whatever its number of pages.
     fn pull_day(&self) -> Pulled {
         self.pull_scope(Scope { since_ms: Some(NOW - DAY), ..Scope::default() })
     }
@@ -159,7 +159,7 @@ impl Rig {
         self.clock.load(Ordering::SeqCst)
     }
 
-    /// Every event of a lake.
+    /// Returns every event of a lake.
     fn events(&self, lake: &std::path::Path) -> Vec<Value> {
         self.runtime.block_on(async {
             let lake = Lake::open(lake, OCSF.clone()).await.unwrap();
@@ -182,7 +182,7 @@ impl Rig {
         })
     }
 
-    /// The lake holds exactly the server's entries.
+    /// Asserts that the lake holds exactly the server's entries.
     fn assert_same(&self) {
         let entries: Vec<Value> =
             self.server.state().entries.iter().map(|entry| serde_json::from_str(&entry.json).unwrap()).collect();
@@ -198,7 +198,7 @@ impl Rig {
         }
     }
 
-    /// What the ledger keeps of the polls, in order.
+    /// Returns the ledger's record of the polls, in order.
     fn polls(&self) -> Vec<(String, Value)> {
         let ledger = assert_sound(&self.lake());
         let sources = ledger.entries.iter().filter_map(|entry| entry["sources"].as_array()).flatten();
@@ -236,7 +236,7 @@ impl Told {
     }
 }
 
-/// `count` entries, one each `every_ms`, the last one an hour before [`NOW`].
+/// Makes `count` entries, one each `every_ms`, the last one an hour before [`NOW`].
 fn entries(count: i64, every_ms: i64) -> Vec<Logged> {
     (0..count).map(|n| entry(&format!("e{n:05}"), NOW - HOUR - (count - 1 - n) * every_ms)).collect()
 }
@@ -334,8 +334,8 @@ fn what_arrives_late_is_found_in_the_overlap_and_deeper_when_asked() {
     rig.assert_same();
 }
 
-/// A poll with the clock forty days ahead, then with the right one: what came meanwhile is there, and nothing was called
-/// covered that the server could not know of.
+/// A poll with the clock forty days ahead, then with the right one: events that came meanwhile are there, and nothing
+/// was called covered that the server could not know of.
 #[test]
 fn a_clock_that_is_ahead_covers_nothing_that_is_yet_to_come() {
     let rig = Rig::new(entries(60, HOUR));
@@ -390,7 +390,7 @@ fn silence_is_told_four_times_an_hour_at_most() {
 }
 
 impl Rig {
-    /// Watches, and calls at each page.
+    /// Watches, and calls `each` at each page.
     fn watch_rounds(rig: &Rig, stop: Stop, each: impl Fn() + Send + Sync + 'static) -> Pulled {
         let clock = Clock::Stepped(rig.clock);
         let (summary, error) = rig.runtime.block_on(async {
@@ -708,7 +708,7 @@ impl Drop for Named {
     }
 }
 
-/// What came of one hostile server, for the tally.
+/// Returns the outcome of one hostile server, for the tally.
 fn survive(seed: u64) -> BTreeMap<&'static str, u64> {
     let _named = Named(seed);
     let mut random = Random(seed.wrapping_mul(0x9e3779b97f4a7c15));
@@ -740,7 +740,7 @@ fn survive(seed: u64) -> BTreeMap<&'static str, u64> {
         let pulled = rig.pull();
         let Pulled { summary, error, told } = &pulled;
         assert!(!summary.sources.is_empty(), "seed {seed}: nothing was pulled: {error:?}");
-        // Waiting is bounded, and every wait was told.
+        // Waiting is bounded, and every wait was reported.
         assert!(told.longest <= rig.options.max_wait, "seed {seed}: waited {:?}", told.longest);
         assert!((summary.sources[0].waited_seconds - told.waited().as_secs_f64()).abs() < 0.001, "seed {seed}");
         let requests = summary.sources[0].requests as i64;
@@ -837,7 +837,7 @@ fn sources_of_one_user_share_its_requests() {
     let mut times: Vec<i64> = rig.server.state().asked.iter().map(|asked| asked.at_ms).collect();
     times.sort_unstable();
     assert!(times.len() > 120);
-    // A request may be sent a little after its moment, when the clock was moved by the other's wait.
+    // A request may be sent a little after its moment, when the other's wait moved the clock.
     for window in times.windows(32) {
         assert!(window[31] - window[0] >= 60_000, "32 requests within a minute");
     }
@@ -873,7 +873,7 @@ impl Outside {
         command
     }
 
-    /// What a command prints, but for the warning that these lakes keep secrets.
+    /// Returns the output of a command, without the warning that these lakes keep secrets.
     fn run(&self, args: &[&str]) -> String {
         let mut output = self.command(args).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -886,7 +886,7 @@ impl Outside {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
-    /// The next request with this number, counted from here, tells when it has come, and waits for its answer.
+    /// Holds the next request with this number, counted from here: it reports when it has come, and waits for its answer.
     fn hold(&self, number: usize) -> mpsc::Receiver<()> {
         let (told, hears) = mpsc::channel();
         let mut state = self.server.state();
@@ -917,7 +917,7 @@ fn a_killed_pull_loses_nothing_and_doubles_nothing() {
     for round in 0..rounds {
         let lake = format!("round-{round}");
         let args = ["pull", "--lake", &lake, "-q"];
-        // In every third round the one that goes on is killed as well.
+        // In every third round the run that continues is killed as well.
         for kill in 0..=(round % 3 / 2) {
             let number = 1 + random.below(requests - 2 * kill) as usize;
             let hears = match round % 2 {
@@ -933,7 +933,7 @@ fn a_killed_pull_loses_nothing_and_doubles_nothing() {
             let mut child = outside.start(&args);
             let came = hears.recv_timeout(LONG);
             if round % 2 == 1 {
-                // The moment of a kill is the one thing here that time decides.
+                // The moment of a kill is the only thing here that depends on time.
                 std::thread::sleep(Duration::from_millis(random.below(40)));
             }
             child.kill().unwrap();
@@ -1042,7 +1042,7 @@ fn a_signal_finishes_the_page_and_commits() {
         let child = outside.start(&["pull", "--watch", "1h", "--summary-json", "-", "--since", "2025-08-12"]);
         hears.recv_timeout(LONG).unwrap();
         assert!(Command::new("sh").arg("-c").arg(format!("kill -{signal} {}", child.id())).status().unwrap().success());
-        // The answer waits until the signal was heard: then the program says so.
+        // The answer waits until the signal was received: then the program says so.
         let mut child = child;
         let mut said = String::new();
         let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
@@ -1140,7 +1140,7 @@ fn a_replay_needs_neither_server_nor_key() {
     outside.assert_same("again");
     let text = outside.env.run(["pull", "--replay", "nowhere"]);
     assert!(text.contains("cannot replay nowhere"), "{text}");
-    // The pages are such as `ingest` takes, too.
+    // `ingest` accepts the pages, too.
     outside.env.ok(["ingest", "tape/prod/0*.json", "--lake", "files"]);
     outside.assert_same("files");
 }

@@ -6,8 +6,8 @@ use std::process::Command;
 use crate::docs::{pages, read};
 use crate::env::Env;
 
-/// The lines of every `sh` block below a line `<!-- run -->`. A line that ends in `\` continues on the next one, and a
-/// here document ends with `END`.
+/// Returns the lines of every `sh` block below a line `<!-- run -->`. A line that ends in `\` continues on the next
+/// one, and a here document ends with `END`.
 fn commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut lines = text.lines();

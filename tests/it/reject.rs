@@ -1,4 +1,4 @@
-//! `auditlake reject`: what is open, and what is taken in after a fix.
+//! `auditlake reject`: the open rejects, and their retry after a fix.
 
 use std::fs;
 use std::io::Write;
@@ -11,19 +11,19 @@ use crate::soundness::{assert_sound, files};
 
 const SHORT: &str = "[ingest]\nmax_line = \"209\"\n";
 
-/// A line that [`SHORT`] takes for too long.
+/// Makes a line that is too long for [`SHORT`].
 fn long(uid: &str) -> String {
     let metadata = if uid.is_empty() { String::new() } else { format!(r#""metadata":{{"uid":"{uid}"}},"#) };
     format!(r#"{{{metadata}"class_uid":3002,"time":1767225600000,"message":"{}"}}"#, "x".repeat(220))
 }
 
-/// Two lines that are too long, one without a uid; a third that is no JSON; one that revises another.
+/// Makes two lines that are too long, one without a uid; a third that is not JSON; one that revises another.
 fn mixed() -> String {
     let taken = SMALL[1].replace("\"bob\"", "\"eve\"");
     lines(&[SMALL[1], &long("l1"), "nonsense", &taken, &long("")])
 }
 
-/// With [`mixed`] ingested under the low limit, and a configuration without it.
+/// Makes an environment with [`mixed`] ingested under the low limit, and a configuration without it.
 fn env() -> Env {
     let env = Env::new();
     env.write("auditlake.toml", SHORT);
@@ -61,7 +61,7 @@ fn what_is_a_row_after_a_fix_is_taken_in_once() {
     let places: Vec<(&Value, &Value)> = open.iter().map(|row| (&row["line"], &row["reason"])).collect();
     assert_eq!(places, [(&json!(3), &json!("syntax"))]);
     assert_eq!(open[0]["excerpt"], "nonsense");
-    // Nothing can be taken in twice, not even what has no uid.
+    // Nothing can be ingested twice, not even a line without a uid.
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
     still rejected: 1 x syntax
@@ -143,7 +143,7 @@ fn lines_are_found_again_in_every_form() {
 #[test]
 fn what_cannot_be_read_again_is_said_with_the_reason() {
     let env = env();
-    // Another content, of which not even the length differs.
+    // The content differs, but not even its length shows it.
     env.write("in.ndjson", mixed().replace("nonsense", "nonsence"));
     assert_snapshot!(env.run(["reject", "retry"]), @r"
     ------- stderr -------
@@ -158,7 +158,7 @@ fn what_cannot_be_read_again_is_said_with_the_reason() {
     open 1: accepted 0 + duplicate 0 + revised 0 + still rejected 0 + skipped 1
     [exit status: 4]
     ");
-    // It comes back, and has grown: what was read is what it was.
+    // It comes back, and has grown: the part that was read is unchanged.
     env.write("in.ndjson", mixed() + SMALL[2] + "\n");
     assert_eq!(retry(&env, &[])["counts"]["accepted"], 2);
 
@@ -184,7 +184,7 @@ fn a_line_that_was_cut_off_is_no_reject_until_nothing_more_will_come() {
     env.run(["ingest", "in.gz"]);
     assert_eq!(retry(&env, &[])["open"], 0);
     env.run(["ingest", "in.gz", "--finish"]);
-    // It came whole all the same, and is read from before the piece.
+    // It is complete now, and is read from before the piece.
     env.write("in.gz", &bytes);
     let told = retry(&env, &[]);
     assert_eq!((&told["exit"], &told["counts"]["read"]), (&json!(4), &json!(0)), "{told}");

@@ -18,12 +18,12 @@ fn with_fixture(id: &str) -> Env {
     env
 }
 
-/// Every case of a fixture gives the rows that were worked out without our SQL.
+/// Checks that every case of a fixture gives the rows that were computed without our SQL.
 fn check(id: &str) {
     check_cases(id, usize::MAX);
 }
 
-/// The first `count` cases of a fixture; all of them run beside the report engine.
+/// Checks the first `count` cases of a fixture; all of them run beside the report engine.
 fn check_cases(id: &str, count: usize) {
     let env = with_fixture(id);
     let text = fs::read_to_string(format!("{DATA}/{id}.expected.json")).unwrap();
@@ -54,7 +54,7 @@ fn check_cases(id: &str, count: usize) {
     }
 }
 
-/// The fixtures write times in milliseconds, the program as RFC 3339.
+/// Compares two values: the fixtures write times in milliseconds, the program as RFC 3339.
 fn is_same(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
         (Value::Number(ms), Value::String(text)) => {
@@ -343,7 +343,7 @@ fn a_format_of_bytes_goes_to_a_file_only() {
     assert!(!run(&["--xlsx", "-o", "out"]).contains("exit status"));
     let read = |name: &str| fs::read(env.path(name)).unwrap();
     assert!(read("rows.parquet") == read("out/auth-outcome-summary/result.parquet"));
-    // A sheet of what somebody may have to decide has columns for it; that of a detection has none.
+    // The sheet of a listing has columns for decisions; that of a detection has none.
     assert!(read("rows.xlsx") != read("out/auth-outcome-summary/result.xlsx"));
     let detection = |args: &[&str]| {
         let said = env.run([&["report", "run", "brute-force-by-user", "--period", "2026-01"], args].concat());
@@ -411,7 +411,7 @@ fn severe_rows_of_a_listing_reach_the_exit_code() {
     // A key that was found in public and that nobody deleted.
     let found = run("2026-03-31");
     assert!(found.contains("[exit status: 1]") && found.contains(" to look at"), "{found}");
-    // Before there was any.
+    // A time before there was any.
     let before = run("2025-01-01");
     assert!(!before.contains("[exit status") && !before.contains("to look at"), "{before}");
 }

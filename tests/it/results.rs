@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::env::{Env, feed};
 
-/// A row with what formats have trouble with.
+/// A row of values that are difficult for formats.
 const ROW: &str = "select timestamp '2026-01-02T03:04:05.678Z' as at, 9007199254740993 as big, 7 as n, 0.1 as share, \
                    '=1+1' as formula, 'http://x.example/' as link, 'a\"b,c' as text, null as nothing, [1, 2] as list";
 
@@ -55,7 +55,7 @@ fn several_results_follow_each_other_in_a_text_file() {
     );
     assert!(text.contains("one.parquet holds a result, and parquet holds only one"), "{text}");
     assert!(env.path("one.parquet").exists());
-    // A new run begins the file anew.
+    // A new run replaces the file.
     env.ok(["sql", "-q", "-c", "select 5 as e", "-o", "all.csv"]);
     assert_eq!(env.read("all.csv"), "e\n5\n");
 }
@@ -132,7 +132,7 @@ fn short_flags_name_formats() {
     }
     let text = env.run(["sql", "--csv", "--json", "-c", sql]);
     assert!(text.contains("cannot be used with") && text.ends_with("[exit status: 2]\n"), "{text}");
-    // What is said wins over what the name of the file means.
+    // A flag wins over the suffix of the file's name.
     env.ok(["sql", "--json", "-c", sql, "-o", "x.csv"]);
     assert_eq!(env.read("x.csv"), "[{\"a\":1}]\n");
 }
@@ -158,7 +158,7 @@ fn rows_come_while_the_statement_runs() {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut rows = [0; 65_536];
         child.stdout.take().unwrap().read_exact(&mut rows).unwrap();
-        // Its reader is gone: it ends, and does not mind.
+        // Its reader is gone: it ends without complaint.
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{}", env.text(&output));
     }

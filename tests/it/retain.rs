@@ -1,4 +1,4 @@
-//! `retain` and `hold`: what is old enough is gone from every byte of the lake, and nothing else is.
+//! `retain` and `hold`: old rows are gone from every byte of the lake, and nothing else is.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,15 +14,15 @@ use crate::soundness::{assert_sound, files};
 const CONFIGURATION: &str = "[ingest]\nbatch = \"1000\"\nthreads = 1\n\n[compact]\nautomatic = false\n\n\
                              [retain]\nkeep = \"400d\"\nclass = { entity_management = \"\" }\n";
 const DAY_MS: u64 = 86_400_000;
-/// How many days ago the events were, and so how many of them are too old.
+/// The ages of the events in days, and so how many of them are too old.
 const AGES: std::ops::Range<u64> = 1..61;
 
-/// A text that occurs in one event alone.
+/// Returns a text that occurs in one event alone.
 fn marker(number: u64) -> String {
     format!("marker-{:08x}", number.wrapping_mul(2_654_435_761) as u32)
 }
 
-/// Ten days lie between two events; every third is of a class that is kept for ever.
+/// Makes an event; ten days lie between two events, and every third is of a class that is kept forever.
 fn event(number: u64, more: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64 / DAY_MS * DAY_MS;
     let (time, class) = (now - number * 10 * DAY_MS, if number.is_multiple_of(3) { 3004 } else { 3002 });
@@ -42,7 +42,7 @@ fn is_held(number: u64) -> bool {
     number % 10 == 1
 }
 
-/// Whether a text is in the lake: in the bytes of any file, or in a value of any Parquet file.
+/// Returns which texts are in the lake: in the bytes of any file, or in a value of any Parquet file.
 fn holds(lake: &Path, texts: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let mut look = |place: &str, content: &str| {
@@ -78,7 +78,7 @@ fn grown() -> Env {
     // Later versions of an old event and of a young one.
     env.write("revised.ndjson", crate::env::lines(&[event(50, " later"), event(2, " later")]));
     env.ok(["ingest", "revised.ndjson", "-q"]);
-    // What was merged is a copy, which must not be left either.
+    // The merged files are copies, which must not be left either.
     env.ok(["compact"]);
     env
 }
@@ -125,7 +125,7 @@ fn what_is_old_enough_is_in_no_byte_of_the_lake() {
     assert_eq!((&receipt["policy"]["authentication"], &receipt["holds"][0]), (&"400d".into(), &"case-7".into()));
     assert!(env.read(&format!("receipts/retain-{sequence}.html")).contains("case-7"));
 
-    // Everything comes again, in another file: what was removed does not come back.
+    // Everything comes again, in another file: removed rows do not come back.
     let again: Vec<String> = AGES.map(|number| event(number, "")).collect();
     env.write("again.ndjson", format!("\n{}", crate::env::lines(&again)));
     let summary = env.ingest(["again.ndjson"]);
@@ -204,7 +204,7 @@ fn a_person_is_erased_from_every_byte_of_the_lake() {
     assert_eq!(foreseen["rows"], done["rows"]);
     let sum: u64 = done["rows"].as_object().unwrap().values().map(|rows| rows.as_u64().unwrap()).sum();
     assert_eq!(sum, 12, "{done}");
-    // As a part of another word it is somebody else.
+    // As a part of another word it belongs to somebody else.
     let left = holds(&lake, &[mail.to_string(), format!("\"{uid}"), format!("<{uid}")]);
     assert_eq!(left, Vec::<String>::new());
     assert!(!holds(&lake, &[format!("x{uid}")]).is_empty());
@@ -217,7 +217,7 @@ fn a_person_is_erased_from_every_byte_of_the_lake() {
     assert_eq!(of("actor_uid"), 10);
     let receipt = env.read(&format!("receipts/erase-{}.json", done["entries"][0]));
     assert!(receipt.contains("request 12") && !receipt.contains(uid), "{receipt}");
-    // The same lines come again: they are known still.
+    // The same lines come again, and are still known.
     env.write("again.ndjson", format!("\n{}", crate::env::lines(&events)));
     assert_eq!(env.ingest(["again.ndjson"])["counts"]["duplicate"], 40);
     assert_eq!(env.ok(erase), "no row names the person\n");
@@ -243,7 +243,7 @@ fn a_backup_is_the_lake_again_and_forgets_what_the_lake_forgets() {
     assert_eq!(holds(&copy, &gone), Vec::<String>::new());
     assert_eq!(crate::soundness::stored(&copy), crate::soundness::stored(&lake));
     env.ok(["verify", "--lake", "copy", "--level", "3"]);
-    // Of another lake it is not.
+    // For another lake it is not.
     env.ok(["ingest", "events.ndjson", "-q", "--lake", "other"]);
     assert_eq!(env.command(["backup", "copy", "--lake", "other"]).output().unwrap().status.code(), Some(6));
 }
@@ -267,7 +267,7 @@ fn what_lies_beside_the_lake_goes_with_the_rows_that_it_was_derived_from() {
     let env = grown();
     let lake = env.path("auditlake-data");
     let id = assert_sound(&lake).entries[0]["lake_id"].as_str().unwrap().to_string();
-    // Facts of a reader who may not write to the lake: of a file that stays, and of one that is no file of the lake.
+    // Facts of a reader who may not write to the lake: of a file that stays, and of a file that the lake does not have.
     let kept = files(&lake.join("entity_management")).into_iter().find(|path| path.ends_with(".parquet")).unwrap();
     let kept = auditlake::typed::Hash32::sha256(&fs::read(lake.join("entity_management").join(kept)).unwrap());
     let of_kept = format!("cache/auditlake/facts/{id}/_facts/{kept}-00112233445566aa.parquet");
@@ -305,7 +305,7 @@ fn what_lies_beside_the_lake_goes_with_the_rows_that_it_was_derived_from() {
     assert!(there(&of_kept) && there(&other) && !there(&of_gone));
     let left: Vec<bool> = logs.iter().map(|name| there(&format!("auditlake-data/{name}"))).collect();
     assert_eq!(left, [false, true, false, true]);
-    // It was no log that a server could have written.
+    // No server could have written that log.
     fs::remove_file(lake.join("_serve/reads-b-000000000001.log")).unwrap();
     env.ok(["verify", "--level", "3"]);
 }

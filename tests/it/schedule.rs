@@ -1,4 +1,4 @@
-//! `auditlake report due` and `schedule`: each thing once, in order, and written down.
+//! `auditlake report due` and `schedule`: each schedule runs once, in order, and is recorded.
 
 use std::fs;
 use std::fs::OpenOptions;
@@ -32,7 +32,7 @@ fn due(env: &Env, now: &str, more: &[&str]) -> String {
     env.run([&["report", "due", "--now", now], more].concat())
 }
 
-/// The bodies of the run log, without what changes from run to run.
+/// Returns the bodies of the run log, without parts that change from run to run.
 fn runs(env: &Env) -> Vec<Value> {
     let dir = env.path("auditlake-data/_runs");
     let files = names(&dir).into_iter().filter(|name| name.ends_with(".json"));
@@ -52,7 +52,7 @@ fn missed_weeks_are_caught_up_in_order_and_run_once() {
     let found: Vec<String> = runs(&env).iter().map(|run| run["due_ms"].to_string()).collect();
     // 06:00 in Berlin is 05:00 UTC in winter.
     assert_eq!(found, ["1768194000000", "1768798800000"]);
-    // The log is checked with the lake, and as open as it.
+    // The log is checked with the lake, and has the same access.
     let first = env.path("auditlake-data/_runs/00000000000000000001.json");
     let whole = fs::read(&first).unwrap();
     fs::remove_file(&first).unwrap();
@@ -76,7 +76,7 @@ fn missed_weeks_are_caught_up_in_order_and_run_once() {
     assert_eq!(runs(&env).len(), 2);
     assert!(due(&env, "2026-01-26T05:00Z", &[]).contains("weekly of 2026-01-26T05:00Z"));
     env.ok(["report", "verify", "evidence/weekly/2026-01-19..2026-01-26"]);
-    // What was run is in one chain: a folder that is gone or another is noticed.
+    // The runs are in one chain: a missing or replaced folder is noticed.
     let runs = || env.run(["report", "verify", "--runs"]);
     let text = runs();
     assert!(text.contains("evidence/weekly/2026-01-19..2026-01-26: 2 reports, as entry"), "{text}");
@@ -114,7 +114,7 @@ fn a_run_waits_for_the_log_up_to_its_limit() {
     env.ok(["ingest", "late.ndjson"]);
     let text = due(&env, "2026-02-16T06:00Z", &[]);
     assert!(text.contains("done, entry 1") && !text.contains("waiting"), "{text}");
-    // Without them it runs when the limit is reached, and says what it is worth.
+    // Without them it runs when the limit is reached, and says how complete it is.
     let text = due(&env, "2026-02-18T04:59Z", &["--lake", "copy"]);
     assert!(text.contains("waiting"), "{text}");
     let text = due(&env, "2026-02-18T05:00Z", &["--lake", "copy"]);
@@ -165,7 +165,7 @@ fn what_runs_afterwards_gets_the_run_and_is_repeated_until_it_is_fine() {
 #[test]
 fn a_run_that_was_cut_short_begins_again() {
     let env = with(CONFIG);
-    // As a kill after the first report leaves it.
+    // This is the state after a kill after the first report.
     let dir = "evidence/weekly/2026-01-05..2026-01-12";
     due(&env, "2026-01-12T12:00Z", &[]);
     fs::remove_dir_all(env.path("auditlake-data/_runs")).unwrap();

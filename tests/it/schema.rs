@@ -60,7 +60,7 @@ fn a_class_of_ones_own_is_listed() {
     assert!(text.contains("6005,datastore_activity,Datastore Activity,"), "{text}");
 }
 
-/// Two events a day for a month, of a class of one's own and of one without any schema.
+/// Makes two events per day for a month, of a class of the user's own and of one without any schema.
 fn foreign() -> String {
     let event = |day: usize, class: i64| {
         let time = 1_767_225_600_000 + day as i64 * 86_400_000;
@@ -90,7 +90,7 @@ fn an_added_class_and_one_without_a_schema_are_in_the_shell_in_reports_and_in_ga
     assert_eq!(gaps.lines().count(), 1, "no gap: {gaps}");
     let gaps = env.ok([&args[..], &["--param", "stream_by=class"]].concat());
     assert!(gaps.contains("3002") && !gaps.contains("6005") && !gaps.contains("1001"), "{gaps}");
-    // Who looks without the schema is told what is missing.
+    // A reader without the schema learns what is missing.
     assert_snapshot!(env.run(["sql", "-c", "select count(*) from datastore_activity"]), @r"
     ------- stderr -------
     warning: the table `datastore_activity` has 31 rows, but no schema of that name is loaded: they are left out; pass the directory with its class file: --schemas DIR

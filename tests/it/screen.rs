@@ -1,4 +1,4 @@
-//! What somebody sees who works in the shell for an hour: wide rows, single events, plans, lists, hints, completion.
+//! The shell as a user sees it for an hour: wide rows, single events, plans, lists, hints, completion.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::env::{Env, PROGRAM};
 use crate::terminal::{CTRL_C, Terminal, typed};
 
-/// One logon with nested members, and what a log adds beyond OCSF.
+/// One logon with nested members, and members that a log adds beyond OCSF.
 const LOGON: &str = r#"{"metadata":{"uid":"Vq8xh8qkT3BIGedT9rKve","version":"1.6.0"},"class_uid":3002,"class_name":"Authentication","activity_id":1,"activity_name":"Logon","severity_id":1,"time":1767225600123,"status_id":2,"status":"Failure","actor":{"user":{"uid":"Cjc5q3JgScCXqlIOWOQe","email_addr":"sakura.tanaka@acme.example","type_id":1}},"user":{"uid":"Cjc5q3JgScCXqlIOWOQe","email_addr":"sakura.tanaka@acme.example"},"src_endpoint":{"ip":"2001:db8:e555:991e:d731:9dd1:0:1"},"unmapped":{"region":"eu-central-1","trace":{"id":7,"spans":[1.10,2]}}}"#;
 
 fn with_logon() -> Env {
@@ -23,7 +23,7 @@ fn every_example_of_the_help_is_run() {
     let examples: Vec<&str> = help.lines().filter_map(|line| line.trim_start().strip_prefix("example: ")).collect();
     assert!(examples.len() > 45, "{help}");
     env.write("example.sql", "select 'from a file' as f;\n");
-    // What a desktop has to open workbooks with.
+    // The desktop's program for opening workbooks.
     env.write("bin/xdg-open", "#!/bin/sh\nhead -c 2 \"$1\"; echo ' is open'\n");
     let opener = env.path("bin/xdg-open");
     fs::set_permissions(&opener, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -73,7 +73,7 @@ fn the_examples_of_table_functions_are_run() {
 fn a_wide_result_keeps_the_columns_that_answer() {
     let env = with_logon();
     let screen = typed(&env, &["select * from authentication;", "select * from event;"]);
-    // Both ids of the row and its times are whole, or not there at all.
+    // Both ids of the row and its times are whole, or absent.
     assert!(screen.contains("│ time ") && screen.contains("│ 2026-01-01T00:00:00Z │"), "{screen}");
     assert!(screen.contains("│ sakura.tanaka@acme.example │") && !screen.contains("sakura.tanaka@a…"), "{screen}");
     assert!(screen.contains("2 rows; 63 columns, ") && screen.contains(" shown; `\\gx` shows rows whole"), "{screen}");
@@ -128,7 +128,7 @@ fn a_plan_is_a_tree_with_what_was_read() {
     assert!(screen.contains("1 of 1 files, ") && screen.contains("reads 4 of 6 files, "), "{screen}");
     assert!(!screen.contains("file_groups") && !screen.contains("\\n"), "{screen}");
     assert!(screen.contains("physical_plan"), "the engine answers what has options in its own words:\n{screen}");
-    // For programs the rows are the engine's.
+    // For programs the rows are the engine's own.
     let rows = crate::env::values(&env.ok(["sql", "--ndjson", "-c", "explain select 1"]));
     assert_eq!(rows[0]["plan_type"], "logical_plan");
 }
@@ -200,6 +200,10 @@ fn a_statement_that_finds_nothing_says_why_it_could_not() {
         ),
         ("select 1 from event where class = 'Authentication'", "did you mean 'authentication'?"),
         ("select 1 from event where _event_uid = 'Cjc5q3J…'", "note: 'Cjc5q3J…' ends as a cell that was cut does"),
+        // What counts and sums give of nothing is nothing too.
+        ("select count(*), sum(severity_id) from event where outcome = 'failed'", "did you mean 'failure'?"),
+        ("select count(*) from event where time >= '2031-01-01'", "note: the newest event is of 20"),
+        ("select count(*) from authentication where time < '2001-01-01'", "note: the oldest event is of 20"),
     ] {
         let text = env.run(["sql", "-t", "-c", sql]);
         assert!(text.contains(note), "{text}");
@@ -323,12 +327,12 @@ fn plain_words_are_understood() {
 fn no_key_waits_for_a_plan() {
     let env = Env::with_small();
     let mut terminal = Terminal::run(&env, "auditlake sql");
-    // The first TAB: everything that is known by name.
+    // The first TAB offers every name that is already known.
     let pressed = Instant::now();
     terminal.ready().keys("select act\t").sees("activity_id").sees("actor.");
     let first = pressed.elapsed();
     terminal.keys(CTRL_C);
-    // The columns of a view that takes long to plan: not now, but soon.
+    // The columns of a view that takes long to plan come soon, but not at once.
     let pressed = Instant::now();
     terminal.ready().keys("select * from privileged_span where subj\t").sees("subj");
     let second = pressed.elapsed();
@@ -349,7 +353,7 @@ fn completion_knows_strings_words_reports_and_functions() {
         .sees("'authentication'")
         .keys(CTRL_C);
     terminal.ready().keys("select 1 from event order b\t").sees("order by").keys(CTRL_C);
-    // In the middle of a word its rest goes.
+    // In the middle of a word its rest is replaced.
     let left = "\u{1b}[D".repeat(" from authentication".len());
     terminal
         .ready()

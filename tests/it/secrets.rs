@@ -80,7 +80,8 @@ fn fill(form: &str, dice: &mut Dice) -> String {
     blank.replace_all(form, value).into_owned()
 }
 
-/// What the program has stored of each case, by its uid; lines that are no rows by their number in the input.
+/// Returns what the program has stored for each case, by its uid; for lines that are not rows, by their number in the
+/// input.
 fn stored(cases: &[Case]) -> Vec<String> {
     let env = Env::new();
     let input: Vec<&str> = cases.iter().map(|case| case.line.as_str()).collect();

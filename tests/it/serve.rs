@@ -1,6 +1,6 @@
 //! `auditlake serve`: the program as its clients see it, over loopback, byte by byte.
 //!
-//! What the vendor's own SDK makes of it is tested by `tests/interop/run`.
+//! `tests/interop/run` tests how the vendor's own SDK reads it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -47,7 +47,7 @@ impl Served {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        // Only so that a server that hangs fails a test instead of hanging it.
+        // The timeout only makes a hanging server fail the test instead of hanging it.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
     }
@@ -55,7 +55,7 @@ impl Served {
     /// Sends bytes as they are and reads until the server closes.
     fn raw(&self, request: &[u8]) -> Answer {
         let mut stream = self.connect();
-        // A server that refuses early may close before it has read all.
+        // A server that refuses early may close before it has read everything.
         let _ = stream.write_all(request);
         read_answer(&mut stream)
     }
@@ -76,7 +76,7 @@ impl Served {
         answer.json()
     }
 
-    /// All entries, page by page.
+    /// Returns all entries, page by page.
     fn walk(&self, key: &str, query: &str) -> Vec<Value> {
         let (mut entries, mut cursor) = (Vec::new(), None::<String>);
         loop {
@@ -91,7 +91,7 @@ impl Served {
         }
     }
 
-    /// Asks it to stop, and gives its exit code.
+    /// Asks it to stop, and returns its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -122,12 +122,12 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Status and code, as most tests need them.
+    /// Returns status and code, as most tests need them.
     fn code(&self) -> (u16, String) {
         (self.status, self.json()["detail"]["code"].as_str().unwrap_or_default().to_string())
     }
 
-    /// The answer without what differs from request to request, but with its length.
+    /// Returns the answer without parts that differ from request to request, but with its length.
     fn anonymous(&self) -> String {
         let id = &self.headers["x-request-id"];
         let headers = self.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
@@ -137,7 +137,7 @@ impl Answer {
 
 fn read_answer(stream: &mut impl Read) -> Answer {
     let mut bytes = Vec::new();
-    // After an early refusal the other side may be reset behind the answer.
+    // After an early refusal the other side may reset the connection after the answer.
     let _ = stream.read_to_end(&mut bytes);
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(&bytes)));
@@ -155,7 +155,7 @@ fn read_answer(stream: &mut impl Read) -> Answer {
     answer
 }
 
-/// A key that may read; `--user reader` unless said otherwise.
+/// Makes a key that may read; `--user reader` unless the test says otherwise.
 pub fn reader(env: &Env) -> String {
     key(env, &["--user", "reader", "--permission", "audit_log_read"])
 }
@@ -190,12 +190,12 @@ fn gates_come_in_order_and_what_is_refused_tells_nothing() {
     }
     let two = served.get(PATH, &[("xi-api-key", &good), ("xi-api-key", &good)]);
     assert_eq!(two.anonymous(), unknown);
-    // A wrong parameter is not looked at before the permission.
+    // A wrong parameter is not checked before the permission.
     assert_eq!(ask(&served, &none, "?limit=0").code(), (403, "insufficient_permissions".to_string()));
     assert_eq!(ask(&served, &good, "?limit=1").status, 200);
     drop(served);
 
-    // Who lacks the permission does not learn the tier.
+    // A client without the permission does not learn the tier.
     let served = Served::start(&env, "tier = \"creator\"\nrate_per_minute = 1");
     assert_eq!(ask(&served, &none, "").code(), (403, "insufficient_permissions".to_string()));
     for _ in 0..3 {
@@ -211,7 +211,7 @@ fn a_minute_has_so_many_requests_of_a_user_and_no_more() {
     let served = Served::start(&env, "rate_per_minute = 2");
     let ask = |key: &str, query: &str| served.get(&format!("{PATH}{query}"), &[("xi-api-key", key)]);
     assert_eq!(ask(&one, "").headers["x-ratelimit-remaining"], "1");
-    // What is refused later has used up a request all the same.
+    // A request that is refused later has still used up its share.
     assert_eq!(ask(&two, "?limit=x").status, 422);
     let refused = ask(&one, "?limit=x");
     assert_eq!(refused.code(), (429, "rate_limit_exceeded".to_string()));
@@ -314,7 +314,7 @@ fn an_entry_is_what_came_in_with_what_is_absent_filled_in() {
     assert_eq!(filled["actor"], json!({"user": {}}));
     assert_eq!((&filled["device"], &filled["http_request"]), (&Value::Null, &Value::Null));
     assert_eq!((&filled["metadata"], &filled["unmapped"]), (&json!({"uid": "e4"}), &json!({})));
-    // What came as another type than its column's is as it came.
+    // A value of another type than its column's is served as it came.
     let served_odd = of("odd");
     for (field, value) in odd.as_object().unwrap() {
         if field != "http_request" {
@@ -322,7 +322,7 @@ fn an_entry_is_what_came_in_with_what_is_absent_filled_in() {
         }
     }
     assert_eq!(served_odd["http_request"], json!({"url": {}, "http_method": ""}));
-    // All of the others came through whole.
+    // All of the others are complete.
     for (text, id) in SMALL.iter().zip(["e1", "e2", "e3", "e4", "e5"]) {
         let (came, goes): (Value, Value) = (serde_json::from_str(text).unwrap(), of(id));
         let goes: serde_json::Map<String, Value> =
@@ -414,7 +414,7 @@ fn a_read_outlives_a_server_that_is_killed() {
     served.child.kill().unwrap();
     served.child.wait().unwrap();
     assert_eq!(env.number(READS), 0);
-    // A torn line, as a crash leaves it, was never acknowledged.
+    // A torn line, which a crash leaves, was never acknowledged.
     let (place, record) = (reads(&env), only(&env, "server-"));
     let kept: Vec<_> = [own_files(&env, "reads-"), vec![record.clone()]]
         .concat()
@@ -444,7 +444,7 @@ fn a_read_outlives_a_server_that_is_killed() {
 const READS: &str = "select count(*) from api_activity where activity_id = 2";
 const MISSING: &str = "select count(*) from api_activity where api.operation = 'MissReads'";
 
-/// Where the server's own files are whose names begin so.
+/// Returns the server's own files whose names begin this way.
 fn own_files(env: &Env, begin: &str) -> Vec<std::path::PathBuf> {
     let folder = env.path("auditlake-data/_serve");
     let names = crate::soundness::files(&folder).into_iter().filter(|name| name.starts_with(begin));
@@ -457,13 +457,13 @@ fn only(env: &Env, begin: &str) -> std::path::PathBuf {
     found[0].clone()
 }
 
-/// The piece of the log of reads that holds the reads; that the server began is in the lake, or soon will be.
+/// Returns the piece of the log of reads that holds the reads; the beginning of the server is in the lake, or soon will be.
 fn reads(env: &Env) -> std::path::PathBuf {
     let is_it = |place: &std::path::PathBuf| std::fs::read_to_string(place).unwrap().contains("ListAuditLogs");
     own_files(env, "reads-").into_iter().find(is_it).unwrap()
 }
 
-/// A server that was killed behind seven reads, and what is left of it.
+/// Kills a server after seven reads, and returns its remaining files.
 fn killed(env: &Env) -> (std::path::PathBuf, std::path::PathBuf) {
     let key = reader(env);
     let mut served = Served::start(env, "rate_per_minute = 0");
@@ -475,7 +475,7 @@ fn killed(env: &Env) -> (std::path::PathBuf, std::path::PathBuf) {
     (reads(env), only(env, "server-"))
 }
 
-/// What the next server says when it starts, and that is in the lake then.
+/// Returns the gaps that the next server reports when it starts, which are then in the lake.
 fn missing(env: &Env) -> Vec<String> {
     let mut next = Served::start(env, "");
     let mut said = String::new();
@@ -509,7 +509,7 @@ fn a_line_of_the_log_of_reads_that_is_changed_or_taken_out_is_missed() {
     std::fs::write(&place, [&lines[..3], &lines[4..]].concat().concat()).unwrap();
     let told = missing(&env);
     assert!(told.len() == 1 && told[0].ends_with("from number 5 on: a line is not as it was written"), "{told:?}");
-    // What could be trusted is in the lake, and the rest is kept to be looked at.
+    // The trustworthy lines are in the lake, and the rest is kept for inspection.
     assert_eq!(env.number(READS), 3);
     assert_eq!(own_files(&env, "damaged-reads-").len(), 1);
     assert!(env.ok(["status"]).contains("api_activity"));
@@ -525,7 +525,7 @@ fn a_record_that_is_taken_away_is_missed_and_the_reads_are_not_lost() {
     assert_eq!(env.number(READS), 7);
 }
 
-/// What README and SECURITY.md give: servers whose numbers have holes, and those without an end.
+/// The queries of README and SECURITY.md find servers whose numbers have holes, and those without an end.
 #[test]
 fn holes_in_the_log_of_reads_are_seen_in_the_lake() {
     let env = Env::with_small();
@@ -539,7 +539,7 @@ fn holes_in_the_log_of_reads_are_seen_in_the_lake() {
     let rows = env.rows(holes);
     assert_eq!(rows.len(), 1);
     assert_eq!((&rows[0]["missing"], &rows[0]["has_end"]), (&json!(0), &json!(true)), "{rows:?}");
-    // Killed, and all of its files removed: nothing here knows of it, and the lake does.
+    // Killed, and all of its files removed: no file here shows it, but the lake does.
     killed(&env);
     for place in own_files(&env, "reads-").iter().chain(&own_files(&env, "server-")) {
         std::fs::remove_file(place).unwrap();
@@ -627,9 +627,9 @@ fn health_and_the_document_need_no_key_and_numbers_one_of_their_own() {
     assert_eq!(served.get("/v1/workspace", &[]).status, 404);
     drop(served);
 
-    // At their own address numbers take no key, and there is nothing else.
+    // At their own address numbers need no key, and nothing else is served.
     let mut served = Served::start(&env, "metrics_listen = \"127.0.0.1:0\"");
-    // What the server before had logged is told first.
+    // The reads that the previous server had logged are reported first.
     let said = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let address = said.into_iter().find_map(|line| Some(line.strip_prefix("metrics at http://")?.to_string())).unwrap();
     let address = address.strip_suffix("/metrics").unwrap();

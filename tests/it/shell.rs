@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::env::Env;
 use crate::terminal::{CTRL_C, CTRL_D, Terminal, UP, typed};
 
-/// What is wanted of the shell, row by row, and the tests that show it (here, in `sql` and in `results`).
+/// The requirements of the shell, row by row, and the tests that show them (here, in `sql` and in `results`).
 const ROWS: &[(&str, &[&str])] = &[
     ("quit", &["every_way_to_leave_leaves"]),
     ("help", &["help_lists_the_commands", "a_function_is_explained"]),
@@ -52,7 +52,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("prompt continuation", &["a_statement_over_several_lines_is_answered"]),
 ];
 
-/// The shell's specification, which stands beside the source where this program is written.
+/// The shell's specification, which is beside the source where this program is written.
 const SPECIFICATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/SHELL.md");
 
 #[test]
@@ -329,7 +329,7 @@ fn what_is_longer_than_the_screen_goes_to_the_pager() {
     assert!(screen.contains("\n│ short │") && screen.contains("P:│ long │"), "{screen}");
     assert!(screen.contains("\n│ plain │") && screen.contains("P:│ always │"), "{screen}");
     assert!(screen.contains("P:  \\q \\quit .quit"), "{screen}");
-    // Who leaves the pager has seen enough, and one that is not there is told.
+    // A user who leaves the pager has seen enough, and a missing pager is reported.
     for (pager, told) in [("head -n 2", " v │"), ("no-such-pager", "error: cannot run the pager `no-such-pager`")] {
         let mut terminal = Terminal::run_with(&env, "auditlake sql --maxrows 0", &[("PAGER", pager)]);
         terminal.types(&["select value as v from generate_series(1, 300000);", "select 'after' as x;"]);
@@ -488,7 +488,7 @@ fn an_interrupt_ends_a_query_and_not_the_shell() {
     assert!(!screen.contains("eight │"), "{screen}");
 }
 
-/// How long a running statement takes to end after ^C: the best of three, since others use the machine as well.
+/// Measures how long a running statement takes to end after ^C: the best of three, since others use the machine as well.
 fn interrupted_in(terminal: &mut Terminal, sql: &str, is_at_it: impl Fn(&mut Terminal)) -> Duration {
     let tries = (0..3).map(|_| {
         terminal.ready().keys(&format!("{sql}\r"));

@@ -1,4 +1,4 @@
-//! `tests/slt/*.slt`: what SQL over a lake means, each file with a lake and a session of its own.
+//! `tests/slt/*.slt`: the meaning of SQL over a lake, each file with a lake and a session of its own.
 //!
 //! A file may begin with lines `# events: COUNT` (generated ones) or `# event: JSON`, and `# options: FLAGS`, which are
 //! those of `auditlake sql`; without events it has the small ones of `Env`. Values are written as in TSV, null as NULL.

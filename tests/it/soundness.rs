@@ -1,4 +1,4 @@
-//! What must hold of a lake's directory whatever happened to those who wrote it.
+//! Checks that must hold for a lake's directory, whatever happened to its writers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,20 +12,20 @@ use futures::StreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// What the ledger says about a lake that was found sound.
+/// The content of the ledger of a lake that was found sound.
 pub struct Ledger {
     pub entries: Vec<Value>,
-    /// SHA-256 of the bytes of each.
+    /// SHA-256 of each entry's bytes.
     hashes: Vec<String>,
 }
 
 impl Ledger {
-    /// The sum of one count over all entries.
+    /// Returns the sum of one count over all entries.
     pub fn count(&self, name: &str) -> u64 {
         self.entries.iter().filter_map(|entry| entry["counts"][name].as_u64()).sum()
     }
 
-    /// Rows by table.
+    /// Returns the rows by table.
     pub fn rows(&self) -> BTreeMap<String, u64> {
         let mut rows = BTreeMap::new();
         for file in self.files() {
@@ -34,7 +34,7 @@ impl Ledger {
         rows
     }
 
-    /// SHA-256 of the entries that add files to a table, in order.
+    /// Returns SHA-256 of the entries that add files to a table, in order.
     fn hashes_of(&self, table: &str) -> Vec<String> {
         let touches = |entry: &Value| {
             let adds = entry["files"].as_array();
@@ -45,12 +45,12 @@ impl Ledger {
         hashed.filter(|(entry, _)| touches(entry)).map(|(_, hash)| hash.clone()).collect()
     }
 
-    /// The files of the tables.
+    /// Returns the files of the tables.
     pub fn files(&self) -> Vec<&Value> {
         self.add_up().0.into_values().collect()
     }
 
-    /// Tables and paths of files that left their tables and are not off the disk.
+    /// Returns tables and paths of files that left their tables and are still on the disk.
     pub fn aside(&self) -> BTreeSet<Place> {
         self.add_up().1
     }
@@ -77,7 +77,7 @@ impl Ledger {
 /// A table, and the path of a file below its folder.
 pub type Place = (String, String);
 
-/// The files that a member of an entry names, table by table.
+/// Returns the files that a member of an entry names, table by table.
 fn places(named: &Value) -> Vec<Place> {
     let tables = named.as_object().into_iter().flatten();
     let paths = |paths: &Value| -> Vec<String> { serde_json::from_value(paths.clone()).unwrap() };
@@ -132,7 +132,7 @@ pub fn ledger(lake: &Path) -> Ledger {
     Ledger { entries, hashes }
 }
 
-/// A lake that nobody is writing to: ledger, files and Delta tables tell the same.
+/// Asserts that in a lake without a writer ledger, files and Delta tables agree.
 pub fn assert_sound(lake: &Path) -> Ledger {
     let ledger = ledger(lake);
     let staging = lake.join("_staging");
@@ -163,7 +163,8 @@ pub fn assert_sound(lake: &Path) -> Ledger {
     ledger
 }
 
-/// What must hold at any moment, also right after a kill: each entry's files are whole, in place or still staged.
+/// Asserts what must hold at any moment, even right after a kill: each entry's files are complete, in place or still
+/// staged.
 pub fn assert_recoverable(lake: &Path) -> Ledger {
     let ledger = ledger(lake);
     for file in ledger.files() {
@@ -181,7 +182,7 @@ pub fn assert_recoverable(lake: &Path) -> Ledger {
     ledger
 }
 
-/// Every event of a lake as JSON text, sorted; read by the library, since starting the program takes longer.
+/// Returns every event of a lake as JSON text, sorted; read by the library, since starting the program takes longer.
 pub fn stored(lake: &Path) -> Vec<String> {
     static OCSF: LazyLock<Arc<Ocsf>> = LazyLock::new(|| Arc::new(Ocsf::load(None).unwrap()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -223,13 +224,13 @@ pub fn in_parallel<J: Send>(jobs: Vec<J>, work: impl Fn(J) + Sync) {
     });
 }
 
-/// Files that were being written when their writer was killed: they are written under such names first.
+/// Returns files that were unfinished when their writer was killed: they are first written under such names.
 pub fn left_over(lake: &Path) -> Vec<String> {
     files(lake).into_iter().filter(|path| path.contains('#')).collect()
 }
 
-/// The files that a Delta table consists of, and the ledger entries that its commits name; its versions have no gap and
-/// no file is added twice.
+/// Returns the files of a Delta table, and the ledger entries that its commits name; its versions have no gap and no
+/// file is added twice.
 fn delta_files(table: &Path) -> (BTreeSet<String>, Vec<String>) {
     let log = table.join("_delta_log");
     let versions: Vec<String> = names(&log)
@@ -257,7 +258,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Names in a directory, sorted.
+/// Returns the names in a directory, sorted.
 pub fn names(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut names: Vec<String> =
@@ -266,7 +267,7 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Paths of all files below a directory, sorted.
+/// Returns the paths of all files below a directory, sorted.
 pub fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut left: Vec<PathBuf> = vec![root.to_path_buf()];

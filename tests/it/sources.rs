@@ -1,4 +1,4 @@
-//! What folders of logs are like in the field: rotated, half written, mixed, unreadable; and what is said of each file.
+//! Folders of logs as they are in the field: rotated, half written, mixed, unreadable; and the message about each file.
 
 use std::fs;
 use std::io::Write;

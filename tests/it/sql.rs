@@ -428,11 +428,11 @@ fn what_would_allocate_without_limit_is_refused() {
     let small =
         "select repeat('ab', 2), lpad('x', 3, 'y'), range(0, 3), array_repeat('a', 2), replace('aa', 'a', 'bc')";
     assert_snapshot!(env.run(["sql", "--format", "csv", "-t", "-c", small]), @r#"abab,yyx,"[0,1,2]","[""a"",""a""]",bcbc"#);
-    // The function of tables makes its rows as they are asked for.
+    // The table function makes its rows as they are requested.
     assert_eq!(env.number("select count(*) from (select * from generate_series(1, 5000000) limit 10)"), 10);
 }
 
-/// The first rows by time were those of some files: a limit took the order of a scan away.
+/// The first rows by time were once those of some files: a limit removed the order of a scan.
 #[test]
 fn the_first_rows_by_time_are_those_of_all_files() {
     let env = Env::new();
@@ -464,7 +464,7 @@ fn a_statement_that_takes_too_long_is_stopped() {
     hint: narrow it with `--since` and `--until`, or give it more time with `--timeout`
     [exit status: 130]
     ");
-    // The next one has all its time again.
+    // The next one has its full time again.
     assert!(
         env.run(["sql", "--timeout", "200ms", "--keep-going", "-c", "select nothing", "-c", "select 1 as a"])
             .starts_with("┌")
@@ -490,7 +490,7 @@ fn a_query_that_does_not_fit_fails_alone() {
     assert!(text.starts_with("a\n1\n"), "{text}");
     assert!(text.contains("error: the query needs more than the 8 MiB it may hold"), "{text}");
     assert!(text.contains("hint: narrow it") && text.contains("--memory-limit"), "{text}");
-    // What can spill, spills.
+    // Operators that can spill do so.
     let sort =
         "select max(place) from (select row_number() over (order by -value) as place from generate_series(1, 2000000))";
     assert_eq!(env.ok(["sql", "--memory-limit", "16MiB", "--format", "csv", "-t", "-c", sort]), "2000000\n");
@@ -610,7 +610,7 @@ fn a_needle_that_is_nowhere_reads_no_file() {
         "src_endpoint.ip",
         "device.ip",
     ] {
-        // Between values that are there, so that smallest and greatest do not exclude it.
+        // It lies between existing values, so that minimum and maximum do not exclude it.
         let sql = format!(
             "select time from authentication where {column} = (select min({column}) || '~' from authentication)"
         );

@@ -8,7 +8,7 @@ use crate::soundness::assert_sound;
 #[test]
 fn every_table_is_listed_with_its_rows() {
     let env = Env::with_small();
-    // Sizes of files hang on the lake's random key.
+    // Sizes of files depend on the lake's random key.
     let text = env.run(["status", "--format", "csv"]);
     let without_bytes: Vec<String> = text
         .lines()

@@ -14,21 +14,21 @@ use crate::env::Env;
 /// A prompt that waits: text that ends with it, cursor movements apart.
 const PROMPTS: [&str; 2] = ["auditlake> ", "-> "];
 
-/// How long anything may take on a busy machine.
+/// The longest that anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const CTRL_C: &str = "\u{3}";
 pub const CTRL_D: &str = "\u{4}";
 pub const UP: &str = "\u{1b}[A";
 
-/// What somebody sees who types.
+/// A terminal as a typing user sees it.
 pub struct Terminal {
     child: Child,
     keyboard: ChildStdin,
     receiver: Receiver<Vec<u8>>,
     reader: JoinHandle<()>,
     shown: Vec<u8>,
-    /// What was on the screen when the last key was pressed.
+    /// The length of the output when the last key was pressed.
     since: usize,
 }
 
@@ -59,12 +59,12 @@ impl Terminal {
         Terminal { child, keyboard, receiver, reader, shown: Vec::new(), since: 0 }
     }
 
-    /// The screen since the last key.
+    /// Returns the screen since the last key.
     fn now(&self) -> String {
         plain(&self.shown[self.since..])
     }
 
-    /// Reads on until the screen is as wanted.
+    /// Reads on until the screen is as expected.
     fn until(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
         while !is_there(&self.now()) {
             match self.receiver.recv_timeout(PATIENCE) {
@@ -98,11 +98,11 @@ impl Terminal {
         self
     }
 
-    /// Presses a key again and again until it has the effect: a program that is just starting does not hear the first.
+    /// Presses a key again and again until it has the effect: a program that is just starting misses the first.
     pub fn insists(&mut self, key: &str, effect: &str) -> &mut Terminal {
         for _ in 0..60 {
             self.keys(key);
-            // Progress goes on and on: a while is a while, whatever comes.
+            // Progress never stops: the wait has a limit, whatever comes.
             let until = Instant::now() + Duration::from_secs(2);
             while let Ok(bytes) = self.receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 self.shown.extend(bytes);
@@ -114,10 +114,11 @@ impl Terminal {
         panic!("{key:?} does not lead to `{effect}`:\n{}", plain(&self.shown));
     }
 
-    /// Presses a key again and again until the program has ended: two signals that come before the first is looked at are one.
+    /// Presses a key repeatedly until the program has ended: two signals that come before the first is handled count as
+    /// one.
     pub fn ends_by(mut self, key: &str) -> (String, i32) {
         for _ in 0..30 {
-            // Nobody may be there any more.
+            // The program may already be gone.
             let _ = self.keyboard.write_all(key.as_bytes()).and_then(|()| self.keyboard.flush());
             let until = Instant::now() + Duration::from_secs(2);
             loop {
@@ -139,7 +140,7 @@ impl Terminal {
         self
     }
 
-    /// Waits for the end: the whole screen, and the exit status.
+    /// Waits for the end; returns the whole screen, and the exit status.
     pub fn end(mut self) -> (String, i32) {
         loop {
             match self.receiver.recv_timeout(PATIENCE) {
@@ -156,12 +157,12 @@ impl Terminal {
         (plain(&self.shown), status.code().unwrap_or(-1))
     }
 
-    /// Everything that was shown, colours and all.
+    /// Returns everything that was shown, including colours.
     pub fn raw(&self) -> String {
         String::from_utf8_lossy(&self.shown).into_owned()
     }
 
-    /// Leaves the shell, which must be content.
+    /// Leaves the shell, which must succeed.
     pub fn leave(mut self) -> String {
         self.types(&["\\q"]);
         let (screen, status) = self.end();
@@ -170,14 +171,14 @@ impl Terminal {
     }
 }
 
-/// The screen of a shell that was left after these lines.
+/// Returns the screen of a shell that was left after these lines.
 pub fn typed(env: &Env, lines: &[&str]) -> String {
     let mut terminal = Terminal::run(env, "auditlake sql");
     terminal.types(lines);
     terminal.leave()
 }
 
-/// Lines as they were last drawn, without colours and cursor movements.
+/// Returns lines as they were last drawn, without colours and cursor movements.
 fn plain(shown: &[u8]) -> String {
     static CONTROL: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07").unwrap());

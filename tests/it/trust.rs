@@ -1,5 +1,5 @@
-//! What is found in a lake's folder is asked who says so: what was deleted, put back, swapped or added is found, and
-//! nothing is answered wrongly without a word.
+//! Everything found in a lake's folder needs a witness: files that were deleted, put back, swapped or added are found,
+//! and nothing is silently answered wrongly.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::env::{Env, SMALL, lines};
 use crate::soundness::{assert_sound, files, in_parallel, names, sha256};
 
-/// A lake of four entries, and copies of its folder after the second and the third.
+/// Makes a lake of four entries, and copies of its folder after the second and the third.
 fn grown() -> (Env, Vec<String>) {
     let env = Env::new();
     env.write("auditlake.toml", "[redact]\nenabled = false\n");
@@ -49,7 +49,7 @@ fn count(env: &Env, lake: &str) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Reads, takes in one more event, and reads again. Every answer is right, or says that the data is damaged.
+/// Reads, ingests one more event, and reads again. Every answer is right, or says that the data is damaged.
 fn right_or_six(env: &Env, lake: &str, what: &str) {
     let all = |more: usize| {
         let mut events: Vec<String> = export(env, "untouched").1;
@@ -94,7 +94,7 @@ fn every_file_that_is_deleted_or_put_back_is_found_or_does_not_matter() {
     copy(&env.path("lake"), &env.path("untouched"));
     let mut jobs: Vec<(String, Option<String>)> = Vec::new();
     for file in files(&env.path("lake")) {
-        // Writing needs the key; whoever lost it is told so.
+        // Writing needs the key; a user who lost it is told so.
         if file == "_key" {
             continue;
         }
@@ -132,7 +132,7 @@ fn every_folder_that_is_deleted_or_put_back_is_found_or_does_not_matter() {
     let mut jobs: Vec<(String, Option<String>)> = Vec::new();
     for folder in folders {
         jobs.extend(copies.iter().map(|old| (folder.clone(), Some(old.clone()))));
-        // Without the ledger it is no lake; that has a test of its own.
+        // Without the ledger it is not a lake; that has a test of its own.
         if folder != "_ledger" {
             jobs.push((folder, None));
         }
@@ -176,7 +176,7 @@ fn a_ledger_with_a_gap_or_behind_its_tables_or_gone_is_no_younger_lake() {
     let text = env.run(["ingest", "more.ndjson", "--lake", "lake"]);
     assert!(text.contains("is ahead of the ledger") && text.contains("[exit status: 6]"), "{text}");
     assert!(!entry(3).exists(), "nothing was written");
-    // A look at the past needs nothing of what came after.
+    // A look at the past needs nothing that came after.
     assert!(!env.run(["sql", "--lake", "lake", "--as-of", "1", "-c", "select 1"]).contains("exit status"));
     fs::write(entry(3), &bytes[3]).unwrap();
     assert_sound(&env.path("lake"));
@@ -254,7 +254,7 @@ fn a_file_that_was_swapped_is_an_error_and_never_other_rows() {
     assert!(env.run(who).contains("mallory"));
 }
 
-/// A page has no checksum of its own: of 25 bytes that were changed in place, 11 once gave other rows without a word.
+/// A page has no checksum of its own: of 25 bytes that were changed in place, 11 once silently gave other rows.
 #[test]
 fn a_byte_that_was_changed_in_place_is_in_no_export_and_no_evidence() {
     let env = Env::with_small();
@@ -262,7 +262,7 @@ fn a_byte_that_was_changed_in_place_is_in_no_export_and_no_evidence() {
         files(&env.path("auditlake-data")).into_iter().find(|file| file.starts_with("authentication/event")).unwrap();
     let place = env.path("auditlake-data").join(path);
     let whole = fs::read(&place).unwrap();
-    // Pages are at the beginning; the footer is compared by everybody.
+    // Pages are at the beginning; every reader compares the footer.
     for at in (4..whole.len() / 2).step_by(whole.len() / 12) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
@@ -327,7 +327,7 @@ fn an_older_program_meets_a_newer_lake_and_says_so() {
         &lake,
         json!({"kind": "ingest", "sources": [], "counts": counts, "files": [], "format": 3, "reads_from": 2}),
     );
-    // Newer, but what it added may be passed over: it can be read and not be written.
+    // It is newer, but its additions may be skipped: it can be read but not written.
     assert_eq!(env.number("select count(*) from event"), 6);
     env.write("more.ndjson", format!("{MORE}\n"));
     assert_snapshot!(env.run(["ingest", "more.ndjson"]), @r"

@@ -1,4 +1,4 @@
-//! One grammar: what one flag takes, all take, and SQL as well.
+//! One grammar: a text that one flag accepts, all accept, and SQL as well.
 
 use crate::env::{Env, SMALL, lines};
 use crate::soundness::in_parallel;
@@ -20,7 +20,7 @@ const DURATIONS: [&str; 8] = ["30s", "1.5h", "250ms", "2d", "1w", "1h30m", "PT15
 
 const NO_DURATIONS: [&str; 4] = ["90", "1 month", "P1M", "soon"];
 
-/// A lake, and a source that can be pulled from a recording of nothing.
+/// Makes a lake, and a source that can be pulled from an empty recording.
 fn env() -> Env {
     let env = Env::with_small();
     env.write(
@@ -30,7 +30,7 @@ fn env() -> Env {
     env
 }
 
-/// Command lines with `TEXT` for what a flag takes, and whether `7d` is a time there.
+/// Command lines with `TEXT` for the value of a flag, and whether `7d` is a time there.
 const TIME_FLAGS: [(&[&str], bool); 10] = [
     (&["sql", "--since", "TEXT", "-c", "select 1"], true),
     (&["sql", "--until", "TEXT", "-c", "select 1"], true),
@@ -53,7 +53,7 @@ const DURATION_FLAGS: [&[&str]; 6] = [
     &["report", "run", "brute-force-by-user", "--period", "2026-01", "--param", "window=TEXT"],
 ];
 
-/// Whether the command line took the text; what it does with it is no matter here.
+/// Returns whether the command line accepted the text; its use does not matter here.
 fn takes(env: &Env, command: &[&str], text: &str) -> Result<(), String> {
     let command: Vec<String> = command.iter().map(|word| word.replace("TEXT", text)).collect();
     let said = env.run(&command);
@@ -68,7 +68,7 @@ fn all_flags_read_times_alike() {
         for text in TIMES.iter().chain(is_ago.then_some(&"7d")) {
             takes(&env, command, text).unwrap_or_else(|said| panic!("{command:?} {text}: {said}"));
         }
-        // Of so many digits a ledger entry may be.
+        // A ledger entry may have this many digits.
         let is_entry = |text: &&str| command.contains(&"--as-of") && text.bytes().all(|byte| byte.is_ascii_digit());
         for text in NO_TIMES.iter().filter(|text| !is_entry(text)) {
             let said = takes(&env, command, text).expect_err(text);
@@ -95,7 +95,7 @@ fn all_flags_read_durations_alike() {
 #[test]
 fn sql_reads_times_as_flags_do() {
     let env = Env::with_small();
-    // The four events of the first day stand at midnight and the seconds after.
+    // The four events of the first day are at midnight and the seconds after.
     let count = |condition: &str| env.number(&format!("select count(*) from event where {condition}"));
     for text in ["2026-01-01 00:00", "2026-01-01T00:00", "2026-01-01 02:00:00+02", "2026-01-01", "1767225600000"] {
         assert_eq!(count(&format!("time = '{text}'")), 1, "{text}");
@@ -154,7 +154,7 @@ fn hostile_names_are_seen_and_not_obeyed() {
         assert!(text.contains(said), "{command:?}: {text}");
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{200b}']), "{command:?}: {text:?}");
     }
-    // As JSON the name stays what it is.
+    // As JSON the name is unchanged.
     let summary = env.ingest([name]);
     assert_eq!(summary["sources"][0]["name"], name);
 }

@@ -1,5 +1,5 @@
-//! Every file and folder that a command writes for its user is there whole or not at all: after a failure, after a kill
-//! at each step, through a link.
+//! Tests that every file and folder that a command writes for its user is either complete or absent: after a failure,
+//! after a kill at each step, through a link.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ const fn case(name: &'static str, command: &'static [&'static str], file: &'stat
 
 const REPORT: &str = "auth-outcome-summary";
 
-/// Every way to a file of one's own.
+/// Every command that writes a file for the user.
 const CASES: [Case; 11] = [
     case("export", &["export", "--output", "out/a.ndjson"], "out/a.ndjson"),
     case("gen", &["gen", "50", "--out", "out/g.ndjson"], "out/g.ndjson"),
@@ -48,7 +48,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Whether a file is a whole result of its kind; times and durations in it differ from run to run.
+/// Returns whether a file is a whole result of its kind; times and durations in it differ from run to run.
 fn is_whole(path: &Path) -> bool {
     let bytes = fs::read(path).unwrap();
     let text = String::from_utf8_lossy(&bytes);
@@ -56,7 +56,7 @@ fn is_whole(path: &Path) -> bool {
         "json" | "sarif" => serde_json::from_slice::<serde_json::Value>(&bytes).is_ok(),
         "ndjson" => text.ends_with("}\n"),
         "xml" => text.trim_end().ends_with("</testsuites>"),
-        // The directory of a ZIP archive stands at its end.
+        // The directory of a ZIP archive is at its end.
         "xlsx" => bytes.windows(4).any(|four| four == b"PK\x05\x06"),
         _ => !text.is_empty() && text.ends_with('\n') && text != OLD,
     }
@@ -93,7 +93,7 @@ fn a_kill_at_any_step_leaves_the_old_file_or_the_new_one() {
     // The first question about events writes facts; all runs begin alike.
     env.ok(["sql", "-q", "-c", "select time from event_row"]);
     let mut jobs = Vec::new();
-    // Short texts of a report all take the way of the first.
+    // All short texts of a report are written like the first.
     let is_like_another = |case: &&Case| ["sarif", "metrics", "summary", "dry"].contains(&case.name);
     for case in CASES.iter().filter(|case| !is_like_another(case)) {
         let hits = hits(&env, case.command, &format!("{}.log", case.name), "write.");
@@ -166,7 +166,7 @@ fn a_kill_at_any_step_leaves_the_old_folder_or_the_new_one() {
 fn a_failure_leaves_the_file_as_it_was() {
     let env = Env::with_events(500);
     env.write("keep.ndjson", OLD);
-    // A wrong option is found when the file is open already.
+    // A wrong option is found when the file is already open.
     let text = env.run(["gen", "100", "--users", "3", "--out", "keep.ndjson"]);
     assert!(text.contains("[exit status: 2]"), "{text}");
     assert_eq!(env.read("keep.ndjson"), OLD);
@@ -190,14 +190,15 @@ fn a_key_that_somebody_planted_is_not_used() {
     let text = env.run(["ingest", "small.ndjson"]);
     assert!(text.contains("others may read or write it (mode 0644)"), "{text}");
     assert!(text.contains("hint: chmod 600") && text.contains("[exit status: 2]"), "{text}");
-    // In a lake that is yet to be made as well: nothing of it is there then.
+    // The same holds in a lake that does not exist yet: nothing of it exists afterwards.
     env.write("planted/_key", "0".repeat(64));
     let text = env.run(["ingest", "small.ndjson", "--lake", "planted"]);
     assert!(text.contains("others may read or write it"), "{text}");
     assert!(!env.path("planted/_ledger").exists());
 }
 
-/// How often a command reaches each point whose name begins so, when nobody kills it. It starts with [`OLD`] in `out/`.
+/// Counts how often a command reaches each point whose name begins this way, when nobody kills it. It starts with
+/// [`OLD`] in `out/`.
 fn hits(env: &Env, command: &[&str], log: &str, beginning: &str) -> BTreeMap<String, u64> {
     if let Some(file) = command.iter().find(|word| word.starts_with("out/")) {
         env.write(file, OLD);

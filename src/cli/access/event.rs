@@ -1,11 +1,11 @@
-//! A read as an event of OCSF's API Activity: who, from where, and what.
+//! A read as an event of OCSF's API Activity: actor, origin and object.
 
 use std::fs;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::login::login;
+use super::super::terminal::login::login;
 use super::Read;
 use crate::disk;
 use crate::error::{Context, Kind, Result};
@@ -14,7 +14,7 @@ use crate::lake::random_hex;
 use crate::redact::Policy;
 use crate::typed::hex;
 
-/// The event of a read that begins. Its number is the log's to set.
+/// Builds the event of a read that begins. The log sets its number.
 pub fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) -> Result<Value> {
     let pairs = |given: &[(String, String)]| -> Value {
         given.iter().map(|(name, value)| json!({"name": name, "value": policy.own(value)})).collect()
@@ -57,7 +57,7 @@ pub fn event(policy: &Policy, read: &Read<'_>, time_ms: i64, ledger_entry: u64) 
     Ok(event)
 }
 
-/// The machine, and the remote address of the session. The variable can hold any text.
+/// Returns the machine, and the remote address of the session. The variable can hold any text.
 fn from_where() -> Map<String, Value> {
     let mut endpoint = Map::new();
     if let Ok(host) = fs::read_to_string("/proc/sys/kernel/hostname") {
@@ -70,7 +70,7 @@ fn from_where() -> Map<String, Value> {
     endpoint
 }
 
-/// The event that says which reads the log has lost.
+/// Builds the event that says which reads the log has lost.
 pub fn missing(numbers: &[u64], time_ms: i64) -> Result<Value> {
     let listed: Vec<String> = numbers.iter().map(u64::to_string).collect();
     let missed = Activity {

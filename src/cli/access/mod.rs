@@ -7,12 +7,12 @@
 //!                                                     one batch of the lake -> piece removed
 //! ```
 //!
-//! So a read is on the disk before its first row is seen, also when its process is killed; what a process left is taken
-//! in by the next one that logs. A read does not wait for those who write: lines that cannot be committed now stay
-//! where they are. That is told to nobody, since they are safe there.
+//! So a read is on the disk before its first row is seen, even when its process is killed; lines that a process left
+//! behind are ingested by the next one that logs. A read does not wait for writers: lines that cannot be committed now
+//! stay where they are. No message says so, since they are safe there.
 //!
-//! All reads of a lake are numbered in one chain, as those of a server are: its record misses a piece that was taken away,
-//! and seals show that a line was changed, taken out or put in. `auditlake verify` looks.
+//! All reads of a lake are numbered in one chain, like those of a server: its record notices a piece that was taken
+//! away, and seals show that a line was changed, removed or inserted. `auditlake verify` checks both.
 
 mod event;
 mod record;
@@ -64,13 +64,13 @@ struct Log {
     /// The name of our piece.
     piece: String,
     file: SealedFile,
-    /// The line that has begun.
+    /// The line of the read that has begun.
     open: Option<Value>,
     has_lines: bool,
 }
 
 impl Access {
-    /// Logs nothing.
+    /// Returns a log that logs nothing.
     pub fn none() -> Access {
         Access(None)
     }
@@ -88,7 +88,7 @@ impl Access {
         });
         match begun {
             Ok(log) => Ok(Access(Some(log))),
-            // Whoever may only read the lake reads it; that this is not logged is said.
+            // A user who may only read the lake reads it; a warning says that this is not logged.
             Err(error) if wanted == AccessLog::Shared => {
                 app.screen.warn(format!("this read is not in the lake's access log: {error}"));
                 Ok(Access(None))
@@ -103,8 +103,8 @@ impl Access {
     pub fn begin(&mut self, app: &App, read: &Read<'_>, ledger_entry: u64) -> Result<()> {
         let Some(log) = &mut self.0 else { return Ok(()) };
         let mut event = event::event(&log.policy, read, app.clock.now_ms(), ledger_entry)?;
-        // Those who begin meanwhile wait: numbers are given in the order in which they are recorded. The line comes first:
-        // a number that is recorded is missed when its line is not there.
+        // Processes that begin meanwhile wait: numbers are given in the order in which they are recorded. The line
+        // comes first: a number that is recorded counts as lost when its line does not exist.
         let mut record = Record::lock(&disk::parent_of(log.file.place()), log.key, &warn_of(app))?;
         event["metadata"]["sequence"] = json!(record.next());
         log.write(&event)?;
@@ -129,7 +129,7 @@ impl Access {
         log.write(&event)
     }
 
-    /// Ingests the lines into the lake, and those that earlier processes left.
+    /// Ingests the lines into the lake, and those that earlier processes left behind.
     pub fn close(self, app: &App) -> Result<()> {
         let Some(log) = self.0 else { return Ok(()) };
         let Log { policy, redaction_version, key, piece, file, has_lines, .. } = log;
@@ -138,7 +138,7 @@ impl Access {
             return remove(&place);
         }
         let clock = app.clock;
-        // Its newest state: what was read may have been an older one.
+        // The lake's newest state: the read may have seen an older one.
         let lake = app.open_lake()?.with_patience(Patience { limit: PATIENCE, tell: Arc::new(|_| {}) });
         let warn = warn_of(app);
         app.wait(async move {
@@ -210,7 +210,7 @@ fn warn_of(app: &App) -> impl Fn(&str) + Send + Sync + use<> {
     move |text| screen.warn(text)
 }
 
-/// The numbers of reads that are neither in a piece of the log nor in the lake.
+/// Returns the numbers of reads that are neither in a piece of the log nor in the lake.
 pub fn lost_reads(app: &App) -> Result<BTreeSet<u64>> {
     find_lost(&app.open_lake()?)
 }
@@ -223,7 +223,7 @@ fn find_lost(lake: &Lake) -> Result<BTreeSet<u64>> {
     }
 }
 
-/// Tells the lake which reads were lost, for good; they are missed no more. Returns the numbers.
+/// Records in the lake which reads are lost for good; they no longer count as missing. Returns the numbers.
 pub fn tell_lost(app: &App) -> Result<BTreeSet<u64>> {
     let lake = app.open_lake()?;
     let numbers = find_lost(&lake)?;
@@ -243,7 +243,7 @@ pub fn tell_lost(app: &App) -> Result<BTreeSet<u64>> {
     Ok(numbers)
 }
 
-/// Whether accounts share the lake: it belongs to another account, or was created for others to read.
+/// Returns whether accounts share the lake: it belongs to another account, or was created for others to read.
 fn is_shared(lake: &Lake) -> Result<bool> {
     let cannot = || format!("cannot look at {}", lake.root().display());
     let known = fs::metadata(lake.root()).context(Kind::Unavailable, cannot)?;
@@ -251,13 +251,13 @@ fn is_shared(lake: &Lake) -> Result<bool> {
     Ok(known.uid() != ours || !lake.state().lake.access.is_owner())
 }
 
-/// A new piece, locked for as long as this process writes to it.
+/// Creates a piece, locked for as long as this process writes to it.
 fn create(root: &Path, key: [u8; 32]) -> Result<(String, SealedFile)> {
     let folder = root.join(FOLDER);
     let cannot = || format!("cannot create a file in {}", folder.display());
     if !folder.exists() {
         disk::make_dir(&folder).context(Kind::Unavailable, cannot)?;
-        // Those who may write to the lake may log in it.
+        // Everybody who may write to the lake may log in it.
         let mode = fs::metadata(root).context(Kind::Unavailable, cannot)?.mode() & 0o7770;
         fs::set_permissions(&folder, Permissions::from_mode(mode)).context(Kind::Unavailable, cannot)?;
     }
@@ -268,7 +268,7 @@ fn create(root: &Path, key: [u8; 32]) -> Result<(String, SealedFile)> {
     Ok((piece, file))
 }
 
-/// Pieces of processes that have ended, locked. Those of other accounts are left to those accounts.
+/// Returns pieces of processes that have ended, locked. Those of other accounts are left to those accounts.
 fn left(folder: &Path) -> Result<Vec<(String, File)>> {
     let mut found = Vec::new();
     for piece in record::pieces(folder)? {
@@ -287,11 +287,11 @@ fn left(folder: &Path) -> Result<Vec<(String, File)>> {
     Ok(found)
 }
 
-/// Keeps the last line of each read: the one with its result, if the read ended.
+/// Returns the last line of each read: the one with its result, if the read ended.
 fn last_of_each(bytes: &[u8]) -> Vec<u8> {
     let mut order: Vec<String> = Vec::new();
     let mut last: Map<String, Value> = Map::new();
-    // A line that was cut short is a crash's; the line that began the read is before it.
+    // A line that was cut short comes from a crash; the line that began the read is before it.
     let lines = String::from_utf8_lossy(bytes);
     for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let uid = event["metadata"]["uid"].as_str().unwrap_or_default().to_string();

@@ -19,10 +19,10 @@ use crate::ingest::{SealedFile, Seals, put_aside, was_put_aside};
 
 const RECORD: &str = "record";
 const SUFFIX: &str = ".log";
-/// A record that is longer is written anew when the lake has all reads.
+/// The length above which a record is written anew once the lake has all reads.
 const LONG: u64 = 64 << 10;
 
-/// What the record says.
+/// The content of the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Reads {
     last: u64,
@@ -54,7 +54,7 @@ impl Reads {
     }
 }
 
-/// The record, which is ours as long as this lives.
+/// The record, locked for us as long as this lives.
 pub struct Record {
     file: SealedFile,
     key: [u8; 32],
@@ -62,7 +62,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Waits for the record, and reads it. One that was changed is put aside, and `warn` hears of it.
+    /// Waits for the record, and reads it. A changed one is put aside, and `warn` is called.
     pub fn lock(folder: &Path, key: [u8; 32], warn: &dyn Fn(&str)) -> Result<Record> {
         let place = place(folder, RECORD);
         let cannot = || format!("cannot open {}", place.display());
@@ -83,7 +83,7 @@ impl Record {
                 }
                 return Ok(record);
             }
-            // Numbers go on after the last one that it claims, so that none is given twice.
+            // Numbers continue after the last one that it claims, so that none is given twice.
             let text = fs::read_to_string(&place).unwrap_or_default();
             last = Reads::of(&without_seals(&text)).last;
             put_aside(&place)?;
@@ -91,7 +91,7 @@ impl Record {
         }
     }
 
-    /// The number of the next read.
+    /// Returns the number of the next read.
     pub fn next(&self) -> u64 {
         self.reads.last + 1
     }
@@ -115,7 +115,7 @@ impl Record {
         if words.is_empty() { Ok(()) } else { self.file.append(&format!("committed {}", words.join(" "))) }
     }
 
-    /// Those who wait for the old file see that it is not the record any more.
+    /// Replaces the record by a new file; processes that wait for the old one see that it is no longer the record.
     fn begin_anew(&self) -> Result<()> {
         let text = format!("through {}", self.reads.last);
         let line = format!("{}\t{text}\n", seals(self.key, RECORD).seal(text.as_bytes()));
@@ -124,13 +124,13 @@ impl Record {
             .context(Kind::Unavailable, || format!("cannot write {}", place.display()))
     }
 
-    /// The reads of a piece that the lake does not have yet.
+    /// Returns the reads of a piece that the lake does not have yet.
     pub fn open_of(&self, piece: &str) -> BTreeSet<u64> {
         self.reads.open.iter().filter(|(_, of)| *of == piece).map(|(number, _)| *number).collect()
     }
 }
 
-/// The seals of a file of the log.
+/// Returns the seals of a file of the log.
 pub fn seals(key: [u8; 32], name: &str) -> Seals {
     Seals::new(key, &format!("access {name}"), 0)
 }
@@ -139,24 +139,24 @@ pub fn place(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}{SUFFIX}"))
 }
 
-/// The names of all pieces.
+/// Returns the names of all pieces.
 pub fn pieces(folder: &Path) -> Result<Vec<String>> {
     let names = names(folder)?.into_iter().filter(|name| !name.starts_with('.') && was_put_aside(name).is_none());
     Ok(names.filter_map(|name| Some(name.strip_suffix(SUFFIX)?.to_string())).filter(|name| name != RECORD).collect())
 }
 
-/// The numbers of the reads of a piece.
+/// Returns the numbers of the reads of a piece.
 pub fn numbers(lines: &str) -> BTreeSet<u64> {
     let events = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     events.filter_map(|event| event["metadata"]["sequence"].as_u64()).collect()
 }
 
-/// The faults of the log in `folder`; nothing is changed. Without the key, seals are not looked at.
+/// Returns the faults of the log in `folder`; changes nothing. Without the key, seals are not checked.
 pub fn faults(folder: &Path, key: Option<[u8; 32]>) -> Result<Vec<(PathBuf, String)>> {
     let mut faults = Vec::new();
     let record = place(folder, RECORD);
     if File::open(&record).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-        // Another account's, which looks after it.
+        // It is another account's, which takes care of it.
         return Ok(faults);
     }
     let (reads, _lock) = match (key, read(&record)?) {
@@ -194,7 +194,7 @@ pub fn faults(folder: &Path, key: Option<[u8; 32]>) -> Result<Vec<(PathBuf, Stri
     Ok(faults)
 }
 
-/// The reads that were recorded, and are neither in a piece nor in the lake.
+/// Returns the reads that were recorded and are neither in a piece nor in the lake.
 pub fn lost(folder: &Path, key: [u8; 32]) -> Result<BTreeSet<u64>> {
     let Some((bytes, _lock)) = read(&place(folder, RECORD))? else { return Ok(BTreeSet::new()) };
     let (texts, _) = seals(key, RECORD).open(&bytes);
@@ -202,7 +202,7 @@ pub fn lost(folder: &Path, key: [u8; 32]) -> Result<BTreeSet<u64>> {
     Ok(missing(folder, &reads, Some(key))?.into_iter().map(|(number, _)| number).collect())
 }
 
-/// Open reads whose lines are not there. Pieces of other accounts, which we may not read, are believed.
+/// Returns open reads whose lines do not exist. Pieces of other accounts, which we may not read, are trusted.
 fn missing(folder: &Path, reads: &Reads, key: Option<[u8; 32]>) -> Result<Vec<(u64, String)>> {
     let mut missing = Vec::new();
     let mut there: BTreeMap<&str, Option<BTreeSet<u64>>> = BTreeMap::new();
@@ -229,8 +229,8 @@ fn missing(folder: &Path, reads: &Reads, key: Option<[u8; 32]>) -> Result<Vec<(u
     Ok(missing)
 }
 
-/// The bytes of a file of the log, and the file, locked against those who begin or commit; None when it is not there, or
-/// another account's.
+/// Returns the bytes of a file of the log, and the file, locked against processes that begin or commit; `None` when it
+/// does not exist, or is another account's.
 fn read(place: &Path) -> Result<Option<(Vec<u8>, File)>> {
     let cannot = || format!("cannot read {}", place.display());
     let file = match File::open(place) {
@@ -260,14 +260,14 @@ fn without_seals(text: &str) -> String {
     text.lines().filter_map(|line| Some(format!("{}\n", line.split_once('\t')?.1))).collect()
 }
 
-/// Whether the file still has its name.
+/// Returns whether the file still has its name.
 fn is_still(place: &Path, file: &File) -> bool {
     let known = file.metadata().map(|known| (known.dev(), known.ino()));
     let named = fs::symlink_metadata(place).map(|known| (known.dev(), known.ino()));
     known.is_ok_and(|known| named.is_ok_and(|named| named == known))
 }
 
-/// Those who may write to the folder may write to the record.
+/// Lets everybody who may write to the folder write to the record.
 fn share(folder: &Path, file: &File) -> io::Result<()> {
     let mode = fs::metadata(folder)?.mode() & 0o660;
     let known = file.metadata()?;
@@ -291,7 +291,7 @@ mod tests {
         numbers.into_iter().collect()
     }
 
-    /// A piece with these reads, each recorded.
+    /// Writes a piece with these reads, each recorded.
     fn write(folder: &Path, piece: &str, reads: u64) {
         let place = place(folder, piece);
         let mut file = SealedFile::new(&place, disk::create_private(&place, b"").unwrap(), seals(KEY, piece));
@@ -358,7 +358,7 @@ mod tests {
             damage(dir.path());
             let found = faults(dir.path(), Some(KEY)).unwrap();
             assert!(!found.is_empty());
-            // It stays found when the log goes on.
+            // The loss stays known when the log continues.
             write(dir.path(), "b", 1);
             assert!(!faults(dir.path(), Some(KEY)).unwrap().is_empty(), "{found:?}");
         }

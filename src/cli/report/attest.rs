@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::super::login::login;
-use super::super::signing::signer;
+use super::super::terminal::login::login;
+use super::super::terminal::signer::signer;
 use super::verify::folders;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -21,7 +21,7 @@ pub struct AttestArgs {
     /// A decision for each row, as CSV: finding, decision (keep or revoke), reason, reviewer, date
     #[arg(long, value_name = "FILE")]
     decisions: Option<PathBuf>,
-    /// Who reviewed it
+    /// Person who reviewed it
     #[arg(long, value_name = "NAME", required_unless_present = "template")]
     by: Option<String>,
     /// Write a file of decisions to fill in instead: a line for each row
@@ -42,7 +42,7 @@ pub struct PackArgs {
     replace: bool,
 }
 
-/// What seals here: the lake's key if the lake is at hand, and the key that signs.
+/// Returns the sealer: the lake's key if the lake is available, and the key that signs.
 fn sealer(app: &App) -> Result<Sealer> {
     let key = match app.lake_path().exists() {
         true => app.open_lake()?.find_key("evidence")?,
@@ -104,7 +104,7 @@ pub fn run_attest(app: &App, args: &AttestArgs) -> Result<()> {
     Ok(())
 }
 
-/// What people write is redacted as an event is, where the lake is at hand.
+/// Redacts what people write as events are redacted, where the lake is available.
 fn redacted(app: &App, decided: Vec<crate::report::Decision>) -> Result<Vec<crate::report::Decision>> {
     if !app.lake_path().exists() {
         return Ok(decided);

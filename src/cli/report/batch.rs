@@ -8,8 +8,8 @@ use std::time::Instant;
 use chrono_tz::Tz;
 
 use super::super::App;
-use super::super::login::login;
-use super::super::signing::signer;
+use super::super::terminal::login::login;
+use super::super::terminal::signer::signer;
 use super::history;
 use super::prepare::Prepared;
 use crate::disk;
@@ -23,26 +23,26 @@ use crate::report::{
 use crate::sql::{AsOf, Session};
 use crate::typed::count;
 
-/// What a run over some reports is given.
+/// The inputs and options of a run over some reports.
 pub struct Batch {
     pub period: Option<(String, Period)>,
     pub zone: Tz,
-    /// Whether the zone was asked for: then reports that take one get it.
+    /// Whether the user asked for the zone: then reports that have a parameter for one get it.
     pub has_zone: bool,
     pub params: Vec<(String, String)>,
     /// Tables beside the lake.
     pub inputs: Vec<Input>,
-    /// Those of them that the command itself names.
+    /// Names of the inputs that the command itself gives.
     pub named_inputs: Vec<String>,
     pub suppressions: Suppressions,
     pub with_xlsx: bool,
     pub is_replacing: bool,
     pub schedule: Option<String>,
-    /// The directory of an earlier run, with which this one is compared.
+    /// The directory of an earlier run with which this one is compared.
     pub earlier: Option<PathBuf>,
 }
 
-/// A session over the lake and the inputs of a run, and what seals its evidence.
+/// A session over the lake and the inputs of a run, and the sealer of its evidence.
 pub struct Ground {
     pub session: Arc<Session>,
     pub inputs: Arc<Vec<Input>>,
@@ -54,7 +54,7 @@ impl Ground {
         Ground::by(app, lake, as_of, inputs, app.sql_options())
     }
 
-    /// The same from the tables of the lake alone: facts are a cache, and prove nothing.
+    /// Builds the same from the tables of the lake alone: facts are a cache, and prove nothing.
     pub fn of_tables(app: &App, lake: Lake, as_of: Option<AsOf>, inputs: &[Input]) -> Result<Ground> {
         let options = crate::sql::Options { without_facts: true, ..app.sql_options() };
         Ground::by(app, lake, as_of, inputs, options)
@@ -77,18 +77,18 @@ impl Ground {
         Ok(Ground { session: Arc::new(session), inputs: Arc::new(inputs.to_vec()), sealer })
     }
 
-    /// Signs what is sealed from here on, where the configuration names a key for it.
+    /// Signs evidence from here on, where the configuration names a key for it.
     pub fn signing(mut self, app: &App) -> Result<Ground> {
         self.sealer.signer = signer(app)?;
         Ok(self)
     }
 
-    /// Names of the tables that the session was given.
+    /// Returns the names of the tables that the session was given.
     pub fn given(&self) -> Vec<String> {
         self.inputs.iter().map(|input| input.name.clone()).collect()
     }
 
-    /// The log as runs of these reports see it.
+    /// Reads the log as runs of these reports see it.
     pub fn log(&self, app: &App, reports: &[&Report]) -> Result<Log> {
         let (session, reports) = (self.session.clone(), reports.iter().map(|report| (*report).clone()));
         let reports: Vec<Report> = reports.collect();
@@ -102,7 +102,7 @@ impl Batch {
     pub fn redacted(mut self, app: &App, lake: &Lake) -> Result<Batch> {
         let Suppressions { entries, expired, .. } = &self.suppressions;
         if self.params.is_empty() && entries.is_empty() && expired.is_empty() {
-            // Rules that cannot be read are told of all the same; to get them ready takes as long as a small report.
+            // Unreadable rules are still reported; preparing them takes as long as a small report.
             return app.rules().map(|_| self);
         }
         let (policy, has_key) = app.policy_of_reader(lake)?;
@@ -133,7 +133,7 @@ impl Batch {
         Ok(self)
     }
 
-    /// Whether the command itself named an input, and not the configuration.
+    /// Returns whether the command itself named an input, and not the configuration.
     fn is_named(&self, input: &str) -> bool {
         self.named_inputs.iter().any(|name| name == input)
     }
@@ -154,7 +154,7 @@ impl Batch {
         }
     }
 
-    /// What changed in a report since the earlier run; nothing where that run did not do it.
+    /// Compares a report with the earlier run; returns `None` where that run did not include it.
     fn change(&self, folder: &str, now: &Path) -> Result<Option<Change>> {
         let Some(earlier) = self.earlier.as_ref().map(|dir| dir.join(folder)) else { return Ok(None) };
         if is_evidence(&earlier) { change(&earlier, now).map(Some) } else { Ok(None) }
@@ -165,7 +165,7 @@ impl Batch {
     }
 }
 
-/// Runs each report into its folder below `dir`; of several also the index, the workbook and the summary.
+/// Runs each report into its folder below `dir`; for several also writes the index, the workbook and the summary.
 pub fn into_folders(
     app: &App,
     ground: &Ground,
@@ -261,7 +261,7 @@ pub fn into_folders(
     Ok((summary, named))
 }
 
-/// What a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
+/// Writes the files of a run over several reports beside their folders. The manifest comes last: it knows the others.
 fn beside(dir: &Path, summary: &Summary, sealer: &Sealer) -> Result<()> {
     let done = summary.reports.iter().filter(|report| report.state == State::Done);
     let ids: Vec<String> = done.map(ReportSummary::folder).collect();
@@ -272,10 +272,10 @@ fn beside(dir: &Path, summary: &Summary, sealer: &Sealer) -> Result<()> {
     report::beside(dir, summary, &ids, sealer)
 }
 
-/// The run that `dir` holds already, if reports of it stay. All reports of a run see one entry and are of one period:
-/// what would make it two runs under one index is refused before anything is written.
+/// Returns the run that `dir` already holds, if reports of it stay. All reports of a run see one entry and are of one
+/// period: anything that would put two runs under one index is refused before anything is written.
 fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Result<Option<Summary>> {
-    // A schedule's directory is its own: a run that was cut short begins again, whatever the lake has seen since.
+    // A schedule's directory is its own: an interrupted run begins again, whatever the lake has ingested since.
     if batch.schedule.is_some() {
         return Ok(None);
     }
@@ -294,7 +294,7 @@ fn kept(ground: &Ground, batch: &Batch, prepared: &[Prepared], dir: &Path) -> Re
         .hint(format!("say `--as-of {}` and the same period, or name another directory", kept.ledger_sequence)))
 }
 
-/// One line a report.
+/// Prints one line per report.
 pub fn say(app: &App, report: &ReportSummary) {
     let what = match report.verdict {
         Some(crate::report::Verdict::Findings) => {
@@ -320,7 +320,7 @@ pub fn say(app: &App, report: &ReportSummary) {
     app.screen.say(line);
 }
 
-/// Which rows are not findings, and yet more than rows.
+/// Describes rows that are not findings but still need attention.
 pub fn notes(report: &ReportSummary) -> String {
     let notes = [(report.attention, "to look at"), (report.context, "as context"), (report.suppressed, "suppressed")];
     let there = notes.iter().filter(|(rows, _)| *rows > 0);

@@ -1,12 +1,12 @@
-//! `auditlake report due`: what the schedules say, once, in order, under a lock.
+//! `auditlake report due`: the reports that are due by the schedules, once, in order, under a lock.
 
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 
 use super::super::App;
-use super::super::hook;
-use super::super::value::when;
+use super::super::terminal::hook;
+use super::super::terminal::value::when;
 use super::batch::{Batch, Ground, into_folders};
 use super::history::summaries;
 use super::inputs;
@@ -14,16 +14,13 @@ use crate::clock::Clock;
 use crate::config::Schedule;
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Acted, Body, Calendar, Job, Log, Told, run_due};
+use crate::jobs::{Acted, Body, Calendar, Job, Log, RUNS, Told, run_due};
 use crate::lake::Lake;
 use crate::report::{Metric, Period, ReportSummary, Selection, Span, State, Summary, Suppressions, metrics, zone};
 use crate::typed::When;
 
-/// Of the lake: what was run. Its names begin with an underscore, as all that is no table.
-pub const RUNS: &str = "_runs";
-
-/// In a run's directory: for which time it was due, in milliseconds. A run that was cut short finds its directory by
-/// it.
+/// The file in a run's directory with the time for which it was due, in milliseconds. An interrupted run finds its
+/// directory by it.
 const DUE: &str = ".due";
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -45,7 +42,7 @@ pub struct DueArgs {
     pub hook: Option<String>,
 }
 
-/// What was read of the configuration.
+/// Reads the jobs and schedules of the configuration.
 pub fn jobs(app: &App, only: &[String], hook: bool) -> Result<Vec<(Job, Schedule)>> {
     let schedules = app.config.schedules()?;
     for name in only {
@@ -116,13 +113,13 @@ pub fn run(app: &App, args: &DueArgs) -> Result<u8> {
     let (policy, _) = app.policy(&lake)?;
     let mut log = Log::open(&runs, move |text| policy.own(text))?;
     let error = run_all(app, args, &found, &mut log);
-    // Also after trouble: what the metrics are for.
+    // Metrics are written after trouble too: that is their purpose.
     if let Some(path) = &args.metrics {
         app.write_text(path, &metrics(&latest(&log)))?;
     }
     match error? {
         None => Ok(0),
-        // It was told when it happened.
+        // The error was reported when it happened.
         Some(error) => Ok(error.kind().exit_code()),
     }
 }
@@ -211,7 +208,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
         named_inputs: Vec::new(),
         suppressions,
         with_xlsx: schedule.xlsx,
-        // A run that was cut short begins again.
+        // An interrupted run begins again.
         is_replacing: true,
         schedule: Some(schedule.name.clone()),
         earlier: earlier(app, &lake, schedule, period)?,
@@ -241,7 +238,7 @@ fn act(app: &App, schedule: &Schedule, due_ms: i64) -> Result<Acted> {
     Ok(Acted::Done(value))
 }
 
-/// Where the schedule's last run of an earlier period is, if its folder is still there.
+/// Returns the folder of the schedule's last run of an earlier period, if it still exists.
 fn earlier(app: &App, lake: &Lake, schedule: &Schedule, period: Period) -> Result<Option<PathBuf>> {
     let runs = summaries(&lake.root().join(RUNS))?;
     let is_earlier = |run: &&Summary| {
@@ -256,7 +253,7 @@ fn earlier(app: &App, lake: &Lake, schedule: &Schedule, period: Period) -> Resul
     Ok(None)
 }
 
-/// What the log does not cover of the period, in words.
+/// Describes in words the part of the period that the log does not cover.
 fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Option<String>> {
     let span = Span { from_ms: Some(period.from_ms), to_ms: Some(period.to_ms) };
     let log = ground.log(app, &[])?;
@@ -272,7 +269,7 @@ fn hole(app: &App, ground: &Ground, period: Period, limit_ms: i64) -> Result<Opt
     )))
 }
 
-/// `<output>/<schedule>/<period>`; a second time due for one period gets a folder of its own.
+/// Returns `<output>/<schedule>/<period>`; a second due time within one period gets a folder of its own.
 fn folder(base: &Path, period: &Period, due_ms: i64) -> PathBuf {
     let plain = base.join(period.name());
     let is_ours = std::fs::read_to_string(plain.join(DUE)).is_ok_and(|text| text.trim() == due_ms.to_string());
@@ -286,7 +283,7 @@ fn instant(time_ms: i64) -> String {
     DateTime::from_timestamp_millis(time_ms).map(|time| time.format("%Y-%m-%dT%H:%MZ").to_string()).unwrap_or_default()
 }
 
-/// The numbers of the last run of each schedule and report.
+/// Returns the numbers of the last run of each schedule and report.
 fn latest(log: &Log) -> Vec<Metric> {
     let mut found: Vec<Metric> = Vec::new();
     for entry in log.entries() {

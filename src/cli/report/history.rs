@@ -1,7 +1,7 @@
-//! What reports may read of reports: the catalogue, and the runs and findings of the schedules.
+//! Tables for reports about reports: the catalogue, and the runs and findings of the schedules.
 //!
-//! A run is given them as the tables `report_control`, `report_run` and `report_finding`; the views of these names say what
-//! their columns are. They are read when a report asks for them.
+//! A run gets them as the tables `report_control`, `report_run` and `report_finding`; the views of these names document
+//! their columns. They are read when a report asks for them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,14 +14,13 @@ use datafusion::catalog::TableProvider;
 use serde_json::{Value as Json, json};
 
 use super::super::App;
-use super::due::RUNS;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Body, Log};
+use crate::jobs::{Body, Log, RUNS};
 use crate::lake::Lake;
 use crate::report::{Backed, Catalog, Report, ReportKind, Severity, State, Summary, Verdict, backed, frameworks};
 use crate::sql::Deferred;
 
-/// The tables by their names.
+/// Returns the tables by their names.
 pub fn tables(app: &App, lake: &Lake) -> Result<Vec<(String, Arc<dyn TableProvider>)>> {
     let catalog = super::catalog(app)?;
     let runs = lake.root().join(RUNS);
@@ -69,7 +68,7 @@ const FINDING: [(&str, DataType); 8] = [
     ("last_time", TIME),
 ];
 
-/// A table of rows as JSON.
+/// Builds a table from rows as JSON.
 fn table(
     name: &'static str,
     columns: &[(&str, DataType)],
@@ -101,7 +100,7 @@ fn detections(catalog: &Catalog) -> Vec<String> {
     found.map(|report| report.id.clone()).collect()
 }
 
-/// A row for each control and report; a control that no report backs has one row, without a report.
+/// Returns a row for each control and report; a control that no report backs has one row, without a report.
 fn controls(catalog: &Catalog) -> Vec<Json> {
     let row = |control: &Backed, report: Option<&Report>| {
         json!({
@@ -120,7 +119,7 @@ fn controls(catalog: &Catalog) -> Vec<Json> {
     rows
 }
 
-/// What the schedules did, in order.
+/// Returns the summaries of the runs of the schedules, in order.
 pub fn summaries(runs: &Path) -> Result<Vec<Summary>> {
     let mut found = Vec::new();
     for entry in Log::read(runs)?.entries() {
@@ -162,8 +161,8 @@ fn runs_of(summary: &Summary) -> Vec<Json> {
     summary.reports.iter().map(row).collect()
 }
 
-/// The findings of all runs, as their folders have them. A folder that is gone is an error: a digest without its findings
-/// would look like a quiet day.
+/// Returns the findings of all runs, as their folders have them. A folder that is gone is an error: a digest without
+/// its findings would look like a quiet day.
 fn findings(summaries: &[Summary], detections: &[String]) -> Result<Vec<Json>> {
     let mut found = Vec::new();
     for summary in summaries {
@@ -199,7 +198,7 @@ fn findings(summaries: &[Summary], detections: &[String]) -> Result<Vec<Json>> {
     Ok(found)
 }
 
-/// All times of a row.
+/// Returns all times of a row.
 fn times(row: &Json) -> Vec<i64> {
     let texts = row.as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str());
     texts.filter_map(|text| DateTime::parse_from_rfc3339(text).ok()).map(|time| time.timestamp_millis()).collect()

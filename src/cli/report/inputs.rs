@@ -1,4 +1,4 @@
-//! `auditlake report inputs`, and the inputs of a run from where they are named.
+//! `auditlake report inputs`, and the inputs of a run from the places that name them.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::super::App;
-use super::super::rows::{Column, batch, print};
+use super::super::terminal::rows::{Column, batch, print};
 use crate::error::{Context, Kind, Result};
 use crate::render::{self, Format};
 use crate::report::{Catalog, Expectation, Input, Report, Suppressions, read_inputs};
 use crate::sql::{self, Horizon, Session};
 
-/// The inputs of a run: those of the configuration, and `named`, which win.
+/// Reads the inputs of a run: those of the configuration, and `named`, which win.
 pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result<Vec<Input>> {
     let mut given = named.to_vec();
     let is_named = |name: &String| named.iter().any(|(other, _)| other == name);
@@ -22,7 +22,7 @@ pub fn read(app: &App, catalog: &Catalog, named: &[(String, PathBuf)]) -> Result
     read_inputs(&given, catalog.conventions(), &|| addresses(app))
 }
 
-/// The addresses in the log.
+/// Returns the addresses in the log.
 fn addresses(app: &App) -> Result<Vec<String>> {
     let lake = app.open_lake()?;
     let options = app.config.sql();
@@ -48,7 +48,7 @@ pub fn check(app: &App) -> Vec<Result<()>> {
     [found].into_iter().chain(suppressions).collect()
 }
 
-/// One line for each report and each input that it could use.
+/// Prints one line for each report and each input that it could use.
 pub fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
     let configured = app.config.inputs();
     let conventions = catalog.conventions();

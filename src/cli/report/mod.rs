@@ -15,12 +15,12 @@ mod verify;
 use std::path::PathBuf;
 
 use super::App;
-use super::rows::{Column, batch, print};
+use super::terminal::rows::{Column, batch, print};
 use crate::error::Result;
 use crate::render::{self, Format};
 use crate::report::{Backed, Catalog, Report, backed, wanted_framework};
 
-pub use due::{DueArgs, RUNS, check_schedules, jobs, run as run_due};
+pub use due::{DueArgs, check_schedules, jobs, run as run_due};
 pub use inputs::check as check_inputs;
 pub use run::{RunArgs, run as run_reports};
 
@@ -114,7 +114,7 @@ fn list(app: &App, catalog: &Catalog, format: Format) -> Result<()> {
     print(&app.screen, &table, format, render::Options::default())
 }
 
-/// A control that no report backs has its line too.
+/// Lists the controls; a control that no report backs has its line too.
 fn controls(app: &App, catalog: &Catalog, name: &str, format: Format) -> Result<()> {
     let controls = backed(wanted_framework(name)?, catalog);
     let reports = |control: &Backed| Some(control.reports.join(", ")).filter(|names| !names.is_empty());

@@ -26,7 +26,7 @@ pub struct DiffArgs {
     json: bool,
 }
 
-/// Prints what differs; the exit code is 1 when something is new.
+/// Prints the differences; the exit code is 1 when something is new.
 pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
     let diff = report::diff(&args.before, &args.after)?;
     let code = if diff.new.is_empty() { 0 } else { Kind::Finding.exit_code() };
@@ -41,7 +41,7 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
     let mut text = String::new();
     let mut list = |mark: char, entries: &[Entry]| {
         for entry in entries {
-            // A key holds what was logged: a line in it must not look like another key.
+            // A key holds logged text: a line break in it must not make it look like another key.
             let mut key = String::new();
             visible(&entry.finding, &mut key);
             text.push_str(&format!("{mark} {:<13} {key}\n", entry.severity));
@@ -63,7 +63,7 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
     Ok(code)
 }
 
-/// Checks the reports of a directory over a lake without events: what they say must hold whatever the data is.
+/// Checks the reports of a directory over a lake without events: their heads must hold whatever the data is.
 pub fn check(app: &App, directory: &Path) -> Result<u8> {
     let (catalog, ocsf) = (Catalog::load(None)?, app.ocsf()?);
     let scratch = tempfile::tempdir().context(Kind::Unavailable, || "cannot make a temporary directory")?;

@@ -1,4 +1,4 @@
-//! Which reports of a batch run, with what parameters, and for which months.
+//! The selection of the reports of a batch that run, with their parameters and months.
 
 use super::batch::Batch;
 use crate::error::{Error, Result};
@@ -6,14 +6,14 @@ use crate::report::{Parameter, ParameterType, Params, Period, Report, ReportSumm
 
 /// One report of a batch.
 pub enum Prepared {
-    /// With the month that it is about, where it runs once for each month of the period.
+    /// The report, with the month that it is about where it runs once for each month of the period.
     Ready {
         report: Box<Report>,
         params: Params,
         part: Option<Period>,
     },
     Skipped(Box<Report>, String),
-    /// It is no part of the run; why, in words.
+    /// The report is not part of the run; the text says why.
     Left(Box<Report>, String),
 }
 
@@ -24,7 +24,7 @@ impl Prepared {
         }
     }
 
-    /// The name of its folder.
+    /// Returns the name of its folder.
     pub fn folder(&self) -> String {
         let part = match self {
             Prepared::Ready { part, .. } => part.map(|month| month.name()),
@@ -35,13 +35,14 @@ impl Prepared {
 }
 
 impl Batch {
-    /// The parameters of one report that was named alone: every mistake is an error.
+    /// Returns the parameters of one report that was named alone: every mistake is an error.
     pub fn exactly(&self, report: &Report) -> Result<Params> {
         Params::new(report, &self.given(report, true), self.period.as_ref().map(|(_, period)| *period))
     }
 
-    /// The parameters of each of several reports. What one of them does not take is left out for it; one that lacks
-    /// something is skipped, and said so. A report about a subject is run only where it is among the `named` ones.
+    /// Returns the parameters of each of several reports. A value that a report does not know is left out for it; a
+    /// report that lacks something is skipped, with a message. A report about a subject runs only when it is among the
+    /// `named` ones.
     pub fn prepare(&self, reports: &[&Report], named: &[String]) -> Result<Vec<Prepared>> {
         if let [report] = reports {
             let months = self.months(report, true)?;
@@ -81,7 +82,8 @@ impl Batch {
         Ok(prepared)
     }
 
-    /// A monthly report once for each whole month of a period that is no month itself; nothing of any other report.
+    /// Splits a monthly report over each whole month of a period that is not itself a month; returns nothing for other
+    /// reports.
     fn months(&self, report: &Report, is_strict: bool) -> Result<Vec<Prepared>> {
         let given = self.given(report, is_strict);
         let month = report.parameters.iter().find(|one| one.ty == ParameterType::Month);

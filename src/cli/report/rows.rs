@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::super::App;
-use super::super::output::Output;
+use super::super::terminal::output::Output;
 use super::batch::{Batch, Ground, notes};
 use crate::error::{Error, Result};
 use crate::render::{self, Format, Renderer};
@@ -94,7 +94,7 @@ pub fn run(
     Ok((summary, named))
 }
 
-/// The format that was asked for, or the one of the file's suffix.
+/// Returns the format that was asked for, or the one of the file's suffix.
 pub fn format(format: Option<Format>, output: Option<&Path>) -> Result<Format> {
     match (format, output) {
         (Some(format), Some(_)) => Ok(format),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::App;
 use super::super::access::{Access, Read};
-use super::super::hook;
-use super::super::value::{State, state};
+use super::super::terminal::hook;
+use super::super::terminal::value::{State, state};
 use super::batch::{Batch, Ground, into_folders};
 use super::inputs;
 use super::rows;
@@ -157,7 +157,7 @@ fn run_batch(
     (reports, batch): (&[&Report], &Batch),
 ) -> Result<Ran> {
     let folder = args.output.as_deref().filter(|path| is_folder(path, args.format));
-    // Set by whichever way the reports are run.
+    // Set whichever way the reports run.
     let is_short;
     let (summary, named) = match (folder, reports) {
         (Some(dir), _) => {
@@ -175,7 +175,7 @@ fn run_batch(
             (summary, named)
         }
         (None, [report]) => {
-            // Everything that can be wrong is found before the file is touched.
+            // Every possible mistake is found before the file is touched.
             let format = rows::format(args.format, args.output.as_deref())?;
             let params = batch.exactly(report)?;
             let ground = Ground::over(app, lake, as_of, &batch.inputs)?;
@@ -196,12 +196,12 @@ fn run_batch(
     Ok((summary, named, is_short))
 }
 
-/// Whether an output is a directory: one that is there, or a name that no format claims.
+/// Returns whether an output is a directory: an existing one, or a name that no format claims.
 fn is_folder(path: &Path, format: Option<Format>) -> bool {
     path.is_dir() || (!path.exists() && format.is_none() && Format::from_path(path).is_none())
 }
 
-/// Everything that is written beside the results.
+/// Writes everything beside the results.
 fn tell(app: &App, args: &RunArgs, summary: &Summary, named: &BTreeMap<String, Vec<Finding>>) -> Result<()> {
     if let Some(path) = &args.junit {
         app.write_text(path, &summary.junit(named))?;

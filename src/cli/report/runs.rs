@@ -1,23 +1,22 @@
-//! `auditlake report verify --runs`: everything that the schedules have run, against the log of it.
+//! `auditlake report verify --runs`: everything that the schedules have run, compared with its log.
 //!
 //! The run log is a chain in the lake, and names the hash of each report's evidence. So a folder that was removed is
-//! noticed, and so is one that was put in its place.
+//! noticed, and so is one that replaced it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::due::RUNS;
 use super::verify::line;
 use crate::error::{Context, Error, Kind, Result};
-use crate::jobs::{Body, Log};
+use crate::jobs::{Body, Log, RUNS};
 use crate::report::{State, Summary, hash_file};
 
-/// Prints a line for each run. Errors with [`Kind::Integrity`] when something is missing or other than it was.
+/// Prints a line for each run. Errors with [`Kind::Integrity`] when something is missing or changed.
 pub fn verify(app: &App) -> Result<u8> {
     let lake = app.open_lake()?;
     let log = Log::read(&lake.root().join(RUNS))?;
-    // What was run again has replaced what was there.
+    // A later run has replaced the earlier one's folder.
     let mut last: BTreeMap<PathBuf, (u64, Summary)> = BTreeMap::new();
     for entry in log.entries() {
         let Body::Done { summary, .. } = &entry.body else { continue };

@@ -1,12 +1,12 @@
 //! `auditlake report verify`: evidence, checked.
 //!
-//! The folder is the suspect's, so nothing in it is followed or run before its files and its seal are right. Everything
-//! that whoever relies on it must know goes to stdout, and not only what is wrong.
+//! The folder is suspect, so nothing in it is followed or run before its files and its seal are right. Everything that
+//! a reader who relies on it must know goes to stdout, and not only the faults.
 
 use std::path::{Path, PathBuf};
 
 use super::super::App;
-use super::super::signing::read_public;
+use super::super::terminal::signer::read_public;
 use super::batch::Ground;
 use super::runs;
 use crate::error::{Context, Error, Kind, Result};
@@ -38,14 +38,14 @@ pub struct Args {
     public_key: Option<PathBuf>,
 }
 
-/// What evidence is checked against.
+/// The references that evidence is checked against.
 struct Against {
     catalog: Catalog,
     reports: Vec<Report>,
     public: Option<PublicKey>,
-    /// None: only the files, and the signature.
+    /// None: only the files and the signature are checked.
     lake: Option<Lake>,
-    /// The lake's key for seals, where it is at hand.
+    /// The lake's key for seals, where it is available.
     key: Option<[u8; 32]>,
 }
 
@@ -94,14 +94,14 @@ pub fn run(app: &App, args: &Args) -> Result<u8> {
 }
 
 enum Checked {
-    /// With what was checked, in words.
+    /// The folder is fine; the text says what was checked.
     Fine(Findings, String),
     Wrong(Findings),
-    /// Nobody said what its report is.
+    /// The user did not name the file of its report.
     Unknown(Error),
 }
 
-/// A problem makes a line; so does a note, which is told wherever the verdict is.
+/// Prints a line for each problem, and for each note, which is reported whatever the verdict.
 fn print(app: &App, folder: &Path, findings: &Findings) -> Result<()> {
     let name = line(&folder.display().to_string());
     for problem in &findings.problems {
@@ -113,14 +113,14 @@ fn print(app: &App, folder: &Path, findings: &Findings) -> Result<()> {
     Ok(())
 }
 
-/// A name in a folder of somebody else's must not look like a line of ours.
+/// Escapes a name in somebody else's folder, which must not look like a line of ours.
 pub(super) fn line(text: &str) -> String {
     let mut out = String::new();
     visible(text, &mut out);
     out
 }
 
-/// What is damaged is found by the check, and does not end it.
+/// Turns damage that the check found into a problem, so that it does not end the check.
 fn problem_of<T>(checked: Result<T>, wrong: impl Fn(String) -> T) -> Result<T> {
     match checked {
         Err(error) if error.kind() == Kind::Integrity => Ok(wrong(error.to_string())),
@@ -137,7 +137,7 @@ fn check(app: &App, folder: &Path, against: &Against) -> Result<Checked> {
     let is_ours = against.lake.as_ref().is_some_and(|lake| lake.state().lake.lake_id == evidence.ledger.lake_id);
     let key = against.key.as_ref().filter(|_| is_ours);
     findings.extend(sealed_attestations(folder, key, against.public.as_ref())?);
-    // What was changed is not run: it may be anything.
+    // A changed folder is not run: it may hold anything.
     if !findings.problems.is_empty() {
         return Ok(Checked::Wrong(findings));
     }
@@ -162,7 +162,7 @@ fn check(app: &App, folder: &Path, against: &Against) -> Result<Checked> {
     Ok(if findings.problems.is_empty() { Checked::Fine(findings, what) } else { Checked::Wrong(findings) })
 }
 
-/// Checks seal and signature as far as there are keys for it; what they prove, in words.
+/// Checks seal and signature as far as there are keys for it; returns in words what they prove.
 fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Result<String> {
     if let Some(lake) = &against.lake
         && lake.state().lake.lake_id == evidence.ledger.lake_id
@@ -193,7 +193,7 @@ fn sealed(evidence: &Evidence, against: &Against, found: &mut Findings) -> Resul
     })
 }
 
-/// The folder itself, or those in it; a link is none of them.
+/// Returns the folder itself, or those in it; links do not count.
 pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     if is_evidence(folder) {
         return Ok(vec![folder.to_path_buf()]);
@@ -250,7 +250,7 @@ fn against_lake(app: &App, folder: &Path, evidence: &Evidence, lake: &Lake, cata
     Ok(found)
 }
 
-/// The ledger up to the entry: each holds the hash of the one before.
+/// Checks the ledger up to the entry: each holds the hash of the one before.
 fn chain(app: &App, lake: &Lake, sequence: u64, sha256: &str, found: &mut Findings) -> Result<()> {
     let lake = lake.clone();
     let walked = app.wait(async move {
@@ -277,8 +277,8 @@ fn chain(app: &App, lake: &Lake, sequence: u64, sha256: &str, found: &mut Findin
     Ok(())
 }
 
-/// Evidence of a state whose files are gone cannot be run again. It is compared with what the ledger recorded of them; a
-/// note says so, and what the entries since have done.
+/// Handles evidence of a state whose files are gone, which cannot be run again. It is compared with what the ledger
+/// recorded of them; a note says so, and what the entries since have done.
 fn past(app: &App, lake: &Lake, evidence: &Evidence, found: &mut Findings) -> Result<Option<String>> {
     let (of, sequence) = (lake.clone(), evidence.ledger.sequence);
     let state = app.wait(async move { of.state_as_recorded(sequence).await })?;
@@ -314,7 +314,7 @@ fn past(app: &App, lake: &Lake, evidence: &Evidence, found: &mut Findings) -> Re
     )))
 }
 
-/// The files that the run could read. Where they are is what the ledger says, not what the folder says.
+/// Checks the files that the run could read. Their paths come from the ledger, not from the folder.
 fn data(lake: &Lake, ground: &Ground, evidence: &Evidence, found: &mut Findings) -> Result<()> {
     let tables = &ground.session.state().tables;
     for table in &evidence.tables {

@@ -1,33 +1,33 @@
-//! How far a query is, for people who wait for it.
+//! Progress of a query, for people who wait for it.
 //!
 //! One line on stderr, drawn over itself. The cursor waits at its beginning: a `^C` that the terminal echoes is then
-//! written into the line, and goes with it.
+//! written into the line, and disappears with it.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use super::super::screen::Screen;
+use super::super::terminal::screen::Screen;
 use crate::sql::Reading;
 use crate::typed::{bytes, span};
 
 /// Time that a query may take before its progress is worth a look.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// After this time without a byte the query is no longer reading, whatever is left to read.
+/// The time without a byte after which the query is no longer reading, whatever is left to read.
 const STALLED: Duration = Duration::from_secs(2);
 /// Cells of the bar itself.
 const CELLS: usize = 30;
 
-/// How far a query is.
+/// The progress of a query.
 pub struct QueryBar {
     started: Instant,
     is_shown: bool,
     is_drawn: bool,
-    /// The bytes that were done when they last changed, and when that was.
+    /// The number of bytes when it last changed, and when that was.
     last: (u64, Instant),
 }
 
 impl QueryBar {
-    /// On a terminal, unless nobody wants to be told; nothing elsewhere.
+    /// Makes a bar that shows on a terminal, unless talk is off; elsewhere it shows nothing.
     pub fn new(screen: &Screen) -> QueryBar {
         let started = Instant::now();
         QueryBar { started, is_shown: screen.is_watched(), is_drawn: false, last: (0, started) }
@@ -52,14 +52,14 @@ impl QueryBar {
         let _ = write!(out, "\r\x1b[K{text}\r").and_then(|()| out.flush());
     }
 
-    /// Takes the bar off the screen.
+    /// Removes the bar from the screen.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.is_drawn) {
             self.draw("");
         }
     }
 
-    /// Clears it for good: from here on the result itself is on the screen.
+    /// Removes it for good: from here on the result itself is on the screen.
     pub fn end(&mut self) {
         self.clear();
         self.is_shown = false;
@@ -72,7 +72,7 @@ impl Drop for QueryBar {
     }
 }
 
-/// The bar after `elapsed`, of which the last `idle` brought no byte.
+/// Formats the bar after `elapsed`, of which the last `idle` brought no byte.
 fn line(reading: Option<Reading>, elapsed: Duration, idle: Duration) -> String {
     let Some(reading) = reading else { return format!("planning {}", span(elapsed)) };
     if reading.bytes_planned == 0 {
@@ -82,12 +82,12 @@ fn line(reading: Option<Reading>, elapsed: Duration, idle: Duration) -> String {
     let cells = (CELLS as u64 * done / reading.bytes_planned) as usize;
     let bar = format!("{}{}", "█".repeat(cells), "░".repeat(CELLS - cells));
     let size = format!("{bar} {} of {}", bytes(done), bytes(reading.bytes_planned));
-    // What is read may still have to be sorted or joined, and nobody knows for how long.
+    // The rows read may still have to be sorted or joined, and nobody knows for how long.
     if done == reading.bytes_planned || idle > STALLED || done == 0 {
         return format!("{size}, computing {}", span(elapsed));
     }
     let left = elapsed.as_secs_f64() * (reading.bytes_planned - done) as f64 / done as f64;
-    // Rounded up: a query that is not done has a second to go.
+    // Rounded up: an unfinished query has at least a second left.
     format!("{size}, {} left", span(Duration::from_secs(left.ceil() as u64)))
 }
 

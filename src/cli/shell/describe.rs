@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 
-use super::super::{App, rows, schema, status};
+use super::super::terminal::rows;
+use super::super::{App, schema, status};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
 use crate::repl::Listing;
@@ -16,7 +17,7 @@ use crate::typed::nearest;
 /// The order in which tables are listed.
 const GROUPS: [&str; 4] = ["view", "class", "report view", "ledger"];
 
-/// The tables that are asked for, group by group.
+/// Lists the tables that the user asked for, group by group.
 pub fn tables(session: &Session, listing: &Listing, is_brief: bool) -> Result<RecordBatch> {
     let mut tables = session.tables();
     tables.retain(|table| !listing.is_views || table.kind.ends_with("view"));
@@ -83,13 +84,13 @@ fn is_like(text: &[char], pattern: &[char]) -> bool {
 /// The description of a table.
 pub struct Described {
     pub columns: RecordBatch,
-    /// The columns are already cut to the width.
+    /// Whether the columns are already cut to the width.
     pub is_cut: bool,
     /// The SQL of a view.
     pub definition: Option<String>,
 }
 
-/// The columns of a table as dotted paths; of a view with its definition.
+/// Returns the columns of a table as dotted paths; for a view with its definition.
 pub fn columns(
     app: &App,
     lake: &Lake,
@@ -116,20 +117,20 @@ pub fn columns(
         ("column", rows::Column::Text(columns.iter().map(|column| Some(column.path.clone())).collect())),
         ("type", rows::Column::Text(columns.iter().map(|column| Some(column.data_type.clone())).collect())),
     ];
-    // Of a view or of the ledger nobody knows without reading all of it.
+    // For a view or the ledger nobody knows without reading all of it.
     if count > 0 {
         let share = |path: &String| schema::share(filled.get(path), count);
         shown.push(("filled", rows::Column::Text(columns.iter().map(|column| share(&column.path)).collect())));
     }
     let meanings: Vec<Option<String>> =
-        columns.iter().map(|column| column_purpose(&column.path).map(str::to_string)).collect();
+        columns.iter().map(|column| column_purpose(name, &column.path).map(str::to_string)).collect();
     if meanings.iter().any(Option::is_some) {
         shown.push(("what it is", rows::Column::Text(meanings)));
     }
     Ok(Described { columns: rows::batch(shown)?, is_cut: false, definition: session.definition(name) })
 }
 
-/// The columns of a query's result.
+/// Returns the columns of a query's result.
 pub fn result_columns(schema: &Schema) -> Result<RecordBatch> {
     let fields = schema.fields();
     rows::batch(vec![
@@ -138,7 +139,7 @@ pub fn result_columns(schema: &Schema) -> Result<RecordBatch> {
     ])
 }
 
-/// The SQL that defines a view.
+/// Returns the SQL that defines a view.
 pub fn definition(session: &Session, name: &str) -> Result<String> {
     if let Some(sql) = session.definition(name) {
         return Ok(sql);
@@ -164,10 +165,10 @@ pub enum Functions {
     Many(RecordBatch),
 }
 
-/// All functions, the one with this name, or those whose name is like the text.
+/// Returns all functions, the one with this name, or those whose name is like the text.
 pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
     let mut functions = session.functions();
-    // A view of the reports is also a function of a time: the state that it had then.
+    // A view of the reports is also a function of a time: it returns the state at that time.
     let views = session.tables().into_iter().filter(|table| table.kind == "report view");
     functions.extend(views.map(|view| FunctionInfo {
         kind: "table",
@@ -195,7 +196,7 @@ pub fn functions(session: &Session, name: Option<&str>) -> Result<Functions> {
             });
         }
     }
-    // The first sentence says what it is for; the rest is for those who ask.
+    // The first sentence gives the purpose; the rest is for users who ask.
     let brief = |function: &FunctionInfo| {
         let line = function.description.lines().next().unwrap_or_default();
         Some(line.split_once(". ").map_or(line, |(sentence, _)| sentence).trim_end_matches('.').to_string())

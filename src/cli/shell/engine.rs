@@ -1,7 +1,7 @@
 //! Threads for statements, and a place to wait for them where ^C is heard.
 //!
 //! A query may keep every thread of its runtime busy, and with them that runtime's timers and signals: the shell waits
-//! on a runtime of its own. A query that was given up may continue until it asks whether it should: its threads are left
+//! on a runtime of its own. An abandoned query may continue until it checks whether it should: its threads are left
 //! behind, and the next statement gets others.
 
 use std::pin::pin;
@@ -11,32 +11,32 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use tokio::runtime::{Builder, Runtime};
 
-use super::super::signal::Interrupts;
+use super::super::terminal::signal::Interrupts;
 use super::super::threads;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Horizon, Params, Rows, Session};
 
-/// Time between two looks at how far a query is.
+/// Time between two looks at the progress of a query.
 const TICK: Duration = Duration::from_millis(100);
 
 pub struct Engine {
-    /// Made for the first statement, and again after one was given up.
+    /// Created for the first statement, and again after one was abandoned.
     threads: Option<Runtime>,
     waiting: Runtime,
     interrupts: Interrupts,
 }
 
 impl Engine {
-    /// From here on ^C gives up the statement that runs.
+    /// Makes an engine whose running statement ^C abandons from here on.
     pub fn new(interrupts: Interrupts) -> Result<Engine> {
         let waiting = Builder::new_current_thread().enable_all().build();
         let waiting = waiting.context(Kind::Unavailable, || "cannot wait for anything")?;
         Ok(Engine { threads: None, waiting, interrupts })
     }
 
-    /// Plans a statement; ^C gives it up. Meanwhile `tick` is called again and again.
+    /// Plans a statement, which ^C abandons. Meanwhile `tick` is called again and again.
     pub fn plan(&mut self, session: &Arc<Session>, sql: &str, params: Params, tick: impl FnMut()) -> Result<Rows> {
-        // A ^C that was meant for a pager or an editor.
+        // Forgets a ^C that was meant for a pager or an editor.
         self.interrupts.forget();
         let runtime = match self.threads.take() {
             Some(runtime) => runtime,
@@ -50,7 +50,7 @@ impl Engine {
         planned.inspect_err(|error| self.leave_behind(error))
     }
 
-    /// The next rows of a query; ^C gives it up.
+    /// Returns the next rows of a query, which ^C abandons.
     pub fn next(&self, rows: &mut Rows, tick: impl FnMut()) -> Result<Option<RecordBatch>> {
         self.until(rows.next(), tick)?
     }
@@ -61,7 +61,7 @@ impl Engine {
         self.until(async move { tokio::time::sleep(time).await }, || {})
     }
 
-    /// Leaves the threads of a statement that was given up to themselves.
+    /// Leaves the threads of an abandoned statement to themselves.
     pub fn leave_behind(&mut self, error: &Error) {
         if error.kind() == Kind::Cancelled
             && let Some(threads) = self.threads.take()
@@ -85,7 +85,7 @@ impl Engine {
 }
 
 impl Drop for Engine {
-    /// Gives up the running statement: nobody wants its rows any more.
+    /// Abandons the running statement: nobody wants its rows any more.
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();

@@ -1,4 +1,4 @@
-//! EXPLAIN as a tree that people read: what is done to the rows, and beside each scan what it reads and what it need not.
+//! EXPLAIN as a tree that people read: the steps that rows pass, and beside each scan what it reads and what it skips.
 
 use crate::error::Result;
 use crate::lake::State;
@@ -11,16 +11,16 @@ use super::Shell;
 use super::bar::QueryBar;
 use super::token::{is_one_of, tokens};
 
-/// A statement that is to be explained.
+/// A statement to explain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked<'a> {
     pub sql: &'a str,
-    /// The statement is run, and its rows and times are counted.
+    /// Whether the statement is run, and its rows and times are counted.
     pub is_analyzed: bool,
 }
 
-/// The statement after `explain` or `explain analyze`; `None` for other statements, and for `explain` with options, which
-/// the engine answers in its own words.
+/// Returns the statement after `explain` or `explain analyze`; `None` for other statements, and for `explain` with
+/// options, which the engine answers in its own words.
 pub fn asked(sql: &str) -> Option<Asked<'_>> {
     let words = tokens(sql);
     let (first, rest) = words.split_first()?;
@@ -30,7 +30,7 @@ pub fn asked(sql: &str) -> Option<Asked<'_>> {
     let is_analyzed = rest.first().is_some_and(|word| is_one_of(word, &["analyze"]));
     let begin = rest.get(usize::from(is_analyzed))?;
     let is_query = is_one_of(begin, &["select", "with", "from", "values"]);
-    // Words are parts of the statement, so their distance is the place of the query.
+    // The words are slices of the statement, so their distance is the position of the query.
     let at = begin.as_ptr() as usize - sql.as_ptr() as usize;
     is_query.then(|| Asked { sql: &sql[at..], is_analyzed })
 }
@@ -58,7 +58,7 @@ impl Shell<'_> {
         self.page(&text, settings)
     }
 
-    /// The engine's own explanation, which has lines in its cells.
+    /// Shows the engine's own explanation, which has line breaks in its cells.
     pub(super) fn show_plans(&mut self, mut rows: Rows, settings: &Settings) -> Result<()> {
         let mut text = String::new();
         while let Some(batch) =
@@ -76,7 +76,7 @@ impl Shell<'_> {
     }
 }
 
-/// The tree as text, in lines of at most `width` columns.
+/// Returns the tree as text, in lines of at most `width` columns.
 fn draw(tree: &PlanNode, reading: Reading, state: &State, width: Option<usize>) -> String {
     let mut text = String::new();
     let mut drawing = Drawing { state, width, out: &mut text };
@@ -100,7 +100,7 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    /// Draws a node behind `head`, and what is below it behind `rest`.
+    /// Draws a node after `head`, and its children after `rest`.
     fn node(&mut self, node: &PlanNode, head: &str, rest: &str) {
         let mut title = node.name.clone();
         if let Some(scan) = &node.scan {
@@ -127,7 +127,7 @@ impl Drawing<'_> {
         }
     }
 
-    /// The part of its table that a scan reads.
+    /// Describes the part of its table that a scan reads.
     fn facts(&self, scan: &Scan) -> Vec<String> {
         let table = self.state.tables.get(&scan.table);
         let (files, size) = table.map_or((scan.files, scan.bytes), |table| (table.files.len() as u64, table.bytes()));

@@ -1,10 +1,12 @@
 //! Which texts a column can hold, where the schema or a view says so: for completion, and for a statement that found
 //! nothing because it looked for a text that no row has.
 
-use crate::schema::{EventClass, Ocsf};
-use crate::typed::nearest;
+use chrono::{DateTime, SecondsFormat};
 
-use super::token::{comparisons, named, tokens};
+use crate::schema::{EventClass, Ocsf};
+use crate::typed::{Time, nearest, parse_time};
+
+use super::token::{comparisons, is_one_of, named, text, tokens};
 
 /// The values of `outcome`, in every view that has it (catalogue convention C7).
 const OUTCOMES: [&str; 4] = ["success", "failure", "other", "unknown"];
@@ -60,6 +62,30 @@ fn captions(class: &EventClass, path: &str) -> Vec<String> {
         found.extend(captions.iter().flat_map(|captions| captions.entries()).map(|(_, caption)| caption.clone()));
     }
     found
+}
+
+/// Notes on a statement that asks for times, none of which is between the oldest and the newest event (in microseconds).
+pub fn outside(oldest: i64, newest: i64, now: i64, sql: &str) -> Option<String> {
+    let words = tokens(sql);
+    let is_time = |word: &str| matches!(word.rsplit('.').next(), Some("time" | "time_dt"));
+    if !words.iter().any(|word| is_time(&word.to_lowercase())) {
+        return None;
+    }
+    let asked = words.iter().filter_map(|word| match text(word) {
+        // A number alone may be anything.
+        Some(text) => text.contains('-').then(|| parse_time(&text).ok()).flatten().map(Time::micros),
+        None => is_one_of(word, &["now", "current_timestamp", "current_date", "today"]).then_some(now),
+    });
+    let asked: Vec<i64> = asked.collect();
+    let written =
+        |micros| DateTime::from_timestamp_micros(micros).map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
+    match asked.iter().max() {
+        Some(last) if *last < oldest => Some(format!("the oldest event is of {}", written(oldest)?)),
+        Some(_) if asked.iter().all(|time| *time > newest) => {
+            Some(format!("the newest event is of {}", written(newest)?))
+        }
+        _ => None,
+    }
 }
 
 /// Notes on a statement that found no row: texts that no row can have, and texts that were cut by a screen.
@@ -120,6 +146,29 @@ mod tests {
         assert_eq!(known(&["authentication"], "class_name").unwrap(), ["Authentication"]);
         assert_eq!(known(&["authentication"], "message"), None);
         assert_eq!(known(&["authentication"], "outcome"), None, "a class has no such column");
+    }
+
+    #[test]
+    fn times_before_and_behind_all_events_are_told() {
+        let day = |text: &str| parse_time(text).unwrap().micros();
+        let told = |sql: &str| outside(day("2026-01-01"), day("2026-01-31"), day("2026-11-27"), sql);
+        let (newest, oldest) =
+            ("the newest event is of 2026-01-31T00:00:00.000Z", "the oldest event is of 2026-01-01T00:00:00.000Z");
+        for sql in [
+            "select * from event where time > '2026-02-01'",
+            "select * from event e where e.time between timestamp '2026-03-01' and '2026-03-02'",
+            "select * from event where time > now() - interval '1 day'",
+        ] {
+            assert_eq!(told(sql).as_deref(), Some(newest), "{sql}");
+        }
+        assert_eq!(told("from event where time < '2025-12-31'").as_deref(), Some(oldest));
+        for sql in [
+            "from event where time > '2026-01-02'",
+            "from event where time between '2025-01-01' and '2026-02-01'",
+            "from event where message = '2027-01-01'",
+        ] {
+            assert_eq!(told(sql), None, "{sql}");
+        }
     }
 
     #[test]

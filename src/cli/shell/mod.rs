@@ -28,7 +28,7 @@ use std::time::Duration;
 use tempfile::TempPath;
 
 use super::access::Access;
-use super::signal::{Interrupts, Which};
+use super::terminal::signal::{Interrupts, Which};
 use super::{App, command_names};
 use crate::disk;
 use crate::error::{Context, Error, Kind, Result};
@@ -43,7 +43,7 @@ use engine::{Engine, cancelled};
 use names::{Names, Shelf};
 use pager::Pager;
 
-/// The longest list of ours in lines: it is read page by page.
+/// The limit in lines of a list of ours, which is read page by page.
 const LONG: usize = 100_000;
 
 /// The engine behind the shell and behind `-c`, `-f` and stdin.
@@ -55,11 +55,11 @@ pub struct Shell<'a> {
     /// Values of `:name` in statements, from the command line.
     params: Params,
     policy: Arc<Policy>,
-    /// For completion: collected when TAB is first pressed, a one-shot query does without.
+    /// Names for completion: collected when TAB is first pressed; a one-shot query does without.
     names: OnceCell<Names>,
     shelf: Arc<Shelf>,
     pager: Option<Pager>,
-    /// Workbooks that a spreadsheet may still read; they go with the shell.
+    /// Workbooks that a spreadsheet may still read; they are removed with the shell.
     opened: RefCell<Vec<TempPath>>,
     /// Whether the shell is interactive.
     is_interactive: bool,
@@ -69,8 +69,9 @@ pub struct Shell<'a> {
 }
 
 impl<'a> Shell<'a> {
-    /// `interrupts` says which ^C gives up the statement that runs. On a terminal each does that and no more; in a batch
-    /// run the second one ends the process, since the first asks the statement to stop, which may take its time.
+    /// Opens the shell. `interrupts` says which ^C abandons the running statement. On a terminal each does that and no
+    /// more; in a batch run the second one ends the process, since the first asks the statement to stop, which may take
+    /// a while.
     pub fn open(
         app: &'a App,
         lake: Lake,
@@ -102,17 +103,17 @@ impl<'a> Shell<'a> {
         })
     }
 
-    /// The interactive shell, where hints name commands instead of flags.
+    /// Makes the shell interactive: hints name commands instead of flags.
     pub fn interactive(self) -> Shell<'a> {
         Shell { is_interactive: true, ..self }
     }
 
-    /// As in [`Session::left_out`].
+    /// Returns [`Session::left_out`].
     pub fn left_out(&self) -> &[(String, u64)] {
         self.session.left_out()
     }
 
-    /// As in [`Session::is_short`].
+    /// Returns [`Session::is_short`].
     pub fn is_short(&self) -> bool {
         self.session.is_short()
     }
@@ -128,7 +129,7 @@ impl<'a> Shell<'a> {
         self.engine.plan(&self.session, sql, params, || bar.show(None))
     }
 
-    /// The parameters of the command line, and those that were set in the shell, which win.
+    /// Returns the parameters of the command line, and those that were set in the shell, which win.
     fn params(&self, settings: &Settings) -> Result<Params> {
         let mut params = self.params.clone();
         for (name, value) in &settings.parameters {
@@ -141,7 +142,7 @@ impl<'a> Shell<'a> {
 
     fn names(&self) -> &Names {
         self.names.get_or_init(|| {
-            // A catalogue that cannot be read is the commands' to complain about.
+            // The commands report a catalogue that cannot be read.
             let catalog = Catalog::load(self.app.config.reports());
             let reports = catalog.map(|catalog| catalog.list().iter().map(|report| report.id.clone()).collect());
             let handle = self.app.runtime.handle().clone();
@@ -201,8 +202,8 @@ impl Backend for Shell<'_> {
         if settings.output.is_none() && settings.format().is_for_people() {
             return self.page(&self.folded(definition.trim_end()), settings);
         }
-        let column = super::rows::Column::Text(vec![Some(definition)]);
-        self.show_batch(&super::rows::batch(vec![("definition", column)])?, settings)
+        let column = super::terminal::rows::Column::Text(vec![Some(definition)]);
+        self.show_batch(&super::terminal::rows::batch(vec![("definition", column)])?, settings)
     }
 
     fn connection(&self) -> String {
@@ -244,7 +245,7 @@ impl Backend for Shell<'_> {
 
     fn command(&mut self, arguments: &[String]) -> Result<()> {
         outside::command(self.app, arguments)?;
-        // What the command wrote is to be seen by the next statement.
+        // The next statement must see what the command wrote.
         self.refresh()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The columns of a view are known only when it is planned, which may take a second. That happens in the background,
 //! for the views that a statement names, and nobody waits for it longer than [`PATIENCE`]: until it is done, completion
-//! offers what is known.
+//! offers the names that are already known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::schema::{Captions, EventClass, Ocsf};
 use crate::sql::Session;
 
-/// How long a key may wait.
+/// The longest that a key may wait.
 const PATIENCE: Duration = Duration::from_millis(60);
 
 /// A leaf, its path dotted; `[]` marks lists.
@@ -25,7 +25,7 @@ pub struct Column {
 
 pub type Columns = Arc<Vec<Column>>;
 
-/// The columns of views as far as they are known; it outlives a session, whose successor has the same views.
+/// The columns of views as far as they are known; it outlives a session, since the next one has the same views.
 #[derive(Debug, Default)]
 pub struct Shelf {
     columns: Mutex<HashMap<String, Option<Columns>>>,
@@ -33,7 +33,7 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Whether the columns of a view are asked for the first time, and so are to be looked up.
+    /// Returns whether the columns of a view are asked for the first time, and so must be looked up.
     fn is_new(&self, name: &str) -> bool {
         let Ok(mut columns) = self.columns.lock() else { return false };
         let is_new = !columns.contains_key(name);
@@ -50,7 +50,7 @@ impl Shelf {
         self.arrived.notify_all();
     }
 
-    /// The columns, when they are known by then.
+    /// Returns the columns, if they are known by the deadline.
     fn wait(&self, name: &str, deadline: Instant) -> Option<Columns> {
         let mut columns = self.columns.lock().ok()?;
         loop {
@@ -69,7 +69,7 @@ impl Shelf {
 /// A session's names.
 pub struct Names {
     pub ocsf: Arc<Ocsf>,
-    /// In the order of the session.
+    /// Tables in the order of the session.
     pub tables: Vec<String>,
     pub views: Vec<String>,
     pub functions: Vec<String>,
@@ -78,7 +78,7 @@ pub struct Names {
     lookup: Option<Lookup>,
 }
 
-/// Where columns of views are looked up.
+/// The session in which columns of views are looked up.
 struct Lookup {
     session: Arc<Session>,
     handle: Handle,
@@ -104,7 +104,7 @@ impl Names {
         self.tables.iter().any(|table| table == name)
     }
 
-    /// Whether the columns of a view are looked up, so that they will be known soon.
+    /// Returns whether the columns of a view are being looked up, so that they will be known soon.
     pub fn is_looked_up(&self, table: &str) -> bool {
         self.lookup.is_some() && self.ocsf.by_name(table).is_none()
     }
@@ -117,13 +117,13 @@ impl Names {
         }
         let (session, shelf, table) = (session.clone(), shelf.clone(), table.to_string());
         handle.spawn(async move {
-            // A view that cannot be planned is named anyway; a statement that reads it will say why.
+            // A view that cannot be planned is still offered by name; a statement that reads it will say why.
             let columns = session.columns(&table).await.unwrap_or_default();
             shelf.put(&table, columns.into_iter().map(|column| Column { path: column.path, captions: None }).collect());
         });
     }
 
-    /// The columns of tables that are known by now or very soon.
+    /// Returns the columns of tables that are known now or very soon.
     pub fn columns(&self, tables: &[&str]) -> Vec<Option<Columns>> {
         tables.iter().for_each(|table| self.prepare(table));
         let deadline = Instant::now() + PATIENCE;
@@ -147,7 +147,7 @@ impl Names {
 
 #[cfg(test)]
 impl Names {
-    /// The names of a schema without a lake.
+    /// Returns the names of a schema without a lake.
     pub fn of_schema(ocsf: Ocsf) -> Names {
         let classes = ocsf.classes().iter().map(|class| class.name.clone());
         Names {

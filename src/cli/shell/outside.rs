@@ -1,6 +1,6 @@
 //! Programs that the shell starts: commands of ours, the system's shell, an editor.
 //!
-//! They share our terminal and our process group, so ^C is theirs; our own handler lets the shell live on.
+//! They share our terminal and our process group, so ^C is theirs; our own handler keeps the shell alive.
 
 use std::fs;
 use std::io::Write;
@@ -14,7 +14,8 @@ use super::super::App;
 use super::{cancelled, pager};
 use crate::error::{Context, Error, Kind, Result};
 
-/// A command line of the program; that a check found something (1) is its result, not a failure.
+/// Runs a command line of the program; exit code 1, which means that a check found something, is its result and not a
+/// failure.
 pub fn command(app: &App, arguments: &[String]) -> Result<()> {
     let name = arguments.first().map(String::as_str).unwrap_or_default();
     let status = app.line(arguments)?.status().context(Kind::Unavailable, || format!("cannot run `.{name}`"))?;
@@ -35,7 +36,7 @@ pub fn command(app: &App, arguments: &[String]) -> Result<()> {
     Err(Error::new(kind, format!("`.{name}` failed: {status}")))
 }
 
-/// A command of the system's shell, or that shell until it is left.
+/// Runs a command of the system's shell, or that shell until the user leaves it.
 pub fn system(app: &App, command: Option<&str>) -> Result<()> {
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "sh".to_string());
     let mut process = Command::new(&shell);
@@ -55,7 +56,7 @@ pub fn reader(line: &str) -> Result<Child> {
     spawned.context(Kind::Unavailable, || format!("cannot run `{line}`"))
 }
 
-/// Opens a workbook in the program that the desktop has for it, which goes on by itself.
+/// Opens a workbook in the desktop's program for it, which runs on its own.
 pub fn spreadsheet(file: &Path) -> Result<()> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let cannot = || format!("cannot open a spreadsheet with `{opener}`");
@@ -83,7 +84,7 @@ fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).context(Kind::Input, || format!("cannot read {}", file.display()))
 }
 
-/// A file for the editor, readable by nobody else; it goes with the value.
+/// Makes a file for the editor that nobody else can read; it is removed with the value.
 fn scratch(text: &str) -> Result<NamedTempFile> {
     let cannot = || "cannot write a file for the editor";
     let file = tempfile::Builder::new().prefix("auditlake-").suffix(".sql").tempfile();

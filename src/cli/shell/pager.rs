@@ -15,7 +15,7 @@ const LESS: &str = "FRSX";
 pub struct Pager(String);
 
 impl Pager {
-    /// `$PAGER`, or `less` where it is; an empty `$PAGER` means none.
+    /// Returns `$PAGER`, or `less` where it exists; an empty `$PAGER` means none.
     pub fn from_env() -> Option<Pager> {
         match std::env::var("PAGER") {
             Ok(command) if command.trim().is_empty() => None,
@@ -54,22 +54,22 @@ enum State {
 }
 
 impl Paged {
-    /// Without a pager, or on no terminal, everything is printed at once.
+    /// Wraps the output; without a pager, or without a terminal, everything is printed at once.
     pub fn new(pager: Option<Pager>, size: Option<(usize, usize)>, is_always: bool, out: Box<dyn Write>) -> Paged {
         let (columns, rows) = size.unwrap_or_default();
         let is_paged = pager.is_some() && size.is_some();
         let state = if is_paged { State::Holding } else { State::Printing(out) };
-        // One row is the prompt's.
+        // The prompt takes one row.
         let rows = if is_always { 0 } else { rows.saturating_sub(1) };
         Paged { pager, rows, columns: columns.max(1), held: Vec::new(), state }
     }
 
-    /// Whether the pager has taken over: then its user decides how much is wanted.
+    /// Returns whether the pager has taken over: then its user decides how much is wanted.
     pub fn is_paging(&self) -> bool {
         matches!(self.state, State::Paging(_))
     }
 
-    /// Lines of the screen that the held text takes.
+    /// Returns the lines of the screen that the held text takes.
     fn height(&self) -> usize {
         let width = |line: &[u8]| line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
         self.held.split_inclusive(|byte| *byte == b'\n').map(|line| width(line).div_ceil(self.columns + 1)).sum()
@@ -88,7 +88,7 @@ impl Paged {
                 drop(child.stdin.take());
                 let status = child.wait().context(Kind::Unavailable, || "cannot wait for the pager")?;
                 let name = self.pager.map(|pager| pager.0).unwrap_or_default();
-                // What the system's shell says when there is no such command.
+                // The system's shell reports a command that does not exist this way.
                 match status.code() {
                     Some(126 | 127) => Err(Error::new(Kind::Unavailable, format!("cannot run the pager `{name}`"))
                         .hint("set PAGER to a program that exists, or turn paging off: `\\pset pager off`")),
@@ -130,7 +130,7 @@ impl Write for Paged {
     }
 }
 
-/// The editor's command line: `$VISUAL`, `$EDITOR`, or `vi`.
+/// Returns the editor's command line: `$VISUAL`, `$EDITOR`, or `vi`.
 fn editor() -> String {
     let mut named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok());
     named.find(|command| !command.trim().is_empty()).unwrap_or_else(|| "vi".to_owned())

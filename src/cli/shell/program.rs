@@ -6,7 +6,7 @@ use crate::repl::{Candidate, starting};
 
 use super::names::Names;
 
-/// The candidates for a word after `before`, the words of the line so far without the dot.
+/// Returns the candidates for a word after `before`, the words of the line so far without the dot.
 pub fn complete(names: &Names, before: &str, word: &str) -> Vec<Candidate> {
     let mut command = super::super::Cli::command();
     let mut path: Vec<String> = Vec::new();
@@ -50,7 +50,7 @@ fn argument<'a>(command: &'a clap::Command, flag: &str) -> Option<&'a Arg> {
     command.get_arguments().find(is_meant)
 }
 
-/// The values of an argument that are known: those that it allows, ids of reports, names of classes.
+/// Returns the known values of an argument: those that it allows, ids of reports, names of classes.
 fn values(names: &Names, path: &[String], arg: &Arg) -> Vec<String> {
     let allowed: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_string()).collect();
     if !allowed.is_empty() {

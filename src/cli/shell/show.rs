@@ -3,8 +3,9 @@
 use std::io::{BufWriter, Write};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use arrow::util::display::array_value_to_string;
 
 use super::bar::QueryBar;
 use super::pager::{self, Paged};
@@ -13,7 +14,7 @@ use crate::disk::Whole;
 use crate::error::{Context, Error, Kind, Result};
 use crate::render::{self, Captions, Format, Renderer, Shown};
 use crate::repl::{self, Expanded, Output, Settings, Target};
-use crate::sql::{Reading, Rows};
+use crate::sql::{Reading, Rows, TableInfo};
 use crate::typed::{bytes, count};
 
 /// A renderer whose output goes wherever the result goes.
@@ -145,15 +146,19 @@ impl Shell<'_> {
         Paged::new(pager, self.app.screen.size(), is_always, Box::new(self.app.screen.stdout()))
     }
 
-    /// Passes rows on as they come; ^C ends it.
-    pub(super) fn feed(&self, rows: &mut Rows, out: &mut Out<'_>, settings: &Settings) -> Result<()> {
+    /// Passes rows on as they come; ^C ends it. Tells whether they say anything.
+    pub(super) fn feed(&self, rows: &mut Rows, out: &mut Out<'_>, settings: &Settings) -> Result<bool> {
+        let mut says_something = false;
         let gauge = rows.gauge();
         let mut bar = QueryBar::new(&self.app.screen);
         // Rows on the screen and a bar there do not go together; a table with a limit is printed at its end.
         let is_held = settings.format() == Format::Table && settings.max_rows.is_some();
         let is_printed = settings.output.is_none() && !is_held;
         loop {
-            let Some(batch) = self.engine.next(rows, || bar.show(Some(gauge.read())))? else { return Ok(()) };
+            let Some(batch) = self.engine.next(rows, || bar.show(Some(gauge.read())))? else {
+                return Ok(says_something);
+            };
+            says_something |= batch.num_rows() > 1 || (batch.num_rows() == 1 && !is_nothing(&batch));
             if is_printed {
                 bar.end();
             }
@@ -171,10 +176,34 @@ impl Shell<'_> {
     pub(super) fn doubt(&self, sql: &str) {
         let tables: Vec<String> = self.session.tables().into_iter().map(|table| table.name).collect();
         let is_table = |name: &str| tables.iter().any(|table| table == name);
-        for note in meaning::doubts(self.session.ocsf(), is_table, sql) {
+        let mut notes = meaning::doubts(self.session.ocsf(), is_table, sql);
+        if let (Some(oldest), Some(newest)) = self.times(sql) {
+            notes.extend(meaning::outside(oldest, newest, chrono::Utc::now().timestamp_micros(), sql));
+        }
+        for note in notes {
             self.app.screen.say(format!("note: {note}"));
         }
     }
+
+    /// The times of the oldest and the newest event in the classes that a statement names, or in all when it names none.
+    fn times(&self, sql: &str) -> (Option<i64>, Option<i64>) {
+        let ocsf = self.session.ocsf();
+        let named = token::named(&token::tokens(sql), |name| ocsf.by_name(name).is_some());
+        let is_asked = |table: &&TableInfo| {
+            ocsf.by_name(&table.name).is_some()
+                && (named.is_empty() || named.iter().any(|(name, _)| *name == table.name))
+        };
+        let tables = self.session.tables();
+        let asked = || tables.iter().filter(is_asked);
+        (asked().filter_map(|table| table.min_time_us).min(), asked().filter_map(|table| table.max_time_us).max())
+    }
+}
+
+/// One row of noughts and nulls: what counts and sums give where there is no row.
+fn is_nothing(row: &RecordBatch) -> bool {
+    let is_nought =
+        |column: &ArrayRef| column.is_null(0) || array_value_to_string(column, 0).is_ok_and(|value| value == "0");
+    row.columns().iter().all(is_nought)
 }
 
 fn render_to<'w>(

@@ -1,4 +1,4 @@
-//! One statement, run and shown, with a line about it in the lake's access log where there is one.
+//! One statement, run and shown, with a line about it in the lake's access log where one exists.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ impl Shell<'_> {
         std::mem::replace(&mut self.access, Access::none()).close(self.app)
     }
 
-    /// Runs what reads rows, with a line about it in the log before and after it.
+    /// Runs a read, with a line about it in the log before and after it.
     pub(super) fn logged(
         &mut self,
         sql: &str,
@@ -33,7 +33,7 @@ impl Shell<'_> {
         done.map(drop)
     }
 
-    /// Runs one statement and shows its result; gives the rows that were shown.
+    /// Runs one statement and shows its result; returns the rows that were shown.
     pub(super) fn run(&mut self, sql: &str, settings: &Settings) -> Result<u64> {
         let is_for_people = settings.output.is_none() && settings.format().is_for_people();
         if settings.output.is_none() {
@@ -52,10 +52,12 @@ impl Shell<'_> {
         let gauge = rows.gauge();
         // The time in a pager is the reader's, not the statement's.
         let took = Cell::new(Duration::ZERO);
+        let says_something = Cell::new(true);
         let emitted = self.emit(settings, rows.schema.clone(), options, |out| {
             let fed = self.feed(&mut rows, out, settings);
             took.set(started.elapsed());
-            fed
+            says_something.set(!matches!(fed, Ok(false)));
+            fed.map(|_| ())
         });
         drop(rows);
         let shown = emitted.inspect_err(|error| self.engine.leave_behind(error))?;
@@ -66,7 +68,7 @@ impl Shell<'_> {
         if is_told {
             self.app.screen.say(show::footer(shown, took.get(), gauge.read(), settings));
         }
-        if shown_rows == 0 {
+        if !says_something.get() {
             self.doubt(sql);
         }
         Ok(shown_rows)

@@ -1,8 +1,8 @@
-//! The words of a statement that is not finished: enough to see which tables it names, and what is compared with what.
+//! The words of an unfinished statement: enough to see which tables it names, and what is compared with what.
 
 use crate::repl::{KEYWORDS, skip};
 
-/// Words, operators and whole strings; comments are left out.
+/// Returns words, operators and whole strings; comments are left out.
 pub fn tokens(text: &str) -> Vec<&str> {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
     let is_operator = |c: char| matches!(c, '=' | '<' | '>' | '!');
@@ -31,7 +31,7 @@ pub fn tokens(text: &str) -> Vec<&str> {
     found
 }
 
-/// Whether a word is one of the known ones, whatever its case.
+/// Returns whether a word is one of the known ones, whatever its case.
 pub fn is_one_of(word: &str, known: &[&str]) -> bool {
     known.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
@@ -40,18 +40,18 @@ pub fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&word.to_lowercase().as_str()).is_ok()
 }
 
-/// Whether a token can be the path of a column: `actor.user.uid`.
+/// Returns whether a token can be the path of a column: `actor.user.uid`.
 pub fn is_path(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || c == '_') && !is_keyword(word)
 }
 
-/// The text of a string, without its quotes.
+/// Returns the text of a string, without its quotes.
 pub fn text(word: &str) -> Option<String> {
     let inner = word.strip_prefix('\'')?.strip_suffix('\'').filter(|_| word.len() > 1)?;
     Some(inner.replace("''", "'"))
 }
 
-/// The tables that a statement names, with their other names in it. `is_table` tells which names are tables.
+/// Returns the tables that a statement names, with their aliases in it. `is_table` tells which names are tables.
 pub fn named<'a>(words: &[&'a str], is_table: impl Fn(&str) -> bool) -> Vec<(String, Option<&'a str>)> {
     let mut found = Vec::new();
     for (index, word) in words.iter().enumerate() {
@@ -75,7 +75,7 @@ pub fn named<'a>(words: &[&'a str], is_table: impl Fn(&str) -> bool) -> Vec<(Str
     found
 }
 
-/// The path that the next word is compared with: `a.b = `, `a.b in (1, `.
+/// Returns the path that the next word is compared with: `a.b = `, `a.b in (1, `.
 pub fn compared<'a>(words: &[&'a str]) -> Option<&'a str> {
     let (last, rest) = words.split_last()?;
     let path = |word: Option<&&'a str>| word.copied().filter(|word| is_path(word));
@@ -86,7 +86,7 @@ pub fn compared<'a>(words: &[&'a str]) -> Option<&'a str> {
         let is_not = rest.last().is_some_and(|word| word.eq_ignore_ascii_case("not"));
         return path(rest[..rest.len() - usize::from(is_not)].last());
     }
-    // Back over the values of a list.
+    // Goes back over the values of a list.
     let is_value = |word: &str| word == "," || word.starts_with('\'') || word.parse::<i64>().is_ok();
     let open = words.iter().rposition(|word| !is_value(word))?;
     let is_list = words[open] == "(" && matches!(*last, "(" | ",");
@@ -98,12 +98,12 @@ pub fn compared<'a>(words: &[&'a str]) -> Option<&'a str> {
     path(before[..before.len() - usize::from(is_not)].last())
 }
 
-/// Every comparison of a path with a string: `outcome = 'Failure'`, `class in ('a', 'b')`.
+/// Returns every comparison of a path with a string: `outcome = 'Failure'`, `class in ('a', 'b')`.
 pub fn comparisons<'a>(words: &[&'a str]) -> Vec<(&'a str, String)> {
     let compared = |at: usize| {
         let value = text(words[at])?;
         let before = &words[..at];
-        // Of a pattern nobody knows what it matches.
+        // Nobody knows what a pattern matches.
         let is_pattern = before.last().is_some_and(|word| is_one_of(word, &["like", "ilike"]));
         let is_denied = before.last().is_some_and(|word| matches!(*word, "!=" | "<>"));
         compared(before).filter(|_| !is_pattern && !is_denied).map(|path| (path, value))

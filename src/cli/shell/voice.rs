@@ -1,4 +1,4 @@
-//! Hints in the language of the shell: somebody who sits at its prompt has no flags to pass, but commands to type.
+//! Hints in the language of the shell: a user at its prompt has no flags to pass, but commands to type.
 
 use std::sync::LazyLock;
 
@@ -25,7 +25,7 @@ static SPOKEN: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     compiled.collect()
 });
 
-/// A hint as the shell says it.
+/// Rewrites a hint in the shell's words.
 pub fn spoken(hint: &str) -> String {
     let mut text = hint.to_string();
     for (pattern, spoken) in SPOKEN.iter() {
@@ -57,7 +57,7 @@ mod tests {
         }
     }
 
-    /// Hints of what a statement can meet: none of them may send somebody at the prompt to the command line.
+    /// Hints of a statement must not send a user at the prompt to the command line.
     #[test]
     fn no_hint_of_a_statement_names_a_flag_in_the_shell() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");

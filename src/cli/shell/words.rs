@@ -13,14 +13,14 @@ use super::token::{compared, is_keyword, is_one_of, named, tokens};
 const FOLLOWS: &[(&str, &str)] =
     &[("order", "by"), ("group", "by"), ("partition", "by"), ("union", "all"), ("nulls", "last")];
 
-/// A table that a statement names, with its other name in it and its columns, if they are known.
+/// A table that a statement names, with its alias in it and its columns, if they are known.
 struct Scoped<'a> {
     table: String,
     alias: Option<&'a str>,
     columns: Option<Columns>,
 }
 
-/// Tables that begin with a word.
+/// Returns tables that begin with a word.
 pub fn tables(names: &Names, word: &str) -> Vec<Candidate> {
     starting(names.tables.iter().map(Candidate::plain), word)
 }
@@ -40,7 +40,7 @@ pub fn prepare(names: &Names, statement: &str) {
     }
 }
 
-/// Candidates for the word that is being typed.
+/// Returns candidates for the word that is being typed.
 pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     let word = typed.word;
     let before = tokens(typed.before);
@@ -60,7 +60,7 @@ pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
         return starting([keyword(next)], word);
     }
     let mut found = Vec::new();
-    // After a value no other value can follow.
+    // No other value can follow a value.
     let is_after_value = !before.is_empty() && !is_keyword(last) && (is_value(last) || last == ")");
     let pending = scope.iter().find(|scoped| scoped.columns.is_none() && names.is_looked_up(&scoped.table));
     if let Some(pending) = pending.filter(|_| word.is_empty() && !is_after_value) {
@@ -79,13 +79,13 @@ pub fn sql(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     starting(found, word)
 }
 
-/// Two lines that are shown and change nothing: of one candidate TAB would take the text, and there is none yet.
+/// Returns two lines that are shown and change nothing: TAB would insert a single candidate, and none exists yet.
 fn patience(table: &str) -> Vec<Candidate> {
     let lines = [format!("the columns of `{table}` are being looked up:"), "press TAB again".to_string()];
     lines.map(|shown| Candidate { text: String::new(), shown }).to_vec()
 }
 
-/// The texts that the column can hold that the string at the cursor is compared with.
+/// Returns the texts that the column compared with the string at the cursor can hold.
 pub fn text(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     let before = tokens(typed.before);
     let Some(path) = compared(&before) else { return Vec::new() };
@@ -93,7 +93,7 @@ pub fn text(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
     let tables: Vec<String> = scope.iter().map(|scoped| scoped.table.clone()).collect();
     let path = scope.iter().find_map(|scoped| scoped.within(path)).unwrap_or(path);
     let Some(texts) = texts(&names.ocsf, &tables, path) else { return Vec::new() };
-    // The string is closed unless it is closed already.
+    // The string gets a closing quote unless it already has one.
     let rest = typed.after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.'));
     let quote = if rest.starts_with('\'') { "" } else { "'" };
     let lower = typed.word.to_lowercase();
@@ -102,14 +102,14 @@ pub fn text(names: &Names, typed: &Typed<'_>) -> Vec<Candidate> {
 }
 
 impl Scoped<'_> {
-    /// The path without the table's name before it.
+    /// Returns the path without the table's name before it.
     fn within<'p>(&self, path: &'p str) -> Option<&'p str> {
         let names = [Some(self.table.as_str()), self.alias];
         names.into_iter().flatten().find_map(|name| path.strip_prefix(name)?.strip_prefix('.'))
     }
 }
 
-/// The tables that a statement names; all classes and the view over them when it names none.
+/// Returns the tables that a statement names; all classes and the view over them when it names none.
 fn scope<'a>(names: &Names, before: &[&'a str], after: &'a str) -> Vec<Scoped<'a>> {
     let words: Vec<&str> = before.iter().copied().chain(tokens(after)).collect();
     let mut found = named(&words, |name| names.is_table(name));
@@ -122,7 +122,7 @@ fn scope<'a>(names: &Names, before: &[&'a str], after: &'a str) -> Vec<Scoped<'a
     found.into_iter().zip(columns).map(|((table, alias), columns)| Scoped { table, alias, columns }).collect()
 }
 
-/// Columns, each to the end of the path's next step.
+/// Returns columns, each to the end of the path's next step.
 fn columns(scope: &[Scoped<'_>], word: &str) -> Vec<Candidate> {
     let mut found = Vec::new();
     for scoped in scope {
@@ -135,7 +135,7 @@ fn columns(scope: &[Scoped<'_>], word: &str) -> Vec<Candidate> {
     found
 }
 
-/// The ids of the enumeration at `path`; `word` may begin the id or its caption.
+/// Returns the ids of the enumeration at `path`; `word` may begin the id or its caption.
 fn ids(names: &Names, path: &str, scope: &[Scoped<'_>], word: &str) -> Vec<Candidate> {
     let lower = path.to_lowercase();
     let mut found: BTreeMap<(usize, String), BTreeMap<String, Vec<String>>> = BTreeMap::new();
@@ -143,7 +143,7 @@ fn ids(names: &Names, path: &str, scope: &[Scoped<'_>], word: &str) -> Vec<Candi
         let captions = columns.iter().find(|column| column.path.to_lowercase() == path);
         let captions = captions.and_then(|column| column.captions.as_ref());
         for (id, caption) in captions.iter().flat_map(|captions| captions.entries()) {
-            // Numbers in the order of numbers.
+            // Numbers are sorted as numbers.
             let captions = found.entry((id.len(), id.clone())).or_default();
             captions.entry(caption.clone()).or_default().push(table.to_string());
         }
@@ -183,17 +183,17 @@ fn ids(names: &Names, path: &str, scope: &[Scoped<'_>], word: &str) -> Vec<Candi
     candidates.collect()
 }
 
-/// Whether a word is a value that an operator or another clause follows.
+/// Returns whether a word is a value that an operator or another clause follows.
 fn is_value(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '\'' | '"'))
 }
 
-/// A keyword in the case in which the word before the cursor is typed.
+/// Returns a keyword in the case in which the word before the cursor is typed.
 fn cased(keyword: &str, word: &str) -> String {
     if word.chars().next().is_some_and(char::is_uppercase) { keyword.to_uppercase() } else { keyword.to_string() }
 }
 
-/// Whether the words end in a list of tables.
+/// Returns whether the words end in a list of tables.
 fn is_in_from(words: &[&str]) -> bool {
     let part = words.iter().rposition(|word| {
         is_one_of(word, &["select", "from", "where", "group", "order", "having", "on", "limit", "by", "("])
@@ -201,7 +201,7 @@ fn is_in_from(words: &[&str]) -> bool {
     part.is_some_and(|at| words[at].eq_ignore_ascii_case("from"))
 }
 
-/// The path up to the end of the step in which `typed` ends, if the path begins like it; lists end it.
+/// Returns the path up to the end of the step in which `typed` ends, if the path begins like it; lists end it.
 fn step(path: &str, typed: &str) -> Option<String> {
     let head = path.get(..typed.len()).filter(|head| head.eq_ignore_ascii_case(typed))?;
     let rest = &path[head.len()..];
@@ -222,7 +222,7 @@ mod tests {
         Names::of_schema(Ocsf::load(None).unwrap())
     }
 
-    /// Candidates at the bar.
+    /// Returns candidates at the bar.
     fn offered(text: &str) -> Vec<Candidate> {
         let (head, after) = text.split_once('|').unwrap_or((text, ""));
         let start = head.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).map_or(0, |at| at + 1);
@@ -233,7 +233,7 @@ mod tests {
         offered(text).into_iter().map(|candidate| candidate.text).collect()
     }
 
-    /// Candidates in the string that is open at the bar.
+    /// Returns candidates in the string that is open at the bar.
     fn strings(typed: &str) -> Vec<String> {
         let (head, after) = typed.split_once('|').unwrap_or((typed, ""));
         let quote = head.rfind('\'').unwrap();

@@ -1,4 +1,4 @@
-//! One page, however often it has to be asked for: within the budget, with patience, and not forever.
+//! One page, however many requests it takes: within the budget, with patience, and not forever.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const SHOWN: usize = 800;
 pub(super) struct Live {
     pub client: Client,
     pub budget: Budget,
-    /// Requests made, until somebody takes the count.
+    /// Requests made since the count was last taken.
     pub requests: u64,
     pub waited: Duration,
 }
@@ -27,12 +27,12 @@ pub(super) struct Live {
 /// The result of a request for a page.
 pub(super) enum Fetched {
     Page(Page),
-    /// The server does not take the cursor (any more); what it said.
+    /// The server does not accept the cursor (any more); with its answer.
     CursorRefused(String),
     Stopped,
 }
 
-/// Trouble that ends a walk: what the account says, and what the user is told.
+/// Trouble that ends a walk: the state in the account, and the error for the user.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub state: &'static str,
@@ -47,7 +47,7 @@ enum Verdict {
 }
 
 impl Live {
-    /// Asks for a page until it comes, the patience ends, or somebody says stop.
+    /// Asks for a page until it comes, the patience ends, or the run is told to stop.
     pub async fn page(&mut self, shared: &Shared, source: &str, request: &PageRequest) -> Result<Fetched, Trouble> {
         let clock = shared.clock;
         let mut since_ms = None;
@@ -76,7 +76,7 @@ impl Live {
             }
             (shared.tell)(&Event::Waiting { source, wait, why: &why });
             if is_rate_limit {
-                // Everybody who shares the user is meant.
+                // The pause applies to everybody who shares the user.
                 self.budget.rest(now_ms, wait).map_err(|error| Trouble { state: "unavailable", error })?;
             }
             self.waited += wait;
@@ -86,7 +86,7 @@ impl Live {
         }
     }
 
-    /// Waits for the next free moment of the user's budget; false when somebody says stop.
+    /// Waits for the next free moment of the user's budget; returns false when the run is told to stop.
     async fn wait_for_turn(&mut self, shared: &Shared) -> Result<bool> {
         if shared.stop.is_set() {
             return Ok(false);
@@ -117,7 +117,7 @@ impl Live {
     }
 }
 
-/// Waits, unless somebody says stop; true when the time is over.
+/// Waits, unless the run is told to stop; returns true when the time is over.
 pub(super) async fn pause(shared: &Shared, wait: Duration) -> bool {
     tokio::select! {
         biased;
@@ -126,7 +126,8 @@ pub(super) async fn pause(shared: &Shared, wait: Duration) -> bool {
     }
 }
 
-/// The next wait: what the server asks for and up to a tenth more, else twice the wait before, give or take a quarter.
+/// Returns the next wait: what the server asks for and up to a tenth more, else twice the wait before, give or take a
+/// quarter.
 fn step(attempt: u32, told: Option<Duration>, jitter: f64) -> Duration {
     match told {
         Some(told) => told.mul_f64(1.0 + 0.1 * jitter),
@@ -137,7 +138,7 @@ fn step(attempt: u32, told: Option<Duration>, jitter: f64) -> Duration {
     }
 }
 
-/// From 0 to 1; processes that failed together do not come back together.
+/// Returns a number from 0 to 1; processes that failed together do not come back together.
 fn jitter(seed: u64, now_ms: i64, attempt: u32) -> f64 {
     let text = [now_ms.to_le_bytes(), i64::from(attempt).to_le_bytes()].concat();
     (hash(seed, &text) >> 11) as f64 / (1_u64 << 53) as f64
@@ -153,7 +154,7 @@ fn gave_up(source: &str, why: &str, attempts: u32, spent: Duration, told: Option
     Trouble { state: "unavailable", error: Error::new(Kind::Unavailable, text).hint(hint) }
 }
 
-/// A refusal that no waiting mends.
+/// Describes a refusal that no waiting mends.
 fn refused(shared: &Shared, source: &str, refusal: &Refusal) -> Trouble {
     let (status, body) = (refusal.status, shown(shared, &refusal.body));
     let said = if body.is_empty() { String::new() } else { format!(": {body}") };
@@ -183,7 +184,7 @@ fn refused(shared: &Shared, source: &str, refusal: &Refusal) -> Trouble {
     Trouble { state: "denied", error }
 }
 
-/// A server's words as they may be shown: redacted, on one line, not too long.
+/// Returns a server's words as they may be shown: redacted, on one line, not too long.
 fn shown(shared: &Shared, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = shared.worker.policy.text(&text, &mut Counts::default()).unwrap_or_else(|| text.into_owned());

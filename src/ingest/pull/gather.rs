@@ -1,10 +1,9 @@
 //! Entries that were pulled and are not in the ledger yet, and the time at which they are committed.
 //!
-//! A part of a walk is written with its rows, its counts and its cursor in one entry. A poll that brings nothing new
-//! is only counted: it waits here, and goes into the next entry together with others like it. An entry of its own it
-//! gets when a quarter of an hour of silence has come together, so that silence is provable and costs four entries an
-//! hour at most. A process that ends before that loses nothing but the knowledge that it looked; the next one looks
-//! again.
+//! A part of a walk is written with its rows, its counts and its cursor in one entry. A poll that brings nothing new is
+//! only counted: it waits here, and goes into the next entry together with others like it. It gets an entry of its own
+//! when a quarter of an hour of silence has accumulated, so that silence is provable and costs at most four entries per
+//! hour. A process that ends before that loses only the knowledge that it looked; the next one looks again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -28,21 +27,21 @@ pub(super) struct Gather {
     limit: u32,
     decoder: Decoder,
     batch: Batch,
-    /// The walk at hand since the last entry.
+    /// The current walk since the last entry.
     poll: Poll,
     order: Order,
-    /// Whether the poll at hand has to be told, be it only its failure.
+    /// Whether the current poll must be reported, even if only its failure.
     is_begun: bool,
     /// Polls without anything new.
     held: Vec<SourceRange>,
-    /// Lines of which it is known that they are duplicates, and whose rows are dropped.
+    /// The number of lines known to be duplicates, whose rows are dropped.
     folded: u64,
     /// Entries and bytes so far; the places of rows.
     line: u64,
     offset: u64,
     /// Keyed hashes of lines that were rejected before.
     known: HashSet<u128>,
-    /// Pages that wait for a decision, and when the oldest of them came.
+    /// The number of pages that wait for a decision; the next field is the time when the oldest of them came.
     waiting: u64,
     since_ms: Option<i64>,
 }
@@ -70,10 +69,10 @@ impl Gather {
         }
     }
 
-    /// A walk of a window begins, or is taken up again; `began_ms` is when its first page was asked for.
-    /// `known_ms` is as in [`Poll::known_ms`], if the walk has a first page already.
+    /// Begins a walk of a window, or resumes it; `began_ms` is when its first page was requested. `known_ms` is as in
+    /// [`Poll::known_ms`], if the walk already has a first page.
     pub fn begin(&mut self, url: Option<&str>, window: &Interval, began_ms: i64, known_ms: Option<i64>) {
-        // Requests that found a window to be too large belong to the piece that is asked for instead.
+        // Requests that found a window to be too large belong to the piece that is requested instead.
         let looks = if self.is_begun && self.poll.pages == 0 { self.poll.requests } else { 0 };
         self.poll = Poll { requests: looks, known_ms, ..self.fresh(window, began_ms) };
         if let Some(url) = url {
@@ -95,32 +94,32 @@ impl Gather {
         }
     }
 
-    /// A page came by which the server cannot have known anything after `known_ms`. The first one of a walk counts.
+    /// Records a page by which the server cannot have known anything after `known_ms`. The first one of a walk counts.
     pub fn known(&mut self, known_ms: i64) {
         self.poll.known_ms.get_or_insert(known_ms);
     }
 
-    /// The interval that the current walk covers once it has ended.
+    /// Returns the interval that the current walk covers once it has ended.
     pub fn covering(&self) -> Option<Interval> {
         self.poll.covering()
     }
 
-    /// Requests that were made for the poll at hand, whatever came of them.
+    /// Counts requests that were made for the current poll, whatever their result.
     pub fn requested(&mut self, requests: u64) {
         self.poll.requests += requests;
     }
 
-    /// Pages that wait for a decision.
+    /// Returns the number of pages that wait for a decision.
     pub fn pages(&self) -> u64 {
         self.waiting
     }
 
-    /// How long the oldest page has waited.
+    /// Returns how long the oldest page has waited.
     pub fn age_ms(&self, now_ms: i64) -> i64 {
         self.since_ms.map_or(0, |since| now_ms.saturating_sub(since))
     }
 
-    /// Takes in a page; the keyed hashes of its entries, and how many of them are not of the window.
+    /// Adds a page; returns the keyed hashes of its entries, and how many of them are not of the window.
     pub fn take(&mut self, shared: &Shared, page: Page, now_ms: i64) -> Result<(Vec<u128>, u64)> {
         let window = self.poll.window();
         let place = (self.line, self.offset);
@@ -156,8 +155,8 @@ impl Gather {
         Ok((digests, outside))
     }
 
-    /// Brings what waits into the lake, or decides that it may wait on. `state` says where the poll at hand is,
-    /// `cursor` where it continues.
+    /// Commits the waiting pages to the lake, or decides that they may wait longer. `state` is that of the current
+    /// poll, `cursor` where it continues.
     pub async fn settle(
         &mut self,
         shared: &Shared,
@@ -208,7 +207,7 @@ impl Gather {
 
     /// Keeps the account of a poll without anything new; its rows are gone.
     fn hold(&mut self, state: &str, mut range: SourceRange) {
-        // Everything that it received was there before.
+        // Everything that it received already existed.
         self.poll.duplicate = self.poll.received;
         if let Some(poll) = range.poll.as_mut().filter(|_| state != OPEN) {
             poll.duplicate = poll.received;
@@ -216,7 +215,7 @@ impl Gather {
         }
     }
 
-    /// Whether silence has lasted long enough to be told.
+    /// Returns whether silence has lasted long enough to be recorded.
     fn is_due(&self, writer: &Writer, range: &SourceRange, now_ms: i64, batch_pages: u64) -> bool {
         let Some(known) = writer.lake().state().pulls.get(&*self.name) else { return true };
         let is_quiet = now_ms.saturating_sub(known.last_ms) >= QUIET_MS;
@@ -228,8 +227,8 @@ impl Gather {
         gained_ms(known, polls) >= QUIET_MS && (is_quiet || pages >= batch_pages)
     }
 
-    /// A round is over. What it covered without finding anything new is told when it is a quarter of an hour or more:
-    /// nobody knows whether another round follows, and `coverage` must not fall behind what the run says.
+    /// Ends a round. Silence that it covered is recorded when it amounts to a quarter of an hour or more: nobody knows
+    /// whether another round follows, and `coverage` must not fall behind what the run says.
     pub async fn finish(&mut self, shared: &Shared, summary: &mut SourcePull) -> Result<()> {
         let mut writer = shared.writer.lock().await;
         let state = writer.lake().state().pulls.get(&*self.name).cloned();
@@ -264,7 +263,7 @@ impl Gather {
     }
 }
 
-/// Milliseconds that some polls cover and nothing before them did.
+/// Returns the milliseconds that some polls cover and nothing before them did.
 fn gained_ms<'a>(known: &PullState, polls: impl Iterator<Item = &'a SourceRange>) -> i64 {
     let mut gained_ms = 0_i64;
     let mut covered = known.clone();
@@ -277,7 +276,7 @@ fn gained_ms<'a>(known: &PullState, polls: impl Iterator<Item = &'a SourceRange>
     gained_ms
 }
 
-/// Adds a poll; one without anything new is told together with those before it.
+/// Adds a poll; one without anything new is merged with those before it.
 fn push(ranges: &mut Vec<SourceRange>, range: SourceRange, is_silent: bool) {
     if let Some(next) = range.poll.as_ref().filter(|_| is_silent && range.state == COMPLETE)
         && let Some(last) = ranges.last_mut()
@@ -311,7 +310,7 @@ fn join(last: &mut Poll, next: &Poll) {
     }
 }
 
-/// Counts without lines that were counted before, as duplicates.
+/// Returns counts without lines that were already counted, as duplicates.
 fn less(counts: Counts, duplicates: u64) -> Counts {
     Counts { read: counts.read - duplicates, duplicate: counts.duplicate - duplicates, ..counts }
 }

@@ -1,11 +1,11 @@
-//! A walk that does not end is found out.
+//! Detects a walk that does not end.
 
 use std::collections::HashSet;
 
-/// A page may repeat what came before: pages overlap when entries arrive meanwhile, or when an answer is sent twice.
-/// This many in a row mean that the server does not advance.
+/// The limit of stale pages in a row, which mean that the server does not advance. A page may repeat earlier entries:
+/// pages overlap when entries arrive meanwhile, or when an answer is sent twice.
 const MAX_STALE: u32 = 10;
-/// A server that looks for matches piece by piece may find none in many pieces.
+/// The limit of empty pages in a row: a server that looks for matches piece by piece may find none in many pieces.
 const MAX_EMPTY: u32 = 1000;
 
 /// The pages that one walk of one window has seen.
@@ -23,7 +23,7 @@ impl Guard {
         Guard { cursors: cursor.cloned().into_iter().collect(), ..Guard::default() }
     }
 
-    /// Looks at a page after it was taken; the error says how the walk goes in circles.
+    /// Checks a page after it was added; the error says how the walk goes in circles.
     pub fn check(&mut self, has_more: bool, cursor: Option<&str>, digests: &[u128]) -> Result<(), String> {
         let mut is_new = false;
         for digest in digests {

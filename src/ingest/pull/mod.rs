@@ -1,4 +1,4 @@
-//! API sources go into the lake: window after window, each walked to its end before it counts as covered.
+//! Pulls API sources into the lake: window after window, each walked to its end before it counts as covered.
 //!
 //! ```text
 //! Plan: next window -> walk: fetch a page -> Guard: does it move on? -> Gather: rows, counts, cursor -> one entry
@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Nothing is assumed about the order of entries, about how far back they go, or about how long a cursor lives. Rows,
-//! counts, window and cursor are in one ledger entry, so a process that is killed at any page loses what it had not
-//! committed and no more, and the next one continues with the cursor, or with the window from its beginning when the
-//! server does not take the cursor any more. Each source runs as a task of its own; they share one writer.
+//! counts, window and cursor are in one ledger entry, so a process that is killed at any page loses only what it had
+//! not committed, and the next one continues with the cursor, or with the window from its beginning when the server no
+//! longer accepts the cursor. Each source runs as a task of its own; they share one writer.
 
 mod fetch;
 mod gather;
@@ -39,10 +39,10 @@ use crate::redact::Policy;
 use crate::source::{Budget, Client, Recording};
 use walk::Puller;
 
-/// How sources are pulled.
+/// Options of a pull.
 #[derive(Debug, Clone)]
 pub struct PullOptions {
-    /// Entries a page; the API allows 100.
+    /// Entries per page; the API allows 100.
     pub page_size: u32,
     /// The time before the covered end that every run reads again: entries may arrive late.
     pub overlap: Duration,
@@ -51,13 +51,13 @@ pub struct PullOptions {
     /// Pages that are committed together within a walk, and the age at which fewer are.
     pub batch_pages: u64,
     pub batch_age: Duration,
-    /// How long one page may be waited for, over all attempts.
+    /// The total time to wait for one page, over all attempts.
     pub max_wait: Duration,
-    /// Processes with different seeds do not wait in step.
+    /// A seed, so that processes with different ones do not wait in step.
     pub jitter_seed: u64,
     /// Files that are encoded at the same time.
     pub threads: usize,
-    /// As in [`super::Options`].
+    /// See [`super::Options`].
     pub keep_odd_times: bool,
 }
 
@@ -77,12 +77,12 @@ impl Default for PullOptions {
     }
 }
 
-/// Which part of the log is meant; by default all of it.
+/// The selected part of the log; by default all of it.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// Inclusive.
     pub since_ms: Option<i64>,
-    /// The first instant that is not meant.
+    /// The first instant that is not selected.
     pub until_ms: Option<i64>,
     /// The time before the covered end that is read again, instead of the overlap.
     pub deep_ms: Option<i64>,
@@ -93,33 +93,33 @@ pub struct Scope {
 pub struct PullSource {
     pub name: String,
     pub origin: Origin,
-    /// The log's beginning, where the configuration says that there is nothing, or nothing wanted, before.
+    /// The log's beginning, where the configuration says that nothing, or nothing wanted, exists before.
     pub since_ms: Option<i64>,
-    /// Pages are kept here too.
+    /// The directory in which pages are recorded too.
     pub record: Option<PathBuf>,
 }
 
-/// Where pages come from.
+/// The origin of pages.
 #[derive(Debug)]
 pub enum Origin {
     Server { client: Box<Client>, budget: Budget },
     Recording(Recording),
 }
 
-/// Told to stop, sources finish the page at hand and commit.
+/// A stop flag; when it is set, sources finish the current page and commit.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
-/// How long a run that waits takes to notice that it is to stop.
+/// The time in which a run that waits notices that it must stop.
 const STOP_LATENCY: Duration = Duration::from_millis(100);
 
 impl Stop {
-    /// Says stop when the flag is set, as signals do.
+    /// Makes a stop from the flag, which signals set.
     pub fn new(flag: Arc<AtomicBool>) -> Stop {
         Stop(flag)
     }
 
-    /// Whether somebody said stop.
+    /// Returns whether the run was told to stop.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -140,25 +140,25 @@ impl Stop {
 pub enum Event<'a> {
     /// A page came.
     Page { source: &'a str, progress: &'a PullProgress },
-    /// A server is not asked for a while.
+    /// A server is left alone for a while.
     Waiting { source: &'a str, wait: Duration, why: &'a str },
-    /// Something that a user should know and need not act on.
+    /// Something that a user should know but need not act on.
     Note { source: &'a str, text: &'a str },
-    /// In a run that continues: a round is over, and what it brought.
+    /// A round of a run that continues is over, with its result.
     Round { source: &'a str, summary: &'a SourcePull },
 }
 
-/// Hears what a run tells.
+/// Receives the events of a run.
 pub type Tell = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// How far one source is.
+/// The progress of one source.
 #[derive(Debug, Clone, Default)]
 pub struct PullProgress {
     pub pages: u64,
     pub received: u64,
-    /// The share of the time in question that was walked, 0 to 1.
+    /// The walked share of the time in question, 0 to 1.
     pub done: f64,
-    /// The end of what is covered.
+    /// The covered end.
     pub reached_ms: Option<i64>,
 }
 
@@ -171,7 +171,7 @@ pub struct PullRun {
     pub clock: Clock,
     pub options: PullOptions,
     pub scope: Scope,
-    /// Go on, a round each time so long; none is one round.
+    /// The interval between rounds of a run that continues; `None` means one round.
     pub watch: Option<Duration>,
     pub stop: Stop,
     pub tell: Tell,
@@ -192,7 +192,7 @@ pub struct PullSummary {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SourcePull {
     pub name: String,
-    /// `complete`, `stopped`, or as in the ledger why it ended early.
+    /// `complete`, `stopped`, or the reason in the ledger why it ended early.
     pub state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -203,14 +203,14 @@ pub struct SourcePull {
     pub counts: Counts,
     #[serde(flatten)]
     pub notes: Notes,
-    /// Rows whose time had been covered before.
+    /// Rows whose time was already covered.
     pub late: u64,
-    /// Received entries whose time is not in the window that was asked for.
+    /// Received entries whose time is not in the requested window.
     pub outside: u64,
     /// Ledger entries that were written.
     pub entries: u64,
     pub last_sequence: Option<u64>,
-    /// The end of what is covered, as text.
+    /// The covered end, as text.
     pub covered_until: Option<String>,
     /// Waits that a server asked for, or that followed its failures.
     pub waited_seconds: f64,
@@ -229,7 +229,7 @@ struct Shared {
     tell: Tell,
 }
 
-/// Pulls all sources at the same time. The summary tells of all of them, also beside the first error.
+/// Pulls all sources at the same time. The summary describes all of them, even beside the first error.
 pub async fn pull(run: PullRun, sources: Vec<PullSource>) -> (PullSummary, Option<Error>) {
     let started = Instant::now();
     let mut summary = PullSummary::default();
@@ -252,10 +252,10 @@ async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSumma
     let PullRun { lake, policy, redaction_version, clock, options, scope, watch, stop, tell } = run;
     let times = Times { latest_ms: lake.latest_time_ms(clock), keeps_odd: options.keep_odd_times };
     let worker = Worker { ocsf: lake.ocsf().clone(), policy, lines: lake.hasher("line")?, times };
-    // Whoever pulls a source holds its lock, so that a job that starts again while it still runs does no harm.
+    // A run holds the locks of its sources, so that a job that starts again while it still runs does no harm.
     let mut locks = Vec::new();
     for source in &sources {
-        // A name is how the ledger finds the source again, so it cannot be replaced there.
+        // The ledger finds the source again by its name, so it cannot be replaced there.
         if worker.policy.own(&source.name) != source.name {
             return Err(Error::usage("the name of a source looks like a secret, and names are stored")
                 .hint("give the `[[source]]` another name"));
@@ -278,7 +278,7 @@ async fn run_all(run: PullRun, sources: Vec<PullSource>, summary: &mut PullSumma
             }
             Err(error) => errors.push_back(error),
         }
-        // Who watches wants to hear that one source is silent, and not only that the others continue.
+        // A user who watches wants to know that one source is silent, and not only that the others continue.
         if shared.watch.is_some() && !errors.is_empty() {
             shared.stop.set();
         }

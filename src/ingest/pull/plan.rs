@@ -1,14 +1,14 @@
-//! Which windows to ask for, and in which order.
+//! The windows to request, and their order.
 //!
-//! What was never covered comes first, from the oldest on, then the overlap is read again. Oldest first, because then
-//! all that is known about a backfill is one instant: everything before it is there, and nothing that arrives
-//! meanwhile moves a page of a day that is over.
+//! Windows that were never covered come first, from the oldest on, then the overlap is read again. Oldest first,
+//! because then all that is known about a backfill is one instant: everything before it is in the lake, and nothing
+//! that arrives meanwhile moves a page of a day that is over.
 //!
 //! How far back the log goes is not documented. So the first window has no beginning, and a window whose first page is
-//! not its last is halved before it is walked, down to one or two days: that finds where the log begins in a few dozen
-//! requests wherever it is, and takes a small one in one request. A window that fits into one page doubles the next,
-//! so quiet years cost little; in busy times it goes day by day, and a cursor that the server no longer takes costs
-//! at most one or two days of pages.
+//! not its last is halved before it is walked, down to one or two days: that finds the beginning of the log in a few
+//! dozen requests wherever it is, and reads a small one in one request. A window that fits into one page doubles the
+//! next, so quiet years cost little; in busy times it goes day by day, and a cursor that the server no longer accepts
+//! costs at most one or two days of pages.
 
 use chrono::DateTime;
 
@@ -22,18 +22,18 @@ const SHORT_MS: i64 = 2 * DAY_MS;
 /// The windows that are left to request from one source.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Ascending, apart from one another.
+    /// The windows in ascending order, apart from one another.
     todo: Vec<Interval>,
-    /// How long the next window may be; none is without a limit.
+    /// The limit of the length of the next window; `None` is no limit.
     span_ms: Option<i64>,
     whole_ms: i64,
 }
 
 impl Plan {
-    /// Plans for a source that is covered so far, up to `to_ms`, which is now but for the settling time. `walked_ms` is
-    /// when the walk began that moved the end of what is covered.
+    /// Plans for a source with its coverage so far, up to `to_ms`, which is now less the settling time. `walked_ms` is
+    /// when the walk began that moved the covered end.
     pub fn new(covered: &[Interval], walked_ms: i64, scope: &Scope, overlap_ms: i64, to_ms: i64) -> Plan {
-        // Nothing that is to come was walked, whatever a clock said that was ahead.
+        // Nothing in the future was walked, whatever a clock said that was ahead.
         let state = PullState { covered: covered.to_vec(), walked_ms, ..PullState::default() }.credible(to_ms);
         let (covered, walked_ms) = (&state.covered, state.walked_ms);
         let end_ms = scope.until_ms.map_or(to_ms, |until| to_ms.min(until - 1));
@@ -42,12 +42,12 @@ impl Plan {
             return Plan { todo: Vec::new(), span_ms: None, whole_ms: 0 };
         }
         let mut todo = state.holes(period);
-        // What arrived late lies before the end of what is covered. A period that ends in the past is read again only
-        // when that was asked for.
+        // Late entries lie before the covered end. A period that ends in the past is read again only when that was
+        // requested.
         let again_ms = scope.deep_ms.or(scope.until_ms.is_none().then_some(overlap_ms)).unwrap_or(0);
         let begun = covered.iter().filter(|interval| interval.from_ms.is_none_or(|from| from <= end_ms));
         let reached = begun.map(|interval| interval.to_ms.min(end_ms)).max();
-        // In a backfill that continues: what happened so long before its walk had the whole overlap to arrive in.
+        // In a backfill that continues, events that happened long before its walk had the whole overlap to arrive in.
         let is_old = scope.deep_ms.is_none() && reached.is_some_and(|reached| walked_ms - overlap_ms > reached);
         if let Some(reached) = reached.filter(|_| again_ms > 0 && !is_old) {
             let from = reached.saturating_sub(again_ms).saturating_add(1);
@@ -62,7 +62,7 @@ impl Plan {
         Plan { todo, span_ms: None, whole_ms }
     }
 
-    /// The window to ask for next.
+    /// Returns the next window to request.
     pub fn next(&self) -> Option<Interval> {
         let whole = *self.todo.first()?;
         let Some(span) = self.span_ms.filter(|span| *span < length(&whole)) else { return Some(whole) };
@@ -72,17 +72,17 @@ impl Plan {
         Some(Interval { from_ms: whole.from_ms, to_ms: end.min(whole.to_ms) })
     }
 
-    /// Whether a window is asked for in smaller pieces when it has more than one page.
+    /// Returns whether a window is requested in smaller pieces when it has more than one page.
     pub fn is_divisible(window: &Interval) -> bool {
         length(window) > SHORT_MS
     }
 
-    /// The next window was too large.
+    /// Narrows the next window, which was too large.
     pub fn narrow(&mut self, window: &Interval) {
         self.span_ms = Some((length(window) / 2).max(DAY_MS));
     }
 
-    /// The next window was walked to its end.
+    /// Records that the next window was walked to its end.
     pub fn done(&mut self, window: &Interval, pages: u64) {
         if let Some(first) = self.todo.first_mut() {
             if window.to_ms < first.to_ms {
@@ -97,19 +97,19 @@ impl Plan {
         };
     }
 
-    /// Now is earlier than was thought: what is later is not asked for.
+    /// Removes what lies after `to_ms`, because now is earlier than was thought.
     pub fn limit(&mut self, to_ms: i64) {
         self.todo = self.todo.iter().filter_map(|window| window.until(to_ms)).collect();
     }
 
-    /// The share of the time in question that is done, 0 to 1.
+    /// Returns the share of the time in question that is done, 0 to 1.
     pub fn share_done(&self) -> f64 {
         let left: i64 = self.todo.iter().map(length).sum();
         if self.whole_ms == 0 { 1.0 } else { 1.0 - left as f64 / self.whole_ms as f64 }
     }
 }
 
-/// Milliseconds of a window; one without a beginning counts from 1970.
+/// Returns the milliseconds of a window; one without a beginning counts from 1970.
 fn length(window: &Interval) -> i64 {
     window.to_ms.saturating_sub(window.from_ms.unwrap_or(0)).saturating_add(1).max(0)
 }
@@ -118,7 +118,7 @@ fn midnight(time_ms: i64) -> i64 {
     time_ms.div_euclid(DAY_MS) * DAY_MS
 }
 
-/// An instant as messages show it.
+/// Formats an instant for messages.
 pub(super) fn show(time_ms: i64) -> String {
     DateTime::from_timestamp_millis(time_ms)
         .map_or_else(|| time_ms.to_string(), |time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))

@@ -1,4 +1,4 @@
-//! A page becomes redacted rows and rejects.
+//! Turns a page into redacted rows and rejects.
 
 use std::collections::HashSet;
 
@@ -11,19 +11,19 @@ use crate::ingest::work::{Worked, Worker};
 use crate::lake::{Interval, RejectRow};
 use crate::source::{Chunk, Line, Mark, Page, SPARE_BYTES};
 
-/// A page, worked.
+/// A page after decoding and redaction.
 pub(super) struct Taken {
     pub worked: Worked,
     /// Keyed hash of each entry as it came.
     pub digests: Vec<u128>,
-    /// Entries that were rejected before, and are passed over.
+    /// Entries that were rejected before, and are skipped.
     pub repeated: u64,
     /// Entries whose time is not in the window.
     pub outside: u64,
     pub order: Order,
 }
 
-/// In what order entries came.
+/// The order in which entries came.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Order {
     rises: bool,
@@ -55,7 +55,7 @@ impl Order {
     }
 }
 
-/// Decodes and redacts a page. `line` and `offset` are where it is in what was pulled.
+/// Decodes and redacts a page. `line` and `offset` are its position in what was pulled.
 pub(super) fn take(
     worker: &Worker,
     decoder: &mut Decoder,
@@ -83,7 +83,7 @@ pub(super) fn take(
     Ok(Taken { worked, digests, repeated, outside, order })
 }
 
-/// An entry without an id cannot be told from its copy in the next poll, so it is a reject: those are known by the
+/// Rejects an entry without an id, which cannot be told from its copy in the next poll: rejects are recognised by the
 /// hash of their line. The contract says that every entry has one.
 fn refuse_nameless(worker: &Worker, worked: &mut Worked, lines: &[Line], text: &[u8]) -> Result<()> {
     for events in &mut worked.events {
@@ -113,7 +113,7 @@ fn refuse_nameless(worker: &Worker, worked: &mut Worked, lines: &[Line], text: &
     Ok(())
 }
 
-/// How many entries are not of the window, and the order of all.
+/// Returns how many entries are not of the window, and the order of all.
 fn look(worked: &Worked, window: &Interval) -> (u64, Order) {
     let mut times: Vec<(u64, i64)> = Vec::new();
     for events in &worked.events {

@@ -16,15 +16,15 @@ use crate::source::{Page, PageRequest, Recorder, Recording, Taped};
 /// The number of times that a refused cursor may restart its window.
 const MAX_RESTARTS: u32 = 3;
 
-/// Clocks that differ by more are told of.
+/// Clocks that differ by more are reported.
 const SKEW_MS: u64 = 5 * 60 * 1000;
 /// A server's date has no fractions of a second.
 const DATE_MS: i64 = 1000;
 
-/// How a walk ended, when not in trouble.
+/// The end of a walk without trouble.
 enum Walked {
     Complete,
-    /// The window has more than a page, and is asked for in pieces.
+    /// The window has more than a page, and is requested in pieces.
     Narrowed,
     Stopped,
 }
@@ -39,12 +39,12 @@ pub(super) struct Puller {
     recorder: Option<Recorder>,
     /// The covered intervals, including those that are not in the ledger yet.
     covered: Vec<Interval>,
-    /// When the walk began that moved the end of what is covered.
+    /// The time when the walk began that moved the covered end.
     walked_ms: i64,
     open: Option<OpenWindow>,
-    /// By how much our clock was ahead of the server's when its last page came; never less than nothing.
+    /// The lead of our clock over the server's when its last page came; never negative.
     ahead_ms: i64,
-    /// That clocks differ was told.
+    /// Whether the difference of the clocks was reported.
     is_told: bool,
     summary: SourcePull,
     progress: PullProgress,
@@ -82,7 +82,7 @@ impl Puller {
         })
     }
 
-    /// One round, or round after round; what came of it, with the trouble that ended it.
+    /// Runs one round, or round after round; returns the result, with the trouble that ended it.
     pub async fn run(mut self) -> Result<(SourcePull, Option<Error>)> {
         let trouble = match self.origin.take() {
             Some(Origin::Recording(recording)) => self.replay(recording).await.err(),
@@ -122,7 +122,7 @@ impl Puller {
         }
     }
 
-    /// Everything that the plan asks for now.
+    /// Requests everything that the plan asks for now.
     async fn round(&mut self, live: &mut Live) -> Result<(), Trouble> {
         let is_in_scope = |open: &OpenWindow| {
             let (since, until) = (self.scope.since_ms, self.scope.until_ms);
@@ -132,7 +132,7 @@ impl Puller {
         if let Some(open) = self.open.take().filter(is_in_scope) {
             let text = format!("resuming the window that ends {}", show(open.window.to_ms));
             self.note(&text);
-            // What arrived since its first pages were read lies in the overlap, which is read again after it.
+            // Entries that arrived since its first pages were read lie in the overlap, which is read again after it.
             let resumed = (open.cursor, (open.started_ms, open.known_ms));
             if let Walked::Stopped = self.walk(live, &open.window, Some(resumed), false).await? {
                 return Ok(());
@@ -151,7 +151,7 @@ impl Puller {
             }
             plan.limit(self.settled_ms());
         }
-        // A deep look is taken once; what follows keeps to the overlap.
+        // A deep look happens once; later rounds keep to the overlap.
         self.scope.deep_ms = None;
         self.gather.finish(&self.shared, &mut self.summary).await.map_err(trouble)
     }
@@ -232,7 +232,7 @@ impl Puller {
         }
     }
 
-    /// Feeds the pages of a recording, walk by walk, as they were walked.
+    /// Replays the pages of a recording, walk by walk, as they were walked.
     async fn replay(&mut self, mut recording: Recording) -> Result<(), Trouble> {
         while let Some(first) = recording.peek().cloned() {
             let window = Interval { from_ms: first.from_ms, to_ms: first.to_ms };
@@ -245,7 +245,7 @@ impl Puller {
                     self.note(&format!("the recorded pages do not end: {why}"));
                     break "looping";
                 }
-                // A walk that began before the recording, or went on after it, covers nothing.
+                // A walk that began before the recording, or continued after it, covers nothing.
                 let is_same = |next: &Taped| (next.from_ms, next.to_ms) == (first.from_ms, first.to_ms);
                 match recording.peek() {
                     _ if !has_more && first.is_first => break COMPLETE,
@@ -271,7 +271,7 @@ impl Puller {
         Ok(())
     }
 
-    /// Takes in a page; the inner error says how the walk goes in circles.
+    /// Adds a page; the inner error says how the walk goes in circles.
     fn take(&mut self, page: Page, guard: &mut Guard) -> Result<Result<(), String>, Trouble> {
         let (has_more, next_cursor) = (page.has_more, page.next_cursor.clone());
         if let Some(date_ms) = page.date_ms {
@@ -288,7 +288,7 @@ impl Puller {
         Ok(guard.check(has_more, next_cursor.as_deref(), &digests))
     }
 
-    /// Keeps a page, with its secrets redacted.
+    /// Records a page, with its secrets redacted.
     fn record(&mut self, url: &str, window: &Interval, limit: u32, is_first: bool, page: &Page) -> Result<(), Trouble> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
         let text = String::from_utf8_lossy(&page.bytes);
@@ -311,7 +311,7 @@ impl Puller {
         self.gather.settle(&self.shared, &mut self.summary, state, cursor).await.map_err(trouble)
     }
 
-    /// Commits what there is before an error is told; an error of the lake is the graver one.
+    /// Commits what is complete before an error is reported; an error of the lake is the graver one.
     async fn end(&mut self, state: &'static str, cursor: Option<String>, error: Error) -> Trouble {
         match self.settle(state, cursor).await {
             Ok(()) => Trouble { state, error },
@@ -319,7 +319,7 @@ impl Puller {
         }
     }
 
-    /// The window at hand was walked to its end.
+    /// Marks the current window as walked to its end.
     fn covers(&mut self, walked_ms: i64) {
         self.summary.windows += 1;
         let Some(covered) = self.gather.covering() else { return };
@@ -329,13 +329,13 @@ impl Puller {
         cover(&mut self.covered, covered);
     }
 
-    /// The time before which all events have reached the server, by its clock or by ours, whichever is behind.
+    /// Returns the time before which all events have reached the server, by its clock or by ours, whichever is behind.
     fn settled_ms(&self) -> i64 {
         let settling_ms = millis(self.shared.options.settling);
         self.shared.clock.now_ms().saturating_sub(self.ahead_ms).saturating_sub(settling_ms)
     }
 
-    /// Our own clock is no evidence of what the server can know.
+    /// Compares the clocks: our own is not evidence of what the server can know.
     fn compare_clocks(&mut self, date_ms: Option<i64>) {
         let Some(date_ms) = date_ms else { return };
         let now_ms = self.shared.clock.now_ms();
@@ -360,7 +360,7 @@ impl Puller {
     }
 }
 
-/// Trouble of our own: the lake, the disk.
+/// Describes trouble of our own: the lake, the disk.
 fn trouble(error: Error) -> Trouble {
     Trouble { state: "failed", error }
 }

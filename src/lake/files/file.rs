@@ -1,7 +1,7 @@
-//! One Parquet file as the ledger knows it.
+//! One Parquet file in the form that the ledger knows.
 //!
-//! A lake may have half a million of them, so what a file's path says is kept as numbers, and the path is put together
-//! when somebody asks for it.
+//! A lake may have half a million of them, so the parts of a file's path are kept as numbers, and the path is put
+//! together when it is needed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::typed::{Hash32, parse_hex};
 #[serde(try_from = "Told", into = "Told")]
 pub struct FileEntry {
     pub(in crate::lake) place: Arc<Place>,
-    // Name and footer lie apart: so they need no padding.
+    // Name and footer are kept apart: this way they need no padding.
     sequence: u64,
     part: u32,
     nonce: [u8; 6],
@@ -27,12 +27,13 @@ pub struct FileEntry {
     footer_sha256: Hash32,
     pub rows: u64,
     pub bytes: u64,
-    /// Of the whole file.
+    /// The hash of the whole file.
     pub sha256: Hash32,
     /// Smallest and greatest `time` of the rows, microseconds since the epoch.
     pub min_time_us: i64,
     pub max_time_us: i64,
-    /// Over all columns of all rows, whatever their order: the same however the rows are encoded, sorted or split.
+    /// The digest over all columns of all rows, whatever their order: the same however the rows are encoded, sorted or
+    /// split.
     pub digest: RowDigest,
 }
 
@@ -40,7 +41,7 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     pub table: String,
-    /// `event_month=2026-01`.
+    /// The partition's folder: `event_month=2026-01`.
     pub folder: String,
     /// Bytes of the folder's name before the partition's value.
     prefix: u16,
@@ -53,17 +54,17 @@ pub struct Footer {
     pub sha256: Hash32,
 }
 
-/// The digest of some rows, a number modulo 2^128 that is added up; `lake-format.md` says how it is made.
+/// The digest of some rows, a number modulo 2^128 that can be added up; `lake-format.md` defines it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowDigest([u8; 16]);
 
 impl RowDigest {
-    /// The digest of these rows and those.
+    /// Returns the digest of these rows and those.
     pub fn plus(self, other: RowDigest) -> RowDigest {
         RowDigest::from(self.value().wrapping_add(other.value()))
     }
 
-    /// The digest of these rows without those, which are among them.
+    /// Returns the digest of these rows without those, which are among them.
     pub fn minus(self, other: RowDigest) -> RowDigest {
         RowDigest::from(self.value().wrapping_sub(other.value()))
     }
@@ -121,7 +122,7 @@ impl fmt::Debug for RowDigest {
 }
 
 impl Place {
-    /// `column` is the partition's.
+    /// Makes a place; `column` is the partition's.
     pub fn new(table: &str, column: &str, partition: &str) -> Place {
         Place { table: table.to_string(), folder: format!("{column}={partition}"), prefix: (column.len() + 1) as u16 }
     }
@@ -131,7 +132,7 @@ impl Place {
     }
 }
 
-/// Where the rows of a file belong.
+/// The table and partition that the rows of a file belong to.
 #[derive(Debug, Clone, Copy)]
 pub struct Home<'a> {
     pub table: &'a str,
@@ -141,7 +142,7 @@ pub struct Home<'a> {
 }
 
 impl FileEntry {
-    /// What an entry says of the file that has these bytes.
+    /// Makes an entry for the file that has these bytes.
     pub fn of(
         home: Home<'_>,
         name: FileName,
@@ -164,12 +165,12 @@ impl FileEntry {
         Ok(file.into())
     }
 
-    /// Who named the file, and which it is.
+    /// Returns the parts of the file's name.
     pub fn name(&self) -> FileName {
         FileName { sequence: self.sequence, part: self.part, nonce: self.nonce }
     }
 
-    /// The end of the file that a reader begins with.
+    /// Returns the end of the file, where a reader begins.
     pub fn footer(&self) -> Footer {
         Footer { bytes: self.footer_bytes, sha256: self.footer_sha256 }
     }
@@ -182,22 +183,22 @@ impl FileEntry {
         self.place.partition()
     }
 
-    /// The path below the table's folder: `event_month=2026-01/...parquet`.
+    /// Returns the path below the table's folder: `event_month=2026-01/...parquet`.
     pub fn path(&self) -> String {
         format!("{}/{}", self.place.folder, self.file_name())
     }
 
-    /// The same file under another name.
+    /// Returns the same file under another name.
     pub fn renamed(&self, name: FileName) -> FileEntry {
         FileEntry { sequence: name.sequence, part: name.part, nonce: name.nonce, ..self.clone() }
     }
 
-    /// The path below the lake's root.
+    /// Returns the path below the lake's root.
     pub fn data_path(&self) -> Path {
         data_path(self.table(), &self.path())
     }
 
-    /// Where the file waits until its entry is committed.
+    /// Returns where the file waits until its entry is committed.
     pub fn staging_path(&self) -> Path {
         staging_path(self.table(), &self.file_name())
     }
@@ -207,7 +208,7 @@ impl FileEntry {
     }
 }
 
-/// What a [`FileEntry`] is made of.
+/// The parts of a [`FileEntry`].
 pub(in crate::lake) struct Parts {
     pub place: Arc<Place>,
     pub name: FileName,
@@ -242,7 +243,7 @@ impl From<Parts> for FileEntry {
     }
 }
 
-/// As people name it: `authentication/event_month=2026-01/...parquet`.
+/// Shows a file as people name it: `authentication/event_month=2026-01/...parquet`.
 impl fmt::Display for FileEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.table(), self.path())
@@ -255,7 +256,7 @@ impl fmt::Debug for FileEntry {
     }
 }
 
-/// A file as an entry tells it.
+/// A file as an entry writes it.
 #[derive(Serialize, Deserialize)]
 struct Told {
     table: String,

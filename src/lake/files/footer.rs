@@ -1,9 +1,9 @@
-//! The footer of a data file, checked before anything is believed of it.
+//! The footer of a data file, checked before anything in it is trusted.
 //!
 //! The ledger records the length and the SHA-256 of the last bytes of each file: Parquet's metadata, their length and
-//! the magic number. Every reader of data files begins here, so a file that was swapped, cut or replaced by an older one
-//! is an error of whoever reads it, and never other rows. The length spares a request as well: nobody has to guess how
-//! much of the end of a file is footer.
+//! the magic number. Every reader of data files begins here, so a file that was swapped, cut or replaced by an older
+//! one is an error for its reader, and never other rows. The length also saves a request: nobody has to guess how much
+//! of the end of a file is footer.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use super::file::Footer;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;
 
-/// The length of the metadata and the magic number behind them.
+/// The length of the metadata and the magic number after them.
 const TAIL: usize = 8;
 
 impl Footer {
-    /// The footer of a file that was just encoded.
+    /// Returns the footer of a file that was just encoded.
     pub(in crate::lake) fn of(file: &[u8]) -> Result<Footer> {
         let bytes =
             length(file).ok_or_else(|| Error::new(Kind::Internal, "a Parquet file was written without a footer"))?;
@@ -33,7 +33,7 @@ impl Footer {
         Ok(Footer { bytes: length, sha256: Hash32::sha256(footer) })
     }
 
-    /// Decodes `bytes`, the end of the file at `path`; an error when they are not this footer.
+    /// Decodes `bytes`, the end of the file at `path`; errors when they are not this footer.
     pub fn decode(&self, path: &Path, bytes: &Bytes) -> Result<ParquetMetaData> {
         self.compare(path, bytes)?;
         let cannot = || format!("cannot read the footer of {path}");
@@ -54,7 +54,7 @@ impl Footer {
         self.decode(path, &self.read(store, path, size).await?)
     }
 
-    /// Reads the footer of a file of `size` bytes and decodes of it what `options` ask for, with the ids of fields.
+    /// Reads the footer of a file of `size` bytes and decodes the parts that `options` ask for, with the ids of fields.
     pub async fn fetch_part(
         &self,
         store: &Arc<dyn ObjectStore>,
@@ -68,7 +68,7 @@ impl Footer {
         metadata.context(Kind::Integrity, || format!("cannot read the footer of {path}"))
     }
 
-    /// Errors when the file of `size` bytes is not there, or does not end with this footer.
+    /// Errors when the file of `size` bytes does not exist, or does not end with this footer.
     pub async fn check(&self, store: &Arc<dyn ObjectStore>, path: &Path, size: u64) -> Result<()> {
         self.compare(path, &self.read(store, path, size).await?)
     }
@@ -81,14 +81,14 @@ impl Footer {
     }
 }
 
-/// Bytes of a file's footer.
+/// Returns the length of a file's footer in bytes.
 fn length(file: &[u8]) -> Option<usize> {
     let tail = file.last_chunk::<TAIL>()?;
     let length = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]) as usize + TAIL;
     (tail.ends_with(b"PAR1") && length <= file.len()).then_some(length)
 }
 
-/// An error of the store about a file that the ledger names: one that is gone, or shorter than it was, is damage.
+/// Makes an error of the store about a file that the ledger names: one that is gone, or shorter than before, is damage.
 fn unreadable(path: &Path, error: StoreError) -> Error {
     let is_short = |error: &StoreError| matches!(error, StoreError::Generic { source, .. } if source.to_string().contains("end of file"));
     match error {
@@ -103,21 +103,21 @@ fn unreadable(path: &Path, error: StoreError) -> Error {
     }
 }
 
-/// An error about the data file at `path`, be it of ours, of the store or of the Parquet reader.
+/// Makes an error about the data file at `path`, whether it is ours, the store's or the Parquet reader's.
 pub fn cannot_read(path: &impl std::fmt::Display, error: ParquetError) -> Error {
     let kind = match (Error::within(&error), &error) {
         (Some(ours), _) => ours.kind(),
-        // What the store could not give.
+        // The store could not deliver something.
         (None, ParquetError::External(_)) => Kind::Unavailable,
-        // What the file holds cannot be decoded.
+        // The content of the file cannot be decoded.
         (None, _) => Kind::Integrity,
     };
     Error::new(kind, format!("cannot read {path}")).caused_by(error)
 }
 
-/// The metadata without the ids of fields.
+/// Returns the metadata without the ids of fields.
 ///
-/// They are there for other readers, who may know a column by its id after it was renamed. We know columns by name; and
+/// They exist for other readers, which may know a column by its id after it was renamed. We know columns by name; and
 /// Arrow would take the ids for a part of each struct's type, which then differs from class to class.
 fn without_ids(metadata: ParquetMetaData) -> parquet::errors::Result<ParquetMetaData> {
     let file = metadata.file_metadata();

@@ -1,4 +1,4 @@
-//! Where things lie in a lake: names of tables, partitions and files, and nothing else.
+//! The layout of a lake: names of tables, partitions and files, and nothing else.
 //!
 //! ```text
 //! <table>/event_month=2026-01/<sequence>-<part>-<nonce>-<16 hex of sha256>.parquet
@@ -22,32 +22,32 @@ pub const LEDGER: &str = "_ledger";
 pub const STAGING: &str = "_staging";
 /// The files of `auditlake serve`: keys, and reads that are not committed yet.
 pub const SERVE: &str = "_serve";
-/// Heads of the ledger that were recorded elsewhere, and what was answered there.
+/// Heads of the ledger that were recorded elsewhere, and the answers from there.
 pub const ANCHORS: &str = "_anchors";
-/// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file removes what
-/// was derived from it.
+/// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file also
+/// removes what was derived from it.
 pub const FACTS: &str = "_facts";
 /// Fingerprints of rows, by which batches are looked up: a cache, which no ledger entry names. Whoever takes a data file out
 /// of its table takes its fingerprints away.
 pub const FINGERPRINTS: &str = "_fingerprints";
-/// Of each table, the folder of its Delta log.
+/// The folder of the Delta log in each table.
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
 pub const LOCK_FILE: &str = "_lock";
-/// Files that left their tables, and that readers of older states still find.
+/// Files that left their tables, where readers of older states still find them.
 pub const REPLACED: &str = "_replaced";
-/// Locks and budgets of those who pull.
+/// Locks and budgets of pulls.
 pub const PULL: &str = "_pull";
 
-/// The file of an anchor.
+/// Returns the path of an anchor.
 pub fn anchor_path(sequence: u64) -> Path {
     Path::from(format!("{ANCHORS}/{sequence:020}.json"))
 }
 
-/// No event is believed that is later than the newest clock by more than this, a year.
+/// The tolerance for future events, a year: one that is later than the newest clock by more is not believed.
 const AHEAD_MS: i64 = 366 * 86_400_000;
 
-/// The last time that is believed when the newest clock known says `now_ms`.
+/// Returns the last time that is believed when the newest clock known says `now_ms`.
 pub fn latest_time_ms(now_ms: i64) -> i64 {
     now_ms.saturating_add(AHEAD_MS)
 }
@@ -56,7 +56,7 @@ pub fn latest_time_ms(now_ms: i64) -> i64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Partition {
-    /// `event_month=YYYY-MM`: audit volumes are thousands of rows a day, so days would give tiny files.
+    /// `event_month=YYYY-MM`: audit volumes are thousands of rows per day, so days would give tiny files.
     #[default]
     Month,
     /// `event_day=YYYY-MM-DD`.
@@ -71,7 +71,7 @@ impl Partition {
         }
     }
 
-    /// The partition of all rows whose time is not believed: however they are spread, they are one file a batch.
+    /// Returns the partition of all rows whose time is not believed: however they are spread, they make one file per batch.
     pub fn of_odd_times(self) -> &'static str {
         match self {
             Partition::Month => "0001-01",
@@ -79,7 +79,8 @@ impl Partition {
         }
     }
 
-    /// The partition of an instant, in UTC. Microseconds beyond chrono's calendar (year 262143) share one partition.
+    /// Returns the partition of an instant, in UTC. Microseconds beyond chrono's calendar (year 262143) share one
+    /// partition.
     pub fn value(self, time_us: i64) -> String {
         let format = match self {
             Partition::Month => "%Y-%m",
@@ -89,7 +90,7 @@ impl Partition {
         DateTime::from_timestamp_micros(time_us).unwrap_or(limit).format(format).to_string()
     }
 
-    /// The first microsecond after the partition of an instant; `i64::MAX` at the end of chrono's calendar.
+    /// Returns the first microsecond after the partition of an instant; `i64::MAX` at the end of chrono's calendar.
     pub fn end(self, time_us: i64) -> i64 {
         let end = DateTime::from_timestamp_micros(time_us).and_then(|time| {
             let day = time.date_naive();
@@ -107,7 +108,7 @@ impl Partition {
     }
 }
 
-/// Who may read a lake beside its owner; chosen when the lake is created. Its own secrets are nobody else's in any case.
+/// The accounts that may read a lake beside its owner; chosen when the lake is created. Its own secrets are always private.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
@@ -139,42 +140,42 @@ impl Access {
     }
 }
 
-/// The path of ledger entry `sequence`.
+/// Returns the path of ledger entry `sequence`.
 pub fn entry_path(sequence: u64) -> Path {
     Path::from(format!("{LEDGER}/{sequence:020}.json"))
 }
 
-/// The sequence of the entry that stands in a file of this name.
+/// Returns the sequence of the entry that a file of this name holds.
 pub fn entry_sequence(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".json")?;
     let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| digits.parse().ok())?
 }
 
-/// The path of a part of a checkpoint, which is named by its own hash.
+/// Returns the path of a part of a checkpoint, which is named by its own hash.
 pub fn checkpoint_part(sequence: u64, sha256: &Hash32, suffix: &str) -> Path {
     let hash = hex(&sha256.0[..8]);
     Path::from(format!("{LEDGER}/{CHECKPOINT}{sequence:020}-{hash}.{suffix}"))
 }
 
-/// The entry whose state a file of this name, or a part of it, belongs to.
+/// Returns the entry to whose state a file of this name, or a part of it, belongs.
 pub fn checkpoint_sequence(name: &str) -> Option<u64> {
     name.strip_prefix(CHECKPOINT)?.split('-').next()?.parse().ok()
 }
 
 const CHECKPOINT: &str = "checkpoint-";
 
-/// A data file's path below the lake's root, given its path below its table.
+/// Returns a data file's path below the lake's root, given its path below its table.
 pub fn data_path(table: &str, path: &str) -> Path {
     Path::from(format!("{table}/{path}"))
 }
 
-/// Where a data file lies that left its table.
+/// Returns where a data file is that left its table.
 pub fn replaced_path(table: &str, path: &str) -> Path {
     Path::from(format!("{REPLACED}/{table}/{path}"))
 }
 
-/// The same for a path below the lake's root; none for what is not the path of a data file.
+/// Returns the same for a path below the lake's root; `None` for one that is not a data file's.
 pub fn set_aside(path: &Path) -> Option<Path> {
     let mut parts = path.as_ref().split('/');
     let (table, folder, name) = (parts.next()?, parts.next()?, parts.next()?);
@@ -182,39 +183,39 @@ pub fn set_aside(path: &Path) -> Option<Path> {
     is_data.then(|| replaced_path(table, &format!("{folder}/{name}")))
 }
 
-/// Where a data file waits until its entry is committed.
+/// Returns where a data file waits until its entry is committed.
 pub fn staging_path(table: &str, name: &str) -> Path {
     Path::from(format!("{STAGING}/{table}-{name}"))
 }
 
-/// The table and the data file that a file of this name in `_staging/` is to become.
+/// Returns the table and the data file that a file of this name in `_staging/` will become.
 pub fn staged(name: &str) -> Option<(&str, FileName)> {
     // No table has a `-` in its name.
     let (table, name) = name.split_once('-')?;
     FileName::parse(name).map(|(name, _)| (table, name))
 }
 
-/// Where the facts of a data file lie that were made by one definition.
+/// Returns the path of the facts of a data file that were made by one definition.
 pub fn fact_path(data: &Hash32, definition: &str) -> Path {
     Path::from(format!("{FACTS}/{data}-{definition}.parquet"))
 }
 
-/// A file with the fingerprints of so many rows, named by a hash of its bytes.
+/// Returns the path of a file with the fingerprints of `rows` rows, named by a hash of its bytes.
 pub fn fingerprints_path(rows: u64, hash: u64) -> Path {
     Path::from(format!("{FINGERPRINTS}/{rows:010}-{hash:016x}.bin"))
 }
 
-/// How many rows a file of this name has fingerprints of.
+/// Returns the number of rows that a file of this name has fingerprints of.
 pub fn fingerprints_rows(name: &str) -> Option<u64> {
     name.strip_suffix(".bin")?.split_once('-')?.0.parse().ok()
 }
 
-/// The path of version `version` of a table's Delta log.
+/// Returns the path of version `version` of a table's Delta log.
 pub fn delta_path(table: &str, version: u64) -> Path {
     Path::from(format!("{table}/{DELTA_LOG}/{version:020}.json"))
 }
 
-/// The version that a file of this name in a Delta log is.
+/// Returns the version that a file of this name in a Delta log is.
 pub fn delta_version(name: &str) -> Option<u64> {
     entry_sequence(name)
 }

@@ -1,4 +1,4 @@
-//! What is done to several files at once, each directory synced once.
+//! Operations on several files at once, each directory synced once.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -82,7 +82,7 @@ impl Durable {
                     parents.push(parent);
                 }
             }
-            // All are written before the first is synced: a journal takes the others along.
+            // All are written before the first is synced: one flush of a journal covers the others.
             for (name, file) in written {
                 file.sync_all().map_err(|e| generic(&name, e))?;
                 failpoint::reached("stage.synced");
@@ -94,7 +94,7 @@ impl Durable {
         .await
     }
 
-    /// Syncs directories, those that are there: names in them may be the work of a process that died before its sync.
+    /// Syncs existing directories: names in them may be the work of a process that died before its sync.
     pub async fn sync_dirs(&self, dirs: Vec<Path>) -> Result<()> {
         let places: Vec<PathBuf> = dirs.iter().map(|dir| self.root.join(dir.as_ref())).collect();
         blocking(move || {
@@ -106,7 +106,7 @@ impl Durable {
         .await
     }
 
-    /// The names in a directory, without looking at what they name; none when it is not there.
+    /// Returns the names in a directory without opening the files; none when it does not exist.
     pub async fn names(&self, dir: &Path) -> Result<Vec<String>> {
         let place = self.root.join(dir.as_ref());
         blocking(move || {
@@ -115,19 +115,19 @@ impl Durable {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
                 entries => entries.map_err(failed)?,
             };
-            // A name that is no text is none of ours.
+            // A name that is not text is not one of ours.
             let name = |entry: io::Result<fs::DirEntry>| entry.map(|entry| entry.file_name().into_string().ok());
             entries.filter_map(|entry| name(entry).transpose()).collect::<io::Result<_>>().map_err(failed)
         })
         .await
     }
 
-    /// Removes files that were being written by those who died.
+    /// Removes unfinished files of processes that died.
     pub fn clear_temporary(&self) -> io::Result<()> {
         disk::sweep(&self.root.join(STAGING), is_temporary)
     }
 
-    /// Removes files and syncs each directory once; one that is gone is fine.
+    /// Removes files and syncs each directory once; a missing file is fine.
     pub async fn remove_all(&self, paths: Vec<Path>) -> Result<()> {
         let places = paths.iter().map(|path| self.place(path)).collect::<Result<Vec<_>>>()?;
         blocking(move || {
@@ -152,8 +152,8 @@ impl Durable {
         .await
     }
 
-    /// Moves several files and syncs each directory once; gives those that are neither here nor there. A file that
-    /// already moved is fine, also when it has left its table since: moving is repeatable.
+    /// Moves several files and syncs each directory once; returns those that are at neither place. A file that already
+    /// moved is fine, even when it has left its table since: moving is repeatable.
     pub async fn rename_all(&self, moves: Vec<(Path, Path)>) -> Result<Vec<Path>> {
         let mut places = Vec::with_capacity(moves.len());
         for (from, to) in moves {

@@ -2,9 +2,9 @@
 
 use crate::typed::{Hash32, hex, parse_hex};
 
-/// The name of a file: the entry that added it, its number in that entry, who wrote it, and a piece of its hash.
+/// The name of a file: the entry that added it, its number in that entry, its writer, and a piece of its hash.
 ///
-/// The nonce is the writer's own, and another one for each attempt: two writers that encode the same rows for the same
+/// The nonce is the writer's own, and different for each attempt: two writers that encode the same rows for the same
 /// sequence must not take one file for the other, since the one that loses the race deletes its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileName {
@@ -14,7 +14,7 @@ pub struct FileName {
 }
 
 impl FileName {
-    /// The name within the partition's folder.
+    /// Returns the name within the partition's folder.
     pub fn with_hash(&self, sha256: &Hash32) -> String {
         self.with(&sha256.0[..8])
     }
@@ -29,7 +29,7 @@ impl FileName {
         let (sequence, part) = (parts.next()?, parts.next()?);
         let (nonce, hash) = (parse_hex(parts.next()?).ok()?, parse_hex(parts.next()?).ok()?);
         let read = FileName { sequence: sequence.parse().ok()?, part: part.parse().ok()?, nonce };
-        // Only the one spelling that we write: a path is put together again from what was read of it.
+        // Only the spelling that we write is accepted: a path is later put together again from its parts.
         (read.with(&hash) == name).then_some((read, hash))
     }
 }

@@ -15,8 +15,8 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 
 use super::file::{FileEntry, Footer};
 
-/// Reads one object of known size. Size and footer come from the ledger: no request is needed to learn the one, and
-/// nothing is read that does not have the other.
+/// Reads one object of known size. Size and footer come from the ledger: no request is needed to learn the size, and a
+/// file without the right footer is not read.
 #[derive(Debug, Clone)]
 pub struct ObjectReader {
     pub store: Arc<dyn ObjectStore>,

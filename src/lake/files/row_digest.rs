@@ -1,4 +1,4 @@
-//! The digest of rows: one number for what a file holds, whatever its order, encoding or split.
+//! The digest of rows: one number for the content of a file, whatever its order, encoding or split.
 //!
 //! ```text
 //! cell   XXH3-128 of the value's bytes, seeded with XXH3-64 of the column's path
@@ -6,13 +6,13 @@
 //! file   the sum of its rows                                      all sums modulo 2^128
 //! ```
 //!
-//! Anybody can recompute it with nothing but the rows: there is no key in it. That is what a rewriting of files is proved
-//! with: the sum over the files before is the sum over the files after. What is null adds nothing, so a column that is
-//! added later changes no digest of older rows. `lake-format.md` has the exact definition, and what the digest protects
-//! against: accidents. Whoever can choose rows at will can choose some with the same sum; against him stand the SHA-256
-//! of the files in the chain, and signatures.
+//! Anybody can recompute it with nothing but the rows: it involves no key. It proves that files were rewritten
+//! correctly: the sum over the files before is the sum over the files after. A null adds nothing, so a column that is
+//! added later changes no digest of older rows. `lake-format.md` has the exact definition, and says what the digest
+//! protects against: accidents. Whoever can choose rows at will can choose some with the same sum; against that stand
+//! the SHA-256 of the files in the chain, and signatures.
 //!
-//! It is made while rows are encoded, column by column; a text that repeats is hashed once a dictionary.
+//! It is made while rows are encoded, column by column; a text that repeats is hashed once per dictionary.
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::NullBuffer;
@@ -22,7 +22,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 use super::file::RowDigest;
 use crate::error::{Error, Kind, Result};
 
-/// The digest of some rows.
+/// Computes the digest of some rows.
 pub fn row_digest<'a>(batches: impl IntoIterator<Item = &'a RecordBatch>) -> Result<RowDigest> {
     let mut sum = 0_u128;
     for batch in batches {
@@ -37,7 +37,7 @@ pub fn row_digest<'a>(batches: impl IntoIterator<Item = &'a RecordBatch>) -> Res
     Ok(RowDigest::from(sum))
 }
 
-/// Adds a column's cells to the sums of its rows; `around` has the rows in which the structs around it are there.
+/// Adds a column's cells to the sums of its rows; `around` has the rows in which the enclosing structs exist.
 fn cells(path: &str, column: &ArrayRef, around: Option<&NullBuffer>, sums: &mut [u128]) -> Result<()> {
     if column.null_count() == column.len() && !matches!(column.data_type(), DataType::Null) {
         return Ok(());
@@ -79,7 +79,7 @@ fn cells(path: &str, column: &ArrayRef, around: Option<&NullBuffer>, sums: &mut 
             let values =
                 column.values().as_string_opt::<i32>().ok_or_else(|| unknown(path, column.values().data_type()))?;
             let codes = column.keys().values();
-            // A null may also stand in the dictionary.
+            // A null may also be in the dictionary.
             let is_text = |code: i32| values.is_valid(code as usize);
             let of_code = |code: i32| hash(values.value(code as usize).as_bytes());
             // The rows of one partition may be few of a batch whose dictionary is long.
@@ -120,7 +120,7 @@ fn cells(path: &str, column: &ArrayRef, around: Option<&NullBuffer>, sums: &mut 
     Ok(())
 }
 
-/// The sums of the cells of a list's items, each as if it were a row.
+/// Returns the sums of the cells of a list's items, each as if it were a row.
 fn items(path: &str, column: &ListArray) -> Result<Vec<u128>> {
     let offsets = column.value_offsets();
     let (first, last) = (offsets[0] as usize, offsets[column.len()] as usize);
@@ -157,7 +157,7 @@ mod tests {
     use super::super::super::parquet::plain;
     use super::*;
 
-    /// The definition of `lake-format.md`, a value at a time and with nothing in common with the code above but XXH3.
+    /// Implements the definition of `lake-format.md`, one value at a time and sharing only XXH3 with the code above.
     fn slow(batch: &RecordBatch) -> u128 {
         fn cell(path: &str, array: &ArrayRef, row: usize) -> u128 {
             if array.is_null(row) {
@@ -193,7 +193,7 @@ mod tests {
 
     type Row = (i64, Option<String>, Option<(Option<String>, Option<i64>)>, Option<Vec<Option<String>>>, Option<bool>);
 
-    /// Rows with a time, a text that repeats, a struct with a member in it, a list, and a flag.
+    /// Makes rows with a time, a text that repeats, a struct with a member in it, a list, and a flag.
     fn batch(rows: &[Row]) -> RecordBatch {
         let texts: StringArray = rows.iter().map(|row| row.1.as_deref()).collect();
         let mut distinct: Vec<Option<&str>> = texts.iter().collect();

@@ -25,14 +25,14 @@ use super::upload::Upload;
 use super::whole::{STORE, blocking, generic, write};
 use crate::disk::remove;
 
-/// Bytes that are read at once, on the thread that asks: what a disk gives in about a tenth of a millisecond.
+/// Bytes that are read at once, on the calling thread: about a tenth of a millisecond of a disk's work.
 const SMALL_READ: u64 = 256 * 1024;
 /// Files below one directory, each write on the disk when its call returns.
 #[derive(Debug)]
 pub struct Durable {
     pub(in crate::lake) root: Arc<PathBuf>,
     inner: LocalFileSystem,
-    /// Who may read what is written; the owner alone as long as nobody said otherwise.
+    /// The accounts that may read written files; only the owner until a call says otherwise.
     access: OnceLock<Access>,
 }
 
@@ -49,7 +49,7 @@ impl Durable {
         Ok(Durable { root: Arc::new(root.to_path_buf()), inner, access: OnceLock::new() })
     }
 
-    /// Says who may read what is written from here on: entry 0 says so, whose reading takes a store.
+    /// Sets who may read files that are written from here on: entry 0 decides it, and reading that takes a store.
     pub fn open_to(&self, access: Access) {
         self.access.get_or_init(|| access);
     }
@@ -102,7 +102,7 @@ impl ObjectStore for Durable {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<bytes::Bytes>> {
-        // A query over many small files would wake another thread for each of them, to copy a few pages.
+        // A query over many small files would otherwise wake another thread for each of them, to copy a few pages.
         if ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum::<u64>() > SMALL_READ {
             return match (self.inner.get_ranges(location, ranges).await, set_aside(location)) {
                 (Err(Error::NotFound { .. }), Some(aside)) => self.inner.get_ranges(&aside, ranges).await,
@@ -139,7 +139,7 @@ impl ObjectStore for Durable {
         sorted(self.inner.list(prefix))
     }
 
-    // The trait's own default stats every file before it drops those that come before the offset: Delta logs are long.
+    // The trait's default stats every file before it drops those that come before the offset: Delta logs are long.
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
         sorted(self.inner.list_with_offset(prefix, offset))
     }
@@ -148,7 +148,7 @@ impl ObjectStore for Durable {
         self.inner.list_with_delimiter(prefix).await
     }
 
-    // Nobody copies or renames through the store: what moves, moves with [`Durable::rename_all`].
+    // Nobody copies or renames through the store: [`Durable::rename_all`] moves files.
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
         Err(Error::NotImplemented { operation: "copy".into(), implementer: STORE.into() })
     }
@@ -159,7 +159,7 @@ fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> 
     let mut all = Vec::with_capacity(ranges.len());
     for range in ranges {
         let length = range.end.saturating_sub(range.start);
-        // Into memory that is not cleared before: that took as long as the reading.
+        // The memory is not cleared before: that took as long as the reading.
         let mut bytes = Vec::with_capacity(length as usize);
         file.seek(io::SeekFrom::Start(range.start))?;
         (&file).take(length).read_to_end(&mut bytes)?;
@@ -171,7 +171,7 @@ fn read(place: &FsPath, ranges: &[Range<u64>]) -> io::Result<Vec<bytes::Bytes>> 
     Ok(all)
 }
 
-/// Objects in the order of their names, which readers of Delta logs expect of every store but of a local disk.
+/// Sorts objects by name, which readers of Delta logs expect from every store except a local disk.
 fn sorted(found: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
     let all = async move {
         let mut all: Vec<ObjectMeta> = found.try_collect().await?;

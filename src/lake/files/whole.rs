@@ -1,4 +1,4 @@
-//! One file, on the disk and whole under its name, or not there at all.
+//! One file, either complete on the disk under its name, or absent.
 
 use std::io::{self, Write};
 use std::path::Path as FsPath;
@@ -9,21 +9,21 @@ use super::layout::{Access, STAGING};
 use crate::disk::{Naming, Temporary, make_dir_below, parent_of, set_mode};
 
 pub const STORE: &str = "local disk";
-/// Begins the name of a file that is being written, in `_staging/`, so that one list of names finds all that was left
+/// Prefix of the name of an unfinished file, in `_staging/`, so that one list of names finds everything that was left
 /// there; digits follow. It cannot occur in an object path, so no listing of objects shows the file.
 const TEMPORARY_PREFIX: &str = "#";
 
-/// How often a file is written again whose temporary file somebody cleared away.
+/// The number of times that a file is written again when somebody clears its temporary file away.
 const ATTEMPTS: u32 = 5;
 
-/// Whether a name is that of a file that is being written.
+/// Returns whether a name is that of an unfinished file.
 pub fn is_temporary(name: &str) -> bool {
     name.strip_prefix(TEMPORARY_PREFIX).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Writes one file so that it is on the disk, whole, under its name, or not there at all.
+/// Writes one file so that it is either complete on the disk under its name, or absent.
 ///
-/// Where locks lock nothing, somebody who takes us for dead may clear our temporary file away: then it is written again.
+/// Where locks lock nothing, a process that thinks we are dead may clear our temporary file away: then it is written again.
 pub(in crate::lake) fn write(
     (root, access): (&FsPath, Access),
     name: &str,

@@ -1,4 +1,4 @@
-//! The head of a ledger, written down elsewhere: the one thing that finds a lake that was put back as a whole.
+//! The head of a ledger, written down elsewhere: only this detects that a whole lake was put back.
 
 pub use super::super::ledger::told::Head;
 use crate::error::{Error, Result};

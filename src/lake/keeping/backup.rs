@@ -1,8 +1,8 @@
-//! A copy of a lake that is being written to: consistent at every moment, and each time only what is new.
+//! A copy of a lake while it is being written to: consistent at every moment; each run copies only new files.
 //!
 //! The order makes it consistent: data files first, then the versions of the Delta tables, then the entries of the
-//! ledger, oldest first. A copy that is cut short is the lake as it was at an earlier entry, and the next run goes on.
-//! What retention removed is removed from the copy as well.
+//! ledger, oldest first. A copy that is cut short is the lake as it was at an earlier entry, and the next run continues
+//! it. Files that retention removed are removed from the copy as well.
 
 use std::collections::BTreeSet;
 use std::path::Path as FsPath;
@@ -28,7 +28,7 @@ use crate::disk::Patience;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;
 
-/// What was copied.
+/// The result of a backup.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct BackedUp {
     /// The copy is the lake as it was after this entry.
@@ -37,7 +37,7 @@ pub struct BackedUp {
     /// Files that were copied now, data files and others, and their bytes.
     pub copied: u64,
     pub bytes: u64,
-    /// Files of the copy that belong to the lake no more, and were removed.
+    /// Files of the copy that no longer belong to the lake, and were removed.
     pub removed: u64,
 }
 
@@ -71,7 +71,7 @@ impl Keeper {
         Ok((done, verified))
     }
 
-    /// The paths of all files that were replaced and are still there.
+    /// Returns the paths of all files that were replaced and still exist.
     async fn aside(&self) -> Result<BTreeSet<(String, String)>> {
         let sequences: Vec<u64> = self.state().aside.iter().map(|aside| aside.sequence).collect();
         let paths = self.set_aside_by(&sequences).await?;
@@ -82,7 +82,7 @@ impl Keeper {
     }
 }
 
-/// Makes the folder of the copy, or sees that it is one.
+/// Makes the folder of the copy, or checks that it is one.
 async fn begin(lake: &Lake, folder: &FsPath) -> Result<()> {
     let inside = folder.canonicalize().is_ok_and(|folder| folder.starts_with(lake.root()));
     if inside
@@ -93,19 +93,19 @@ async fn begin(lake: &Lake, folder: &FsPath) -> Result<()> {
     match probe(folder)? {
         Place::Missing | Place::Empty => make_root(folder, lake.state().lake.access),
         Place::Lake | Place::Begun => Ok(()),
-        // Cut short before the first entry was there.
+        // The copy was cut short before the first entry.
         Place::Foreign if is_begun(folder) => Ok(()),
         Place::Foreign => Err(Error::usage(format!("{} is not empty, and not a backup", folder.display()))
             .hint("name an empty or a new folder; nothing was written")),
     }
 }
 
-/// A copy whose data files came, and whose ledger did not yet.
+/// Returns whether a copy has data files but no ledger yet.
 fn is_begun(folder: &FsPath) -> bool {
     folder.join(REPLACED).is_dir() || folder.join(BEGUN).exists()
 }
 
-/// Stands in the folder of a copy until its ledger is there.
+/// A marker in the folder of a copy until its ledger is complete.
 const BEGUN: &str = "_backup";
 
 struct Copying<'a> {
@@ -246,7 +246,7 @@ impl Copying<'_> {
         Ok(())
     }
 
-    /// Removes files that the lake has no more, and checkpoints that are not the newest.
+    /// Removes files that the lake no longer has, and checkpoints that are not the newest.
     async fn tidy(&mut self, aside: &BTreeSet<(String, String)>) -> Result<()> {
         let cannot = || "cannot tidy the backup";
         let mut known: BTreeSet<Path> = self.lake.files().map(|file| file.data_path()).collect();

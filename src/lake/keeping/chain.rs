@@ -1,4 +1,4 @@
-//! Level 0 of the ledger: every entry is there, follows the one before, and adds up; and so do the checkpoints.
+//! Level 0 of the ledger: every entry exists, follows the one before, and adds up; and so do the checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,45 +25,45 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::signing::PublicKey;
 use crate::typed::Hash32;
 
-/// What the entries say, those that can be read.
+/// The content of the entries that can be read.
 #[derive(Debug)]
 pub struct Chain {
     pub lake: LakeInfo,
-    /// Of the newest entry that can be read.
+    /// The head: the newest entry that can be read.
     pub head: Head,
-    /// The newest entry that is there.
+    /// The newest entry that exists.
     pub last: u64,
-    /// Entries that took something in or changed files, in their order.
+    /// Entries that ingested rows or changed files, in their order.
     pub commits: Vec<Commit>,
     /// The files of the tables.
     pub live: Vec<FileEntry>,
     /// Files that left their tables and are still on the disk.
     pub aside: Vec<FileEntry>,
     pub entries: u64,
-    /// Entries that are there and cannot be read.
+    /// Entries that exist but cannot be read.
     pub unreadable: BTreeSet<u64>,
     /// The last entry that the public key has signed; it vouches for all before it.
     pub signed_to: Option<u64>,
     pub anchors: Compared,
 }
 
-/// One entry, as far as files go.
+/// One entry's effect on files.
 #[derive(Debug)]
 pub struct Commit {
     pub entry: EntryRef,
     pub counts: Counts,
     pub files: Vec<FileEntry>,
-    /// None of an entry that only adds files.
+    /// None for an entry that only adds files.
     pub change: Option<Change>,
 }
 
 impl Chain {
-    /// The files of the tables.
+    /// Returns the files of the tables.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
         self.live.iter()
     }
 
-    /// Adds the entries up, as far as files go.
+    /// Adds up the effect of the entries on files.
     pub fn add_up(&mut self) {
         let mut live: BTreeMap<(&str, String), &FileEntry> = BTreeMap::new();
         let mut aside: BTreeMap<(&str, String), &FileEntry> = BTreeMap::new();
@@ -85,13 +85,13 @@ impl Chain {
     }
 }
 
-/// The names of the files in a lake's `_ledger/`.
+/// Returns the names of the files in a lake's `_ledger/`.
 pub async fn names(store: &Durable) -> Result<Vec<String>> {
     store.names(&Path::from(LEDGER)).await.context(Kind::Unavailable, || "cannot list `_ledger/`")
 }
 
-/// Walks the ledger, whose folder has the files `names`, from its first entry to its last. Errors when there is no lake
-/// to speak of, or a newer one.
+/// Walks the ledger, whose folder has the files `names`, from its first entry to its last. Errors when there is no
+/// usable lake, or a newer one.
 pub async fn walk(
     objects: &Arc<dyn ObjectStore>,
     names: &[String],
@@ -134,11 +134,11 @@ pub async fn walk(
     Ok(chain)
 }
 
-/// Says from where on the key does not vouch for a lake's ledger.
+/// Reports from which entry on the key does not vouch for a lake's ledger.
 pub fn end(chain: &Chain, public_key: Option<&PublicKey>, faults: &mut Faults) {
     let last = chain.last;
     if public_key.is_some() && chain.signed_to < Some(last) {
-        // What a signed entry follows is signed with it; what comes after the last one is not.
+        // A signed entry vouches for its predecessors; entries after the last one are not covered.
         let (first, fault) = match chain.signed_to {
             None => (0, "no entry of the ledger is signed by this key".to_string()),
             Some(sequence) => (sequence + 1, format!("entry {sequence} is the last one that this key vouches for")),
@@ -192,7 +192,7 @@ impl Walking<'_> {
                 body => {
                     let fault = match &body {
                         Body::Ingest(ingest) => accounts(ingest),
-                        // What an entry that cannot be read has done is not known.
+                        // The effect of an unreadable entry is unknown.
                         _ if !self.unreadable.is_empty() => None,
                         body => self.changes(body),
                     };
@@ -222,7 +222,7 @@ impl Walking<'_> {
         self.commits.push(Commit { entry, counts, files, change });
     }
 
-    /// What is wrong with an entry that replaces files.
+    /// Describes the faults of an entry that replaces files.
     fn changes(&self, body: &Body) -> Option<String> {
         let change = body.change()?;
         let (mut rows, mut digest) = (0, RowDigest::default());
@@ -260,7 +260,7 @@ impl Walking<'_> {
     }
 }
 
-/// What is wrong with the numbers of an entry.
+/// Describes the faults in the numbers of an entry.
 fn accounts(ingest: &Ingest) -> Option<String> {
     if let Err(error) = ingest.counts.check() {
         return Some(error.to_string());

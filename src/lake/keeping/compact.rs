@@ -1,8 +1,8 @@
-//! Merging small files, and removing what was merged when its time of grace is over.
+//! Merges small files, and removes the replaced ones when their time of grace is over.
 //!
-//! A partition's small files become files of a target size. The entry names what it replaces and what it adds, and is
-//! refused where the digests of the two differ. What was replaced lies in `_replaced/` from then on, where readers of
-//! older states find it and a plain glob does not, until an entry of kind `drop` removes it.
+//! A partition's small files become files of a target size. The entry names the files that it replaces and those that
+//! it adds, and is refused where the digests of the two differ. Replaced files are in `_replaced/` from then on, where
+//! readers of older states find them and a plain glob does not, until an entry of kind `drop` removes them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use super::merge::{MERGED_BYTES, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::failpoint;
 
-/// Rows of one merged file at most: two row groups.
+/// The most rows of one merged file: two row groups.
 const MERGED_ROWS: u64 = 256 * 1024;
-/// Files that one entry replaces at most.
+/// The most files that one entry replaces.
 const ENTRY_FILES: usize = 20_000;
-/// A file that is smaller is merged whenever others are.
+/// A file smaller than this is merged whenever others are.
 const FLOOR: u64 = 1 << 20;
 
-/// How files are merged.
+/// Options of a compaction.
 #[derive(Debug, Clone)]
 pub struct CompactOptions {
-    /// How large files are to become. One of half the size is left alone.
+    /// The target size of files. One of half the size is left alone.
     pub target_bytes: u64,
-    /// How long files that were replaced are kept.
+    /// The time that replaced files are kept.
     pub grace: Duration,
-    /// After an ingest: merge where a partition has so many small files.
+    /// After an ingest: merge where a partition has at least this many small files.
     pub from_files: usize,
-    /// After an ingest: begin nothing new after so long.
+    /// After an ingest: begin nothing new after this time.
     pub budget: Duration,
 }
 
@@ -52,31 +52,31 @@ impl Default for CompactOptions {
     }
 }
 
-/// What a compaction did, or would do.
+/// The result of a compaction, real or foreseen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Compacted {
-    /// The entries that were written; of a dry run none.
+    /// The entries that were written; none for a dry run.
     pub entries: Vec<u64>,
     pub files_before: u64,
     pub bytes_before: u64,
-    /// Not known of a dry run.
+    /// Unknown for a dry run.
     pub files_after: u64,
     pub bytes_after: u64,
     pub rows: u64,
-    /// Files that had been replaced and were removed.
+    /// Replaced files that were removed.
     pub dropped: u64,
     pub dropped_bytes: u64,
     /// Files that were replaced and are kept for now.
     pub kept: u64,
     pub kept_bytes: u64,
-    /// Groups of files that were not merged, for lack of time or since another run had been at them.
+    /// Groups of files that were not merged, for lack of time or because another run had changed them.
     pub left: u64,
 }
 
 /// Files of one table and partition that become one file.
 pub type Group = Vec<Arc<FileEntry>>;
 
-/// What there is to merge. `is_thorough`: wherever there are two small files; else where there are many.
+/// Returns the groups to merge. `is_thorough`: wherever there are two small files; else where there are many.
 pub fn plan(state: &State, options: &CompactOptions, is_thorough: bool) -> Vec<Group> {
     let mut folders: BTreeMap<(&str, &str), Group> = BTreeMap::new();
     for (name, table) in &state.tables {
@@ -121,7 +121,7 @@ fn worthwhile(mut files: Group) -> Group {
     files.into_iter().take_while(is_worth).collect()
 }
 
-/// Says what a compaction would do.
+/// Describes what a compaction would do.
 pub fn foresee(state: &State, options: &CompactOptions, now_ms: i64) -> Compacted {
     let groups = plan(state, options, true);
     let files = groups.iter().flatten();
@@ -141,7 +141,7 @@ pub fn foresee(state: &State, options: &CompactOptions, now_ms: i64) -> Compacte
     }
 }
 
-/// The entries whose replaced files have had their time of grace, with how many files and bytes.
+/// Returns the entries whose replaced files have had their time of grace, with their files and bytes.
 fn due(state: &State, grace: Duration, now_ms: i64) -> Vec<(u64, u64, u64)> {
     let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
     let is_over = |time_ms: i64| time_ms.saturating_add(grace_ms) <= now_ms;
@@ -264,7 +264,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The files that some entries set aside.
+    /// Returns the files that some entries set aside.
     pub(super) async fn set_aside_by(&self, sequences: &[u64]) -> Result<Paths> {
         let mut paths = Paths::new();
         for sequence in sequences {

@@ -1,4 +1,4 @@
-//! The data files: there and no others, as long as they were, with their footers, their bytes, and their rows.
+//! The data files: all of them exist and no others, with the right length, footers, bytes, and rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use super::level::{Level, Progress};
 use crate::error::{Context, Kind, Result};
 use crate::typed::Hash32;
 
-/// Files that are looked into at the same time.
+/// Files that are checked at the same time.
 const AT_ONCE: usize = 4;
 
-/// Finds the files; those that are there are worth a closer look.
+/// Finds the files; returns those that exist and are worth a closer look.
 pub async fn find(
     store: &Arc<dyn ObjectStore>,
     chain: &Chain,
@@ -61,12 +61,12 @@ pub async fn find(
     Ok(found)
 }
 
-/// Where a file lies that left its table.
+/// Returns where a file is that left its table.
 pub fn aside_path(file: &FileEntry) -> Path {
     replaced_path(file.table(), &file.path())
 }
 
-/// Looks into files, each as deeply as the level says.
+/// Checks files, each as deeply as the level says.
 pub async fn look(
     store: &Arc<dyn ObjectStore>,
     files: Vec<FileEntry>,
@@ -97,7 +97,7 @@ pub async fn look(
     Ok(())
 }
 
-/// The files in the folders of tables, with their sizes; Delta logs are left out.
+/// Returns the files in the folders of tables, with their sizes; Delta logs are left out.
 async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Result<BTreeMap<Path, u64>> {
     let mut there = BTreeMap::new();
     for table in tables {
@@ -113,7 +113,7 @@ async fn listed(store: &Arc<dyn ObjectStore>, tables: &BTreeSet<String>) -> Resu
     Ok(there)
 }
 
-/// The data files in place that entry `sequence` has added, by their names: what the entry says can no longer be read.
+/// Returns the data files in place that entry `sequence` has added, by their names: the entry itself is no longer readable.
 pub(super) async fn placed_by(
     store: &Arc<dyn ObjectStore>,
     sequence: u64,
@@ -126,7 +126,7 @@ pub(super) async fn placed_by(
     Ok(listed(store, tables).await?.into_keys().filter(is_of_it).collect())
 }
 
-/// Looks into the files of one partition.
+/// Checks the files of one partition.
 async fn look_into(
     store: Arc<dyn ObjectStore>,
     files: Vec<FileEntry>,
@@ -174,7 +174,7 @@ async fn sha256(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Option<Hash
     Ok(Some(Hash32(hash.finalize().into())))
 }
 
-/// Decodes a file's rows; what is wrong with them.
+/// Decodes a file's rows; returns what is wrong with them.
 async fn decode(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,

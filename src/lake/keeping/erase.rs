@@ -1,12 +1,12 @@
-//! Replacing a person's identifiers by a pseudonym, in all tables.
+//! Replaces a person's identifiers by a pseudonym, in all tables.
 //!
-//! An identifier is replaced wherever it stands as a word: as the whole value of a column, in JSON, in a message. The
-//! ledger keeps neither the identifier nor anything that it could be read from, only the pseudonym, which is made of the
-//! identifier with the lake's key: the same person has the same one when the command is run again.
+//! An identifier is replaced wherever it occurs as a word: as the whole value of a column, in JSON, in a message. The
+//! ledger keeps neither the identifier nor anything that would reveal it, only the pseudonym, which is made from the
+//! identifier with the lake's key: the same person gets the same one when the command is run again.
 //!
-//! Files are written anew one by one, and an entry is written whenever their bytes are many: so memory does not grow with
-//! the lake, and a run that is cut short is finished by the next one. A hold is looked for in all rows before the first
-//! entry, since a refusal means that nothing was replaced.
+//! Files are rewritten one by one, and an entry is written whenever they have many bytes: so memory does not grow with
+//! the lake, and the next run finishes one that was cut short. Holds are checked on all rows before the first entry,
+//! since a refusal means that nothing was replaced.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -32,16 +32,16 @@ use super::merge::Rows;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::hex;
 
-/// How often files are looked at that others wrote while we were at it.
+/// The number of rounds over files that others wrote meanwhile.
 const ROUNDS: u32 = 20;
 
-/// Fewer characters would be met in the middle of what is meant otherwise.
+/// The shortest identifier: a shorter one would occur in the middle of other words.
 const LEAST: usize = 4;
 
-/// What was replaced, or would be.
+/// The result of an erasure, real or foreseen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ErasedRows {
-    /// The entries that were written: none when there was nothing to replace, or of a dry run.
+    /// The entries that were written: none when there was nothing to replace, or for a dry run.
     pub entries: Vec<u64>,
     pub pseudonyms: Vec<String>,
     /// Rows by table.
@@ -51,7 +51,7 @@ pub struct ErasedRows {
     pub replaced: u64,
 }
 
-/// An identifier, and what stands for it.
+/// An identifier, and its replacement.
 #[derive(Debug, Clone)]
 struct Swap {
     subject: String,
@@ -59,7 +59,7 @@ struct Swap {
 }
 
 impl Swap {
-    /// Where the identifier stands as a word.
+    /// Returns where the identifier occurs as a word.
     fn places<'t>(&'t self, text: &'t str) -> impl Iterator<Item = usize> + 't {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         text.match_indices(self.subject.as_str()).map(|(at, _)| at).filter(move |at| {
@@ -89,13 +89,13 @@ impl Swap {
     }
 }
 
-/// What all entries of one erasure have in common.
+/// The common parts of all entries of one erasure.
 struct Erasing<'a> {
     reason: &'a str,
     holds: Vec<Hold>,
 }
 
-/// One entry to be.
+/// A future entry.
 #[derive(Default)]
 struct Pending {
     made: Vec<Made>,
@@ -104,7 +104,7 @@ struct Pending {
 }
 
 impl Pending {
-    /// Counts what became of the rows of a file.
+    /// Counts the changes in the rows of a file.
     fn add(&mut self, file: &FileEntry, sum: &Erased) {
         let told = self.erased.entry(file.table().to_string()).or_default();
         *told = Erased {
@@ -169,7 +169,7 @@ impl Keeper {
             .hint("run the command again when they have ended: it goes on"))
     }
 
-    /// What would be replaced. Errors when a hold keeps a row of it.
+    /// Counts the rows that would be replaced. Errors when a hold keeps one of them.
     async fn foresee(&self, swaps: &[Swap]) -> Result<ErasedRows> {
         let store: Arc<dyn ObjectStore> = self.lake().store();
         let mut done = ErasedRows::default();
@@ -183,8 +183,8 @@ impl Keeper {
         Ok(done)
     }
 
-    /// Writes an entry for what was made, and for the copies in `_replaced/`, which may name the person. Where another run
-    /// has replaced one of the files, nothing is changed, and they are looked at again.
+    /// Writes an entry for the new files, and for the copies in `_replaced/`, which may name the person. Where another
+    /// run has replaced one of the files, nothing is changed, and they are read again.
     async fn record_erasure(
         &mut self,
         pending: Pending,
@@ -248,12 +248,12 @@ impl Keeper {
             let pseudonym = format!("erased-{}", hex(&mac.finalize().into_bytes()[..8]));
             swaps.push(Swap { subject: subject.clone(), pseudonym });
         }
-        // The longest first: an email address may hold another identifier.
+        // The longest comes first: an email address may hold another identifier.
         swaps.sort_by_key(|swap| std::cmp::Reverse(swap.subject.len()));
         Ok(swaps)
     }
 
-    /// Replaces identifiers in the rows of a file; says how many rows changed, with their digests before and after.
+    /// Replaces identifiers in the rows of a file; returns how many rows changed, with their digests before and after.
     fn swap(&self, swaps: &[Swap], file: &FileEntry, rows: &mut Rows) -> Result<Erased> {
         let mut sum = Erased::default();
         for batch in rows.batches_mut() {
@@ -286,7 +286,7 @@ impl Keeper {
     }
 }
 
-/// The column with pseudonyms for identifiers, at any depth.
+/// Returns the column with pseudonyms for identifiers, at any depth.
 fn swapped(array: &ArrayRef, swaps: &[Swap]) -> Result<ArrayRef> {
     let cannot = || "cannot replace identifiers";
     Ok(match array.data_type() {

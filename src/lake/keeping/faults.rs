@@ -1,10 +1,10 @@
-//! What is wrong with a lake, in the order in which it was found.
+//! The faults of a lake, in the order in which they were found.
 
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
 
-/// One thing that is not what was written.
+/// One thing that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The file, below the lake's folder.
@@ -12,7 +12,7 @@ pub struct Fault {
     pub fault: String,
 }
 
-/// A bounded list of faults, and how many there are in all.
+/// A bounded list of faults, and their total number.
 #[derive(Debug, Default)]
 pub struct Faults {
     most: usize,
@@ -26,7 +26,7 @@ impl Faults {
         Faults { most, ..Faults::default() }
     }
 
-    /// As many places, and nothing in them.
+    /// Returns an empty list with the same bound.
     pub fn empty(&self) -> Faults {
         Faults::new(self.most)
     }
@@ -38,7 +38,7 @@ impl Faults {
         }
     }
 
-    /// Takes in what an attempt gave: damage is listed, and other trouble ends the check.
+    /// Takes the result of an attempt: damage is listed, and other trouble ends the check.
     pub fn take<T>(&mut self, path: impl ToString, attempt: Result<T>) -> Result<Option<T>> {
         match attempt {
             Ok(value) => Ok(Some(value)),
@@ -57,7 +57,7 @@ impl Faults {
     }
 }
 
-/// An error with its cause, on one line.
+/// Writes an error with its cause, on one line.
 fn told(error: &Error) -> String {
     use std::error::Error as _;
     match error.source() {

@@ -1,4 +1,4 @@
-//! Which rows a hold keeps. In doubt a row is held: what is kept too long can be removed later.
+//! The rows that a hold keeps. In doubt a row is held: one that is kept too long can be removed later.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -12,21 +12,21 @@ use super::super::tables::revision::REVISION_TABLE;
 use super::keeper::Keeper;
 use crate::error::{Error, Result};
 
-/// The columns that say who acted.
+/// The columns that identify the actor.
 const ACTORS: [&str; 4] = ["actor.user.uid", "actor.user.email_addr", "actor.user.name", "actor.app_uid"];
 
 impl Hold {
-    /// Whether rows of a table can be held at all. Revisions and rejects are not of one class.
+    /// Returns whether rows of a table can be held at all. Revisions and rejects are not of one class.
     fn concerns(&self, table: &str) -> bool {
         let is_of_all = table == REVISION_TABLE || table == REJECT_TABLE;
         self.classes.is_empty() || is_of_all || self.classes.iter().any(|class| class == table)
     }
 
-    /// Whether a file may hold a row of it.
+    /// Returns whether a file may hold a row of it.
     pub fn may_hold(&self, file: &FileEntry) -> bool {
         let begins = self.from_us.is_none_or(|from| file.max_time_us >= from);
         let ends = self.to_us.is_none_or(|to| file.min_time_us < to);
-        // The time of a reject is when it was rejected; what it was about is not known.
+        // The time of a reject is when it was rejected; its subject is unknown.
         self.concerns(file.table()) && (file.table() == REJECT_TABLE || begins && ends)
     }
 
@@ -77,7 +77,7 @@ impl Hold {
     }
 }
 
-/// The rows that any of the holds keeps.
+/// Returns the rows that any of the holds keeps.
 pub fn held(holds: &[Hold], table: &str, batch: &RecordBatch) -> Result<Vec<bool>> {
     let mut held = vec![false; batch.num_rows()];
     for hold in holds {
@@ -86,7 +86,7 @@ pub fn held(holds: &[Hold], table: &str, batch: &RecordBatch) -> Result<Vec<bool
     Ok(held)
 }
 
-/// The column at a dotted path.
+/// Returns the column at a dotted path.
 fn member(batch: &RecordBatch, path: &str) -> Option<ArrayRef> {
     let mut names = path.split('.');
     let mut column = batch.column_by_name(names.next()?)?.clone();
@@ -119,7 +119,7 @@ pub fn find(array: &ArrayRef, is_meant: &dyn Fn(&str) -> bool, found: &mut [bool
     }
 }
 
-/// Which rows are kept, as a mask.
+/// Returns the kept rows as a mask.
 pub fn mask(kept: impl Iterator<Item = bool>) -> BooleanArray {
     kept.map(Some).collect()
 }

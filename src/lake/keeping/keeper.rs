@@ -1,7 +1,7 @@
 //! Entries that change files: compaction, retention, removal. The protocol is that of a batch.
 //!
 //! ```text
-//! files are made -> lock -> are those that they replace still there? -> _staging/ -> ledger entry -> tables, _replaced/
+//! files are made -> lock -> do the files that they replace still exist? -> _staging/ -> ledger entry -> tables, _replaced/
 //!                           no: give up, and nothing was changed
 //! ```
 
@@ -32,12 +32,12 @@ const ENTRY_BYTES: u64 = 64 << 20;
 /// Rows whose fingerprints are held until they are written.
 const AT_A_TIME: u64 = 1 << 19;
 
-/// Changes the files of one lake; one keeper a process, any number of processes.
+/// Changes the files of one lake; one keeper per process, any number of processes.
 pub struct Keeper {
     lake: Lake,
     attempts: Attempts,
     clock: Clock,
-    /// An entry is written when its new files have more bytes.
+    /// The limit of bytes of new files above which an entry is written.
     pub(super) entry_bytes: u64,
 }
 
@@ -59,24 +59,24 @@ impl Keeper {
         self.lake.state()
     }
 
-    /// The time of an entry that would be written now.
+    /// Returns the time of an entry that would be written now.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms().max(self.state().time_ms)
     }
 
-    /// Takes in what others wrote, and finishes what they left.
+    /// Reads what others wrote, and finishes what they left.
     pub async fn catch_up(&mut self) -> Result<()> {
         let _lock = self.lake.lock().await?;
         self.attempts.catch_up(&mut self.lake).await
     }
 
-    /// The rows of some files of one table and partition as one file; `None` when there is no row.
+    /// Writes the rows of some files of one table and partition as one file; returns `None` when there is no row.
     pub(super) async fn merged(&self, rows: Vec<Rows>) -> Result<Option<Made>> {
         self.lake.merged(rows, self.attempts.fingerprinter).await
     }
 
     /// Makes the fingerprints that files lack, as long as `is_late` does not say that it is enough, and removes those that
-    /// are of no file; of how many files it made some. A thorough one also makes those anew that were damaged.
+    /// are of no file. Returns the number of files that it made some for. A thorough one also makes those anew that were damaged.
     pub(super) async fn complete_fingerprints(&mut self, is_thorough: bool, is_late: impl Fn() -> bool) -> Result<u64> {
         let Some(maker) = self.attempts.fingerprinter else { return Ok(0) };
         {
@@ -126,8 +126,8 @@ impl Keeper {
         Ok(sections.len() as u64)
     }
 
-    /// Commits one entry, which `body` makes of the state and of the files under their last names. `None` when another
-    /// run has replaced a file that this entry would replace: then nothing is changed.
+    /// Commits one entry, which `body` makes of the state and of the files under their final names. Returns `None` when
+    /// another run has replaced a file that this entry would replace: then nothing is changed.
     pub async fn commit(
         &mut self,
         made: &[Made],

@@ -1,21 +1,21 @@
-//! How deeply a lake is checked, and how far a check is.
+//! The depth of a check of a lake, and its progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-/// How deeply a lake is looked at; each level does what those before it do.
+/// The depth of a check; each level includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(into = "u8")]
 pub enum Level {
-    /// The chain of entries, and that all files are there and no others.
+    /// The chain of entries, and that all files exist and no others.
     Chain,
     /// Sizes and footers, and the Delta tables.
     Files,
     /// The SHA-256 of each file.
     Bytes,
-    /// Rows: how many, their digests, and that no event is there twice.
+    /// Rows: their number, their digests, and that no event occurs twice.
     Rows,
 }
 
@@ -25,7 +25,7 @@ impl From<Level> for u8 {
     }
 }
 
-/// How far a check is.
+/// The progress of a check.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     done: Arc<AtomicU64>,
@@ -38,7 +38,7 @@ impl Progress {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes of files that were looked at, and of all.
+    /// Returns the bytes of checked files, and of all.
     pub fn bytes(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.all.load(Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! What an archive says of itself. All of it but the range follows from the ledger beside it.
+//! An archive's description of itself. All of it except the range follows from the ledger beside it.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,11 @@ pub struct Manifest {
     pub entry: u64,
     pub entry_sha256: String,
     pub time_ms: i64,
-    /// By table: what it has in the range.
+    /// The content of each table in the range.
     pub tables: BTreeMap<String, Packed>,
 }
 
-/// What of a table is in the range.
+/// The part of a table that is in the range.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Packed {
@@ -71,7 +71,7 @@ impl Manifest {
         }
     }
 
-    /// The bytes of the member: the same manifest is never written in two ways.
+    /// Returns the bytes of the member: the same manifest is never written in two ways.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes =
             serde_json::to_vec_pretty(self).context(Kind::Internal, || "cannot encode the manifest of an archive")?;
@@ -79,7 +79,7 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Reads the member; the reason when it is none.
+    /// Reads the member; errors with the reason when it is not a manifest.
     pub fn parse(bytes: &[u8]) -> std::result::Result<(Manifest, ArchiveRange), String> {
         let manifest: Manifest =
             serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read: {error}"))?;

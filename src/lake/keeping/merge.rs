@@ -1,4 +1,4 @@
-//! The rows of some files as one new file, written as a batch is written: same schema, same order, same encoder.
+//! Merges the rows of some files into a new one, written like a batch: same schema, same order, same encoder.
 //!
 //! Most of a class's columns are null in all rows of most files. They are not read, and the rows are merged without them.
 
@@ -29,7 +29,7 @@ pub const MERGED_BYTES: u64 = 256 << 20;
 pub struct Rows {
     pub file: Arc<FileEntry>,
     batches: Vec<RecordBatch>,
-    /// Decompressed.
+    /// Their decompressed size.
     pub bytes: u64,
 }
 
@@ -44,7 +44,7 @@ impl Rows {
         Ok(Rows { file: file.clone(), batches, bytes })
     }
 
-    /// Splits the rows by what `keep` says of each batch; gives the digest of those that go, and how many they are.
+    /// Splits the rows by the answer of `keep` for each batch; returns the digest and the number of those that go.
     pub fn filter(&mut self, keep: impl Fn(&RecordBatch) -> Result<BooleanArray>) -> Result<(u64, RowDigest)> {
         let (mut gone, mut digest) = (0, RowDigest::default());
         for batch in &mut self.batches {
@@ -69,7 +69,7 @@ impl Rows {
 }
 
 impl Lake {
-    /// Writes the rows of some files of one table and partition as one file; `None` when there is no row.
+    /// Writes the rows of some files of one table and partition as one file; returns `None` when there is no row.
     pub(super) async fn merged(&self, rows: Vec<Rows>, fingerprinter: Option<Fingerprinter>) -> Result<Option<Made>> {
         let Some(first) = rows.first() else { return Ok(None) };
         let (table, partition) = (first.file.table().to_string(), first.file.partition().to_string());
@@ -94,7 +94,7 @@ impl Lake {
     }
 }
 
-/// All rows, sorted by time, in the schema of the table. Rows of one time keep the order of the files.
+/// Returns all rows, sorted by time, in the schema of the table. Rows of one time keep the order of the files.
 fn merge(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Option<RecordBatch>> {
     let cannot = || "cannot merge files";
     let schemas: Vec<SchemaRef> = batches.iter().map(RecordBatch::schema).collect();
@@ -118,7 +118,7 @@ fn merge(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Option<RecordBat
     conformed(&whole, schema).map(Some)
 }
 
-/// The fields of a table that some of the files have.
+/// Returns the fields of a table that some of the files have.
 fn common(all: &Fields, have: &[&Fields]) -> Fields {
     let pruned = |field: &FieldRef| {
         let found: Vec<&FieldRef> =

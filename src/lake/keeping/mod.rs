@@ -1,4 +1,4 @@
-//! Keeping a lake: checking all of it, and mending what follows from the ledger.
+//! Keeping a lake: checking all of it, and repairing what follows from the ledger.
 //!
 //! ```text
 //! verify   chain     the entries, one by one, and the checkpoints that they name         level 0
@@ -7,14 +7,14 @@
 //!          versions  every version of every Delta table, and what its readers see        1
 //! repair   what verify finds and the ledger has all it takes for
 //! compact  small files into larger ones; replaced files off the disk when their time of grace is over
-//! retain   rows that are old enough, but for those that a hold keeps
+//! retain   rows that are old enough, except those that a hold keeps
 //! erase    a person's identifiers become pseudonyms
 //! backup   a copy of all of it
 //! archive  a closed range in one tar, that is checked as it is
 //! ```
 //!
-//! Nothing here believes what opening a lake believes: entries are read as files, and a fault does not keep the rest from
-//! being looked at.
+//! Nothing here relies on what opening a lake relies on: entries are read as files, and a fault does not keep the rest
+//! from being checked.
 
 mod anchor;
 mod archive;

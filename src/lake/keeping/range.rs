@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime};
 use super::super::files::layout::Partition;
 use crate::error::{Error, Result};
 
-/// Some partitions in a row, all of them over.
+/// Some consecutive partitions, all of them over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveRange {
     partition: Partition,
@@ -14,8 +14,8 @@ pub struct ArchiveRange {
 }
 
 impl ArchiveRange {
-    /// Errors when the range cuts a partition, has none, or is not over at `now_us`: such an archive would leave rows out
-    /// that were asked for, or would be another one tomorrow.
+    /// Makes a range. Errors when it cuts a partition, has none, or is not over at `now_us`: such an archive would
+    /// leave out requested rows, or would be different tomorrow.
     pub fn of(partition: Partition, since_us: i64, until_us: i64, now_us: i64) -> Result<ArchiveRange> {
         let unit = match partition {
             Partition::Month => "month",
@@ -41,7 +41,7 @@ impl ArchiveRange {
         Ok(ArchiveRange { partition, since_us, until_us })
     }
 
-    /// Reads the range of a manifest; none when it is none.
+    /// Reads the range of a manifest; `None` when it is invalid.
     pub fn parse(partition: Partition, since: &str, until: &str) -> Option<ArchiveRange> {
         let micros = |text: &str| {
             let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
@@ -50,7 +50,7 @@ impl ArchiveRange {
         ArchiveRange::of(partition, micros(since)?, micros(until)?, i64::MAX).ok()
     }
 
-    /// Whether rows of the partition with this value are in the range. Those whose time is not believed never are.
+    /// Returns whether rows of the partition with this value are in the range. Those whose time is not believed never are.
     pub fn has(&self, value: &str) -> bool {
         let of = |time_us: i64| self.partition.value(time_us);
         value != self.partition.of_odd_times()
@@ -62,18 +62,18 @@ impl ArchiveRange {
         self.partition
     }
 
-    /// The first day, and the day after the last one.
+    /// Returns the first day, and the day after the last one.
     pub fn days(&self) -> (String, String) {
         (date(self.since_us), date(self.until_us))
     }
 
-    /// The folder that all members of the archive are in.
+    /// Returns the folder that all members of the archive are in.
     pub fn folder(&self) -> String {
         format!("auditlake-{}-{}", date(self.since_us), date(self.until_us))
     }
 }
 
-/// The beginning of the partition that a time is in, and its end.
+/// Returns the beginning of the partition that a time is in, and its end.
 fn bounds(partition: Partition, time_us: i64) -> (i64, i64) {
     let begin = DateTime::from_timestamp_micros(time_us).map(|time| match partition {
         Partition::Month => format!("{}-01", time.format("%Y-%m")),

@@ -1,4 +1,4 @@
-//! What became of rows that were removed, told from the ledger entry alone: so it can be told again at any time.
+//! Receipts of rows that were removed, made from the ledger entry alone: so they can be made again at any time.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Receipt {
     pub before_us: BTreeMap<String, i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<String>,
-    /// By table: rows that are gone, their digest, and rows that a hold kept.
+    /// For each table: rows that are gone, their digest, and rows that a hold kept.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub removed: BTreeMap<String, Removed>,
     /// Why identifiers were replaced, by what, and by table in how many rows, with their digests before and after.
@@ -39,12 +39,12 @@ pub struct Receipt {
     pub pseudonyms: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub erased: BTreeMap<String, Erased>,
-    /// Files that are off the disk, and those that hold what was left of them.
+    /// Files that are off the disk; the next field has those that hold the remaining rows.
     pub files_removed: Paths,
     pub files_written: Vec<Written>,
 }
 
-/// A file that was written anew.
+/// A file that was rewritten.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Written {
     pub table: String,
@@ -55,7 +55,7 @@ pub struct Written {
 }
 
 impl Lake {
-    /// The receipt of an entry that removed rows.
+    /// Returns the receipt of an entry that removed rows.
     pub async fn receipt(&self, sequence: u64) -> Result<Receipt> {
         let (entry, entry_sha256) = self.entry(sequence).await?;
         let change = entry.body.change().cloned().unwrap_or_default();

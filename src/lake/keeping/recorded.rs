@@ -6,8 +6,8 @@
 //!                                         _anchors/00000000000000000003.json: the head and the answer, in one chain
 //! ```
 //!
-//! They are compared with the ledger by `verify`: a ledger that was put back behind one of them, or written anew, does not
-//! have its head. Whoever can write to the lake can write here as well, so that the answer is what proves: it was given by
+//! `verify` compares them with the ledger: a ledger that was put back to a state before one of them, or rewritten, does
+//! not have its head. Whoever can write to the lake can write here as well, so the proof is the answer: it was given by
 //! somebody who saw this head at that time.
 
 use std::collections::BTreeMap;
@@ -25,22 +25,22 @@ use crate::disk::{self, Chain};
 use crate::error::{Context, Error, Kind, Result};
 
 const WHAT: &str = "the chain of anchors";
-/// Attempts that failed since the last one that did not.
+/// Attempts that failed since the last successful one.
 const FAILING: &str = "failing.json";
 
-/// A head that was recorded, as it is kept.
+/// A recorded head in its stored form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     pub head: Head,
-    /// All that the command printed, in base64: a token of RFC 3161, a URL, nothing.
+    /// Everything that the command printed, in base64: a token of RFC 3161, a URL, nothing.
     #[serde(serialize_with = "encode", deserialize_with = "decode")]
     pub answer: Vec<u8>,
 }
 
-/// One of them, with its number and the time at which it was kept.
+/// One recorded head, with its number and the time at which it was stored.
 pub type RecordedEntry = disk::Entry<Recorded>;
 
-/// Attempts that failed since the last one that did not.
+/// Attempts that failed since the last successful one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failing {
     pub attempts: u64,
@@ -57,7 +57,7 @@ fn decode<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
     STANDARD.decode(String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
-/// What a lake keeps of heads that were recorded elsewhere.
+/// The lake's record of heads that were recorded elsewhere.
 #[derive(Debug, Clone)]
 pub struct Anchors {
     root: PathBuf,
@@ -72,7 +72,7 @@ impl Anchors {
         self.root.join(ANCHORS)
     }
 
-    /// All of them, as far as their chain is sound; and where it is broken, if it is.
+    /// Returns all of them, as far as their chain is sound; and where it is broken, if it is.
     pub fn all(&self) -> Result<(Vec<RecordedEntry>, Option<Error>)> {
         let (chain, broken) = Chain::<Recorded>::read_sound(&self.folder(), WHAT)?;
         Ok((chain.entries().to_vec(), broken))
@@ -82,7 +82,7 @@ impl Anchors {
         Ok(Chain::<Recorded>::tail(&self.folder(), WHAT)?.entries().last().cloned())
     }
 
-    /// Keeps one more; returns its number. Attempts that failed before are forgotten.
+    /// Stores one more; returns its number. Earlier failed attempts are forgotten.
     pub fn keep(&self, time_ms: i64, recorded: &Recorded) -> Result<u64> {
         self.make_folder()?;
         let sequence = loop {
@@ -105,7 +105,7 @@ impl Anchors {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             read => {
                 let bytes = read.context(Kind::Unavailable, || format!("cannot read {}", place.display()))?;
-                // It is no evidence: half of it is as good as an attempt of which nothing is known.
+                // It is not evidence: half of it counts as an attempt of which nothing is known.
                 Ok(Some(serde_json::from_slice(&bytes).unwrap_or(Failing {
                     attempts: 1,
                     since_ms: 0,
@@ -116,7 +116,7 @@ impl Anchors {
         }
     }
 
-    /// Counts an attempt that failed; returns how many have in a row.
+    /// Counts an attempt that failed; returns how many have failed in a row.
     pub fn note_failure(&self, time_ms: i64, reason: String) -> Result<u64> {
         self.make_folder()?;
         let before = self.failing()?;
@@ -128,23 +128,23 @@ impl Anchors {
         Ok(attempts)
     }
 
-    /// The folder gets the mode of the lake's.
+    /// Makes the folder with the mode of the lake's.
     fn make_folder(&self) -> Result<()> {
         let folder = self.folder();
         disk::make_dir_like_parent(&folder).context(Kind::Unavailable, || format!("cannot create {}", folder.display()))
     }
 }
 
-/// How the anchors of a lake stand to its ledger.
+/// The result of comparing the anchors of a lake with its ledger.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Compared {
     pub kept: u64,
-    /// Their heads are entries of the ledger.
+    /// The number of heads that are entries of the ledger.
     pub agree: u64,
     /// The newest entry of the ledger that one of them names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<u64>,
-    /// Those that agree, for a closer look at their answers.
+    /// Anchors that agree, for a closer look at their answers.
     #[serde(skip)]
     pub agreeing: Vec<RecordedEntry>,
 }
@@ -159,13 +159,13 @@ pub struct Heads<'a> {
 }
 
 impl<'a> Heads<'a> {
-    /// The head that was handed in, where nothing else is kept.
+    /// Returns the given head, where no other is kept.
     pub fn given(given: Option<&'a Anchor>) -> Heads<'a> {
         let hashes = given.map(|given| (given.sequence, None)).into_iter().collect();
         Heads { given, hashes, kept: Vec::new() }
     }
 
-    /// The head that was handed in, and those that the lake keeps.
+    /// Returns the given head, and those that the lake keeps.
     pub fn of(given: Option<&'a Anchor>, root: &Path, faults: &mut Faults) -> Result<Heads<'a>> {
         let (kept, broken) = Anchors::of(root).all()?;
         if let Some(broken) = broken {
@@ -176,14 +176,14 @@ impl<'a> Heads<'a> {
         Ok(Heads { given, kept, hashes })
     }
 
-    /// Takes an entry that was read.
+    /// Records an entry that was read.
     pub fn take(&mut self, sequence: u64, hash: &str) {
         if let Some(found) = self.hashes.get_mut(&sequence) {
             *found = Some(hash.to_string());
         }
     }
 
-    /// Compares, once all entries up to `last` were read.
+    /// Compares the heads, once all entries up to `last` were read.
     pub fn compare(self, lake_id: &str, last: u64, faults: &mut Faults) -> Compared {
         let mut compared = Compared { kept: self.kept.len() as u64, ..Compared::default() };
         if let Some(given) = self.given {
@@ -228,7 +228,7 @@ impl<'a> Heads<'a> {
                 let fault = "it is not the entry that was written down: the lake was put back, or written anew";
                 Some((entry_path(sequence).to_string(), fault.to_string()))
             }
-            // A missing entry is a fault of its own; that it was written down makes it no better.
+            // A missing entry is a fault of its own; that it was written down does not change this.
             _ => Some((entry_path(sequence).to_string(), "it was written down, and cannot be read".to_string())),
         }
     }

@@ -1,7 +1,7 @@
-//! Mending what follows from the ledger, and clearing away what the ledger says is dead.
+//! Repairs what follows from the ledger, and removes what the ledger declares dead.
 //!
-//! The entries are never mended: nothing says what they were. What can be done about the newest one, when a copy of the
-//! lake was taken while it was written, is to step back to the entry before, and to take its lines in again.
+//! The entries are never repaired: nothing tells what they were. When a copy of the lake was taken while the newest one
+//! was written, the remedy is to step back to the entry before, and to ingest its lines again.
 
 use std::collections::BTreeSet;
 use std::path::Path as FsPath;
@@ -32,26 +32,26 @@ use crate::disk::Patience;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Ocsf;
 
-/// What is asked.
+/// Options of a repair.
 #[derive(Debug, Clone)]
 pub struct Repair {
-    /// Say what would be done, and do nothing.
+    /// Report what would be done, and do nothing.
     pub is_dry: bool,
-    /// Step back from newest entries whose files are not all there.
+    /// Step back from newest entries whose files are incomplete.
     pub drop_incomplete: bool,
-    /// How many faults are listed.
+    /// The number of faults that are listed.
     pub most: usize,
     pub patience: Patience,
 }
 
-/// What was done, or would be.
+/// The result of a repair, real or foreseen.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Repaired {
-    /// Paths, and what was done about them.
+    /// Paths, and the action for each.
     pub done: Vec<Fault>,
-    /// Entries that were dropped: what is lost with each.
+    /// Entries that were dropped, with what is lost with each.
     pub lost: Vec<String>,
-    /// What is left for somebody with a backup; not looked for in a dry run.
+    /// Faults that need a backup; not looked for in a dry run.
     pub left: Vec<Fault>,
     pub left_count: u64,
 }
@@ -99,7 +99,7 @@ pub async fn repair(root: &FsPath, ocsf: &Ocsf, asked: &Repair) -> Result<Repair
     Ok(repaired)
 }
 
-/// Errors when an entry up to `last` is not what was written.
+/// Errors when an entry up to `last` is not as it was written.
 fn ledger_is_sound(faults: &Faults, last: u64) -> Result<()> {
     let is_of_entry = |fault: &&Fault| (0..=last).any(|sequence| entry_path(sequence).as_ref() == fault.path);
     match faults.listed.iter().find(is_of_entry) {
@@ -138,7 +138,7 @@ impl Mending<'_> {
         put.map(drop).context(Kind::Unavailable, || format!("cannot write {path}"))
     }
 
-    /// Drops newest entries that are not whole, where that was asked for.
+    /// Drops incomplete newest entries, where the options ask for it.
     async fn step_back(&mut self, chain: &mut Chain, tables: &BTreeSet<String>) -> Result<()> {
         let before = chain.last;
         while let Some(why) = self.incomplete(chain).await? {
@@ -170,7 +170,7 @@ impl Mending<'_> {
                 None => placed_by(&self.objects(), chain.last, tables).await?,
             };
             chain.add_up();
-            // The entry goes last: until then the same command finds what is left to do.
+            // The entry goes last: until then the same command finds the remaining work.
             self.drop_versions(chain).await?;
             self.remove(self.there(files).await?, "removed: it is of an entry that is dropped").await?;
             self.remove(vec![entry_path(chain.last)], "removed: the entry is not whole").await?;
@@ -182,7 +182,7 @@ impl Mending<'_> {
         Ok(())
     }
 
-    /// Puts files back into their tables that an entry set aside which is dropped.
+    /// Puts files back into their tables that a dropped entry had set aside.
     async fn put_back(&mut self, sequence: u64, change: &Change) -> Result<()> {
         if !change.dropped.is_empty() {
             let message = format!("cannot step back from ledger entry {sequence}: it removed files for good");
@@ -202,7 +202,7 @@ impl Mending<'_> {
         self.store.rename_all(moves).await.map(drop).context(Kind::Unavailable, || "cannot put files back")
     }
 
-    /// Those of the paths that exist.
+    /// Returns the paths that exist.
     async fn there(&self, paths: Vec<Path>) -> Result<Vec<Path>> {
         let mut there = Vec::new();
         for path in paths {
@@ -215,7 +215,7 @@ impl Mending<'_> {
         Ok(there)
     }
 
-    /// Why the newest entry is not whole; none when it is.
+    /// Returns why the newest entry is incomplete; `None` when it is complete.
     async fn incomplete(&self, chain: &Chain) -> Result<Option<String>> {
         if chain.last == 0 {
             return Ok(None);
@@ -260,7 +260,7 @@ impl Mending<'_> {
         self.store.names(&log).await.context(Kind::Unavailable, || format!("cannot list {log}"))
     }
 
-    /// Removes the checkpoints of a Delta log: they may hold what its versions do not.
+    /// Removes the checkpoints of a Delta log: their content may differ from its versions.
     async fn drop_checkpoints(&mut self, table: &str) -> Result<()> {
         let names = self.log(table).await?;
         let copies = names.iter().filter(|name| *name == "_last_checkpoint" || versions::is_checkpoint(name));
@@ -268,7 +268,7 @@ impl Mending<'_> {
         self.remove(copies, "removed: the versions say the same; the next one is written in time").await
     }
 
-    /// Removes checkpoints of the ledger that are not what was named: they are copies.
+    /// Removes checkpoints of the ledger that are not as they were named: they are copies.
     async fn checkpoints(&mut self, faults: &Faults) -> Result<()> {
         let prefix = format!("{LEDGER}/");
         let name_of = |fault: &Fault| fault.path.strip_prefix(&prefix).map(str::to_string);
@@ -284,7 +284,7 @@ impl Mending<'_> {
         self.remove(dead, "removed: it is not the checkpoint that the ledger names, and the entries say the same").await
     }
 
-    /// Puts files back into their tables that lie in `_replaced/`: who replaced them was dropped without being read.
+    /// Moves files from `_replaced/` back into their tables: the entry that replaced them was dropped without being read.
     async fn return_replaced(&mut self, chain: &Chain) -> Result<()> {
         let exists = |path: &Path| self.store.root.join(path.as_ref()).exists();
         let moves = chain.files().map(|file| (aside_path(file), file.data_path()));
@@ -318,7 +318,7 @@ impl Mending<'_> {
         Ok(())
     }
 
-    /// Writes the versions of one table anew that are not the ledger's.
+    /// Rewrites the versions of one table that differ from the ledger's.
     async fn table(&mut self, table: &str, chain: &Chain, ocsf: &Ocsf, expected: &Expected<'_>) -> Result<()> {
         let versions = &expected[table];
         let names = self.log(table).await?;
@@ -379,7 +379,7 @@ impl Mending<'_> {
         self.remove(dropped, "removed: a ledger entry dropped it").await
     }
 
-    /// Clears away staged files whose sequences are taken by entries that do not name them, and temporary files.
+    /// Removes staged files whose sequences are taken by entries that do not name them, and temporary files.
     async fn clear(&mut self, chain: &Chain) -> Result<()> {
         let names =
             self.store.names(&Path::from(STAGING)).await.context(Kind::Unavailable, || "cannot list `_staging/`")?;

@@ -1,4 +1,4 @@
-//! Removing rows for their age, so that nothing of them is left in any file of the lake.
+//! Removes rows for their age, so that nothing of them is left in any file of the lake.
 //!
 //! ```text
 //! file older than the limit        removed, unless a hold may keep a row of it
@@ -6,8 +6,8 @@
 //! files in `_replaced/`            removed when they may hold such rows: they are copies
 //! ```
 //!
-//! The entry names all of them, the policy, and by table how many rows went and their digest: so what is left still adds
-//! up. From then on nothing older is taken in again.
+//! The entry names all of them, the policy, and by table how many rows went and their digest: so the remaining rows
+//! still add up. From then on nothing older is ingested again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ use super::keeper::Keeper;
 use super::merge::Rows;
 use crate::error::{Error, Kind, Result};
 
-/// How long rows are kept.
+/// The time that rows are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RetainPolicy {
-    /// For tables that are not named; none keeps them for ever.
+    /// The time for tables that are not named; `None` keeps them forever.
     pub keep: Option<Duration>,
-    /// By table; none keeps that table for ever.
+    /// The time by table; `None` keeps that table forever.
     pub tables: BTreeMap<String, Option<Duration>>,
 }
 
@@ -44,7 +44,7 @@ impl RetainPolicy {
         self.tables.get(table).copied().unwrap_or(self.keep)
     }
 
-    /// The time before which rows of a table go, microseconds; none where they are kept for ever.
+    /// Returns the time before which rows of a table go, microseconds; `None` where they are kept forever.
     pub fn before_us(&self, table: &str, now_ms: i64) -> Option<i64> {
         self.keep(table).map(|keep| before_us(keep, now_ms))
     }
@@ -54,12 +54,12 @@ impl RetainPolicy {
     }
 }
 
-/// What was removed, or would be.
+/// The result of retention, real or foreseen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Retained {
-    /// The entries that were written; of a dry run none.
+    /// The entries that were written; none for a dry run.
     pub entries: Vec<u64>,
-    /// By table.
+    /// The result by table.
     pub tables: BTreeMap<String, RetainedTable>,
     /// Copies in `_replaced/` that were removed with them.
     pub replaced: u64,
@@ -71,7 +71,7 @@ pub struct RetainedTable {
     pub before_us: i64,
     pub rows: u64,
     pub held: u64,
-    /// Files that were removed whole, and that were written anew.
+    /// Files that were removed as a whole; the next field counts those that were rewritten.
     pub files: u64,
     pub rewritten: u64,
 }
@@ -80,7 +80,7 @@ pub struct RetainedTable {
 #[derive(Debug, Clone)]
 struct Limits {
     by_table: BTreeMap<String, i64>,
-    /// Of revisions, whose class decides: by class, and of classes that have no table.
+    /// The limits of revisions, which their class decides: by class, and for classes that have no table.
     default_us: Option<i64>,
     policy: BTreeMap<String, String>,
 }
@@ -97,7 +97,7 @@ impl Limits {
         }
     }
 
-    /// The latest limit that a row of the table can have.
+    /// Returns the latest limit that a row of the table can have.
     fn latest(&self, table: &str) -> Option<i64> {
         match table {
             REVISION_TABLE => {
@@ -108,7 +108,7 @@ impl Limits {
         }
     }
 
-    /// Which rows are old enough to go.
+    /// Returns which rows are old enough to go.
     fn old(&self, table: &str, batch: &RecordBatch) -> Result<Vec<bool>> {
         let times = times(batch)?;
         let limit = self.by_table.get(table).copied();
@@ -126,12 +126,12 @@ impl Limits {
     }
 }
 
-/// The time that is so long before now, microseconds.
+/// Returns the time that is this long before now, microseconds.
 fn before_us(keep: Duration, now_ms: i64) -> i64 {
     now_ms.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)).saturating_mul(1000)
 }
 
-/// A duration as a policy is told.
+/// Writes a duration in the form of a policy.
 fn days(keep: Duration) -> String {
     match keep.as_secs() {
         seconds if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
@@ -139,7 +139,7 @@ fn days(keep: Duration) -> String {
     }
 }
 
-/// One entry to be.
+/// A future entry.
 #[derive(Default)]
 struct Pending {
     made: Vec<Made>,
@@ -148,7 +148,7 @@ struct Pending {
 }
 
 impl Keeper {
-    /// Errors when this machine's clock is so far from the newest event that it should be looked at first.
+    /// Errors when this machine's clock is so far from the newest event that it should be checked first.
     pub fn check_clock(&self) -> Result<()> {
         const FAR_US: i64 = 31 * 86_400_000_000;
         let state = self.state();
@@ -167,7 +167,7 @@ impl Keeper {
         Err(Error::usage(message).hint("when the clock is right, say so with --yes; nothing was removed"))
     }
 
-    /// Removes what is older than the policy keeps; a dry run only says what.
+    /// Removes rows that are older than the policy keeps; a dry run only reports them.
     pub async fn retain(&mut self, policy: &RetainPolicy, is_dry: bool) -> Result<Retained> {
         if !is_dry {
             self.catch_up().await?;
@@ -202,7 +202,7 @@ impl Keeper {
         Ok(done)
     }
 
-    /// Decides what becomes of one file.
+    /// Decides about one file.
     async fn take(
         &self,
         store: &Arc<dyn ObjectStore>,
@@ -254,7 +254,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// The entries whose replaced files may hold rows that go, and those files.
+    /// Returns the entries whose replaced files may hold rows that go, and those files.
     async fn copies(&self, limits: &Limits) -> Result<(Vec<u64>, Paths)> {
         let state = self.state();
         let partition = state.lake.partition;
@@ -264,7 +264,7 @@ impl Keeper {
             let paths = self.set_aside_by(&[aside.sequence]).await?;
             let may_hold = |(table, path): (&str, &str)| {
                 let value = path.split_once('/').and_then(|(folder, _)| folder.split_once('=')).map(|(_, value)| value);
-                // Dates sort as texts do; the partition of odd times comes first.
+                // Dates sort like texts; the partition of odd times comes first.
                 limits.latest(table).is_some_and(|us| value.is_none_or(|value| value <= partition.value(us).as_str()))
             };
             if each(&paths).any(may_hold) {
@@ -277,7 +277,7 @@ impl Keeper {
         Ok((settled, all))
     }
 
-    /// Writes an entry for what goes.
+    /// Writes an entry for the rows and files that go.
     async fn remove(&mut self, pending: Pending, limits: &Limits, done: &mut Retained) -> Result<()> {
         let Pending { made, replaced, mut removed } = pending;
         let (settled, copies) = self.copies(limits).await?;
@@ -292,7 +292,7 @@ impl Keeper {
         }
         let holds = self.state().holds.clone();
         let body = |state: &State, files: Vec<FileEntry>| {
-            // A hold that began meanwhile may concern what was chosen.
+            // A hold that began meanwhile may concern the chosen rows.
             if state.holds != holds {
                 return Ok(None);
             }

@@ -1,4 +1,4 @@
-//! All of a lake, compared with what its ledger says.
+//! Compares a whole lake with its ledger.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::error::{Kind, Result};
 use crate::schema::Ocsf;
 use crate::signing::PublicKey;
 
-/// What is asked.
+/// Options of a check.
 #[derive(Debug, Clone)]
 pub struct Verify {
     pub level: Level,
@@ -31,33 +31,33 @@ pub struct Verify {
     pub anchor: Option<Anchor>,
     /// The key that must have signed the newest entry, and any other that is signed.
     pub public_key: Option<PublicKey>,
-    /// How many faults are listed; all are counted.
+    /// The number of faults that are listed; all are counted.
     pub most: usize,
     pub patience: Patience,
     pub progress: Progress,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verified {
     pub head: Head,
     pub level: Level,
     pub entries: u64,
-    /// Of the tables.
+    /// Files of the tables.
     pub files: u64,
     pub bytes: u64,
     pub rows: u64,
-    /// Files that left their tables and are not off the disk yet; they are checked too.
+    /// Files that left their tables and are still on the disk; they are checked too.
     pub replaced: u64,
     pub faults: Vec<Fault>,
-    /// Of all faults, also of those that are not listed.
+    /// The number of all faults, including those that are not listed.
     pub fault_count: u64,
     /// The last entry that the public key has signed, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_to: Option<u64>,
     /// Heads that were recorded elsewhere, and how many of them the ledger has.
     pub anchors: Compared,
-    /// What is not as it was, and costs nothing but time.
+    /// Changes that cost nothing but time.
     pub notes: Vec<Fault>,
     /// The range of an archive.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,8 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
     let objects: Arc<dyn ObjectStore> = store.clone();
     let (mut faults, mut notes) = (Faults::new(asked.most), Faults::new(asked.most));
     let (chain, found) = {
-        // Nobody is half-way through a commit while ledger and tables are compared. Those who may not lock look as well.
+        // Nobody is half-way through a commit while ledger and tables are compared. A reader that may not lock checks
+        // as well.
         let _lock = match lock(root, &asked.patience).await {
             Ok(lock) => Some(lock),
             Err(error) if error.kind() == Kind::Locked => return Err(error),

@@ -19,10 +19,10 @@ use super::faults::Faults;
 use crate::error::{Context, Kind, Result};
 use crate::schema::Ocsf;
 
-/// The versions that each table has by the ledger: the entry, and the files that it adds.
+/// The versions that each table has according to the ledger: the entry, and the files that it adds.
 pub type Expected<'a> = BTreeMap<String, Vec<(&'a EntryRef, Vec<&'a FileEntry>)>>;
 
-/// Tables of the loaded classes, and those that entries add files to.
+/// Returns the tables of the loaded classes, and those that entries add files to.
 pub fn expected<'a>(chain: &'a Chain, ocsf: &Ocsf) -> Expected<'a> {
     let classes = ocsf.classes().iter().map(|class| class.name.clone());
     let own = own_tables().into_iter().map(|(name, _)| name.to_string());
@@ -66,7 +66,7 @@ pub async fn compare(
                 faults.add(&path, why);
             }
         }
-        // Versions that are wrong explain a list of files that is.
+        // Wrong versions explain a wrong list of files.
         if faults.count == before {
             seen(store, chain, table, faults).await?;
         }
@@ -74,7 +74,7 @@ pub async fn compare(
     Ok(())
 }
 
-/// Says in which way a version is not what its entry makes it.
+/// Describes in which way a version differs from what its entry makes it.
 pub fn other(there: &[u8], chain: &Chain, table: &str, entry: &EntryRef, files: &[&FileEntry]) -> Option<String> {
     if there == commit(&chain.lake, entry, table, files) {
         return None;
@@ -82,13 +82,13 @@ pub fn other(there: &[u8], chain: &Chain, table: &str, entry: &EntryRef, files: 
     let removes = Removes::These(entry.replaced_of(table));
     match check(there, &chain.lake, (entry.sequence, &entry.hash), removes, files.iter().copied()) {
         Err(why) => Some(format!("it is not the ledger's: {why}")),
-        // Another version of the program may write the same in other words.
+        // Another version of the program may write the same in another form.
         Ok(()) if entry.writer == WRITER => Some("it was changed after it was written".to_string()),
         Ok(()) => None,
     }
 }
 
-/// What lies in a log and belongs to no version of it.
+/// Reports files in a log that belong to no version of it.
 fn strangers(log: &Path, names: &[String], last: u64, faults: &mut Faults) {
     for name in names {
         match delta_version(name) {
@@ -103,7 +103,7 @@ fn strangers(log: &Path, names: &[String], last: u64, faults: &mut Faults) {
     }
 }
 
-/// `00000000000000000010.checkpoint.parquet`, in one part or several, however they are named.
+/// Recognises `00000000000000000010.checkpoint.parquet`, in one part or several, however they are named.
 pub fn is_checkpoint(name: &str) -> bool {
     let Some((version, rest)) = name.split_once('.') else { return false };
     version.len() == 20
@@ -112,7 +112,7 @@ pub fn is_checkpoint(name: &str) -> bool {
         && (rest.ends_with(".parquet") || rest.ends_with(".json"))
 }
 
-/// Version 0, which has the columns.
+/// Checks version 0, which has the columns.
 pub async fn begun(
     store: &Arc<dyn ObjectStore>,
     chain: &Chain,
@@ -146,11 +146,11 @@ pub async fn begun(
     Ok(())
 }
 
-/// Compares what a reader of Delta ends up with, by checkpoints where there are some.
+/// Compares the result of reading Delta, by checkpoints where some exist.
 pub async fn seen(store: &Arc<Durable>, chain: &Chain, table: &str, faults: &mut Faults) -> Result<()> {
     let log = format!("{table}/{DELTA_LOG}");
     let (projection, name) = (Projection::new(store.clone(), chain.lake.clone()), table.to_string());
-    // On a task of its own, since the kernel may panic over what it does not expect.
+    // It runs on a task of its own, since the kernel may panic on unexpected data.
     let found = match tokio::spawn(async move { projection.files(&name).await }).await {
         Ok(Ok(found)) => found,
         Err(stopped) => {

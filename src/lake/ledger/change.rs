@@ -1,4 +1,4 @@
-//! What an entry does to files that were there before it: they leave their tables, and in time the disk.
+//! The effect of an entry on existing files: they leave their tables, and in time the disk.
 //!
 //! ```text
 //! compact   <table>/<path>  ->  _replaced/<table>/<path>     readers of older states find it there
@@ -29,7 +29,7 @@ pub struct Change {
     /// Files that are added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileEntry>,
-    /// Files that belong to their tables no more.
+    /// Files that no longer belong to their tables.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replaced: Paths,
     /// Files that are removed from the disk: those of `replaced` that nobody may read again, and those that earlier
@@ -41,10 +41,10 @@ pub struct Change {
     pub settled: Vec<u64>,
 }
 
-/// Files that an entry replaced and that still lie in `_replaced/`.
+/// Files that an entry replaced and that are still in `_replaced/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
-    /// The entry that replaced them, and when it was written.
+    /// The entry that replaced them; the next field is the time when it was written.
     pub sequence: u64,
     pub time_ms: i64,
     pub files: u64,
@@ -52,19 +52,19 @@ pub struct Aside {
 }
 
 impl Change {
-    /// Files that leave their table and stay on the disk.
+    /// Returns files that leave their table and stay on the disk.
     pub fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
         let dropped: BTreeSet<(&str, &str)> = each(&self.dropped).collect();
         each(&self.replaced).filter(move |file| !dropped.contains(file))
     }
 }
 
-/// Tables and paths, one by one.
+/// Returns tables and paths, one by one.
 pub fn each(paths: &Paths) -> impl Iterator<Item = (&str, &str)> {
     paths.iter().flat_map(|(table, paths)| paths.iter().map(move |path| (table.as_str(), path.as_str())))
 }
 
-/// The paths of some files.
+/// Returns the paths of some files.
 pub fn paths_of<'a>(files: impl IntoIterator<Item = &'a FileEntry>) -> Paths {
     let mut paths = Paths::new();
     for file in files {
@@ -83,8 +83,8 @@ fn gone(change: &Change) -> Gone {
 }
 
 impl Lake {
-    /// Removes facts that a folder outside of the lake keeps, of data files that are none of the lake's: what was removed
-    /// from the lake is removed with them.
+    /// Removes facts that a folder outside of the lake keeps about data files which the lake does not have: data that
+    /// was removed from the lake is removed with them.
     pub fn forget_facts(&self, folder: &FsPath) -> io::Result<()> {
         let entries = match fs::read_dir(folder.join(FACTS)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -106,7 +106,7 @@ impl Lake {
         Ok(())
     }
 
-    /// Takes files off their places: set aside, or off the disk. Doing it twice changes nothing.
+    /// Removes files from their places: sets them aside, or deletes them. Doing it twice changes nothing.
     pub(in crate::lake) async fn clear_away(&self, change: &Change) -> Result<()> {
         let aside = change.set_aside().map(|(table, path)| (data_path(table, path), replaced_path(table, path)));
         let aside: Vec<(Path, Path)> = aside.collect();
@@ -118,7 +118,7 @@ impl Lake {
             forget(&self.store, |data| gone.has(data), seal).await?;
         }
         if !aside.is_empty() {
-            // One that is neither here nor there was dropped since by a later entry.
+            // A file at neither place was dropped since by a later entry.
             self.store.rename_all(aside).await.context(Kind::Unavailable, || "cannot set replaced files aside")?;
             failpoint::reached("keep.aside");
         }
@@ -131,7 +131,7 @@ impl Lake {
         self.store.remove_all(facts).await.context(Kind::Unavailable, || "cannot remove derived facts")
     }
 
-    /// What was derived from files that are gone: `_facts/<sha256 of the file>-...`.
+    /// Returns the facts of files that are gone: `_facts/<sha256 of the file>-...`.
     async fn facts_of(&self, gone: &Gone) -> Result<Vec<Path>> {
         let names = self.store.names(&Path::from(FACTS)).await;
         let names = names.context(Kind::Unavailable, || "cannot list `_facts/`")?;

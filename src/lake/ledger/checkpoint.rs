@@ -1,15 +1,15 @@
 //! Checkpoints: the state after some entry, so that opening a lake reads a copy of the state and a few entries.
 //!
 //! ```text
-//! _ledger/checkpoint-<sequence>-<hash>.json              what is small, and the hashes of the other two
+//! _ledger/checkpoint-<sequence>-<hash>.json              the small parts, and the hashes of the other two
 //! _ledger/checkpoint-<sequence>-<hash>.files.parquet     the files of all tables
-//! _ledger/checkpoint-<sequence>-<hash>.streams.parquet   how far each stream was read; only who takes files in reads it
+//! _ledger/checkpoint-<sequence>-<hash>.streams.parquet   how far each stream was read; only ingests read it
 //! ```
 //!
-//! A checkpoint is only a copy, and a copy is believed when an entry of the chain names its hash: the writer of an entry
-//! writes the checkpoint first. One that is missing or not what was named is passed over, told, and an older one or the
-//! entries are read instead. It is written when the entries since the one before weigh as much as the state, so that all
-//! checkpoints ever written add up to a multiple of the entries; and of those only a thinning ladder is kept.
+//! A checkpoint is only a copy, and a copy is trusted when an entry of the chain names its hash: the writer of an entry
+//! writes the checkpoint first. One that is missing or not as it was named is skipped and reported, and an older one or
+//! the entries are read instead. It is written when the entries since the one before weigh as much as the state, so
+//! that all checkpoints ever written add up to a multiple of the entries; and of those only a thinning ladder is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,18 +39,18 @@ const STREAMS: &str = "streams.parquet";
 
 /// Fewer entries than this are as quick to read as a checkpoint of them.
 const LEAST_WEIGHT: u64 = 32 * BLOCK;
-/// What a small file takes on a disk, and about what opening it costs.
+/// The size of a small file on a disk, which is also about the cost of opening it.
 const BLOCK: u64 = 4096;
 
 /// The newest checkpoints, which are never removed: somebody may be reading one.
 const NEWEST: usize = 3;
 
-/// What an entry of so many bytes weighs.
+/// Returns the weight of an entry of this many bytes.
 pub fn weight(bytes: usize) -> u64 {
     (bytes as u64).next_multiple_of(BLOCK)
 }
 
-/// A checkpoint, but for its long lists.
+/// A checkpoint without its long lists.
 #[derive(Serialize, Deserialize)]
 struct Root {
     #[serde(flatten)]
@@ -79,7 +79,7 @@ struct Root {
     streams: Part,
 }
 
-/// A table of a checkpoint, but for its files.
+/// A table of a checkpoint without its files.
 #[derive(Serialize, Deserialize)]
 struct Table {
     sequence: u64,
@@ -99,22 +99,22 @@ struct Part {
     footer: Footer,
 }
 
-/// A checkpoint that was read.
+/// The result of reading a checkpoint.
 pub struct Checkpoint {
     pub state: State,
     pub streams: StreamsPart,
-    /// Of all its files.
+    /// The bytes of all its files.
     pub bytes: u64,
 }
 
-/// Where the streams of a checkpoint stand; most who open a lake do not ask.
+/// The positions of the streams of a checkpoint; most callers that open a lake do not need them.
 #[derive(Debug, Clone, Copy)]
 pub struct StreamsPart {
     sequence: u64,
     part: Part,
 }
 
-/// Whether a checkpoint of `state` is worth its bytes by now.
+/// Returns whether a checkpoint of `state` is worth its bytes by now.
 pub fn is_due(state: &State, last_bytes: u64) -> bool {
     state.weight >= LEAST_WEIGHT.max(last_bytes)
 }
@@ -179,9 +179,9 @@ async fn put(store: &Arc<dyn ObjectStore>, path: Path, bytes: Vec<u8>) -> Result
     Ok(())
 }
 
-/// Reads the checkpoint that an entry names; `None` when it is not there.
+/// Reads the checkpoint that an entry names; returns `None` when it does not exist.
 ///
-/// Errors with [`Kind::Integrity`] when it is not what was named.
+/// Errors with [`Kind::Integrity`] when it is not as it was named.
 pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result<Option<Checkpoint>> {
     let path = checkpoint_path(named);
     let bytes = match async { store.get(&path).await?.bytes().await }.await {
@@ -230,7 +230,7 @@ pub async fn read(store: &Arc<dyn ObjectStore>, named: &CheckpointRef) -> Result
     Ok(Some(Checkpoint { state, streams, bytes }))
 }
 
-/// A list whose bytes are those that the checkpoint names.
+/// Returns a list whose bytes are those that the checkpoint names.
 async fn checked<'a>(store: &'a Arc<dyn ObjectStore>, sequence: u64, suffix: &str, part: &Part) -> Result<Listed<'a>> {
     let path = checkpoint_part(sequence, &part.sha256, suffix);
     let mut hash = Sha256::new();
@@ -263,7 +263,7 @@ fn not_named(path: &Path) -> Error {
     Error::new(Kind::Integrity, format!("{path} is not the checkpoint that the ledger names"))
 }
 
-/// Which checkpoints are kept, of those after these entries.
+/// Chooses which checkpoints are kept, among those after these entries.
 ///
 /// The newest ones, and of the others the oldest in each of the stretches that begin one, two, four, eight ... entries
 /// before the head. Those move on to the next stretch as the ledger grows, so the further back, the fewer there are.
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_few_checkpoints_are_kept_and_the_past_is_never_far_from_one() {
-        // Each time one is written the others are thinned, as a lake does it.
+        // Each time one is written the others are thinned, as in a lake.
         let mut there = BTreeSet::new();
         for head in (32..100_000).step_by(32) {
             there.insert(head);
@@ -294,7 +294,7 @@ mod tests {
         assert!(there.len() <= 16, "{there:?}");
         assert!(there.iter().rev().take(3).eq(&[99_968, 99_936, 99_904]), "{there:?}");
         assert_eq!(there.first(), Some(&32), "{there:?}");
-        // No state of the past is further from a checkpoint before it than from the head.
+        // No past state is further from a checkpoint before it than from the head.
         for pair in there.iter().zip(there.iter().skip(1)) {
             assert!(pair.1 - pair.0 <= 2 * (99_968 - pair.0), "{there:?}");
         }

@@ -1,7 +1,7 @@
 //! The long lists of a checkpoint as Parquet files: the files of all tables, and the streams.
 //!
-//! Half a million files take 50 MB so, of which three quarters are hashes, and are read in a fifth of a second; as JSON
-//! they took five times as much of either. Any reader of Parquet reads them.
+//! In this form half a million files take 50 MB, of which three quarters are hashes, and are read in a fifth of a
+//! second; as JSON they took five times as much of both. Any reader of Parquet reads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ const ROW_GROUP_ROWS: usize = 4 * ROWS;
 /// Columns that no dictionary makes smaller.
 const HASHES: [&str; 6] = ["nonce", "sha256", "footer_sha256", "digest", "blake3", "before_blake3"];
 
-/// The files of all tables, one a row, each table's in their order.
+/// Writes the files of all tables, one per row, each table's in their order.
 pub fn write_files(tables: &BTreeMap<String, TableState>) -> Result<Vec<u8>> {
     let all: Vec<&FileEntry> = tables.values().flat_map(|table| &table.files).map(Arc::as_ref).collect();
     write(&all, |files| {
@@ -69,7 +69,7 @@ pub fn write_files(tables: &BTreeMap<String, TableState>) -> Result<Vec<u8>> {
     })
 }
 
-/// How far each stream was read, one a row.
+/// Writes how far each stream was read, one per row.
 pub fn write_streams(streams: &[Stream]) -> Result<Vec<u8>> {
     let all: Vec<&Stream> = streams.iter().collect();
     write(&all, |streams| {
@@ -101,7 +101,7 @@ fn hashes(values: impl Iterator<Item = impl AsRef<[u8]>>, bytes: i32) -> Result<
     Ok(Arc::new(hashes.context(Kind::Internal, cannot_encode)?))
 }
 
-/// Writes the rows that `columns` makes of some items at a time; of no items too, so that there are columns.
+/// Writes the rows that `columns` makes from some items at a time; from no items too, so that the columns exist.
 fn write<T>(all: &[&T], columns: impl Fn(&[&T]) -> Result<Vec<(&'static str, ArrayRef)>>) -> Result<Vec<u8>> {
     let batch = |items: &[&T]| RecordBatch::try_from_iter(columns(items)?).context(Kind::Internal, cannot_encode);
     let options = ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);

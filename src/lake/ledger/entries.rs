@@ -1,4 +1,4 @@
-//! Entries as files: one is put if it is absent, and many are read at a time.
+//! Entries as files: a single one is put if it is absent, and many are read at a time.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use super::parse::parse;
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::Hash32;
 
-/// Entries that one task reads and decodes, and tasks that are at it: a local disk answers at once, an object store in
+/// Entries that one task reads and decodes, and the number of tasks: a local disk answers at once, an object store in
 /// tens of milliseconds.
 const ENTRIES_A_TASK: u64 = 64;
 const TASKS: usize = 8;
 
-/// An entry, the hash of its bytes, and how many they are.
+/// An entry, the hash of its bytes, and their number.
 pub type Read = (Entry, String, usize);
 
-/// The entries from `first` to `last`, in their order; many are read at a time.
+/// Returns the entries from `first` to `last`, in their order; many are read at a time.
 pub fn entries(
     store: &Arc<dyn ObjectStore>,
     first: u64,
@@ -58,18 +58,18 @@ pub async fn read_entry(store: &Arc<dyn ObjectStore>, sequence: u64) -> Result<O
     Ok(Some((entry, hash_of(&bytes), bytes.len())))
 }
 
-/// Whose entry stands at a sequence.
+/// The owner of the entry at a sequence.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Put {
     Ours,
     Taken,
 }
 
-/// How often an entry is put again that another put denies and no look finds.
+/// The number of times that an entry is put again when a put reports a conflict and no look finds one.
 const ATTEMPTS: u32 = 5;
 
-/// Puts an entry if there is none. Whose it is only the bytes tell: a request that is repeated, by us or by whoever
-/// carries it, may meet its own success.
+/// Puts an entry if none exists. Only the bytes tell whose it is: a request that is repeated, by us or on the way, may
+/// meet its own success.
 pub async fn put_entry(store: &Arc<dyn ObjectStore>, entry: &Entry, bytes: &[u8]) -> Result<Put> {
     let path = entry_path(entry.sequence);
     let mut last = None;
@@ -83,7 +83,7 @@ pub async fn put_entry(store: &Arc<dyn ObjectStore>, entry: &Entry, bytes: &[u8]
                     return Err(error).context(Kind::Unavailable, || format!("cannot write ledger entry {path}"));
                 }
                 if !is_taken {
-                    // It may be there all the same, and it may not be durable: put it again, and then look.
+                    // It may still exist, and it may not be durable: put it again, and then look.
                     tracing::warn!(%error, %path, "a ledger entry may be half written; looking again");
                 } else if let Some(there) = get(store, &path).await? {
                     return Ok(if there == bytes { Put::Ours } else { Put::Taken });

@@ -1,4 +1,4 @@
-//! What a ledger entry says: who wrote it, the range of a source it took in, the counts, and every file it added.
+//! The content of a ledger entry: its writer, the range of a source that it ingested, the counts, and every file it added.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use crate::error::{Error, Kind, Result};
 use crate::signing::Signature;
 use crate::typed::Hash32;
 
-/// One entry of the ledger, as it stands in its file.
+/// One entry of the ledger, as its file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub sequence: u64,
-    /// SHA-256 of the bytes of the entry before; none in entry 0.
+    /// SHA-256 of the bytes of the entry before; `None` in entry 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
-    /// When the entry was written, milliseconds since the epoch: by the writer's clock, but never before the entry
-    /// before, so that times rise along the ledger whatever clocks did.
+    /// The time when the entry was written, milliseconds since the epoch: by the writer's clock, but never before the
+    /// previous entry, so that times rise along the ledger whatever clocks did.
     pub time_ms: i64,
-    /// By how much the writer's clock was behind the time of the entry before; none when it was not.
+    /// The lag of the writer's clock behind the time of the entry before; `None` when it was not behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skew_ms: Option<i64>,
     /// Program and version that wrote it.
     pub writer: String,
-    /// Which writer it was: 32 hex digits, drawn at random when the writer began.
+    /// The identity of the writer: 32 hex digits, drawn at random when the writer began.
     pub writer_id: String,
-    /// In entry 0, and in an entry that raises the lake's format.
+    /// The format, in entry 0 and in an entry that raises it.
     #[serde(flatten)]
     pub format: Option<Format>,
     /// The newest checkpoint that the writer knew. No checkpoint is used that no entry names.
@@ -39,20 +39,20 @@ pub struct Entry {
     pub checkpoint: Option<CheckpointRef>,
     #[serde(flatten)]
     pub body: Body,
-    /// Of all bytes before it, by the operator's key; it is written where the entry becomes bytes.
+    /// The signature over all bytes before it, by the operator's key; it is written where the entry becomes bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }
 
-/// A checkpoint of the ledger, by the hash of its bytes.
+/// A checkpoint of the ledger, identified by the hash of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointRef {
-    /// It holds the state after this entry.
+    /// The entry after which it holds the state.
     pub sequence: u64,
     pub sha256: Hash32,
 }
 
-/// The path of a checkpoint: the state after an entry.
+/// Returns the path of a checkpoint: the state after an entry.
 pub fn checkpoint_path(checkpoint: &CheckpointRef) -> Path {
     checkpoint_part(checkpoint.sequence, &checkpoint.sha256, "json")
 }
@@ -60,7 +60,7 @@ pub fn checkpoint_path(checkpoint: &CheckpointRef) -> Path {
 /// The kinds of [`Body`], as entries spell them.
 pub(in crate::lake) const KINDS: [&str; 7] = ["create", "ingest", "compact", "drop", "retain", "hold", "erase"];
 
-/// What the entry does.
+/// The effect of the entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Body {
@@ -74,14 +74,14 @@ pub enum Body {
     Drop(Change),
     /// Rows are removed for their age.
     Retain(Retain),
-    /// Rows are kept whatever their age is, or are so no more.
+    /// Rows are kept whatever their age, or no longer kept.
     Hold(HoldStep),
     /// A person's identifiers are replaced by pseudonyms.
     Erase(Erase),
 }
 
 impl Body {
-    /// The files that the entry adds.
+    /// Returns the files that the entry adds.
     pub fn files(&self) -> &[FileEntry] {
         match self {
             Body::Ingest(ingest) => &ingest.files,
@@ -89,7 +89,7 @@ impl Body {
         }
     }
 
-    /// What the entry does to files that were there before it.
+    /// Returns the effect of the entry on existing files.
     pub fn change(&self) -> Option<&Change> {
         match self {
             Body::Create(_) | Body::Ingest(_) | Body::Hold(_) => None,
@@ -106,7 +106,7 @@ impl Body {
 pub struct Compact {
     #[serde(flatten)]
     pub change: Change,
-    /// Of the files before, and of the files after.
+    /// The number of rows, the same before and after.
     pub rows: u64,
     pub digest: RowDigest,
 }
@@ -116,11 +116,11 @@ pub struct Compact {
 pub struct Retain {
     #[serde(flatten)]
     pub change: Change,
-    /// By table: nothing before this time is kept, microseconds since 1970, nor taken in again.
+    /// By table, microseconds since 1970: nothing before this time is kept, or ingested again.
     pub before_us: BTreeMap<String, i64>,
-    /// The policy as it was written: how long each table is kept.
+    /// The policy in its written form: how long each table is kept.
     pub policy: BTreeMap<String, String>,
-    /// By table.
+    /// Removed rows by table.
     pub removed: BTreeMap<String, Removed>,
     /// The holds that were in force.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -133,9 +133,9 @@ pub struct Erase {
     #[serde(flatten)]
     pub change: Change,
     pub reason: String,
-    /// What stands for the identifiers now.
+    /// The replacements of the identifiers.
     pub pseudonyms: Vec<String>,
-    /// By table.
+    /// Changed rows by table.
     pub erased: BTreeMap<String, Erased>,
 }
 
@@ -148,8 +148,8 @@ pub struct Erased {
 }
 
 impl Body {
-    /// By how much the rows of the files before outweigh those of the files after: how many rows go, their digest, and
-    /// the digest of rows that come in their place.
+    /// Returns the difference between the files before and those after: how many rows go, their digest, and the digest
+    /// of rows that replace them.
     pub(in crate::lake) fn difference(&self) -> (u64, RowDigest, RowDigest) {
         let none = RowDigest::default();
         match self {
@@ -171,7 +171,7 @@ impl Body {
 pub struct Removed {
     pub rows: u64,
     pub digest: RowDigest,
-    /// Rows that are old enough, and that a hold keeps.
+    /// Rows that are old enough, but that a hold keeps.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub held: u64,
 }
@@ -188,18 +188,18 @@ pub enum HoldStep {
     Release { name: String, reason: String, owner: String },
 }
 
-/// Rows that must be kept. A row is held when it meets all that is given.
+/// Rows that must be kept. A row is held when it meets all given conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     pub name: String,
     pub reason: String,
     pub owner: String,
-    /// Table names; all tables when there is none.
+    /// Table names; an empty list means all tables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_us: Option<i64>,
-    /// Exclusive.
+    /// The end, exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_us: Option<i64>,
     /// The uid, email address or name of the actor's user, or the uid of the actor's application.
@@ -212,14 +212,14 @@ pub struct Hold {
     pub since_ms: i64,
 }
 
-/// What is fixed when a lake is created.
+/// The properties that are fixed when a lake is created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LakeInfo {
     /// Random, 32 hex digits; the application id of the Delta transactions is made from it.
     pub lake_id: String,
     pub partition: Partition,
     pub ocsf_version: String,
-    /// Tells the lake's key from others: 32 hex digits of an HMAC that is made with it.
+    /// A text that identifies the lake's key: 32 hex digits of an HMAC that is made with it.
     pub key_check: String,
     #[serde(default, skip_serializing_if = "Access::is_owner")]
     pub access: Access,
@@ -243,12 +243,12 @@ pub struct Ingest {
     #[serde(default)]
     pub drift: BTreeMap<String, u64>,
     pub files: Vec<FileEntry>,
-    /// Lines that earlier entries rejected and this one took in; they are open no more. Then the counts are of these.
+    /// Lines that earlier entries rejected and this one ingested; they are no longer open. Then the counts are of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retried: Vec<Retried>,
 }
 
-/// Lines of one source that entry `batch` rejected, and that a later one took in.
+/// Lines of one source that entry `batch` rejected, and that a later one ingested.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retried {
     pub batch: u64,
@@ -263,26 +263,27 @@ impl Retried {
     }
 }
 
-/// Where lines of a batch stood.
+/// The place of a batch's lines.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceRange {
     /// `file`, `pipe`, `stdin` or `api`; `retry`: a file of which only rejected lines were read again.
     pub kind: String,
     pub name: String,
-    /// Where a file can be found again, as a `file:` URL; none for what is no file, or when its path holds a secret.
+    /// The place where a file can be found again, as a `file:` URL; `None` for other sources, or when its path holds a
+    /// secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The beginning of the stream, by which a file is known under any name; none for what cannot be read again.
+    /// The beginning of the stream, which identifies a file under any name; `None` for a source that cannot be read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
     pub from: Mark,
     pub to: Mark,
-    /// The mark one chunk before `to`: from here a stream is read again whose last line had not been whole.
+    /// The mark one chunk before `to`: from here a stream is read again whose last line was incomplete.
     #[serde(default)]
     pub before: Mark,
     /// `open`: more may follow; `complete`: read to its end; else why it ended early.
     pub state: String,
-    /// What was asked of an API source, and what came; none for everything else.
+    /// The request to an API source, and its result; `None` for other sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<Poll>,
 }
@@ -294,7 +295,7 @@ pub struct Head {
     pub sha256: String,
 }
 
-/// A position in a (decompressed) stream, with what stood before it.
+/// A position in a (decompressed) stream, with a summary of what comes before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
     pub offset: u64,
@@ -311,28 +312,27 @@ pub struct Mark {
 pub struct Counts {
     pub read: u64,
     pub accepted: u64,
-    /// Events that were there already, with the same content.
+    /// Events that already existed with the same content.
     pub duplicate: u64,
-    /// Events that were there already, with other content: rows of the table `revision`.
+    /// Events that already existed with other content: rows of the table `revision`.
     pub revised: u64,
     pub rejected: u64,
     pub blank: u64,
-    /// Events of a time that retention has removed, and that are not taken in again.
+    /// Events of a time that retention has removed, which are not ingested again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside: u64,
 }
 
-/// Lines that the counts hold, and of which there is more to say.
+/// Lines that are included in the counts, with more details.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
-    /// Of the duplicates, those whose line was not the same byte for byte: a transport stamped it anew, or wrote it in
-    /// another way.
+    /// The duplicates whose line was not the same byte for byte: a transport stamped it anew, or wrote it in another way.
     pub redelivered: u64,
-    /// Of the accepted, those whose uid another event had that the look-up met; at other times there may be more.
+    /// The accepted events whose uid another event had that the look-up met; at other times there may be more.
     pub shared_uids: u64,
-    /// Of the accepted, those that have no uid and are known by their source and place alone.
+    /// The accepted events that have no uid and are identified by their source and place alone.
     pub without_uid: u64,
-    /// Of these, the ones whose very line was there before.
+    /// The lines among them that existed before byte for byte.
     pub exact_doubles: u64,
 }
 
@@ -350,7 +350,7 @@ impl Notes {
 }
 
 impl Counts {
-    /// The identity that every batch must keep: nothing is lost, nothing appears.
+    /// Checks the identity that every batch must keep: nothing is lost, nothing appears.
     pub fn check(&self) -> Result<()> {
         if self.read == self.accepted + self.duplicate + self.revised + self.rejected + self.blank + self.outside {
             return Ok(());

@@ -1,9 +1,9 @@
 //! The version of a lake's format: which programs may read it, and which may write to it.
 //!
 //! `format` is the version that an entry was written in; `reads_from` the lowest one that a program must know to read
-//! the lake from that entry on. Both stand in entry 0 and in each entry that raises one of them. A program that knows
-//! less than `reads_from` would leave something out without a word, so it stops; one that knows less than `format` may
-//! read, but what it wrote would lack what the newer one keeps, so it does not write.
+//! the lake from that entry on. Both are in entry 0 and in each entry that raises one of them. A program that knows
+//! less than `reads_from` would silently leave something out, so it stops; one that knows less than `format` may read,
+//! but its entries would lack what the newer one keeps, so it does not write.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 /// The format that this program knows. `lake-format.md` describes it.
 pub const FORMAT: u32 = 2;
 
-/// What a program must know to read all that this one writes.
+/// The format that a program must know to read everything that this one writes.
 pub const READS_FROM: u32 = 2;
 
 /// The format of a lake after some entry.
@@ -23,14 +23,15 @@ pub struct Format {
     pub reads_from: u32,
 }
 
-/// A lake in which files only come: what it was first, and what it is as long as nothing was compacted or removed.
+/// The format of a lake in which files only come: every lake begins with it, and keeps it until files are compacted or
+/// removed.
 pub const FIRST: Format = Format { format: 1, reads_from: 1 };
 
-/// A lake in which files come and go: a program that does not know it would read rows twice.
+/// The format of a lake in which files come and go: a program that does not know it would read rows twice.
 pub const SECOND: Format = Format { format: FORMAT, reads_from: READS_FROM };
 
 impl Format {
-    /// What must be raised, when somebody who writes `other` adds to this lake.
+    /// Returns what must be raised when a writer of `other` adds to this lake.
     pub fn raised_by(self, other: Format) -> Option<Format> {
         let raised =
             Format { format: self.format.max(other.format), reads_from: self.reads_from.max(other.reads_from) };

@@ -1,6 +1,6 @@
-//! The names in `_ledger/`, asked before anything in there is believed.
+//! The names in `_ledger/`, listed before anything in it is trusted.
 //!
-//! Absence is never taken for the end: an entry that was deleted, or a folder that was put back to an older state, would
+//! Absence never counts as the end: an entry that was deleted, or a folder that was put back to an older state, would
 //! otherwise pass for a younger lake, and the next commit would make that final.
 
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ impl Listing {
         listing
     }
 
-    /// The newest entry; `None` when there is none at all.
+    /// Returns the newest entry; `None` when there is none at all.
     ///
     /// Errors with [`Kind::Integrity`] when one before it is missing.
     pub fn head(&self) -> Result<Option<u64>> {
@@ -42,7 +42,7 @@ impl Listing {
         Err(gap(missing, after))
     }
 
-    /// The files of checkpoints that need not be kept; what names the others comes first.
+    /// Returns the files of checkpoints that need not be kept; the file that names the others comes first.
     pub fn surplus_checkpoints(&self, head: u64) -> impl Iterator<Item = &str> {
         let kept = kept(&self.checkpoints.iter().map(|(sequence, _)| *sequence).collect(), head);
         let mut surplus: Vec<&(u64, String)> =
@@ -52,7 +52,7 @@ impl Listing {
     }
 }
 
-/// Entry `missing` is not there, and entry `after` is.
+/// Makes the error for a missing entry `missing` before an existing entry `after`.
 pub fn gap(missing: u64, after: u64) -> Error {
     Error::new(Kind::Integrity, format!("ledger entry {missing} is missing, and entry {after} is there"))
         .hint("restore `_ledger/` from a backup; nothing was written")

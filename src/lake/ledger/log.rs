@@ -1,8 +1,8 @@
 //! The ledger: an append-only, hash-chained list of entries, and the state they add up to.
 //!
 //! An entry exists when its file exists. It is created with put-if-absent, so of two writers one wins and the other
-//! reads what the winner wrote. What is found in the folder is asked who says so: the list of names must have no gap,
-//! each entry is named by the hash in the next one, and a checkpoint counts when an entry names it.
+//! reads what the winner wrote. Everything in the folder needs a witness: the list of names must have no gap, each
+//! entry is named by the hash in the next one, and a checkpoint counts when an entry names it.
 
 use std::sync::Arc;
 
@@ -27,42 +27,42 @@ pub struct Ledger {
     store: Arc<dyn ObjectStore>,
     state: Arc<State>,
     streams: StreamsRead,
-    /// Bytes of the newest checkpoint that is known.
+    /// Bytes of the newest known checkpoint.
     checkpoint_bytes: u64,
     signing: Signing,
     anchoring: Anchoring,
 }
 
-/// The streams of a ledger, which are read when somebody asks for them.
+/// The streams of a ledger, which are read when they are needed.
 #[derive(Debug, Clone)]
 enum StreamsRead {
     All(Arc<Streams>),
-    /// Those of a checkpoint, if there was one, and the ranges of the entries since, with their sequences.
+    /// The streams of a checkpoint, if there was one, and the ranges of the entries since, with their sequences.
     Not {
         at: Option<StreamsPart>,
         since: Vec<(u64, SourceRange)>,
     },
 }
 
-/// What became of an attempt to append.
+/// The result of an attempt to append.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Appended {
-    /// The hash of the new entry.
+    /// The entry is committed; its hash.
     Committed(String),
     /// Another writer took the sequence: refresh and look again.
     Lost,
 }
 
-/// When an entry is written.
+/// The time of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     pub time_ms: i64,
-    /// As in [`Entry::skew_ms`].
+    /// See [`Entry::skew_ms`].
     pub skew_ms: Option<i64>,
 }
 
 impl Ledger {
-    /// Reads the ledger to its head, or to entry `limit`; `None` when there is no entry at all.
+    /// Reads the ledger to its head, or to entry `limit`; returns `None` when there is no entry at all.
     ///
     /// Errors with [`Kind::Integrity`] when the folder holds entries that do not follow one another.
     pub async fn open(store: Arc<dyn ObjectStore>, listing: &Listing, limit: Option<u64>) -> Result<Option<Ledger>> {
@@ -73,13 +73,13 @@ impl Ledger {
         }
         let mut ledger = Ledger::load(store, limit.unwrap_or(head)).await?;
         if limit.is_none() {
-            // What others wrote since the list was made.
+            // Others may have written since the list was made.
             ledger.refresh().await?;
         }
         Ok(Some(ledger))
     }
 
-    /// Begins a ledger with entry 0; `None` when there is one already.
+    /// Begins a ledger with entry 0; returns `None` when there is one already.
     pub async fn begin(store: Arc<dyn ObjectStore>, entry: Entry, signing: &Signing) -> Result<Option<Ledger>> {
         let bytes = signing.to_bytes(&entry)?;
         match put_entry(&store, &entry, &bytes).await? {
@@ -100,7 +100,7 @@ impl Ledger {
         }
     }
 
-    /// The state after entry `sequence`, from the checkpoint that the entry names.
+    /// Loads the state after entry `sequence`, from the checkpoint that the entry names.
     async fn load(store: Arc<dyn ObjectStore>, sequence: u64) -> Result<Ledger> {
         let (entry, hash, bytes) = require(&store, sequence).await?;
         let mut ledger = match usable_checkpoint(&store, entry.checkpoint).await? {
@@ -126,17 +126,17 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Sets whose signature new entries get.
+    /// Sets the key that signs new entries.
     pub fn sign(&mut self, signing: Signing) {
         self.signing = signing;
     }
 
-    /// Sets who hears of new heads.
+    /// Sets the receiver of new heads.
     pub fn tell(&mut self, anchoring: Anchoring) {
         self.anchoring = anchoring;
     }
 
-    /// The newest entry that was read.
+    /// Returns the newest entry that was read.
     pub fn head(&self) -> Head {
         let state = &self.state;
         Head {
@@ -151,13 +151,13 @@ impl Ledger {
         &self.state
     }
 
-    /// Bytes of the newest checkpoint that is known.
+    /// Returns the bytes of the newest known checkpoint.
     #[cfg(test)]
     pub fn checkpoint_bytes(&self) -> u64 {
         self.checkpoint_bytes
     }
 
-    /// How far each stream was read.
+    /// Returns how far each stream was read.
     pub async fn streams(&mut self) -> Result<Arc<Streams>> {
         let (at, since) = match &self.streams {
             StreamsRead::All(streams) => return Ok(streams.clone()),
@@ -194,14 +194,14 @@ impl Ledger {
         Ok(streams)
     }
 
-    /// Takes in the entries that others wrote since.
+    /// Reads the entries that others wrote since.
     pub async fn refresh(&mut self) -> Result<()> {
         loop {
             let next = self.state.sequence + 1;
             let Some((entry, hash, bytes)) = read_entry(&self.store, next).await? else { break };
             self.take(&entry, hash, bytes)?;
         }
-        // An entry that is gone is not the end: what comes after it says so. One that came meanwhile is taken in next time.
+        // A missing entry is not the end if one follows it. An entry that came meanwhile is read next time.
         let (gone, after) = (self.state.sequence + 1, self.state.sequence + 2);
         if exists(&self.store, after).await? && !exists(&self.store, gone).await? {
             return Err(gap(gone, after));
@@ -209,7 +209,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes in the entries up to `last`, which are there.
+    /// Reads the entries up to `last`, which exist.
     async fn advance(&mut self, last: u64) -> Result<()> {
         let store = self.store.clone();
         let mut entries = entries(&store, self.state.sequence + 1, last);
@@ -247,13 +247,13 @@ impl Ledger {
         self.state.format.check_writable(&self.state.writer)
     }
 
-    /// The time of an entry that is written when a clock says `now_ms`: never before the entry before.
+    /// Returns the time of an entry that is written when a clock says `now_ms`: never before the previous entry.
     pub fn moment(&self, now_ms: i64) -> Moment {
         let last_ms = self.state.time_ms;
         Moment { time_ms: now_ms.max(last_ms), skew_ms: (now_ms < last_ms).then(|| last_ms.saturating_sub(now_ms)) }
     }
 
-    /// Appends an entry at the head. What belongs to the chain is ours to set.
+    /// Appends an entry at the head. This sets the fields that belong to the chain.
     pub async fn append(&mut self, writer_id: &str, moment: Moment, body: Body) -> Result<Appended> {
         self.check_writable()?;
         self.state.check(&body)?;
@@ -286,7 +286,7 @@ impl Ledger {
 
     /// Writes a checkpoint of the head when one is due: the next entry names it.
     ///
-    /// Losing it loses nothing, so trouble is logged and not returned. True when one was written.
+    /// Losing it loses nothing, so trouble is logged and not returned. Returns true when one was written.
     pub async fn checkpoint_if_due(&mut self) -> bool {
         if !checkpoint::is_due(&self.state, self.checkpoint_bytes) {
             return false;
@@ -310,7 +310,7 @@ impl Ledger {
         }
     }
 
-    /// The state after entry `sequence`, which must exist.
+    /// Returns the state after entry `sequence`, which must exist.
     pub async fn state_at(&self, sequence: u64) -> Result<State> {
         if sequence == self.state.sequence {
             return Ok(self.state.as_ref().clone());
@@ -351,7 +351,7 @@ fn ranges(entry: &Entry) -> impl Iterator<Item = &SourceRange> {
     }
 }
 
-/// The newest checkpoint that can be used: the one that is named, or one that the entries before it name.
+/// Returns the newest usable checkpoint: the one that is named, or one that the entries before it name.
 async fn usable_checkpoint(store: &Arc<dyn ObjectStore>, named: Option<CheckpointRef>) -> Result<Option<Checkpoint>> {
     let (mut next, mut is_newest) = (named, true);
     while let Some(named) = next {

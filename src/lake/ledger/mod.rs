@@ -1,7 +1,8 @@
-//! The ledger: entries, each of which names the one before by its hash, and what they add up to.
+//! The ledger: entries, each of which names the one before by its hash, and the state they add up to.
 //!
-//! `entry` is what an entry says, `parse` and `entries` read and write them, and `log` is the ledger that is opened and
-//! appended to. `state`, `pulls` and `streams` are what the entries add up to, and a checkpoint is a copy of that.
+//! `entry` is the content of an entry, `parse` and `entries` read and write them, and `log` is the ledger that is
+//! opened and appended to. `state`, `pulls` and `streams` are what the entries add up to, and a checkpoint is a copy of
+//! that.
 
 pub(super) mod change;
 pub(super) mod checkpoint;

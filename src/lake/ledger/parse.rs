@@ -1,4 +1,4 @@
-//! Reading entries of any format, so that a newer one is never taken for damage.
+//! Reads entries of any format, so that a newer one is never taken for damage.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use super::entry::{Body, Entry, KINDS};
 use super::format::{FIRST, Format, SECOND, newer};
 use crate::error::{Context, Error, Kind, Result};
 
-/// The format that an entry needs.
+/// Returns the format that an entry needs.
 pub fn needed_by(body: &Body) -> Format {
     match body {
         Body::Create(_) | Body::Ingest(_) => FIRST,
@@ -14,7 +14,7 @@ pub fn needed_by(body: &Body) -> Format {
     }
 }
 
-/// What every entry of every format has, whatever else it says.
+/// The fields that every entry of every format has.
 #[derive(Deserialize)]
 struct Envelope {
     sequence: u64,
@@ -26,7 +26,7 @@ struct Envelope {
     format: Option<Format>,
 }
 
-/// Reads entry `sequence`, which stands in the file `name`.
+/// Reads entry `sequence` from the content of the file `name`.
 pub fn parse(bytes: &[u8], sequence: u64, name: &str) -> Result<Entry> {
     if bytes.is_empty() {
         return Err(unreadable(name, sequence).caused_by("the file is empty"));
@@ -35,12 +35,12 @@ pub fn parse(bytes: &[u8], sequence: u64, name: &str) -> Result<Entry> {
     let entry = match parsed {
         Ok(entry) => entry,
         Err(error) => {
-            // A newer program may write what we do not even recognise; it says so in the part that never changes.
+            // A newer program may write fields that we do not even recognise; the constant part says so.
             if let Ok(envelope) = serde_json::from_slice::<Envelope>(bytes) {
                 if let Some(format) = envelope.format {
                     format.check_readable(&envelope.writer)?;
                 }
-                // A lake that is older names no writer id: with one, the format was damaged.
+                // An older lake has no writer id: with one, the format was damaged.
                 if envelope.sequence == 0 && envelope.format.is_none() && envelope.writer_id.is_none() {
                     return Err(without_format());
                 }
@@ -80,7 +80,7 @@ fn without_format() -> Error {
         .hint("name a new directory with `--lake DIR` and ingest the sources again")
 }
 
-/// Reads what stands beside the ledger and is a copy of it.
+/// Reads a file beside the ledger that is a copy of it.
 pub fn parse_copy<T: for<'de> Deserialize<'de>>(bytes: &[u8], name: &str) -> Result<T> {
     #[derive(Deserialize)]
     struct Head {
@@ -134,7 +134,7 @@ mod tests {
         for text in ["", "{}", "\0\0\0", r#"{"sequence":3,"writer":"auditlake 0.1.0","kind":"ingest"}"#] {
             assert_eq!(kind_of(text, 3).0, Kind::Integrity, "{text}");
         }
-        // A flipped bit in the name of the format, in an entry that can be read but for that, and in one that cannot.
+        // A flipped bit in the name of the format, in an entry that is otherwise readable, and in one that is not.
         let first = r#"{"sequence":0,"time_ms":1,"writer":"auditlake 0.1.0","writer_id":"x","formau":1,"reads_from":1,
             "kind":"create","lake_id":"a","partition":"month","ocsf_version":"1.6.0","key_check":"c"}"#;
         for text in [first.to_string(), first.replace("lake_id", "lake_ie")] {

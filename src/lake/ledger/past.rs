@@ -1,4 +1,4 @@
-//! Older states of a lake, and what became of their files.
+//! Older states of a lake, and the fate of their files.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::state::State;
 use crate::error::{Error, Kind, Result};
 
 impl Lake {
-    /// The state after entry `sequence`.
+    /// Returns the state after entry `sequence`.
     ///
     /// Errors with [`Kind::Unavailable`] when files of that state were removed since.
     pub async fn state_at(&self, sequence: u64) -> Result<State> {
@@ -19,12 +19,13 @@ impl Lake {
         Ok(state)
     }
 
-    /// The state after entry `sequence` as the ledger has it, whether or not its files are still there.
+    /// Returns the state after entry `sequence` as the ledger has it, whether or not its files still exist.
     pub async fn state_as_recorded(&self, sequence: u64) -> Result<State> {
         self.ledger.state_at(sequence).await
     }
 
-    /// How many files of an older state are off the disk: their time of grace was over, or rows of them were removed.
+    /// Counts the files of an older state that are off the disk: their time of grace was over, or rows of them were
+    /// removed.
     pub fn files_gone(&self, state: &State) -> u64 {
         let head = self.state();
         let gone = state.tables.iter().map(|(name, table)| {
@@ -36,7 +37,7 @@ impl Lake {
         gone.sum()
     }
 
-    /// Where a data file lies: in its table, or where files lie that left it.
+    /// Returns where a data file is: in its table, or in the folder of files that left it.
     pub fn place_of(&self, table: &str, path: &str) -> PathBuf {
         let place = self.root.join(data_path(table, path).as_ref());
         match place.exists() {

@@ -1,6 +1,6 @@
-//! A poll of an API source as an entry tells it, and stretches of event time.
+//! A poll of an API source as an entry records it, and stretches of event time.
 //!
-//! Times are milliseconds of event time, both bounds inclusive, as the API has them.
+//! Times are milliseconds of event time, both bounds inclusive, as in the API.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use serde::{Deserialize, Serialize};
 /// The state of a [`SourceRange`](super::entry::SourceRange) that was walked to its end.
 pub const COMPLETE: &str = "complete";
 
-/// A poll of one window of an API source, or a part of one, as far as one ledger entry tells it.
+/// A poll of one window of an API source, or the part of one that one ledger entry records.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Poll {
-    /// The address that was asked; never with a key.
+    /// The address of the requests; never with a key.
     pub url: String,
-    /// The first and the last millisecond that were asked for; none is without a bound.
+    /// The first requested millisecond, and the next field the last; `None` is without a bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ms: Option<i64>,
     pub to_ms: i64,
     /// By our clock, when its walk began, be it in an entry before, and when its last page came.
     pub started_ms: i64,
     pub ended_ms: i64,
-    /// What the server can have known, by its own clock: its date when the first page came, but for the settling time.
-    /// Nothing later counts as covered, whatever was asked for by a clock that was ahead.
+    /// The time up to which the server can have known events, by its own clock: its date when the first page came, less
+    /// the settling time. Nothing later counts as covered, whatever was requested by a clock that was ahead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_ms: Option<i64>,
-    /// Entries that a page was allowed to have.
+    /// The most entries that a page could have.
     pub limit: u32,
-    /// More than one: polls without anything new, told together.
+    /// More than one: polls without anything new, merged.
     pub polls: u64,
-    /// Including those that failed, and those that found a window to be too large.
+    /// Requests, including those that failed, and those that found a window to be too large.
     pub requests: u64,
     pub pages: u64,
     pub received: u64,
@@ -38,16 +38,16 @@ pub struct Poll {
     #[serde(default)]
     pub revised: u64,
     pub rejected: u64,
-    /// Accepted entries whose time had been covered before, by day.
+    /// Accepted entries whose time was already covered, by day.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub late: BTreeMap<String, u64>,
     /// Received entries whose time is not in the window.
     #[serde(default)]
     pub outside: u64,
-    /// In what order entries came: `descending`, `ascending`, `mixed`; empty when that cannot be told.
+    /// The order in which entries came: `descending`, `ascending`, `mixed`; empty when it is unknown.
     #[serde(default)]
     pub order: String,
-    /// Where the walk goes on; none when it has ended or begins anew.
+    /// The cursor with which the walk continues; `None` when it has ended or begins anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Keyed hashes of the lines that were rejected, hex.
@@ -60,7 +60,7 @@ impl Poll {
         Interval { from_ms: self.from_ms, to_ms: self.to_ms }
     }
 
-    /// What of the window counts as covered once it is walked to its end.
+    /// Returns the part of the window that counts as covered once it is walked to its end.
     pub fn covering(&self) -> Option<Interval> {
         self.window().until(self.known_ms.unwrap_or(i64::MAX))
     }
@@ -69,7 +69,7 @@ impl Poll {
 /// A stretch of event time, both ends inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interval {
-    /// None: from the beginning.
+    /// The beginning; `None` means from the beginning of time.
     #[serde(default)]
     pub from_ms: Option<i64>,
     pub to_ms: i64,
@@ -80,12 +80,12 @@ impl Interval {
         self.from_ms.is_none_or(|from| from <= time_ms) && time_ms <= self.to_ms
     }
 
-    /// The part of it that is not after `last_ms`.
+    /// Returns the part of it that is not after `last_ms`.
     pub fn until(self, last_ms: i64) -> Option<Interval> {
         (self.start() <= last_ms).then(|| Interval { to_ms: self.to_ms.min(last_ms), ..self })
     }
 
-    /// For comparing: no bound is before all bounds.
+    /// Returns the start for comparisons: no bound is before all bounds.
     pub fn start(&self) -> i64 {
         self.from_ms.unwrap_or(i64::MIN)
     }

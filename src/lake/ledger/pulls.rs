@@ -1,4 +1,4 @@
-//! What was asked of API sources, and what that adds up to: how far each is covered, and what arrived late.
+//! The polls of API sources, and what they add up to: how far each source is covered, and what arrived late.
 //!
 //! ```text
 //! walk of a window -> Poll in the ledger entry, with the rows -> PullState: covered intervals, open window, late
@@ -14,43 +14,43 @@ use serde::{Deserialize, Serialize};
 use super::entry::SourceRange;
 use super::poll::{COMPLETE, Interval, Poll};
 
-/// Rejected lines of one source that are remembered, so that reading them again does not reject them again. More than
-/// that many within the overlap of two polls would be rejected once a poll.
+/// Rejected lines of one source that are remembered, so that reading them again does not reject them again. Lines
+/// beyond this number within the overlap of two polls would be rejected once per poll.
 const REMEMBERED_REJECTS: usize = 4096;
 
-/// What the polls of one source add up to.
+/// The sum of the polls of one source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PullState {
-    /// Walked to their end; apart from one another, ascending.
+    /// The intervals that were walked to their end; apart from one another, ascending.
     pub covered: Vec<Interval>,
-    /// When the walk began that moved the end of what is covered.
+    /// The time when the walk began that moved the covered end.
     #[serde(default)]
     pub walked_ms: i64,
     /// A window whose walk was interrupted.
     pub open: Option<OpenWindow>,
-    /// When the last entry with a poll of this source was written, and in what state that poll was.
+    /// The time of the last entry with a poll of this source; the next field is the state of that poll.
     pub last_ms: i64,
     pub last_state: String,
     pub polls: u64,
     pub requests: u64,
     pub pages: u64,
     pub received: u64,
-    /// As in [`Poll::late`].
+    /// See [`Poll::late`].
     pub late: BTreeMap<String, u64>,
-    /// As in [`Poll::reject_digests`]; the newest [`REMEMBERED_REJECTS`].
+    /// See [`Poll::reject_digests`]; the newest [`REMEMBERED_REJECTS`].
     pub rejects: Vec<String>,
 }
 
-/// A walk that goes on with a cursor, if the server still takes it.
+/// A walk that continues with a cursor, if the server still accepts it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenWindow {
     pub url: String,
     pub window: Interval,
     pub limit: u32,
     pub cursor: String,
-    /// When the walk began.
+    /// The time when the walk began.
     pub started_ms: i64,
-    /// As in [`Poll::known_ms`].
+    /// See [`Poll::known_ms`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_ms: Option<i64>,
 }
@@ -60,13 +60,13 @@ pub struct OpenWindow {
 pub struct Span {
     pub interval: Interval,
     pub is_covered: bool,
-    /// Entries that arrived when the time they carry had been covered already. Counted by day: a day belongs to the
-    /// span in which it begins.
+    /// Entries that arrived when their time was already covered. They are counted by day: a day belongs to the span in
+    /// which it begins.
     pub late: u64,
 }
 
 impl PullState {
-    /// Takes in a poll of the next entry.
+    /// Adds a poll of the next entry.
     pub(in crate::lake) fn take(&mut self, source: &SourceRange, poll: &Poll, time_ms: i64) {
         let window = poll.window();
         let is_complete = source.state == COMPLETE;
@@ -98,8 +98,8 @@ impl PullState {
         self.rejects.drain(..surplus);
     }
 
-    /// The same as far as it can be believed at `now_ms`: what is said to be covered after that was told by a clock that
-    /// was ahead, and is a hole.
+    /// Returns the same as far as it is credible at `now_ms`: coverage after that was recorded by a clock that was
+    /// ahead, and is a hole.
     pub fn credible(&self, now_ms: i64) -> PullState {
         let covered = self.covered.iter().filter_map(|interval| interval.until(now_ms)).collect();
         PullState { covered, walked_ms: self.walked_ms.min(now_ms), ..self.clone() }
@@ -109,7 +109,7 @@ impl PullState {
         self.covered.iter().any(|interval| interval.contains(time_ms))
     }
 
-    /// What lies in `period` and was not walked.
+    /// Returns the parts of `period` that were not walked.
     pub fn holes(&self, period: Interval) -> Vec<Interval> {
         let mut holes = Vec::new();
         let mut next = period.from_ms;
@@ -134,8 +134,8 @@ impl PullState {
         holes
     }
 
-    /// The whole of what is known, or of a period, in covered and uncovered parts. Without a period it goes from the
-    /// first to the last instant that was covered, so that the holes are those between.
+    /// Returns the whole, or a period, in covered and uncovered parts. Without a period it goes from the first to the
+    /// last covered instant, so that the holes are those between.
     pub fn spans(&self, from_ms: Option<i64>, to_ms: Option<i64>) -> Vec<Span> {
         let known = |interval: Option<&Interval>| interval.map(|interval| (interval.from_ms, interval.to_ms));
         let (first, last) = (known(self.covered.first()), known(self.covered.last()));
@@ -167,7 +167,7 @@ impl PullState {
     }
 }
 
-/// Adds an interval; what overlaps or touches becomes one.
+/// Adds an interval; intervals that overlap or touch become one.
 pub fn cover(covered: &mut Vec<Interval>, mut new: Interval) {
     covered.retain(|old| {
         let is_apart = old.to_ms < new.start().saturating_sub(1) || new.to_ms < old.start().saturating_sub(1);

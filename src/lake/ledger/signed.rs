@@ -11,14 +11,14 @@ use super::entry::Entry;
 use crate::error::{Context, Kind, Result};
 use crate::signing::{PublicKey, Purpose, Signature, Signer};
 
-/// Begins the member in the bytes of an entry.
+/// The beginning of the member in the bytes of an entry.
 const MEMBER: &str = ",\"signature\":";
 
 /// Gets the private key, for example from a program that holds secrets.
 pub type AskSigner = Arc<dyn Fn() -> Result<Signer> + Send + Sync>;
 
-/// The key that signs what a lake's ledger gets, if there is one. It is asked for when the first entry is written, so
-/// that nobody needs it for reading.
+/// The key that signs new entries of a lake's ledger, if there is one. It is read when the first entry is written, so
+/// that readers do not need it.
 #[derive(Clone, Default)]
 pub struct Signing {
     ask: Option<AskSigner>,
@@ -36,7 +36,7 @@ impl Signing {
         Signing { ask: Some(ask), held: Arc::default() }
     }
 
-    /// The bytes of an entry's file: JSON and a line feed, signed where there is a key.
+    /// Returns the bytes of an entry's file: JSON and a line feed, signed where there is a key.
     pub(in crate::lake) fn to_bytes(&self, entry: &Entry) -> Result<Vec<u8>> {
         let cannot = || "cannot encode a ledger entry";
         let mut bytes = serde_json::to_vec(entry).context(Kind::Internal, cannot)?;
@@ -48,7 +48,7 @@ impl Signing {
                     self.held.get_or_init(|| signer)
                 }
             };
-            // The object goes on with its last member.
+            // The object continues with its last member.
             bytes.pop();
             let signature = signer.sign(Purpose::Entry, &bytes);
             bytes.extend_from_slice(member(&signature)?.as_bytes());
@@ -64,14 +64,14 @@ fn member(signature: &Signature) -> Result<String> {
     Ok(format!("{MEMBER}{value}"))
 }
 
-/// Whose signature an entry has.
+/// The result of checking an entry's signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signed {
-    /// It has none.
+    /// The entry has no signature.
     No,
     /// The owner of the key wrote exactly these bytes.
     Yes,
-    /// Another key's, or of other bytes.
+    /// The signature is by another key, or over other bytes.
     Otherwise,
 }
 

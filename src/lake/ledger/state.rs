@@ -1,4 +1,4 @@
-//! What the entries of a ledger add up to: the live files of each table, and what was asked of API sources.
+//! The state that the entries of a ledger add up to: the live files of each table, and the polls of API sources.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct State {
     pub sequence: u64,
     /// SHA-256 of the bytes of entry `sequence`.
     pub hash: String,
-    /// When that entry was written.
+    /// The time when that entry was written.
     pub time_ms: i64,
     /// Program and version that wrote it.
     pub writer: String,
@@ -26,20 +26,20 @@ pub struct State {
     pub tables: BTreeMap<String, TableState>,
     /// API sources by name.
     pub pulls: BTreeMap<String, PullState>,
-    /// Over the whole life of the lake; a reject that was taken in later counts as what it became.
+    /// Counts over the whole life of the lake; a reject that was ingested later counts as what it became.
     pub totals: Counts,
     pub notes: Notes,
-    /// Entries that took rejected lines in.
+    /// Entries that ingested rejected lines.
     pub retries: Vec<u64>,
-    /// Files that left their tables and are not off the disk, by the entry that replaced them.
+    /// Files that left their tables and are still on the disk, by the entry that replaced them.
     pub aside: Vec<Aside>,
-    /// By table: what is older was removed, and is not taken in again; microseconds since 1970.
+    /// For each table the time before which events were removed and are not ingested again; microseconds since 1970.
     pub before_us: BTreeMap<String, i64>,
     /// The holds in force.
     pub holds: Vec<Hold>,
-    /// The newest checkpoint that is known: entries name it.
+    /// The newest known checkpoint: entries name it.
     pub checkpoint: Option<CheckpointRef>,
-    /// What the entries since that checkpoint weigh.
+    /// The weight of the entries since that checkpoint.
     pub(in crate::lake) weight: u64,
 }
 
@@ -49,9 +49,9 @@ pub struct TableState {
     /// The last entry that touched the table, and the SHA-256 of its bytes.
     pub sequence: u64,
     pub hash: String,
-    /// How many entries touched it, each of which is a version of the Delta table.
+    /// The number of entries that touched it, each of which is a version of the Delta table.
     pub commits: u64,
-    /// Whether the last of them took files out of the table.
+    /// Whether the last of them removed files from the table.
     pub is_rewritten: bool,
     pub files: Vec<Arc<FileEntry>>,
 }
@@ -65,7 +65,7 @@ impl TableState {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Adds a file; files of one partition share what they have in common.
+    /// Adds a file; files of one partition share their common parts.
     pub(in crate::lake) fn push(&mut self, file: &FileEntry) {
         let mut file = file.clone();
         // Files come by partition, and most batches are about the newest.
@@ -79,7 +79,7 @@ impl TableState {
 }
 
 impl State {
-    /// The state after entry 0.
+    /// Returns the state after entry 0.
     pub fn begin(entry: &Entry, hash: String) -> Result<State> {
         let Body::Create(lake) = &entry.body else {
             return Err(Error::new(Kind::Integrity, "ledger entry 0 does not create a lake"));
@@ -105,7 +105,7 @@ impl State {
         })
     }
 
-    /// Takes in the next entry, whose bytes hash to `hash`.
+    /// Applies the next entry, whose bytes hash to `hash`.
     pub fn apply(&mut self, entry: &Entry, hash: String) -> Result<()> {
         if entry.sequence != self.sequence + 1 || entry.previous.as_deref() != Some(self.hash.as_str()) {
             return Err(Error::new(
@@ -170,7 +170,7 @@ impl State {
         Ok(())
     }
 
-    /// Begins what entry `sequence` does to a table: one version of its Delta log.
+    /// Begins the effect of entry `sequence` on a table: one version of its Delta log.
     fn touch(&mut self, table: &str, sequence: u64, hash: &str) -> &mut TableState {
         let table = self.tables.entry(table.to_string()).or_default();
         if table.sequence != sequence {
@@ -188,7 +188,7 @@ impl State {
         }
     }
 
-    /// Files leave their tables, others come.
+    /// Removes files from their tables, and adds others.
     fn change(&mut self, entry: &Entry, hash: &str, change: &Change) {
         let aside: HashSet<(&str, &str)> = change.set_aside().collect();
         let mut left = Aside { sequence: entry.sequence, time_ms: entry.time_ms, files: 0, bytes: 0 };
@@ -220,8 +220,8 @@ impl State {
         }
     }
 
-    /// Errors with [`Kind::Conflict`] when files that an entry replaces are not there, and with [`Kind::Internal`] when it
-    /// would not keep the rows that it says it keeps. Such an entry must not be written, and is not believed.
+    /// Errors with [`Kind::Conflict`] when files that an entry replaces do not exist, and with [`Kind::Internal`] when
+    /// it would not keep the rows that it claims to keep. Such an entry must not be written, and is not believed.
     pub(in crate::lake) fn check(&self, body: &Body) -> Result<()> {
         let Some(change) = body.change() else { return Ok(()) };
         let (mut rows, mut digest) = (0, RowDigest::default());
@@ -244,7 +244,7 @@ impl State {
         }
     }
 
-    /// The files of a table at these paths, all of which must be its files.
+    /// Returns the files of a table at these paths, all of which must be its files.
     pub(in crate::lake) fn files_at(&self, name: &str, paths: &[String]) -> Result<Vec<&Arc<FileEntry>>> {
         let wanted: HashSet<&str> = paths.iter().map(String::as_str).collect();
         let all = self.tables.get(name).map_or(&[][..], |table| &table.files);
@@ -259,17 +259,17 @@ impl State {
         }
     }
 
-    /// Whether a file of this name is one of the table's.
+    /// Returns whether a file of this name is one of the table's.
     pub(in crate::lake) fn has_file(&self, table: &str, name: FileName) -> bool {
         self.tables.get(table).is_some_and(|table| table.files.iter().rev().any(|file| file.name() == name))
     }
 
-    /// Bytes and files that were replaced and are still on the disk.
+    /// Returns bytes and number of files that were replaced and are still on the disk.
     pub fn replaced(&self) -> (u64, u64) {
         self.aside.iter().fold((0, 0), |(files, bytes), aside| (files + aside.files, bytes + aside.bytes))
     }
 
-    /// Lines that were counted as rejects are counted as what they are by now.
+    /// Counts lines that were counted as rejects as what they are by now.
     fn settle_rejects(&mut self, sequence: u64, retried: &[Retried]) -> Result<()> {
         if retried.is_empty() {
             return Ok(());

@@ -1,7 +1,7 @@
-//! How far each stream was read: what those who take in files ask, and nobody else.
+//! How far each stream was read: only ingests need it.
 //!
-//! A lake may have taken in a hundred thousand files, so a stream is found by what is known of it (the hash of its head,
-//! or the mark at which an earlier run stopped), never by looking through all of them.
+//! A lake may have ingested a hundred thousand files, so a stream is found by its known parts (the hash of its head, or
+//! the mark at which an earlier run stopped), never by looking through all of them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,17 +11,17 @@ use sha2::{Digest, Sha256};
 use super::entry::{Head, Mark, SourceRange};
 use crate::typed::hex;
 
-/// How far one stream was read, whatever the file was called.
+/// The position up to which one stream was read, whatever the file was called.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     pub name: String,
     pub head: Head,
     pub mark: Mark,
-    /// As in [`SourceRange::before`].
+    /// See [`SourceRange::before`].
     pub before: Mark,
-    /// As in [`SourceRange::state`].
+    /// See [`SourceRange::state`].
     pub state: String,
-    /// The entry that brought it here.
+    /// The entry that moved it here.
     pub sequence: u64,
 }
 
@@ -29,14 +29,14 @@ pub struct Stream {
 #[derive(Debug, Clone, Default)]
 pub struct Streams {
     all: Vec<Stream>,
-    /// By length and hash of the head.
+    /// Streams by length and hash of the head.
     by_head: BTreeMap<(u64, String), Vec<usize>>,
-    /// Those that stand at a mark, or stood at it one chunk before.
+    /// Streams whose position is at a mark, or was at it one chunk before.
     by_mark: HashMap<Mark, Vec<usize>>,
 }
 
 impl Streams {
-    /// These streams; `all` is as [`Streams::all`] gave it.
+    /// Makes the collection of these streams; `all` is what [`Streams::all`] returned.
     pub fn new(all: Vec<Stream>) -> Streams {
         let mut streams = Streams { all, ..Streams::default() };
         for at in 0..streams.all.len() {
@@ -49,11 +49,11 @@ impl Streams {
         &self.all
     }
 
-    /// Streams that begin as `head` does: with all of it, or, since they may have grown, with as much as they had.
+    /// Returns streams that begin like `head`: with all of it, or, since they may have grown, with as much as they had.
     pub fn like(&self, head: &[u8]) -> Vec<&Stream> {
         let mut found = Vec::new();
         let (mut hasher, mut length) = (Sha256::new(), 0);
-        // One look for each length that a head has, however many heads have it.
+        // One look-up for each length that a head has, however many heads have it.
         while let Some(next) = self.by_head.range((length as u64 + 1, String::new())..).next().map(|(key, _)| key.0) {
             let Some(more) = usize::try_from(next).ok().and_then(|next| head.get(length..next)) else { break };
             hasher.update(more);
@@ -64,24 +64,24 @@ impl Streams {
         found
     }
 
-    /// Streams with exactly this head.
+    /// Returns streams with exactly this head.
     pub fn with_head(&self, head: &Head) -> impl Iterator<Item = &Stream> + use<'_> {
         self.by_head.get(&key(head)).into_iter().flatten().map(|&at| &self.all[at])
     }
 
-    /// Streams that were read up to this mark.
+    /// Returns streams that were read up to this mark.
     pub fn at(&self, mark: &Mark) -> impl Iterator<Item = &Stream> {
         let stands = move |at: &&usize| self.all[**at].mark == *mark;
         self.by_mark.get(mark).into_iter().flatten().filter(stands).map(|&at| &self.all[at])
     }
 
-    /// Takes in a stream that is not in the ledger yet.
+    /// Adds a stream that is not in the ledger yet.
     pub fn push(&mut self, stream: Stream) {
         self.all.push(stream);
         self.index(self.all.len() - 1);
     }
 
-    /// Takes in a range that entry `sequence` brought.
+    /// Applies a range that entry `sequence` recorded.
     pub fn advance(&mut self, source: &SourceRange, sequence: u64) {
         let Some(head) = &source.head else { return };
         let stream = Stream {
@@ -102,15 +102,15 @@ impl Streams {
         }
     }
 
-    /// The stream that a range goes on with; the one that was seen first when there are several.
+    /// Returns the stream that a range continues; the one that was seen first when there are several.
     fn same(&self, source: &SourceRange, head: &Head) -> Option<usize> {
         let places = |mark: &Mark| self.by_mark.get(mark).into_iter().flatten().copied();
         // The same stream read further replaces its mark. One that was short when it was first seen had a shorter head
-        // then; it is known by the mark it was resumed from. Of a file that began as a copy of another one both are
-        // kept: the shorter one may come again.
+        // then; it is known by the mark it was resumed from. If a file began as a copy of another one, both are kept:
+        // the shorter one may come again.
         let grown = places(&source.from).filter(|&at| source.from.offset > 0 && self.all[at].name == source.name).min();
         let at_end = places(&source.to).filter(|&at| source.to.offset > 0 && self.all[at].mark == source.to).min();
-        // All streams of which nothing was taken in have the same mark: they are known by their heads.
+        // All streams of which nothing was ingested have the same mark: they are known by their heads.
         let unread = self.by_head.get(&key(head)).into_iter().flatten().copied();
         let unread = unread.filter(|&at| source.from.offset == 0 && self.all[at].mark.offset == 0).min();
         [grown, at_end, unread].into_iter().flatten().min()

@@ -1,4 +1,4 @@
-//! Who hears of a new head of the ledger.
+//! The receivers of new heads of the ledger.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Head {
     pub lake_id: String,
     pub sequence: u64,
-    /// Of the entry's bytes.
+    /// The hash of the entry's bytes.
     pub sha256: String,
     pub time_ms: i64,
 }
 
-/// Hears of the head after each commit, on the thread that commits: it must return at once.
+/// Receives the head after each commit, on the thread that commits: it must return at once.
 pub type TellHead = Arc<dyn Fn(Head) + Send + Sync>;
 
-/// Whoever records heads elsewhere, if anybody does.
+/// The function that records heads elsewhere, if any.
 #[derive(Clone, Default)]
 pub struct Anchoring(Option<TellHead>);
 

@@ -38,7 +38,7 @@ pub struct Column<'a> {
     /// Its pieces, in the order of the rows: `Utf8`, a dictionary of it, `Int64`, or timestamps.
     pub arrays: &'a [ArrayRef],
     pub levels: &'a Levels,
-    /// Of false answers; none makes no filter.
+    /// The share of false answers; `None` makes no filter.
     pub bloom_filter: Option<f64>,
 }
 

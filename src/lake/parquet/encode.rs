@@ -41,7 +41,7 @@ const BLOOM_COLUMNS: [&str; 8] = [
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Rows from which on a second thread pays.
 const LARGE_ROWS: usize = 8 * 1024;
-/// Of zstd.
+/// The compression level of zstd.
 const LEVEL: i32 = 1;
 /// One false answer in a hundred keeps the filters at about 10 bits a distinct value.
 const BLOOM_FALSE_POSITIVES: f64 = 0.01;

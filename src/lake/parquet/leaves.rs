@@ -35,7 +35,7 @@ pub struct Leaf {
     pub parquet_path: String,
     /// As SQL spells it, `policies.name`.
     pub path: String,
-    /// Of the struct around it, or around the list that it is in.
+    /// The levels of the struct around it, or around the list that it is in.
     pub parent: Arc<Levels>,
     pub fill: Fill,
 }

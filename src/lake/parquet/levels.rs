@@ -10,7 +10,7 @@ use super::hybrid;
 /// The definition levels of the rows of a struct, or of the batch itself.
 #[derive(Debug, Clone)]
 pub struct Levels {
-    /// Of each row; at most `depth`.
+    /// The level of each row; at most `depth`.
     rows: Vec<u8>,
     /// The level of a row where the struct is there.
     depth: u8,

@@ -23,7 +23,7 @@ pub struct Chunk {
 pub struct Zstd {
     compressor: zstd::bulk::Compressor<'static>,
     buffer: Vec<u8>,
-    /// What metadata calls it.
+    /// The compression as metadata calls it.
     compression: Compression,
 }
 
@@ -173,7 +173,7 @@ impl Pages {
         Ok(())
     }
 
-    /// What the column index says of the page that comes next.
+    /// Records what the column index says about the next page.
     pub fn bounds(&mut self, rows: usize, nulls: usize, bounds: Option<(Bound, Option<Bound>)>) {
         match bounds {
             Some((lower, Some(upper))) => self.index.append(false, lower.bytes, upper.bytes, nulls as i64),

@@ -1,4 +1,4 @@
-//! What a column chunk's metadata says of its values.
+//! Statistics of a column chunk, as its metadata has them.
 
 use parquet::basic::Type;
 use parquet::data_type::ByteArray;

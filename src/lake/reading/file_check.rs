@@ -1,8 +1,8 @@
-//! Data files that are compared with what the ledger records, byte for byte, before somebody relies on what they say.
+//! Data files that are compared with the ledger's record, byte for byte, before somebody relies on them.
 //!
-//! A statement reads the parts of a file that it needs, and only the footer of these is compared each time: a page that was
+//! A statement reads the parts of a file that it needs, and only their footer is compared each time: a page that was
 //! changed in place gives other values, and `verify` finds it. Evidence and exports leave the lake and speak for it
-//! elsewhere, so all bytes of the files that they come from are looked at, each file once in a process.
+//! elsewhere, so all bytes of the files that they come from are compared, each file once per process.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -22,7 +22,7 @@ use crate::typed::Hash32;
 const AT_ONCE: usize = 4;
 const BUFFER: usize = 1 << 20;
 
-/// Compares files of one lake, and knows those that it has compared.
+/// Compares files of one lake, and remembers those that it has compared.
 #[derive(Debug)]
 pub struct FileCheck {
     lake: Lake,
@@ -34,7 +34,7 @@ impl FileCheck {
         FileCheck { lake: lake.clone(), checked: Mutex::default() }
     }
 
-    /// Errors with [`Kind::Integrity`] when the bytes of one of the files are not those that the ledger records.
+    /// Errors with [`Kind::Integrity`] when the bytes of one of the files differ from the ledger's record.
     pub async fn check(&self, files: &[Arc<FileEntry>]) -> Result<()> {
         let is_new = |file: &&Arc<FileEntry>| !self.known().contains(&file.sha256);
         let new: Vec<Arc<FileEntry>> = files.iter().filter(is_new).cloned().collect();

@@ -21,11 +21,11 @@ use crate::error::Result;
 
 /// Footers that are fetched at a time.
 const AT_ONCE: usize = 16;
-/// How a list is spelt in the path of a Parquet column.
+/// The spelling of a list in the path of a Parquet column.
 const LIST: &str = ".list.element";
 
-/// Rows that have a value, by dotted path. Lists are marked `[]` and count when they have an item; of the members of
-/// their items it is the number of rows that may have one.
+/// Counts rows that have a value, by dotted path. Lists are marked `[]` and count when they have an item; for the
+/// members of their items it is the number of rows that may have one.
 pub async fn filled(store: &Arc<dyn ObjectStore>, files: &[Arc<FileEntry>]) -> Result<BTreeMap<String, u64>> {
     let footers = files.iter().cloned().map(|file| {
         let mut reader = ObjectReader::new(store, &file);
@@ -52,7 +52,7 @@ fn add(footer: &ParquetMetaData, total: &mut BTreeMap<String, u64>) {
     }
 }
 
-/// Rows of a chunk that have a value; unknown without the counts, which our own writer always leaves.
+/// Counts the rows of a chunk that have a value; unknown without the counts, which our own writer always records.
 fn rows(root: &Type, chunk: &ColumnChunkMetaData, all: i64) -> Option<i64> {
     let column = chunk.column_descr();
     if column.max_def_level() == 0 {
@@ -65,11 +65,11 @@ fn rows(root: &Type, chunk: &ColumnChunkMetaData, all: i64) -> Option<i64> {
     }
     let levels = levels?;
     let with_items = all - levels.iter().take(item_level(root, chunk.column_path())).sum::<i64>();
-    // A member that no item has is not filled; which rows the values of the others are in, the levels do not tell.
+    // A member that no item has is not filled; the levels do not tell in which rows the values of the others are.
     Some(with_items.min(levels.last().copied().unwrap_or_default()))
 }
 
-/// The definition level from which on the outermost list of a path has an item.
+/// Returns the definition level from which on the outermost list of a path has an item.
 fn item_level(root: &Type, path: &ColumnPath) -> usize {
     let (mut node, mut level) = (root, 0);
     for name in path.parts() {

@@ -1,7 +1,7 @@
-//! Reading pieces of a data file: its footer is kept, and a few rows of a few columns are read at a time.
+//! Reads pieces of a data file: its footer is kept, and a few rows of a few columns are read at a time.
 //!
 //! Most of a class's two hundred columns are null in every row of a file, and the footer says so. A piece leaves them
-//! out, but for one column of each struct, without which nobody could tell an empty struct from an absent one.
+//! out, except for one column of each struct, without which an empty struct would look like an absent one.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -32,11 +32,11 @@ pub struct DataFile {
     groups: Vec<RowGroup>,
 }
 
-/// What the footer says of one row group.
+/// The footer's facts about one row group.
 #[derive(Debug, Clone)]
 pub struct RowGroup {
     pub rows: usize,
-    /// Of its columns, decompressed.
+    /// The decompressed size of its columns.
     pub bytes: u64,
     pub min_time_us: i64,
     pub max_time_us: i64,
@@ -75,19 +75,19 @@ impl DataFile {
         &self.groups
     }
 
-    /// Bytes that the footer takes in memory, roughly.
+    /// Returns the approximate bytes that the footer takes in memory.
     pub fn memory_size(&self) -> usize {
         self.footer.metadata().memory_size() + self.groups.len() * 1024
     }
 
-    /// Single columns of a whole row group; a dotted path names a member, which comes within its structs.
+    /// Reads single columns of a whole row group; a dotted path names a member, which comes within its structs.
     pub async fn columns(&self, group: usize, paths: &[&str]) -> Result<RecordBatch> {
         let schema = self.footer.parquet_schema();
         let mask = ProjectionMask::leaves(schema, paths.iter().filter_map(|path| leaf(schema, path)));
         self.read(group, 0..self.rows_of(group), mask).await
     }
 
-    /// Some rows of a row group, without the columns that are null in all of it.
+    /// Reads some rows of a row group, without the columns that are null in all of it.
     pub async fn rows(&self, group: usize, rows: Range<usize>) -> Result<RecordBatch> {
         let mask = self.groups.get(group).map_or_else(ProjectionMask::all, |group| group.filled.clone());
         self.read(group, rows, mask).await
@@ -118,7 +118,7 @@ impl DataFile {
     }
 }
 
-/// The leaf at a dotted path; none within lists, whose paths have more names.
+/// Returns the leaf at a dotted path; `None` within lists, whose paths have more names.
 fn leaf(schema: &SchemaDescriptor, path: &str) -> Option<usize> {
     schema.columns().iter().position(|column| column.path().parts().iter().map(String::as_str).eq(path.split('.')))
 }
@@ -137,7 +137,7 @@ fn filled(schema: &SchemaDescriptor, group: &RowGroupMetaData) -> Vec<usize> {
         nulls.is_some_and(|nulls| nulls as i64 == column.num_values())
     };
     let mut kept: Vec<bool> = (0..schema.num_columns()).map(|leaf| !is_null(leaf)).collect();
-    // Structs and lists with the leaves below them; the deepest first, since a leaf tells of all that it stands in.
+    // Structs and lists with the leaves below them; the deepest first, since a leaf stands for all its ancestors.
     let mut nodes: BTreeMap<(std::cmp::Reverse<usize>, &[String]), Vec<usize>> = BTreeMap::new();
     for (leaf, column) in schema.columns().iter().enumerate() {
         let parts = column.path().parts();

@@ -1,4 +1,4 @@
-//! Reading data files back: whole, some rows of them, or what their rows are known by; through the lake's own store.
+//! Reads data files back: whole, some of their rows, or their identities; through the lake's own store.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ type Builder = ParquetRecordBatchStreamBuilder<ObjectReader>;
 const READ_ROWS: usize = 8192;
 const READ_BYTES: i64 = 16 << 20;
 
-/// Opens a data file; its footer is read, no data yet.
+/// Opens a data file: reads its footer, and no data yet.
 async fn open(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Builder> {
     let reader = ObjectReader::new(store, file);
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| cannot_read(file, error))?;
@@ -41,7 +41,7 @@ async fn open(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Builder>
     Ok(builder.with_batch_size(at_a_time as usize))
 }
 
-/// All rows of a file, in the order they were written.
+/// Returns all rows of a file, in the order they were written.
 pub async fn rows(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,
@@ -49,14 +49,14 @@ pub async fn rows(
     stream(file, open(store, file).await?)
 }
 
-/// What a reader of `file` gives; its errors name the file.
+/// Returns the batches of `file`; errors name the file.
 fn stream(file: &FileEntry, builder: Builder) -> Result<impl Stream<Item = Result<RecordBatch>> + Unpin + use<>> {
     let rows = builder.build().map_err(|error| cannot_read(file, error))?;
     let file = file.clone();
     Ok(rows.map_err(move |error| cannot_read(&file, error)))
 }
 
-/// Some rows of a file, in one pass over it; `rows` ascend.
+/// Returns some rows of a file, in one pass over it; `rows` ascend.
 pub async fn selected(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,
@@ -72,14 +72,14 @@ pub async fn selected(
     stream(file, open(store, file).await?.with_row_selection(RowSelection::from(selectors)))
 }
 
-/// What excludes uids from a file without a look at its rows.
+/// The part of a file that can exclude uids without reading its rows.
 #[derive(Debug)]
 pub struct Excluding {
-    /// The bloom filters of `_event_uid`, one a row group; none when a row group has none and nothing can be excluded.
+    /// The bloom filters of `_event_uid`, one per row group; `None` when a row group has none and nothing can be excluded.
     filters: Option<Vec<Sbbf>>,
     /// Whether a row may have no uid.
     has_nameless: bool,
-    /// What the filters take in memory.
+    /// The memory of the filters.
     bytes: usize,
 }
 
@@ -97,8 +97,8 @@ impl Excluding {
     }
 }
 
-/// Reads no more of the file than its footer and the filters, and decodes no more of the footer than it must: a batch that
-/// is spread over the lake's time asks this of every file.
+/// Reads no more of the file than its footer and the filters, and decodes no more of the footer than it must: a batch
+/// that is spread over the lake's time needs this of every file.
 pub async fn excluding(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result<Excluding> {
     let path = file.data_path();
     let none = |has_nameless: bool| Excluding { filters: None, has_nameless, bytes: 0 };
@@ -125,7 +125,7 @@ pub async fn excluding(store: &Arc<dyn ObjectStore>, file: &FileEntry) -> Result
     Ok(Excluding { filters: Some(filters), has_nameless: !is_full, bytes: found.iter().map(|bytes| bytes.len()).sum() })
 }
 
-/// The columns that the rows of a file are known by, and their digests.
+/// Returns the columns that identify the rows of a file, and their digests.
 pub async fn identities(
     store: &Arc<dyn ObjectStore>,
     file: &FileEntry,
@@ -140,7 +140,7 @@ pub async fn identities(
     stream(file, builder.with_projection(mask))
 }
 
-/// Rows of a file in the schema of today: attributes that were added to the class since are null.
+/// Returns rows of a file in the schema of today: attributes that were added to the class since are null.
 pub fn conformed(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     if batch.schema_ref() == schema {
         return Ok(batch.clone());
@@ -177,17 +177,17 @@ fn conform(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
     }
 }
 
-/// Errors with [`Kind::Integrity`]: a file lacks a column that every file of ours has.
+/// Makes an error of [`Kind::Integrity`] for a file that lacks a column which every file of ours has.
 pub fn lacks_columns(file: &FileEntry) -> Error {
     Error::new(Kind::Integrity, format!("cannot read {file}: it lacks our own columns"))
 }
 
-/// A column of texts.
+/// Returns a column of texts.
 pub(in crate::lake) fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
     batch.column_by_name(name)?.as_any().downcast_ref()
 }
 
-/// A column of integers.
+/// Returns a column of integers.
 pub(in crate::lake) fn long<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {
     batch.column_by_name(name)?.as_any().downcast_ref()
 }

@@ -19,10 +19,10 @@ const BATCH_ROWS: usize = 8192;
 /// The limits of a row group in memory: rows, and encoded bytes where rows are large.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 const ROW_GROUP_BYTES: usize = 64 << 20;
-/// Of zstd.
+/// The level of zstd.
 const LEVEL: i32 = 1;
 
-/// A file that is being written. Dropped without `finish` it has no footer, and no reader takes it for whole.
+/// A file that is being written. Dropped without `finish` it has no footer, and every reader rejects it as incomplete.
 pub struct TableFile<W: Write + Send> {
     schema: SchemaRef,
     batches: BatchCoalescer,
@@ -58,7 +58,7 @@ impl<W: Write + Send> TableFile<W> {
         self.encode()
     }
 
-    /// Writes what is left and the footer.
+    /// Writes the rest and the footer.
     pub fn finish(mut self) -> Result<()> {
         self.batches.finish_buffered_batch().context(Kind::Internal, || "cannot cut the rows into batches")?;
         self.encode()?;

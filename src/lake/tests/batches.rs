@@ -1,4 +1,4 @@
-//! What a batch becomes: rows, duplicates, revisions, rejects that are taken in again.
+//! The results of a batch: rows, duplicates, revisions, rejects that are ingested again.
 
 use super::*;
 
@@ -24,7 +24,7 @@ async fn the_same_event_again_is_a_duplicate_and_with_other_content_a_revision()
     let fixture = Fixture::new();
     let mut writer = fixture.writer().await;
     writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10), ("b", JANUARY, 20)])).await.unwrap();
-    // In another process: nothing is remembered, the files are looked into.
+    // Another process remembers nothing, so it reads the files.
     let mut writer = fixture.writer().await;
     // `b` came with another spelling of the same content, `a` with other content.
     let rows = [("b", JANUARY, 21), ("a", JANUARY, 99), ("c", JANUARY, 30), ("c", JANUARY, 30)];
@@ -101,7 +101,7 @@ async fn rows_without_a_uid_and_their_exact_doubles_are_counted() {
     assert_eq!((notes.without_uid, notes.exact_doubles), (5, 2));
 }
 
-/// Takes the uids from a batch.
+/// Removes the uids from a batch.
 fn without_uids(batch: &mut Batch) {
     for Arrived { events, .. } in &mut batch.events {
         let at = events.batch.schema().index_of("_event_uid").unwrap();
@@ -126,13 +126,13 @@ async fn a_backfill_of_a_disjoint_month_looks_into_no_file() {
     assert_eq!(writer.files_looked_up(), 2);
 }
 
-/// A batch of lines that are no rows, at the offsets that [`events`] gives its rows.
+/// Makes a batch of lines that are not rows, at the offsets that [`events`] gives its rows.
 fn rejects(lines: u64) -> Batch {
     let reject = |line| RejectRow { source: "test".into(), line, offset: line * 100, ..RejectRow::default() };
     Batch { rejects: (1..=lines).map(reject).collect(), read: lines, ..Batch::default() }
 }
 
-/// The same lines taken in, by someone who has read the ledger up to `known`.
+/// Makes a batch of the same lines as rows, by a process that has read the ledger up to `known`.
 fn retry(ocsf: &Ocsf, rows: &[(&str, i64, i64)], known: u64) -> Batch {
     let line = |line| RetryLine { batch: 1, source: "test".into(), line, offset: line * 100, is_copy: false };
     let lines = (1..=rows.len() as u64).map(line).collect();
@@ -222,7 +222,7 @@ async fn two_runs_over_one_file_do_not_double_what_has_no_uid() {
     }
     // Events with uids are looked up: two runs may share the work.
     third.commit(of_file(named(), 0, 500)).await.unwrap();
-    // Whoever begins now knows of the others, and has another file with the same head.
+    // A process that begins now knows of the others, and has another file with the same head.
     fixture.writer().await.commit(of_file(nameless(), 0, 300)).await.unwrap();
     assert_eq!(fixture.lake().await.state().tables["authentication"].rows(), 4);
 }

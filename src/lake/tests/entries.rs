@@ -7,7 +7,7 @@ async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
     let fixture = Fixture::new();
     fixture.writer().await.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
     fixture.writer().await.commit(batch(&fixture.ocsf, &[("b", JANUARY + 1, 10)])).await.unwrap();
-    // As if the process had died right behind the entry: files staged, tables behind, no note.
+    // This looks as if the process had died right after the entry: files staged, tables behind, no note.
     let table = fixture.root.join("authentication");
     let state = fixture.lake().await.state().clone();
     let last = state.tables["authentication"].files.last().unwrap().clone();
@@ -15,7 +15,7 @@ async fn an_entry_whose_writer_died_is_finished_by_the_next_reader() {
     fs::create_dir_all(staged.parent().unwrap()).unwrap();
     fs::rename(table.join(last.path()), &staged).unwrap();
     fs::remove_file(table.join("_delta_log/00000000000000000002.json")).unwrap();
-    // An attempt that never committed left a file of a sequence that is taken; somebody alive has one of the next.
+    // An attempt that never committed left a file of a taken sequence; a living process has one of the next.
     let of = |sequence| {
         layout::staging_path("authentication", &FileName { sequence, ..last.name() }.with_hash(&last.sha256))
     };
@@ -46,7 +46,7 @@ async fn delta_takes_an_entry_in_once_however_often_it_is_applied() {
         lake.projection().apply(&commit(), &EntryRef::of(&entry, &hash)).await.unwrap();
     }
     assert_eq!(fixture.adds("authentication"), 1);
-    // What another entry made is not taken for it, nor is a version put where one before it is missing.
+    // A version of another entry is not taken for it, and none is put where one before it is missing.
     let other = EntryRef { hash: "00".repeat(32), ..EntryRef::of(&entry, &hash) };
     let far = TableCommit { version: 5, ..commit() };
     for error in [lake.projection().apply(&commit(), &other).await, lake.projection().apply(&far, &other).await] {
@@ -64,7 +64,7 @@ async fn nothing_cleans_the_delta_log_up() {
     let log = fixture.root.join("authentication/_delta_log");
     let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
     assert!(first.contains("\"delta.enableExpiredLogCleanup\":\"false\""), "{first}");
-    // A process that knows of no checkpoint is told by Delta's own hint.
+    // Delta's own hint tells a process that knows no checkpoint.
     writer.lake().projection().checkpoint_if_due("authentication", 25).await.unwrap();
     assert!(log.join("00000000000000000020.checkpoint.parquet").exists() && log.join("_last_checkpoint").exists());
     assert_eq!(fixture.adds("authentication"), 25);
@@ -213,7 +213,7 @@ async fn times_never_fall_along_the_ledger_whatever_clocks_do() {
     };
     lake.entries(0, lake.state().sequence, tell).await.unwrap();
     assert_eq!(times, [0, 1, 40, 40, 40, 40, 41]);
-    // Who rewrites an entry with an earlier time is found, hashes or not.
+    // An entry that was rewritten with an earlier time is found, whatever its hashes.
     let mut state = lake.state_at(2).await.unwrap();
     let (mut entry, hash) = lake.entry(3).await.unwrap();
     entry.time_ms -= 1;
@@ -250,7 +250,7 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     let fixture = Fixture::new();
     let mut writer = fixture.writer().await;
     writer.commit(batch(&fixture.ocsf, &[("a", JANUARY, 10)])).await.unwrap();
-    // As if somebody had cleared `_staging/` between the entry and the moving.
+    // This looks as if somebody had cleared `_staging/` between the entry and the moving.
     let lake = fixture.lake().await;
     let file = lake.state().tables["authentication"].files[0].clone();
     let place = fixture.root.join(file.data_path().as_ref());
@@ -260,7 +260,7 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     let made = Made { file: file.as_ref().clone(), bytes: bytes.clone().into(), fingerprints: None };
     writer.lake().put_again(&[&made]).await.unwrap();
     assert_eq!(fs::read(&place).unwrap(), bytes);
-    // Those who do not have the bytes say what is missing.
+    // A process without the bytes says what is missing.
     fs::remove_file(&place).unwrap();
     let entry = EntryRef {
         sequence: 1,

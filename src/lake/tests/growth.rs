@@ -1,8 +1,8 @@
-//! A ledger that grows.
+//! Tests of a growing ledger.
 
 use super::*;
 
-/// An entry of five files in five tables, which is what a batch of a busy workspace makes.
+/// Makes an entry of five files in five tables, which is typical of a batch of a busy workspace.
 fn busy(sequence: u64, now_ms: i64) -> Body {
     let tables = ["account_change", "authentication", "entity_management", "group_management", "user_access"];
     let file = |(part, table): (usize, &&str)| {
@@ -28,7 +28,7 @@ fn busy(sequence: u64, now_ms: i64) -> Body {
     Body::Ingest(Ingest { sources: vec![source], counts, files, ..Ingest::default() })
 }
 
-/// Appends entries as a writer does, and gives bytes of all entries, of all checkpoints ever, and of those that are left.
+/// Appends entries like a writer; returns bytes of all entries, of all checkpoints ever, and of those that are left.
 async fn grow(store: Arc<dyn ObjectStore>, ledger: &mut Ledger, entries: u64) -> (u64, u64, u64) {
     use futures::TryStreamExt;
     use object_store::ObjectStoreExt;
@@ -77,7 +77,7 @@ fn first_entry() -> Entry {
     }
 }
 
-/// What twice as many commits cost is twice as much. `tests/bench/ledger` asks for a hundred thousand, on a disk.
+/// Twice as many commits cost twice as much. `tests/bench/ledger` measures a hundred thousand, on a disk.
 #[tokio::test]
 async fn a_ledger_twice_as_long_takes_twice_the_bytes_and_opens_from_a_few_files() {
     let mut sums = Vec::new();
@@ -89,7 +89,7 @@ async fn a_ledger_twice_as_long_takes_twice_the_bytes_and_opens_from_a_few_files
         let named = ledger.state().checkpoint.unwrap();
         assert!(named.sequence > entries / 2, "{named:?}");
         sums.push(of_entries + written);
-        // The state and the streams are those that all entries add up to.
+        // The state and the streams are the sum of all entries.
         let names: Vec<String> = (0..=entries).map(|sequence| format!("{sequence:020}.json")).collect();
         let mut opened = Ledger::open(store, &Listing::of(names), None).await.unwrap().unwrap();
         assert_eq!(opened.state().tables, ledger.state().tables);
@@ -111,7 +111,7 @@ async fn a_large_ledger() {
     let store: Arc<dyn ObjectStore> = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(&root).unwrap());
     let mut ledger = Ledger::begin(store.clone(), first_entry(), &Signing::default()).await.unwrap().unwrap();
     let (of_entries, written, left) = grow(store.clone(), &mut ledger, entries.parse().unwrap()).await;
-    // Of the tables only what opening looks at.
+    // Only what opening looks at in the tables.
     let state = ledger.state().clone();
     let (entry, hash) = ledger.entry(state.sequence).await.unwrap();
     let Body::Ingest(ingest) = &entry.body else { panic!("an entry of files") };

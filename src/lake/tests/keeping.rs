@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Two files of one row, and what an entry that merges them would say.
+/// Makes two files of one row, and the entry that would merge them.
 async fn to_merge(fixture: &Fixture) -> (Writer, FileEntry, Compact) {
     let mut writer = fixture.writer().await;
     for number in 0..2 {
@@ -44,7 +44,7 @@ async fn an_entry_that_would_lose_or_change_rows_is_not_written() {
         let body = Body::Compact(compact);
         let error = ledger.append("w", moment, body.clone()).await.unwrap_err();
         assert!(matches!(error.kind(), Kind::Integrity | Kind::Conflict), "{error}");
-        // One that somebody wrote all the same is not believed.
+        // An invalid entry that somebody still wrote is not believed.
         let mut state = ledger.state().as_ref().clone();
         let entry = Entry {
             sequence: before + 1,

@@ -1,4 +1,4 @@
-//! All reports: those inside the binary, and the user's.
+//! All reports: the embedded ones and the user's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::typed::nearest;
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries");
 
-/// Below `queries/`: the shared definitions, not reports.
+/// The folder below `queries/` that holds the shared definitions, which are not reports.
 const CONVENTIONS: &str = "conventions";
 
 /// The reports that can be run.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    /// By id.
+    /// Sorted by id.
     reports: Vec<Report>,
     conventions: Arc<Conventions>,
 }
@@ -31,7 +31,7 @@ impl Catalog {
         Catalog::parse(embedded()?, extra)
     }
 
-    /// `files`: path below `queries/` and text.
+    /// Parses `files`, given by path below `queries/` and text.
     pub(in crate::report) fn parse(files: Vec<(String, String)>, extra: Option<&Path>) -> Result<Catalog> {
         let conventions = Arc::new(Conventions::load()?);
         let is_report = |path: &str| path.ends_with(".sql") && !path.starts_with(CONVENTIONS);
@@ -67,14 +67,14 @@ impl Catalog {
         &self.conventions
     }
 
-    /// Reads a report of a user's from a file that is named.
+    /// Reads a user's report from a named file.
     pub fn read_file(&self, path: &Path) -> Result<Report> {
         let text =
             fs::read_to_string(path).context(Kind::Usage, || format!("cannot read report {}", path.display()))?;
         self.read(&path.display().to_string(), &text)
     }
 
-    /// All reports, by id.
+    /// Returns all reports, by id.
     pub fn list(&self) -> &[Report] {
         &self.reports
     }
@@ -92,7 +92,7 @@ impl Catalog {
     }
 }
 
-/// The files of `queries/`.
+/// Returns the files of `queries/`.
 pub(in crate::report) fn embedded() -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     collect(&EMBEDDED, &mut files)?;

@@ -1,4 +1,4 @@
-//! Parameters and types in the words of the catalogue, and values in the form that `--param` takes.
+//! Words of the catalogue for parameters and types, and values in the form that `--param` takes.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The head of a report: TOML inside comment lines between `--- report` and `---`, above the SQL.
 //!
-//! Everything but the rows is said there: what an auditor asks, which controls it backs, typed parameters and result
-//! columns. A head that does not parse is an error with file and line, so that a report never runs under a wrong
+//! The head says everything but the rows: what an auditor asks, which controls the report backs, typed parameters and
+//! result columns. A head that does not parse is an error with file and line, so that a report never runs under a wrong
 //! description. `queries/README.md` documents the keys for users.
 
 use std::fmt;
@@ -17,7 +17,7 @@ use super::verdict::{VerdictHead, VerdictRule};
 use crate::error::{Error, Result};
 use crate::sql::Conventions;
 
-/// A report as its file says it: head and SQL.
+/// A report as its file defines it: head and SQL.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub id: String,
@@ -25,20 +25,20 @@ pub struct Report {
     pub question: String,
     pub readers: String,
     pub kind: ReportKind,
-    /// 1 is asked in nearly every engagement, 3 rarely; reports of users are 0.
+    /// 1 is asked in nearly every engagement, 3 rarely; 0 marks reports of users.
     pub tier: u8,
-    /// What the source must deliver (A declared base, B class objects, C other data, E engine history).
+    /// The data that the source must deliver (A declared base, B class objects, C other data, E engine history).
     pub grade: String,
     /// Framework (soc2, iso, nist, csf, pci, hipaa, gdpr, cis) to control ids, in the order of the head.
     pub controls: Vec<(String, Vec<String>)>,
     pub parameters: Vec<Parameter>,
-    /// What every run takes, unless the head has a parameter of that name.
+    /// Parameters of every run, unless the head has one of that name.
     pub common: Vec<Parameter>,
     pub columns: Vec<Column>,
     /// The order of the rows in words; the SQL's last ORDER BY does it.
     pub order: String,
     pub severity: String,
-    /// Columns that answer the question: they stand first on the page.
+    /// Columns that answer the question: they come first on the page.
     pub answers: Vec<String>,
     pub chart: Option<ChartHead>,
     /// A chart that an older program read from words; it is not drawn.
@@ -48,17 +48,17 @@ pub struct Report {
     pub expectation: Expectation,
     /// The data that its verdict rests on.
     pub verdict: VerdictRule,
-    /// Text parameters of which at least one must not be empty; none: no such rule.
+    /// Text parameters of which at least one must not be empty; if the list is empty, there is no such rule.
     pub any_of: Vec<String>,
-    /// A run sees events at `to` itself, as of that time, and not only those before it.
+    /// Whether a run sees events at `to` itself, as of that time, and not only those before it.
     pub includes_to: bool,
     /// The SQL without the head, exactly as in the file.
     pub sql: String,
     /// The whole file, for its hash in the evidence.
     pub text: String,
-    /// It is a user's, and none of the program's.
+    /// Whether the report is a user's and not embedded.
     pub is_own: bool,
-    /// Where it stands: path below `queries/`, or of the user's file.
+    /// Its path: below `queries/`, or that of the user's file.
     pub path: String,
 }
 
@@ -66,7 +66,7 @@ pub struct Report {
 pub struct Parameter {
     pub name: String,
     pub ty: ParameterType,
-    /// As text, in the form of `--param`, of times also `as_of - P90D`; none: required.
+    /// A text in the form of `--param`, for times also `as_of - P90D`; without one the parameter is required.
     pub default: Option<String>,
     /// If not empty, the only values allowed.
     pub values: Vec<String>,
@@ -78,7 +78,7 @@ pub struct Column {
     pub ty: ColumnType,
 }
 
-/// The head as TOML has it; `Report` is what the rest sees.
+/// The head as TOML writes it; other modules see `Report`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Head {
@@ -149,7 +149,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);
                 }
-                // The parser gives the keys sorted by name; where they stood tells the order they were written in.
+                // The parser gives the keys sorted by name; their positions tell the order they were written in.
                 entries.sort_by_key(|(key, _)| key.span().start);
                 Ok(InOrder(entries))
             }
@@ -279,18 +279,18 @@ impl Report {
         self.all_parameters().find(|parameter| parameter.name == name)
     }
 
-    /// The head's parameters, then those of every run.
+    /// Returns the head's parameters, then those of every run.
     pub fn all_parameters(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().chain(&self.common)
     }
 
-    /// The paragraphs of `limits`, each one line.
+    /// Returns the paragraphs of `limits`, each as one line.
     pub fn paragraphs(&self) -> impl Iterator<Item = String> + '_ {
         self.limits.split("\n\n").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 
-/// The chart of a head, or the words for one.
+/// Returns the chart of a head, or the words for one.
 fn chart_of(value: toml::Value, columns: &[Column]) -> Result<(Option<ChartHead>, Option<String>), String> {
     let head: ChartHead = match value {
         toml::Value::String(words) => return Ok((None, Some(words).filter(|words| words != "none"))),
@@ -302,8 +302,8 @@ fn chart_of(value: toml::Value, columns: &[Column]) -> Result<(Option<ChartHead>
     }
 }
 
-/// A default in the form of `--param`: text as it is, `@name` from the shared values, lists with commas, maps as JSON;
-/// a shared value with a type of its own is a table of `type` and `value`.
+/// Writes a default in the form of `--param`: text as it is, `@name` from the shared values, lists with commas, maps as
+/// JSON; a shared value with a type of its own is a table of `type` and `value`.
 pub(in crate::report) fn default_text(value: &toml::Value, shared: &Table) -> Option<String> {
     match value {
         toml::Value::String(text) => match text.strip_prefix('@') {

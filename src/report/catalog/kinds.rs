@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 
-/// What a report is, as the catalogue divides them.
+/// The kinds of reports that the catalogue distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum ReportKind {
     #[serde(rename = "evidence listing")]
@@ -19,7 +19,7 @@ pub enum ReportKind {
     DataQuality,
 }
 
-/// What a run without trouble gives.
+/// The rows that a run without trouble returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Expectation {
     /// Rows are evidence, not trouble.
@@ -48,7 +48,7 @@ pub enum ParameterType {
     Time,
     #[serde(rename = "list<date>")]
     Dates,
-    /// Names to patterns.
+    /// A map from names to patterns.
     #[serde(rename = "map<string,regex>")]
     Patterns,
     /// A calendar month in the zone of the parameter `tz`; it also sets `$from`, `$to` and `$previous_from`.
@@ -64,14 +64,14 @@ pub enum ColumnType {
     Double,
     Boolean,
     String,
-    /// A calendar day, as local time has it.
+    /// A calendar day in local time.
     Date,
     #[serde(rename = "list<string>")]
     Strings,
 }
 
 impl ColumnType {
-    /// The Arrow type of a result column; `int` and `bigint` are both Int64.
+    /// Returns the Arrow type of a result column; `int` and `bigint` are both Int64.
     pub fn arrow(self) -> DataType {
         match self {
             ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),

@@ -1,7 +1,7 @@
-//! What a report is: its head, its parameters and the periods that they name, and the catalogue of all reports.
+//! The parts of a report: its head, its parameters and the periods that they name, and the catalogue of all reports.
 //!
-//! `header` reads a head in the words of `kinds`, `verdict` reads what it may claim, `params` makes typed values, and `all`
-//! is the reports inside the binary with those of the user.
+//! `header` reads a head in the words of `kinds`, `verdict` reads what it may claim, `params` makes typed values, and
+//! `all` holds the embedded reports and those of the user.
 
 pub(super) mod all;
 mod display;

@@ -8,7 +8,8 @@ use chrono::{Months, NaiveDate, NaiveTime, TimeDelta, TimeZone};
 use super::params::Value;
 use crate::error::{Error, Result};
 
-/// `$from`, `$to` and `$previous_from` of a month: local midnight of its first day, of the next month's and of the one before.
+/// Returns `$from`, `$to` and `$previous_from` of a month: local midnight of its first day, of the next month's and of
+/// the one before.
 pub(in crate::report) fn bounds(name: &str, values: &[(String, Value)]) -> Result<[(String, Value); 3]> {
     let text = |name: &str| match values.iter().find(|(other, _)| other == name) {
         Some((_, Value::Text(text))) => Some(text.as_str()),
@@ -27,15 +28,15 @@ pub(in crate::report) fn bounds(name: &str, values: &[(String, Value)]) -> Resul
     ])
 }
 
-/// The first millisecond of a day in a zone.
+/// Returns the first millisecond of a day in a zone.
 pub(in crate::report) fn first_instant(zone: Tz, date: NaiveDate) -> Option<i64> {
     let midnight = date.and_time(NaiveTime::MIN);
-    // Where clocks jump at midnight the day begins later, on a whole quarter of an hour.
+    // Where clocks jump at midnight, the day begins later, by whole quarters of an hour.
     let mut quarters = (0..96).map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
     quarters.find_map(|time| Some(zone.from_local_datetime(&time).earliest()?.timestamp_millis()))
 }
 
-/// The first day of `2026-01`.
+/// Returns the first day of `2026-01`.
 pub(in crate::report) fn first_day(text: &str) -> Option<NaiveDate> {
     let (year, month) = text.split_once('-')?;
     let is_digits = |part: &str, digits| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());

@@ -39,7 +39,7 @@ pub enum Value {
 impl Value {
     fn scalar(&self) -> ScalarValue {
         match self {
-            // A time beyond the calendar is as far away as times go.
+            // A time beyond the calendar becomes the furthest time that exists.
             Value::Timestamp(time_ms) => {
                 ScalarValue::TimestampMicrosecond(Some(time_ms.saturating_mul(1000)), Some("UTC".into()))
             }
@@ -153,18 +153,18 @@ impl Params {
         Ok(params)
     }
 
-    /// The values as a statement takes them.
+    /// Returns the values in the form that a statement takes.
     pub fn scalars(&self) -> sql::Params {
         self.values.iter().map(|(name, value)| (name.clone(), value.scalar())).collect()
     }
 
-    /// Whether a period says anything about the report's parameters.
+    /// Returns whether a period determines any of the report's parameters.
     pub fn has_period(report: &Report, period: Period) -> bool {
         !fill(report, period).is_empty()
     }
 
-    /// The parameter that says whom or what a report is about, where neither a period nor a default can: `--tier 1` alone
-    /// does not mean such a report.
+    /// Returns the parameter that names the subject of a report, where neither a period nor a default can: `--tier 1`
+    /// alone does not mean such a report.
     pub fn subject<'a>(report: &'a Report, given: &[(String, String)]) -> Option<&'a str> {
         let is_given = |name: &str| given.iter().any(|(given, _)| given == name);
         let is_period = |ty| matches!(ty, ParameterType::Timestamp | ParameterType::Month);
@@ -175,7 +175,7 @@ impl Params {
         missing.or_else(|| report.any_of.first().filter(|_| is_choice_open).map(String::as_str))
     }
 
-    /// The first parameter that a run with these would miss.
+    /// Returns the first parameter that a run with these values would miss.
     pub fn missing<'a>(report: &'a Report, given: &[(String, String)], period: Option<Period>) -> Option<&'a str> {
         let filled = period.map_or(Vec::new(), |period| fill(report, period));
         let is_there = |name: &str| {
@@ -191,7 +191,7 @@ impl Params {
         self.values.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// A timestamp parameter in milliseconds.
+    /// Returns a timestamp parameter in milliseconds.
     pub fn timestamp(&self, name: &str) -> Option<i64> {
         match self.get(name) {
             Some(Value::Timestamp(time_ms)) => Some(*time_ms),
@@ -204,7 +204,7 @@ impl Params {
     }
 }
 
-/// The value of a default like `as_of - P90D`, from the parameters before it.
+/// Computes the value of a default like `as_of - P90D` from the parameters before it.
 fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Option<Value> {
     if parameter.default.as_deref() != Some(text) {
         return None;
@@ -220,8 +220,8 @@ fn relative(parameter: &Parameter, text: &str, values: &[(String, Value)]) -> Op
     }
 }
 
-/// The value of `as_of`, which is inclusive: of a date the last millisecond of that day, in the zone of the parameter `tz`,
-/// UTC without one (C3).
+/// Computes the value of `as_of`, which is inclusive: a date means the last millisecond of that day, in the zone of the
+/// parameter `tz`, or in UTC without one (C3).
 fn end_of_day(report: &Report, given: &[(String, String)], parameter: &Parameter, text: &str) -> Result<Value> {
     let value = typed(parameter, text)?;
     let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") else { return Ok(value) };
@@ -240,8 +240,8 @@ fn end_of_day(report: &Report, given: &[(String, String)], parameter: &Parameter
     }
 }
 
-/// What a period says about a report's parameters: `from` and `to`, or, of a report about one instant, the period's
-/// last millisecond: `as_of` is inclusive (C3), so it sees what a report over the period sees.
+/// Returns what a period determines: `from` and `to`, or, for a report about one instant, the period's last
+/// millisecond: `as_of` is inclusive (C3), so it sees what a report over the period sees.
 fn fill(report: &Report, period: Period) -> Vec<(&'static str, Value)> {
     let has = |name: &str| report.parameter(name).is_some_and(|found| found.ty == ParameterType::Timestamp);
     let mut filled = Vec::new();
@@ -263,7 +263,7 @@ fn fill(report: &Report, period: Period) -> Vec<(&'static str, Value)> {
     filled
 }
 
-/// Types the text of a value; also the way a default takes.
+/// Types the text of a value; defaults go through it as well.
 pub(in crate::report) fn typed(parameter: &Parameter, text: &str) -> Result<Value> {
     let name = &parameter.name;
     if !parameter.values.is_empty() && !parameter.values.iter().any(|value| value == text) {
@@ -273,7 +273,7 @@ pub(in crate::report) fn typed(parameter: &Parameter, text: &str) -> Result<Valu
     let wrong = |hint: &str| {
         Error::usage(format!("parameter `{name}` has the type {}, not `{text}`", parameter.ty.name())).hint(hint)
     };
-    // What is wrong with a time or a duration its reader says best.
+    // The parser of a time or a duration explains best what is wrong with it.
     let explained = |error: Error| wrong(error.hint_text().unwrap_or_default());
     let value = match parameter.ty {
         ParameterType::Timestamp => Some(Value::Timestamp(parse_time(text).and_then(Time::millis).map_err(explained)?)),
@@ -292,7 +292,7 @@ pub(in crate::report) fn typed(parameter: &Parameter, text: &str) -> Result<Valu
         ParameterType::Dates => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             let dates: Option<Vec<_>> = parts.map(|part| part.parse::<NaiveDate>().ok()).collect();
-            // Written again, because a report compares them as text.
+            // Dates are written again, because a report compares them as text.
             dates.map(|dates| Value::Strings(dates.iter().map(NaiveDate::to_string).collect()))
         }
         ParameterType::Patterns => parse_patterns(parameter.default.as_deref(), text).map(Value::Map),
@@ -323,7 +323,7 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     ["%H:%M", "%H:%M:%S"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
 }
 
-/// The entries of `text`, a JSON object, in the place of those of the default, which has all the names that there are.
+/// Puts the entries of `text`, a JSON object, in place of those of the default, which has all valid names.
 fn parse_patterns(default: Option<&str>, text: &str) -> Option<Vec<(String, String)>> {
     let read = |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).ok();
     let mut entries = read(default.unwrap_or(text))?;
@@ -334,7 +334,7 @@ fn parse_patterns(default: Option<&str>, text: &str) -> Option<Vec<(String, Stri
     Some(entries.into_iter().collect())
 }
 
-/// Milliseconds of a duration, which events cannot tell finer.
+/// Returns a duration in milliseconds, which is as fine as events are.
 fn milliseconds(duration: std::time::Duration) -> Option<i64> {
     let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
     i64::try_from(duration.as_millis()).ok().filter(|_| is_whole)

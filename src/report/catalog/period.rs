@@ -1,4 +1,4 @@
-//! Periods: calendar units and ranges, relative ones too, in the time zone of whoever asks.
+//! Periods: calendar units and ranges, also relative ones, in the time zone of the user.
 //!
 //! A boundary is a local midnight. Where a clock was set forward over it, the day begins at the first instant after.
 
@@ -40,18 +40,18 @@ impl Period {
         period.filter(|period| period.from_ms < period.to_ms).ok_or_else(wrong)
     }
 
-    /// The period between two instants.
+    /// Returns the period between two instants.
     pub fn between(from_ms: i64, to_ms: i64, zone: Tz) -> Period {
         Period { from_ms, to_ms, zone }
     }
 
-    /// `2026-01` when the period is exactly that month.
+    /// Returns `2026-01` when the period is exactly that month.
     pub fn month(&self) -> Option<String> {
         let name = self.name();
         (name.len() == 7 && !name.contains('Q')).then_some(name)
     }
 
-    /// The calendar months that lie in it as a whole.
+    /// Returns the calendar months that lie completely within the period.
     pub fn months(&self) -> Vec<Period> {
         let local = |ms: i64| Some(DateTime::from_timestamp_millis(ms)?.with_timezone(&self.zone).date_naive());
         let mut found = Vec::new();
@@ -71,7 +71,7 @@ impl Period {
         found
     }
 
-    /// The shortest text that means this period, fit for the name of a folder.
+    /// Returns the shortest text that means this period, fit for the name of a folder.
     pub fn name(&self) -> String {
         let local = |ms: i64| Some(DateTime::from_timestamp_millis(ms)?.with_timezone(&self.zone).naive_local());
         let (Some(from), Some(to)) = (local(self.from_ms), local(self.to_ms)) else {
@@ -92,26 +92,26 @@ impl Period {
     }
 }
 
-/// An IANA time zone by name.
+/// Looks up an IANA time zone by name.
 pub fn zone(name: &str) -> Result<Tz> {
     Tz::from_str(name).map_err(|_| {
         Error::usage(format!("no time zone `{name}`")).hint("write an IANA name: UTC, Europe/Berlin, America/New_York")
     })
 }
 
-/// An end of a range: an instant, or a local date or time.
+/// Reads an end of a range: an instant, or a local date or time.
 fn instant(text: &str, zone: Tz) -> Option<i64> {
     let time = parse_time(text).ok()?;
     let time_ms = time.millis().ok()?;
     if time.offset.is_some() { Some(time_ms) } else { resolve(time.local, zone) }
 }
 
-/// The first instant of a local day.
+/// Returns the first instant of a local day.
 fn begin_of(day: NaiveDate, zone: Tz) -> Option<i64> {
     resolve(day.and_time(NaiveTime::MIN), zone)
 }
 
-/// The instant of a local time: the earlier of two, or the first one after a gap.
+/// Resolves a local time to an instant: the earlier of two, or the first one after a gap.
 fn resolve(local: NaiveDateTime, zone: Tz) -> Option<i64> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.timestamp_millis()),
@@ -128,7 +128,7 @@ fn resolve(local: NaiveDateTime, zone: Tz) -> Option<i64> {
     }
 }
 
-/// `count` whole months beginning with month `month` (1 to 12) of `year`.
+/// Returns `count` whole months beginning with month `month` (1 to 12) of `year`.
 fn months(year: i32, month: u32, count: u32) -> Option<(NaiveDate, NaiveDate)> {
     let from = NaiveDate::from_ymd_opt(year, month, 1)?;
     Some((from, from.checked_add_months(chrono::Months::new(count))?))
@@ -136,7 +136,7 @@ fn months(year: i32, month: u32, count: u32) -> Option<(NaiveDate, NaiveDate)> {
 
 fn calendar(text: &str) -> Option<(NaiveDate, NaiveDate)> {
     let parts: Vec<&str> = text.split('-').collect();
-    // Signs and single digits are typing errors more often than meant.
+    // Signs and single digits are typing errors more often than intended.
     let number = |part: &str, digits: usize| {
         (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<u32>().ok())?
     };
@@ -156,7 +156,7 @@ fn calendar(text: &str) -> Option<(NaiveDate, NaiveDate)> {
     }
 }
 
-/// The last whole unit before `today`; a week begins on Monday.
+/// Returns the last whole unit before `today`; a week begins on Monday.
 fn last(unit: &str, today: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
     match unit {
         "day" => Some((today.pred_opt()?, today)),

@@ -1,7 +1,7 @@
 //! `[verdict]` in a report's head: what a verdict may claim, as data (C18).
 //!
-//! The catalogue says for each report which events it needs and what they must tell, how far it looks back, and which input it
-//! cannot do without. Here it is read and checked.
+//! The catalogue says for each report which events it needs and what they must carry, how far it looks back, and which
+//! input it cannot do without. This module reads and checks that.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,22 +12,22 @@ use crate::sql::Conventions;
 /// [`Expectation`](super::super::Expectation).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VerdictRule {
-    /// Events and what each must tell, the most important first.
+    /// Events and what each must carry, the most important first.
     pub needs: Vec<Need>,
     /// The parameter, days or a duration, that says how far before the period the report looks.
     pub look_back: Option<String>,
-    /// The report compares with the state at `from`: without any event before it, everything would be new.
+    /// Whether the report compares with the state at `from`: without any event before it, everything would be new.
     pub compares_at_from: bool,
-    /// Input by name, and what cannot be said without it: an [`Element`], or another word.
+    /// Inputs by name, each with what cannot be said without it: an [`Element`], or another word.
     pub input: Vec<(String, String)>,
 }
 
-/// Events of some classes, and what each must tell for the report to see anything.
+/// Events of some classes, and what each must carry for the report to see anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// As the head writes it: `3002/1 successful`.
+    /// The events as the head writes them: `3002/1 successful`.
     pub events: String,
-    /// Class numbers, each with the activities that are meant; none: all.
+    /// Class numbers, each with the activities that are meant; an empty list means all.
     pub classes: Vec<(i64, Vec<i64>)>,
     /// Only events with status 1.
     pub is_successful: bool,
@@ -50,7 +50,7 @@ pub enum Element {
     Session,
 }
 
-/// The table as TOML has it.
+/// The table as TOML writes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::report) struct VerdictHead {
@@ -72,7 +72,7 @@ struct NeedHead {
 }
 
 impl VerdictHead {
-    /// Checks what the head says against the report's parameters and the inputs that there are.
+    /// Checks the head against the report's parameters and the inputs that exist.
     pub(in crate::report) fn rule(
         self,
         parameters: &[Parameter],
@@ -98,7 +98,7 @@ impl VerdictHead {
 }
 
 impl NeedHead {
-    /// `3001`, `3001,3004`, `3006/3,4` or `3002/1 successful`: numbers behind a `/` are activities of that class.
+    /// Reads `3001`, `3001,3004`, `3006/3,4` or `3002/1 successful`: numbers after a `/` are activities of that class.
     fn need(self) -> Result<Need, String> {
         let wrong = || format!("`{}` is no class, classes, or class/activities", self.events);
         let (numbers, is_successful) = match self.events.split_once(' ') {

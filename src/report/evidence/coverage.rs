@@ -1,4 +1,4 @@
-//! When the log speaks: which stretches of time hold events, which ones the collector asked for, and which are silent.
+//! Coverage of the log: which stretches of time hold events, which ones the collector asked for, and which are silent.
 //!
 //! Coverage follows the catalogue's log-gaps with its default: a stretch without any event that is longer than a day is a
 //! gap, and it is covered when the collector walked it to the end. Like that report, and unlike all others, it looks
@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `max_gap` of log-gaps, and of C18.
+/// The default `max_gap` of log-gaps, and of C18.
 pub const MAX_GAP_MS: i64 = 86_400_000;
 
 /// All events of one state of the lake, in time.
@@ -34,9 +34,9 @@ pub struct Coverage {
     pub from_ms: i64,
     pub to_ms: i64,
     pub max_gap_ms: i64,
-    /// Of gaps that are not covered.
+    /// The length of the gaps that are not covered.
     pub uncovered_ms: i64,
-    /// `1 - uncovered / period`, rounded down to a millionth: so few digits come back from JSON as the same number.
+    /// `1 - uncovered / period`, rounded down to a millionth: this few digits come back from JSON as the same number.
     pub share: f64,
     pub gaps: Vec<Gap>,
 }
@@ -46,10 +46,10 @@ pub struct Coverage {
 #[serde(deny_unknown_fields)]
 pub struct Gap {
     pub kind: GapKind,
-    /// Not clipped to the period.
+    /// The start, not clipped to the period.
     pub start_ms: i64,
     pub end_ms: i64,
-    /// The collector asked its sources for all of it, and there was nothing.
+    /// Whether the collector asked its sources for all of it and found nothing.
     pub covered: bool,
 }
 
@@ -72,20 +72,22 @@ impl Timeline {
         self.hours.last().map(|(_, last)| *last)
     }
 
-    /// The coverage of a period; `has_events` says whether it holds any, which hours alone do not tell of a short one.
+    /// Computes the coverage of a period; `has_events` says whether it holds any, which hours alone do not tell for a
+    /// short one.
     pub fn coverage(&self, (from_ms, to_ms): (i64, i64), has_events: bool) -> Coverage {
         let inside = self.hours.iter().filter(|(first, last)| has_events && *last >= from_ms && *first < to_ms);
         let points: Vec<(i64, i64)> =
             inside.map(|(first, last)| ((*first).max(from_ms), (*last).min(to_ms - 1))).collect();
-        // Of an hour that lies on an end of the period, the nearest millisecond is as good as the true one.
+        // For an hour that straddles an end of the period, the nearest millisecond is as good as the true one.
         let before = self.hours.iter().take_while(|(first, _)| *first < from_ms).last();
         let before = before.map(|(_, last)| (*last).min(from_ms - 1));
         let after = self.hours.iter().find(|(_, last)| *last >= to_ms).map(|(first, _)| (*first).max(to_ms));
         Coverage::of((from_ms, to_ms), before, &points, after, &self.walked)
     }
 
-    /// Stretches before `end_ms` with neither an event nor any part of a walked window that are longer than the log may be
-    /// silent (C18). They have their full length; before the first event or window there is none.
+    /// Returns the stretches before `end_ms` that hold neither an event nor any part of a walked window and are longer
+    /// than the log may be silent (C18). They have their full length; before the first event or window no silence is
+    /// counted.
     pub fn silences(&self, end_ms: i64) -> Vec<Stretch> {
         let mut held: Vec<(i64, i64)> = self.hours.iter().chain(&self.walked).copied().collect();
         held.sort_unstable();
@@ -110,14 +112,14 @@ impl Timeline {
 }
 
 impl Stretch {
-    /// How much of it lies within others.
+    /// Returns how much of it lies within others.
     pub fn overlap_ms(&self, from_ms: i64, to_ms: i64) -> i64 {
         (self.end_ms.min(to_ms) - self.start_ms.max(from_ms)).max(0)
     }
 }
 
 impl Coverage {
-    /// `points`: first and last event of stretches within the period that have no gap, in order.
+    /// Computes coverage from `points`: first and last event of stretches within the period that have no gap, in order.
     fn of(
         (from_ms, to_ms): (i64, i64),
         before: Option<i64>,
@@ -130,7 +132,7 @@ impl Coverage {
             let is_long = end_ms - start_ms > MAX_GAP_MS || kind == GapKind::Empty;
             let inside = (start_ms.max(from_ms), end_ms.min(to_ms));
             if is_long && inside.1 > inside.0 {
-                // Before the first event nothing is covered: what the source no longer keeps it cannot show.
+                // Before the first event nothing is covered: a source cannot show what it no longer keeps.
                 let has_before = kind != GapKind::Leading && (kind != GapKind::Empty || before.is_some());
                 let covered = has_before && is_asked(inside, walked);
                 gaps.push(Gap { kind, start_ms, end_ms, covered });
@@ -158,17 +160,17 @@ impl Coverage {
         Coverage { from_ms, to_ms, max_gap_ms: MAX_GAP_MS, uncovered_ms, share, gaps }
     }
 
-    /// Whether no part of the period is missing. A period without length shows nothing.
+    /// Returns whether no part of the period is missing. A period without length shows nothing.
     pub fn is_whole(&self) -> bool {
         self.uncovered_ms == 0 && self.to_ms > self.from_ms
     }
 
-    /// Gaps that nobody asked a source about.
+    /// Returns the gaps that nobody asked a source about.
     pub fn holes(&self) -> impl Iterator<Item = &Gap> {
         self.gaps.iter().filter(|gap| !gap.covered)
     }
 
-    /// What is missing in percent: rounded up, so that a hole never reads as nothing.
+    /// Returns the missing part in percent: rounded up, so that a hole never reads as nothing.
     pub fn missing_percent(&self) -> f64 {
         let period_ms = i128::from(self.to_ms - self.from_ms);
         if period_ms == 0 {
@@ -179,7 +181,7 @@ impl Coverage {
     }
 }
 
-/// Whether windows lie over a stretch but for pieces as long as the log may be silent.
+/// Returns whether windows lie over a stretch except for pieces no longer than the log may be silent.
 fn is_asked((start_ms, end_ms): (i64, i64), walked: &[(i64, i64)]) -> bool {
     let mut end_of_last = None;
     for (since, until) in walked.iter().filter(|(since, until)| *since < end_ms && *until > start_ms) {
@@ -251,13 +253,13 @@ mod tests {
         };
         assert!(!covered(&[]));
         assert!(covered(&[(0, 3 * DAY)]));
-        // Pieces as long as the log may be silent are no matter; a millisecond more is one.
+        // Pieces as long as the log may be silent do not matter; a millisecond more does.
         assert!(covered(&[(DAY, 2 * DAY)]));
         assert!(!covered(&[(DAY + 1, 2 * DAY + 1)]));
         assert!(!covered(&[(DAY, 2 * DAY - 1)]));
         assert!(covered(&[(0, DAY / 2), (DAY + DAY / 2, 2 * DAY)]));
         assert!(!covered(&[(0, DAY / 2), (DAY + DAY / 2 + 1, 2 * DAY + 1)]));
-        // A source may have forgotten all before the first event.
+        // A source may have forgotten everything before the first event.
         let coverage = Coverage::of((0, 4 * DAY), None, &[(3 * DAY, 4 * DAY)], Some(4 * DAY), &[(0, 4 * DAY)]);
         assert!(!coverage.gaps[0].covered);
     }
@@ -269,7 +271,7 @@ mod tests {
         };
         let hours = vec![(0, 10), (DAY + 10, DAY + 20), (3 * DAY, 3 * DAY)];
         let timeline = Timeline { hours: hours.clone(), walked: Vec::new() };
-        // Exactly a day is none; an end after the period keeps its full length.
+        // Exactly a day is not a silence; an end after the period keeps its full length.
         assert_eq!(stretches(&timeline, 3 * DAY), [(DAY + 20, 3 * DAY)]);
         assert_eq!(stretches(&timeline, 2 * DAY), [(DAY + 20, 3 * DAY)]);
         assert_eq!(stretches(&timeline, 4 * DAY), [(DAY + 20, 3 * DAY)]);

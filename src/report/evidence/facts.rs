@@ -1,4 +1,4 @@
-//! What a run stands on besides its rows: how much of the time that it needs the log covers, what the events that it
+//! The basis of a run besides its rows: how much of the time that it needs the log covers, what the events that it
 //! reads do not tell, and how many of them name nobody.
 
 use std::collections::BTreeSet;
@@ -22,11 +22,11 @@ const WALKED: &str = "select since, until from walked_window order by since";
 
 const COUNT: &str = "select count(*) from event_row where time >= $begin and time < $end";
 
-/// Times that no event lies beyond, in microseconds.
+/// The earliest and latest time of any event, in microseconds.
 const FIRST_MS: i64 = i64::MIN / 1000;
 const LAST_MS: i64 = i64::MAX / 1000;
 
-/// The time that a run is about, half-open; an as-of report's begins with the log.
+/// The time that a run is about, half-open; for an as-of report it begins with the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     pub from_ms: Option<i64>,
@@ -47,7 +47,7 @@ pub struct Facts {
     /// The events that the report reads, need by need, and what they lack.
     #[serde(default)]
     pub needs: Vec<NeedRead>,
-    /// What the run could not see (C18).
+    /// Reasons why the run could not see something (C18).
     #[serde(default)]
     pub reasons: Vec<Reason>,
     /// The share of what the report needs that it could not see, 0 to 1.
@@ -55,7 +55,7 @@ pub struct Facts {
     pub unseen: f64,
 }
 
-/// The log as a session sees it: what the reports of a run share of their facts.
+/// The log as a session sees it: the facts that the reports of a run share.
 pub struct Log {
     session: Arc<Session>,
     timeline: Timeline,
@@ -64,7 +64,8 @@ pub struct Log {
 }
 
 impl Span {
-    /// The span of a run with these parameters; `asked` is the period of a report that has neither `to` nor `as_of`.
+    /// Returns the span of a run with these parameters; `asked` is the period of a report that has neither `to` nor
+    /// `as_of`.
     pub fn of(params: &Params, asked: Option<(i64, i64)>) -> Span {
         let (from, to) = (params.timestamp("from"), params.timestamp("to"));
         match (to, params.timestamp("as_of"), asked) {
@@ -95,18 +96,18 @@ impl Log {
         &self.session
     }
 
-    /// How much of a period the log covers, whatever is asked of it.
+    /// Returns how much of a period the log covers, whatever is asked of it.
     pub async fn coverage(&self, span: Span) -> Result<Coverage> {
         let (from_ms, to_ms) = self.period(span);
         let events = ask(COUNT, &[("begin", from_ms), ("end", to_ms)], Horizon::All, &self.session).await?;
         Ok(self.timeline.coverage((from_ms, to_ms), number(&events, 0, 0) > 0))
     }
 
-    /// The facts of a run of one report; `inputs` names the tables that it was given.
+    /// Returns the facts of a run of one report; `inputs` names the tables that it was given.
     pub async fn facts(&self, report: &Report, params: &Params, span: Span, inputs: &[String]) -> Result<Facts> {
         let (from_ms, to_ms) = self.period(span);
         let needed = Needed::of(report, params, span, (from_ms, to_ms));
-        // An as-of report reads all there was.
+        // An as-of report reads all events there were.
         let since_ms = if span.from_ms.is_some() { needed.from_ms.unwrap_or(from_ms).min(from_ms) } else { FIRST_MS };
         let reads = self.reads(Window { since_ms, begin_ms: from_ms, end_ms: to_ms }).await?;
         let needs: Vec<NeedRead> = report.verdict.needs.iter().map(|need| reads.of(need)).collect();
@@ -127,7 +128,7 @@ impl Log {
         })
     }
 
-    /// The period in milliseconds: what the span leaves open is where the log begins and ends.
+    /// Returns the period in milliseconds: an open end of the span is where the log begins or ends.
     fn period(&self, span: Span) -> (i64, i64) {
         let from_ms = span.from_ms.or(self.timeline.start_ms()).unwrap_or_default();
         let to_ms = span.to_ms.or(self.timeline.end_ms().map(|end| end + 1)).unwrap_or(from_ms).max(from_ms);
@@ -144,7 +145,7 @@ impl Log {
         Ok(reads)
     }
 
-    /// Whether the log holds an event of one of these classes before `end_ms`.
+    /// Returns whether the log holds an event of one of these classes before `end_ms`.
     async fn is_logged(&self, classes: &[(i64, Vec<i64>)], end_ms: i64) -> Result<bool> {
         let numbers: Vec<String> = classes.iter().map(|(class, _)| class.to_string()).collect();
         let sql = format!(

@@ -1,4 +1,4 @@
-//! Rows as findings: how severe, under which key, and which of them somebody has explained.
+//! Findings made of rows: how severe they are, under which key, and which of them somebody has explained.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,10 +20,10 @@ use crate::typed::{count, hex};
 pub(in crate::report) const KEY: &str = "finding_key";
 const SEVERITY: &str = "severity_id";
 
-/// Findings that a run names one by one for CI; the rest is in the result.
+/// Findings that a run names one by one for CI; the result has the rest.
 const NAMED: usize = 1000;
 
-/// OCSF's severities; what a report says outside of them is taken for the nearest.
+/// OCSF's severities; a report's number outside of them counts as the nearest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -38,7 +38,7 @@ impl Severity {
     pub const ALL: [Severity; 5] =
         [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
-    /// The severity with OCSF's number; a report without one means a thing worth a look.
+    /// Returns the severity with OCSF's number; a report without one means something worth a look.
     pub fn from_id(id: Option<i64>) -> Severity {
         match id {
             None => Severity::Medium,
@@ -78,17 +78,17 @@ impl FromStr for Severity {
     }
 }
 
-/// What a run says in one word.
+/// The conclusion of a run in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     #[serde(rename = "findings")]
     Findings,
     #[serde(rename = "none")]
     None,
-    /// Nothing was found, but something that the report needs was not there to be looked at.
+    /// Nothing was found, but something that the report needs could not be examined.
     #[serde(rename = "not assessable")]
     NotAssessable,
-    /// The report lists what there is and judges nothing.
+    /// The report lists facts and judges nothing.
     #[serde(rename = "evidence")]
     Evidence,
 }
@@ -112,10 +112,10 @@ pub struct Tally {
     /// Rows that are findings and that nobody has explained.
     pub findings: u64,
     pub suppressed: u64,
-    /// Rows of severity 1 of a report that judges: shown, no findings.
+    /// Rows of severity 1 of a report that judges: shown, but not findings.
     #[serde(default)]
     pub context: u64,
-    /// Rows of severity 3 or more of a report that does not judge, that nobody has explained.
+    /// Rows of severity 3 or more that nobody has explained, of a report that does not judge.
     #[serde(default)]
     pub attention: u64,
     /// Findings and rows that want attention, by name of their severity.
@@ -130,7 +130,7 @@ pub struct Finding {
     pub row: u64,
 }
 
-/// Looks at rows as they pass.
+/// Judges rows as they pass.
 pub struct Judge<'a> {
     report: &'a Report,
     severity: Option<usize>,
@@ -139,11 +139,11 @@ pub struct Judge<'a> {
     pub tally: Tally,
     /// The first findings.
     pub named: Vec<Finding>,
-    /// Which suppressions met a finding, by their place in the file.
+    /// Whether each suppression met a finding, by its place in the file.
     pub used: Vec<bool>,
 }
 
-/// What is said of one row.
+/// The judgement of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     pub severity: Option<Severity>,
@@ -164,12 +164,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Counts the rows of a batch, and says of each what the page shows.
+    /// Counts the rows of a batch, and returns for each what the page shows.
     pub fn look(&mut self, batch: &RecordBatch) -> Result<Vec<Mark>> {
         let severities = self.severity.and_then(|column| batch.column(column).as_primitive_opt::<Int64Type>());
         let has_severity = severities.is_some();
         let is_judged = self.report.expectation == Expectation::NoRows;
-        // C18: what a listing shows as severe is seen as well, and what a detection shows as context is not.
+        // C18: severe rows of a listing are shown as severe, and context rows of a detection are not.
         let counts = |severity: Severity, is_said: bool| match is_judged {
             true => severity > Severity::Informational,
             false => is_said && severity >= Severity::Medium,
@@ -177,7 +177,7 @@ impl<'a> Judge<'a> {
         let said = |row: usize| severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
         let mut ids = (0..batch.num_rows()).map(said);
         let is_any = ids.any(|id| counts(Severity::from_id(id), id.is_some()));
-        // A row without a finding is like none that is one, so that it takes no number from it.
+        // A row without a finding differs from every row that is one, so it takes no number from it.
         let keys = if is_any || has_keys(self.report) { self.keys.of(self.report, batch)? } else { Vec::new() };
         let mut marks = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
@@ -206,7 +206,7 @@ impl<'a> Judge<'a> {
         Ok(marks)
     }
 
-    /// What may be said of the rows, given what the run could not see (C18).
+    /// Returns the verdict that the rows allow, given what the run could not see (C18).
     pub fn verdict(&self, facts: &Facts) -> Verdict {
         match self.report.expectation {
             Expectation::Any => Verdict::Evidence,
@@ -222,13 +222,13 @@ impl Tally {
         Severity::ALL.into_iter().rev().find(|severity| self.by_severity.contains_key(severity.name()))
     }
 
-    /// `1 critical, 2 high`.
+    /// Formats the counts: `1 critical, 2 high`.
     pub fn in_words(&self) -> String {
         severities(&self.by_severity)
     }
 }
 
-/// `1 critical, 2 high`: counts by name of a severity, the worst first.
+/// Formats counts by name of a severity, the worst first: `1 critical, 2 high`.
 pub fn severities(by_severity: &BTreeMap<String, u64>) -> String {
     let counts = Severity::ALL
         .into_iter()
@@ -238,7 +238,7 @@ pub fn severities(by_severity: &BTreeMap<String, u64>) -> String {
 }
 
 /// The keys of a result, batch after batch: each is given once (C19), so that a suppression hides one row and a review
-/// decides each. Rows whose keys would be equal get `|2`, `|3` and so on behind them, in the order of the result.
+/// decides each. Rows whose keys would be equal get the suffix `|2`, `|3` and so on, in the order of the result.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Keys {
     given: HashMap<String, u64>,
@@ -249,7 +249,7 @@ impl Keys {
         Ok(keys(report, batch)?.into_iter().map(|key| self.take(key)).collect())
     }
 
-    /// The key itself, or the first of its followers that is still free.
+    /// Returns the key itself, or the first of its followers that is still free.
     pub fn take(&mut self, key: String) -> String {
         let Some(times) = self.given.get(&key) else {
             self.given.insert(key.clone(), 1);
@@ -270,7 +270,7 @@ fn has_keys(report: &Report) -> bool {
     report.columns.iter().any(|column| column.name == KEY)
 }
 
-/// The key of each row: `finding_key`, else one made of the whole row, so that every report can be compared.
+/// Returns the key of each row: `finding_key`, or else one made of the whole row, so that every report can be compared.
 fn keys(report: &Report, batch: &RecordBatch) -> Result<Vec<String>> {
     let column = report.columns.iter().position(|column| column.name == KEY);
     let given = column.and_then(|column| batch.column(column).as_string_opt::<i32>());
@@ -297,7 +297,7 @@ fn made_key(id: &str, line: &[u8]) -> String {
     format!("{id}|{}", hex(&Sha256::digest(line)[..8]))
 }
 
-/// The key of a row of `result.json`, as [`Keys`] makes it before it looks for others of the same key.
+/// Returns the key of a row of `result.json`, as [`Keys`] makes it before it looks for others of the same key.
 pub fn key_of(id: &str, row: &serde_json::Map<String, serde_json::Value>, line: &str) -> String {
     match row.get(KEY) {
         Some(serde_json::Value::String(key)) => key.clone(),
@@ -305,7 +305,7 @@ pub fn key_of(id: &str, row: &serde_json::Map<String, serde_json::Value>, line: 
     }
 }
 
-/// The severity of a row of `result.json`.
+/// Returns the severity of a row of `result.json`.
 pub fn severity_of(row: &serde_json::Map<String, serde_json::Value>) -> Severity {
     Severity::from_id(row.get(SEVERITY).and_then(serde_json::Value::as_i64))
 }

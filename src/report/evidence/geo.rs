@@ -1,4 +1,4 @@
-//! Where addresses are, from a database in MaxMind's format (GeoLite2, GeoIP2, DB-IP).
+//! Locations of addresses, from a database in MaxMind's format (GeoLite2, GeoIP2, DB-IP).
 //!
 //! A report reads a table, so the places of the addresses in the log become one. The evidence keeps that table and not the
 //! database: it is small, it says what the run knew, and the licence of such a database seldom lets anybody pass it on.
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use maxminddb::Reader;
 use serde::Deserialize;
 
-/// What we read of a record; databases of countries have a part of it.
+/// The part of a record that we read; databases of countries have only some of it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Record {
@@ -38,7 +38,7 @@ struct Location {
     longitude: Option<f64>,
 }
 
-/// The rows of the input `ip_geo` for these addresses, as CSV. An error is what is wrong with the database.
+/// Returns the rows of the input `ip_geo` for these addresses, as CSV. An error says what is wrong with the database.
 pub fn places(database: &[u8], addresses: &[String]) -> Result<Vec<u8>, String> {
     let reader = Reader::from_source(database).map_err(|error| error.to_string())?;
     let mut csv = csv::Writer::from_writer(Vec::new());

@@ -1,4 +1,4 @@
-//! The files of a folder, with what their bytes hash to.
+//! The files of a folder, with the hashes of their bytes.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use crate::disk::{oddity, open_plain};
 use crate::error::{Context, Error, Kind, Result};
 use crate::typed::hex;
 
-/// One file of a folder and what its bytes hash to.
+/// One file of a folder and the hash of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileHash {
@@ -20,7 +20,7 @@ pub struct FileHash {
     pub sha256: String,
 }
 
-/// Hashes of all files of a folder by name, and what is in it that is no file: that is named and not touched.
+/// Hashes all files of a folder by name, and names everything in it that is not a file without touching it.
 pub fn look(folder: &Path) -> Result<(Vec<FileHash>, Vec<String>)> {
     let (mut files, mut odd) = (Vec::new(), Vec::new());
     for name in names(folder)? {
@@ -37,7 +37,7 @@ pub fn look(folder: &Path) -> Result<(Vec<FileHash>, Vec<String>)> {
     Ok((files, odd))
 }
 
-/// Hashes of all files of a folder of ours.
+/// Hashes all files of a folder of ours.
 pub fn hashes(folder: &Path) -> Result<Vec<FileHash>> {
     match look(folder)? {
         (files, odd) if odd.is_empty() => Ok(files),
@@ -45,7 +45,7 @@ pub fn hashes(folder: &Path) -> Result<Vec<FileHash>> {
     }
 }
 
-/// SHA-256 and length of a regular file; no link is followed.
+/// Returns SHA-256 and length of a regular file; follows no link.
 pub fn hash_file(path: &Path) -> Result<(String, u64)> {
     let cannot = || format!("cannot read {}", path.display());
     let mut file = open_plain(path).context(Kind::Unavailable, cannot)?;
@@ -65,7 +65,7 @@ pub fn hash_file(path: &Path) -> Result<(String, u64)> {
     }
 }
 
-/// All bytes of a regular file of at most `limit` bytes; no link is followed. Errors with [`Kind::Integrity`].
+/// Reads all bytes of a regular file of at most `limit` bytes; follows no link. Errors with [`Kind::Integrity`].
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let file = open_plain(path).context(Kind::Integrity, cannot)?;
@@ -77,7 +77,7 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     }
 }
 
-/// Names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 pub fn names(folder: &Path) -> Result<Vec<String>> {
     let cannot = || format!("cannot read {}", folder.display());
     let mut names = Vec::new();

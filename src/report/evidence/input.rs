@@ -1,13 +1,14 @@
-//! Tables that a run is given beside the lake: who left, what access there was before the log, where addresses are.
+//! Tables that a run is given beside the lake: who left, what access existed before the log, where addresses are.
 //!
 //! ```text
 //! --input leavers=FILE -> columns and values checked -> a table in place of the convention `leavers`
 //!                      -> a copy in the evidence of each report that read it, with its hash
 //! ```
 //!
-//! `ip_geo` may also be a database of places (`.mmdb`): then the table is what it says of the addresses in the log.
+//! `ip_geo` may also be a database of places (`.mmdb`): then the table lists its places of the addresses in the log.
 //!
-//! Which columns a table has is said by its convention. Everything that is wrong with a file is told before anything runs.
+//! The convention of a table says which columns it has. Everything that is wrong with a file is reported before
+//! anything runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,14 +29,14 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Conventions, InputColumn, InputType};
 use crate::typed::{nearest, parse_time};
 
-/// The input that a database of places can be.
+/// The input that may be a database of places.
 const PLACES: &str = "ip_geo";
 
 /// A table that was given, read and checked.
 #[derive(Debug, Clone)]
 pub struct Input {
     pub name: String,
-    /// What the copy in the evidence is called.
+    /// The file name of the copy in the evidence.
     pub file: String,
     pub sha256: String,
     pub rows: u64,
@@ -63,13 +64,13 @@ enum Form {
     Parquet,
 }
 
-/// One value as a file has it.
+/// One value as a file writes it.
 enum Cell {
     Null,
     Text(String),
 }
 
-/// Tells the addresses in the log.
+/// A function that returns the addresses in the log.
 pub type Addresses<'a> = &'a dyn Fn() -> Result<Vec<String>>;
 
 impl Input {
@@ -88,7 +89,7 @@ impl Input {
         Input::parse(name, path, bytes, conventions)
     }
 
-    /// Reads `bytes`, which `path` holds: its suffix tells their form.
+    /// Parses `bytes`, the content of `path`, whose suffix tells their form.
     pub fn parse(name: &str, path: &Path, bytes: Vec<u8>, conventions: &Conventions) -> Result<Input> {
         let known = || conventions.list().filter(|view| !view.columns.is_empty()).map(|view| view.name.as_str());
         let Some(view) = conventions.view(name).filter(|view| !view.columns.is_empty()) else {
@@ -127,7 +128,7 @@ impl Input {
         &self.bytes
     }
 
-    /// As a session is given it.
+    /// Returns the table as a session takes it.
     pub fn given(&self) -> (String, Arc<dyn TableProvider>) {
         (self.name.clone(), self.table.clone())
     }
@@ -162,10 +163,10 @@ impl Form {
     }
 }
 
-/// A row of a file: where it stands in it, and a value for each column.
+/// A row of a file: its position there, and a value for each column.
 type Row = (usize, Vec<Cell>);
 
-/// What is read, for messages.
+/// The file that is read, for messages.
 struct Place<'a> {
     name: &'a str,
     path: &'a Path,
@@ -182,7 +183,7 @@ impl Place<'_> {
         format!("it has the columns {}, and no others", names.join(", "))
     }
 
-    /// Where in the file each column stands.
+    /// Finds the position of each column in the file.
     fn places(&self, found: &[String]) -> Result<Vec<usize>> {
         for (place, name) in found.iter().enumerate() {
             if self.columns.iter().all(|column| column.name != *name) {
@@ -271,7 +272,7 @@ impl Place<'_> {
         Ok(rows)
     }
 
-    /// The values of a stored column as they would be written; a time without a zone is UTC.
+    /// Returns the values of a stored column as they would be written; a time without a zone is UTC.
     fn texts(&self, column: &ArrayRef, wanted: &InputColumn) -> Result<ArrayRef> {
         let wrong = || self.wrong(&format!("the column `{}` is {}", wanted.name, column.data_type()));
         let cast = |to: &DataType| arrow::compute::cast(column, to).map_err(|_| wrong());
@@ -360,7 +361,7 @@ impl Cell {
     }
 }
 
-/// A time as [`parse_time`] reads it back.
+/// Writes a time so that [`parse_time`] reads it back.
 fn written(time_ms: i64) -> String {
     let time = chrono::DateTime::from_timestamp_millis(time_ms);
     time.map_or_else(|| time_ms.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
@@ -420,7 +421,7 @@ mod tests {
         let times = batch(csv, "csv").column(1).as_primitive::<TimestampMicrosecondType>().values().to_vec();
         assert_eq!(times, [1_769_817_600_000_000, 1_769_860_800_000_000, 1_767_225_600_000_000]);
 
-        // What was stored as a table comes back from one.
+        // A stored table comes back from one.
         let mut parquet = Vec::new();
         let rows = batch(csv, "csv");
         let mut writer = parquet::arrow::ArrowWriter::try_new(&mut parquet, rows.schema(), None).unwrap();

@@ -1,8 +1,8 @@
-//! One run of a report, and what its result stands on.
+//! One run of a report, and the basis of its result.
 //!
 //! `run` runs the statement. `facts` says how much of what it needs the log covers, from `coverage` and `reads`, and
-//! `reason` why it could not see the rest. `findings` judges rows, `suppress` knows those that are explained, and `record`
-//! is `evidence.json`.
+//! `reason` why it could not see the rest. `findings` judges rows, `suppress` knows the explained ones, and `record` is
+//! `evidence.json`.
 
 pub(super) mod coverage;
 pub(super) mod facts;

@@ -1,4 +1,4 @@
-//! The events that a report reads, and what they tell: how many lack what (C18).
+//! The events that a report reads, and how many of them lack what (C18).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::super::catalog::verdict::{Element, Need};
 use crate::error::{Context, Kind, Result};
 use crate::sql::{Horizon, Session};
 
-/// Events of a window by what needs tell apart; in the columns behind, how many of them lack each element.
+/// Counts events of a window by what needs distinguish; the columns after those count how many lack each element.
 const READS: &str = "select class_uid, activity_id, is_successful, count(*),
       count(*) filter (where time >= $begin),
       count(*) filter (where time >= $begin and subject_uid is null),
@@ -35,7 +35,7 @@ pub struct Window {
 #[derive(Debug, Clone, Default)]
 pub struct Reads {
     groups: Vec<Group>,
-    /// Of the period.
+    /// Events of the period.
     pub events: u64,
     pub unnamed: Unnamed,
 }
@@ -58,11 +58,11 @@ pub struct Unnamed {
     pub neither: u64,
 }
 
-/// What the events of one need tell.
+/// Facts about the events of one need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NeedRead {
-    /// As the head writes it.
+    /// The events as the head writes them.
     pub events: String,
     pub read: u64,
     /// How many of them lack each element.
@@ -70,7 +70,7 @@ pub struct NeedRead {
 }
 
 impl Reads {
-    /// Counts in one pass. Who is who is a matter of what came before `end`, so nothing behind it is seen.
+    /// Counts in one pass. What came before `end` tells who is who, so nothing after it is seen.
     pub async fn count(window: Window, elements: &BTreeSet<Element>, session: &Session) -> Result<Reads> {
         let mut sql = READS.to_string();
         for element in elements {
@@ -99,7 +99,7 @@ impl Reads {
         Ok(reads)
     }
 
-    /// What the events that a need names tell.
+    /// Returns what the events that a need names carry.
     pub fn of(&self, need: &Need) -> NeedRead {
         let is_read = |group: &&Group| {
             let is_of = |(class, activities): &(i64, Vec<i64>)| {
@@ -121,7 +121,7 @@ impl Reads {
 }
 
 impl NeedRead {
-    /// The share of its events that lack an element, rounded up to a millionth; none when there is no event.
+    /// Returns the share of its events that lack an element, rounded up to a millionth; `None` when there is no event.
     pub fn share(&self, element: Element) -> Option<f64> {
         let missing = self.missing.get(&element).copied().unwrap_or_default();
         (self.read > 0).then(|| (missing as f64 * 1e6 / self.read as f64).ceil() / 1e6)
@@ -129,7 +129,7 @@ impl NeedRead {
 }
 
 impl Element {
-    /// A condition on rows of `event`.
+    /// Returns a condition on rows of `event`.
     fn is_missing(self) -> &'static str {
         match self {
             Element::Subject => "subject_uid is null",

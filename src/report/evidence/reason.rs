@@ -1,7 +1,7 @@
 //! Why a run could not see what it looks for (C18): absence of evidence is not evidence of absence.
 //!
-//! Reasons are worked out for every run; only of a report that judges and found nothing do they make the verdict
-//! `not assessable`.
+//! Reasons are determined for every run; they make the verdict `not assessable` only for a report that judges and found
+//! nothing.
 
 use std::fmt::Write as _;
 
@@ -31,19 +31,20 @@ pub struct Reason {
     pub missing: String,
     /// Classes of the events that lack it.
     pub classes: Vec<i64>,
-    /// Of those events, or of the time that the report needs, 0 to 1; none where there is nothing to have a share of.
+    /// The share of those events, or of the time that the report needs, 0 to 1; `None` where there is nothing to have a
+    /// share of.
     pub share: Option<f64>,
     /// The reason in words.
     pub text: String,
 }
 
-/// In the order in which they are said.
+/// Kinds of reasons, in the order in which they are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReasonKind {
     /// The events do not say what the report must know.
     Fields,
-    /// Neither do the events say it, nor was the input given that does.
+    /// The events do not say it, and the input that would say it was not given.
     Input,
     /// The report looks back further than the log goes.
     History,
@@ -65,7 +66,7 @@ impl ReasonKind {
 /// The time that a report needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needed {
-    /// From when on the report needs the log; none: from wherever it begins.
+    /// The time from which the report needs the log; `None` means from wherever it begins.
     pub from_ms: Option<i64>,
     pub to_ms: i64,
     is_as_of: bool,
@@ -99,7 +100,7 @@ impl Needed {
     }
 }
 
-/// The reasons of one run in their order, and the share of what it needs that it could not see.
+/// Returns the reasons of one run in their order, and the share of what it needs that it could not see.
 pub fn reasons(
     report: &Report,
     params: &Params,
@@ -148,7 +149,7 @@ fn percent(share: f64) -> String {
     format!("{} %", (share * 1000.0).ceil() / 10.0)
 }
 
-/// What the events do not say, and an input could have said.
+/// Returns what the events do not say and an input could have said.
 fn fields(
     report: &Report,
     params: &Params,
@@ -206,7 +207,7 @@ fn fields(
     found
 }
 
-/// Inputs without which a report that does not judge leaves something out.
+/// Names inputs without which a report that does not judge leaves something out.
 fn not_given(report: &Report, inputs: &[String]) -> Vec<Reason> {
     if report.expectation == Expectation::NoRows {
         return Vec::new();
@@ -222,7 +223,7 @@ fn not_given(report: &Report, inputs: &[String]) -> Vec<Reason> {
     missing.map(reason).collect()
 }
 
-/// A look-back that is longer than the log, and how much of it is not there.
+/// Describes a look-back that is longer than the log, and how much of it is missing.
 fn history(needed: &Needed, timeline: &Timeline, inputs: &[String]) -> Option<(Reason, i64)> {
     let reason = |missing: String, text: String| Reason {
         reason: ReasonKind::History,
@@ -254,7 +255,7 @@ fn history(needed: &Needed, timeline: &Timeline, inputs: &[String]) -> Option<(R
     Some((reason(stretch(), text), lacking_ms.max(0)))
 }
 
-/// Silence that nobody asked a source about, and how much of what the report needs it takes.
+/// Describes silence that nobody asked a source about, and how much of what the report needs it takes.
 fn silence(needed: &Needed, timeline: &Timeline) -> (i64, Option<Reason>) {
     let Some(begin_ms) = timeline.start_ms() else { return (0, None) };
     let from_ms = match needed.from_ms {
@@ -284,7 +285,7 @@ fn silence(needed: &Needed, timeline: &Timeline) -> (i64, Option<Reason>) {
     (silent_ms, Some(reason))
 }
 
-/// All reasons in one sentence.
+/// Returns all reasons in one sentence.
 pub fn in_words(reasons: &[Reason]) -> String {
     reasons.iter().map(|reason| reason.text.as_str()).collect::<Vec<_>>().join("; ")
 }

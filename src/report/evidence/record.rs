@@ -1,4 +1,4 @@
-//! `evidence.json`: what a result stands on, so that it can be checked and made again.
+//! `evidence.json`: the basis of a result, so that it can be checked and made again.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::typed::hex;
 
 pub const FILE: &str = "evidence.json";
 const FORMAT: u32 = 2;
-/// Of the report catalogue that the embedded reports follow.
+/// The version of the report catalogue that the embedded reports follow.
 const CATALOGUE: u32 = 2;
 pub const PROGRAM: &str = concat!("auditlake ", env!("CARGO_PKG_VERSION"));
 
@@ -33,11 +33,11 @@ pub struct Evidence {
     pub period: Asked,
     pub verdict: Verdict,
     pub tally: Tally,
-    /// Of `result.json`: the rows as they are.
+    /// The hash of `result.json`: the rows as they are.
     pub result_sha256: String,
     pub facts: Facts,
     pub ledger: Ledger,
-    /// The tables that the report reads, as the ledger entry has them.
+    /// The tables that the report reads, as the ledger entry records them.
     pub tables: Vec<Table>,
     /// Tables that the run was given and the report read.
     pub inputs: Vec<InputFile>,
@@ -45,7 +45,7 @@ pub struct Evidence {
     pub run: Stamp,
     /// Every other file of the folder.
     pub files: Vec<FileHash>,
-    /// Of this text without signature and seal, by the private key of the process that ran it, if it has one.
+    /// The signature of this text without signature and seal, by the private key of the process that ran it, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
     /// HMAC-SHA-256 of the same text by a key of the lake. Everybody who can run a report has that key: it detects
@@ -54,15 +54,15 @@ pub struct Evidence {
     pub seal: Option<String>,
 }
 
-/// What evidence is sealed with.
+/// The keys that evidence is sealed with.
 #[derive(Debug, Clone)]
 pub struct Sealer {
-    /// The lake's key for seals; those who have none make evidence without a seal.
+    /// The lake's key for seals; evidence that is made without it has no seal.
     pub key: Option<[u8; 32]>,
     pub signer: Option<Signer>,
 }
 
-/// Who holds the lake's key cannot tell these two from each other, and so believes neither.
+/// The holder of the lake's key cannot tell these two from each other, and so believes neither.
 pub const NO_SEAL: &str = "has no seal: it was made without the lake's key, or the seal was taken off";
 
 /// The report as it was when it ran.
@@ -78,7 +78,7 @@ pub struct ReportText {
     pub text: String,
 }
 
-/// A text that is known by its hash.
+/// A text that is identified by its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
@@ -94,7 +94,7 @@ pub struct Value {
     pub value: String,
 }
 
-/// The period as it was asked for.
+/// The period that was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
@@ -136,14 +136,14 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataFile {
-    /// Below the table's folder.
+    /// The path below the table's folder.
     pub path: String,
     pub rows: u64,
     pub bytes: u64,
     pub sha256: String,
 }
 
-/// Which findings were explained, and which explanations are idle.
+/// The findings that were explained, and the explanations that are idle.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suppressed {
@@ -153,7 +153,7 @@ pub struct Suppressed {
     pub unused: Vec<String>,
 }
 
-/// Who ran it, and when: given, so that a run can be made again to the same bytes.
+/// The user who ran it, and the time: given, so that a run can be made again to the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
@@ -167,7 +167,7 @@ impl Evidence {
     pub const FORMAT: u32 = FORMAT;
     pub const CATALOGUE: u32 = CATALOGUE;
 
-    /// The text of the file, sealed and signed as far as the process can.
+    /// Returns the text of the file, sealed and signed as far as the process can.
     pub fn sealed(self, sealer: Option<&Sealer>) -> Result<(Evidence, Vec<u8>)> {
         let bytes = self.unsealed().to_bytes()?;
         let signer = sealer.and_then(|sealer| sealer.signer.as_ref());
@@ -180,18 +180,18 @@ impl Evidence {
         Ok((sealed, bytes))
     }
 
-    /// Whether the seal was made with this key, of this content.
+    /// Returns whether the seal was made with this key, over this content.
     pub fn is_sealed_by(&self, key: &[u8; 32]) -> Result<bool> {
         Ok(self.seal == Some(seal_of(key, &self.unsealed().to_bytes()?)))
     }
 
-    /// Whether it is signed by the owner of `key`.
+    /// Returns whether the owner of `key` signed it.
     pub fn is_signed_by(&self, key: &PublicKey) -> Result<bool> {
         let Some(signature) = &self.signature else { return Ok(false) };
         Ok(key.has_signed(Purpose::Evidence, &self.unsealed().to_bytes()?, signature))
     }
 
-    /// The content alone.
+    /// Returns the content alone.
     pub fn unsealed(&self) -> Evidence {
         Evidence { signature: None, seal: None, ..self.clone() }
     }
@@ -212,7 +212,7 @@ impl Evidence {
     }
 }
 
-/// What only who has the lake's key can say of a text.
+/// Computes the seal of a text, which only the holder of the lake's key can do.
 pub fn seal_of(key: &[u8; 32], bytes: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(bytes);
@@ -252,7 +252,7 @@ impl Ledger {
     }
 }
 
-/// The tables of `names` that the ledger knows, by name.
+/// Returns the tables of `names` that the ledger knows, by name.
 pub fn tables(session: &Session, names: &[String]) -> Vec<Table> {
     let state = session.state();
     let known = state.tables.iter().filter(|(name, _)| names.contains(name));

@@ -1,4 +1,4 @@
-//! One run of a report: up to where it sees events, the statement, and a check of what comes out.
+//! One run of a report: the horizon up to which it sees events, the statement, and a check of its result.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ use super::findings::KEY;
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{self, Horizon, Rows, Session, Used, numbered};
 
-/// The rows of a report as they come, and what they stand on.
+/// The rows of a report as they come, and their basis.
 pub struct Outcome {
     /// The head's columns: names, order and types.
     pub schema: SchemaRef,
     rows: Rows,
     id: String,
-    /// Where the keys of findings are, and how often each was there.
+    /// The column of finding keys, and how often each key appeared.
     key: Option<usize>,
     seen: HashMap<String, u64>,
 }
 
 impl Outcome {
-    /// What the report was made of.
+    /// Returns what the report was made of.
     pub fn used(&self) -> &Used {
         self.rows.used()
     }
 
-    /// The next rows; `None` at the end.
+    /// Returns the next rows; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         let batch = self.rows.next().await.map_err(|error| named(error, &self.id))?;
         let Some(batch) = batch else { return Ok(None) };
-        // A cast of what comes, not a projection of the plan: above one the engine no longer cares for the order of rows,
+        // We cast the batches and not a projection of the plan: above one the engine no longer keeps the order of rows,
         // and a report of 100,000 rows came in pieces.
         let columns = batch.columns().iter().zip(self.schema.fields());
         let columns = columns.map(|(column, field)| arrow::compute::cast(column, field.data_type()));
@@ -45,7 +45,7 @@ impl Outcome {
         RecordBatch::try_new(self.schema.clone(), columns).map(Some).context(Kind::Internal, cannot)
     }
 
-    /// All rows in memory.
+    /// Collects all rows in memory.
     pub async fn collect(mut self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
         while let Some(batch) = self.next().await? {
@@ -55,8 +55,8 @@ impl Outcome {
     }
 }
 
-/// Up to where a run sees events (C3): an as-of report up to and including `as_of`, or `to` if its head says so; a period
-/// report before `to`.
+/// Returns the horizon up to which a run sees events (C3): an as-of report up to and including `as_of`, or `to` if its
+/// head says so; a period report before `to`.
 fn horizon(report: &Report, params: &Params) -> Horizon {
     match (params.timestamp("as_of"), params.timestamp("to")) {
         (Some(as_of), _) => Horizon::up_to(as_of),
@@ -66,7 +66,7 @@ fn horizon(report: &Report, params: &Params) -> Horizon {
     }
 }
 
-/// Runs `report` in a session. Its rows come in one order: a result that cannot be made again is no evidence.
+/// Runs `report` in a session. Its rows come in one order: a result that cannot be made again is not evidence.
 pub async fn run(report: &Report, params: &Params, session: &Session) -> Result<Outcome> {
     let id = &report.id;
     let columns: Vec<String> = report.columns.iter().map(|column| column.name.clone()).collect();
@@ -83,7 +83,7 @@ pub async fn run(report: &Report, params: &Params, session: &Session) -> Result<
     Ok(Outcome { schema: Arc::new(Schema::new(fields)), rows, id: id.clone(), key, seen: HashMap::new() })
 }
 
-/// What is wrong with a report that names a parameter which its head does not have.
+/// Returns an error for a report that names a parameter which its head does not have.
 fn undeclared(report: &Report, values: &sql::Params) -> Option<Error> {
     let is_known = |name: &String| values.iter().any(|(known, _)| known == name);
     let name = sql::placeholders(&report.sql).ok()?.into_iter().find(|name| !is_known(name))?;
@@ -118,7 +118,7 @@ fn check(report: &Report, found: &Schema) -> Result<()> {
     Ok(())
 }
 
-/// Whether a cast from `found` changes how a value is stored, not what it is.
+/// Returns whether a cast from `found` changes how a value is stored, not what it is.
 fn fits(ty: ColumnType, found: &DataType) -> bool {
     let is_text = |ty: &DataType| matches!(ty, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     match ty {

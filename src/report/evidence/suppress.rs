@@ -8,7 +8,7 @@
 //! expires = "2026-06-30"
 //! ```
 //!
-//! A suppression changes the verdict, never the rows. One that has expired suppresses nothing and is reported, one that
+//! A suppression changes the verdict, never the rows. One that has expired suppresses nothing and is reported; one that
 //! meets no finding is reported too: a list that nobody tidies ends as a list that nobody reads.
 
 use std::collections::HashMap;
@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Clock;
 use crate::error::{Context, Error, Kind, Result};
 
-/// What was read of a suppressions file.
+/// The result of reading a suppressions file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Suppressions {
-    /// Those in force.
+    /// The suppressions in force.
     pub entries: Vec<Suppression>,
     pub expired: Vec<Suppression>,
     by_finding: HashMap<String, usize>,
@@ -41,12 +41,12 @@ pub struct Suppression {
     pub expires: String,
 }
 
-/// How the keys begin that a pattern means; nothing for the key of one finding.
+/// Returns how the keys begin that a pattern means; `None` for the key of one finding.
 fn beginning(finding: &str) -> Option<&str> {
     finding.strip_suffix('*').filter(|beginning| beginning.ends_with('|') && !beginning.ends_with("\\|"))
 }
 
-/// A day as a text, or as TOML's own kind of day.
+/// Reads a day as a text, or as TOML's own kind of day.
 fn day<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<String, D::Error> {
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(text) => Ok(text),
@@ -84,7 +84,7 @@ impl Suppressions {
             let number = number + 1;
             let day = NaiveDate::parse_from_str(&entry.expires, "%Y-%m-%d")
                 .map_err(|_| wrong(format!("suppression {number}: `{}` is no day", entry.expires)))?;
-            // Without a reason and an owner it is no explanation.
+            // Without a reason and an owner it is not an explanation.
             for (name, value) in [("finding", &entry.finding), ("reason", &entry.reason), ("owner", &entry.owner)] {
                 if value.trim().is_empty() {
                     return Err(wrong(format!("suppression {number}: `{name}` is empty")));
@@ -98,14 +98,14 @@ impl Suppressions {
         Ok(Suppressions::new(entries, expired))
     }
 
-    /// From entries whose expiry was judged already.
+    /// Builds suppressions from entries whose expiry was already judged.
     pub fn new(entries: Vec<Suppression>, expired: Vec<Suppression>) -> Suppressions {
         let by_finding = entries.iter().enumerate().map(|(place, entry)| (entry.finding.clone(), place));
         let by_finding = by_finding.filter(|(finding, _)| beginning(finding).is_none()).collect();
         Suppressions { entries, expired, by_finding }
     }
 
-    /// The entry that explains a finding.
+    /// Returns the entry that explains a finding.
     pub fn place(&self, key: &str) -> Option<usize> {
         self.by_finding.get(key).copied().or_else(|| {
             self.entries
@@ -114,7 +114,7 @@ impl Suppressions {
         })
     }
 
-    /// Those that can be about findings of one report: keys begin with the report's id.
+    /// Returns the suppressions that can be about findings of one report: keys begin with the report's id.
     pub fn of_report(&self, id: &str) -> Suppressions {
         let is_about = |entry: &&Suppression| entry.finding.split('|').next() == Some(id);
         let pick = |entries: &[Suppression]| entries.iter().filter(is_about).cloned().collect();

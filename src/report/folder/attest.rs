@@ -1,4 +1,4 @@
-//! `attestation-1.json`: what somebody decided of each row of a report, and who reviewed it.
+//! `attestation-1.json`: somebody's decision on each row of a report, and who reviewed it.
 //!
 //! ```text
 //! evidence.json <--sha256-- attestation-1.json <--sha256-- attestation-2.json
@@ -28,10 +28,10 @@ use chrono::NaiveDate;
 const FORMAT: u32 = 1;
 /// Bytes of an attestation, which is read as a whole.
 const MAX_BYTES: u64 = 1 << 28;
-/// The columns of a file of decisions; others are for the eyes of who fills it in.
+/// The columns of a file of decisions; others are for the person who fills it in.
 const COLUMNS: [&str; 5] = ["finding", "decision", "reason", "reviewer", "date"];
 
-/// Who attests, and when.
+/// The person who attests, and the time.
 #[derive(Debug, Clone)]
 pub struct Attester {
     pub time_ms: i64,
@@ -40,7 +40,7 @@ pub struct Attester {
     pub sealer: Sealer,
 }
 
-/// Reads a file of decisions: CSV with a header. What is wrong is told with its line.
+/// Reads a file of decisions: CSV with a header. Errors name the line.
 pub fn decisions(text: &str, origin: &str) -> Result<Vec<Decision>> {
     let wrong = |message: String| {
         Error::usage(format!("cannot use the decisions {origin}: {message}"))
@@ -83,7 +83,7 @@ pub fn decisions(text: &str, origin: &str) -> Result<Vec<Decision>> {
     Ok(found)
 }
 
-/// A file of decisions to fill in: a line for each row, with what the row says behind it.
+/// Returns a file of decisions to fill in: a line for each row, followed by the content of the row.
 pub fn template(folder: &Path, report: &Report) -> Result<String> {
     let (_, rows) = rows(folder)?;
     let shown: Vec<&String> = report.columns.iter().map(|column| &column.name).collect();
@@ -103,10 +103,10 @@ pub fn template(folder: &Path, report: &Report) -> Result<String> {
     String::from_utf8(bytes).context(Kind::Internal, cannot)
 }
 
-/// Writes an attestation with its page into a folder whose evidence the caller has checked. `decisions`: one for each row
-/// of the report, or none at all.
+/// Writes an attestation with its page into a folder whose evidence the caller has checked. `decisions`: one for each
+/// row of the report, or none at all.
 ///
-/// Errors with [`Kind::Usage`] for a decision of no row, and for a row without one.
+/// Errors with [`Kind::Usage`] for a decision without a row, and for a row without one.
 pub fn attest(folder: &Path, report: &Report, who: &Attester, decisions: Vec<Decision>) -> Result<Attestation> {
     let bytes = read_file(&folder.join(record::FILE), MAX_BYTES)?;
     let evidence = Evidence::parse(&bytes, record::FILE)?;
@@ -161,7 +161,7 @@ fn complete(rows: &[Entry], decisions: &[Decision]) -> Result<()> {
     }
 }
 
-/// The attestations of a folder with the hash of each, in order; one that is missing ends the list.
+/// Returns the attestations of a folder with the hash of each, in order; the first missing one ends the list.
 fn chain(folder: &Path) -> Result<Vec<(Attestation, String)>> {
     let mut found = Vec::new();
     for number in 1.. {
@@ -187,19 +187,19 @@ fn chain(folder: &Path) -> Result<Vec<(Attestation, String)>> {
     Ok(found)
 }
 
-/// Names of the files that attestations of a folder have, whether they are there or not.
+/// Returns the names that the attestations of a folder have, whether the files exist or not.
 pub fn files(folder: &Path) -> Result<Vec<String>> {
     let all = chain(folder)?;
     let own = all.iter().map(|(one, _)| Attestation::file(one.number));
     Ok(own.chain(all.iter().flat_map(|(one, _)| one.files.iter().map(|file| file.name.clone()))).collect())
 }
 
-/// What the attestations of a folder are not: each is of this evidence and follows the one before, its page is the one that
-/// it made, and every row has its decision.
+/// Returns what is wrong with the attestations of a folder: each must be of this evidence and follow the one before,
+/// its page must be the one that it made, and every row must have its decision.
 pub fn check(folder: &Path) -> Result<Vec<String>> {
     let all = chain(folder)?;
     let mut problems = Vec::new();
-    // A number that follows nothing: one before it was taken away.
+    // A number that follows nothing shows that an earlier one was taken away.
     for name in names(folder)? {
         let number = name.strip_prefix("attestation-").and_then(|rest| rest.strip_suffix(".json"));
         if number

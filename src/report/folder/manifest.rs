@@ -21,7 +21,7 @@ pub const FILE: &str = "manifest.json";
 pub const SUMMARY: &str = "summary.json";
 const BESIDE: [&str; 4] = ["index.html", "index.md", SUMMARY, "workbook.xlsx"];
 
-/// Bytes that a file of a run may have which is read as a whole.
+/// Limit in bytes for a file of a run that is read as a whole.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// The files of a run: those beside the folders, and of each folder the evidence, which knows the rest.
@@ -56,8 +56,8 @@ fn write(dir: &Path, folders: &[String], sealer: &Sealer) -> Result<()> {
     disk::write(&dir.join(FILE), &to_bytes(&manifest)?)
 }
 
-/// What the manifest of `dir` says of it; nothing where there is none. With a key the seal is checked too, and with a
-/// public key the signature.
+/// Returns what the manifest of `dir` says of it; `None` where no manifest exists. With a key the seal is checked too,
+/// and with a public key the signature.
 pub fn check(dir: &Path, key: Option<&[u8; 32]>, public: Option<&PublicKey>) -> Result<Option<Findings>> {
     let Some(manifest) = read(dir)? else { return Ok(None) };
     let mut problems = problems(dir, &manifest, &[], key)?;
@@ -67,7 +67,7 @@ pub fn check(dir: &Path, key: Option<&[u8; 32]>, public: Option<&PublicKey>) -> 
     Ok(Some(Findings { problems, notes: Vec::new() }))
 }
 
-/// Why the manifest is not one that the owner of a key signed.
+/// Returns why the manifest is not one that the owner of a key signed.
 fn unsigned(manifest: &Manifest, public: &PublicKey) -> Result<Option<String>> {
     let bytes = to_bytes(&manifest.unsealed())?;
     Ok(match &manifest.signature {
@@ -77,15 +77,15 @@ fn unsigned(manifest: &Manifest, public: &PublicKey) -> Result<Option<String>> {
     })
 }
 
-/// Whether `dir` holds a run over several reports.
+/// Returns whether `dir` holds a run over several reports.
 pub fn is_run(dir: &Path) -> bool {
     dir.join(FILE).symlink_metadata().is_ok()
 }
 
-/// What the run in `dir` says of its reports, when some of them stay while `replaced` are run again.
+/// Returns what the run in `dir` says of its reports, when some of them stay while `replaced` are run again.
 ///
-/// What stays is sealed anew, and so is checked before: nothing that was changed may get a seal by this. Errors with
-/// [`Kind::Integrity`] for what was changed.
+/// The remaining reports are sealed anew and therefore checked before: nothing that was changed may get a seal this
+/// way. Errors with [`Kind::Integrity`] when something was changed.
 pub fn kept(dir: &Path, replaced: &[String], sealer: &Sealer) -> Result<Option<Summary>> {
     let Some(manifest) = read(dir)? else { return Ok(None) };
     let folders = manifest.files.iter().filter_map(|file| file.name.split_once('/')).map(|(folder, _)| folder);
@@ -117,7 +117,7 @@ fn read(dir: &Path) -> Result<Option<Manifest>> {
     let bytes = read_file(&path, MAX_BYTES)?;
     let manifest: Manifest =
         serde_json::from_slice(&bytes).context(Kind::Integrity, || format!("cannot read {}", path.display()))?;
-    // It leads nowhere but to what a run writes there.
+    // The name leads nowhere but to what a run writes there.
     let is_name = |name: &str| !name.is_empty() && !matches!(name, "." | "..") && !name.contains('/');
     let is_ours = |name: &str| match name.split_once('/') {
         None => is_name(name),
@@ -129,7 +129,7 @@ fn read(dir: &Path) -> Result<Option<Manifest>> {
     }
 }
 
-/// Names of the files that a run left beside its folders, as far as they are there.
+/// Returns the names of the files beside a run's folders, as far as they exist.
 pub fn beside_names(dir: &Path) -> Vec<&'static str> {
     if !is_run(dir) {
         return Vec::new();
@@ -137,15 +137,15 @@ pub fn beside_names(dir: &Path) -> Vec<&'static str> {
     BESIDE.into_iter().chain([FILE]).filter(|name| dir.join(name).is_file()).collect()
 }
 
-/// Whether a file of that name is an attestation or its page.
+/// Returns whether a file of that name is an attestation or its page.
 fn is_attested(name: &str) -> bool {
     let number = |prefix: &str, suffix: &str| name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
     let digits = number("attestation-", ".json").or_else(|| number("review-", ".html"));
     digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Marks a report of the run in `dir` as reviewed, and seals the whole anew; nothing where `dir` holds no run that knows the
-/// folder. The run is checked first, but for the files of the attestation itself.
+/// Marks a report of the run in `dir` as reviewed, and seals the whole anew; does nothing where `dir` holds no run that
+/// knows the folder. The run is checked first, except for the files of the attestation itself.
 pub fn review(dir: &Path, folder: &str, review: Review, catalog: &Catalog, sealer: &Sealer) -> Result<bool> {
     let Some(manifest) = read(dir)? else { return Ok(false) };
     if !manifest.files.iter().any(|file| file.name == format!("{folder}/{}", record::FILE)) {
@@ -162,7 +162,8 @@ pub fn review(dir: &Path, folder: &str, review: Review, catalog: &Catalog, seale
     Ok(true)
 }
 
-/// Errors with [`Kind::Integrity`] where the run in `dir` is not what was written: nothing that was changed may get a seal.
+/// Errors with [`Kind::Integrity`] where the run in `dir` is not as it was written: nothing that was changed may get a
+/// seal.
 pub fn intact(dir: &Path, sealer: &Sealer) -> Result<()> {
     let Some(manifest) = read(dir)? else { return Ok(()) };
     let mut found = problems(dir, &manifest, &[], sealer.key.as_ref())?;
@@ -177,7 +178,7 @@ pub fn intact(dir: &Path, sealer: &Sealer) -> Result<()> {
     }
 }
 
-/// Writes what a run over several reports leaves beside their folders. The manifest comes last: it knows the others.
+/// Writes the files of a run over several reports beside their folders. The manifest comes last: it knows the others.
 pub fn beside(dir: &Path, summary: &Summary, folders: &[String], sealer: &Sealer) -> Result<()> {
     disk::write(&dir.join(SUMMARY), summary.to_json()?.as_bytes())?;
     disk::write(&dir.join("index.html"), index(summary).as_bytes())?;
@@ -185,7 +186,7 @@ pub fn beside(dir: &Path, summary: &Summary, folders: &[String], sealer: &Sealer
     write(dir, folders, sealer)
 }
 
-/// What `dir` is not, beside the folders of `replaced`.
+/// Returns what is wrong with `dir`, apart from the folders of `replaced`.
 fn problems(dir: &Path, manifest: &Manifest, replaced: &[String], key: Option<&[u8; 32]>) -> Result<Vec<String>> {
     let is_replaced = |name: &str| replaced.iter().any(|id| name.split('/').next() == Some(id));
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! `report pack`: evidence in one zip, with a text that says how to check it without this program.
 //!
-//! The same evidence gives the same bytes, but for the signature's key: no time and no user are written into the zip.
+//! The same evidence gives the same bytes, except for the signature's key: no time and no user are written into the zip.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
@@ -22,20 +22,20 @@ pub const TEXT: &str = "CHECK.txt";
 const SIGNATURE: &str = "SHA256SUMS.sig";
 const KEY: &str = "public-key.pem";
 
-/// A file that is packed: longer ones fill the memory.
+/// The size limit of a packed file: longer ones fill the memory.
 const MAX_BYTES: u64 = 1 << 31;
 
-/// What was packed.
+/// The result of packing.
 #[derive(Debug)]
 pub struct Packed {
     pub bytes: Vec<u8>,
     pub files: usize,
-    /// Of `SHA256SUMS`: who gets it by another way can tell that the package is the one that was sent.
+    /// The hash of `SHA256SUMS`: a recipient who gets it another way can tell that the package is the one that was sent.
     pub sums_sha256: String,
     pub is_signed: bool,
 }
 
-/// Packs the folder of a report, or the directory of a run over several. What is not as its run wrote it is not packed.
+/// Packs the folder of a report, or the directory of a run over several. Refuses anything that is not as its run wrote it.
 pub fn pack(folder: &Path, reports: &[&Path], sealer: &Sealer) -> Result<Packed> {
     manifest::intact(folder, sealer)?;
     let public = sealer.signer.as_ref().map(|signer| signer.public());
@@ -75,7 +75,7 @@ pub fn pack(folder: &Path, reports: &[&Path], sealer: &Sealer) -> Result<Packed>
     for (name, bytes) in &files {
         let _ = writeln!(sums, "{}  {name}", hash(bytes));
     }
-    // What is signed is this file, whose first line says what for; `sha256sum` takes that line for a comment.
+    // The signature covers this file, whose first line says its purpose; `sha256sum` takes that line for a comment.
     let signature = sealer.signer.as_ref().map(|signer| signer.sign(Purpose::Package, sums.as_bytes()));
     let sums = Purpose::Package.message(sums.as_bytes());
     let sums_sha256 = hash(&sums);
@@ -89,7 +89,7 @@ pub fn pack(folder: &Path, reports: &[&Path], sealer: &Sealer) -> Result<Packed>
     Ok(Packed { bytes, files: files.len(), sums_sha256, is_signed: signature.is_some() })
 }
 
-/// Why evidence must not get a signature of ours: it has none of its own by the same key, or its seal is wrong.
+/// Returns why evidence must not get a signature of ours: it has none of its own by the same key, or its seal is wrong.
 fn unbelievable(evidence: &Evidence, sealer: &Sealer, public: Option<&PublicKey>) -> Result<Option<String>> {
     if let Some(key) = &sealer.key
         && !evidence.is_sealed_by(key)?
@@ -118,7 +118,7 @@ fn zip(top: &str, files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
     Ok(zip.finish().context(Kind::Internal, cannot)?.into_inner())
 }
 
-/// The text for who gets the package. Its indented lines are commands, which a test runs as they are.
+/// Returns the text for the recipient of the package. Its indented lines are commands, which a test runs as they are.
 fn text(files: &[(String, Vec<u8>)], public: Option<&PublicKey>) -> String {
     let mut out = "How to check this evidence without auditlake\n\
         ============================================\n\n\

@@ -49,17 +49,17 @@ pub struct Order {
     pub params: Params,
     pub asked: Asked,
     pub facts: Facts,
-    /// What the session was given.
+    /// The inputs that the session was given.
     pub inputs: Arc<Vec<Input>>,
     pub suppressions: Suppressions,
     pub stamp: Stamp,
-    /// None: the run is made again to be compared, and must not become evidence.
+    /// None: the run is repeated for comparison, and must not become evidence.
     pub seal: Option<Sealer>,
-    /// Hears of the folder while it is written.
+    /// Receives the folder's name while it is written.
     pub unfinished: Unfinished,
 }
 
-/// What a run left.
+/// The result of one run.
 #[derive(Debug, Clone)]
 pub struct Produced {
     pub folder: PathBuf,
@@ -80,7 +80,7 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
         used.views.iter().map(|(name, text)| Text { name: name.clone(), sha256: record::hash(text.as_bytes()) });
     let conventions = conventions.collect();
     let tables = record::tables(&order.session, &used.tables);
-    // The evidence names the files by their hashes, and speaks for them: while the rows come, all bytes are compared.
+    // The evidence names the files by their hashes and vouches for them: while the rows come, all bytes are compared.
     let (session, names) = (order.session.clone(), used.tables.clone());
     let compared = tokio::spawn(async move { session.check_files(&names).await });
 
@@ -137,12 +137,12 @@ pub async fn produce(order: &Order, parent: &Path, is_replacing: bool) -> Result
     Ok(Produced { folder: draft.finish()?, evidence, named })
 }
 
-/// Everything that takes rows.
+/// The sinks that receive rows.
 struct Sinks {
     texts: Vec<Renderer<BufWriter<File>>>,
     parquet: Parquet<BufWriter<File>>,
     xlsx: Option<ReviewBook>,
-    /// Rows that a sheet still has room for.
+    /// The number of rows that a sheet still has room for.
     room: u64,
     /// The first rows, for `report.md`.
     first: Vec<RecordBatch>,

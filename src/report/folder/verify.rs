@@ -1,9 +1,9 @@
-//! A folder of evidence, checked: nothing in it changed, what was asked is what its report asks, and the same lake gives
-//! the same bytes again.
+//! A folder of evidence, checked: nothing in it changed, the question asked is the one that its report asks, and the
+//! same lake gives the same bytes again.
 //!
-//! The folder is the suspect's. What it says was asked proves nothing: the SQL of a report of ours is compared with this
-//! program's, that of a user's report with a file that the verifier names. Nothing of the folder is followed or run before
-//! its files and seal are right, and the run again has no key, so that it cannot make a seal.
+//! The folder is suspect. Its own account of the question proves nothing: the SQL of a report of ours is compared with
+//! this program's, that of a user's report with a file that the verifier names. Nothing of the folder is followed or
+//! run before its files and seal are right, and the second run has no key, so that it cannot make a seal.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,15 +25,15 @@ use crate::sql::Session;
 /// Files whose bytes may change with the program's version; the rows may not.
 const DRAWN: [&str; 4] = ["report.html", "report.md", "result.parquet", "result.xlsx"];
 
-/// Bytes that a file of evidence may have which is read as a whole.
+/// Limit in bytes for a file of evidence that is read as a whole.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// What a check of one folder said.
+/// The result of checking one folder.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Any of these: the folder is not what it says.
+    /// Problems; any of them means that the folder is not what it says.
     pub problems: Vec<String>,
-    /// Whoever relies on the folder must know it.
+    /// Notes for everyone who relies on the folder.
     pub notes: Vec<String>,
 }
 
@@ -44,12 +44,12 @@ impl Findings {
     }
 }
 
-/// Whether `folder` holds the evidence of one report, or something in its place.
+/// Returns whether `folder` holds the evidence of one report, or something in its place.
 pub fn is_evidence(folder: &Path) -> bool {
     folder.join(record::FILE).symlink_metadata().is_ok()
 }
 
-/// What the folder says of itself: every file against its hash, and no file more or less.
+/// Checks a folder by itself: every file against its hash, and no file more or less.
 pub fn folder_alone(folder: &Path) -> Result<(Evidence, Findings)> {
     let path = folder.join(record::FILE);
     let bytes = read_file(&path, MAX_BYTES)?;
@@ -95,7 +95,8 @@ pub fn folder_alone(folder: &Path) -> Result<(Evidence, Findings)> {
     Ok((evidence, Findings { problems, notes: Vec::new() }))
 }
 
-/// Whether what was asked is what the report of that name asks: in this program, or in a file that the verifier named.
+/// Checks whether the question asked is the one that the report of that name asks: in this program, or in a file that
+/// the verifier named.
 ///
 /// Errors with [`Kind::Usage`] for a report that is in neither.
 pub fn asked(evidence: &Evidence, catalog: &Catalog, named: &[Report]) -> Result<Findings> {
@@ -143,7 +144,7 @@ pub fn asked(evidence: &Evidence, catalog: &Catalog, named: &[Report]) -> Result
     Ok(found)
 }
 
-/// The inputs that the run was given, from the copies in the folder.
+/// Returns the inputs that the run was given, from the copies in the folder.
 pub fn inputs(folder: &Path, evidence: &Evidence, catalog: &Catalog) -> Result<Vec<Input>> {
     let mut found = Vec::new();
     for input in &evidence.inputs {
@@ -173,7 +174,7 @@ pub async fn run_again(
         ));
     }
     let report = catalog.read(&evidence.report.file, &evidence.report.text)?;
-    // A month makes other values, which are recorded too and are no parameters.
+    // A month sets other values, which are recorded too and are not parameters.
     let given = evidence.parameters.iter().filter(|parameter| report.parameter(&parameter.name).is_some());
     let given: Vec<(String, String)> = given.map(|given| (given.name.clone(), given.value.clone())).collect();
     let params = Params::new(&report, &given, None)?;
@@ -205,7 +206,7 @@ pub async fn run_again(
     all.extend(names(&again.folder)?);
     all.sort();
     all.dedup();
-    // What people decided is no part of the run.
+    // People's decisions are not part of the run.
     let attested = attest::files(folder)?;
     for name in all.iter().filter(|name| *name != record::FILE && !attested.contains(name)) {
         let read = |folder: &Path| read_file(&folder.join(name), u64::MAX - 1).ok();
@@ -229,7 +230,7 @@ pub async fn run_again(
     Ok(found)
 }
 
-/// Where two texts begin to differ.
+/// Describes where two texts begin to differ.
 fn first_difference(then: &[u8], now: &[u8]) -> String {
     let (Ok(then), Ok(now)) = (std::str::from_utf8(then), std::str::from_utf8(now)) else {
         return format!(": {} bytes then, {} now", then.len(), now.len());

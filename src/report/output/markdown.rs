@@ -9,7 +9,7 @@ use super::super::words::{counted, instant, share};
 use super::page::{by_urgency, changed, control_said, headline, percent, period, said, title, verdict};
 use crate::render::markdown_text;
 
-/// The document; `table` are the first rows, rendered.
+/// Returns the document; `table` holds the first rows, rendered.
 pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64) -> String {
     let (_, word, detail) = verdict(evidence);
     let coverage = &evidence.facts.coverage;
@@ -56,7 +56,7 @@ pub fn document(report: &Report, evidence: &Evidence, table: &str, max_rows: u64
     out
 }
 
-/// The index of a run: each control, then each report.
+/// Returns the index of a run: each control, then each report.
 pub fn index(summary: &Summary) -> String {
     let (_, word, detail) = headline(summary);
     let mut out = format!(

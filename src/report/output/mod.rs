@@ -1,4 +1,4 @@
-//! What people read: pages and their charts, Markdown, workbooks.
+//! Output for people: pages and their charts, Markdown, workbooks.
 
 pub(super) mod chart;
 pub(super) mod markdown;

@@ -19,7 +19,7 @@ use super::page::{changed, said};
 use crate::error::{Context, Kind, Result};
 use crate::render::Workbook;
 
-/// The columns that `report attest` reads, behind those of a report that lists what somebody may have to decide.
+/// The columns that `report attest` reads; they follow those of a report that lists things somebody may have to decide.
 const REVIEW: [&str; 5] = ["finding", "decision", "reason", "reviewer", "date"];
 
 /// The rows of one report. A listing comes with the key of each row and empty columns for the decision.
@@ -61,8 +61,8 @@ impl ReviewBook {
     }
 }
 
-/// One workbook over the results of a run: the verdicts first, what they stand on and the controls, then a sheet for each
-/// report, made of the folders so that a report that failed half-way has no sheet.
+/// Builds one workbook over the results of a run: the verdicts first, their basis and the controls, then a sheet for
+/// each report, made of the folders so that a report that failed half-way has no sheet.
 pub fn workbook(summary: &Summary, folders: &[PathBuf]) -> Result<Vec<u8>> {
     let mut book = Workbook::new()?;
     for (name, sheet) in [("verdicts", verdicts(summary)?), ("run", run(summary)?), ("controls", controls(summary)?)] {
@@ -97,7 +97,7 @@ fn sheet(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
     RecordBatch::try_from_iter(columns).context(Kind::Internal, || "cannot make a sheet of the run")
 }
 
-/// A row for each report: what it says, what it could not see, and the hashes by which its files are known.
+/// Returns a row for each report: its verdict, what it could not see, and the hashes that identify its files.
 fn verdicts(summary: &Summary) -> Result<RecordBatch> {
     let reports = &summary.reports;
     let text = |of: &dyn Fn(&ReportSummary) -> String| texts(reports.iter().map(of));
@@ -133,7 +133,7 @@ fn verdicts(summary: &Summary) -> Result<RecordBatch> {
     ])
 }
 
-/// What the verdicts stand on.
+/// Returns the basis of the verdicts.
 fn run(summary: &Summary) -> Result<RecordBatch> {
     let asked = &summary.period;
     let time = |time_ms: Option<i64>| time_ms.map_or("as given".to_string(), |ms| format!("{} UTC", instant(ms)));
@@ -156,7 +156,7 @@ fn run(summary: &Summary) -> Result<RecordBatch> {
     ])
 }
 
-/// A row for each control of each framework.
+/// Returns a row for each control of each framework.
 fn controls(summary: &Summary) -> Result<RecordBatch> {
     let all = || summary.frameworks.iter().flat_map(|one| one.controls.iter().map(move |control| (one, control)));
     let coverage: Float64Array = all().map(|(_, control)| control.coverage).collect();

@@ -1,4 +1,4 @@
-//! What an attestation says: who reviewed the evidence of a run, and what was decided of each of its rows.
+//! An attestation: who reviewed the evidence of a run, and the decision on each of its rows.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::signing::Signature;
 pub struct Attestation {
     pub format: u32,
     pub report: String,
-    /// Of the `evidence.json` that was reviewed.
+    /// The hash of the `evidence.json` that was reviewed.
     pub evidence_sha256: String,
-    /// 1 is the first.
+    /// The number in the chain, from 1.
     pub number: u64,
-    /// Of the attestation before.
+    /// The hash of the attestation before.
     pub previous_sha256: Option<String>,
     pub time_ms: i64,
     pub program: String,
-    /// The login under which the report ran, and that under which it was attested: the system says them.
+    /// The login under which the report ran, and that under which it was attested: the system supplies both.
     pub prepared_by: String,
     pub attested_by: String,
-    /// The name that was stated.
+    /// The name that the reviewer stated.
     pub reviewed_by: String,
     /// One for each row of the review; none where somebody signs the page as it is.
     pub decisions: Vec<Decision>,
@@ -68,12 +68,12 @@ impl Attestation {
         format!("attestation-{number}.json")
     }
 
-    /// The page that shows it.
+    /// Returns the name of the page that shows it.
     pub fn page(number: u64) -> String {
         format!("review-{number}.html")
     }
 
-    /// For the index of the run.
+    /// Returns the review for the index of the run.
     pub fn review(&self) -> Review {
         let mut decisions: BTreeMap<String, u64> = BTreeMap::new();
         for one in &self.decisions {
@@ -93,7 +93,7 @@ impl Attestation {
     }
 }
 
-/// A value of `result.json` as a cell has it.
+/// Formats a value of `result.json` as a cell shows it.
 pub fn text_of(value: Option<&serde_json::Value>) -> String {
     match value {
         None | Some(serde_json::Value::Null) => String::new(),

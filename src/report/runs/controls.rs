@@ -1,7 +1,7 @@
-//! Frameworks and their controls, and how a run leaves each of them: by the worst that its reports say.
+//! Frameworks and their controls, and the state of each after a run: the worst that its reports say.
 //!
 //! `queries/controls.toml` lists the controls that a log can speak to. A control without a report is listed as well, so
-//! that nobody takes it for one that is fine.
+//! that nobody thinks it is fine.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use super::super::catalog::header::InOrder;
 use super::super::evidence::findings::{Severity, Verdict, severities};
 use super::summary::{Change, ReportSummary, State, Summary};
 
-/// A framework as `queries/controls.toml` has it.
+/// A framework as `queries/controls.toml` defines it.
 #[derive(Debug)]
 pub struct Framework {
     /// Its name in the heads of reports.
@@ -21,7 +21,7 @@ pub struct Framework {
     pub name: String,
     pub title: String,
     spellings: Vec<String>,
-    /// A regular expression for its control ids, and one of them.
+    /// A regular expression for its control ids, and an example.
     pub form: String,
     pub example: String,
     /// Ids and short titles, in the framework's order.
@@ -55,18 +55,18 @@ static FRAMEWORKS: LazyLock<Vec<Framework>> = LazyLock::new(|| {
     read.0.into_iter().map(framework).collect()
 });
 
-/// All frameworks, in the order of the file.
+/// Returns all frameworks, in the order of the file.
 pub fn frameworks() -> &'static [Framework] {
     &FRAMEWORKS
 }
 
-/// The framework of any way to spell its name: `SOC 2`, `pci-dss`.
+/// Finds the framework under any spelling of its name: `SOC 2`, `pci-dss`.
 pub fn framework(name: &str) -> Option<&'static Framework> {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     frameworks().iter().find(|one| one.id == plain || one.spellings.contains(&plain))
 }
 
-/// The title of a framework, or the name itself where there is no such framework.
+/// Returns the title of a framework, or the name itself where no such framework exists.
 pub fn framework_title(id: &str) -> &str {
     frameworks().iter().find(|known| known.id == id).map_or(id, |known| &known.title)
 }
@@ -81,7 +81,7 @@ pub struct Backed {
     pub reports: Vec<String>,
 }
 
-/// The controls of a framework in its order, with the reports of the catalogue that name them.
+/// Returns the controls of a framework in its order, with the reports of the catalogue that name them.
 pub fn backed(framework: &'static Framework, catalog: &Catalog) -> Vec<Backed> {
     let known = framework.controls.iter().map(|(id, title)| Backed {
         framework: &framework.id,
@@ -123,23 +123,23 @@ pub struct ControlStanding {
     pub title: String,
     /// The worst that its reports say.
     pub standing: Standing,
-    /// Folders of its reports that were done; ids of those that were not.
+    /// Folders of its reports that ran; ids of those that did not.
     pub reports: Vec<String>,
     /// Findings of its reports, and rows of listings to look at, by name of their severity.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_severity: BTreeMap<String, u64>,
-    /// The least that a report of it covers of its period, 0 to 1.
+    /// The lowest coverage of the period among its reports, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
-    /// The most that a report of it could not see, 0 to 1.
+    /// The largest share that a report of it could not see, 0 to 1.
     #[serde(default)]
     pub unseen: f64,
-    /// Findings that came and went since an earlier run, over the reports that both runs did.
+    /// Findings that came and went since an earlier run, over the reports that both runs include.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
 }
 
-/// What a run says of a control, from best to worst.
+/// The state of a control after a run, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Standing {
     /// No report of the catalogue backs it.
@@ -188,7 +188,7 @@ impl Standing {
         }
     }
 
-    /// As an officer says it.
+    /// Returns the words that an officer would use.
     pub fn in_words(self) -> &'static str {
         match self {
             Standing::NoReport => "no report",
@@ -204,7 +204,7 @@ impl Standing {
 }
 
 impl ControlStanding {
-    /// `1 critical, 2 high`.
+    /// Formats counts: `1 critical, 2 high`.
     pub fn severities(&self) -> String {
         severities(&self.by_severity)
     }
@@ -214,7 +214,7 @@ impl ControlStanding {
     }
 }
 
-/// How a run leaves each control of each framework.
+/// Returns the standing of each control of each framework after a run.
 pub fn standings(catalog: &Catalog, summary: &Summary) -> Vec<FrameworkStanding> {
     let of = |framework: &'static Framework| FrameworkStanding {
         id: framework.id.clone(),

@@ -13,7 +13,7 @@ use super::super::evidence::suppress::Suppressions;
 use super::summary::Change;
 use crate::error::{Context, Error, Kind, Result};
 
-/// What differs between the findings of two folders.
+/// The differences between the findings of two folders.
 #[derive(Debug, Default, Serialize)]
 pub struct Diff {
     pub report: String,
@@ -47,8 +47,8 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
     Ok(diff)
 }
 
-/// How many findings of folder `b` the earlier folder `a` did not have, and the other way round. Rows that somebody
-/// explained, and rows that a detection shows as context, are no findings.
+/// Counts the findings of folder `b` that the earlier folder `a` did not have, and the other way round. Rows that
+/// somebody explained, and rows that a detection shows as context, are not findings.
 pub fn change(a: &Path, b: &Path) -> Result<Change> {
     let ((earlier, before), (later, after)) = (counted(a)?, counted(b)?);
     if earlier.report.id != later.report.id {
@@ -62,7 +62,7 @@ pub fn change(a: &Path, b: &Path) -> Result<Change> {
     })
 }
 
-/// The rows of a folder that its verdict counts.
+/// Returns the rows of a folder that its verdict counts.
 fn counted(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
     let (evidence, mut found) = read(folder)?;
     let suppressions = Suppressions::new(evidence.suppressions.entries.clone(), Vec::new());
@@ -73,7 +73,7 @@ fn counted(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
     Ok((evidence, found))
 }
 
-/// The report of a folder and its findings by key.
+/// Returns the report of a folder and its findings by key.
 fn findings(folder: &Path) -> Result<(String, BTreeMap<String, Entry>)> {
     read(folder).map(|(evidence, found)| (evidence.report.id, found))
 }
@@ -83,7 +83,7 @@ fn read(folder: &Path) -> Result<(Evidence, BTreeMap<String, Entry>)> {
     Ok((evidence, rows.into_iter().map(|entry| (entry.finding.clone(), entry)).collect()))
 }
 
-/// The rows of a folder in their order, each with a key of its own.
+/// Returns the rows of a folder in their order, each with a key of its own.
 pub(in crate::report) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
     let read = |name: &str| {
         let path = folder.join(name);
@@ -94,7 +94,7 @@ pub(in crate::report) fn rows(folder: &Path) -> Result<(Evidence, Vec<Entry>)> {
     let evidence = Evidence::parse(&bytes, &folder.join(record::FILE).display().to_string())?;
     let text = String::from_utf8_lossy(&read("result.json")?).into_owned();
     let (mut found, mut keys) = (Vec::new(), Keys::default());
-    // One row a line, as the program writes it: the line itself makes the key of a row that has none.
+    // The program writes one row per line: the line itself makes the key of a row that has none.
     for line in text.lines() {
         let line = line.trim_start_matches('[').trim_end_matches(']').trim_end_matches(',');
         if line.is_empty() {

@@ -11,17 +11,17 @@ use super::summary::{State, Summary};
 pub struct Metric {
     pub schedule: String,
     pub report: String,
-    /// When a run was last done, whatever it found.
+    /// The time of the last completed run, whatever it found.
     pub last_success_ms: i64,
     pub by_severity: BTreeMap<String, u64>,
     pub coverage: f64,
-    /// False for a detection that found nothing and could not have.
+    /// False for a detection that found nothing and could not have found anything.
     pub is_assessable: bool,
     pub seconds: f64,
 }
 
 impl Metric {
-    /// Of the reports of a run that were done.
+    /// Returns the numbers of the reports that a run completed.
     pub fn of(summary: &Summary) -> Vec<Metric> {
         let done = summary.reports.iter().filter(|report| report.state == State::Done);
         done.map(|report| Metric {
@@ -37,7 +37,7 @@ impl Metric {
     }
 }
 
-/// The text format of Prometheus, for the node exporter's textfile collector.
+/// Writes the text format of Prometheus, for the node exporter's textfile collector.
 pub fn metrics(metrics: &[Metric]) -> String {
     let mut out = String::new();
     let mut family = |name: &str, help: &str, line: &dyn Fn(&Metric, &str, &mut String)| {

@@ -1,4 +1,4 @@
-//! Several runs side by side: what a run over many reports did, what that says of controls, and how two runs differ.
+//! Several runs side by side: the summary of a run over many reports, its meaning for controls, and how two runs differ.
 
 pub(super) mod attestation;
 pub(super) mod controls;

@@ -1,4 +1,4 @@
-//! Which reports a run is about: by id, by tier, by control, or all.
+//! The selection of reports for a run: by id, by tier, by control, or all.
 
 use glob::{MatchOptions, Pattern};
 
@@ -18,8 +18,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The reports, each once: named ones in the order they were named, others by id. Ids add to the rest; a tier and
-    /// controls narrow each other.
+    /// Returns the reports, each once: named ones in the order they were named, others by id. Ids add to the rest; a
+    /// tier and controls narrow each other.
     pub fn pick<'a>(&self, catalog: &'a Catalog) -> Result<Vec<&'a Report>> {
         let mut picked: Vec<&Report> = Vec::new();
         for id in &self.ids {
@@ -50,7 +50,7 @@ impl Selection {
         Ok(picked)
     }
 
-    /// Whether exactly one report is named, by its id.
+    /// Returns whether exactly one report is named, by its id.
     pub fn is_single(&self) -> bool {
         self.ids.len() == 1 && !self.is_all && self.tier.is_none() && self.controls.is_empty()
     }
@@ -86,7 +86,7 @@ impl ControlPattern {
     }
 }
 
-/// The framework of a name that somebody gave.
+/// Finds the framework under a name that a user gave.
 pub fn wanted(name: &str) -> Result<&'static Framework> {
     framework(name).ok_or_else(|| {
         let names: Vec<&str> = frameworks().iter().map(|one| one.id.as_str()).collect();

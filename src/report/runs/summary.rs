@@ -1,4 +1,4 @@
-//! What a run over one or more reports did, for programs: JSON, JUnit, SARIF and metrics.
+//! The results of a run over one or more reports, for programs: JSON, JUnit, SARIF and metrics.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,13 +27,13 @@ pub struct Summary {
     pub period: Asked,
     pub ledger_sequence: u64,
     pub ledger_sha256: String,
-    /// Where the folders are.
+    /// The directory of the folders.
     pub folder: String,
     pub findings: u64,
     #[serde(default)]
     pub attention: u64,
     pub reports: Vec<ReportSummary>,
-    /// Where the run leaves each control; only in the `summary.json` of a folder, which knows all reports of it.
+    /// The state of each control after the run; only in the `summary.json` of a folder, which knows all reports of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frameworks: Vec<FrameworkStanding>,
 }
@@ -41,12 +41,12 @@ pub struct Summary {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ReportSummary {
     pub id: String,
-    /// The part of the period that it is about, of a report that ran once for each month.
+    /// The part of the period that the entry is about, for a report that ran once for each month.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     pub title: String,
     pub state: State,
-    /// Why it did not run, or failed.
+    /// The reason why it did not run, or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,51 +62,51 @@ pub struct ReportSummary {
     pub by_severity: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst: Option<Severity>,
-    /// Of the period, 0 to 1.
+    /// The coverage of the period, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<f64>,
-    /// What the run could not see (C18), and the share of what the report needs that it is.
+    /// Reasons why the run could not see something (C18), and the share of what the report needs that it could not see.
     #[serde(default)]
     pub reasons: Vec<Reason>,
     #[serde(default)]
     pub unseen: f64,
-    /// Of `result.json`.
+    /// The hash of `result.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_sha256: Option<String>,
-    /// Of `evidence.json`, so that whoever keeps the summary knows the folder.
+    /// The hash of `evidence.json`, so that a summary kept elsewhere identifies the folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_sha256: Option<String>,
     pub seconds: f64,
     /// Suppressions that met no finding or have expired.
     pub idle_suppressions: u64,
-    /// The last review of it.
+    /// Its last review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
-    /// Against an earlier run.
+    /// The change since an earlier run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
 }
 
-/// Who reviewed a report, and what was decided.
+/// The reviewer of a report, and the decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     pub by: String,
     pub time_ms: i64,
-    /// Of the attestation, whose page it names.
+    /// The number of the attestation, whose page it names.
     pub number: u64,
-    /// How many rows by decision.
+    /// The number of rows by decision.
     pub decisions: BTreeMap<String, u64>,
 }
 
 impl Review {
-    /// `40 keep, 2 revoke`.
+    /// Formats `40 keep, 2 revoke`.
     pub fn in_words(&self) -> String {
         let counts = self.decisions.iter().map(|(name, number)| format!("{} {name}", count(*number)));
         counts.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Findings that an earlier run did not have, and those that only it had.
+/// New findings since an earlier run, and findings that only it had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The period of the earlier run, and when it ran.
@@ -121,7 +121,7 @@ pub struct Change {
 pub enum State {
     #[default]
     Done,
-    /// It needs a parameter that this run does not have.
+    /// The report needs a parameter that this run does not have.
     Skipped,
     Failed,
 }
@@ -153,7 +153,7 @@ impl ReportSummary {
         })
     }
 
-    /// The name of its folder below that of the run: an id holds no point, so no two reports share one.
+    /// Returns the name of its folder below that of the run: an id holds no dot, so no two reports share one.
     pub fn folder(&self) -> String {
         match &self.part {
             None => self.id.clone(),
@@ -161,7 +161,7 @@ impl ReportSummary {
         }
     }
 
-    /// `no finding, but not assessable (33.4 %): ...`, of a report of which that is so.
+    /// Returns `no finding, but not assessable (33.4 %): ...`, for a report of which that is true.
     pub fn not_assessable(&self) -> String {
         let (unseen, reasons) = (share(self.unseen), in_words(&self.reasons));
         format!("no finding, but not assessable ({unseen}): {reasons}")
@@ -179,7 +179,7 @@ impl ReportSummary {
 }
 
 impl Summary {
-    /// This run with the reports of an earlier one over the same entry and period that it did not run.
+    /// Joins this run with the reports of an earlier one over the same entry and period that it did not run.
     pub fn joined(&self, earlier: Summary) -> Summary {
         let mut reports = earlier.reports;
         for report in &self.reports {
@@ -198,8 +198,8 @@ impl Summary {
         Ok(text + "\n")
     }
 
-    /// The exit code of the run: 3 when a report failed; with a limit, 1 for findings and rows that want attention at or
-    /// above it, else 4 when a detection could not be assessed.
+    /// Returns the exit code of the run: 3 when a report failed; with a limit, 1 for findings and rows that want
+    /// attention at or above it, else 4 when a detection could not be assessed.
     pub fn exit_code(&self, fail_on: Option<Severity>) -> u8 {
         let has = |state: State| self.reports.iter().any(|report| report.state == state);
         let is_open = || self.reports.iter().any(|report| report.verdict == Some(Verdict::NotAssessable));
@@ -213,7 +213,7 @@ impl Summary {
         }
     }
 
-    /// JUnit: a suite a report, a case a finding; a report without findings is one case that passed.
+    /// Writes JUnit: a suite per report, a case per finding; a report without findings is one case that passed.
     pub fn junit(&self, named: &BTreeMap<String, Vec<Finding>>) -> String {
         let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"auditlake\">\n".to_string();
         for report in &self.reports {
@@ -261,7 +261,7 @@ impl Summary {
         out + "</testsuites>\n"
     }
 
-    /// SARIF 2.1.0: a rule a report, a result a finding, with its key as fingerprint.
+    /// Writes SARIF 2.1.0: a rule per report, a result per finding, with its key as fingerprint.
     pub fn sarif(&self, named: &BTreeMap<String, Vec<Finding>>) -> Result<String> {
         let rules: Vec<_> = self
             .reports
@@ -316,13 +316,13 @@ impl Summary {
     }
 }
 
-/// Text in an XML attribute: HTML's escapes are XML's, and what XML does not take (controls, U+FFFE, U+FFFF) is shown as
-/// its number, as everything is that cannot be seen.
+/// Escapes text in an XML attribute: HTML's escapes are XML's, and characters that XML does not allow (controls,
+/// U+FFFE, U+FFFF) or that cannot be seen are written as their number.
 fn xml(text: &str) -> String {
     escaped(text)
 }
 
-/// Text of a SARIF message, in which `[text](1)` would be a link.
+/// Escapes text of a SARIF message, in which `[text](1)` would be a link.
 fn sarif_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -334,7 +334,7 @@ fn sarif_text(text: &str) -> String {
     out
 }
 
-/// A summary for the index of a run that has not begun.
+/// Begins a summary for the index of a run that has not started.
 pub fn begin(time_ms: i64, user: &str, period: Asked, ledger: (u64, &str), folder: &str) -> Summary {
     Summary {
         program: PROGRAM.to_string(),
@@ -364,7 +364,7 @@ mod tests {
         (summary, BTreeMap::from([("found".to_string(), vec![finding])]))
     }
 
-    /// What XML 1.0 calls a Char; a parser stops at any other.
+    /// Returns whether XML 1.0 calls this a Char; a parser stops at any other.
     fn is_xml(c: char) -> bool {
         matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
     }
@@ -375,7 +375,7 @@ mod tests {
         let text = summary.junit(&named);
         assert!(text.chars().all(is_xml), "{text:?}");
         assert!(text.contains("\\u{fffe}a\\u{ffff}\\u{1b}]0;x") && text.contains("&lt;&amp;&quot;&#39;&gt;"), "{text}");
-        // Outside of what we wrote ourselves there is no markup.
+        // Outside of our own output there is no markup.
         assert_eq!(text.matches('<').count(), text.matches('>').count());
         assert_eq!(text.matches("<failure ").count() + text.matches("<error ").count(), 2);
     }

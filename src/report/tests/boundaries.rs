@@ -1,6 +1,6 @@
 //! Boundaries of the reports over single events, to be moved one by one.
 
-/// As [`super::MUTATIONS`].
+/// More mutations like [`super::MUTATIONS`].
 pub(super) const MUTATIONS: &[(&str, &str, &str)] = &[
     // C10, C11, C12, C14 as of an event
     ("conventions/event_authority.sql", "coalesce(e.subject_uid = e.actor_uid, false)", "false"),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 
-/// The text of the named cells of each row, joined.
+/// Returns the text of the named cells of each row, joined.
 fn lines(rows: &[Json], names: &[&str]) -> Vec<String> {
     let cell = |row: &Json, name: &str| row[name].as_str().map_or(row[name].to_string(), str::to_string);
     rows.iter().map(|row| names.iter().map(|name| cell(row, name)).collect::<Vec<_>>().join(" ")).collect()
@@ -46,7 +46,7 @@ async fn what_members_do_to_their_own_things_is_no_administration() {
             (3004, 3, 20, 1, by("holder", "x")),
             (3005, 2, 22, 1, grant),
             (3004, 3, 22, 1, by("holder", "x")),
-            // By the event itself, even if nobody knows who it was.
+            // The event itself decides, even if nobody knows who it was.
             (3004, 3, 23, 1, json!({"actor": {"user": {"type_id": 2}}})),
             (3004, 3, 24, 1, json!({"actor": {"user": {"uid": "once", "type_id": 1}}})),
             (3004, 3, 22, 1, admin("once")),

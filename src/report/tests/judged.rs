@@ -1,8 +1,8 @@
-//! Rows that are judged: findings, context, attention and suppressions.
+//! Tests of the judgement of rows: findings, context, attention and suppressions.
 
 use super::*;
 
-/// A report with the severities and keys of `rows`, judged or not, and what a run of it counts.
+/// Runs a report with the severities and keys of `rows`, judged or not, and returns what it counts.
 async fn tally(judges: bool, rows: &str, suppressed: &str) -> (Verdict, Vec<(String, u64)>, Vec<String>) {
     let head = own("-- severity_id = \"int\"\n-- finding_key = \"string\"\n", rows).text;
     let verdict = format!("-- [verdict]\n-- judges = {judges}\n-- [parameters]\n");
@@ -45,7 +45,7 @@ async fn context_is_no_finding_and_severe_rows_of_a_listing_are_seen() {
     assert_eq!((verdict, found), (Verdict::Findings, counts([5, 3, 1, 1, 0])));
     assert_eq!(keys, ["own|b low", "own|d high", "own|e medium"]);
 
-    // A null says nothing of a listing.
+    // In a listing a null means nothing.
     let (verdict, found, keys) = tally(false, rows, "own|c").await;
     assert_eq!((verdict, found), (Verdict::Evidence, counts([5, 0, 1, 0, 1])));
     assert_eq!(keys, ["own|d high"]);
@@ -62,7 +62,7 @@ async fn suppressing_one_finding_hides_one() {
     assert_eq!((verdict, keys), (Verdict::Findings, vec!["own|a medium".to_string(), "own|a|3 medium".to_string()]));
     let (_, _, keys) = tally(true, rows, "own|a").await;
     assert_eq!(keys, ["own|a|2 medium", "own|a|3 medium"]);
-    // A report that makes its keys itself, and one whose rows have none and are the same.
+    // One report makes its keys itself, and one has equal rows without keys.
     let given = "select 3 as severity_id, key as finding_key from (values ('own|a'), ('own|a'), ('own|a|2'), ('own|a')) \
                  as t(key)";
     let (_, _, keys) = tally(true, given, "own|a").await;

@@ -102,8 +102,8 @@ const MUTATIONS: &[(&str, &str, &str)] = &[
     ("authentication/brute-force-by-user.sql", "filter (where src_ip is not null)", ""),
 ];
 
-/// The same definitions, with the views that reports stand on most kept in memory: a fixture is small, and most of a run's
-/// time is the planning of what is inlined.
+/// Returns the same definitions, with the views that most reports use kept in memory: a fixture is small, and most of a
+/// run's time is the planning of inlined views.
 fn kept_in_memory(mut files: Vec<(String, String)>) -> Vec<(String, String)> {
     for view in ["event_element", "event_category", "event_authority", "logon"] {
         let path = format!("conventions/{view}.sql");
@@ -123,7 +123,7 @@ async fn every_moved_boundary_is_noticed() {
     let more = more.iter().map(|(path, text, other)| (path.as_str(), text.as_str(), other.as_str()));
     // The events of a case are decoded once.
     let mut samples: HashMap<String, Vec<Sample>> = HashMap::new();
-    // What a report stands on; those that stand on little are quick, so they come first.
+    // Dependencies of each report; reports with few of them are quick, so they come first.
     let mut stands: Vec<(String, BTreeSet<String>)> = Vec::new();
     for report in Catalog::parse(files.clone(), None).unwrap().list() {
         let cases = read_json(format!("{DATA}/{}.expected.json", report.id));

@@ -1,4 +1,4 @@
-//! Reports of somebody else: what they may ask, and what must be as their head says.
+//! Reports of users: what they may ask, and what must match their head.
 
 use super::*;
 

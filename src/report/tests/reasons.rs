@@ -1,4 +1,4 @@
-//! What a run may claim (C18): each reason, at its boundary.
+//! The claims that a run may make (C18): each reason, at its boundary.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const DAY: i64 = 24 * HOUR;
 /// 2026-01-01.
 const JANUARY: i64 = 1_767_225_600_000;
 
-/// The facts of a run, and its verdict.
+/// Returns the facts of a run, and its verdict.
 async fn seen(id: &str, parameters: Json, events: &[Json], inputs: Json) -> (Facts, Verdict) {
     let ctx = session(events);
     add_inputs(&ctx, &inputs);
@@ -40,7 +40,7 @@ fn logon(time: i64, rest: Json) -> (i64, i64, i64, i64, Json) {
     (3002, 1, time, 1, rest)
 }
 
-/// A logon of somebody every twelve hours, from `from` on.
+/// Makes a logon of one user every twelve hours, from `from` on.
 fn steady(from: i64, days: i64) -> Vec<(i64, i64, i64, i64, Json)> {
     let times = (0..days * 2).map(|half| from + half * 12 * HOUR);
     times.map(|time| logon(time, json!({"user": {"uid": "u"}, "actor": {"user": {"uid": "u"}}}))).collect()
@@ -50,7 +50,7 @@ fn period() -> Json {
     json!({"from": "2026-01-01", "to": "2026-02-01"})
 }
 
-/// The likeliest input there is: entries with the vendor's declared fields alone.
+/// The most likely input: entries with the vendor's declared fields alone.
 #[tokio::test]
 async fn a_source_with_only_declared_fields_yields_no_pass_that_it_cannot_support() {
     let declared = |class: i64, activity: i64, time: i64| {
@@ -101,7 +101,7 @@ async fn a_source_with_only_declared_fields_yields_no_pass_that_it_cannot_suppor
     // Logons are named after their actor and have an outcome: that is a pass.
     let (facts, verdict) = seen("brute-force-by-user", period(), &events, json!({})).await;
     assert_eq!((said(&facts), verdict, facts.unseen), (vec![], Verdict::None, 0.0));
-    // A listing does not judge, and says all the same what it could not see.
+    // A listing does not judge, but still says what it could not see.
     let (facts, verdict) = seen("access-review-as-of", json!({"as_of": "2026-01-31"}), &events, json!({})).await;
     assert_eq!((verdict, said(&facts).len()), (Verdict::Evidence, 3));
 }
@@ -114,7 +114,7 @@ async fn a_fifth_of_the_events_may_lack_what_is_needed_and_no_more() {
         events.extend((0..nameless).map(|place| logon(JANUARY + place, json!({}))));
         events_of(&events)
     };
-    // 62 events that say it, and 15 of 77 that do not; 16 of 78 are more than a fifth.
+    // 62 events carry it, and 15 of 77 do not; 16 of 78 are more than a fifth.
     let (facts, verdict) = seen("brute-force-by-user", period(), &with(15), json!({})).await;
     assert_eq!((said(&facts), verdict), (vec![], Verdict::None));
     assert_eq!((facts.needs[0].read, facts.needs[0].missing[&Element::Subject]), (77, 15));
@@ -208,7 +208,7 @@ async fn a_weekend_that_the_collector_walked_is_no_silence() {
         seen("brute-force-by-user", asked.clone(), &events, walked(friday, friday + 63 * HOUR)).await;
     assert_eq!((said(&facts), verdict), (vec![], Verdict::None));
     assert!(facts.coverage.is_whole() && facts.coverage.gaps[0].covered);
-    // What is left on either side is a day and no more, or a millisecond more.
+    // The rest on either side is exactly a day, or a millisecond more.
     let (facts, _) =
         seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR, friday + 39 * HOUR)).await;
     assert_eq!(said(&facts), []);
@@ -216,7 +216,7 @@ async fn a_weekend_that_the_collector_walked_is_no_silence() {
         seen("brute-force-by-user", asked.clone(), &events, walked(friday + 24 * HOUR + 1, friday + 39 * HOUR + 1))
             .await;
     assert_eq!(said(&facts).len(), 1);
-    // The log's own gaps are what log-gaps is about: its rows say them.
+    // The log's own gaps are the subject of log-gaps: its rows report them.
     let (facts, _) = seen("log-gaps", asked, &events, json!({})).await;
     assert_eq!(said(&facts), []);
 }

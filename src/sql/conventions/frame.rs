@@ -1,22 +1,22 @@
-//! What a view sees: which events, and of which period it speaks.
+//! The scope of a view: which events it sees, and of which period.
 
 use datafusion::common::ScalarValue;
 
 use super::super::bind::Params;
 use crate::error::{Error, Result};
 
-/// Up to where events are visible (C3).
+/// The end of the visible events (C3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Horizon {
-    /// All that the session sees.
+    /// Everything that the session sees.
     #[default]
     All,
-    /// Those before this time, milliseconds.
+    /// Events before this time, milliseconds.
     Before { time_ms: i64 },
 }
 
 impl Horizon {
-    /// Events up to and including `time_ms`: the next ones are a millisecond later.
+    /// Returns the horizon up to and including `time_ms`: the next events are a millisecond later.
     pub fn up_to(time_ms: i64) -> Horizon {
         match time_ms.checked_add(1) {
             Some(time_ms) => Horizon::Before { time_ms },
@@ -24,7 +24,7 @@ impl Horizon {
         }
     }
 
-    /// The first time that is not visible, microseconds.
+    /// Returns the first time that is not visible, microseconds.
     pub fn end_us(self) -> Result<Option<i64>> {
         match self {
             Horizon::All => Ok(None),
@@ -41,11 +41,11 @@ impl Horizon {
 pub enum Scope {
     /// `event`: up to the horizon of the statement.
     Run,
-    /// `always.event`: all there are, also beyond the period. Only the log's own gaps may look there (C3).
+    /// `always.event`: all events, also beyond the period. Only the log's own gaps may look there (C3).
     Always,
-    /// `previous.event`: as if the period before were asked for: `$from` is `$previous_from`, `$to` is `$from`.
+    /// `previous.event`: the events as if the period before were requested: `$from` is `$previous_from`, `$to` is `$from`.
     Previous,
-    /// `logged.ledger`: what the log alone says, as if the run had been given no table.
+    /// `logged.ledger`: the log's view alone, as if the run had been given no table.
     Logged,
 }
 
@@ -61,14 +61,14 @@ impl Scope {
     }
 }
 
-/// What decides, with the parameters, which rows a view has.
+/// The conditions that decide, with the parameters, which rows a view has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Frame {
     pub scope: Scope,
     pub horizon: Horizon,
-    /// Of a view that is called as a function of a time, milliseconds.
+    /// The time, milliseconds, of a view that is called as a function of one.
     pub as_of_ms: Option<i64>,
-    /// The only class that is seen, and a list of it that is seen too.
+    /// The only visible class, and a list of it that is visible too.
     pub list: Option<(String, String)>,
 }
 
@@ -77,7 +77,7 @@ impl Frame {
         Frame { scope: Scope::Run, horizon, as_of_ms: None, list: None }
     }
 
-    /// The frame of a view that stands behind `schema.`.
+    /// Returns the frame of a view that is named after `schema.`.
     pub fn within(&self, schema: Option<&str>, params: &Params) -> Result<Frame> {
         let Some(schema) = schema else { return Ok(self.clone()) };
         let scope = Scope::of(schema)?;
@@ -96,14 +96,14 @@ impl Frame {
         Ok(Frame { scope, horizon, ..self.clone() })
     }
 
-    /// The frame of a view that is called as a function of a time, microseconds.
+    /// Returns the frame of a view that is called as a function of a time, microseconds.
     pub fn at(&self, as_of_us: i64) -> Frame {
-        // Events have whole milliseconds, and one at the very time is seen (C3).
+        // Events have whole milliseconds, and one at this very time is visible (C3).
         let as_of_ms = as_of_us.div_euclid(1000);
         Frame { horizon: Horizon::up_to(as_of_ms), as_of_ms: Some(as_of_ms), ..self.clone() }
     }
 
-    /// The value that `$name` has here, if the statement or the frame gives one.
+    /// Returns the value that `$name` has here, if the statement or the frame gives one.
     pub fn value(&self, name: &str, params: &Params) -> Option<ScalarValue> {
         let name = match (self.scope, name) {
             (Scope::Previous, "from") => "previous_from",

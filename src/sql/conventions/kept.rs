@@ -1,4 +1,4 @@
-//! Rows of a view that are worked out once and kept: in memory as far as the limit allows, else in a spill file.
+//! Rows of a view that are computed once and kept: in memory as far as the limit allows, else in a spill file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Kept {
     schema: SchemaRef,
     rows: Place,
     table: Arc<dyn TableProvider>,
-    /// Given back when the rows are dropped.
+    /// The memory, which is returned when the rows are dropped.
     _reservation: MemoryReservation,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Debug for Place {
 }
 
 impl Kept {
-    /// Takes all rows of a stream; `limit` is the memory limit of the session.
+    /// Collects all rows of a stream; `limit` is the memory limit of the session.
     pub async fn new(
         name: &str,
         mut rows: SendableRecordBatchStream,
@@ -80,17 +80,17 @@ impl Kept {
         Ok(Kept { schema, rows: Place::Memory(batches), table: Arc::new(table), _reservation: reservation })
     }
 
-    /// Whether there are no rows at all.
+    /// Returns whether there are no rows at all.
     pub fn is_empty(&self) -> bool {
         matches!(&self.rows, Place::Memory(batches) if batches.iter().all(|batch| batch.num_rows() == 0))
     }
 
-    /// The plan that the optimizer knows to be empty, and takes away with all that is joined to it.
+    /// Returns the plan that the optimizer knows to be empty, and removes with everything that is joined to it.
     pub fn nothing(plan: &LogicalPlan) -> LogicalPlan {
         LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema: plan.schema().clone() })
     }
 
-    /// All rows again.
+    /// Returns all rows again.
     pub fn read(&self, runtime: &Arc<RuntimeEnv>) -> Result<SendableRecordBatchStream> {
         match &self.rows {
             Place::Memory(batches) => {
@@ -123,7 +123,7 @@ impl TableProvider for Kept {
     }
 }
 
-/// Writes what came so far and all that comes.
+/// Writes the rows that came so far and all that follow.
 async fn spill(
     name: &str,
     schema: &SchemaRef,

@@ -17,7 +17,7 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/queries/conventions
 
 const DEFAULTS: &str = "defaults.toml";
 
-/// All convention views by name, and the values of the parameters that nobody sets.
+/// All convention views by name, and the default values of parameters.
 #[derive(Debug, Default)]
 pub struct Conventions {
     views: BTreeMap<String, View>,
@@ -29,37 +29,38 @@ pub struct Conventions {
 #[derive(Debug)]
 pub struct View {
     pub name: String,
-    /// What a row is, for people.
+    /// The meaning of a row, for people.
     pub purpose: String,
     /// The whole file.
     pub text: String,
     pub statement: Sql,
     pub planning: Planning,
-    /// Set when the view stands for a table that a session may be given; it says what columns that table has.
+    /// Set when the view stands for a table that a session may be given; it says which columns that table has.
     pub input: Option<Input>,
-    /// Of such a table: its columns, and what cannot be said without it. Empty where only the program gives it.
+    /// The columns of such a table, and what cannot be said without it. Empty where only the program gives it.
     pub columns: Vec<InputColumn>,
     pub without: String,
-    /// Instantiated for each event class: `from event_class` is the class's table.
+    /// Whether it is instantiated for each event class: `from event_class` is the class's table.
     pub is_over_classes: bool,
 }
 
-/// How a view becomes part of the plans that name it.
+/// The way in which a view becomes part of the plans that name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planning {
     /// Its plan is copied to each place that names it.
     Inlined,
-    /// It is planned by itself, for the columns and filters that each place asks for: for large plans that many name.
+    /// It is planned by itself, for the columns and filters that each place asks for: for large plans that many
+    /// statements name.
     Apart,
     /// Its rows are kept: for small results of a pass over all events.
     Once,
 }
 
-/// Which rows of a table that a session is given are visible.
+/// The visible rows of a table that a session is given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     All,
-    /// Those whose time in this column is within the horizon.
+    /// Rows whose time in this column is within the horizon.
     By(String),
 }
 
@@ -90,7 +91,7 @@ impl InputColumn {
     }
 }
 
-/// `email string, left_time timestamp`.
+/// Reads `email string, left_time timestamp`.
 fn columns(list: &str) -> std::result::Result<Vec<InputColumn>, String> {
     let column = |text: &str| {
         let (name, ty) = text.trim().split_once(' ').ok_or_else(|| format!("`{text}` is not `name type`"))?;
@@ -148,17 +149,17 @@ impl Conventions {
         self.views.get(name)
     }
 
-    /// Whether a session may be given a table of this name.
+    /// Returns whether a session may be given a table of this name.
     pub fn is_input(&self, name: &str) -> bool {
         self.view(name).is_some_and(|view| view.input.is_some())
     }
 
-    /// Whether a statement names a view, or a view that names it. What is only looked up for each event does not count.
+    /// Returns whether a statement names a view, or a view that names it. A mere lookup for each event does not count.
     pub fn stands_on(&self, sql: &str, name: &str) -> bool {
         let mut open = vec![sql];
         let mut seen: Vec<&str> = Vec::new();
         while let Some(text) = open.pop() {
-            // A name in quotes is a lookup's.
+            // A name in quotes belongs to a lookup.
             let code = text.lines().filter(|line| !line.trim_start().starts_with("--"));
             let plain: Vec<&str> = code.flat_map(|line| line.split('\'').step_by(2)).collect();
             let words = plain.iter().flat_map(|part| part.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
@@ -175,12 +176,12 @@ impl Conventions {
         false
     }
 
-    /// The value of a parameter that nobody sets.
+    /// Returns the default value of a parameter.
     pub fn value(&self, name: &str) -> Option<&ScalarValue> {
         self.defaults.get(name)
     }
 
-    /// The shared values as their file has them; the default `"@name"` of a report's parameter means one of them.
+    /// Returns the shared values as their file has them; the default `"@name"` of a report's parameter means one of them.
     pub fn shared(&self) -> &Table {
         &self.shared
     }
@@ -235,7 +236,7 @@ impl View {
     }
 }
 
-/// A shared value; one whose type its text does not show is `{ type = "duration", value = "PT24H" }`.
+/// Reads a shared value; one whose type its text does not show is `{ type = "duration", value = "PT24H" }`.
 fn scalar(value: &toml::Value) -> Option<ScalarValue> {
     let strings = |values: &[toml::Value]| -> Option<Vec<String>> {
         values.iter().map(|value| value.as_str().map(str::to_string)).collect()

@@ -1,4 +1,4 @@
-//! Makes what a statement needs and the session does not have yet.
+//! Makes everything that a statement needs and the session does not have yet.
 
 use std::sync::{Arc, Weak};
 
@@ -32,20 +32,20 @@ use super::steps::{Source, Step};
 use crate::lake::State;
 use crate::schema::Ocsf;
 
-/// What tables are made of.
+/// The ingredients of tables.
 pub struct Maker {
     pub context: SessionContext,
     pub shelf: Arc<Shelf>,
     pub ocsf: Arc<Ocsf>,
     pub state: Arc<State>,
-    /// Tables that the session was given, which take the place of others.
+    /// Tables that the session was given, which replace others.
     pub given: Vec<(String, Arc<dyn TableProvider>)>,
     pub memory_limit: Option<usize>,
     /// None where the session sees other rows than the lake's.
     pub facts: Option<Arc<Facts>>,
 }
 
-/// What tables are for.
+/// The use of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     Rows,
@@ -104,7 +104,7 @@ impl Maker {
         Rows::new(state, template, self.ocsf.clone(), &is_filled, end_us, self.facts.clone()).await
     }
 
-    /// A class's table up to a time.
+    /// Returns a class's table up to a time.
     async fn visible(&self, table: &str, end_us: i64) -> Result<Arc<dyn TableProvider>> {
         let provider = self.context.table_provider(table).await?;
         let scan = LogicalPlanBuilder::scan(table, provider_as_source(provider), None)?;
@@ -112,7 +112,7 @@ impl Maker {
         Ok(DataFrame::new(self.context.state(), plan).into_view())
     }
 
-    /// A table that the session was given, with the columns and types of the view that stands for it.
+    /// Returns a table that the session was given, with the columns and types of the view that stands for it.
     async fn given(
         &self,
         state: &SessionState,
@@ -144,7 +144,7 @@ impl Maker {
         Ok(DataFrame::new(state.clone(), plan).into_view())
     }
 
-    /// The rows of a view. Without rows it becomes a relation that the optimizer knows to be empty.
+    /// Computes the rows of a view. Without rows it becomes a relation that the optimizer knows to be empty.
     async fn kept(
         &self,
         state: SessionState,
@@ -163,9 +163,9 @@ impl Maker {
     }
 }
 
-/// How the rows of a lookup are come by.
+/// The source of the rows of a lookup.
 struct Filling {
-    /// The session's; functions are registered in its engine, so they must not keep it alive.
+    /// The session's maker; functions are registered in its engine, so they must not keep it alive.
     maker: Weak<Maker>,
     steps: Vec<Step>,
     table: String,

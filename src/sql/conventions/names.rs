@@ -1,7 +1,7 @@
-//! What a statement names: tables and views, which are then read under other names, and views that it looks things up in.
+//! Names in a statement: tables and views, which are then read under other names, and views that it looks values up in.
 //!
-//! A common table expression hides a view of its name, from the place on where it stands: in
-//! `with event as (select * from event) select * from event` the inner one is the view, the outer one is not.
+//! A common table expression hides a view of its name, from its own place on: in `with event as (select * from event)
+//! select * from event` the inner one is the view, the outer one is not.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -16,9 +16,9 @@ use datafusion::sql::sqlparser::ast::{
 use crate::error::{Error, Result};
 use crate::typed::parse_time;
 
-/// Decides what becomes of the names in a statement.
+/// Decides how the names in a statement are replaced.
 pub trait Naming {
-    /// The table to read in place of the one that is written; `None` leaves it as it is.
+    /// Returns the table to read in place of the written one; `None` leaves it as it is.
     fn table(
         &mut self,
         schema: Option<&str>,
@@ -26,20 +26,20 @@ pub trait Naming {
         arguments: Option<&TableFunctionArgs>,
     ) -> Result<Option<Other>>;
 
-    /// The function to call in place of `lookup('view', 'column', key)`, and what it gives.
+    /// Returns the function to call in place of `lookup('view', 'column', key)`; `result` is its type.
     fn lookup(&mut self, view: &str, column: &str, result: DataType) -> Result<String>;
 }
 
-/// A table that stands in for another one.
+/// A table that replaces another one.
 #[derive(Debug, Clone)]
 pub struct Other {
     pub schema: Option<&'static str>,
     pub table: String,
-    /// Columns that `*` does not mean.
+    /// Columns that `*` does not include.
     pub unlisted: Vec<String>,
 }
 
-/// Puts other tables and functions in place of those that a statement names; columns stay named after what was written.
+/// Replaces the tables and functions that a statement names; columns stay named after the written text.
 pub fn replace<T: VisitMut>(statement: &mut T, naming: &mut dyn Naming) -> Result<()> {
     let mut replacer = Replacer { naming, hidden: Vec::new(), taken: Vec::new() };
     match statement.visit(&mut replacer) {
@@ -50,9 +50,9 @@ pub fn replace<T: VisitMut>(statement: &mut T, naming: &mut dyn Naming) -> Resul
 
 struct Replacer<'a> {
     naming: &'a mut dyn Naming,
-    /// Names of common table expressions, a list for each query around.
+    /// Names of common table expressions, one list for each enclosing query.
     hidden: Vec<Vec<String>>,
-    /// The `with` of each query around, which is visited before the query itself.
+    /// The `with` of each enclosing query, which is visited before the query itself.
     taken: Vec<Option<With>>,
 }
 
@@ -99,7 +99,7 @@ impl Replacer<'_> {
         Ok(Some(other))
     }
 
-    /// Renames the relations of one `select`, and says which columns its `*` does not mean.
+    /// Renames the relations of one `select`, and determines which columns its `*` does not include.
     fn select(&mut self, select: &mut Select) -> Result<()> {
         let mut short: Vec<(String, Vec<String>)> = Vec::new();
         let mut all = Vec::new();
@@ -126,7 +126,7 @@ impl Replacer<'_> {
         let mut items = Vec::with_capacity(select.projection.len());
         for item in std::mem::take(&mut select.projection) {
             match (item, &all) {
-                // With merged columns `*` is not the stars of its relations one after another.
+                // With merged columns `*` is not the concatenation of the stars of its relations.
                 (SelectItem::Wildcard(options), Some(all)) if options.opt_exclude.is_none() => match all.as_slice() {
                     [_] => items.push(SelectItem::Wildcard(without(options, &short[0].1))),
                     _ if is_merged => items.push(SelectItem::Wildcard(options)),
@@ -186,7 +186,7 @@ impl VisitorMut for Replacer<'_> {
         }
     }
 
-    /// Relations that stand in no list of a `select`: within parentheses.
+    /// Visits relations that are in no list of a `select`: within parentheses.
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         match self.table(factor) {
             Ok(_) => ControlFlow::Continue(()),
@@ -224,7 +224,7 @@ impl VisitorMut for Replacer<'_> {
     }
 }
 
-/// `alias.*` but for what `*` does not mean.
+/// Builds `alias.*` without the columns that `*` does not include.
 fn star(alias: &str, options: WildcardAdditionalOptions, short: &[(String, Vec<String>)]) -> SelectItem {
     let kind = SelectItemQualifiedWildcardKind::ObjectName(ObjectName(vec![ObjectNamePart::Identifier(
         Ident::with_quote('"', alias),
@@ -235,7 +235,7 @@ fn star(alias: &str, options: WildcardAdditionalOptions, short: &[(String, Vec<S
     }
 }
 
-/// The options with more columns to leave out.
+/// Adds columns to leave out to the options.
 fn without(mut options: WildcardAdditionalOptions, columns: &[String]) -> WildcardAdditionalOptions {
     let quoted = |column: &String| ObjectName(vec![ObjectNamePart::Identifier(Ident::with_quote('"', column))]);
     let mut all: Vec<ObjectName> = match options.opt_exclude.take() {
@@ -256,7 +256,7 @@ fn names(exclude: &ExcludeSelectItem) -> BTreeSet<String> {
     all.iter().filter_map(parts).map(|(_, name)| name).collect()
 }
 
-/// What columns of a relation are qualified with.
+/// Returns the qualifier of a relation's columns.
 fn alias(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { name, alias, .. } => match alias {
@@ -285,7 +285,7 @@ fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
     }
 }
 
-/// Schema and table of a name of one or two words.
+/// Splits a name of one or two words into schema and table.
 fn parts(name: &ObjectName) -> Option<(Option<String>, String)> {
     match name.0.as_slice() {
         [ObjectNamePart::Identifier(table)] => Some((None, written(table))),
@@ -296,12 +296,12 @@ fn parts(name: &ObjectName) -> Option<(Option<String>, String)> {
     }
 }
 
-/// A name as the engine reads it: in lower case unless it is quoted.
+/// Returns a name as the engine reads it: in lower case unless it is quoted.
 fn written(ident: &Ident) -> String {
     if ident.quote_style.is_none() { ident.value.to_lowercase() } else { ident.value.clone() }
 }
 
-/// The one argument of a convention, microseconds.
+/// Returns the one argument of a convention, microseconds.
 pub fn as_of(view: &str, arguments: &TableFunctionArgs) -> Result<Option<i64>> {
     let wrong = || {
         Error::input(format!("`{view}()` takes one time, as text"))

@@ -1,4 +1,4 @@
-//! The tables that were made for statements, by the name of what is in them.
+//! The tables that were made for statements, by the name of their content.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,15 +15,15 @@ use tokio::sync::OnceCell;
 use super::super::event::Rows;
 use super::kept::Kept;
 
-/// A schema that answers for its tables and lists none: nobody names them.
+/// A schema that finds its tables and lists none: users do not name them.
 #[derive(Debug, Default)]
 pub struct Shelf {
     tables: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
-    /// Those of them whose rows are kept.
+    /// The tables whose rows are kept.
     kept: Mutex<HashMap<String, Arc<Kept>>>,
-    /// The events of all classes, as far as a statement asked for them.
+    /// The events of all classes, as far as statements asked for them.
     rows: Mutex<Option<Arc<Rows>>>,
-    /// One for each name, so that of two statements one makes what both need.
+    /// One cell for each name, so that of two statements one makes what both need.
     making: Mutex<HashMap<String, Arc<OnceCell<()>>>>,
 }
 
@@ -40,7 +40,7 @@ impl Shelf {
         lock(&self.kept).insert(name.to_string(), rows);
     }
 
-    /// The kept rows of this name; none where there are no rows.
+    /// Returns the kept rows of this name; `None` where there are no rows.
     pub fn kept(&self, name: &str) -> Option<Arc<Kept>> {
         lock(&self.kept).get(name).cloned()
     }
@@ -77,7 +77,7 @@ impl SchemaProvider for Shelf {
     }
 }
 
-/// A table that has columns and is never read: for `describe` and the information schema.
+/// Returns a table that has columns and is never read: for `describe` and the information schema.
 pub fn declared(schema: SchemaRef) -> Arc<dyn TableProvider> {
     Arc::new(Declared { schema })
 }

@@ -1,11 +1,11 @@
-//! What must be made before a statement can be planned: the views that it names and all that they stand on.
+//! Everything that must be made before a statement can be planned: the views that it names and all their dependencies.
 //!
 //! ```text
 //! statement -> names -> view (its text with parameters and names put in) -> its names -> ... -> class tables
 //! ```
 //!
-//! A view's table is named after its text with everything put in, so the same name is always the same rows: statements
-//! and reports of one session share what they have in common, whatever else differs between them.
+//! A view's table is named after its text with all values inserted, so the same name always means the same rows:
+//! statements and reports of one session share what they have in common, whatever else differs between them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,25 +66,25 @@ pub enum Source {
     },
 }
 
-/// What a statement was made of: part of the evidence of a report.
+/// The views and tables that a statement used: part of the evidence of a report.
 #[derive(Debug, Clone, Default)]
 pub struct Used {
-    /// Convention views, name and text, each before what uses it.
+    /// Convention views, name and text, each before its users.
     pub views: Vec<(String, String)>,
     /// Tables of the lake.
     pub tables: Vec<String>,
-    /// Events of all classes are meant.
+    /// Whether events of all classes are meant.
     pub is_over_classes: bool,
 }
 
-/// What names may mean.
+/// The possible meanings of names.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     pub conventions: &'a Conventions,
     pub ocsf: &'a Ocsf,
     /// The tables that the session was given.
     pub given: &'a [(String, Arc<dyn TableProvider>)],
-    /// Views are planned for their columns only, and nothing is evaluated.
+    /// Whether views are planned for their columns only, and nothing is evaluated.
     pub is_for_columns: bool,
 }
 
@@ -92,7 +92,7 @@ pub struct Sources<'a> {
 pub struct Steps<'a> {
     sources: Sources<'a>,
     params: &'a Params,
-    /// The statement's, then those of the views on the way down.
+    /// The statement's frame, then those of the views on the way down.
     frames: Vec<Frame>,
     open: Vec<(String, Frame)>,
     known: HashMap<(String, Frame), Other>,
@@ -113,7 +113,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// Puts parameters and the names of made tables into a statement.
+    /// Inserts parameters and the names of made tables into a statement.
     pub fn settle(&mut self, statement: &mut Sql) -> Result<()> {
         replace(statement, self)?;
         self.bind(statement)
@@ -122,19 +122,19 @@ impl<'a> Steps<'a> {
     fn bind(&self, statement: &mut Sql) -> Result<()> {
         let (frame, params, sources) = (self.frame(), self.params, self.sources);
         let is_in_a_view = self.frames.len() > 1;
-        // For its columns alone a view needs no values.
+        // If only its columns are needed, a view needs no values.
         let nothing = || sources.is_for_columns.then_some(ScalarValue::Null);
         let shared = |name: &str| sources.conventions.value(name).filter(|_| is_in_a_view).cloned();
         bind(statement, &|name| frame.value(name, params).or_else(|| shared(name)).or_else(nothing))
     }
 
-    /// The table that the statement reads as `view`.
+    /// Returns the table that the statement reads as `view`.
     pub fn table(&self, view: &str) -> Option<String> {
         let frame = self.frame();
         self.known.iter().find(|((name, of), _)| name == view && of == frame).map(|(_, other)| other.table.clone())
     }
 
-    /// The steps, each before what uses it.
+    /// Returns the steps, each before its users.
     pub fn finish(mut self) -> (Vec<Step>, Used) {
         self.used.tables.sort();
         self.used.tables.dedup();
@@ -142,11 +142,11 @@ impl<'a> Steps<'a> {
     }
 
     fn frame(&self) -> &Frame {
-        // The statement's own frame is never taken away.
+        // The statement's own frame is never removed.
         self.frames.last().expect("the frame of the statement")
     }
 
-    /// Steps of the same statement that nothing is known of yet.
+    /// Returns steps of the same statement that are still empty.
     fn empty(&self) -> Steps<'a> {
         Steps::new(self.sources, self.params, Horizon::All)
     }
@@ -168,7 +168,7 @@ impl<'a> Steps<'a> {
         name
     }
 
-    /// The table of a view in a frame.
+    /// Returns the table of a view in a frame.
     fn view(&mut self, view: &'a View, frame: &Frame) -> Result<Other> {
         let key = (view.name.clone(), frame.clone());
         if let Some(known) = self.known.get(&key) {
@@ -183,7 +183,7 @@ impl<'a> Steps<'a> {
         self.frames.pop();
         self.open.pop();
         let table = made.map_err(|error| {
-            // A value that is missing is missing in the statement.
+            // A missing value is missing in the statement.
             if error.kind() == Kind::Usage {
                 return error;
             }
@@ -225,7 +225,7 @@ impl<'a> Steps<'a> {
         Ok(self.push(name, Source::View { view: view.name.clone(), planning: view.planning, statement }))
     }
 
-    /// A class's table as far as the frame sees it.
+    /// Returns a class's table as far as the frame sees it.
     fn class(&mut self, table: &str, frame: &Frame) -> Result<Other> {
         self.used.tables.push(table.to_string());
         Ok(match frame.horizon.end_us()? {
@@ -238,7 +238,7 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// `view@hash of the text`.
+    /// Returns `view@hash of the text`.
     fn named(&self, view: &str, text: &str) -> String {
         let mode = if self.sources.is_for_columns { "columns" } else { "" };
         let hash = blake3::hash(format!("{mode}|{text}").as_bytes()).to_hex();
@@ -275,7 +275,7 @@ impl Naming for Steps<'_> {
         if self.sources.ocsf.by_name(name).is_some() {
             return self.class(name, &frame).map(Some);
         }
-        // Other tables are not of events: they have no horizon.
+        // Other tables do not hold events: they have no horizon.
         self.used.tables.push(name.to_string());
         Ok(schema.map(|_| Other { schema: None, table: name.to_string(), unlisted: Vec::new() }))
     }
@@ -285,7 +285,7 @@ impl Naming for Steps<'_> {
             return Err(Error::input(format!("lookup() knows no kept view `{view}`"))
                 .hint("views that begin with `-- evaluate: once` are kept"));
         };
-        // Who is who is a matter of all events, also where one class is looked at.
+        // All events determine who is who, even where only one class is read.
         let frame = Frame { list: None, ..self.frame().clone() };
         let mut apart = Steps { frames: vec![frame.clone()], open: self.open.clone(), ..self.empty() };
         let table = apart.view(known, &frame)?.table;
@@ -298,7 +298,7 @@ impl Naming for Steps<'_> {
 }
 
 impl Steps<'_> {
-    /// The view of the items of a list, which `event` has in this frame.
+    /// Returns the view of the items of a list, which `event` has in this frame.
     fn items(&mut self, name: &str, statement: &Sql, frame: &Frame) -> Result<Other> {
         let mut statement = Box::new(statement.clone());
         self.frames.push(frame.clone());

@@ -1,7 +1,8 @@
-//! The grammar: DuckDB's, with the operators ranked as PostgreSQL ranks them.
+//! The grammar: DuckDB's, with PostgreSQL's precedence of operators.
 //!
-//! The parser's own DuckDB dialect binds `->>`, `->` and `||` the wrong way round (`unmapped->>'k' = 'v'` compares first),
-//! reads `name -> ...` as a lambda wherever it stands, and takes everything behind `is distinct from` for its right side.
+//! The parser's own DuckDB dialect binds `->>`, `->` and `
+//! ` the wrong way round (`unmapped->>'k' = 'v'` compares first), reads `name -> ...` as a lambda everywhere, and takes
+//! everything after `is distinct from` for its right side.
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, LambdaFunction,
@@ -32,7 +33,7 @@ pub const TAKE_LAMBDAS: [&str; 16] = [
     "transform",
 ];
 
-/// The dialect that every statement is read in.
+/// The dialect of every statement.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditDialect;
 
@@ -40,7 +41,7 @@ const BASE: DuckDbDialect = DuckDbDialect {};
 const RANKS: PostgreSqlDialect = PostgreSqlDialect {};
 
 impl Dialect for AuditDialect {
-    // The parser asks by type for a few things that have no method.
+    // The parser checks the type for a few features that have no method.
     fn dialect(&self) -> std::any::TypeId {
         BASE.dialect()
     }
@@ -86,7 +87,7 @@ impl Dialect for AuditDialect {
         true
     }
 
-    // Ours (`lambda`): the parser's would take `unmapped -> 'key'` for one.
+    // We read lambdas ourselves (`lambda`): the parser would take `unmapped -> 'key'` for one.
     fn supports_lambda_functions(&self) -> bool {
         false
     }
@@ -143,7 +144,7 @@ impl Dialect for AuditDialect {
         true
     }
 
-    // `1_000`, `E'a\nb'` and `U&'\00e4'`, as PostgreSQL has them: else each is a value and a name behind it.
+    // `1_000`, `E'a\nb'` and `U&'\00e4'` are read like PostgreSQL's: else each is a value followed by a name.
     fn supports_numeric_literal_underscores(&self) -> bool {
         true
     }
@@ -160,7 +161,7 @@ impl Dialect for AuditDialect {
         true
     }
 
-    // `from t window w as (...)`, `limit 5, 10` and trailing commas are read as DuckDB reads them; the rest is its own.
+    // `from t window w as (...)`, `limit 5, 10` and trailing commas are read like DuckDB's; the rest is its own.
     fn prec_value(&self, precedence: Precedence) -> u8 {
         RANKS.prec_value(precedence)
     }
@@ -185,7 +186,7 @@ impl Dialect for AuditDialect {
     }
 }
 
-/// `a is [not] distinct from b`, whose right side ends before `and`.
+/// Parses `a is [not] distinct from b`, whose right side ends before `and`.
 fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
     const FROM: [Keyword; 3] = [Keyword::IS, Keyword::DISTINCT, Keyword::FROM];
     const NOT_FROM: [Keyword; 4] = [Keyword::IS, Keyword::NOT, Keyword::DISTINCT, Keyword::FROM];
@@ -203,7 +204,7 @@ fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<E
     }))
 }
 
-/// The call of a function with plain arguments.
+/// Builds the call of a function with plain arguments.
 pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))).collect();
     Expr::Function(Function {
@@ -218,7 +219,7 @@ pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-/// `x -> ...`, `(x, y) -> ...` or `lambda x: ...` as an argument of a function that takes one.
+/// Returns whether `x -> ...`, `(x, y) -> ...` or `lambda x: ...` follows, as an argument of a function that takes one.
 fn is_lambda(parser: &Parser) -> bool {
     let token = |n: usize| &parser.peek_nth_token_ref(n).token;
     let is_shaped = match token(0) {
@@ -236,9 +237,9 @@ fn is_lambda(parser: &Parser) -> bool {
     is_shaped && is_argument_of_one(parser)
 }
 
-/// Whether the next token begins an argument of one of [`TAKE_LAMBDAS`].
+/// Returns whether the next token begins an argument of one of [`TAKE_LAMBDAS`].
 fn is_argument_of_one(parser: &Parser) -> bool {
-    // The current token is the last that was read; blanks are tokens too.
+    // The current token is the last one read; blanks are tokens too.
     let before = (0..=parser.get_current_index()).rev().map(|at| &parser.token_at(at).token);
     let mut before = before.filter(|token| !matches!(token, Token::Whitespace(_)));
     // The first argument is the list itself, which may be a member of a JSON text.
@@ -308,7 +309,7 @@ mod tests {
         shape(&parsed(text))
     }
 
-    /// The expression with every operation in parentheses.
+    /// Returns the expression with every operation in parentheses.
     fn shape(expr: &Expr) -> String {
         match expr {
             Expr::BinaryOp { left, op, right } => format!("({} {op} {})", shape(left), shape(right)),

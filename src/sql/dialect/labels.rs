@@ -1,9 +1,10 @@
-//! Result columns are named after the text that was typed.
+//! Names result columns after the text that the user typed.
 //!
-//! The engine calls `select lower(x) || 'a'` something with `Utf8("a")` in it, which then heads a CSV file, and refuses two
-//! columns of one name, which psql and DuckDB give. So each column of the outermost `select` gets a name here: a path its
-//! own, anything else its text; a name that is there already gets a mark behind it that nobody types, and that is taken
-//! off when the plan is made (`unmarked`). Queries within get usable names: a member its last word, a second `x` is `x_1`.
+//! The engine calls `select lower(x)
+//! 'a'` something with `Utf8("a")` in it, which then heads a CSV file, and refuses two columns of one name, which psql
+//! and DuckDB allow. So each column of the outermost `select` gets a name here: a path its own, anything else its text;
+//! a name that is already taken gets a suffix that nobody types, and that is removed when the plan is made
+//! (`unmarked`). Inner queries get usable names: a member its last word, a second `x` is `x_1`.
 
 use std::collections::HashSet;
 
@@ -16,10 +17,10 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Toke
 
 use super::grammar::AuditDialect;
 
-/// Ends a name; what follows is a number that makes it unique. From the private use area: in no name that is typed.
+/// The character that ends a name; a number follows that makes it unique. From the private use area: no typed name has it.
 pub const MARK: char = '\u{e000}';
 
-/// The name without its mark.
+/// Returns the name without its mark.
 pub fn unmarked(name: &str) -> &str {
     name.split(MARK).next().unwrap_or_default()
 }
@@ -32,11 +33,11 @@ pub fn outermost(sql: &str, query: &mut Query) {
     }
 }
 
-/// `is_first` says that the body gives its names to the result.
+/// Names the columns of a body; `is_first` says that the body gives its names to the result.
 fn of_body(sql: &str, body: &mut SetExpr, is_first: bool) {
     match body {
         SetExpr::Select(select) if is_first => name(select, &texts(sql, select)),
-        // Its names are not seen, and must differ all the same.
+        // Its names are not visible, but must still differ.
         SetExpr::Select(select) => within(select),
         SetExpr::Query(query) if is_first => of_body(sql, query.body.as_mut(), true),
         SetExpr::SetOperation { left, right, set_quantifier, .. } => {
@@ -88,7 +89,7 @@ fn name(select: &mut Select, texts: &[String]) {
     }
 }
 
-/// Names the columns of a query within another: names that can be used outside.
+/// Names the columns of a query within another, so that they can be used outside.
 pub fn within(select: &mut Select) {
     let tables = tables(&select.from);
     let mut seen = HashSet::new();
@@ -121,11 +122,14 @@ pub fn within(select: &mut Select) {
 }
 
 pub fn has_wildcard(select: &Select) -> bool {
-    let is_wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-    select.projection.iter().any(is_wild)
+    select.projection.iter().any(is_wildcard)
 }
 
-/// The names under which a `from` knows its tables.
+pub fn is_wildcard(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}
+
+/// Returns the names under which a `from` knows its tables.
 pub fn tables(from: &[TableWithJoins]) -> Vec<String> {
     fn add(factor: &TableFactor, names: &mut Vec<String>) {
         match (alias(factor), factor) {
@@ -144,7 +148,7 @@ pub fn tables(from: &[TableWithJoins]) -> Vec<String> {
     names
 }
 
-/// The name of a table: its alias, else its own.
+/// Returns the name of a table: its alias, else its own.
 pub fn alias(factor: &TableFactor) -> Option<String> {
     let (alias, name) = match factor {
         TableFactor::Table { alias, name, .. } => (alias, Some(name)),
@@ -168,7 +172,7 @@ fn last(name: &ObjectName) -> Option<String> {
     }
 }
 
-/// The name as the engine sees it.
+/// Returns the name as the engine sees it.
 pub fn folded(ident: &Ident) -> String {
     match ident.quote_style {
         None => ident.value.to_lowercase(),
@@ -176,7 +180,7 @@ pub fn folded(ident: &Ident) -> String {
     }
 }
 
-/// The name of a column that is taken as it is.
+/// Returns the name of a column that is selected as it is.
 fn plain(expr: &Expr, tables: &[String]) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(folded(ident)),
@@ -188,7 +192,7 @@ fn plain(expr: &Expr, tables: &[String]) -> Option<String> {
     }
 }
 
-/// `actor.user.uid`, without the table that it may begin with.
+/// Returns `actor.user.uid`, without the table that it may begin with.
 fn path(expr: &Expr, tables: &[String]) -> Option<String> {
     let idents = match expr {
         Expr::CompoundIdentifier(idents) => idents.clone(),
@@ -211,7 +215,7 @@ fn path(expr: &Expr, tables: &[String]) -> Option<String> {
     Some(idents[skipped..].iter().map(folded).collect::<Vec<_>>().join("."))
 }
 
-/// The last word of a path, also below a cast: what DuckDB and Trino call a member.
+/// Returns the last word of a path, also below a cast: DuckDB and Trino name a member this way.
 fn member(expr: &Expr, tables: &[String]) -> Option<String> {
     match expr {
         Expr::Cast { expr, .. } => member(expr, tables).or_else(|| plain(expr, tables)),
@@ -220,7 +224,7 @@ fn member(expr: &Expr, tables: &[String]) -> Option<String> {
     }
 }
 
-/// The text of each item of a `select`, with single blanks; empty when the text is not to be trusted.
+/// Returns the text of each item of a `select`, with single blanks; empty when the text cannot be trusted.
 fn texts(sql: &str, select: &Select) -> Vec<String> {
     let begin = select.select_token.0.span.start;
     // A `select` that we made has no place in the text.
@@ -274,7 +278,7 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
             item.push(token);
         }
     }
-    // A comma may stand at the end.
+    // The list may end with a comma.
     if items.last().is_some_and(Vec::is_empty) {
         items.pop();
     }
@@ -285,11 +289,11 @@ fn texts(sql: &str, select: &Select) -> Vec<String> {
         let (first, last) = (item.first()?, item.last()?);
         let typed = sql.get(place(first.span.start)?..place(last.span.end)?)?;
         let letters: String = typed.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // A comment within would make it another text.
+        // A comment inside would change the text.
         (!typed.contains("--") && !typed.contains("/*"))
             .then(|| letters.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
     };
-    // `distinct` and `distinct on (...)` stand before the first item.
+    // `distinct` and `distinct on (...)` come before the first item.
     if let Some(first) = items.first_mut() {
         drop_distinct(first);
     }
@@ -319,7 +323,7 @@ fn drop_distinct(item: &mut Vec<&TokenWithSpan>) {
     }
 }
 
-/// Words that end the list of a `select`.
+/// Returns whether a word ends the list of a `select`.
 fn ends(keyword: Keyword) -> bool {
     use Keyword as K;
     matches!(

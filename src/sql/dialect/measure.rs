@@ -1,8 +1,8 @@
-//! How large a statement is, before anything plans it.
+//! Measures a statement before anything plans it.
 //!
 //! The engine plans by recursion and copies: a chain of operators becomes a tower of calls, and every mention of a name
 //! from `with` becomes a copy of its query, so that a page of text can mean a million joins. So the parsed tree is
-//! measured, each mention counted as what it stands for.
+//! measured, each mention counted with everything that it stands for.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -12,18 +12,18 @@ use datafusion::sql::sqlparser::ast::{Expr, ObjectName, Query, Select, SetExpr, 
 
 use crate::error::{Error, Result};
 
-/// Expressions within one another. Two thousand fit the stack that plans several times over.
+/// Expressions within one another. Two thousand fit the stack that plans several times that many.
 const MAX_DEPTH: usize = 2_000;
-/// Set operations in one another, and selects in all.
+/// Set operations within one another, and selects in total.
 const MAX_SELECTS: u64 = 2_000;
-/// Tables that are read, each mention of a query counted with the tables within. PostgreSQL begins to guess at a dozen.
+/// Tables read, each mention of a query counted with the tables within. PostgreSQL begins to guess at a dozen.
 const MAX_TABLES: u64 = 400;
-/// Expressions, counted likewise.
+/// Expressions, counted in the same way.
 const MAX_EXPRESSIONS: u64 = 200_000;
-/// Queries that define names for queries that define names: the engine looks at each twice at every level.
+/// Queries that define names for queries that define names: the engine visits each twice at every level.
 const MAX_WITHS: usize = 8;
 
-/// What a query comes to.
+/// The size of a query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Size {
     selects: u64,
@@ -73,7 +73,7 @@ pub fn check(statement: &Statement) -> Result<()> {
     Ok(())
 }
 
-/// The statement within an `explain`.
+/// Returns the statement within an `explain`.
 fn sql(statement: &Statement) -> Option<&Sql> {
     match statement {
         Statement::Statement(statement) => Some(statement),
@@ -92,7 +92,7 @@ struct Scope {
 #[derive(Debug, Default)]
 struct Measure {
     queries: Vec<Scope>,
-    /// Queries that define a name, by where they stand.
+    /// Queries that define a name, by their position.
     defining: HashMap<usize, String>,
     depth: usize,
     withs: usize,
@@ -181,7 +181,7 @@ fn address(query: &Query) -> usize {
     std::ptr::from_ref(query) as usize
 }
 
-/// Set operations one within another, along the side that grows.
+/// Counts set operations within one another, along the side that grows.
 fn chain(body: &SetExpr) -> usize {
     let (mut length, mut body) = (0, body);
     while let SetExpr::SetOperation { left, right, .. } = body {
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(refused(&doubled(4)), None);
         let message = refused(&doubled(20)).unwrap();
         assert!(message.contains("1048576 tables"), "{message}");
-        // A name means the nearest query of that name, and only where it can be seen.
+        // A name means the nearest query of that name, and only where it is visible.
         assert_eq!(
             refused("with a as (select 1 from t) select * from (with a as (select 2) select * from a), a"),
             None

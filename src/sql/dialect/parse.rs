@@ -1,4 +1,4 @@
-//! From a text to one statement.
+//! Parses a text into statements.
 
 use std::collections::VecDeque;
 
@@ -13,17 +13,17 @@ use super::tokens::respelled;
 use super::{measure, summary};
 use crate::error::{Context, Error, Kind, Result};
 
-/// Stack for parsing and for what walks over a tree that nobody has measured yet. It is taken as it is used.
+/// The stack for parsing and for walking over a tree that nobody has measured yet. Its memory is taken as it is used.
 const STACK: usize = 256 << 20;
 
-/// Levels that the parser goes down, which is more than the parentheses that are let in.
+/// The parser's limit of levels, which is above the limit of parentheses.
 const RECURSION: usize = 150;
 
 /// Reads the statements of a text, each of a size that can be planned.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>> {
     deep(|| {
         let statements = read(sql)?;
-        // A tree that is too deep is given back here too, where there is room for it.
+        // A tree that is too deep is also dropped here, where the stack is deep enough for it.
         statements.iter().try_for_each(measure::check)?;
         Ok(statements)
     })?
@@ -46,7 +46,7 @@ pub fn expression(sql: &str) -> Result<Expr> {
         .context(Kind::Internal, || format!("cannot make an expression of {sql}"))
 }
 
-/// Does something that may need a deep stack.
+/// Runs work that may need a deep stack.
 fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("parse".to_string()).stack_size(STACK);
@@ -70,7 +70,7 @@ fn read(sql: &str) -> Result<VecDeque<Statement>> {
     Ok(statements)
 }
 
-/// The parser's error with the place where it arose.
+/// Returns the parser's error with the place where it arose.
 fn from_parser(sql: &str, error: DataFusionError) -> Error {
     let text = match error.find_root() {
         DataFusionError::SQL(parser, _) => match parser.as_ref() {
@@ -109,7 +109,7 @@ fn named(expected: &str) -> &str {
     }
 }
 
-/// Behind the last letter.
+/// Returns the place after the last letter.
 fn end(sql: &str) -> Location {
     let text = sql.trim_end();
     let (line, last) = text.split('\n').enumerate().last().unwrap_or((0, ""));
@@ -121,7 +121,7 @@ fn location(place: &str) -> Option<Location> {
     Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
 }
 
-/// What was probably meant at a place: a keyword with letters swapped, here or just before.
+/// Returns what was probably meant at a place: a keyword with letters swapped, here or just before.
 fn advice(sql: &str, location: Location) -> Option<String> {
     const KEYWORDS: [&str; 22] = [
         "select",
@@ -168,7 +168,7 @@ fn advice(sql: &str, location: Location) -> Option<String> {
     })
 }
 
-/// What to write for an operator of PostgreSQL that ends before a place or stands at it.
+/// Returns what to write for an operator of PostgreSQL that ends before or begins at a place.
 fn instead(tokens: &[TokenWithSpan], location: Location) -> Option<&'static str> {
     let at = tokens.iter().position(|token| token.span.start == location)?;
     match (&tokens[at].token, at.checked_sub(1).map(|before| &tokens[before].token)) {
@@ -180,14 +180,14 @@ fn instead(tokens: &[TokenWithSpan], location: Location) -> Option<&'static str>
     }
 }
 
-/// Where something stands in a text: the line, and how far into it.
+/// A position in a text: the line, and the column in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub line: u64,
     pub column: u64,
 }
 
-/// An error with the line it is about, and a caret under the place.
+/// Returns an error with the line it is about, and a caret under the place.
 pub fn at(sql: &str, location: Option<Location>, message: &str) -> Error {
     match location.and_then(|location| place(sql, Place { line: location.line, column: location.column })) {
         Some(shown) => Error::input(format!("{message}\n{shown}")),
@@ -195,11 +195,11 @@ pub fn at(sql: &str, location: Option<Location>, message: &str) -> Error {
     }
 }
 
-/// The line of a place with a caret under it; long lines are cut on both sides.
+/// Returns the line of a place with a caret under it; long lines are cut on both sides.
 pub fn place(sql: &str, place: Place) -> Option<String> {
     const WIDTH: usize = 72;
     let line = sql.split('\n').nth(usize::try_from(place.line.checked_sub(1)?).ok()?)?;
-    // A tab is one character to the parser, and as wide as it likes on the screen.
+    // A tab is one character to the parser, and of any width on the screen.
     let letters: Vec<char> = line.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let column = usize::try_from(place.column.checked_sub(1)?).ok()?.min(letters.len());
     let begin = if letters.len() <= WIDTH { 0 } else { column.saturating_sub(WIDTH / 2) };
@@ -260,7 +260,7 @@ mod tests {
         ] {
             assert!(parse(sql).is_ok(), "{sql}");
         }
-        // Elsewhere it is a word like others.
+        // Elsewhere it is an ordinary word.
         assert!(parse("select materialized from t where not materialized").is_ok());
     }
 }

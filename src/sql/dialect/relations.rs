@@ -1,4 +1,4 @@
-//! What stands in `from` and needs to know columns: lists beside tables, pivots, summaries.
+//! Relations in `from` that need to know columns: lists beside tables, pivots, summaries.
 //!
 //! The engine plans `unnest` in `from` alone, without the table before it, and pivots not at all. It asks here first.
 
@@ -25,10 +25,10 @@ use super::labels::folded;
 use super::summary;
 use crate::sql::type_name::type_name;
 
-/// Begins the names of lists while they are opened.
+/// Prefix of the names of lists while they are opened.
 const LIST: &str = "__list";
 
-/// Plans what the engine does not plan by itself.
+/// Plans the relations that the engine does not plan by itself.
 #[derive(Debug)]
 pub struct Relations {
     /// The aggregate that finds a frequent value in little memory.
@@ -72,7 +72,7 @@ fn is_list(table: &TableWithJoins) -> bool {
     table.joins.last().is_some_and(|join| matches!(join.relation, TableFactor::UNNEST { .. }))
 }
 
-/// A table with one row for each item of its lists.
+/// Plans a table with one row for each item of its lists.
 fn opened(mut table: TableWithJoins, context: &mut dyn RelationPlannerContext) -> Result<LogicalPlan> {
     let Some(join) = table.joins.pop() else { return Err(plain("a list stands beside no table")) };
     let TableFactor::UNNEST { alias, array_exprs, .. } = join.relation else {
@@ -120,7 +120,7 @@ fn opened(mut table: TableWithJoins, context: &mut dyn RelationPlannerContext) -
     }
 }
 
-/// The items under the names that the alias gives them.
+/// Plans the items under the names that the alias gives them.
 fn items(
     lists: &[Column],
     alias: Option<&TableAlias>,
@@ -158,7 +158,7 @@ fn items(
     Ok(named.collect())
 }
 
-/// One column for each value of a column; rows by the columns that are not mentioned.
+/// Plans one column for each value of a column; the columns that are not mentioned group the rows.
 fn pivoted(
     input: LogicalPlan,
     aggregates: Vec<ExprWithAlias>,
@@ -222,7 +222,7 @@ fn pivoted(
     LogicalPlanBuilder::from(plan.clone()).project(results.collect::<Vec<_>>())?.build()
 }
 
-/// Names of columns, the first word of a path and the one behind a table.
+/// The names of columns: the first word of a path, and the second one, which may follow a table.
 #[derive(Default)]
 struct Mentioned {
     names: BTreeSet<String>,
@@ -248,7 +248,8 @@ impl Visitor for Mentioned {
 const MOST: usize = 200;
 
 impl Relations {
-    /// One row for each column and member: how many rows have it, how many values, from where to where, the most frequent.
+    /// Plans one row for each column and member: how many rows have it, how many values, the least, the greatest, the
+    /// most frequent.
     fn summary(&self, input: LogicalPlan) -> Result<LogicalPlan> {
         let mut leaves = Vec::new();
         for (qualifier, field) in input.schema().iter() {
@@ -261,7 +262,7 @@ impl Relations {
             aggregates.extend(self.figures(place, leaf));
         }
         let plan = LogicalPlanBuilder::from(input).aggregate(Vec::<Expr>::new(), aggregates)?.build()?;
-        // A list of few parts, for each becomes a call of its own.
+        // The list has few parts, because each becomes a call of its own.
         let figure = |name: &str, place: usize| Expr::Column(Column::new_unqualified(format!("{name}{place}")));
         let row = |place: usize, leaf: &Leaf| {
             let text = |name: &str| match leaf.is_ordered {
@@ -279,7 +280,7 @@ impl Relations {
                 figure("filled", place),
                 lit("approx_distinct"),
                 match leaf.is_ordered {
-                    // An estimate, which may be above what there can be.
+                    // This is an estimate, which may exceed the possible number.
                     true => least(vec![cast(figure("distinct", place), DataType::Int64), figure("filled", place)]),
                     false => cast(lit(arrow_null()), DataType::Int64),
                 },
@@ -326,12 +327,12 @@ fn arrow_null() -> datafusion::common::ScalarValue {
     datafusion::common::ScalarValue::Utf8(None)
 }
 
-/// A column or a member that is no struct.
+/// A column or a member that is not a struct.
 struct Leaf {
     path: String,
     kind: String,
     expr: Expr,
-    /// The same in a form whose values the engine counts.
+    /// The same in a form whose values the engine can count.
     counted: Expr,
     is_ordered: bool,
 }

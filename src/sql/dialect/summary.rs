@@ -1,7 +1,7 @@
 //! `summarize TABLE` and `summarize select ...`: one row for each column, down to the members.
 //!
-//! The word is taken off before parsing; the query behind it is put into another whose `from` bears a name that nobody
-//! types, by which `relations` knows it again when the columns are known.
+//! The word is removed before parsing; the query after it is put into another whose `from` has a name that nobody
+//! types, by which `relations` recognises it when the columns are known.
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Ident, Query, SetExpr, Statement as Sql, TableAlias, TableFactor};
@@ -12,12 +12,12 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 use super::grammar::AuditDialect;
 use super::labels::MARK;
 
-/// The alias of the query that is summarized.
+/// Returns the alias of the query that is summarized.
 pub fn alias() -> String {
     format!("summarize{MARK}")
 }
 
-/// The tokens of the query behind `summarize`, if a text begins with it.
+/// Returns the tokens of the query after `summarize`, if a text begins with it.
 pub fn taken_off(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, bool) {
     let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_));
     let Some(first) = tokens.iter().position(|token| !is_blank(token)) else { return (tokens, false) };
@@ -48,7 +48,7 @@ pub fn wrap(statement: &mut Statement) {
     let Sql::Query(query) = sql.as_mut() else { return };
     if let Some(mut around) = template() {
         std::mem::swap(query, &mut around);
-        // `around` is the query that was asked about now.
+        // `around` is now the query that the user asked about.
         if let Some(place) = subquery(query) {
             *place = around;
         }
@@ -71,7 +71,7 @@ fn subquery(query: &mut Query) -> Option<&mut Box<Query>> {
     }
 }
 
-/// Whether a table factor is a query that is to be summarized.
+/// Returns whether a table factor is a query to summarize.
 pub fn is_asked(alias_of: Option<&TableAlias>) -> bool {
     alias_of.is_some_and(|alias_of| matches!(&alias_of.name, Ident { value, .. } if *value == alias()))
 }

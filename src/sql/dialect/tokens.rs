@@ -1,4 +1,4 @@
-//! Tokens that the parser reads otherwise than people mean them, or not at all.
+//! Tokens that the parser does not read, or reads differently from what people mean.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whitespace, Word};
@@ -6,16 +6,16 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Whit
 use super::parse::at;
 use crate::error::Result;
 
-/// Gives tokens the form in which the parser means by them what the text says.
+/// Gives tokens the form in which the parser reads them as they are meant.
 pub fn respelled(sql: &str, tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     unknown_shapes(sql, &tokens)?;
-    let mut tokens = without_hints(tokens);
+    let mut tokens = filters(without_hints(tokens));
     literals(sql, &mut tokens)?;
     operators(&mut tokens);
     Ok(tokens)
 }
 
-/// Numbers and texts: without the escapes, prefixes and underscores that the planner does not know.
+/// Rewrites numbers and texts: without the escapes, prefixes and underscores that the planner does not know.
 fn literals(sql: &str, tokens: &mut [TokenWithSpan]) -> Result<()> {
     for place in 0..tokens.len() {
         let (start, end) = (tokens[place].span.start, tokens[place].span.end);
@@ -23,7 +23,7 @@ fn literals(sql: &str, tokens: &mut [TokenWithSpan]) -> Result<()> {
             Token::Number(digits, long) => {
                 let next = tokens.get(place + 1);
                 if next.is_some_and(|next| next.span.start == end && matches!(next.token, Token::Word(_))) {
-                    // Else `0b11` is a nought that is named b11.
+                    // Otherwise `0b11` is a zero that is named b11.
                     return Err(at(sql, Some(start), "a number ends in letters")
                         .hint("write a blank between a number and a name"));
                 }
@@ -50,7 +50,7 @@ fn letter(sql: &str, location: Location) -> Option<char> {
     line.chars().nth(usize::try_from(location.column.checked_sub(1)?).ok()?)
 }
 
-/// Words behind which an expression begins; behind any other word one may have ended.
+/// Words after which an expression begins; after any other word one may have ended.
 const BEFORE_EXPRESSIONS: [Keyword; 28] = [
     Keyword::ALL,
     Keyword::AND,
@@ -82,7 +82,7 @@ const BEFORE_EXPRESSIONS: [Keyword; 28] = [
     Keyword::WHERE,
 ];
 
-/// Gives operators the tokens that the parser knows them by: `?` behind an expression is no parameter, `**` is `^`.
+/// Gives operators the tokens that the parser expects: `?` after an expression is not a parameter, `**` is `^`.
 fn operators(tokens: &mut [TokenWithSpan]) {
     let mut is_behind_expression = false;
     for at in 0..tokens.len() {
@@ -108,7 +108,30 @@ fn operators(tokens: &mut [TokenWithSpan]) {
     }
 }
 
-/// `as materialized (` and `as not materialized (` are advice that changes no answer, and the parser reads it in one dialect only.
+/// Adds the `where` that the parser expects to `count(*) filter (x > 1)`, which DuckDB accepts without it.
+fn filters(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let solid = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+    let mut made: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for (place, token) in tokens.iter().enumerate() {
+        let mut before = made.iter().rev().filter(solid);
+        let is_filter = token.token == Token::LParen
+            && before
+                .next()
+                .is_some_and(|token| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::FILTER))
+            && before.next().is_some_and(|token| token.token == Token::RParen);
+        made.push(token.clone());
+        let next = tokens[place + 1..].iter().find(solid);
+        if is_filter
+            && !next.is_some_and(|next| matches!(&next.token, Token::Word(word) if word.keyword == Keyword::WHERE))
+        {
+            made.push(TokenWithSpan { token: Token::make_keyword("where"), span: token.span });
+        }
+    }
+    made
+}
+
+/// Removes `as materialized (` and `as not materialized (`, which change no answer and which the parser reads in one
+/// dialect only.
 fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is = |token: Option<&&TokenWithSpan>, keyword| matches!(token, Some(TokenWithSpan { token: Token::Word(Word { keyword: found, .. }), .. }) if *found == keyword);
     let mut kept: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
@@ -131,10 +154,10 @@ fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     kept
 }
 
-/// Kinds of joins that others have. The parser takes the word for the name of the table before it, and so for a plain join.
+/// Kinds of joins of other systems. The parser takes the word for the name of the table before it, and so for a plain join.
 const OTHER_JOINS: [&str; 7] = ["all", "any", "array", "global", "lookup", "paste", "positional"];
 
-/// What DuckDB reads and this parser does not: said in words instead of by the token that was not expected.
+/// Refuses syntax that DuckDB reads and this parser does not, in words instead of by the unexpected token.
 fn unknown_shapes(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
     let words: Vec<&TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
@@ -211,7 +234,7 @@ fn unknown_shapes(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// `[x + 1 for x in list]`.
+/// Returns whether the words are `[x + 1 for x in list]`.
 fn is_comprehension(words: &[&TokenWithSpan], place: usize) -> bool {
     let mut depth = 0_usize;
     let is_in = words

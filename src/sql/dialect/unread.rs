@@ -1,9 +1,9 @@
 //! Clauses that the parser reads and the planner does not.
 //!
-//! A clause that is dropped without a word makes a statement mean something else: a sample becomes all rows. So each
-//! field of the syntax tree is either read by the engine's planner, made into something that it reads (`rewrite`), or
-//! refused here. The patterns name every field on purpose: a field that a new version of the parser adds does not
-//! compile until somebody has looked at what the planner does with it.
+//! A clause that is silently dropped changes the meaning of a statement: a sample becomes all rows. So each field of
+//! the syntax tree is either read by the engine's planner, made into something that it reads (`rewrite`), or refused
+//! here. The patterns name every field on purpose: a field that a new version of the parser adds does not compile until
+//! somebody has checked what the planner does with it.
 
 use std::ops::ControlFlow;
 
@@ -15,13 +15,13 @@ use datafusion::sql::sqlparser::ast::{
 
 use crate::error::{Error, Result};
 
-/// What a function is to the engine.
+/// The kind of a function for the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Scalar,
     /// A function of windows only.
     Window,
-    /// An aggregate, and what nobody knows.
+    /// An aggregate or an unknown function.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! One file of facts, and whether it is what its name says.
+//! One file of facts, and the check that it is what its name says.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::FileEntry;
 
-/// What facts say of themselves, in their footers: the data file and the definition that they were made of.
+/// The key in the footers of facts: the data file and the definition that they were made from.
 pub const MADE_OF: &str = "auditlake.facts";
 
-/// The end of a file that is read at first: footers of forty columns are some kilobytes a row group.
+/// The end of a file that is read first: footers of forty columns are some kilobytes per row group.
 const TAIL: u64 = 32 << 10;
-/// The length of the metadata and the magic number behind them.
+/// The length of the metadata and the magic number after them.
 const TRAILER: usize = 8;
 
 /// A file of facts.
 #[derive(Debug)]
 pub struct Fact {
-    /// The data file that it was made of.
+    /// The data file that it was made from.
     pub entry: Arc<FileEntry>,
     pub path: Path,
     pub bytes: u64,
-    /// Of all its events; none where they are of several classes.
+    /// The class of all its events; `None` where they are of several classes.
     pub class_uid: Option<i64>,
 }
 
-/// What a file of facts says it was made of.
+/// Returns the text in a file of facts that says what it was made from.
 pub fn made_of(entry: &FileEntry, definition: &str) -> String {
     format!("{} {definition}", entry.sha256)
 }
 
 impl Fact {
-    /// Its footer. An error when it is not whole, or not of this data file and this definition.
+    /// Reads its footer. Errors when it is not complete, or not of this data file and this definition.
     pub async fn footer(&self, store: &Arc<dyn ObjectStore>) -> Result<ParquetMetaData> {
         let cannot = || format!("cannot read the facts in {}", self.path);
         let read = async |range: Range<u64>| {

@@ -1,7 +1,7 @@
-//! Tables that are told how many rows are wanted of them, and in what order.
+//! Tables that learn how many rows are wanted from them, and in what order.
 //!
-//! The engine tells a table of a `limit`, and not of `order by time desc limit 20`. A table that finds rows before it
-//! reads them then reads all that the filters leave, to keep twenty.
+//! The engine tells a table about a `limit`, but not about `order by time desc limit 20`. A table that finds rows
+//! before it reads them then reads everything that the filters leave, to keep twenty.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::late::{First, Telling, of_engine};
 
-/// Rows that are looked for at most, to be read one by one. Of more, reading whole files is faster.
+/// The most rows to look for one by one. Beyond that, reading whole files is faster.
 pub const MOST: usize = 10_000;
 
-/// Rows that can be told which of them come first, as a table, and what it was told.
+/// Rows that can learn which of them come first, as a table, and what it has learned.
 #[derive(Debug)]
 pub struct Told {
     table: Arc<dyn Telling>,
@@ -25,12 +25,12 @@ pub struct Told {
 }
 
 impl Told {
-    /// A table that was told nothing yet.
+    /// Makes a table that has learned nothing yet.
     pub fn nothing(table: Arc<dyn Telling>) -> Told {
         Told { table, first: None }
     }
 
-    /// The same table, which now knows; `None` when it knew already.
+    /// Returns the same table, which now knows; `None` when it already knew.
     pub fn first(&self, first: First) -> Option<Told> {
         self.first.is_none().then(|| Told { table: self.table.clone(), first: Some(first) })
     }

@@ -1,8 +1,8 @@
-//! What a filter on a rounded time says about the time itself.
+//! The range of a time that a filter on its rounded value implies.
 //!
 //! `date_trunc('day', time) = x` and `time::date = x` hide the column from everything that prunes. Rounding down never
-//! leads past the time and never further back than its unit is long, so such a filter implies a range. The range is
-//! for pruning alone: the filter itself stays, and is evaluated as it was written.
+//! leads past the time and never further back than the length of its unit, so such a filter implies a range. The range
+//! is for pruning alone: the filter itself stays, and is evaluated as it was written.
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -11,11 +11,11 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, Operator, TryCast, lit};
 
 const DAY_US: i64 = 86_400_000_000;
 
-/// The filter with rounded times replaced by the ranges that they imply; `None` when there are none.
+/// Returns the filter with rounded times replaced by the ranges that they imply; `None` when there are none.
 pub fn implied(filter: &Expr) -> Option<Expr> {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::And | Operator::Or), right }) => {
-            // Only where no `not` stands above: there what is implied may be put in place of what implies it.
+            // Only where there is no `not` above: there the implied range may replace the filter.
             let (new_left, new_right) = (implied(left), implied(right));
             if new_left.is_none() && new_right.is_none() {
                 return None;
@@ -57,7 +57,7 @@ fn range(time: &Expr, op: Operator, at_us: i64, length_us: i64) -> Option<Expr> 
     }
 }
 
-/// A column that is rounded down, and the longest way that leads back, microseconds.
+/// Returns a column that is rounded down, and the longest way back, microseconds.
 fn floor(expr: &Expr) -> Option<(&Expr, i64)> {
     match expr {
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "date_trunc" => {

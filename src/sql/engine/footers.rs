@@ -1,10 +1,10 @@
-//! What the footers of files say, kept from one statement to the next, and no more of it than a scan needs.
+//! The content of footers, kept from one statement to the next, and no more of it than a scan needs.
 //!
-//! A class has some 250 leaf columns. To open a file the engine makes an Arrow schema of all of them, looks through all of
-//! them and reads the page index of all of them, each time; a question needs five. So a scan is shown footers that were
+//! A class has some 250 leaf columns. To open a file the engine makes an Arrow schema of all of them, looks through all
+//! of them and reads the page index of all of them, each time; a question needs five. So a scan gets footers that were
 //! cut down to its columns, as if the files had no others: [`Narrow`].
 //!
-//! Bloom filters are kept as well: a needle asks the filter of every file, and nearly all answer no.
+//! Bloom filters are kept as well: a search asks the filter of every file, and nearly all answer no.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -37,17 +37,17 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type};
 use super::fact::Fact;
 use crate::lake::FileEntry;
 
-/// What is known of a file, which travels with it through the plan: who opens the file checks its footer.
+/// The record of a file, which travels with it through the plan: the opener of the file checks its footer.
 #[derive(Debug, Clone)]
 pub enum Recorded {
     /// A data file, as the ledger records it.
     Data(Arc<FileEntry>),
-    /// What was derived from one.
+    /// A file that was derived from a data file.
     Fact(Arc<Fact>),
 }
 
 impl Recorded {
-    /// The data file.
+    /// Returns the data file.
     pub fn entry(&self) -> &Arc<FileEntry> {
         match self {
             Recorded::Data(entry) => entry,
@@ -55,7 +55,7 @@ impl Recorded {
         }
     }
 
-    /// The file that is read, and how long it is.
+    /// Returns the file that is read, and its length.
     pub fn place(&self) -> (Path, u64) {
         match self {
             Recorded::Data(entry) => (entry.data_path(), entry.bytes),
@@ -64,7 +64,7 @@ impl Recorded {
     }
 }
 
-/// A footer that is the one of the ledger.
+/// A footer that matches the ledger's.
 struct Checked(Arc<ParquetMetaData>);
 
 impl FileMetadata for Checked {
@@ -86,7 +86,7 @@ pub type Filters = Arc<Vec<Option<Sbbf>>>;
 
 type Cuts = Arc<Mutex<HashMap<Path, Arc<ParquetMetaData>>>>;
 
-/// What a session remembers of files, which never change.
+/// The session's memory of files, which never change.
 pub struct Footers {
     store: Arc<dyn ObjectStore>,
     whole: Arc<FileMetadataCache>,
@@ -97,7 +97,7 @@ pub struct Footers {
 
 #[derive(Default)]
 struct Kept {
-    /// By columns, and whether the page index is among it.
+    /// Footers by columns, and by whether the page index is included.
     cuts: HashMap<(Arc<[String]>, bool), Cuts>,
     filters: HashMap<String, HashMap<Path, Filters>>,
 }
@@ -118,7 +118,7 @@ impl Footers {
         &self.store
     }
 
-    /// The footers of files as if they had these top-level columns only.
+    /// Returns the footers of files as if they had only these top-level columns.
     pub fn narrow(self: &Arc<Self>, columns: Arc<[String]>, with_index: bool) -> Narrow {
         let cuts = self.kept().cuts.entry((columns.clone(), with_index)).or_default().clone();
         Narrow { footers: self.clone(), columns, with_index, cuts }
@@ -135,7 +135,7 @@ impl Footers {
         self.kept().filters.entry(column.to_string()).or_default().insert(file.clone(), filters);
     }
 
-    /// The footer of a file. It is an error when it is not the one that the ledger records.
+    /// Returns the footer of a file. Errors when it is not the one that the ledger records.
     async fn whole(&self, file: &PartitionedFile) -> Result<Arc<ParquetMetaData>> {
         let path = file.path();
         let known = self.whole.get(path);
@@ -153,13 +153,14 @@ impl Footers {
         Ok(footer)
     }
 
-    /// Whether facts are what they say; their footer is kept for the scan.
+    /// Returns whether facts are what they say; their footer is kept for the scan.
     pub async fn is_readable(&self, fact: &Arc<Fact>) -> bool {
         let file = PartitionedFile::new(fact.path.to_string(), fact.bytes);
         self.whole(&file.with_extension(Recorded::Fact(fact.clone()))).await.is_ok()
     }
 
-    /// Beyond the limit all is forgotten: finding out what is used least would cost more than reading some of it again.
+    /// Counts bytes. Beyond the limit everything is forgotten: finding the least used would cost more than reading some
+    /// of it again.
     fn count(&self, bytes: usize) {
         if self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > self.limit {
             self.bytes.store(0, Ordering::Relaxed);
@@ -168,7 +169,7 @@ impl Footers {
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        // Every change is one call: what is in there is whole.
+        // Every change is one call: the content is consistent.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,7 +194,7 @@ impl Narrow {
         &self.footers
     }
 
-    /// The footer, if it was asked for before.
+    /// Returns the footer, if it was already read.
     pub fn known(&self, file: &Path) -> Option<Arc<ParquetMetaData>> {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).get(file).cloned()
     }
@@ -202,7 +203,7 @@ impl Narrow {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
     }
 
-    /// The footer without the page index, whatever the scan wants.
+    /// Returns the footer without the page index, whatever the scan wants.
     pub async fn footer(&self, file: &PartitionedFile) -> Result<Arc<ParquetMetaData>> {
         if let Some(known) = self.known(file.path()) {
             return Ok(known);
@@ -218,7 +219,7 @@ impl Narrow {
         cut
     }
 
-    /// The footer as a scan wants it; the index is read by `reader`.
+    /// Returns the footer as a scan wants it; `reader` reads the index.
     async fn for_scan(
         &self,
         file: &PartitionedFile,
@@ -239,8 +240,8 @@ impl Narrow {
     }
 }
 
-/// A footer with some of its top-level columns. It shares the schema `like` if that is its own: files of one schema can
-/// then be asked together.
+/// Returns a footer with some of its top-level columns. It shares the schema `like` if that is its own: files of one
+/// schema can then be asked together.
 fn cut(
     footer: &ParquetMetaData,
     columns: &[String],
@@ -255,7 +256,7 @@ fn cut(
     }
     let whole = file.schema_descr();
     let is_wanted = |name: &str| columns.iter().any(|column| column == name);
-    // One is always left: the engine tells row groups apart by where their first column begins.
+    // At least one is left: the engine tells row groups apart by where their first column begins.
     let first = match file.schema().get_fields() {
         fields if fields.iter().any(|field| is_wanted(field.name())) => None,
         fields => fields.first().map(|field| field.name()),

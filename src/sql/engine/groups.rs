@@ -1,4 +1,4 @@
-//! What footers and bloom filters say of row groups, as the engine's pruning asks for it.
+//! Statistics and bloom filters of row groups, in the form that the engine's pruning asks for.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -18,7 +18,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr, SchemaDescriptor};
 
 use super::footers::{Filters, Footers};
 
-/// The row groups of some files, one after the other, with what is known of each.
+/// The row groups of some files, one after the other, with the knowledge about each.
 pub struct Groups<'a> {
     /// Every leaf of the table by its dotted path.
     pub flat: &'a Schema,
@@ -27,11 +27,11 @@ pub struct Groups<'a> {
 
 pub struct FileGroups {
     pub footer: Arc<ParquetMetaData>,
-    /// By column, one for each row group that has one and was worth reading.
+    /// Filters by column, one for each row group that has one and was worth reading.
     pub filters: HashMap<String, Filters>,
 }
 
-/// Where a leaf stands in a file; files of an older schema may lack it.
+/// Returns the position of a leaf in a file; files of an older schema may lack it.
 fn position(schema: &SchemaDescriptor, path: &str) -> Option<usize> {
     let is_it = |column: &ColumnDescPtr| {
         column.max_rep_level() == 0 && column.path().parts().iter().map(String::as_str).eq(path.split('.'))
@@ -40,7 +40,7 @@ fn position(schema: &SchemaDescriptor, path: &str) -> Option<usize> {
 }
 
 impl Groups<'_> {
-    /// What the footers say of a column, a value for each row group; null where one says nothing.
+    /// Reads a statistic of a column from the footers, a value for each row group; null where one says nothing.
     fn of_column(
         &self,
         column: &Column,
@@ -56,7 +56,7 @@ impl Groups<'_> {
             let schema = files[0].footer.file_metadata().schema_descr();
             let known = position(schema, &column.name).and_then(|position| {
                 let converter = StatisticsConverter::from_column_index(position, field, schema).ok()?;
-                // A count that was not written is unknown, not nought.
+                // A count that was not written is unknown, not zero.
                 read(converter.with_missing_null_counts_as_zero(false), &groups)
             });
             parts.push(known.unwrap_or_else(|| new_null_array(data_type.unwrap_or(field.data_type()), groups.len())));
@@ -97,7 +97,7 @@ impl PruningStatistics for Groups<'_> {
     }
 
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
-        // A bloom filter can deny; it cannot affirm. What is no text was not hashed as we would hash it.
+        // A bloom filter can deny; it cannot confirm. A value that is not text was not hashed the way we would hash it.
         let may_hold = |filter: &Sbbf| {
             values.iter().any(|value| value.try_as_str().flatten().is_none_or(|text| filter.check(text)))
         };

@@ -1,7 +1,7 @@
-//! The choke point: what may be run at all.
+//! The choke point: decides which statements may run at all.
 //!
-//! Statements are read only and of a size that can be planned. What the engine would read and drop is refused, and what it
-//! reads otherwise than people mean it is rewritten (`dialect`).
+//! Statements are read only and of a size that can be planned. Clauses that the engine would read and drop are refused,
+//! and those that it reads differently from what people mean are rewritten (`dialect`).
 
 use datafusion::prelude::SQLOptions;
 use datafusion::sql::parser::Statement;
@@ -19,14 +19,15 @@ const MAX_OPERATORS: usize = 2_000;
 /// Parentheses within one another.
 const MAX_DEPTH: usize = 100;
 
-/// No DDL, no DML, no `SET`, `PREPARE` or transaction.
+/// Returns options that allow no DDL, no DML, no `SET`, `PREPARE` or transaction.
 pub fn options() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
-/// Lets one statement in: small enough to be planned, one alone, a query, and in the engine's own words.
+/// Admits one statement: small enough to be planned, alone, a query, and in the engine's own terms.
 ///
-/// What is not a query is refused before the engine looks at it: its planner would rather complain about column counts.
+/// Anything that is not a query is refused before the engine sees it: its planner would rather complain about column
+/// counts.
 pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     check(sql)?;
     let mut statements = dialect::parse(sql)?;
@@ -52,7 +53,7 @@ pub fn admit(sql: &str, known: &Known) -> Result<Statement> {
     Ok(statement)
 }
 
-/// The statement within an `explain`, or the statement itself.
+/// Returns the statement within an `explain`, or the statement itself.
 pub fn inner(statement: &mut Statement) -> Option<&mut Sql> {
     match statement {
         Statement::Statement(statement) => Some(statement),
@@ -61,7 +62,7 @@ pub fn inner(statement: &mut Statement) -> Option<&mut Sql> {
     }
 }
 
-/// A query or the explanation of one, not a question about tables in general.
+/// Returns whether it is a query or the explanation of one, not a question about tables in general.
 pub fn is_plain(statement: &Statement) -> bool {
     match statement {
         Statement::Statement(statement) => matches!(statement.as_ref(), Sql::Query(_) | Sql::Explain { .. }),
@@ -70,7 +71,7 @@ pub fn is_plain(statement: &Statement) -> bool {
     }
 }
 
-/// What is said about a statement that is not a query: some would write, others set something.
+/// Returns the error for a statement that is not a query: some would write, others set something.
 fn not_a_query(statement: &Statement) -> Error {
     let Statement::Statement(sql) = statement else { return read_only() };
     let settings = || Error::input("only queries can be run here");
@@ -106,7 +107,7 @@ fn is_query(statement: &Statement) -> bool {
     }
 }
 
-/// `with x as (...) insert ...` is a query to the parser.
+/// Returns whether a body writes: `with x as (...) insert ...` is a query to the parser.
 fn writes(body: &SetExpr) -> bool {
     match body {
         SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => true,
@@ -121,7 +122,7 @@ pub fn check(sql: &str) -> Result<()> {
     if sql.len() > MAX_BYTES {
         return Err(Error::input(format!("the statement has {} bytes; the limit is {MAX_BYTES}", sql.len())));
     }
-    // A text that cannot be split in tokens is the parser's to explain.
+    // The parser explains a text that cannot be split into tokens.
     let Ok(tokens) = Tokenizer::new(&AuditDialect, sql).tokenize() else { return Ok(()) };
     let (mut operators, mut depth, mut deepest) = (0_usize, 0_usize, 0_usize);
     for token in &tokens {
@@ -173,6 +174,7 @@ mod tests {
             tables: Vec::new(),
             unknown: Vec::new(),
             sql: String::new(),
+            place: None,
             memory_limit: None,
             context: SessionContext::new(),
         };

@@ -1,9 +1,9 @@
 //! Views that are planned by themselves, for the columns and filters that each place asks for.
 //!
 //! The engine copies the plan of a view to every place that names it and optimizes the copies, all columns of all
-//! classes each time: planning `event` so took longer than running most questions over it. The plan of a late view is
-//! hidden from the statement around it, which sees a table. When that table is scanned, what is asked of it is put on the
-//! hidden plan, what is not needed is taken away first, and only the rest is optimized.
+//! classes each time: planning `event` this way took longer than running most questions over it. The plan of a late
+//! view is hidden from the statement around it, which sees a table. When that table is scanned, the request is put on
+//! top of the hidden plan, columns that are not needed are removed first, and only the rest is optimized.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,14 +27,14 @@ use super::upstream::{calmer, is_theirs, physical_rules};
 /// Optimized plans that are remembered for each view.
 const REMEMBERED: usize = 256;
 
-/// The first rows in an order of columns. A table that is asked for them may give more.
+/// The first rows in an order of columns. A table may give more than these.
 #[derive(Debug, Clone, PartialEq)]
 pub struct First {
     pub keys: Vec<Key>,
     pub count: usize,
 }
 
-/// A column of the table, and how it is ordered by.
+/// A column of the table, and its sort order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
     pub column: String,
@@ -43,19 +43,19 @@ pub struct Key {
 }
 
 impl First {
-    /// Of the rows of a plan.
+    /// Takes the first rows of a plan.
     pub fn of(&self, plan: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
         let keys = self.keys.iter().map(|key| SortExpr::new(ident(&key.column), key.asc, key.nulls_first));
         plan.sort_with_limit(keys.collect::<Vec<_>>(), Some(self.count))
     }
 }
 
-/// Rows that can be told which of them come first. `first::Told` is the table of them, whose filters are exact.
+/// Rows that can learn which of them come first. `first::Told` is their table, whose filters are exact.
 #[async_trait]
 pub trait Telling: fmt::Debug + Send + Sync {
     fn schema(&self) -> SchemaRef;
 
-    /// What a scan gives: the first rows at least, where only those are wanted.
+    /// Plans a scan: at least the first rows, where only those are wanted.
     async fn scanned(
         &self,
         state: &SessionState,
@@ -75,7 +75,7 @@ pub struct Late {
     asked_before: Memory,
 }
 
-/// Plans by what was asked for: reports ask for the same columns again and again.
+/// Plans by request: reports ask for the same columns again and again.
 #[derive(Debug, Default)]
 pub struct Memory {
     plans: Mutex<HashMap<String, LogicalPlan>>,
@@ -99,7 +99,7 @@ impl Memory {
     }
 }
 
-/// What a scan asks for, as a key. Members of structs are pushed down or not, as the session is set.
+/// Builds a key from a scan's request. Members of structs are pushed down or not, as the session is set.
 pub fn key(
     state: &SessionState,
     projection: Option<&Vec<usize>>,
@@ -149,12 +149,12 @@ impl Telling for Late {
     }
 }
 
-/// The plan with types coerced, as the engine's first step leaves it.
+/// Returns the plan with types coerced, as the engine's first step leaves it.
 pub fn analyzed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
-/// The plan with what a scan asks for put on it.
+/// Returns the plan with a scan's request on top of it.
 pub fn asked(
     plan: LogicalPlan,
     projection: Option<&Vec<usize>>,
@@ -181,7 +181,7 @@ pub fn asked(
     builder.limit(0, limit)?.build()
 }
 
-/// The plan optimized, columns that nobody needs first: the other rules then see few.
+/// Returns the optimized plan; columns that nobody needs go first, so that the other rules see few.
 pub fn optimized(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     let narrow = Optimizer::with_rules(vec![Arc::new(OptimizeProjections::new())]);
     let context = OptimizerContext::new().with_max_passes(1);
@@ -189,7 +189,7 @@ pub fn optimized(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan>
     state.optimizer().optimize(plan, state, |_, _| {})
 }
 
-/// The plan of a statement, lookups read: what `SessionState::create_physical_plan` makes otherwise.
+/// Plans a statement with its lookups read: `SessionState::create_physical_plan` does the rest of it otherwise.
 pub async fn planned(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     match planned_at_once(state, plan).await {
         Err(error) if is_theirs(&error) => planned_at_once(&calmer(state), plan).await.map_err(|_| error),
@@ -205,19 +205,19 @@ async fn planned_at_once(state: &SessionState, plan: &LogicalPlan) -> Result<Arc
     state.query_planner().create_physical_plan(&plan, state).await
 }
 
-/// Reads the lookups of a plan; `true` when it may do without some of them.
+/// Reads the lookups of a plan; returns `true` when it may do without some of them.
 async fn filled(state: &SessionState, plan: &LogicalPlan) -> Result<bool> {
     fill_lookups(plan, &Patience::of(state.config_options())).await
 }
 
-/// The plan as it is run by itself, while another is made: a scan sees a session without the rules that arrange operators.
+/// Plans it to run by itself, while another is made: a scan sees a session without the rules that arrange operators.
 pub async fn arranged(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let whole = SessionStateBuilder::new_from_existing(state.clone());
     let whole = whole.with_physical_optimizer_rules(physical_rules()).build();
     whole.query_planner().create_physical_plan(plan, &whole).await
 }
 
-/// The operators of the plan, not yet arranged: the rules for that are run once, over the whole statement.
+/// Returns the operators of the plan, not yet arranged: the rules for that run once, over the whole statement.
 pub async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     let bare = SessionStateBuilder::new_from_existing(state.clone()).with_physical_optimizer_rules(Vec::new()).build();
     bare.query_planner().create_physical_plan(plan, &bare).await
@@ -228,8 +228,8 @@ pub fn of_engine(state: &dyn Session) -> Result<&SessionState> {
     found.ok_or_else(|| DataFusionError::Internal("a view is scanned by a foreign session".to_string()))
 }
 
-/// The schema with every column nullable. Whether a column can be null is worked out in two ways, by the optimizer and
-/// by operators, which do not always agree; nullable holds in any case.
+/// Returns the schema with every column nullable. The optimizer and operators determine separately whether a column can
+/// be null, and do not always agree; nullable holds in any case.
 pub fn loose(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| Field::new(field.name(), field.data_type().clone(), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -1,4 +1,4 @@
-//! DataFusion as this program runs it: its settings, what it may use and read, and what we mend and add.
+//! DataFusion as this program runs it: its settings, its permissions, and our fixes and additions.
 //!
 //! ```text
 //! settings            the engine's context, its memory (spill) and the stores that it reaches (registry)

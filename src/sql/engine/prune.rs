@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The engine prunes by top-level columns when it opens a file, and by nothing below them; but nearly everything in an
-//! event stands in a struct. So filters are put in terms of leaf columns, as if the file were flat, and the engine's
-//! own pruning predicate is asked. An `or` is taken apart, because the engine knows no bloom filter for its halves.
-//! Footers and bloom filters are kept for the scan and for the statements to come (`footers`).
+//! event is inside a struct. So filters are expressed in terms of leaf columns, as if the file were flat, and passed to
+//! the engine's own pruning predicate. An `or` is taken apart, because the engine does not use bloom filters for its
+//! halves. Footers and bloom filters are kept for the scan and for later statements (`footers`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use super::groups::{FileGroups, Groups, bloom_filters};
 /// Footers asked for at once; a local disk answers in microseconds, an object store in milliseconds.
 const READS_AT_ONCE: usize = 16;
 
-/// What the filters of one scan say about leaf columns.
+/// The filters of one scan in terms of leaf columns.
 #[derive(Debug)]
 pub struct LeafFilter {
     root: Node,
@@ -43,7 +43,7 @@ pub struct LeafFilter {
     flat: SchemaRef,
 }
 
-/// A filter taken apart where its parts can be answered alone.
+/// A filter, taken apart where its parts can be answered alone.
 #[derive(Debug)]
 enum Node {
     And(Vec<Node>),
@@ -52,7 +52,7 @@ enum Node {
 }
 
 impl LeafFilter {
-    /// What can be asked of nested leaves and rounded times; `None` when the engine's own pruning sees all there is.
+    /// Builds the filter on nested leaves and rounded times; returns `None` when the engine's own pruning suffices.
     pub fn new(state: &dyn Session, schema: &Schema, filters: &[Expr]) -> Result<Option<LeafFilter>> {
         if filters.is_empty() {
             return Ok(None);
@@ -70,7 +70,7 @@ impl LeafFilter {
             nodes.extend(node(state, &filter, &flat, &columns));
         }
         let root = Node::And(nodes);
-        // The engine asks bloom filters when it has opened a file, which takes longer than to ask.
+        // The engine asks bloom filters only after it has opened a file, which takes longer than asking.
         let mut equal = HashSet::new();
         root.equal_columns(&mut equal);
         is_hidden |= equal.iter().any(|column| is_text(&flat, column));
@@ -83,7 +83,7 @@ impl LeafFilter {
         self.root.equal_columns(&mut columns);
         columns.retain(|column| is_text(&self.flat, column));
         let asking = Arc::new(Asking { filter: self, columns, footers });
-        // What was asked before is answered without waiting, all files at once, and mostly with no.
+        // Footers that are already known are asked without waiting, all files at once, and mostly answer no.
         let known = asking.known(&files)?;
         let asked = files.into_iter().zip(known).map(|(file, known)| {
             let asking = asking.clone();
@@ -106,7 +106,7 @@ impl LeafFilter {
     }
 }
 
-/// A filter that is asked of files.
+/// A filter that is applied to files.
 struct Asking {
     filter: LeafFilter,
     /// Texts that are compared with known values: bloom filters can answer for them.
@@ -115,7 +115,7 @@ struct Asking {
 }
 
 impl Asking {
-    /// For each file and row group whether it may match, when nothing need be read to know.
+    /// Returns for each file and row group whether it may match, when nothing need be read to know.
     fn known(&self, files: &[PartitionedFile]) -> Result<Vec<Option<Vec<bool>>>> {
         let cache = self.footers.footers();
         let mut known = vec![None; files.len()];
@@ -154,7 +154,7 @@ impl Asking {
     }
 }
 
-/// The file with the row groups that are to be read; `None` when there are none.
+/// Returns the file restricted to the row groups to read; `None` when there are none.
 fn read_only(file: PartitionedFile, kept: &[bool]) -> Option<PartitionedFile> {
     if kept.iter().all(|kept| *kept) {
         return Some(file);
@@ -168,7 +168,7 @@ fn read_only(file: PartitionedFile, kept: &[bool]) -> Option<PartitionedFile> {
 }
 
 impl Node {
-    /// For each row group whether it may hold a row for which the filter is true.
+    /// Returns for each row group whether it may hold a row for which the filter is true.
     fn ask(&self, groups: &Groups<'_>) -> Result<Vec<bool>> {
         let combine = |nodes: &[Node], start: bool, with: fn(bool, bool) -> bool| {
             let mut all = vec![start; groups.num_containers()];
@@ -184,7 +184,7 @@ impl Node {
         }
     }
 
-    /// Columns that are compared with known values: bloom filters can answer for them.
+    /// Collects columns that are compared with known values: bloom filters can answer for them.
     fn equal_columns(&self, into: &mut HashSet<String>) {
         match self {
             Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| node.equal_columns(into)),
@@ -197,14 +197,14 @@ fn collect(prefix: &str, field: &Field, into: &mut Vec<Field>) {
     let path = if prefix.is_empty() { field.name().clone() } else { format!("{prefix}.{}", field.name()) };
     match field.data_type() {
         DataType::Struct(children) => children.iter().for_each(|child| collect(&path, child, into)),
-        // A list has no one value a row: its statistics say nothing about rows.
+        // A list does not have one value per row: its statistics say nothing about rows.
         DataType::List(_) | DataType::LargeList(_) | DataType::Map(..) => {}
         leaf => into.push(Field::new(path, leaf.clone(), true)),
     }
 }
 
-/// Puts the path of a leaf in place of the calls that reach it. What reaches no leaf stays, and cannot be planned over
-/// the flat schema: such a part is asked nothing.
+/// Replaces the calls that reach a leaf by its path. A call that reaches no leaf stays, and cannot be planned over the
+/// flat schema: such a part is not used.
 fn flatten(filter: Expr, flat: &Schema, is_hidden: &mut bool) -> Result<Expr> {
     let flattened = filter.transform_down(|expr| {
         Ok(match path_of(&expr) {
@@ -218,7 +218,7 @@ fn flatten(filter: Expr, flat: &Schema, is_hidden: &mut bool) -> Result<Expr> {
     Ok(flattened.data)
 }
 
-/// `a.b.c` of a column, or of `get_field` over one, in either nesting.
+/// Returns the path `a.b.c` of a column, or of `get_field` over one, in either nesting.
 fn path_of(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Column(column) => Some(column.name.clone()),

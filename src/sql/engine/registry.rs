@@ -1,6 +1,6 @@
 //! The object stores that a session may reach: the lake's, and no other.
 //!
-//! DataFusion's own registry answers for `file://` with the whole disk; this one knows one URL.
+//! DataFusion's own registry resolves `file://` to the whole disk; this one knows one URL.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The engine behind a session: its settings, and what it may use of the machine.
+//! The engine behind a session: its settings, and its share of the machine.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::upstream::{Operators, Types, analyzer, physical_rules};
 /// Bytes of decoded footers that are kept from one statement to the next: about a thousand files of 256 columns.
 const FOOTERS: usize = 256 << 20;
 
-/// Bytes of bloom filters and of footers that were cut down, the latter about 10 KB a file for each set of columns.
+/// Bytes of bloom filters and of footers that were cut down, the latter about 10 KB per file for each set of columns.
 const CUTS: usize = 128 << 20;
 
 pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::error::Result<SessionContext> {
@@ -37,7 +37,7 @@ pub fn context(store: Arc<dyn ObjectStore>, options: &Options) -> datafusion::er
     context_by(store, options, rules)
 }
 
-/// With rules of the optimizer that a test picks.
+/// Makes a context with rules of the optimizer that a test picks.
 pub fn context_by(
     store: Arc<dyn ObjectStore>,
     options: &Options,
@@ -48,18 +48,20 @@ pub fn context_by(
         .set_str("datafusion.sql_parser.dialect", "duckdb")
         // `now()` and `'...'::timestamptz` are instants like those of the columns, not times without a zone.
         .set_str("datafusion.execution.time_zone", "UTC")
-        // `varchar` is the text that the tables have: joins and scans compare the two kinds of text of the engine with an
-        // error, where one comes from a cast and the other from a file.
+        // `varchar` is the text type of the tables: joins and scans fail when they compare the engine's two text types,
+        // one from a cast and the other from a file.
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-        // Scans decide for themselves (`table`); what is set here would hold for all.
+        // Errors say where in the statement a name is.
+        .set_bool("datafusion.sql_parser.collect_spans", true)
+        // Scans decide for themselves (`table`); a setting here would hold for all.
         .set_bool("datafusion.execution.parquet.pushdown_filters", false)
         .set_bool("datafusion.execution.parquet.reorder_filters", true)
         // DataFusion 55 lets `min(time)` skip rows that cannot change it, and forgets that a `max(case ...)` beside it
         // may need them (apache/datafusion#24816, mended after 55). Wrong answers, and not always the same ones.
         .set_bool("datafusion.optimizer.enable_aggregate_dynamic_filter_pushdown", false)
-        // The logical plan says of more `case` expressions that they are never null than the physical one, and what
-        // compares the two then gives up on statements that are right: `select case when m = 'x' and n < 6 then n else 3
-        // end, count(distinct k) ... group by 1` (not reported). Only that check is left out; no value changes.
+        // The logical plan calls more `case` expressions never null than the physical one, and the comparison of the
+        // two then rejects correct statements: `select case when m = 'x' and n < 6 then n else 3 end, count(distinct k)
+        // ... group by 1` (not reported). Only that check is skipped; no value changes.
         .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
         // Without the Arrow schema in the files, text must not come back as views: tables are declared as Utf8.
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false);
@@ -69,7 +71,7 @@ pub fn context_by(
     if let Some(bytes) = options.memory_limit {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         footers = footers.min(bytes / 4);
-        // What a sort keeps back to merge its spills with must itself fit, once for each thread.
+        // The memory that a sort reserves for merging its spills must itself fit, once for each thread.
         let kept = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *kept = (*kept).min(bytes / 16);
     }
@@ -92,12 +94,12 @@ pub fn context_by(
     Ok(context)
 }
 
-/// What is remembered of files beside whole footers.
+/// Makes the memory of files beside whole footers.
 pub fn footers(store: Arc<dyn ObjectStore>, context: &SessionContext, options: &Options) -> Footers {
     Footers::new(store, context.runtime_env().cache_manager.get_file_metadata_cache(), cuts(options))
 }
 
-/// Bytes that such a memory may hold.
+/// Returns the bytes that such a memory may hold.
 pub fn cuts(options: &Options) -> usize {
     options.memory_limit.map_or(CUTS, |bytes| CUTS.min(bytes / 16))
 }

@@ -1,9 +1,9 @@
-//! Where queries put what does not fit into memory: files without a name. Readers and the writer of one share it: each
-//! says where.
+//! The place for query data that does not fit into memory: files without a name. The readers and the writer of one
+//! share it: each gives its position.
 //!
-//! The engine's own spill files are removed by whoever drops them last. A statement that was given up may still hold its
-//! own when the program ends, and a killed program removes nothing: gigabytes stayed behind. A file that has no name is
-//! freed by the system with the process, however that ends.
+//! The engine's own spill files are removed by whoever drops them last. An abandoned statement may still hold its own
+//! when the program ends, and a killed program removes nothing: gigabytes stayed behind. The system frees a file
+//! without a name with the process, however that ends.
 
 use std::env;
 use std::fs::File;
@@ -25,7 +25,7 @@ use super::super::error::CANNOT_SPILL;
 /// Bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// Makes the spill files of a session, all of them together of a limited size.
+/// Makes the spill files of a session, whose total size is limited.
 pub struct Spills {
     folder: PathBuf,
     used: Arc<Used>,
@@ -37,7 +37,8 @@ struct Used {
 }
 
 impl Spills {
-    /// `folder`: none is the system's for temporary files; it is made when it is needed. `limit` in bytes, none is no limit.
+    /// Makes it. `folder`: `None` is the system's for temporary files; it is created when needed. `limit` in bytes,
+    /// `None` is no limit.
     pub fn new(folder: Option<PathBuf>, limit: Option<u64>) -> Spills {
         let used = Used { bytes: AtomicU64::new(0), limit: limit.unwrap_or(u64::MAX) };
         Spills { folder: folder.unwrap_or_else(env::temp_dir), used: Arc::new(used) }
@@ -107,7 +108,7 @@ impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let (file, length) = (&self.0, bytes.len() as u64);
         let used = file.used.bytes.fetch_add(length, Ordering::Relaxed) + length;
-        // What is counted here is given back when the file is dropped, also if it cannot be written.
+        // The bytes counted here are returned when the file is dropped, even if it cannot be written.
         let position = file.bytes.fetch_add(length, Ordering::Relaxed);
         if used > file.used.limit {
             let text = format!("spilled more than {} bytes of disk space", file.used.limit);

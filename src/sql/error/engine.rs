@@ -178,7 +178,7 @@ pub fn said(text: &str, known: &Known) -> Error {
     Error::input(spoken(text))
 }
 
-/// What the engine cannot make a plan of.
+/// Returns the error about a statement that the engine cannot plan.
 pub fn unplanned(what: &str, known: &Known) -> Error {
     let clause = match what {
         "Exists" => "exists",
@@ -212,7 +212,7 @@ fn no_struct(known: &Known) -> Error {
     }
 }
 
-/// What is wrong with the call of a function.
+/// Explains what is wrong with the call of a function.
 fn call(text: &str, known: &Known) -> Option<Error> {
     // Functions of ours say themselves what they take.
     if let Some((function, why)) = between(text, "unction '", ". No function matches")

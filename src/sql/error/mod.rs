@@ -1,7 +1,7 @@
 //! The engine's errors, said so that an analyst can act on them.
 //!
-//! What is wrong, where in the statement (`place`), and what to write instead. Names are looked up in what there is (`names`);
-//! texts of the engine are put into words, never with a syntax tree or `Utf8("day")` in them (`engine`).
+//! An error names the fault, its place in the statement (`place`), and what to write instead. Names are looked up among those
+//! that exist (`names`); texts of the engine are put into words, never with a syntax tree or `Utf8("day")` in them (`engine`).
 
 mod data;
 mod engine;
@@ -14,7 +14,9 @@ use std::sync::Arc;
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::dialect::Place;
 use super::documentation::FunctionInfo;
 use super::functions::catalogue;
 use crate::error::{Error, Kind};
@@ -28,7 +30,8 @@ const LONGEST: usize = 2000;
 /// Begins what is said when no file can be made.
 pub const CANNOT_SPILL: &str = "cannot spill to";
 
-/// What is known around a statement, for suggestions.
+/// The surroundings of a statement, from which suggestions are made.
+#[derive(Clone)]
 pub struct Known {
     pub ocsf: Arc<Ocsf>,
     pub tables: Vec<String>,
@@ -36,6 +39,8 @@ pub struct Known {
     pub unknown: Vec<String>,
     /// The statement.
     pub sql: String,
+    /// Where the engine says that it went wrong.
+    pub place: Option<Place>,
     pub memory_limit: Option<usize>,
     /// For the names of functions, when one is wrong.
     pub context: SessionContext,
@@ -53,8 +58,21 @@ pub fn read_only() -> Error {
         .hint("write results to a file with `-o FILE`; `auditlake ingest` adds events")
 }
 
+/// Where the name stands that no column has, if that is what an error says.
+pub fn missing(error: &DataFusionError) -> Option<Location> {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) if matches!(**schema, SchemaError::FieldNotFound { .. }) => {
+            error.diagnostic()?.span.map(|span| Location { line: span.start.line, column: span.start.column })
+        }
+        _ => None,
+    }
+}
+
 /// Says what is wrong with a statement, or with the data that it reads.
 pub fn explain(error: DataFusionError, known: &Known) -> Error {
+    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let place = place.map(|span| Place { line: span.start.line, column: span.start.column });
+    let known = &Known { place, ..known.clone() };
     let root = carried(error.find_root());
     match root {
         DataFusionError::ArrowError(..)

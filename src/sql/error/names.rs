@@ -81,9 +81,9 @@ pub fn no_column(field: &Column, valid: &[Column], known: &Known) -> Error {
         return error.hint("double quotes are for names; text stands in single quotes: 'text'");
     }
     if known.is_given(&field.name) {
-        let hint =
-            "a name that `select` gives is not known in `where`: repeat the expression, or filter in a query around it";
-        return error.hint(hint);
+        return error.hint(
+            "a name that `select` gives is known in `where` and to what follows it, not before it, in `on` or in a subquery: repeat the expression",
+        );
     }
     let near = nearest(&field.name, &near);
     let others = known.tables_with(&wrong);

@@ -15,10 +15,22 @@ impl Known {
         }
     }
 
-    /// Where a name, a path or a text stands first.
+    /// Where a name, a path or a text stands: where the engine says that it does, else where it stands first.
     fn find(&self, name: &str) -> Option<Place> {
         let words: Vec<String> = name.split('.').map(str::to_lowercase).collect();
         let tokens = Tokenizer::new(&AuditDialect, &self.sql).tokenize_with_location().ok()?;
+        if let Some(place) = self.place {
+            let told = tokens.iter().find(|token| {
+                let start = token.span.start;
+                (start.line, start.column) == (place.line, place.column)
+            });
+            // The engine's place may be that of what a rewrite made of a name.
+            if told.is_some_and(
+                |told| matches!(&told.token, Token::Word(word) if words.contains(&word.value.to_lowercase())),
+            ) {
+                return Some(place);
+            }
+        }
         let is = |token: &Token, word: &str| match token {
             Token::Word(found) => found.value.to_lowercase() == word,
             Token::SingleQuotedString(found) => found.to_lowercase() == word,

@@ -1,4 +1,4 @@
-//! What is said about statements that are wrong.
+//! Tests of the errors about wrong statements.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ fn known(sql: &str) -> Known {
         tables: vec!["authentication".to_string(), "event".to_string()],
         unknown: Vec::new(),
         sql: sql.to_string(),
+        place: None,
         memory_limit: None,
         context: SessionContext::new(),
     }

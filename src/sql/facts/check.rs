@@ -17,7 +17,7 @@ use super::{Facts, encode, over};
 use crate::error::{Context, Kind, Result as OurResult};
 use crate::lake::{FACTS, FileEntry, fact_path};
 
-/// What is wrong with a file of facts. None of it loses anything: the file can be made anew.
+/// A fault of a file of facts. None of them loses anything: the file can be made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongFacts {
     /// Below the lake's folder.

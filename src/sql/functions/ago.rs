@@ -1,6 +1,6 @@
-//! `ago('7d')`: the instant so long before the statement began.
+//! `ago('7d')`: the instant this long before the statement began.
 //!
-//! One instant for the whole statement, put in while it is planned, so that tables are pruned by it.
+//! It is one instant for the whole statement, inserted while it is planned, so that tables are pruned by it.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ impl ScalarUDFImpl for Ago {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        // What is no literal was not put in.
+        // An argument that is not a literal was not replaced.
         exec_err!("ago() takes the length of time as literal text")
     }
 }

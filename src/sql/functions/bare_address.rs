@@ -55,7 +55,8 @@ impl ScalarUDFImpl for BareAddress {
     }
 }
 
-/// `[x]` and `[x]:digits` are `x`; one colon with one to five digits behind it is a port. Nothing else is changed.
+/// Removes brackets and port: `[x]` and `[x]:digits` are `x`; one colon followed by one to five digits is a port.
+/// Nothing else is changed.
 fn bare_address(text: &str) -> &str {
     let is_port = |text: &str| (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some((inside, behind)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {

@@ -1,8 +1,8 @@
-//! Arithmetic of whole numbers that does not wrap around, and texts put together within bounds.
+//! Arithmetic of whole numbers that does not wrap around, and concatenation of texts within bounds.
 //!
-//! The engine's `+`, `-`, `*` and `sum` go from the largest number to the smallest without a word
-//! (apache/datafusion#12140, #17539). The optimizer's rule `upstream::Checked` puts these functions in place of the
-//! operators; nobody types their names.
+//! The engine's `+`, `-`, `*` and `sum` silently go from the largest number to the smallest (apache/datafusion#12140,
+//! #17539). The optimizer's rule `upstream::Checked` puts these functions in place of the operators; nobody types their
+//! names.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-/// The function that computes an operation of two whole numbers of one type.
+/// Returns the function that computes an operation of two whole numbers of one type.
 pub fn arithmetic(op: Operator) -> Option<ScalarUDF> {
     let name = match op {
         Operator::Plus => "+",
@@ -32,7 +32,8 @@ pub fn arithmetic(op: Operator) -> Option<ScalarUDF> {
     Some(ScalarUDF::new_from_impl(Checked { name, signature: Signature::user_defined(Volatility::Immutable) }))
 }
 
-/// `a || b` of texts.
+/// Returns the function for `a
+/// b` of texts.
 pub fn concatenation() -> ScalarUDF {
     ScalarUDF::new_from_impl(Checked { name: "||", signature: Signature::user_defined(Volatility::Immutable) })
 }
@@ -52,7 +53,7 @@ impl ScalarUDFImpl for Checked {
         &self.signature
     }
 
-    // The operator's operands have one type already.
+    // The operator's operands already have one type.
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         Ok(types.to_vec())
     }
@@ -122,7 +123,7 @@ fn joined(left: &ColumnarValue, right: &ColumnarValue, rows: usize) -> Result<Ar
     Ok(Arc::new(made))
 }
 
-/// `sum`, which is an error when whole numbers get too large.
+/// Returns `sum`, which fails when whole numbers get too large.
 pub fn sum() -> AggregateUDF {
     AggregateUDF::new_from_impl(Sum { inner: sum_udaf() })
 }
@@ -206,7 +207,7 @@ fn plus(total: i64, value: i64) -> Result<i64> {
     }
 }
 
-/// The sum of all rows; nothing for no row. Wider than what comes out, so that parts may be large.
+/// The sum of all rows; `None` for no row. It is wider than the result, so that parts may be large.
 #[derive(Debug, Default)]
 struct Total {
     sum: i128,

@@ -1,7 +1,7 @@
 //! `cidr_match(ip, '10.0.0.0/8')`: whether an address lies in a network.
 //!
-//! IPv4 and IPv6; an address that is mapped into IPv6 (`::ffff:10.0.0.1`) counts as the IPv4 address. Null for what is
-//! no address: logs carry host names and redacted text where an address should be.
+//! It reads IPv4 and IPv6; an address that is mapped into IPv6 (`::ffff:10.0.0.1`) counts as the IPv4 address. It is
+//! null for a text that is not an address: logs carry host names and redacted text where an address should be.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! `event_json('account_change', named_struct('time', time, ...))`: a row as the OCSF event that came in, secrets redacted.
 //!
-//! The same text that `auditlake export` writes. The struct has all columns of the class's table; reports give it so.
+//! `auditlake export` writes the same text. The struct has all columns of the class's table; reports pass it this way.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct EventJson {
     signature: Signature,
 }
 
-// As in `ocsf_caption`: schemas that were loaded anew make another function.
+// As in `ocsf_caption`: schemas that were loaded again make another function.
 impl PartialEq for EventJson {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.ocsf, &other.ocsf)

@@ -1,7 +1,7 @@
 //! `finding_key('report', part, ...)`: the key of a finding, in SQL (C19).
 //!
-//! Parts are joined with `|`; a null is an empty part, `\` and `|` inside a part are escaped, and a time is its milliseconds
-//! since 1970. Rows whose keys are equal all the same are numbered by [`numbered`], in the order of the result.
+//! Parts are joined with `|`; a null is an empty part, `\` and `|` inside a part are escaped, and a time is its
+//! milliseconds since 1970. Rows whose keys are still equal are numbered by [`numbered`], in the order of the result.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ fn text(part: &ArrayRef) -> Result<StringArray> {
     Ok(part.as_string::<i32>().clone())
 }
 
-/// The keys of the next rows of a result; one that was there before gets `|2`, `|3` ... Null stays null.
+/// Returns the keys of the next rows of a result; one that appeared before gets `|2`, `|3` ... Null stays null.
 pub fn numbered(keys: &StringArray, seen: &mut HashMap<String, u64>) -> StringArray {
     let numbered = keys.iter().map(|key| {
         let key = key?;

@@ -10,10 +10,11 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
-/// Values that are counted where memory is to be little: whatever more than one row in a thousand has is among them.
+/// The number of values that are counted when memory must be small: every value of more than one row in a thousand is
+/// among them.
 const FEW: usize = 1024;
 
-/// What is made of the counts.
+/// The result that is made from the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Outcome {
     Mode,
@@ -45,7 +46,7 @@ pub fn histogram() -> AggregateUDF {
     function("histogram", Outcome::Histogram, Some(documentation))
 }
 
-/// A value that is as frequent as any, or nearly; for summaries.
+/// Returns an aggregate for a value that is as frequent as any, or nearly; for summaries.
 pub fn frequent() -> AggregateUDF {
     function("frequent", Outcome::Frequent, None)
 }
@@ -67,7 +68,7 @@ struct Frequency {
     documentation: Option<Documentation>,
 }
 
-/// A value and how often it occurs.
+/// Returns the fields of a value and its count.
 fn entry(data_type: &DataType) -> Fields {
     Fields::from(vec![Field::new("value", data_type.clone(), true), Field::new("count", DataType::Int64, true)])
 }
@@ -123,7 +124,7 @@ impl Counts {
             return;
         }
         if self.limit.is_some_and(|limit| self.counts.len() >= limit) {
-            // Misra and Gries: each new value costs all others one, so that only what is frequent stays.
+            // Misra and Gries: each new value costs all others one, so that only frequent ones stay.
             let by = self.counts.values().copied().min().unwrap_or(0).min(count);
             self.counts.retain(|_, known| {
                 *known -= by;
@@ -138,7 +139,7 @@ impl Counts {
         self.counts.insert(value, count);
     }
 
-    /// The most frequent first, the smaller of two first.
+    /// Returns the values by count, the most frequent first, and the smaller of two first.
     fn sorted(&self) -> Vec<(&ScalarValue, i64)> {
         let mut all: Vec<(&ScalarValue, i64)> = self.counts.iter().map(|(value, count)| (value, *count)).collect();
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.partial_cmp(b.0).unwrap_or(std::cmp::Ordering::Equal)));

@@ -1,4 +1,4 @@
-//! What a JSON text is.
+//! The validity and the type of a JSON text.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::texts::{result, rows};
 
-/// `json_valid` and `json_type`.
+/// Returns `json_valid` and `json_type`.
 pub fn functions() -> Vec<ScalarUDF> {
     let function = |name, aliases: &[&str], asks, description: &str, example: &str| {
         let documentation = Documentation::builder(Default::default(), description, format!("{name}(text)"))

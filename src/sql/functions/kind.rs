@@ -1,4 +1,4 @@
-//! The type of a value, as help and `\d` call it.
+//! The type of a value, in the words of help and `\d`.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};

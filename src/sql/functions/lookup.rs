@@ -1,9 +1,9 @@
-//! `lookup('identity', 'label', uid)`: what a kept view says about a key; null for a key that it does not have.
+//! `lookup('identity', 'label', uid)`: the value of a kept view for a key; null for a key that it does not have.
 //!
 //! The first column of the view is the key. A join would say the same, but five of them around every event are planned
 //! and run with each statement, and none lets a filter through to the files. Each view and column becomes a function of
-//! its own when a statement is made ready (`conventions`); its name says which rows it reads. They are read when it is
-//! known that a plan needs them: most statements over `event` ask for nobody's label.
+//! its own when a statement is prepared (`conventions`); its name says which rows it reads. They are read only when a
+//! plan needs them: most statements over `event` do not ask for any label.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,12 +30,12 @@ use super::super::patience::Patience;
 pub struct LookupRows {
     rows: HashMap<String, u32>,
     values: ArrayRef,
-    /// Given back with the table.
+    /// The memory, which is returned with the table.
     _reservation: Option<MemoryReservation>,
 }
 
 impl LookupRows {
-    /// Reads the key and the values of column `at` from all rows of a view. Of rows with one key the first counts.
+    /// Reads the key and the values of column `at` from all rows of a view. Of several rows with one key the first counts.
     pub fn new(batches: &[RecordBatch], at: usize, reservation: Option<MemoryReservation>) -> Result<LookupRows> {
         let mut rows = HashMap::new();
         let mut begin = 0;
@@ -69,13 +69,13 @@ impl fmt::Debug for LookupRows {
     }
 }
 
-/// Where the rows of a table come from.
+/// The source of the rows of a table.
 #[async_trait]
 pub trait LookupSource: Send + Sync {
     async fn read(&self, patience: &Patience) -> Result<LookupRows>;
 }
 
-/// The function of this name, whose rows are read when a plan needs them ([`fill_lookups`]).
+/// Returns the function of this name, whose rows are read when a plan needs them ([`fill_lookups`]).
 pub fn lookup(name: &str, result: DataType, source: Arc<dyn LookupSource>) -> ScalarUDF {
     let signature = Signature::exact(vec![DataType::Utf8], Volatility::Immutable);
     let rows = Arc::new(Rows { source, table: OnceCell::new() });
@@ -87,7 +87,8 @@ struct Rows {
     table: OnceCell<LookupRows>,
 }
 
-/// Reads the rows of every lookup in a plan. `true` when one of them turned out to be empty: then the plan may do without.
+/// Reads the rows of every lookup in a plan. Returns `true` when one of them turned out to be empty: then the plan may
+/// do without.
 pub async fn fill_lookups(plan: &LogicalPlan, patience: &Patience) -> Result<bool> {
     let mut found: Vec<Arc<Rows>> = Vec::new();
     plan.apply_with_subqueries(|node| {
@@ -111,8 +112,8 @@ pub async fn fill_lookups(plan: &LogicalPlan, patience: &Patience) -> Result<boo
     Ok(is_empty)
 }
 
-/// The keys for which a lookup gives one of these texts; `None` when the function is another one, when its rows were not
-/// read, or when there are more than `most`.
+/// Returns the keys for which a lookup gives one of these texts; `None` when the function is another one, when its rows
+/// were not read, or when there are more than `most`.
 pub fn keys_of(function: &ScalarUDF, wanted: &[String], most: usize) -> Option<Vec<String>> {
     let lookup = function.inner().downcast_ref::<Lookup>()?;
     let table = lookup.rows.table.get()?;
@@ -168,7 +169,7 @@ impl ScalarUDFImpl for Lookup {
         Ok(self.result.clone())
     }
 
-    /// Where nothing is known of anybody, the function and what it needs leave the plan.
+    /// Removes the function and its needs from the plan where nothing is known of anybody.
     fn simplify(&self, arguments: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         match self.rows.table.get() {
             Some(table) if table.rows.is_empty() => {

@@ -1,4 +1,4 @@
-//! The SQL functions: ours, each in a file of its own, and the engine's, each behind a door (`wrapped`).
+//! The SQL functions: ours, each in a file of its own, and the engine's, each behind a check (`wrapped`).
 
 mod ago;
 mod bare_address;
@@ -40,7 +40,7 @@ pub use times::{Zone, is_length, scaled};
 pub use whole::{has_fraction, whole};
 pub use wrapped::behind_door;
 
-/// What comes without documentation of its own: the JSON functions and their operators.
+/// Documentation for functions that have none of their own: the JSON functions and their operators.
 const JSON: [(&str, &str, &str, &str); 11] = [
     ("->", "json -> key", "The value under a key, or at a place in a list, as JSON.", "unmapped->'trace'"),
     ("->>", "json ->> key", "The value under a key, or at a place in a list, as text.", "unmapped->>'region'"),
@@ -65,7 +65,7 @@ const JSON: [(&str, &str, &str, &str); 11] = [
     ("json_length", "json_length(json, key, ...)", "How many members or items are at a path.", "json_length(unmapped)"),
 ];
 
-/// Other names under which people know functions of the engine.
+/// Aliases by which people know functions of the engine.
 const NAMES: [(&str, &[&str]); 28] = [
     ("array_agg", &["list", "array_collect"]),
     ("string_agg", &["group_concat", "listagg"]),
@@ -97,7 +97,7 @@ const NAMES: [(&str, &[&str]); 28] = [
     ("json_length", &["json_array_length", "jsonb_array_length"]),
 ];
 
-/// Makes the functions known to a session.
+/// Registers the functions with a session.
 pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
     context.register_udf(ago::function());
     context.register_udf(bare_address::function());
@@ -134,11 +134,11 @@ pub fn register(context: &SessionContext, ocsf: &Arc<Ocsf>) {
             context.register_udaf(function.as_ref().clone().with_aliases(others.iter().copied()));
         }
     }
-    // Last: what is there by then stands behind the door.
+    // This comes last: the functions that exist by then are wrapped.
     wrapped::register(context, &[("date_trunc", times::date_trunc)]);
 }
 
-/// Every function of a session by name, the JSON operators first.
+/// Returns every function of a session by name, the JSON operators first.
 pub fn catalogue(context: &SessionContext) -> Vec<FunctionInfo> {
     let json = JSON.map(|(name, syntax, description, example)| FunctionInfo {
         name: name.to_string(),

@@ -1,9 +1,9 @@
 //! `names(list)` and `names(list, 'uid', 'name')`: the names in a list, in SQL; `names_or('*', list, 'uid', 'name')` has
 //! a name also for an element without one.
 //!
-//! Names are trimmed, blank ones do not exist, one that is listed twice is one (C10). Of structs the first member given
-//! that is not blank counts. A function of ours because lambdas of DataFusion 55 (`array_transform`) failed on real
-//! data once they met an empty list, another lambda and a CASE in one projection.
+//! Names are trimmed, blank ones do not count, one that is listed twice is one (C10). For structs the first given
+//! member that is not blank counts. It is a function of ours because lambdas of DataFusion 55 (`array_transform`)
+//! failed on real data once they met an empty list, another lambda and a CASE in one projection.
 
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ impl ScalarUDFImpl for Names {
     }
 }
 
-/// The texts to choose from: the list's elements, or the named members of its structs.
+/// Returns the texts to choose from: the list's elements, or the named members of its structs.
 fn columns(values: &ArrayRef, members: &[ColumnarValue]) -> Result<Vec<ArrayRef>> {
     let Some(structs) = values.as_struct_opt() else { return Ok(vec![Arc::clone(values)]) };
     let mut columns = Vec::new();

@@ -1,6 +1,6 @@
-//! `ocsf_caption('account_change', 'activity_id', activity_id)`: what an id of an OCSF enumeration means.
+//! `ocsf_caption('account_change', 'activity_id', activity_id)`: the meaning of an id of an OCSF enumeration.
 //!
-//! Null for an id that OCSF does not list; the class and the column must be literals that exist.
+//! It is null for an id that OCSF does not list; the class and the column must be literals that exist.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ struct OcsfCaption {
     documentation: Documentation,
 }
 
-// Two sessions of one program have the same schemas unless they were loaded anew: then they are other functions.
+// Two sessions of one program have the same schemas unless they were loaded again: then they are other functions.
 impl PartialEq for OcsfCaption {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.ocsf, &other.ocsf)

@@ -1,4 +1,4 @@
-//! All that a regular expression finds in a text, and what stands between.
+//! All matches of a regular expression in a text, and the texts between them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use regex::Regex;
 
 use super::texts::{result, rows};
 
-/// `regexp_extract_all` and `regexp_split`.
+/// Returns `regexp_extract_all` and `regexp_split`.
 pub fn functions() -> Vec<ScalarUDF> {
     let extract = Documentation::builder(
         Default::default(),

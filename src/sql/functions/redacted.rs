@@ -1,6 +1,6 @@
-//! `redacted(text)`: which kinds of secrets were replaced in a text before it was stored.
+//! `redacted(text)`: the kinds of secrets that were replaced in a text before it was stored.
 //!
-//! Null where none was. Replacements are `[REDACTED:<kind>:<8 hex>]`; equal secrets have equal digits.
+//! It is null where none was. Replacements are `[REDACTED:<kind>:<8 hex>]`; equal secrets have equal digits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,13 +59,13 @@ impl ScalarUDFImpl for Redacted {
     }
 }
 
-/// `bearer, jwt`: sorted, each once.
+/// Returns `bearer, jwt`: sorted, each once.
 fn kinds(text: &str) -> Option<String> {
     let found: BTreeSet<&str> = text.split(BEGIN).skip(1).filter_map(kind).collect();
     (!found.is_empty()).then(|| found.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-/// The kind of a replacement whose beginning was cut off; text that only looks alike is none.
+/// Returns the kind of a replacement whose beginning was cut off; `None` for text that only looks like one.
 fn kind(rest: &str) -> Option<&str> {
     let (kind, rest) = rest.split_once(':')?;
     let is_kind =

@@ -1,4 +1,4 @@
-//! How much a call of a function makes, before it is made and after.
+//! The size of a function's result, before the call and after.
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, IntervalMonthDayNanoArray, StringArray};
 use arrow::compute::cast;
@@ -8,21 +8,21 @@ use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs};
 
 use crate::sql::patience::Patience;
 
-/// Bytes of one value. A line of the log has 16 MiB at most.
+/// Bytes of one value. A line of the log has at most 16 MiB.
 const MAX_VALUE: i128 = 64 << 20;
 /// Bytes that one call may make for all rows of a batch: enough for every honest use, and for two threads at once.
 const MAX_BYTES: i128 = 256 << 20;
-/// Bytes of a constant: it is copied with the plan, and shown in the names of what is made of it.
+/// Bytes of a constant: it is copied with the plan, and shown in the names of expressions made from it.
 const MAX_CONSTANT: i128 = 1 << 20;
-/// Constants that count: smaller ones are computed by the thousand.
+/// Bytes from which a constant counts: smaller ones are computed by the thousand.
 const LARGE_CONSTANT: i128 = 16 << 10;
-/// With fewer bytes than this going in, nothing but the functions below makes much.
+/// With less input than this, only the functions below make a lot.
 const SMALL: usize = 16 << 20;
 
 /// Bytes of the result for one row, from the arguments.
 type Reckon = fn(&Arguments, usize) -> Option<i128>;
 
-/// Functions that make more than they are given.
+/// Functions whose result is larger than their input.
 const MAKERS: [(&str, Reckon); 15] = [
     ("repeat", |a, row| Some(a.length(0, row)? * a.number(1, row)?)),
     ("lpad", |a, row| Some(a.number(1, row)? * 4)),
@@ -30,7 +30,7 @@ const MAKERS: [(&str, Reckon); 15] = [
     ("replace", |a, row| {
         Some((a.length(0, row)? + 1) * a.length(2, row)? / a.length(1, row)?.max(1) + a.length(0, row)?)
     }),
-    // A pattern may fit between any two letters.
+    // A pattern may match between any two letters.
     ("regexp_replace", |a, row| Some((a.length(0, row)? + 1) * (a.length(2, row)? + 1))),
     ("translate", |a, row| Some(a.length(0, row)? * 4)),
     ("range", |a, row| a.steps(row)),
@@ -64,7 +64,7 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
     if is_constant && bytes > MAX_CONSTANT {
         return exec_err!("`{name}` would make more than {} MiB for a constant", MAX_CONSTANT >> 20);
     }
-    // What a lambda gives is made for each item, whatever it is made of.
+    // The result of a lambda is made for each item, whatever it is made from.
     let spread = bytes.saturating_mul(arguments.number_rows as i128);
     if is_constant {
         too_much(name, 0, spread)?;
@@ -75,7 +75,7 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
     }
 }
 
-/// Whether literal arguments are so large that nothing is to be made of them but by a call that is counted.
+/// Returns whether literal arguments are so large that only a counted call may use them.
 pub fn is_large(arguments: &[Expr]) -> bool {
     let sizes = arguments.iter().map(|argument| match argument {
         Expr::Literal(value, _) => value.size(),
@@ -88,7 +88,7 @@ fn is_constant(arguments: &ScalarFunctionArgs) -> bool {
     arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)))
 }
 
-/// Refuses what a call has made, when it is too much all the same.
+/// Refuses the result of a call when it is still too large.
 pub fn behind(name: &str, made: &ColumnarValue) -> Result<()> {
     match made {
         ColumnarValue::Scalar(value) if value.size() as i128 > MAX_CONSTANT => {
@@ -101,7 +101,7 @@ pub fn behind(name: &str, made: &ColumnarValue) -> Result<()> {
                 return Ok(());
             }
             let largest = (0..array.len()).map(|row| size(array, row)).max().unwrap_or(0);
-            // A slice of a large array counts as the whole; rows are counted alone then.
+            // A slice of a large array counts as the whole; then the rows are counted alone.
             let sum: i128 = (0..array.len()).map(|row| size(array, row)).sum();
             too_much(name, largest, sum)
         }
@@ -120,7 +120,7 @@ fn too_much(name: &str, value: i128, all: i128) -> Result<()> {
     Ok(())
 }
 
-/// Bytes that go into a call, at most; constants count for each row, since many functions spread them.
+/// Returns the most bytes that go into a call; constants count for each row, since many functions spread them.
 fn given(arguments: &ScalarFunctionArgs) -> usize {
     let rows = if is_constant(arguments) { 1 } else { arguments.number_rows };
     let sizes = arguments.args.iter().map(|value| match value {
@@ -130,7 +130,7 @@ fn given(arguments: &ScalarFunctionArgs) -> usize {
     sizes.fold(0, usize::saturating_add)
 }
 
-/// Bytes of a value within an array, about.
+/// Returns the approximate bytes of a value within an array.
 fn size(array: &ArrayRef, row: usize) -> i128 {
     if array.is_null(row) {
         return 0;
@@ -149,13 +149,13 @@ fn size(array: &ArrayRef, row: usize) -> i128 {
     }
 }
 
-/// The arguments of a call, as far as they tell the size of its result.
+/// The arguments of a call, as far as they determine the size of its result.
 struct Arguments {
     known: Vec<Known>,
     rows: usize,
 }
 
-/// An argument in a form that a row is quickly taken from.
+/// An argument in a form from which a row is quickly taken.
 enum Known {
     Numbers(Int64Array),
     Texts(StringArray),
@@ -163,7 +163,7 @@ enum Known {
     Times(Int64Array),
     Intervals(IntervalMonthDayNanoArray),
     Other(ArrayRef),
-    /// The same for all rows, and not to be spread over them.
+    /// The same value for all rows, which must not be spread over them.
     Constant(ArrayRef),
 }
 
@@ -178,7 +178,7 @@ impl Arguments {
         Ok(Arguments { known: known.collect::<Result<_>>()?, rows })
     }
 
-    /// A whole number; `None` for null and for what is not one.
+    /// Returns a whole number; `None` for null and for other values.
     fn number(&self, argument: usize, row: usize) -> Option<i128> {
         match self.known.get(argument)? {
             Known::Numbers(numbers) => numbers.is_valid(row).then(|| i128::from(numbers.value(row))),
@@ -186,7 +186,7 @@ impl Arguments {
         }
     }
 
-    /// Bytes of a text, or about those of a list.
+    /// Returns the bytes of a text, or approximately those of a list.
     fn length(&self, argument: usize, row: usize) -> Option<i128> {
         match self.known.get(argument)? {
             Known::Texts(texts) => texts.is_valid(row).then(|| texts.value(row).len() as i128),
@@ -196,12 +196,12 @@ impl Arguments {
         }
     }
 
-    /// Bytes of all arguments.
+    /// Returns the bytes of all arguments.
     fn all(&self, row: usize) -> i128 {
         (0..self.known.len()).map(|argument| self.length(argument, row).unwrap_or(8)).sum()
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     fn items(&self, argument: usize, row: usize) -> Option<i128> {
         let (array, row) = match self.known.get(argument)? {
             Known::Other(array) => (array, row),
@@ -214,12 +214,12 @@ impl Arguments {
         }
     }
 
-    /// Bytes of a series from the first to the second argument by the third; of one argument, from nought to it.
+    /// Returns the bytes of a series from the first to the second argument by the third; for one argument, from zero to it.
     fn steps(&self, row: usize) -> Option<i128> {
         if let [Known::Times(start), Known::Times(stop), Known::Intervals(step)] = self.known.as_slice() {
             let is_whole = start.is_valid(row) && stop.is_valid(row) && step.is_valid(row);
             let step = is_whole.then(|| step.value(row))?;
-            // The shortest that an interval can be.
+            // The shortest possible length of the interval.
             let days = i128::from(step.months) * 28 + i128::from(step.days);
             let step = (days * 86_400_000_000_000 + i128::from(step.nanoseconds)).abs().max(1);
             let span = (i128::from(stop.value(row)) - i128::from(start.value(row))).abs() * 1000;

@@ -1,4 +1,4 @@
-//! `smallest(text, 3)`: of a group the three texts that come first, sorted, in SQL.
+//! `smallest(text, 3)`: the three texts of a group that come first, sorted, in SQL.
 //!
 //! `array_agg(x order by x)` keeps and sorts every text of a group to give a few examples: over a million events that
 //! was a gigabyte. Nulls do not count; equal texts do, each for itself.
@@ -72,7 +72,7 @@ impl AggregateUDFImpl for Smallest {
 #[derive(Debug)]
 struct Kept {
     limit: usize,
-    /// The largest on top: it is the first to go.
+    /// The largest is on top: it is the first to go.
     texts: BinaryHeap<String>,
 }
 

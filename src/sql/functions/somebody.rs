@@ -1,6 +1,6 @@
 //! `somebody(text, words)`: a name or an id without blanks around it; null where it stands for nobody (C5).
 //!
-//! Sources that have no name for somebody write a word in its place (`-`, `NULL SID`), or an id of zeros. Those are no
+//! Sources that have no name for somebody write a word in its place (`-`, `NULL SID`), or an id of zeros. Those are not
 //! identities: compared as such, twelve people who mistyped a password were one account under attack.
 
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn somebody<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
     (!is_nobody).then_some(text)
 }
 
-/// Whether an id is nothing but zeros, and enough of them.
+/// Returns whether an id is nothing but zeros, and enough of them.
 fn is_zero(text: &str) -> bool {
     let mut zeros = 0;
     for c in text.chars() {

@@ -14,7 +14,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-/// The longest that a number may be padded to.
+/// The greatest width that a number may be padded to.
 const MAX_WIDTH: usize = 1000;
 
 pub fn functions(contains: Option<Arc<ScalarUDF>>) -> Vec<ScalarUDF> {
@@ -29,7 +29,7 @@ fn own() -> Signature {
     Signature::user_defined(Volatility::Immutable)
 }
 
-/// The result, one value if all arguments were.
+/// Returns the result, as one value if all arguments were.
 pub fn result(arguments: &ScalarFunctionArgs, array: ArrayRef) -> Result<ColumnarValue> {
     let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
     Ok(match is_constant {
@@ -208,7 +208,7 @@ impl ScalarUDFImpl for Printf {
             arrays[1..].iter().map(|array| cast(array, &DataType::Float64).ok()).collect();
         let mut made = Vec::with_capacity(rows);
         for row in 0..rows {
-            // As in PostgreSQL: a null among the values makes the whole null, rather than a text that looks right.
+            // As in PostgreSQL, a null among the values makes the whole null, rather than a text that looks right.
             if arrays.iter().any(|array| array.is_null(row)) {
                 made.push(None);
                 continue;
@@ -226,7 +226,7 @@ impl ScalarUDFImpl for Printf {
     }
 }
 
-/// The pattern with a value at each place.
+/// Fills the pattern with a value at each place.
 fn filled(pattern: &str, value: &dyn Fn(usize) -> Option<(String, Option<f64>)>) -> Result<String> {
     let mut made = String::new();
     let mut letters = pattern.chars().peekable();

@@ -1,7 +1,7 @@
-//! The whole number next to a number, which `cast(x as int)` is in PostgreSQL and DuckDB.
+//! Rounds a number to the nearest whole number, as `cast(x as int)` does in PostgreSQL and DuckDB.
 //!
-//! The engine's cast cuts the fraction off, so that `avg(x)::int` is one too low half of the time. A double halfway between
-//! two whole numbers becomes the even one, and one that is written out, such as 2.5, the one further from nought.
+//! The engine's cast cuts the fraction off, so that `avg(x)::int` is one too low half of the time. A double halfway
+//! between two whole numbers becomes the even one, and a literal such as 2.5 the one further from zero.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use datafusion::scalar::ScalarValue;
 
-/// The function that stands below casts to whole numbers (`upstream::CheckedArithmetic`); nobody types its name.
+/// Returns the function that is placed below casts to whole numbers (`upstream::CheckedArithmetic`); nobody types its name.
 pub fn whole(is_written_out: bool) -> ScalarUDF {
     ScalarUDF::new_from_impl(Whole { is_written_out, signature: Signature::user_defined(Volatility::Immutable) })
 }
 
-/// Whether a cast from this type to a whole number loses a fraction.
+/// Returns whether a cast from this type to a whole number loses a fraction.
 pub fn has_fraction(data_type: &DataType) -> bool {
     match data_type {
         DataType::Float32 | DataType::Float64 => true,
@@ -75,7 +75,7 @@ impl Whole {
                 let one = 10_i128.pow(u32::from(scale.unsigned_abs()));
                 let made: PrimitiveArray<Decimal128Type> = array.as_primitive::<Decimal128Type>().unary(|x| {
                     let rest = x % one;
-                    // Beyond the range of the type it is beyond that of whole numbers too, and the cast says so.
+                    // Beyond the range of the type it is beyond that of whole numbers too, and the cast reports it.
                     if rest.abs() * 2 >= one { (x - rest).saturating_add(one * x.signum()) } else { x - rest }
                 });
                 Arc::new(made.with_data_type(DataType::Decimal128(*digits, *scale)))

@@ -1,8 +1,8 @@
-//! Every function of the engine behind a door that looks at sizes, and at what the engine gets wrong.
+//! Wraps every function of the engine in a check of sizes, and of cases that the engine gets wrong.
 //!
 //! The memory pool does not see what a function allocates, and constants are computed while a statement is planned. So
-//! the size of what a call will make is reckoned from its arguments, whatever the function is called, and what comes out
-//! is looked at. Some functions of the engine are wrong for some arguments; these are answered here instead.
+//! the size of a call's result is estimated from its arguments, whatever the function is called, and the result is
+//! checked. Some functions of the engine are wrong for some arguments; these are answered here instead.
 
 use std::any::Any;
 use std::hash::{Hash, Hasher};
@@ -26,13 +26,13 @@ use datafusion::scalar::ScalarValue;
 use super::lookup::Lookup;
 use super::sizes;
 
-/// Answers some calls itself.
+/// A function that answers some calls itself.
 type Own = fn(&ScalarFunctionArgs) -> Result<Option<ColumnarValue>>;
 
-/// Functions that the engine knows by what they are, not by their names; none makes more than it is given.
+/// Functions that the engine recognises by type, not by name; none makes more than it is given.
 const PLAIN: [&str; 7] = ["get_field", "named_struct", "struct", "power", "log", "coalesce", "arrow_cast"];
 
-/// Puts every function of a session behind the door; `own` answers some calls of a function of that name.
+/// Wraps every function of a session; `own` answers some calls of a function of that name.
 pub fn register(context: &SessionContext, own: &[(&str, Own)]) {
     let functions: Vec<Arc<ScalarUDF>> = context.state().scalar_functions().values().cloned().collect();
     for function in functions {
@@ -43,7 +43,8 @@ pub fn register(context: &SessionContext, own: &[(&str, Own)]) {
     }
 }
 
-/// A function that the engine's planner took without asking the session, behind the door; `None` for one that is there.
+/// Wraps a function that the engine's planner took without asking the session; returns `None` for one that is already
+/// wrapped.
 pub fn behind_door(function: &ScalarUDF) -> Option<ScalarUDF> {
     door(function, None)
 }
@@ -51,8 +52,8 @@ pub fn behind_door(function: &ScalarUDF) -> Option<ScalarUDF> {
 fn door(function: &ScalarUDF, own: Option<Own>) -> Option<ScalarUDF> {
     let name = function.name();
     let inner = function.inner();
-    // The engine's JSON functions know each other, and give back parts of what they are given. Lookups are found in plans
-    // by what they are.
+    // The engine's JSON functions recognise each other, and return parts of their input. Lookups are found in plans by
+    // their type.
     let is_plain = PLAIN.contains(&name) || name.starts_with("json_") || inner.is::<Wrapped>() || inner.is::<Lookup>();
     (!is_plain).then(|| ScalarUDF::new_from_impl(Wrapped { inner: function.inner().clone(), own }))
 }
@@ -63,7 +64,7 @@ struct Wrapped {
     own: Option<Own>,
 }
 
-// What answers some calls goes by the name.
+// The name determines which function answers some calls.
 impl PartialEq for Wrapped {
     fn eq(&self, other: &Self) -> bool {
         self.inner.dyn_eq(other.inner.as_ref() as &dyn Any)
@@ -124,12 +125,12 @@ impl ScalarUDFImpl for Wrapped {
     }
 
     fn simplify(&self, arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        // Some put constants together here already.
+        // Some functions already compute constants here.
         if sizes::is_large(&arguments) {
             return Ok(ExprSimplifyResult::Original(arguments));
         }
         Ok(match self.inner.simplify(arguments, info)? {
-            // The function made simpler is still this function.
+            // The simplified function is still this function.
             ExprSimplifyResult::Simplified(Expr::ScalarFunction(ScalarFunction { func, args }))
                 if func.name() == self.name() && !func.inner().is::<Wrapped>() =>
             {

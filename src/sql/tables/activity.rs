@@ -1,4 +1,4 @@
-//! The table `activity`: captions of classes and activities, as the loaded schema has them.
+//! The table `activity`: captions of classes and activities in the loaded schema.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 
 use crate::schema::Ocsf;
 
-/// A row for each activity of each class: `class_uid`, `activity_key`, and the captions `class` and `activity`.
+/// Returns a row for each activity of each class: `class_uid`, `activity_key`, and the captions `class` and `activity`.
 ///
 /// `event` has the key: 0 for an event without activity, 99 for one that OCSF does not know. Classes without a uid have
 /// events of many, and no rows here.

@@ -1,7 +1,7 @@
-//! What was collected from API sources, as rows: the table `coverage`.
+//! The coverage of API sources, as rows: the table `coverage`.
 //!
-//! One row a stretch of event time and source: covered, or a hole between what is covered. Files are not in it: nobody
-//! says what a file leaves out.
+//! It has one row per stretch of event time and source: covered, or a hole between covered stretches. Files are not in
+//! it: nothing tells what a file leaves out.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::lake::{Span, State};
 /// Source, time of its last poll, stretch.
 type Row<'a> = (&'a str, i64, Span);
 
-/// `from_time` is null where all before is meant; `to_time` is the first instant that is not meant.
+/// Returns the schema. `from_time` is null where the stretch has no beginning; `to_time` is the first instant after it.
 fn schema() -> SchemaRef {
     let time = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     Arc::new(Schema::new(vec![
@@ -27,9 +27,9 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// All that is known of all sources at one entry of the ledger. What is said to be covered after that entry was written is
-/// a hole: a clock that was ahead said it. The entry's time decides and not ours, so that a report that runs again on the
-/// same entry reads the same rows.
+/// Returns the coverage of all sources at one entry of the ledger. Time after that entry was written is a hole even
+/// when it is recorded as covered: a clock that was ahead recorded it. The entry's time decides and not ours, so that a
+/// report that runs again on the same entry reads the same rows.
 pub fn coverage(state: &State) -> Result<RecordBatch> {
     let rows: Vec<Row> = state
         .pulls

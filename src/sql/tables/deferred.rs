@@ -14,10 +14,10 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error;
 
-/// Reads all rows.
+/// A function that reads all rows.
 type Read = dyn Fn() -> error::Result<RecordBatch> + Send + Sync;
 
-/// For tables that a session is given and that few statements ask for.
+/// A table that a session is given and that few statements use.
 pub struct Deferred {
     schema: SchemaRef,
     read: Box<Read>,

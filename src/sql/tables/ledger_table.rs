@@ -1,4 +1,4 @@
-//! The ledger as rows: the table `ingest_log`, one row an entry.
+//! The ledger as rows: the table `ingest_log`, one row per entry.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ fn kind(entry: &Entry) -> &'static str {
     }
 }
 
-/// The one source of an entry; positions in several have no sum.
+/// Returns the one source of an entry; positions in several have no sum.
 fn single(entry: &Entry) -> Option<&SourceRange> {
     match ingest(entry)?.sources.as_slice() {
         [source] => Some(source),
@@ -135,7 +135,7 @@ fn single(entry: &Entry) -> Option<&SourceRange> {
     }
 }
 
-/// What an entry asked of API sources; several polls are told in one entry when they brought nothing new.
+/// Returns an entry's polls of API sources; several polls share one entry when they brought nothing new.
 fn polls(entry: &Entry) -> impl Iterator<Item = &Poll> {
     ingest(entry).into_iter().flat_map(|ingest| &ingest.sources).filter_map(|source| source.poll.as_ref())
 }

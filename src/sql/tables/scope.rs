@@ -1,4 +1,4 @@
-//! The part of the lake that a session sees: which ledger entry, and events of which period.
+//! The part of the lake that a session sees: its ledger entry, and the period of its events.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::table::LakeTable;
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{Lake, State};
 
-/// The last entry that the session may see.
+/// Returns the last entry that the session may see.
 pub async fn sequence(lake: &Lake, as_of: AsOf) -> Result<u64> {
     let time_ms = match as_of {
         AsOf::Sequence(sequence) => return Ok(sequence),

@@ -1,8 +1,8 @@
 //! One table of the lake as a DataFusion table: the snapshot's files become DataFusion's own Parquet scan.
 //!
-//! Files are pruned by partition and by the time range that the ledger records, before any of them is opened; those
-//! that are left by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time` is
-//! declared, so `count(*)`, `min(time)` and merges by time read little.
+//! Files are pruned by partition and by the time range that the ledger records, before any of them is opened; the
+//! remaining ones by what their footers say of nested columns (`prune`). Row counts are exact and the order by `time`
+//! is declared, so `count(*)`, `min(time)` and merges by time read little.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -36,14 +36,14 @@ use super::super::engine::prune::LeafFilter;
 use super::super::engine::registry::lake_url;
 use crate::lake::FileEntry;
 
-/// Columns that are read as fast as it is found out which rows of them are wanted.
+/// The number of columns that are read as fast as finding out which of their rows are wanted.
 const FEW: usize = 3;
 
-/// Columns of facts that say where a row stands: the number of its file among those of the table, and its own in the file.
+/// Columns of facts that locate a row: the number of its file among those of the table, and its own in the file.
 pub const FILE: &str = "@file";
 pub const ROW: &str = "@row";
 
-/// Rows that are read of some files, and no others, by the path of the data file.
+/// The only rows to read of some files, by the path of the data file.
 pub type Picked = HashMap<String, RowSelection>;
 
 /// A table at one ledger entry.
@@ -53,7 +53,7 @@ pub struct LakeTable {
     columns: TableSchema,
     footers: Arc<Footers>,
     picked: Option<Arc<Picked>>,
-    /// Read by one thread, in the order of time of the files.
+    /// Whether one thread reads the files in the order of their times.
     is_in_order: bool,
 }
 
@@ -69,13 +69,13 @@ impl LakeTable {
         }
     }
 
-    /// The facts of files of any classes; they have no partition.
+    /// Makes a table of the facts of files of any classes; they have no partition.
     pub fn of_facts(schema: SchemaRef, facts: Vec<Arc<Fact>>, footers: Arc<Footers>) -> Self {
         let files = facts.into_iter().map(Recorded::Fact).collect();
         LakeTable { files, columns: TableSchema::builder(schema).build(), footers, picked: None, is_in_order: false }
     }
 
-    /// The same facts with columns that say where each row stands.
+    /// Adds columns that say where each row is.
     pub fn with_places(self) -> Self {
         let file: FieldRef = Arc::new(Field::new(FILE, DataType::Int64, false));
         let row: FieldRef = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
@@ -86,26 +86,26 @@ impl LakeTable {
         LakeTable { columns, ..self }
     }
 
-    /// The files one after another, in the order of their times: two tables of the same data files have their rows in the
-    /// same order then.
+    /// Reads the files one after another, in the order of their times: two tables of the same data files then have
+    /// their rows in the same order.
     pub fn in_order(self) -> Self {
         LakeTable { is_in_order: true, ..self }
     }
 
-    /// Only these rows, in order.
+    /// Restricts the table to these rows, in order.
     pub fn picking(self, picked: Arc<Picked>) -> Self {
         LakeTable { picked: Some(picked), ..self.in_order() }
     }
 
-    /// The data files that can hold a row for which every filter is true, by what the ledger records.
+    /// Returns the data files that can hold a row for which every filter is true, by what the ledger records.
     pub fn entries(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<FileEntry>>> {
         let kept = self.prune(state, &self.columns, filters)?;
         Ok(kept.into_iter().map(|(file, _)| file.entry().clone()).collect())
     }
 
-    /// The columns that a scan reads or filters by, and where its own are among them.
+    /// Returns the columns that a scan reads or filters by, and the positions of its own among them.
     ///
-    /// Whatever is done for each file is done for each of its columns as well, and most questions need a handful of 250.
+    /// Work for each file is repeated for each of its columns, and most questions need a handful of 250.
     fn narrowed(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> (TableSchema, Option<Vec<usize>>) {
         let Some(projection) = projection else { return (self.columns.clone(), None) };
         let whole = self.columns.table_schema();
@@ -126,7 +126,7 @@ impl LakeTable {
         (columns, Some(places))
     }
 
-    /// The files that can hold a row for which every filter is true.
+    /// Returns the files that can hold a row for which every filter is true.
     fn prune(
         &self,
         state: &dyn Session,
@@ -145,7 +145,7 @@ impl LakeTable {
             return Ok(all);
         };
         let predicate = state.create_physical_expr(filter, &DFSchema::try_from(schema.as_ref().clone())?)?;
-        // What cannot be turned into a question about statistics prunes nothing.
+        // A filter that cannot be turned into a question about statistics prunes nothing.
         let Ok(predicate) = PruningPredicateBuilder::new().with_file_schema(schema.clone()).try_build(predicate) else {
             return Ok(all);
         };
@@ -155,7 +155,7 @@ impl LakeTable {
     }
 }
 
-/// What the ledger knows of files, as DataFusion's statistics: exact rows, exact range of `time`.
+/// Returns the ledger's facts about files as DataFusion's statistics: exact rows, exact range of `time`.
 fn statistics_of(columns: &TableSchema, files: &[Recorded]) -> Statistics {
     let schema = columns.table_schema();
     let mut statistics = Statistics::new_unknown(schema);
@@ -190,12 +190,12 @@ fn statistics_of(columns: &TableSchema, files: &[Recorded]) -> Statistics {
     statistics
 }
 
-/// Of rows that were picked nothing is known but how many there are.
+/// Returns statistics of picked rows, of which only the number is known.
 fn of_picked(schema: &Schema, rows: usize) -> Statistics {
     Statistics { num_rows: Precision::Exact(rows), ..Statistics::new_unknown(schema) }
 }
 
-/// A column that has one value in all rows.
+/// Returns statistics of a column that has one value in all rows.
 fn constant(value: ScalarValue) -> ColumnStatistics {
     ColumnStatistics {
         null_count: Precision::Exact(0),
@@ -205,24 +205,24 @@ fn constant(value: ScalarValue) -> ColumnStatistics {
     }
 }
 
-/// Whether the page index may help: it says nothing of what is in structs and lists.
+/// Returns whether the page index may help: it says nothing about values in structs and lists.
 fn asks_pages(schema: &Schema, filters: &[Expr]) -> bool {
     let is_flat = |name: &str| schema.field_with_name(name).is_ok_and(|field| !field.data_type().is_nested());
     filters.iter().flat_map(Expr::column_refs).any(|column| is_flat(&column.name))
 }
 
-/// Whether rows are found by their filters before the other columns are read.
+/// Returns whether rows are found by their filters before the other columns are read.
 ///
-/// A column of a struct that is filtered by and wanted is read twice then, so it must spare more than it costs: where few
-/// rows will be left, or many columns are wanted beside those of the filters. What a sort or a join finds out while it
-/// runs, where there is no filter yet, finds few rows as well.
+/// A column of a struct that is both filtered by and wanted is then read twice, so it must save more than it costs:
+/// where few rows will be left, or many columns are wanted beside those of the filters. A filter that a sort or a join
+/// determines while it runs, and that does not exist yet, finds few rows as well.
 fn is_worth_two_passes(schema: &Schema, filters: &[Expr]) -> bool {
     let asked: HashSet<&str> = filters.iter().flat_map(Expr::column_refs).map(|column| column.name.as_str()).collect();
     let others = schema.fields().iter().filter(|field| !asked.contains(field.name().as_str())).count();
     filters.is_empty() || filters.iter().any(is_needle) || others > FEW
 }
 
-/// Whether a filter looks for some texts, of which there are usually many.
+/// Returns whether a filter looks for some texts, of which there are usually many.
 fn is_needle(filter: &Expr) -> bool {
     let is_text = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if value.try_as_str().is_some());
     match filter {
@@ -275,7 +275,7 @@ impl TableProvider for LakeTable {
             let asked = files.iter().map(|file| file.partitioned.clone()).collect();
             let left = filter.prune(asked, self.footers.narrow(names.clone(), false)).await?;
             let mut left = left.into_iter().peekable();
-            // Order is kept, so what is missing here was dropped there.
+            // Order is kept, so a file that is missing here was dropped there.
             files.retain_mut(|file| match left.next_if(|next| next.path() == file.partitioned.path()) {
                 Some(pruned) => {
                     file.partitioned = pruned;
@@ -296,7 +296,7 @@ impl TableProvider for LakeTable {
         let groups = group(files, threads);
 
         let options = state.table_options().parquet.clone();
-        // Of a few rows a few pages are read.
+        // A few rows need a few pages.
         let narrow = self.footers.narrow(names, self.picked.is_some() || asks_pages(schema, filters));
         let source = ParquetSource::new(columns.clone())
             .with_table_parquet_options(options)
@@ -317,7 +317,7 @@ impl TableProvider for LakeTable {
 }
 
 impl LakeTable {
-    /// A file as the scan reads it; `None` when no row of it is picked.
+    /// Returns a file as the scan reads it; `None` when no row of it is picked.
     fn file(&self, recorded: Recorded, statistics: Arc<Statistics>, schema: &Schema) -> Option<File> {
         let (path, bytes) = recorded.place();
         let values = match &recorded {
@@ -344,7 +344,7 @@ impl LakeTable {
         Some(File { recorded, partitioned, rows })
     }
 
-    /// The scan of no file.
+    /// Returns a scan of no file.
     fn nothing(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {
             Some(columns) => Arc::new(Schema::project(self.columns.table_schema(), columns)?),
@@ -362,7 +362,7 @@ fn time_order(schema: &Schema) -> Result<Option<LexOrdering>> {
     Ok(LexOrdering::new([PhysicalSortExpr::new(col("time", schema)?, ascending)]))
 }
 
-/// A file that is to be read, as the ledger and as DataFusion knows it.
+/// A file to read, as the ledger and as DataFusion knows it.
 struct File {
     recorded: Recorded,
     partitioned: PartitionedFile,

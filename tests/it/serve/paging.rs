@@ -1,8 +1,8 @@
-//! Pages against a plain model: filter, sort, cut.
+//! Compares pages with a plain model: filter, sort, cut.
 
 use super::*;
 
-/// Reproducible, and unlike anything sorted.
+/// A reproducible sequence without any order.
 struct Random(u64);
 
 impl Random {
@@ -32,7 +32,7 @@ fn event(random: &mut Random, number: u64) -> Value {
     })
 }
 
-/// A lake whose files overlap in time, and its events, newest first.
+/// Makes a lake whose files overlap in time, and its events, newest first.
 fn mixed(env: &Env, files: u64, events: u64) -> Vec<Value> {
     let mut random = Random(7);
     let mut all = Vec::new();
@@ -113,7 +113,7 @@ fn entries_that_arrive_while_a_client_pages_neither_repeat_nor_shift() {
         let next = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let page = served.page(&key, &format!("limit=20{next}"));
         let entries = page["entries"].as_array().unwrap().clone();
-        // What is committed now lies on both sides of where the client stands.
+        // Events that are committed now lie on both sides of the client's position.
         let late: Vec<Value> = (0..8).map(|number| event(&mut random, 1000 + turn * 8 + number)).collect();
         let last = entries.last().map(place);
         seen.extend(entries);
@@ -124,7 +124,7 @@ fn entries_that_arrive_while_a_client_pages_neither_repeat_nor_shift() {
         let name = format!("late-{turn}.ndjson");
         env.write(&name, lines(&late.iter().map(Value::to_string).collect::<Vec<_>>()));
         env.ok(["ingest", &name]);
-        // Those behind the position are seen from here on, those before it are not.
+        // Events behind the position are visible from here on, those before it are not.
         all.extend(late.into_iter().filter(|event| Some(place(event)) < last));
     }
     all.sort_by_key(|event| std::cmp::Reverse(place(event)));
@@ -136,11 +136,11 @@ fn entries_that_arrive_while_a_client_pages_neither_repeat_nor_shift() {
 fn a_long_walk_gives_every_entry_of_the_lake_once_and_in_order() {
     let env = Env::with_events(5_000);
     let key = reader(&env);
-    // Nothing is kept in memory for long, so that all of it is read again and again.
+    // Nothing is cached for long, so everything is read again and again.
     let served = Served::start(&env, "rate_per_minute = 0\ncache = \"1MiB\"");
     let entries = served.walk(&key, "limit=100");
     assert!(entries.windows(2).all(|pair| place(&pair[0]) > place(&pair[1])), "out of order");
-    // What the entry has beyond the event was filled in; these come as they are or not at all.
+    // Members beyond the event were filled in; these come as they are or not at all.
     let came = values(&env.ok(["export", "account_change", "authentication", "entity_management"]));
     let came: Vec<Value> =
         came.into_iter().chain(values(&env.ok(["export", "user_access", "group_management"]))).collect();

@@ -1,4 +1,4 @@
-//! What clients can do to a connection, and TLS.
+//! Tests of connections: misbehaving clients, and TLS.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ fn whoever_sends_a_byte_now_and_then_is_cut_off() {
     assert_eq!(idle.read(&mut [0; 8]).unwrap_or(0), 0);
 }
 
-/// 256 of them from one address stopped the server for everybody once.
+/// 256 of them from one address once stopped the server for everybody.
 #[test]
 fn sockets_that_say_nothing_stop_nobody() {
     let env = Env::with_small();
@@ -87,7 +87,7 @@ fn sockets_that_say_nothing_stop_nobody() {
         }
     }
     served.page(&key, "limit=1");
-    // The first ones have lost their places; a byte that never comes is not waited for.
+    // The first ones have lost their places; nobody waits for a byte that never comes.
     assert_eq!(held[1].read(&mut [0; 8]).unwrap_or(0), 0);
     assert_eq!(held[29].read(&mut [0; 8]).unwrap_or(0), 0);
 }
@@ -98,7 +98,7 @@ fn one_address_gets_its_share_and_is_told_how_often_it_was_turned_away() {
     let metrics = key(&env, &["--user", "prometheus", "--permission", "metrics_read"]);
     let served = Served::start(&env, "max_connections_per_address = 2");
     let _held: Vec<TcpStream> = (0..5).map(|_| served.connect()).collect();
-    // Each newcomer takes the place of the oldest that is silent, its own address's.
+    // Each newcomer takes the place of the oldest silent connection of its own address.
     let text = served.get("/metrics", &[("xi-api-key", &metrics)]).text();
     let open = text.lines().find(|line| line.starts_with("auditlake_connections_open ")).unwrap();
     assert!(["auditlake_connections_open 1", "auditlake_connections_open 2"].contains(&open), "{open}");
@@ -112,11 +112,11 @@ fn a_stop_ends_what_is_running_and_nothing_else() {
     let mut running = served.connect();
     let idle = served.connect();
     write!(running, "GET {PATH} HTTP/1.1\r\nHost: t\r\nxi-api-key: {key}\r\n").unwrap();
-    // Once this is answered, the bytes above have been taken in as well.
+    // Once this is answered, the bytes above have been read as well.
     served.page(&key, "limit=1");
     let pid = served.child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    // It says so on stderr before it takes no more.
+    // It says so on stderr before it accepts no more.
     let mut said = BufReader::new(served.child.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
@@ -169,7 +169,7 @@ fn with_a_certificate_the_log_is_served_over_tls() {
     let key = reader(&env);
     let tls = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
     let certificate = format!("{tls}/cert.pem");
-    // Git keeps no modes.
+    // Git does not keep modes.
     env.write("key.pem", std::fs::read(format!("{tls}/key.pem")).unwrap());
     let secret = env.path("key.pem").to_string_lossy().into_owned();
     let mode = |mode| std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
@@ -197,7 +197,7 @@ fn with_a_certificate_the_log_is_served_over_tls() {
     write!(stream, "GET {PATH} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nxi-api-key: {key}\r\n\r\n").unwrap();
     let answer = read_answer(&mut stream);
     assert_eq!((answer.status, answer.json()["entries"].as_array().unwrap().len()), (200, 5));
-    // Plain HTTP gets no answer, and a handshake that does not come is not waited for.
+    // Plain HTTP gets no answer, and nobody waits for a handshake that does not come.
     let mut plain = served.connect();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
     let mut said = Vec::new();

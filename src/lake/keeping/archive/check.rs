@@ -1,4 +1,4 @@
-//! Checking an archive as it is: every member is one that follows from the ledger in it, and no other is there.
+//! Checks an archive by itself: every member follows from the ledger in it, and no other exists.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path as FsPath;
@@ -81,7 +81,7 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
         replaced: 0,
         fault_count: faults.count,
         faults: faults.listed,
-        // The signature is of the hashes of all members, so it vouches for every entry.
+        // The signature covers the hashes of all members, so it vouches for every entry.
         signed_to: if is_signed && key.is_some() { Some(chain.last) } else { chain.signed_to },
         anchors: chain.anchors,
         notes: Vec::new(),
@@ -89,7 +89,7 @@ pub async fn check(path: &FsPath, asked: &Verify) -> Result<Verified> {
     })
 }
 
-/// What keeps the rest from being looked at.
+/// Makes an error of the faults that prevent checking the rest.
 fn hopeless(path: &FsPath, faults: &Faults) -> Error {
     let first = faults.listed.first().map(|fault| format!(": {}: {}", fault.path, fault.fault)).unwrap_or_default();
     Error::new(Kind::Integrity, format!("cannot check {}{first}", path.display()))
@@ -101,7 +101,7 @@ fn manifest(tape: &Tape) -> Result<(Manifest, ArchiveRange)> {
     Manifest::parse(&bytes).map_err(|why| Error::new(Kind::Integrity, why))
 }
 
-/// Compares what is there with what must be; the data files that are worth a closer look.
+/// Compares the members with those that must exist; returns the data files that are worth a closer look.
 fn members(
     tape: &Tape,
     said: &Manifest,
@@ -147,7 +147,7 @@ fn members(
     Ok(found)
 }
 
-/// In which way a manifest is not what the ledger makes it.
+/// Describes in which way a manifest differs from the one that the ledger implies.
 fn different(said: &Manifest, expected: &Manifest) -> String {
     if let Some(table) = said
         .tables
@@ -167,8 +167,8 @@ fn different(said: &Manifest, expected: &Manifest) -> String {
     "it was changed: it is not what the ledger beside it makes of the range".to_string()
 }
 
-/// Compares the list of hashes with the members. The ledger says what those of data files are; their bytes are read at
-/// the level that reads them.
+/// Compares the list of hashes with the members. The ledger has the hashes of data files; their bytes are read at the
+/// level that reads them.
 fn sums(tape: &Tape, chain: &Chain, faults: &mut Faults) -> Result<()> {
     let Some(there) = tape.read(SUMS)? else { return Ok(()) };
     let data: HashMap<String, Hash32> =
@@ -177,7 +177,7 @@ fn sums(tape: &Tape, chain: &Chain, faults: &mut Faults) -> Result<()> {
     for path in tape.order.iter().filter(|path| *path != SUMS && *path != SIGNATURE) {
         let sha256 = match data.get(path) {
             Some(sha256) => *sha256,
-            // Whatever it is, it was called a fault already.
+            // It was already reported as a fault.
             None if is_foreign(path) => continue,
             None => Hash32::sha256(&tape.read(path)?.unwrap_or_default()),
         };
@@ -201,13 +201,13 @@ fn sums(tape: &Tape, chain: &Chain, faults: &mut Faults) -> Result<()> {
     Ok(())
 }
 
-/// Whether a member can only be a data file, by its path.
+/// Returns whether a member can only be a data file, by its path.
 fn is_foreign(path: &str) -> bool {
     let is_own = path == MANIFEST || path == TEXT || path == KEY;
     !is_own && !path.starts_with("schema/") && !path.starts_with(LEDGER)
 }
 
-/// Checks the signature of the list of hashes; whether there is one that is right.
+/// Checks the signature of the list of hashes; returns whether there is a valid one.
 fn signature(tape: &Tape, key: Option<&PublicKey>, faults: &mut Faults) -> Result<bool> {
     let (value, public) = (tape.read(SIGNATURE)?, tape.read(KEY)?);
     let (Some(value), Some(public)) = (value, public) else {
@@ -232,7 +232,7 @@ fn signature(tape: &Tape, key: Option<&PublicKey>, faults: &mut Faults) -> Resul
     Ok(is_right)
 }
 
-/// The key in an archive, exactly as it was written.
+/// Reads the key in an archive, exactly as it was written.
 fn own_key(bytes: &[u8]) -> Result<PublicKey> {
     let text = std::str::from_utf8(bytes).context(Kind::Integrity, || "it is not text")?;
     match PublicKey::parse(text, KEY) {

@@ -22,20 +22,20 @@ struct Table<'a> {
 
 #[derive(Serialize)]
 struct Column {
-    /// Dotted, lists marked: `policies[].name`.
+    /// The dotted path, lists marked: `policies[].name`.
     column: String,
     r#type: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     ocsf_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     requirement: Option<&'static str>,
-    /// Of the ids of an enumeration.
+    /// The captions of an enumeration's ids.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     captions: BTreeMap<String, String>,
 }
 
 impl Lake {
-    /// The member of an archive that describes the columns of a table.
+    /// Returns the member of an archive that describes the columns of a table.
     pub(super) fn described(&self, table: &str) -> Result<Vec<u8>> {
         let ocsf_version = self.state().lake.ocsf_version.as_str();
         let own = own_tables().into_iter().find(|(name, _)| *name == table).map(|(_, schema)| schema);

@@ -25,18 +25,18 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::signing::{Purpose, Signer};
 use crate::typed::{Hash32, parse_hex};
 
-/// What was packed.
+/// The result of packing.
 #[derive(Debug, Clone, Serialize)]
 pub struct Archived {
     #[serde(flatten)]
     pub manifest: Manifest,
-    /// Of `SHA256SUMS`: who gets it by another way can tell that the archive is the one that was sent.
+    /// The hash of `SHA256SUMS`: a recipient who gets it another way can tell that the archive is the one that was sent.
     pub sums_sha256: String,
     pub is_signed: bool,
 }
 
 impl Lake {
-    /// Writes an archive of the range, as the lake is at the entry up to which it was read.
+    /// Writes an archive of the range, with the lake as it is at the entry up to which it was read.
     pub async fn archive(
         &self,
         range: &ArchiveRange,
@@ -74,7 +74,7 @@ impl Lake {
         for file in &files {
             let _ = writeln!(sums, "{}  {}", file.sha256, file.data_path());
         }
-        // What is signed is this file, whose first line says what for; `sha256sum` takes that line for a comment.
+        // The signature covers this file, whose first line says its purpose; `sha256sum` takes that line for a comment.
         let signature = signer.map(|signer| signer.sign(Purpose::Archive, sums.as_bytes()));
         let sums = Purpose::Archive.message(sums.as_bytes());
         let sums_sha256 = hash_of(&sums);
@@ -120,8 +120,8 @@ impl Packing<'_> {
         self.write(padding(bytes.len() as u64))
     }
 
-    /// The hashes of all entries up to the head: a file is in the lake when one of them has added it and none has
-    /// replaced it, so all of them are the proof.
+    /// Writes the hashes of all entries up to the head: a file is in the lake when one of them has added it and none
+    /// has replaced it, so all of them are the proof.
     async fn entries(&mut self, head: &Head) -> Result<Vec<String>> {
         let mut hashes = Vec::new();
         for sequence in 0..=head.sequence {
@@ -147,7 +147,7 @@ impl Packing<'_> {
         found.ok_or_else(|| Error::new(Kind::Integrity, format!("{path} is missing")).hint(HINT))
     }
 
-    /// A data file, which may be larger than what is to be held.
+    /// Writes a data file, which may be too large to hold in memory.
     async fn file(&mut self, file: &FileEntry) -> Result<()> {
         let path = file.data_path();
         let cannot = || format!("cannot read {path}");
@@ -182,7 +182,7 @@ fn damaged(path: &Path) -> Error {
     Error::new(Kind::Integrity, format!("{path} is not what was written")).hint(HINT)
 }
 
-/// The members of an archive in their order: those of the lake after the others.
+/// Returns the members of an archive in their order: those of the lake after the others.
 pub fn order(manifest: &Manifest, is_signed: bool, files: &[FileEntry]) -> Vec<String> {
     let key = is_signed.then_some(KEY);
     let first = [MANIFEST, TEXT].into_iter().chain(key).map(str::to_string);

@@ -1,7 +1,7 @@
 //! The tar of an archive: plain files in a row, written and read block by block.
 //!
-//! Only what [`header`] makes is read again: no links, no folders, no long names, no gaps. So nothing can hide in an
-//! archive that `tar` would unpack and a check would not see.
+//! Only headers that [`header`] makes are read again: no links, no folders, no long names, no gaps. So nothing can hide
+//! in an archive that `tar` would unpack and a check would not see.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,12 +28,12 @@ use super::super::faults::Faults;
 use crate::error::{Context, Error, Kind, Result};
 
 pub const BLOCK: u64 = 512;
-/// Ends a tar.
+/// The end of a tar.
 pub const END: [u8; 2 * BLOCK as usize] = [0; 2 * BLOCK as usize];
 /// Bytes of a long member that are read at once.
 const CHUNK: u64 = 1 << 20;
 
-/// The header of a member. The same path, size and time give the same bytes.
+/// Builds the header of a member. The same path, size and time give the same bytes.
 pub fn header(path: &str, bytes: u64, time_ms: i64) -> Result<[u8; BLOCK as usize]> {
     let mut header = Header::new_ustar();
     header.set_path(path).context(Kind::Usage, || format!("cannot put {path} into an archive: tar cannot name it"))?;
@@ -47,12 +47,12 @@ pub fn header(path: &str, bytes: u64, time_ms: i64) -> Result<[u8; BLOCK as usiz
     Ok(*header.as_bytes())
 }
 
-/// The zeros between the end of a member and the next block.
+/// Returns the zeros between the end of a member and the next block.
 pub fn padding(bytes: u64) -> &'static [u8] {
     &END[..(bytes.next_multiple_of(BLOCK) - bytes) as usize]
 }
 
-/// Where a member is.
+/// The place of a member.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub header: [u8; BLOCK as usize],
@@ -73,7 +73,7 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Reads all headers. What is no member that we would have written is a fault.
+    /// Reads all headers. A member that we would not have written is a fault.
     pub fn open(path: &FsPath, faults: &mut Faults) -> Result<Tape> {
         let name = path.display().to_string();
         let cannot = || format!("cannot read {name}");
@@ -97,7 +97,7 @@ impl Tape {
         }
     }
 
-    /// Reads the header at a place; where the next one is, if there is one.
+    /// Reads the header at a place; returns where the next one is, if there is one.
     fn member(&mut self, at: u64, length: u64, faults: &mut Faults) -> io::Result<Option<u64>> {
         let mut stop = |fault: String| {
             faults.add(&self.name, fault);
@@ -115,7 +115,7 @@ impl Tape {
             return if end == END { Ok(None) } else { stop(format!("it does not end as it should at byte {at}")) };
         }
         let header = Header::from_byte_slice(&block);
-        // The sum is over the header with blanks in the place of the sum.
+        // The sum is over the header with blanks in place of the sum.
         let sum: u32 =
             block.iter().enumerate().map(|(n, byte)| if (148..156).contains(&n) { 32 } else { u32::from(*byte) }).sum();
         if header.cksum().ok() != Some(sum) {
@@ -155,7 +155,7 @@ impl Tape {
         self.members.get(path)
     }
 
-    /// The bytes of a small member.
+    /// Reads the bytes of a small member.
     pub fn read(&self, path: &str) -> Result<Option<Bytes>> {
         let Some(member) = self.get(path) else { return Ok(None) };
         let bytes = self.range(member, 0..member.bytes);
@@ -169,7 +169,7 @@ impl Tape {
     }
 }
 
-/// Whether a name stays in the folder that it is in.
+/// Returns whether a name stays in the folder that it is in.
 fn is_below(name: &str) -> bool {
     !name.is_empty() && name != "." && name != ".."
 }
@@ -180,7 +180,7 @@ impl fmt::Display for Tape {
     }
 }
 
-/// The members as objects that can be read.
+/// The members as readable objects.
 #[derive(Debug, Clone)]
 pub struct Members(pub Arc<Tape>);
 

@@ -1,4 +1,4 @@
-//! The text in an archive for somebody who does not have this program.
+//! The text in an archive for a reader who does not have this program.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Bars that lie: categories, and classes of a number.
+//! Horizontal bars: categories, and classes of a number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,13 +7,13 @@ use super::draw::{WIDTH, plain, short};
 use super::{Axis, Chart, Key, MAX_CATEGORIES};
 use crate::report::html::escaped;
 
-/// Of a bar that lies.
+/// The height of a horizontal bar.
 const BAR: f64 = 24.0;
-/// Where bars begin: names stand before.
+/// The place where bars begin: names come before it.
 const FROM: f64 = 250.0;
 
 impl Chart {
-    /// Lying bars, the longest first.
+    /// Draws horizontal bars, the longest first.
     pub(super) fn bars(&self) -> String {
         let mut totals: BTreeMap<&Key, f64> = BTreeMap::new();
         for ((key, _), value) in &self.cells {
@@ -21,7 +21,7 @@ impl Chart {
         }
         let mut keys: Vec<(&Key, f64)> = totals.into_iter().collect();
         match self.axis {
-            // Classes have an order of their own, which the map gave them; what has no number comes last.
+            // Classes have an order of their own, which the map gave them; rows without a number come last.
             Axis::Classes { .. } => keys.sort_by_key(|(key, _)| **key == Key::Class(None)),
             _ => keys.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0))),
         }
@@ -59,7 +59,7 @@ impl Chart {
         out + "</svg>"
     }
 
-    /// A category's name, or what its class holds.
+    /// Returns a category's name, or the range of its class.
     pub(super) fn name(&self, key: &Key) -> String {
         let edges = if let Axis::Classes { edges, .. } = &self.axis { &edges[..] } else { &[] };
         match key {
@@ -77,7 +77,7 @@ impl Chart {
     }
 }
 
-/// The name of a bar, before it.
+/// Draws the name of a bar, before it.
 fn label(y: f64, name: &str) -> String {
     format!("<text x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"end\">{}</text>", FROM - 10.0, escaped(&short(name)))
 }

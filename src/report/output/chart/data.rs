@@ -6,10 +6,10 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDateTime, NaiveTime, Timelik
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-/// More bins are no longer seen as bars.
+/// The most bins that still look like bars.
 const MAX_BINS: i64 = 200;
 
-/// How long a bin of a time axis is.
+/// The length of a bin of a time axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
@@ -21,7 +21,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// This unit, or the first coarser one in which the range has bins that can be seen.
+    /// Returns this unit, or the first coarser one that divides the range into few enough bins to see.
     pub fn fit(self, (from_ms, to_ms): (i64, i64)) -> Unit {
         let all = [Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month];
         let fits = |unit: &Unit| *unit >= self && (to_ms - from_ms) / unit.about_ms() <= MAX_BINS;
@@ -48,7 +48,7 @@ impl Unit {
         }
     }
 
-    /// Where the bin of an instant begins, in local milliseconds.
+    /// Returns where the bin of an instant begins, in local milliseconds.
     pub fn bin(self, time_ms: i64, zone: Tz) -> Option<i64> {
         let local = local(time_ms, zone)?;
         let day = local.date();
@@ -64,7 +64,7 @@ impl Unit {
         Some(begin.and_utc().timestamp_millis())
     }
 
-    /// The bin after one.
+    /// Returns the bin after this one.
     pub fn next(self, bin_ms: i64) -> Option<i64> {
         match self {
             Unit::Month => {
@@ -75,7 +75,7 @@ impl Unit {
         }
     }
 
-    /// A bin's name, short enough for an axis.
+    /// Returns a bin's name, short enough for an axis.
     pub fn name(self, bin_ms: i64) -> String {
         let format = match self {
             Unit::Minute | Unit::Hour => "%d %b %H:%M",
@@ -103,7 +103,7 @@ pub fn time_ms(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
     times.is_valid(row).then(|| times.value(row).div_euclid(1000))
 }
 
-/// What the clock shows at an instant, as if it were one in UTC.
+/// Returns the local clock time at an instant, as if it were one in UTC.
 pub fn local_ms(time_ms: i64, zone: Tz) -> Option<i64> {
     local(time_ms, zone).map(|local| local.and_utc().timestamp_millis())
 }

@@ -18,7 +18,7 @@ const BOTTOM: f64 = 26.0;
 const MAX_NAME: usize = 26;
 
 impl Chart {
-    /// The figure with its legend; none when there is nothing to see.
+    /// Draws the figure with its legend; returns `None` when there is nothing to see.
     pub fn draw(&self) -> Option<String> {
         if self.cells.is_empty() || self.is_overfull {
             return None;
@@ -66,10 +66,10 @@ impl Chart {
         self.cells.get(&(key.clone(), series)).copied().unwrap_or_default()
     }
 
-    /// Bars or lines along a time axis.
+    /// Draws bars or lines along a time axis.
     fn columns(&self, bins: &[(Key, String)]) -> String {
         let series = self.names.len().max(1);
-        // What is counted adds up; what is measured side by side does not.
+        // Counts add up; measures side by side do not.
         let is_stacked = self.head.kind != ChartKind::Line;
         let heights = bins.iter().map(|(key, _)| {
             let values = (0..series).map(|series| self.value(key, series));
@@ -155,7 +155,7 @@ impl Chart {
         escaped(&format!("{name}: {}{what}", plain(value)))
     }
 
-    /// How often two values meet.
+    /// Draws how often two values meet.
     fn grid(&self) -> String {
         let mut sides: [BTreeMap<&str, f64>; 2] = [BTreeMap::new(), BTreeMap::new()];
         for ((key, _), value) in &self.cells {
@@ -242,7 +242,7 @@ impl Chart {
     }
 }
 
-/// The period as a strip, with its gaps.
+/// Draws the period as a strip, with its gaps.
 pub fn strip(coverage: &Coverage) -> String {
     let period = (coverage.to_ms - coverage.from_ms).max(1) as f64;
     let x = |time_ms: i64| {
@@ -266,7 +266,7 @@ pub fn strip(coverage: &Coverage) -> String {
     out + "</svg>"
 }
 
-/// The top of an axis and the distance of its ticks: 1, 2 or 5 times a power of ten.
+/// Returns the top of an axis and the distance of its ticks: 1, 2 or 5 times a power of ten.
 fn nice(most: f64) -> (f64, f64) {
     if most <= 0.0 {
         return (1.0, 1.0);

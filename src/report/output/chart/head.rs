@@ -1,4 +1,4 @@
-//! `[chart]` of a head: what is drawn of a report's rows, and the words for it.
+//! `[chart]` of a head: the drawing that is made of a report's rows, and the words for it.
 
 use serde::Deserialize;
 
@@ -11,27 +11,27 @@ use crate::report::words::heading;
 #[serde(deny_unknown_fields)]
 pub struct ChartHead {
     pub kind: ChartKind,
-    /// The column along which is counted: a time or date with `per`, a number with `classes`, else a text.
+    /// The column of the axis: a time or date with `per`, a number with `classes`, else a text.
     pub x: String,
-    /// The column that the rows of a heatmap stand for.
+    /// The column for the rows of a heatmap.
     #[serde(default)]
     pub y: Option<String>,
-    /// How long a bar or a step of a line is.
+    /// The length of time that a bar or a step of a line covers.
     #[serde(default)]
     pub per: Option<Unit>,
-    /// The column whose values have a colour each.
+    /// The column whose values each have a colour.
     #[serde(default)]
     pub colour: Option<String>,
     /// Number columns that are added up; each has a colour.
     #[serde(default)]
     pub values: Vec<String>,
-    /// Where classes of the number `x` begin.
+    /// The lower bounds of the classes of the number `x`.
     #[serde(default)]
     pub classes: Vec<i64>,
-    /// Only rows that have this text in this column.
+    /// Restricts the rows to those with this text in this column.
     #[serde(default)]
     pub only: Option<Only>,
-    /// Of tiles: the values of `x` of which more is better, and those of which less is.
+    /// For tiles: the values of `x` of which more is better, and those of which less is.
     #[serde(default)]
     pub more_is_better: Vec<String>,
     #[serde(default)]
@@ -58,7 +58,7 @@ pub enum ChartKind {
 }
 
 impl ChartHead {
-    /// What is wrong with it, given the report's columns.
+    /// Returns what is wrong with the chart, given the report's columns.
     pub fn problem(&self, columns: &[Column]) -> Option<String> {
         let type_of = |name: &str| columns.iter().find(|column| column.name == name).map(|column| column.ty);
         let is_number = |ty| matches!(ty, ColumnType::Int | ColumnType::Bigint | ColumnType::Double);
@@ -93,7 +93,7 @@ impl ChartHead {
         }
     }
 
-    /// What is drawn, in words; `unit` is the one that the range allowed.
+    /// Describes the drawing in words; `unit` is the one that the range allowed.
     pub fn title(&self, unit: Option<Unit>) -> String {
         let what = match self.values.is_empty() {
             true => "Rows".to_string(),

@@ -1,7 +1,7 @@
 //! The chart of a report's head, drawn from its rows as they pass.
 //!
-//! The head names columns (`[chart]`), and one that does not fit them is an error of the head. What is kept is bounded: as
-//! many bins as a page shows, and as many categories as a legend.
+//! The head names columns (`[chart]`), and a chart that does not fit them is an error of the head. The kept data is
+//! bounded: as many bins as a page shows, and as many categories as a legend.
 
 mod bars;
 mod data;
@@ -27,9 +27,9 @@ use data::Unit;
 
 /// Categories of a bar chart or of one side of a grid, the largest first.
 const MAX_CATEGORIES: usize = 24;
-/// Distinct values that are counted at all: beyond, a column has no categories.
+/// Distinct values that are counted at all: a column with more has no categories.
 const MAX_DISTINCT: usize = 5_000;
-/// Colours of a legend; what comes later is `other`.
+/// Colours of a legend; later series count as `other`.
 const MAX_SERIES: usize = 6;
 
 /// A chart in the making.
@@ -50,7 +50,7 @@ pub struct Chart {
 enum Key {
     /// Local milliseconds at which a bin begins.
     Bin(i64),
-    /// Where a class of numbers begins; none is what has no number.
+    /// The lower bound of a class of numbers; `None` holds rows without a number.
     Class(Option<i64>),
     Name(String),
     Pair(String, String),
@@ -100,7 +100,7 @@ enum Series {
 }
 
 impl Chart {
-    /// What the head asks for; none where it asks for nothing.
+    /// Plans the chart that the head asks for; returns `None` where it asks for none.
     pub fn plan(report: &Report, params: &Params, coverage: &Coverage) -> Option<Chart> {
         let head = report.chart.clone()?;
         let place = |name: &str| report.columns.iter().position(|column| column.name == name);
@@ -117,7 +117,7 @@ impl Chart {
                 let mut range = (coverage.from_ms, coverage.to_ms);
                 let mut zone = zone;
                 if report.columns[column].ty == ColumnType::Date {
-                    // A date is one of the report's zone already, and has no instant: neither may move.
+                    // A date is already in the report's zone, and has no instant: neither may move.
                     let local = |time_ms| data::local_ms(time_ms, zone);
                     range = (local(range.0)?, local(range.1)?);
                     zone = Tz::UTC;
@@ -141,7 +141,7 @@ impl Chart {
         Some(Chart { head, axis, series, cells, names, order, is_overfull: false })
     }
 
-    /// What is drawn, in words.
+    /// Describes the drawing in words.
     pub fn heading(&self) -> String {
         let unit = if let Axis::Time { unit, .. } = &self.axis { Some(*unit) } else { None };
         self.head.title(unit)

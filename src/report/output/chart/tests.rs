@@ -1,4 +1,4 @@
-//! What each report draws, and that classes, dates and pairs are counted where they belong.
+//! Tests the chart of each report, and that classes, dates and pairs are counted where they belong.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::report::{Catalog, Period};
 
-/// 2026-03-01 to 2026-04-01.
+/// Returns the coverage of 2026-03-01 to 2026-04-01.
 fn march(zone: Tz) -> Coverage {
     let period = Period::parse("2026-03", zone, &Clock::Real).unwrap();
     Coverage { from_ms: period.from_ms, to_ms: period.to_ms, max_gap_ms: 0, uncovered_ms: 0, share: 1.0, gaps: vec![] }

@@ -1,4 +1,4 @@
-//! Tiles: a few figures with what they were before, each in its own unit.
+//! Tiles: a few figures with their earlier values, each in its own unit.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ use crate::report::output::page::{is_share, number};
 use crate::report::words::heading;
 
 impl Chart {
-    /// A tile for each row, in the order of the rows.
+    /// Draws a tile for each row, in the order of the rows.
     pub(super) fn tiles(&self) -> String {
         let mut out = "<dl class=\"tiles\">".to_string();
         for key in &self.order {
             let Key::Name(name) = key else { continue };
             let value = |series: usize| self.cells.get(&(key.clone(), series)).copied();
             let (now, before) = (value(0), value(1));
-            // A missing number is none, and not nothing.
+            // A missing number is shown as missing, not as zero.
             let said = |value: Option<f64>| value.map_or("\u{2013}".to_string(), |value| number(value, is_share(name)));
             let change = now.zip(before).map_or_else(
                 || "<small>nothing before</small>".to_string(),

@@ -1,4 +1,4 @@
-//! Where a run leaves the controls of each framework: what an officer opens first.
+//! The state of the controls of each framework after a run: the first thing that an officer opens.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::{escaped, share};
 use crate::report::runs::controls::{ControlStanding, FrameworkStanding, Standing};
 use crate::report::runs::summary::Summary;
 
-/// A tab for each framework. Without a style, and on paper, they stand below each other.
+/// Appends a tab for each framework. Without a style, and on paper, they appear below each other.
 pub fn section(summary: &Summary, out: &mut String) {
     if summary.frameworks.is_empty() {
         return;
@@ -34,7 +34,7 @@ pub fn section(summary: &Summary, out: &mut String) {
     );
 }
 
-/// `12 with findings, 3 no finding`: how many controls stand how, the worst first.
+/// Counts the controls by standing, the worst first: `12 with findings, 3 no finding`.
 pub fn counts(framework: &FrameworkStanding) -> Vec<(Standing, usize)> {
     let number = |standing: Standing| framework.controls.iter().filter(|one| one.standing == standing).count();
     Standing::ALL.into_iter().map(|standing| (standing, number(standing))).filter(|(_, number)| *number > 0).collect()
@@ -71,7 +71,7 @@ fn pane(framework: &FrameworkStanding, summary: &Summary, is_compared: bool, out
     out.push_str("</tbody></table></div></div>");
 }
 
-/// What a control's chip says.
+/// Returns the text of a control's chip.
 pub fn said(control: &ControlStanding) -> String {
     match control.standing {
         Standing::Findings => control.severities(),
@@ -110,7 +110,7 @@ fn row(control: &ControlStanding, summary: &Summary, is_compared: bool, out: &mu
     );
 }
 
-/// A standing as a dot before a name; the chip of the report says it in words.
+/// Draws a standing as a dot before a name; the chip of the report says it in words.
 fn dot(standing: Standing, worst: Option<crate::report::evidence::findings::Severity>) -> String {
     chip(standing, worst, "").replace("class=\"chip", &format!("title=\"{}\" class=\"dot", standing.in_words()))
 }

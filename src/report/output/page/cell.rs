@@ -7,13 +7,13 @@ use chrono::DateTime;
 use crate::report::catalog::header::ColumnType;
 use crate::typed::count;
 
-/// Whether a number of that name is a part of one, and so is said in percent: `share`, `coverage`, `failure_rate`.
+/// Returns whether a number of that name is a share, shown in percent: `share`, `coverage`, `failure_rate`.
 pub fn is_share(name: &str) -> bool {
     let is_word = |word: &str| matches!(word, "share" | "rate" | "coverage" | "agreement");
     name.split('_').next_back().is_some_and(is_word) || name.starts_with("share_")
 }
 
-/// One value; of a share as percent.
+/// Formats one value; a share becomes a percentage.
 pub fn cell(column: &ArrayRef, row: usize, ty: ColumnType, is_share: bool) -> String {
     let found = match ty {
         ColumnType::Timestamp => {
@@ -39,13 +39,13 @@ pub fn cell(column: &ArrayRef, row: usize, ty: ColumnType, is_share: bool) -> St
     found.unwrap_or_default()
 }
 
-/// `12,345`; a minus is one.
+/// Formats a whole number: `12,345`; a negative one has a minus sign.
 fn whole(number: i64) -> String {
     let text = count(number.unsigned_abs());
     if number < 0 { format!("\u{2212}{text}") } else { text }
 }
 
-/// `6.2 %` of a share, `12,345`, `1.25`, and three digits of what is small: `0.00321`.
+/// Formats a number: a share as `6.2 %`, else `12,345`, `1.25`, and three digits of a small one: `0.00321`.
 pub fn number(number: f64, is_share: bool) -> String {
     if !number.is_finite() {
         return number.to_string();
@@ -74,7 +74,7 @@ fn day_text(days: i32) -> String {
     day.map_or(format!("{days} days"), |day| day.format("%Y-%m-%d").to_string())
 }
 
-/// `2026-01-05 09:12:03`: to the second, since nobody reads milliseconds in a table; the CSV has them.
+/// Formats `2026-01-05 09:12:03`: to the second, since nobody reads milliseconds in a table; the CSV has them.
 fn time_text(time_us: i64) -> String {
     match DateTime::from_timestamp_micros(time_us) {
         Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),

@@ -1,4 +1,4 @@
-//! `index.html`: what a run over several reports found, control by control and report by report, and the way to each.
+//! `index.html`: the findings of a run over several reports, control by control and report by report, with links to each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::report::runs::controls::Standing;
 use crate::report::runs::summary::{Change, ReportSummary, Summary};
 use crate::typed::count;
 
-/// The page beside the folders of a run.
+/// Returns the page beside the folders of a run.
 pub fn index(summary: &Summary) -> String {
     let mut body = String::new();
     let title = title(summary);
@@ -39,19 +39,19 @@ pub fn index(summary: &Summary) -> String {
     frame(&title, &super::foot(&foot), &body)
 }
 
-/// The schedule's name, or what the page is.
+/// Returns the schedule's name, or the kind of the page.
 pub fn title(summary: &Summary) -> String {
     summary.schedule.clone().unwrap_or_else(|| "Compliance reports".to_string())
 }
 
-/// `Period 2026-01, UTC`.
+/// Formats the period: `Period 2026-01, UTC`.
 pub fn period(summary: &Summary) -> String {
     let period = summary.period.text.as_deref().unwrap_or("as given");
     format!("Period {period}, {}", summary.period.time_zone)
 }
 
-/// Class, headline and explanation of the whole run. Findings are named by severity: their sum would add a forgotten
-/// account to an administrator who was taken over.
+/// Returns class, headline and explanation of the whole run. Findings are named by severity: their sum would add a
+/// forgotten account to an administrator who was taken over.
 pub fn headline(summary: &Summary) -> (&'static str, String, String) {
     let standings: Vec<Standing> = summary.reports.iter().map(Standing::of).collect();
     let number = |standing: Standing| standings.iter().filter(|one| **one == standing).count() as u64;
@@ -117,12 +117,12 @@ fn facts(summary: &Summary, out: &mut String) {
     out.push_str("</dl>");
 }
 
-/// Rounded down, so that a hole never reads as nothing.
+/// Formats a share, rounded down, so that a hole never reads as nothing.
 pub fn percent(share: f64) -> String {
     format!("{} %", (share * 1000.0).floor() / 10.0)
 }
 
-/// The reports of a run: those that want attention first, by the severity of the worst that they found.
+/// Returns the reports of a run: those that want attention first, by the severity of the worst that they found.
 pub fn by_urgency(summary: &Summary) -> Vec<&ReportSummary> {
     let mut reports: Vec<&ReportSummary> = summary.reports.iter().collect();
     reports.sort_by_key(|report| {
@@ -133,7 +133,7 @@ pub fn by_urgency(summary: &Summary) -> Vec<&ReportSummary> {
     reports
 }
 
-/// What a report says, in one line.
+/// Returns the result of a report in one line.
 pub fn said(report: &ReportSummary) -> String {
     let why = report.reason.as_deref().unwrap_or_default();
     match Standing::of(report) {
@@ -149,7 +149,7 @@ pub fn said(report: &ReportSummary) -> String {
     }
 }
 
-/// `2 new, 1 gone`, or that nothing changed.
+/// Formats `2 new, 1 gone`, or that nothing changed.
 pub fn changed(change: Option<&Change>) -> String {
     match change {
         None => String::new(),
@@ -209,7 +209,7 @@ fn reports(summary: &Summary, out: &mut String) {
     );
 }
 
-/// A report's title, and the way to its page if it has one.
+/// Returns a report's title, linked to its page if it has one.
 pub fn link(report: &ReportSummary) -> String {
     let part = report.part.as_ref().map_or(String::new(), |part| format!(", {part}"));
     let name = escaped(&format!("{}{part}", report.title));
@@ -221,7 +221,7 @@ pub fn link(report: &ReportSummary) -> String {
     }
 }
 
-/// A standing in its colour, with words.
+/// Returns a standing in its colour, with words.
 pub fn chip(standing: Standing, worst: Option<Severity>, text: &str) -> String {
     let class = match standing {
         Standing::Failed => "s5",

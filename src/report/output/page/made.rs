@@ -1,4 +1,4 @@
-//! How a page was made: parameters, ledger entry, files and hashes, and the report itself.
+//! The origin of a page: parameters, ledger entry, files and hashes, and the report itself.
 
 use std::fmt::Write as _;
 
@@ -80,7 +80,7 @@ pub fn section(report: &Report, evidence: &Evidence, out: &mut String) {
     );
 }
 
-/// Text of several lines.
+/// Returns text of several lines.
 fn lines_of(text: &str) -> String {
     text.lines().map(escaped).collect::<Vec<_>>().join("\n")
 }

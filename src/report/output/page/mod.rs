@@ -1,7 +1,8 @@
-//! `report.html`: one file that opens anywhere, asks nobody, and prints.
+//! `report.html`: one self-contained file that opens anywhere, makes no request, and prints.
 //!
 //! Log content is hostile. It reaches the page only through `html::text`; the policy in the head allows exactly one
-//! style and one script, by their hashes, and no request at all, so that what slipped through could still do nothing.
+//! style and one script, by their hashes, and no request at all, so that content that slipped through could still do
+//! nothing.
 
 mod by_control;
 mod cell;
@@ -32,7 +33,7 @@ use crate::typed::count;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// The page of one run.
+/// Returns the page of one run.
 pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option<&Chart>) -> String {
     let mut body = String::with_capacity(1 << 16);
     head(report, evidence, &mut body);
@@ -52,7 +53,7 @@ pub fn document(report: &Report, evidence: &Evidence, page: &Page, chart: Option
     frame(&report.title, &(foot(&foot_text) + &labels(page)), &body)
 }
 
-/// What stands below each sheet of paper: `text`, and the number of the page.
+/// Returns the footer of each printed sheet: `text`, and the number of the page.
 pub fn foot(text: &str) -> String {
     format!(
         "@media print {{ @page {{ @bottom-left {{ content: {}; font-size: 7pt; color: #555 }} \
@@ -61,7 +62,7 @@ pub fn foot(text: &str) -> String {
     )
 }
 
-/// A whole page around `body`, whose text is escaped already; `own` is a style of this page.
+/// Returns a whole page around `body`, whose text is already escaped; `own` is a style of this page.
 pub fn frame(title: &str, own: &str, body: &str) -> String {
     let style = format!("{STYLE}{own}");
     let policy = format!(
@@ -95,7 +96,7 @@ fn head(report: &Report, evidence: &Evidence, out: &mut String) {
     );
 }
 
-/// Class, headline and explanation of the verdict.
+/// Returns class, headline and explanation of the verdict.
 pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
     let tally = &evidence.tally;
     let facts = &evidence.facts;
@@ -141,14 +142,14 @@ pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
     }
 }
 
-/// `fields, silence`: each kind once, in order.
+/// Lists each kind once, in order: `fields, silence`.
 pub fn kinds(reasons: &[Reason]) -> String {
     let mut names: Vec<&str> = reasons.iter().map(|reason| reason.reason.name()).collect();
     names.dedup();
     names.join(", ")
 }
 
-/// Nobody asks at which millisecond a report was run; `evidence.json` knows.
+/// Rounds to seconds: nobody asks at which millisecond a report was run, and `evidence.json` knows.
 fn whole_seconds(time_ms: i64) -> i64 {
     time_ms - time_ms.rem_euclid(1000)
 }
@@ -186,7 +187,7 @@ fn facts(evidence: &Evidence, out: &mut String) {
     out.push_str("</dl>");
 }
 
-/// Said with every verdict: what was found may not be all.
+/// Appends the reasons, which accompany every verdict: the findings may not be all.
 fn reasons(evidence: &Evidence, out: &mut String) {
     let facts = &evidence.facts;
     if facts.reasons.is_empty() {
@@ -222,7 +223,7 @@ fn coverage(evidence: &Evidence, out: &mut String) {
 
 fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
     let title = if evidence.verdict == Verdict::Evidence { "Rows" } else { "Findings" };
-    // On paper a wide table lies down.
+    // On paper a wide table is printed in landscape.
     let class = if page.rows > 0 && page.columns().len() > 6 { " class=\"wide\"" } else { "" };
     let _ = write!(out, "<section{class}><h2>{title}</h2>");
     if page.rows == 0 {
@@ -264,7 +265,7 @@ fn table(report: &Report, evidence: &Evidence, page: &Page, out: &mut String) {
     );
 }
 
-/// The heads of the columns for a narrow screen, where each row is a card.
+/// Returns the column headings for a narrow screen, where each row is a card.
 fn labels(page: &Page) -> String {
     let label = |(place, column): (usize, &Shown)| {
         format!(
@@ -321,7 +322,7 @@ fn controls(report: &Report, out: &mut String) {
     out.push_str("</tbody></table></div></section>");
 }
 
-/// Text in which names of columns and parameters stand between backticks.
+/// Formats text in which names of columns and parameters stand between backticks.
 fn with_code(text: &str) -> String {
     let parts = text.split('`').enumerate();
     let shown = parts.map(|(place, part)| match place % 2 {

@@ -1,4 +1,4 @@
-//! `review-1.html`: the rows of a report with what somebody decided of each, and who.
+//! `review-1.html`: the rows of a report with somebody's decision on each, and the reviewer.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::report::evidence::record::Evidence;
 use crate::report::runs::attestation::{Attestation, Choice, Decision, text_of};
 use crate::report::runs::diff::Entry;
 
-/// Columns of the report beside the decision, where its head names no answers.
+/// The number of the report's columns beside the decision, where its head names no answers.
 const MAX_COLUMNS: usize = 5;
 
 pub fn document(report: &Report, evidence: &Evidence, attestation: &Attestation, rows: &[Entry]) -> String {
@@ -69,7 +69,7 @@ fn decided(report: &Report, attestation: &Attestation, rows: &[Entry], out: &mut
         let _ = write!(out, "<th scope=\"col\">{}</th>", escaped(&name));
     }
     out.push_str("</tr></thead><tbody>\n");
-    // What has to be done comes first.
+    // Rows that need action come first.
     let mut decisions: Vec<&Decision> = attestation.decisions.iter().collect();
     decisions.sort_by_key(|one| std::cmp::Reverse(one.decision));
     for one in decisions {
@@ -90,7 +90,7 @@ fn decided(report: &Report, attestation: &Attestation, rows: &[Entry], out: &mut
     out.push_str("</tbody></table></div></section>");
 }
 
-/// A value of `result.json` as the page of the report shows it.
+/// Formats a value of `result.json` as the page of the report shows it.
 fn said(value: Option<&Value>, ty: Option<ColumnType>) -> String {
     match (value, ty) {
         (Some(Value::Bool(flag)), _) => if *flag { "yes" } else { "no" }.to_string(),

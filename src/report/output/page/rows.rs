@@ -12,7 +12,7 @@ use crate::report::catalog::header::{ColumnType, Expectation, Report};
 use crate::report::evidence::findings::{Mark, Severity};
 use crate::report::html;
 
-/// Rows and bytes of rows that a browser sorts without a pause.
+/// Limit of rows that a browser sorts without a pause; the next one limits their bytes.
 const MAX_ROWS: usize = 5_000;
 const MAX_BYTES: usize = 6 << 20;
 /// Characters of one cell.
@@ -22,7 +22,7 @@ const MAX_COLUMNS: usize = 8;
 
 const SEVERITY_COLUMN: &str = "severity_id";
 const KEY_COLUMN: &str = "finding_key";
-/// Whose value says what the numbers of its row are.
+/// The column whose value says what the numbers of its row are.
 const METRIC_COLUMN: &str = "metric";
 
 /// The table of a page.
@@ -45,7 +45,7 @@ pub struct Shown {
     /// Its place in the result.
     place: usize,
     pub name: String,
-    /// What stands above it.
+    /// The text above it.
     pub heading: String,
     ty: ColumnType,
     is_severity: bool,
@@ -57,8 +57,8 @@ impl Shown {
     }
 }
 
-/// The columns as a reader wants them: how bad it is, then what answers the question, then the others in the order of the
-/// head. Names that only a program reads, and what a sheet has no room for, go to the detail.
+/// Arranges the columns as a reader wants them: how bad it is, then the answer to the question, then the others in the
+/// order of the head. Names that only a program reads, and columns that a sheet has no room for, go to the detail.
 fn arranged(report: &Report) -> (Vec<Shown>, Vec<Shown>) {
     let has = |name: &str| report.columns.iter().any(|column| column.name == name);
     let is_detail = |name: &str| {
@@ -104,12 +104,12 @@ impl Page {
         }
     }
 
-    /// Takes in rows, with what was said of each.
+    /// Adds rows, with the judgement of each.
     pub fn rows(&mut self, batch: &RecordBatch, marks: &[Mark]) {
         self.rows += batch.num_rows() as u64;
         for (row, mark) in marks.iter().enumerate() {
             let rank = self.rank(*mark);
-            // A page that is full takes a row only for one that wants less attention.
+            // A full page takes a row only in place of one that wants less attention.
             let least = self.kept.last_key_value().map_or(0, |(Reverse(rank), _)| *rank);
             if self.is_full() && rank <= least {
                 continue;
@@ -128,7 +128,7 @@ impl Page {
         self.shown >= MAX_ROWS || self.bytes >= MAX_BYTES
     }
 
-    /// How much a row wants attention: its severity, unless somebody explained it or its report only lists it.
+    /// Returns how much a row wants attention: its severity, unless somebody explained it or its report only lists it.
     fn rank(&self, mark: Mark) -> u8 {
         match mark.severity {
             Some(severity) if !mark.is_suppressed && (self.is_judged || severity >= Severity::Medium) => severity as u8,
@@ -162,7 +162,7 @@ impl Page {
                     "<td class=\"x\">\u{2013}</td>"
                 });
             } else if let (true, Some(severity)) = (shown.is_severity, mark.severity) {
-                // One element a cell: a browser takes ten times as long over thousands of small drawings.
+                // One element per cell: a browser takes ten times as long over thousands of small drawings.
                 let id = severity as u8;
                 out.push_str(&format!("<td class=\"v v{id}\" data-v=\"{id}\">{severity}"));
                 if mark.is_suppressed {
@@ -196,12 +196,12 @@ impl Page {
         out
     }
 
-    /// All rows that are kept, those that want attention first.
+    /// Returns all rows that are kept, those that want attention first.
     pub fn body(&self) -> impl Iterator<Item = &str> {
         self.kept.values().flatten().map(String::as_str)
     }
 
-    /// Whether some rows were put before others that came earlier.
+    /// Returns whether some rows were put before others that came earlier.
     pub fn is_arranged(&self) -> bool {
         self.kept.len() > 1
     }
@@ -215,7 +215,7 @@ impl Page {
     }
 }
 
-/// Appends one cell; says whether it was cut.
+/// Appends one cell; returns whether it was cut.
 fn write(text: &str, shown: &Shown, out: &mut String) -> bool {
     let cut: String = text.chars().take(MAX_CELL).collect();
     let is_cut = cut.len() < text.len();

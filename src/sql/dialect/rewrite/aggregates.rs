@@ -1,8 +1,9 @@
-//! Aggregates that the engine does not take side by side.
+//! Aggregates that the engine does not accept side by side.
 //!
-//! `string_agg(a, ',' order by a), string_agg(b, ',' order by b)` asks for two orders of the rows at once, which the engine
-//! refuses; of values that are ordered by themselves the list is sorted instead. And `group by x, cast(x as varchar)` names two
-//! columns `x`, since the engine calls a cast by what is cast; the cast goes through a function with a name of its own.
+//! `string_agg(a, ',' order by a), string_agg(b, ',' order by b)` asks for two orders of the rows at once, which the
+//! engine refuses; for values that are ordered by themselves the list is sorted instead. And `group by x, cast(x as
+//! varchar)` names two columns `x`, since the engine names a cast after its argument; the cast goes through a function
+//! with a name of its own.
 
 use std::ops::ControlFlow;
 
@@ -33,7 +34,7 @@ impl VisitorMut for Aggregates {
     }
 }
 
-/// The orders in which aggregates of a `select` want their rows.
+/// The orders of rows that the aggregates of a `select` need.
 struct Orders {
     depth: usize,
     found: Vec<Vec<OrderByExpr>>,
@@ -148,7 +149,7 @@ fn text(text: &str) -> Expr {
     Expr::Value(Value::SingleQuotedString(text.to_string()).into())
 }
 
-/// Puts casts among the groups behind a name of their own, where what they cast is a group as well.
+/// Gives casts among the groups a name of their own, where the argument of the cast is a group as well.
 fn casts(select: &mut Select) {
     let GroupByExpr::Expressions(groups, _) = &select.group_by else { return };
     if groups.is_empty() {
@@ -174,7 +175,7 @@ fn casts(select: &mut Select) {
     let _ = select.having.visit(&mut named);
 }
 
-/// What is cast.
+/// Returns the argument of a cast.
 fn bare(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast { expr, .. } | Expr::Nested(expr) => bare(expr),
@@ -203,7 +204,7 @@ impl VisitorMut for Named {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if self.depth == 0 && self.clashing.contains(expr) {
             let position = self.clashing.iter().position(|cast| cast == expr).unwrap_or(0);
-            // Two casts of one column differ by how often they say it.
+            // Two casts of one column differ by how often they repeat it.
             let again = std::iter::repeat_n(expr.clone(), position + 1).collect();
             *expr = call("coalesce", again);
         }

@@ -1,12 +1,12 @@
-//! Columns by what they stand for, and the conditions that are written with them.
+//! Columns and the expressions they stand for, and the conditions that are written with them.
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident};
 
-/// A column of both sides, what it is, and the tables that have it.
+/// A column of both sides, its expression, and the tables that have it.
 pub struct Column {
     pub name: String,
     pub expr: Expr,
-    /// None for a column that only has a second name, which `*` does not give.
+    /// The tables; none for a column that only has a second name, which `*` does not include.
     pub tables: Vec<String>,
     /// Whether it may be null in the first of them.
     pub may_miss: bool,

@@ -1,7 +1,8 @@
 //! Members of structs where the engine does not look for them.
 //!
-//! `resources[1].name` is `resources[1]['name']`, and `r -> r.name` is `r -> r['name']`. In a subquery a path may begin in the query around it, where the engine
-//! finds columns and no members: `a.actor.user.uid` becomes `a.actor['user']['uid']`, which is a column and then members.
+//! `resources[1].name` is `resources[1]['name']`, and `r -> r.name` is `r -> r['name']`. In a subquery a path may begin
+//! in the query around it, where the engine finds columns and no members: `a.actor.user.uid` becomes
+//! `a.actor['user']['uid']`, which is a column and then members.
 
 use std::ops::ControlFlow;
 
@@ -14,15 +15,15 @@ use crate::error::Error;
 
 #[derive(Default)]
 pub struct Members {
-    /// Queries within one another.
+    /// The number of queries within one another.
     depth: usize,
-    /// `exists`, `in` and scalar subqueries around what is visited.
+    /// The number of `exists`, `in` and scalar subqueries around the visited node.
     subqueries: usize,
-    /// Of each query, whether it is within one of them.
+    /// Whether each query is within one of them.
     is_within: Vec<bool>,
     /// Names of tables, and the depth at which they are known.
     known: Vec<(usize, Vec<String>)>,
-    /// Of each lambda around what is visited, what its parameters are called.
+    /// The names of the parameters of each lambda around the visited node.
     parameters: Vec<Vec<String>>,
 }
 
@@ -97,7 +98,7 @@ impl Members {
         self.parameters.iter().flatten().any(|known| *known == name)
     }
 
-    /// A path in a form that is found in the query around as well.
+    /// Returns a path in a form that is found in the query around as well.
     fn outer(&self, idents: &[Ident]) -> Option<Expr> {
         let first = folded(idents.first()?);
         let level = self.known.iter().rev().find(|(_, names)| names.contains(&first)).map(|(level, _)| *level);
@@ -124,7 +125,7 @@ fn parameters(lambda: &LambdaFunction) -> Vec<String> {
     }
 }
 
-/// Dots behind the first subscript, and behind what is no column, become subscripts.
+/// Turns dots after the first subscript, and after anything that is not a column, into subscripts.
 fn subscripts(chain: &mut [AccessExpr], mut is_column: bool) {
     for access in chain {
         match access {

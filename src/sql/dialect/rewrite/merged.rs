@@ -1,10 +1,10 @@
-//! The merged column of `full join ... using (k)` is whichever side has it.
+//! Rewrites the merged column of `full join ... using (k)` as the value of whichever side has it.
 //!
-//! The engine takes the left side's, which is null where only the right one has a row (apache/datafusion#22881). So the join
-//! is written with `on`, and `k` becomes what it stands for: `coalesce(a.k, b.k)` of a full join, `b.k` of a right one.
+//! The engine takes the left side's, which is null where only the right one has a row (apache/datafusion#22881). So the
+//! join is written with `on`, and `k` becomes its meaning: `coalesce(a.k, b.k)` for a full join, `b.k` for a right one.
 //!
-//! Of `*` over an inner or a left join it takes the column of the table whose name comes first in the alphabet, which is null
-//! in `select * from b left join a using (k)` (not reported); there `*` becomes `b.*, a.* exclude (k)`.
+//! For `*` over an inner or a left join it takes the column of the table whose name comes first in the alphabet, which
+//! is null in `select * from b left join a using (k)` (not reported); there `*` becomes `b.*, a.* exclude (k)`.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -39,7 +39,7 @@ impl VisitorMut for Merged {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        // Those of set operations, which have no `order by` of their own; the others have been here.
+        // These belong to set operations, which have no `order by` of their own; the others were already visited.
         spelled(select, &mut [])
     }
 }
@@ -66,7 +66,7 @@ fn is_star(select: &Select) -> bool {
     select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
 }
 
-/// Whether the engine would take a merged column of `*` from the wrong side: names of tables are out of order.
+/// Returns whether the engine would take a merged column of `*` from the wrong side: names of tables are out of order.
 fn is_out_of_order(table: &TableWithJoins) -> Result<bool> {
     let mut left = tables(&[TableWithJoins { relation: table.relation.clone(), joins: Vec::new() }]);
     for Join { relation, join_operator, .. } in &table.joins {
@@ -113,7 +113,7 @@ fn merge(table: &mut TableWithJoins, is_star: bool) -> Result<Vec<Column>> {
     with_conditions(table, may_miss)
 }
 
-/// Whether a column is merged more than once.
+/// Returns whether a column is merged more than once.
 fn is_chain(table: &TableWithJoins) -> bool {
     let mut seen = HashSet::new();
     let merged = table.joins.iter().filter_map(|join| match constraint(&join.join_operator) {
@@ -193,7 +193,7 @@ fn nameless() -> Error {
     Error::input("a query in a join with `using` needs a name").hint("write (select ...) as name")
 }
 
-/// Which side a join's merged column is of.
+/// The side that a join's merged column comes from.
 enum Side {
     Left,
     Right,
@@ -241,7 +241,7 @@ fn single(name: &ObjectName) -> Result<String> {
     }
 }
 
-/// Puts what merged columns are in place of their names.
+/// Replaces the names of merged columns by their expressions.
 fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -> Result<()> {
     let mut names = tables(&select.from);
     let is_test = |join: &&Join| constraint(&join.join_operator).is_none() && is_semi(&join.join_operator);
@@ -307,7 +307,8 @@ fn known<'a>(ident: &Ident, columns: &'a [Column]) -> Option<&'a Expr> {
     columns.iter().find(|column| column.name == name).map(|column| &column.expr)
 }
 
-/// `*` as `using` has it: the merged columns, then the others of each table; or those of the first table where they are.
+/// Expands `*` as `using` requires: the merged columns, then the others of each table; or the columns of the first
+/// table in place.
 fn wildcard(names: &[String], columns: &[Column]) -> Vec<SelectItem> {
     let merged = columns
         .iter()
@@ -329,7 +330,7 @@ fn wildcard(names: &[String], columns: &[Column]) -> Vec<SelectItem> {
 
 struct Replacer<'a> {
     columns: &'a [Column],
-    /// Queries within the expression: their names are their own.
+    /// The depth of queries within the expression: their names are their own.
     depth: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What the engine's planner does not read, said in other words that it reads.
+//! Rewrites what the engine's planner does not read into forms that it reads.
 //!
 //! ```text
 //! from t                               -> from t select *                       shapes
@@ -8,11 +8,14 @@
 //! a full join b using (k)              -> on a.k = b.k, coalesce(a.k, b.k)      merged
 //! (a, b) in (select x, y from t)      -> exists (...)                           row_in
 //! g of generate_series(1, 3) g         -> g.value                               series
+//! group by rollup(1, 2)                -> group by rollup(class, outcome)       shapes
+//! select count(*) n, n / 7             -> count(*) n, (count(*)) / 7            lateral (once the planner misses `n`)
 //! ```
 
 mod aggregates;
 mod calls;
 mod column;
+mod lateral;
 mod members;
 mod merged;
 mod order;
@@ -28,8 +31,9 @@ use super::labels;
 use crate::error::{Error, Result};
 
 pub use calls::REWRITTEN;
+pub use lateral::lateral;
 
-/// Rewrites a statement; `sql` is its text, after which columns are named.
+/// Rewrites a statement; its columns are named after its text `sql`.
 pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
@@ -40,7 +44,7 @@ pub fn rewrite(sql: &str, statement: &mut Statement) -> Result<()> {
     expressions(statement)
 }
 
-/// Rewrites the statement of a view, whose columns have the names that it gives them.
+/// Rewrites the statement of a view, whose columns keep the names that it gives them.
 pub fn rewrite_view(statement: &mut Statement) -> Result<()> {
     walk(statement, &mut row_in::RowIn)?;
     walk(statement, &mut shapes::Shapes::default())?;
@@ -56,7 +60,7 @@ fn expressions(statement: &mut Statement) -> Result<()> {
     walk(statement, &mut merged::Merged)
 }
 
-/// The query of a statement, also of one that is only explained.
+/// Returns the query of a statement, even of one that is only explained.
 fn query(statement: &mut Statement) -> Option<&mut Query> {
     match statement {
         Statement::Query(query) => Some(query),

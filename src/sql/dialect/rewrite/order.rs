@@ -1,9 +1,9 @@
-//! `order by` an expression that is selected is `order by` its place.
+//! Rewrites `order by` with a selected expression as `order by` its position.
 //!
-//! Otherwise the engine carries what the expression is made of through the projection, which it refuses under `distinct`
-//! (`select distinct user.uid ... order by user.uid`). `order by all` becomes all places: the engine sorts by nothing at
-//! all when it stands behind a union. A key that stands in an order twice counts once: the engine loses count of them where
-//! it makes an aggregate of `distinct on`.
+//! Otherwise the engine carries the columns of the expression through the projection, which it refuses under `distinct`
+//! (`select distinct user.uid ... order by user.uid`). `order by all` becomes all positions: the engine sorts by
+//! nothing at all when it follows a union. A key that an order repeats counts once: the engine miscounts keys where it
+//! makes an aggregate of `distinct on`.
 
 use std::ops::ControlFlow;
 
@@ -71,7 +71,7 @@ impl VisitorMut for Order {
     }
 }
 
-/// Leaves out keys that an earlier one repeats.
+/// Removes keys that repeat an earlier one.
 fn once(order: &mut Vec<OrderByExpr>) {
     let mut seen: Vec<Expr> = Vec::new();
     order.retain(|by| {
@@ -89,7 +89,7 @@ fn refuse() -> ControlFlow<Error> {
     )
 }
 
-/// The `select` that gives a body's columns their names.
+/// Returns the `select` that gives a body's columns their names.
 fn first(body: &SetExpr) -> Option<&Select> {
     match body {
         SetExpr::Select(select) => Some(select),
@@ -99,7 +99,7 @@ fn first(body: &SetExpr) -> Option<&Select> {
     }
 }
 
-/// The place of a selected expression; a single name may be that of a column or of a result, and stays.
+/// Returns the position of a selected expression; a single name may be that of a column or of a result, and stays.
 fn selected(expr: &Expr, select: &Select) -> Option<usize> {
     if matches!(expr, Expr::Identifier(_) | Expr::Value(_)) || has_subquery(expr) {
         return None;
@@ -110,7 +110,7 @@ fn selected(expr: &Expr, select: &Select) -> Option<usize> {
                 return Some(place + 1);
             }
             SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => {}
-            // Behind a wildcard nobody knows the place.
+            // After a wildcard nobody knows the position.
             _ => return None,
         }
     }

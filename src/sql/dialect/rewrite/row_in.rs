@@ -1,7 +1,7 @@
-//! `where (a, b) in (select x, y ...)` as `exists`.
+//! Rewrites `where (a, b) in (select x, y ...)` as `exists`.
 //!
-//! The two differ where a member is null: `in` is null there and `exists` is false. A condition drops both, so it is written
-//! anew where nothing turns it round: below `and` and `or` of `where` and `having`. Elsewhere it is refused.
+//! The two differ where a member is null: `in` is null there and `exists` is false. A condition drops both, so it is
+//! rewritten where nothing negates it: below `and` and `or` of `where` and `having`. Elsewhere it is refused.
 
 use std::ops::ControlFlow;
 
@@ -54,7 +54,7 @@ fn rows(condition: &mut Expr) {
     }
 }
 
-/// `exists (select 1 from (subquery) as __row(c0, c1) where __row.c0 = a and __row.c1 = b)`.
+/// Builds `exists (select 1 from (subquery) as __row(c0, c1) where __row.c0 = a and __row.c1 = b)`.
 fn exists(members: &[Expr], subquery: &Query) -> Option<Expr> {
     let names: Vec<String> = (0..members.len()).map(|place| format!("c{place}")).collect();
     let frame = format!("exists (select 1 from (select 1) as {NAME}({}) where true)", names.join(", "));

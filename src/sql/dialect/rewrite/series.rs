@@ -1,12 +1,12 @@
-//! The column of `generate_series(1, 3) g` is also called `g`, as PostgreSQL has it, and `generate_series` without an alias,
-//! as DuckDB has it; to the engine it is `value` alone.
+//! The column of `generate_series(1, 3) g` is also called `g`, as in PostgreSQL, and `generate_series` without an
+//! alias, as in DuckDB; to the engine it is `value` alone.
 
 use datafusion::sql::sqlparser::ast::{Expr, ObjectName, ObjectNamePart, TableFactor, TableWithJoins};
 
 use super::super::labels::folded;
 use super::column::{Column, qualified, quoted};
 
-/// The second names of the columns of series.
+/// Returns the second names of the columns of series.
 pub fn columns(from: &[TableWithJoins]) -> Vec<Column> {
     from.iter().flat_map(of_table).collect()
 }
@@ -40,7 +40,7 @@ fn column(factor: &TableFactor) -> Option<Column> {
         Some(alias) => {
             let table = folded(&alias.name);
             let expr = qualified(&table, "value");
-            // The name that a series of expressions gets where it has none.
+            // The name of a series of expressions that has none.
             (if table == "value" { function } else { table }, expr)
         }
         None if matches!(factor, TableFactor::Table { alias: Some(_), .. }) => return None,

@@ -1,19 +1,20 @@
-//! Shapes of statements: `from t` alone, `fetch first`, semi joins, and lists in `from`.
+//! Shapes of statements: `from t` alone, `fetch first`, semi joins, lists in `from`, and places in grouping sets.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, FunctionArg, FunctionArgExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
+    Expr, Fetch, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause,
+    ObjectName, ObjectNamePart, Query, Select, SelectFlavor, SelectItem, TableAlias, TableAliasColumnDef, TableFactor,
     TableWithJoins, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::grammar::call;
+use super::super::labels::is_wildcard;
 use crate::error::Error;
 
 #[derive(Default)]
 pub struct Shapes {
-    /// Queries in `from` that had no name.
+    /// The number of queries in `from` that had no name.
     unnamed: usize,
 }
 
@@ -21,7 +22,7 @@ impl VisitorMut for Shapes {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        // `with ties` and `percent` have been refused, and so has a limit beside it.
+        // `with ties` and `percent` were already refused, and so was a limit beside it.
         if let Some(Fetch { quantity, .. }) = query.fetch.take() {
             let limit = Some(quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_string(), false).into())));
             let offset = match query.limit_clause.take() {
@@ -51,7 +52,7 @@ impl VisitorMut for Shapes {
             }
             nest(table);
         }
-        ControlFlow::Continue(())
+        places(select)
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
@@ -63,6 +64,34 @@ impl VisitorMut for Shapes {
     }
 }
 
+/// Groups `rollup(1, 2)` by the selected expressions, as `group by 1, 2` does; the engine would group by the numbers.
+fn places(select: &mut Select) -> ControlFlow<Error> {
+    let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return ControlFlow::Continue(()) };
+    for key in keys {
+        let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = key else { continue };
+        for member in sets.iter_mut().flatten() {
+            let Expr::Value(value) = &*member else { continue };
+            let Value::Number(number, _) = &value.value else { continue };
+            let place = number.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+            let items = place.and_then(|place| select.projection.get(..=place)).unwrap_or_default();
+            *member = match items.last() {
+                Some(SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. })
+                    if !items.iter().any(is_wildcard) =>
+                {
+                    expr.clone()
+                }
+                _ => {
+                    return ControlFlow::Break(
+                        Error::input(format!("`group by` says place {number}, where no expression is selected"))
+                            .hint("name the column"),
+                    );
+                }
+            };
+        }
+    }
+    ControlFlow::Continue(())
+}
+
 impl Shapes {
     /// Gives names to queries without one that share columns: the engine merges columns of tables that have names.
     fn name_merged(&mut self, table: &mut TableWithJoins) {
@@ -72,7 +101,7 @@ impl Shapes {
         let factors = std::iter::once(&mut table.relation).chain(table.joins.iter_mut().map(|join| &mut join.relation));
         for factor in factors {
             if let TableFactor::Derived { alias: alias @ None, .. } = factor {
-                // Behind all other names in the alphabet: of two that share a column the engine takes the first.
+                // The name sorts after all others: of two that share a column the engine takes the first.
                 let name = Ident::with_quote('"', format!("~query{}", self.unnamed));
                 *alias = Some(TableAlias { name, ..named("") });
                 self.unnamed += 1;
@@ -81,7 +110,7 @@ impl Shapes {
     }
 }
 
-/// Whether a join is `natural` or `using`.
+/// Returns whether a join is `natural` or `using`.
 fn is_merged(join: &Join) -> bool {
     use JoinOperator::{Anti, FullOuter, Inner, Join, Left, LeftAnti, LeftOuter, LeftSemi, Right, RightOuter, Semi};
     match &join.join_operator {
@@ -91,7 +120,7 @@ fn is_merged(join: &Join) -> bool {
     }
 }
 
-/// `unnest(list) as t(item)`, which the parser takes for a table function.
+/// Rewrites `unnest(list) as t(item)`, which the parser takes for a table function.
 fn as_unnest(factor: &mut TableFactor) -> bool {
     let (name, args, alias) = match factor {
         TableFactor::Table { name, args: Some(args), alias, .. } => (name, &args.args, alias),
@@ -115,7 +144,7 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
         let Some(list) = list else { return false };
         let (TableFactor::Table { alias, .. } | TableFactor::Function { alias, .. }) = factor else { return false };
         let mut alias = alias.take();
-        // As the engine calls it.
+        // The engine's name for it.
         name_item(&mut alias, "value", Some("value"));
         *factor = TableFactor::UNNEST {
             alias,
@@ -146,8 +175,8 @@ fn as_unnest(factor: &mut TableFactor) -> bool {
     true
 }
 
-/// Names the one column of a list: `column`, or as the table is called, which is `table` when nobody says otherwise. The
-/// engine would call it after its own expression.
+/// Names the one column of a list: `column`, or the name of the table, which is `table` unless an alias says otherwise.
+/// The engine would name it after its own expression.
 fn name_item(alias: &mut Option<TableAlias>, table: &str, column: Option<&str>) {
     let alias = alias.get_or_insert_with(|| named(table));
     if alias.columns.is_empty() {
@@ -156,7 +185,7 @@ fn name_item(alias: &mut Option<TableAlias>, table: &str, column: Option<&str>) 
     }
 }
 
-/// A series whose bounds are anything but numbers that are written out.
+/// Returns whether it is a series with a bound that is not a literal number.
 fn is_series(name: &ObjectName, args: &[FunctionArg]) -> bool {
     let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else { return false };
     let is_number = |arg: &FunctionArg| match arg {
@@ -188,7 +217,7 @@ fn is_unnest(name: &ObjectName) -> bool {
     matches!(name.0.as_slice(), [ObjectNamePart::Identifier(ident)] if ident.value.eq_ignore_ascii_case("unnest"))
 }
 
-/// `from a, b, unnest(a.list)`: what stands before a list is what it may name.
+/// Handles `from a, b, unnest(a.list)`: a list may name the tables before it.
 fn lists_of(from: &mut Vec<TableWithJoins>) {
     let Some(last) = from.iter_mut().skip(1).rposition(|table| as_unnest(&mut table.relation)) else { return };
     let mut tables = std::mem::take(from).into_iter();
@@ -215,7 +244,7 @@ fn lists_of(from: &mut Vec<TableWithJoins>) {
     *from = std::iter::once(all).chain(tables).collect();
 }
 
-/// Puts each list with what stands before it into parentheses, where `relations` finds them together.
+/// Puts each list with the tables before it into parentheses, where `relations` finds them together.
 fn nest(table: &mut TableWithJoins) {
     let mut at = 0;
     while at < table.joins.len() {

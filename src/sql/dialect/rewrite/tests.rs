@@ -1,4 +1,4 @@
-//! What statements become.
+//! Tests of the rewritten form of statements.
 
 use datafusion::sql::parser::Statement;
 

@@ -1,4 +1,4 @@
-//! A member of a struct that is cast is the member.
+//! Replaces a member of a cast struct by the member itself.
 //!
 //! `event` casts the `user` of a class to the one of all classes. A filter on `user.uid` then is one on the class's own
 //! `user.uid`, by which files are pruned; a member that the class does not have is null.
@@ -43,7 +43,7 @@ impl OptimizerRule for MembersOfCasts {
     }
 }
 
-/// What is cast to a struct of which fields, and the path that is taken from it.
+/// Returns the argument and the fields of a cast to a struct, and the path that is taken from it.
 fn member(expr: &Expr) -> Option<(&Expr, &Fields, &[Expr])> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
     let (Expr::Cast(Cast { expr, field }), path) = args.split_first()? else { return None };

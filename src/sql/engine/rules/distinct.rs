@@ -1,7 +1,7 @@
 //! `count(distinct x)` beside `count(*)`, in two steps.
 //!
 //! The engine keeps a set of values for each group unless it can group twice, by the values first; it does that only
-//! when nothing but sums and extremes stand beside. A count is a sum of counts, with a filter as well.
+//! when all other aggregates are sums and extremes. A count is a sum of counts, with a filter as well.
 //!
 //! ```text
 //! select g, count(distinct x), count(*) from t group by g
@@ -41,9 +41,9 @@ impl OptimizerRule for CountedDistinct {
     }
 }
 
-/// How an aggregate is made of those of smaller groups.
+/// The way to make an aggregate from those of smaller groups.
 enum Part<'a> {
-    /// The count, and what it counts.
+    /// The distinct count, and its argument.
     Distinct(&'a AggregateFunction, &'a Expr),
     Count,
     Same(&'a AggregateFunction),
@@ -67,7 +67,8 @@ fn two_steps(aggregate: &Aggregate, config: &dyn OptimizerConfig) -> Result<Opti
     let Aggregate { input, group_expr, aggr_expr, schema, .. } = aggregate;
     let Some(parts) = aggr_expr.iter().map(part).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let counted: Vec<&Expr> = parts.iter().filter_map(|part| as_distinct(part)).collect();
-    // Without a group there is a row for no rows at all, and a sum of none is no zero. What the engine does itself, it may.
+    // Without a group there is a row for no rows at all, and a sum of none is not zero. Where the engine does it
+    // itself, it may.
     let is_ours = parts.iter().any(|part| matches!(part, Part::Count)) && !group_expr.is_empty();
     let is_plain = !group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_)));
     let Some(value) = counted.first().filter(|first| counted.iter().all(|other| other == *first)) else {
@@ -82,7 +83,7 @@ fn two_steps(aggregate: &Aggregate, config: &dyn OptimizerConfig) -> Result<Opti
     for (part, expr) in parts.iter().zip(aggr_expr) {
         let step = name();
         outer.push(match part {
-            // The values that are left.
+            // These are the remaining values.
             Part::Distinct(function, _) => again(function, &value_name),
             Part::Count => {
                 inner.push(expr.clone().alias(&step));
@@ -117,7 +118,7 @@ fn as_distinct<'a>(part: &Part<'a>) -> Option<&'a Expr> {
     }
 }
 
-/// The same aggregate, of a column of the step before.
+/// Applies the same aggregate to a column of the step before.
 fn again(function: &AggregateFunction, column: &str) -> Expr {
     let func = function.func.clone();
     Expr::AggregateFunction(AggregateFunction::new_udf(func, vec![named(column)], false, None, vec![], None))

@@ -1,8 +1,8 @@
-//! Filters go below projections that only name members of structs.
+//! Pushes filters below projections that only name members of structs.
 //!
-//! `select ... from (select actor.user.uid as who, ... union all ...) where who = 'x'`: the engine leaves the filter where it is
-//! while it plans, since it has its own way with such projections, and hands it to the scan when all is planned. The table
-//! would not hear of it, and what is known of files before they are opened would go unused.
+//! `select ... from (select actor.user.uid as who, ... union all ...) where who = 'x'`: the engine leaves the filter in
+//! place while it plans, since it treats such projections specially, and hands it to the scan when all is planned. The
+//! table would not see it, and knowledge about files before they are opened would be unused.
 
 use std::sync::Arc;
 
@@ -36,12 +36,12 @@ impl OptimizerRule for NamedLeaves {
     }
 }
 
-/// The predicate in terms of what the projection reads; `None` when that computes anything but members and columns.
+/// Returns the predicate over the projection's input; `None` when that computes anything but members and columns.
 fn below(predicate: &Expr, projection: &Projection) -> Result<Option<Expr>> {
     let (mut is_simple, mut has_leaf) = (!predicate.is_volatile(), false);
     let made = predicate.clone().transform(|expr| {
         let Expr::Column(column) = &expr else { return Ok(Transformed::no(expr)) };
-        // What the engine itself took out stays where it put it.
+        // Members that the engine itself extracted stay in place.
         let is_theirs = column.name.starts_with(PREFIX);
         let at = projection.schema.maybe_index_of_column(column).filter(|_| !is_theirs);
         let named = at.and_then(|at| projection.expr.get(at));

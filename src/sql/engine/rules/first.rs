@@ -1,6 +1,6 @@
-//! `order by time desc limit 20` becomes known to the table that it is asked of (`engine::first`).
+//! Passes `order by time desc limit 20` to the table that it applies to (`engine::first`).
 //!
-//! The sort stays: what the table gives comes in no order.
+//! The sort stays: the table gives its rows in no order.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl OptimizerRule for FirstOfEvents {
     }
 }
 
-/// What is sorted, with a table that knows of it.
+/// Returns the input of a sort, with a table that knows of it.
 fn told(sort: &Sort) -> Result<Option<LogicalPlan>> {
     let Some(count) = sort.fetch.filter(|count| *count <= MOST) else { return Ok(None) };
     let schema = sort.input.schema();
@@ -54,7 +54,7 @@ fn told(sort: &Sort) -> Result<Option<LogicalPlan>> {
     })
 }
 
-/// The plan with its table told; `None` when the columns are worked out or rows are left out on the way to it.
+/// Returns the plan with its table told; `None` when the columns are computed or rows are left out on the way to it.
 fn below(plan: &LogicalPlan, places: &[usize], first: &dyn Fn(Vec<String>) -> First) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Projection(projection) => {
@@ -73,7 +73,7 @@ fn below(plan: &LogicalPlan, places: &[usize], first: &dyn Fn(Vec<String>) -> Fi
             SubqueryAlias::try_new(Arc::new(input), alias.alias.clone()).map(LogicalPlan::SubqueryAlias).map(Some)
         }
         LogicalPlan::TableScan(scan) if scan.fetch.is_none() => {
-            // Tables of other kinds are no providers of ours.
+            // Tables of other kinds are not our providers.
             let Ok(table) = source_as_provider(&scan.source) else { return Ok(None) };
             let names = places.iter().map(|&at| scan.projected_schema.field(at).name().clone()).collect();
             let told = table.downcast_ref::<Told>().and_then(|table| table.first(first(names)));

@@ -1,6 +1,6 @@
-//! Intervals whose length is fixed become durations.
+//! Turns intervals of fixed length into durations.
 //!
-//! Adding an interval of months, days and nanoseconds to a time asks a calendar, once a row; adding a duration is one
+//! Adding an interval of months, days and nanoseconds to a time asks a calendar, once per row; adding a duration is one
 //! addition. In UTC every day has 24 hours, so `time + interval '1 day'` may be the latter.
 //!
 //! A difference of times is a duration. The engine compares one with an interval field by field, months first, and so
@@ -67,7 +67,7 @@ fn fixed(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// The duration by which a time without daylight saving is moved; `None` for months, which have no fixed length.
+/// Returns the duration by which a time without daylight saving is moved; `None` for months, which have no fixed length.
 fn moved(time: &Expr, by: &Expr, schema: &DFSchema) -> Option<Expr> {
     let by = interval(by).filter(|by| by.months == 0)?;
     match time.get_type(schema).ok()? {
@@ -78,7 +78,7 @@ fn moved(time: &Expr, by: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
-/// Both sides of a comparison of a duration, which the engine made an interval, with an interval.
+/// Returns both sides of a comparison of a duration, which the engine made an interval, with an interval.
 fn compared(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<(Expr, Expr)> {
     let by = interval(right)?;
     let Expr::Cast(Cast { expr, field }) = left else { return None };
@@ -89,7 +89,7 @@ fn compared(left: &Expr, right: &Expr, schema: &DFSchema) -> Option<(Expr, Expr)
     Some((expr.as_ref().clone(), duration(days * DAY_NS + i128::from(by.nanoseconds), unit)?))
 }
 
-/// An interval as one length: a day is 24 hours, a month 30 days.
+/// Returns an interval as one length: a day is 24 hours, a month 30 days.
 fn whole(expr: &Expr) -> Option<Expr> {
     let by = interval(expr)?;
     let days = i128::from(by.months) * 30 + i128::from(by.days);
@@ -103,7 +103,7 @@ fn interval(expr: &Expr) -> Option<IntervalMonthDayNano> {
     Some(*value)
 }
 
-/// A duration of so many nanoseconds, unless the unit cannot say it.
+/// Builds a duration of this many nanoseconds, unless the unit cannot express it.
 fn duration(length_ns: i128, unit: TimeUnit) -> Option<Expr> {
     let (of_unit, make): (i128, fn(Option<i64>) -> ScalarValue) = match unit {
         TimeUnit::Second => (1_000_000_000, ScalarValue::DurationSecond),

@@ -1,4 +1,4 @@
-//! Rules of the optimizer that the engine lacks: what is rewritten is made of its own operators all the same.
+//! Rules of the optimizer that the engine lacks; they rewrite plans into its own operators.
 
 mod cast;
 mod distinct;
@@ -20,18 +20,18 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 use super::upstream::{PatientOptimizer, SmallConstants};
 
-/// The engine's rules, ours among them where each can still be followed by those that finish its work.
+/// Returns the engine's rules with ours among them, each where the rules that finish its work still follow.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
     for rule in Optimizer::new().rules {
         rules.push(Arc::new(PatientOptimizer));
         match rule.name() {
-            // Before constants are worked out: the engine would compare them its own way.
+            // This comes before constants are computed: the engine would compare them its own way.
             "simplify_expressions" => {
                 rules.push(Arc::new(interval::FixedIntervals));
             }
             "single_distinct_aggregation_to_group_by" => rules.push(Arc::new(distinct::CountedDistinct)),
-            // The filters have found their places by then.
+            // The filters are in place by then.
             "optimize_projections" => rules.push(Arc::new(rounded::RoundedTimes)),
             "extract_leaf_expressions" => rules.push(Arc::new(window::WindowLeaves)),
             _ => {}
@@ -42,17 +42,17 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             rules.push(Arc::new(cast::MembersOfCasts));
             rules.push(Arc::new(filter::NamedLeaves));
             rules.push(Arc::new(PushDownFilter::new()));
-            // What joins ask of times stands in them by then.
+            // What joins require of times is part of them by then.
             rules.push(Arc::new(within::JoinsWithin));
         }
     }
     rules.push(Arc::new(SmallConstants));
-    // Filters and limits have found their places.
+    // Filters and limits are in place.
     rules.push(Arc::new(first::FirstOfEvents));
     rules
 }
 
-/// The plan with every part of its expressions changed, under their old names.
+/// Changes every part of a plan's expressions, and keeps their names.
 fn rewritten(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let named = |expr: Expr| {
@@ -61,7 +61,8 @@ fn rewritten(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> R
         Ok(changed.update_data(|expr| name.restore(expr)))
     };
     plan.map_expressions(|expr| match expr {
-        // Of `rollup (a, b)` the members have names, not the whole: the engine knows no grouping set behind an alias.
+        // In `rollup (a, b)` the members have names, not the whole: the engine does not recognise a grouping set behind
+        // an alias.
         Expr::GroupingSet(_) => expr.map_children(named),
         expr => named(expr),
     })
@@ -71,7 +72,7 @@ fn rewritten(plan: LogicalPlan, change: impl Fn(Expr) -> Transformed<Expr>) -> R
 mod tests {
     use super::*;
 
-    /// A rule whose neighbour was renamed would not be there any more, and nobody would notice but a clock.
+    /// If a neighbour of a rule were renamed, the rule would vanish, and only a clock would notice.
     #[test]
     fn all_rules_are_among_the_engines() {
         let names: Vec<String> = rules().iter().map(|rule| rule.name().to_string()).collect();

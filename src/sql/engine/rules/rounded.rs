@@ -1,10 +1,10 @@
-//! `date_trunc` of a time in UTC is arithmetic, and so is its day.
+//! Rewrites `date_trunc` of a time in UTC, and its day, as arithmetic.
 //!
-//! The engine asks a calendar for every row as soon as a time has a zone, also when the zone is UTC; of a time without one it
-//! takes a remainder. So the zone is taken off and put on again, by way of the number: a cast from a time without a zone
-//! to one with a zone would ask the calendar once more.
+//! The engine asks a calendar for every row as soon as a time has a zone, even when the zone is UTC; for a time without
+//! one it takes a remainder. So the zone is removed and added again, by way of the number: a cast from a time without a
+//! zone to one with a zone would ask the calendar once more.
 //!
-//! Filters are left alone: what prunes files knows `date_trunc` (`floor`).
+//! Filters are left alone: pruning understands `date_trunc` (`floor`).
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -59,7 +59,7 @@ fn rounded(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(cast(number, DataType::Timestamp(unit, Some(zone))))
 }
 
-/// `time::date`.
+/// Rewrites `time::date`.
 fn to_day(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let unit = day_of(&expr).and_then(|time| match time.get_type(schema).ok()? {
         DataType::Timestamp(unit, Some(zone)) if matches!(zone.as_ref(), "UTC" | "+00:00") => Some(unit),
@@ -81,7 +81,7 @@ fn day_of(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The time that is rounded to hours or more; less is a remainder anyway.
+/// Returns the time that is rounded to hours or more; smaller units are a remainder anyway.
 fn time_of(expr: &Expr) -> Option<&Expr> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
     let ("date_trunc", [Expr::Literal(unit, _), time]) = (func.name(), args.as_slice()) else { return None };

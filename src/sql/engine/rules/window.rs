@@ -1,8 +1,8 @@
-//! Members of structs are taken out before windows and `unnest` instead of behind them.
+//! Extracts members of structs before windows and `unnest` instead of after them.
 //!
 //! `lag(time) over (partition by actor.user.uid)` would carry the whole struct `actor` through the sort. The engine
-//! takes members out below filters, sorts, aggregates and joins, from where they are pushed into the scan; not below
-//! these. So what it does there is done here: a projection with the members below, their aliases above.
+//! extracts members below filters, sorts, aggregates and joins, from where they are pushed into the scan; but not below
+//! these. So this rule does it here: a projection with the members below, their aliases above.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
@@ -72,14 +72,14 @@ impl OptimizerRule for WindowLeaves {
 /// The members of `from` that were found so far, and their aliases.
 struct Taken<'a> {
     from: &'a DFSchema,
-    /// Columns that are something else above.
+    /// Columns that mean something else above.
     unnested: Vec<&'a Column>,
     leaves: Vec<(Expr, String)>,
     config: &'a dyn OptimizerConfig,
 }
 
 impl Taken<'_> {
-    /// The expressions of a node with aliases for members, under their old names.
+    /// Returns the expressions of a node with aliases for members, under their old names.
     fn out_of(&mut self, node: &LogicalPlan, exprs: &[Expr]) -> Result<Vec<Expr>> {
         let names = NamePreserver::new(node);
         let mut made = Vec::new();

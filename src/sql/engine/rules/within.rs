@@ -1,14 +1,14 @@
-//! Joins of what happened within a span of time of something else.
+//! Speeds up joins of events within a span of time of other events.
 //!
 //! ```text
 //! a.who = b.who and b.time between a.time and a.time + 15 minutes
 //!     -> a twice, with bucket(a.time) and bucket(a.time) + 1, joined by who and bucket(b.time) as well
 //! ```
 //!
-//! The engine joins by what is equal and then looks at the times: every grant of a person is held against every logon of
-//! that person, ever. With time cut into buckets as long as the span, what is within the span of an instant lies in its
-//! bucket or in the next one, so one side is there twice, once for each, and each pair is found once. The condition stays
-//! as it is; the buckets only spare the engine most pairs.
+//! The engine joins by the equal columns and then looks at the times: every grant of a person is compared with every
+//! logon of that person, ever. With time cut into buckets as long as the span, everything within the span of an instant
+//! lies in its bucket or in the next one, so one side is doubled, once for each, and each pair is found once. The
+//! condition stays as it is; the buckets only spare the engine most pairs.
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
-/// Begins the names of buckets: a join that has one is not rewritten again.
+/// Prefix of the names of buckets: a join that has one is not rewritten again.
 const PREFIX: &str = "__within";
 
-/// The longest span, 31 days in microseconds: with longer ones there are few buckets to tell apart.
+/// The longest span, 31 days in microseconds: with longer ones there are too few buckets to help.
 const LONGEST_US: i64 = 31 * 86_400_000_000;
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl OptimizerRule for JoinsWithin {
     }
 }
 
-/// Which side may be there twice: the one whose rows do not appear without a partner, of two the one with fewer rows.
+/// Chooses the side to double: one whose rows do not appear without a partner, of two the one with fewer rows.
 fn doubled(join: &Join) -> Option<bool> {
     let is_done = |expr: &Expr| expr.column_refs().iter().any(|column| column.name.starts_with(PREFIX));
     if join.on.iter().any(|(left, right)| is_done(left) || is_done(right)) || join.null_aware {
@@ -65,7 +65,7 @@ fn doubled(join: &Join) -> Option<bool> {
     }
 }
 
-/// Rows of the tables below, as far as they are known.
+/// Counts the rows of the tables below, as far as they are known.
 fn rows(plan: &LogicalPlan) -> usize {
     match plan {
         LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
@@ -105,12 +105,12 @@ impl Span {
 
     fn bucketed(self, join: &Join, is_left: bool, name: String) -> Result<LogicalPlan> {
         let length = self.high - self.low;
-        // In whole numbers, which do not overflow: a bucket is a quotient, and the one around 1970 is twice as long.
+        // Whole numbers do not overflow: a bucket is a quotient, and the one around 1970 is twice as long.
         let bucket = |time: Expr, by: i64| {
             let instant = cast(time, DataType::Int64);
             (if by == 0 { instant } else { instant + lit(by) }) / lit(length)
         };
-        // What belongs to an instant lies between it, moved by `start`, and `length` later.
+        // The partners of an instant lie between it, moved by `start`, and `length` later.
         let (twice, start, once) = match is_left {
             true => (self.left, self.low, self.right),
             false => (self.right, -self.high, self.left),
@@ -140,7 +140,7 @@ impl Span {
     }
 }
 
-/// What a comparison of a time of the left side with one of the right side says of `right - left`: at least, at most.
+/// Returns the lower and upper bound of `right - left` that a comparison of a left time with a right one sets.
 fn bound(part: &Expr, join: &Join) -> Option<(Expr, Expr, Option<i64>, Option<i64>)> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = part else { return None };
     let is_greater = match op {
@@ -170,7 +170,7 @@ fn bound(part: &Expr, join: &Join) -> Option<(Expr, Expr, Option<i64>, Option<i6
     None
 }
 
-/// A time and the microseconds that are added to it.
+/// Returns a time and the microseconds that are added to it.
 fn moved(expr: &Expr) -> (&Expr, i64) {
     if let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr
         && let Some(by) = length(right)
@@ -231,7 +231,7 @@ mod tests {
         (pretty_format_batches(&batches).unwrap().to_string(), plan.contains(PREFIX))
     }
 
-    /// With our rules and without, the same rows.
+    /// Compares the rows with our rules and without.
     async fn compare(sql: &str, rows: [&Rows; 2]) -> bool {
         let ours = SessionStateBuilder::new().with_default_features().with_optimizer_rules(rules()).build();
         let (ours, is_rewritten) = answer(&SessionContext::new_with_state(ours), sql, rows).await;
@@ -285,7 +285,7 @@ mod tests {
             for sql in queries() {
                 let is_rewritten = runtime.block_on(compare(&sql, [&a, &b]));
                 let is_full = sql.contains("full join");
-                // The engine knows that nothing joins no rows.
+                // The engine knows that an empty side joins no rows.
                 prop_assert!(is_rewritten != is_full || a.is_empty() || b.is_empty(), "{sql}");
             }
         }

@@ -1,8 +1,8 @@
-//! A scalar subquery is null where it has no row, whatever its column is.
+//! Makes a scalar subquery null where it has no row, whatever its column is.
 //!
-//! The engine takes its column's word for it: `(select 1 where false) is null` is false, and
-//! `coalesce((select 1 where false), 0)` null (not reported). A column that is never null goes through a function of which
-//! the optimizer does not know that.
+//! The engine relies on the type of its column: `(select 1 where false) is null` is false, and `coalesce((select 1
+//! where false), 0)` null (not reported). A column that is never null goes through a function of which the optimizer
+//! does not know that.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl AnalyzerRule for AbsentRows {
         let mut is_changed = false;
         let plan = everywhere(plan, |plan| {
             if !plan.expressions().iter().any(|expr| expr.exists(|part| Ok(may_lie(part))).unwrap_or(false)) {
-                // The columns of what is below may have become ones that can be null.
+                // The columns below may now be nullable.
                 return if is_changed {
                     plan.recompute_schema().map(Transformed::yes)
                 } else {
@@ -62,7 +62,7 @@ fn may_lie(part: &Expr) -> bool {
     matches!(part, Expr::ScalarSubquery(subquery) if lies(subquery))
 }
 
-/// Whether a subquery may have no row, and a column that says that it is never null.
+/// Returns whether a subquery may have no row, and a column that is declared never null.
 fn lies(subquery: &Subquery) -> bool {
     let plan = subquery.subquery.as_ref();
     plan.schema().fields().first().is_some_and(|field| !field.is_nullable()) && !has_one_row(plan)
@@ -92,7 +92,7 @@ fn honest(subquery: Subquery) -> Result<Subquery> {
     Ok(Subquery { subquery: Arc::new(plan), ..subquery })
 }
 
-/// Gives back what it is given, which nobody knows beforehand.
+/// A function that returns its argument, whose nullability is hidden.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Maybe {
     signature: Signature,

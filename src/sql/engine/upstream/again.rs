@@ -1,20 +1,20 @@
-//! Planning once more without the rule that takes members out of structs, where that rule ends in an error.
+//! Plans again without the rule that extracts members of structs, where that rule ends in an error.
 //!
 //! `push_down_leaf_projections` makes unions and self joins whose columns have names with and without a table, and then
-//! finds them ambiguous (apache/datafusion#25446, #24241, #25459). The rule spares reading whole structs; without it the
-//! same rows come, later.
+//! finds them ambiguous (apache/datafusion#25446, #24241, #25459). The rule avoids reading whole structs; without it
+//! the same rows come, later.
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 
-/// The state without that rule.
+/// Returns the state without that rule.
 pub fn calmer(state: &SessionState) -> SessionState {
     let mut calmer = state.clone();
     calmer.config_mut().options_mut().optimizer.enable_leaf_expression_pushdown = false;
     calmer
 }
 
-/// An error that a statement cannot be the cause of: it was planned before.
+/// Returns whether a statement cannot have caused the error: it was planned before.
 pub fn is_theirs(error: &DataFusionError) -> bool {
     let text = error.to_string();
     [

@@ -1,7 +1,7 @@
-//! Planning that ends: of a bounded number of nodes, and when nobody waits for it any more.
+//! Bounds on planning: a limited number of nodes, and an end when nobody waits for it any more.
 //!
-//! Planning is computation without a pause, which nothing outside can stop. So the plan is counted before it is worked on,
-//! and between any two of the optimizer's rules it is asked whether somebody still wants the plan.
+//! Planning is computation without a pause, which nothing outside can stop. So the plan is counted before it is
+//! processed, and between any two of the optimizer's rules a check finds out whether somebody still wants the plan.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::super::super::patience::Patience;
 use super::ours;
 use crate::error::Error;
 
-/// Nodes of a plan with all views and names in place of which it stands. The largest report has some thousands.
+/// The limit of a plan's nodes with all views and names expanded. The largest report has some thousands.
 const MAX_NODES: usize = 30_000;
 
 /// Refuses a plan that is too large.
@@ -46,7 +46,7 @@ impl AnalyzerRule for Bounds {
     }
 }
 
-/// Stands between the optimizer's rules.
+/// A rule that runs between the optimizer's rules.
 #[derive(Debug)]
 pub struct PatientOptimizer;
 
@@ -61,7 +61,7 @@ impl OptimizerRule for PatientOptimizer {
     }
 }
 
-/// Stands between the rules for physical plans.
+/// A rule that runs between the rules for physical plans.
 #[derive(Debug)]
 pub struct PatientPlanner;
 

@@ -1,8 +1,9 @@
-//! Arithmetic of whole numbers that is an error when it leaves their range, and texts put together within bounds.
+//! Arithmetic of whole numbers that fails when it leaves their range, and concatenation of texts within bounds.
 //!
-//! The engine's operators wrap around (apache/datafusion#12140). When types are known, operators of whole numbers become
-//! functions that check (`functions::checked`); so does `||` of texts, which could make texts of any size, and so do functions
-//! that the planner took without asking the session. Casts to whole numbers round (`functions::whole`).
+//! The engine's operators wrap around (apache/datafusion#12140). When types are known, operators of whole numbers
+//! become functions that check (`functions::checked`); so does `
+//! ` of texts, which could make texts of any size, and so do functions that the planner took without asking the
+//! session. Casts to whole numbers round (`functions::whole`).
 
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ fn checked(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     }
 }
 
-/// A cast to a whole number of the whole number that is nearest, instead of the next one towards nought.
+/// Rewrites a cast to a whole number so that it rounds to the nearest one instead of towards zero.
 fn rounded(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let (inner, to) = match &expr {
         Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field }) => (expr, field.data_type()),

@@ -1,7 +1,7 @@
-//! Large constants that would be made once for each row.
+//! Refuses large constants that would be made once for each row.
 //!
-//! The engine spreads a constant over the rows of a batch before it does anything with it: a megabyte becomes eight
-//! gigabytes, of which the memory pool is told afterwards. What compares with a constant takes it as it is.
+//! The engine spreads a constant over the rows of a batch before it uses it: a megabyte becomes eight gigabytes, which
+//! the memory pool learns afterwards. Comparisons take a constant as it is.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
@@ -14,7 +14,7 @@ use crate::error::Error;
 /// Bytes of a constant that is made for each row: a batch of 8,192 rows then has 128 MiB of it.
 const MAX_SPREAD: usize = 16 << 10;
 
-/// The last rule: constants have been worked out by then.
+/// The last rule: constants are computed by then.
 #[derive(Debug)]
 pub struct SmallConstants;
 
@@ -37,7 +37,7 @@ impl OptimizerRule for SmallConstants {
 
 fn check(expr: &Expr, has_many: bool) -> Result<()> {
     expr.apply(|part| match part {
-        // A lambda is asked for each item of a list.
+        // A lambda is evaluated for each item of a list.
         Expr::Lambda(lambda) => {
             check(&lambda.body, true)?;
             Ok(TreeNodeRecursion::Jump)

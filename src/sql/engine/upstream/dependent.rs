@@ -1,8 +1,8 @@
 //! Scalar subqueries that name columns of the query around them in other ways than `column = theirs`.
 //!
-//! The engine makes a join of `(select count(*) from s where s.k = t.k)`, and gives up on members of structs, on `s.time < t.time`
-//! and on windows within. Here the values that a subquery takes from around go into it as rows, once each, and every step
-//! within tells them apart:
+//! The engine makes a join of `(select count(*) from s where s.k = t.k)`, and gives up on members of structs, on
+//! `s.time < t.time` and on windows within. Here the outer values that a subquery uses go into it as rows, once each,
+//! and every step within keeps them apart:
 //!
 //! ```text
 //! select (select count(*) from s where s.time < t.time) from t
@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
 use super::further::{exchanged, further, is_over, meant, of, own};
 use super::subqueries::Names;
 
-/// A node with the subqueries among its expressions joined to what is below it; unchanged where the engine does that.
+/// Joins the subqueries among the expressions of a node to its input; leaves it unchanged where the engine does that.
 pub fn placed(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
     let input = match &plan {
         LogicalPlan::Projection(projection) => projection.input.clone(),
@@ -72,7 +72,7 @@ pub fn placed(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
     }
 }
 
-/// Whether the engine makes a join of a subquery, and the right one.
+/// Returns whether the engine makes a join of a subquery, and the right one.
 pub fn is_pulled_up(plan: &LogicalPlan) -> Result<bool> {
     let mut is_pulled_up = further(plan).is_empty();
     plan.apply(|node| {
@@ -90,7 +90,7 @@ pub fn is_pulled_up(plan: &LogicalPlan) -> Result<bool> {
     Ok(is_pulled_up)
 }
 
-/// `column = something from around`.
+/// Returns whether a condition is `column = something from around`.
 fn is_of_a_column(condition: &Expr) -> bool {
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return false };
     let is_column = |expr: &Expr| match expr {
@@ -101,7 +101,7 @@ fn is_of_a_column(condition: &Expr) -> bool {
     (is_column(left) && right.column_refs().is_empty()) || (is_column(right) && left.column_refs().is_empty())
 }
 
-/// What is below joined with a subquery, and the value of the subquery in it; `None` for shapes that are not known here.
+/// Joins the input with a subquery, and returns the value of the subquery in it; `None` for shapes that are not known here.
 fn joined(
     subquery: &Subquery,
     below: &LogicalPlan,
@@ -117,7 +117,7 @@ fn joined(
     if keys.found.is_empty() {
         return Ok(None);
     }
-    // The values from around, once each.
+    // The outer values, once each.
     let columns = keys.found.iter().map(|(expr, name)| expr.clone().alias(name));
     let rows = LogicalPlanBuilder::from(below.clone()).project(columns.collect::<Vec<_>>())?.distinct()?.build()?;
     let Some(inner) = carried(plan, &rows, &keys.found)? else { return Ok(None) };
@@ -151,7 +151,7 @@ fn joined(
     Ok(Some((LogicalPlan::Join(join), value)))
 }
 
-/// An aggregate without groups at the top, and so one row at most.
+/// Returns whether there is an aggregate without groups at the top, and so at most one row.
 fn is_one_row(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Projection(Projection { input, .. })
@@ -162,7 +162,7 @@ fn is_one_row(plan: &LogicalPlan) -> bool {
     }
 }
 
-/// What a subquery takes from around: expressions of the plan around, and their names within.
+/// The outer values that a subquery uses: expressions of the plan around, and their names within.
 struct Keys<'a> {
     around: &'a DFSchema,
     names: &'a Names,
@@ -170,10 +170,10 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// A condition with names in place of what is from around; `None` when something is from further out.
+    /// Returns a condition with names in place of outer values; `None` when something is from further out.
     fn within(&mut self, condition: &Expr, own: &DFSchemaRef) -> Result<Option<Expr>> {
         let mut is_known = true;
-        // What its subqueries take from around; a condition without any stays as it is.
+        // These are the outer values of its subqueries; a condition without any stays as it is.
         let condition = exchanged(condition.clone(), std::slice::from_ref(own), &mut |part| {
             let Some(expr) = self.outside(part)? else {
                 is_known = false;
@@ -187,8 +187,8 @@ impl Keys<'_> {
             if !part.contains_outer() || !part.column_refs().is_empty() || has_subquery(&part) {
                 return Ok(Transformed::no(part));
             }
-            // The largest part that is wholly from around; an operator of two such parts would do as well, and hide them
-            // from what makes joins of equalities.
+            // The largest part that consists only of outer values; an operator of two such parts would do as well, but
+            // would hide them from the rule that makes joins of equalities.
             let Some(expr) = self.outside(&part)? else {
                 is_known = false;
                 return Ok(Transformed::new(part, false, TreeNodeRecursion::Jump));
@@ -199,7 +199,7 @@ impl Keys<'_> {
         Ok((is_known && !changed.data.contains_outer()).then_some(changed.data))
     }
 
-    /// The name within of an expression of the plan around.
+    /// Returns the inner name of an expression of the plan around.
     fn name(&mut self, expr: Expr) -> String {
         if let Some((_, name)) = self.found.iter().find(|(known, _)| *known == expr) {
             return name.clone();
@@ -209,7 +209,7 @@ impl Keys<'_> {
         name
     }
 
-    /// An expression of outer references as the plan around has it.
+    /// Returns an expression of outer references in the terms of the plan around.
     fn outside(&self, expr: &Expr) -> Result<Option<Expr>> {
         let meant = meant(expr)?;
         Ok((is_over(&meant, self.around) && !expr.is_volatile()).then_some(meant))
@@ -225,7 +225,7 @@ fn is_from_around(plan: &LogicalPlan) -> bool {
     !plan.all_out_ref_exprs().is_empty() || !further(plan).is_empty()
 }
 
-/// The plan over no rows, and on the way what it takes from around; `None` for shapes that are not known here.
+/// Returns the plan over no rows, and collects its outer values; `None` for shapes that are not known here.
 fn emptied(plan: &LogicalPlan, keys: &mut Keys<'_>) -> Result<Option<LogicalPlan>> {
     if !is_from_around(plan) {
         return Ok(Some(plan.clone()));
@@ -240,7 +240,7 @@ fn emptied(plan: &LogicalPlan, keys: &mut Keys<'_>) -> Result<Option<LogicalPlan
                     return Ok(None);
                 }
             }
-            // What is below may take from around too.
+            // The input may use outer values too.
             if emptied(&filter.input, keys)?.is_none() {
                 return Ok(None);
             }
@@ -268,7 +268,7 @@ fn emptied(plan: &LogicalPlan, keys: &mut Keys<'_>) -> Result<Option<LogicalPlan
     }
 }
 
-/// The plan with the values from around as columns more; `None` for shapes that are not known here.
+/// Returns the plan with the outer values as additional columns; `None` for shapes that are not known here.
 fn carried(plan: &LogicalPlan, rows: &LogicalPlan, keys: &[(Expr, String)]) -> Result<Option<LogicalPlan>> {
     if !is_from_around(plan) {
         return Ok(Some(plan.clone()));
@@ -316,7 +316,7 @@ fn carried(plan: &LogicalPlan, rows: &LogicalPlan, keys: &[(Expr, String)]) -> R
             Some(LogicalPlanBuilder::from(input).distinct()?.build()?)
         }
         LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
-            // The rows of one side belong to the values already; of both they would have to be the same values.
+            // The rows of one side already belong to the values; those of both would need the same values.
             if is_from_around(&join.left) && is_from_around(&join.right) {
                 return Ok(None);
             }
@@ -336,7 +336,7 @@ fn carried(plan: &LogicalPlan, rows: &LogicalPlan, keys: &[(Expr, String)]) -> R
     })
 }
 
-/// Windows within the rows of one value from around, under their old names.
+/// Builds windows within the rows of one outer value, under their old names.
 fn windowed(
     window: &Window,
     input: LogicalPlan,
@@ -365,7 +365,7 @@ fn windowed(
     Ok(Some(LogicalPlanBuilder::from(new).project(outputs)?.build()?))
 }
 
-/// A condition in which what is from around is a column.
+/// Returns a condition in which outer values are columns.
 fn inside(condition: &Expr, keys: &[(Expr, String)], schema: &DFSchema, own: &DFSchemaRef) -> Result<Expr> {
     let of_key = |part: &Expr| {
         let expr = meant(part)?;
@@ -392,7 +392,7 @@ fn inside(condition: &Expr, keys: &[(Expr, String)], schema: &DFSchema, own: &DF
     Ok(changed.data)
 }
 
-/// A key by its name, whatever table it is of by then.
+/// Finds a key by its name, whatever table it belongs to by then.
 fn key(schema: &DFSchema, name: &str) -> Result<Expr> {
     Ok(Expr::from(schema.qualified_field_with_unqualified_name(name)?))
 }

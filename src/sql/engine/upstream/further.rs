@@ -1,8 +1,8 @@
-//! Subqueries within subqueries that name columns of a query further out than the one right around them.
+//! Subqueries within subqueries that name columns of a query further out than the one directly around them.
 //!
-//! The engine makes a join of a subquery and the query around it, and there a column from further out is not known. So the
-//! subquery in the middle is planned by `dependent`, which brings the values from further out into it as rows; here
-//! is found what the inner ones take from beyond, and exchanged for those values.
+//! The engine makes a join of a subquery and the query around it, and there a column from further out is not known. So
+//! the subquery in the middle is planned by `dependent`, which brings the values from further out into it as rows; this
+//! module finds what the inner ones use from beyond, and exchanges it for those values.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 
 use super::subqueries::subquery;
 
-/// What subqueries within a plan take from beyond the plan.
+/// Returns the columns that subqueries within a plan use from beyond the plan.
 pub fn further(plan: &LogicalPlan) -> BTreeSet<Column> {
     let mut found = BTreeSet::new();
     // Nothing in here fails.
@@ -29,7 +29,7 @@ pub fn further(plan: &LogicalPlan) -> BTreeSet<Column> {
     found
 }
 
-/// What subqueries of an expression take from beyond the columns that it is over.
+/// Returns the columns that subqueries of an expression use from beyond the expression's own columns.
 pub fn of(expr: &Expr, own: &[DFSchemaRef]) -> BTreeSet<Column> {
     let mut found = BTreeSet::new();
     let _ = expr.apply(|part| {
@@ -46,7 +46,7 @@ pub fn of(expr: &Expr, own: &[DFSchemaRef]) -> BTreeSet<Column> {
     found
 }
 
-/// The columns that a node's expressions are over.
+/// Returns the columns that a node's expressions are over.
 pub fn own(node: &LogicalPlan) -> Vec<DFSchemaRef> {
     node.inputs().into_iter().map(|input| input.schema().clone()).collect()
 }
@@ -65,10 +65,10 @@ fn inner(expr: &Expr) -> Option<&LogicalPlan> {
     }
 }
 
-/// Exchanges an expression from beyond for another; `None` leaves it.
+/// A function that exchanges an expression from beyond for another; `None` leaves it.
 pub type Exchange<'a> = dyn FnMut(&Expr) -> Result<Option<Expr>> + 'a;
 
-/// An expression whose subqueries have what they take from beyond `own` exchanged.
+/// Returns an expression in whose subqueries everything from beyond `own` is exchanged.
 pub fn exchanged(expr: Expr, own: &[DFSchemaRef], exchange: &mut Exchange<'_>) -> Result<Expr> {
     let changed = expr.transform_up(|part| {
         if inner(&part).is_none() {
@@ -117,7 +117,7 @@ fn planned(plan: &LogicalPlan, own: &[DFSchemaRef], exchange: &mut Exchange<'_>)
     Ok(changed.data)
 }
 
-/// Whether an expression is made of what is beyond alone.
+/// Returns whether an expression consists only of outer values.
 fn is_from_beyond(expr: &Expr, own: &[DFSchemaRef]) -> bool {
     let mut is_from_beyond = expr.contains_outer() && expr.column_refs().is_empty();
     let _ = expr.apply(|part| {
@@ -130,7 +130,7 @@ fn is_from_beyond(expr: &Expr, own: &[DFSchemaRef]) -> bool {
     is_from_beyond
 }
 
-/// An expression of outer references over the columns that they mean.
+/// Returns an expression of outer references over the columns that they mean.
 pub fn meant(expr: &Expr) -> Result<Expr> {
     let changed = expr.clone().transform_up(|part| match part {
         Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
@@ -139,7 +139,7 @@ pub fn meant(expr: &Expr) -> Result<Expr> {
     Ok(changed.data)
 }
 
-/// Whether all columns of an expression are there.
+/// Returns whether the schema has all columns of an expression.
 pub fn is_over(expr: &Expr, schema: &DFSchema) -> bool {
     expr.column_refs().into_iter().all(|column| schema.has_column(column))
 }

@@ -1,7 +1,7 @@
-//! Behind grouping sets a column is not the constant that a filter made it.
+//! Keeps the optimizer from treating a column after grouping sets as the constant that a filter made it.
 //!
-//! `where x = 2 group by rollup (x) order by x nulls last`: the engine knows that `x` is 2 everywhere and drops the sort,
-//! but the total has null there. So the columns go through a function of which nothing is known.
+//! `where x = 2 group by rollup (x) order by x nulls last`: the engine knows that `x` is 2 everywhere and drops the
+//! sort, but the total has null there. So the columns go through a function about which nothing is known.
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -39,7 +39,7 @@ impl AnalyzerRule for Grouping {
     }
 }
 
-/// All columns, those that are grouped by as if computed by chance.
+/// Returns all columns; the grouping ones look as if computed by chance.
 fn hidden(aggregate: &Aggregate, opaque: &ScalarUDF, unknown: &Expr) -> Vec<Expr> {
     let grouped = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
     let columns = aggregate.schema.iter().enumerate().map(|(place, (qualifier, field))| {
@@ -53,7 +53,7 @@ fn hidden(aggregate: &Aggregate, opaque: &ScalarUDF, unknown: &Expr) -> Vec<Expr
     columns.collect()
 }
 
-/// Something that is not known to be the same for all rows: a function of constants alone would be a constant.
+/// A function whose value is not known to be the same for all rows: a function of constants alone would be a constant.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Unknown {
     signature: Signature,
@@ -77,7 +77,7 @@ impl ScalarUDFImpl for Unknown {
     }
 }
 
-/// Gives back what it is given, which the optimizer does not know.
+/// A function that returns its argument, which the optimizer does not know.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Opaque {
     signature: Signature,

@@ -1,9 +1,9 @@
-//! `in` with several lists of one value, merged by values and with nulls in mind.
+//! Merges several `in` lists of one value, by values and with nulls in mind.
 //!
-//! The engine merges `a in (..) and a in (..)` by comparing how the members are written: `a in (x, 2) and a in (y, 2)` becomes
-//! `a in (2)`, a null among the members is a member like others, and what no list shares becomes `false`, which it is not
-//! where `a` is null. So nulls and members that are no literals leave the lists, and lists of one value are merged here,
-//! before the engine sees them side by side.
+//! The engine merges `a in (..) and a in (..)` by comparing the text of the members: `a in (x, 2) and a in (y, 2)`
+//! becomes `a in (2)`, a null among the members is a member like others, and lists without a common member become
+//! `false`, which is wrong where `a` is null. So nulls and members that are not literals leave the lists, and lists of
+//! one value are merged here, before the engine sees them side by side.
 
 use std::collections::HashSet;
 
@@ -34,7 +34,7 @@ fn is_or(expr: &Expr) -> bool {
     matches!(expr, Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }))
 }
 
-/// One part of a condition, whose own parts are done.
+/// Merges one part of a condition, whose own parts are done.
 fn merged(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match part {
         Expr::InList(list) if list.list.iter().any(|member| !is_value(member)) && may_repeat(&list.expr) => {
@@ -59,12 +59,12 @@ fn merged(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
 }
 
-/// A value that is written out and is not null.
+/// Returns whether it is a literal that is not null.
 fn is_value(member: &Expr) -> bool {
     matches!(member, Expr::Literal(value, _) if !value.is_null())
 }
 
-/// A literal of the type that it was cast to when types were made to fit.
+/// Returns a literal of the type that it was cast to when types were coerced.
 fn folded(member: Expr) -> Expr {
     match member {
         Expr::Cast(Cast { expr, field }) => match folded(*expr) {
@@ -87,7 +87,7 @@ fn may_repeat(expr: &Expr) -> bool {
     !expr.is_volatile() && !expr.exists(is_query).unwrap_or(true)
 }
 
-/// `a in (1, b, null)` is `a in (1) or a = b or null`; `not in` is the same with `and` and `<>`.
+/// Splits a list: `a in (1, b, null)` is `a in (1) or a = b or null`; `not in` is the same with `and` and `<>`.
 fn split(InList { expr, list, negated }: InList) -> Expr {
     let (values, others): (Vec<Expr>, Vec<Expr>) = list.into_iter().partition(is_value);
     let (nulls, others): (Vec<Expr>, Vec<Expr>) = others.into_iter().partition(is_null);
@@ -107,7 +107,7 @@ fn split(InList { expr, list, negated }: InList) -> Expr {
     balanced(&parts, negated)
 }
 
-/// A tree whose depth does not grow with each member.
+/// Builds a tree whose depth does not grow with each member.
 fn balanced(parts: &[Expr], all: bool) -> Expr {
     match parts {
         [] => lit(all),
@@ -127,7 +127,8 @@ fn unknown() -> Expr {
     lit(ScalarValue::Boolean(None))
 }
 
-/// Of which value a list tells, and whether it is negated; the engine takes `=` with a literal for a list as well.
+/// Returns the value that a list is about, and whether it is negated; the engine takes `=` with a literal for a list as
+/// well.
 fn listed(expr: &Expr) -> Option<(&Expr, bool)> {
     match expr {
         Expr::InList(list) if list.list.iter().all(is_value) && may_repeat(&list.expr) => {
@@ -143,7 +144,7 @@ fn listed(expr: &Expr) -> Option<(&Expr, bool)> {
     }
 }
 
-/// The list that `listed` has seen.
+/// Returns the list that `listed` has seen.
 fn list_of(expr: Expr) -> InList {
     match expr {
         Expr::InList(list) => list,
@@ -155,7 +156,7 @@ fn list_of(expr: Expr) -> InList {
     }
 }
 
-/// Both lists as one.
+/// Combines both lists into one.
 fn together(op: Operator, a: InList, b: InList, schema: &DFSchema) -> Result<Expr> {
     let kept = |a: InList, b: &InList, is_kept: bool| {
         let members: HashSet<&Expr> = b.list.iter().collect();
@@ -170,7 +171,7 @@ fn together(op: Operator, a: InList, b: InList, schema: &DFSchema) -> Result<Exp
     if !list.list.is_empty() {
         return Ok(Expr::InList(list));
     }
-    // Nothing is in it, or everything is not in it: but of null nothing is known.
+    // Nothing is in it, or everything is not in it; but for null neither is known.
     Ok(match (list.expr.nullable(schema)?, list.negated) {
         (false, negated) => lit(negated),
         (true, false) => list.expr.is_null().and(unknown()),

@@ -1,7 +1,7 @@
 //! Texts that are compared with times, read as people write times.
 //!
-//! The engine wants seconds (`'2026-04-24 12:00'` was an error) and goes by way of nanoseconds. A text without an offset is
-//! one of the zone of the time that it is compared with.
+//! The engine requires seconds (`'2026-04-24 12:00'` was an error) and converts through nanoseconds. A text without an
+//! offset is in the zone of the time that it is compared with.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl AnalyzerRule for TimeLiterals {
     }
 }
 
-/// What may hold a time as a text, or a number that is no time.
+/// Returns whether an expression may hold a time as a text, or a number that is not a time.
 fn is_read(expr: &Expr) -> bool {
     text(expr).is_some() || matches!(expr, Expr::Cast(Cast { field, .. }) if is_time(field.data_type()))
 }
@@ -118,7 +118,7 @@ fn is_compared(op: Operator) -> bool {
     compares.contains(&op) || op == O::Minus
 }
 
-/// A literal time in a zone.
+/// Builds a literal time in a zone.
 fn time_of(text: &str, zone: Option<Arc<str>>) -> Result<Expr> {
     let clocks = match &zone {
         Some(name) => Zone::parse(name)?,

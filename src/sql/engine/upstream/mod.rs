@@ -1,8 +1,8 @@
-//! The faults that the engine is known to have, and their remedies.
+//! The known faults of the engine, and their remedies.
 //!
-//! Each fault is mended here or refused with a hint about what to write instead, and has a test that runs the engine
-//! alone and expects the fault: when an upgrade mends it, the test fails and the entry goes (`tests`). `UPSTREAM.md`
-//! in the folder above is the list.
+//! Each fault is fixed here or refused with a hint about what to write instead, and has a test that runs the engine
+//! alone and expects the fault: when an upgrade fixes it, the test fails and the entry goes (`tests`). `UPSTREAM.md` in
+//! the folder above is the list.
 
 mod absent;
 mod again;
@@ -43,8 +43,7 @@ pub use operators::Operators;
 pub use pushdown::physical_rules;
 pub use types::Types;
 
-/// The engine's analyzer with what mends it: before types are known what is said in other words, behind what types
-/// decide.
+/// Returns the engine's analyzer with our fixes: rewrites before types are known, and after that those that types decide.
 pub fn analyzer() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
         Arc::new(bounds::Bounds),
@@ -72,7 +71,7 @@ pub fn ours(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-/// A plan changed from its leaves up, those of subqueries too.
+/// Changes a plan from its leaves up, including those of subqueries.
 fn everywhere(
     plan: LogicalPlan,
     change: impl FnMut(LogicalPlan) -> Result<Transformed<LogicalPlan>>,
@@ -80,8 +79,8 @@ fn everywhere(
     Ok(plan.transform_up_with_subqueries(change)?.data)
 }
 
-/// A plan whose expressions are changed part by part, where any part `may` be changed; `change` is told the columns that a
-/// part can name. Results keep their names.
+/// Changes a plan's expressions part by part, where any part `may` be changed; `change` gets the columns that a part
+/// can name. Results keep their names.
 fn parts(
     plan: LogicalPlan,
     may: impl Fn(&Expr) -> bool,

@@ -1,7 +1,7 @@
 //! Operators between types for which the engine has none, or a wrong one.
 //!
-//! `interval '1 day' * 2` is an error there, and `date '2026-01-01' + interval '12 hours'` a date without its hours (not
-//! reported). They are put right while a statement is planned, since a plan cannot be made of an operator without a type.
+//! `interval '1 day' * 2` is an error there, and `date '2026-01-01' + interval '12 hours'` a date without its hours
+//! (not reported). They are corrected while a statement is planned, since an operator without a type cannot be planned.
 
 use std::sync::Arc;
 
@@ -52,12 +52,12 @@ fn is_date(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Date32 | DataType::Date64)
 }
 
-/// The time at which a day begins.
+/// Returns the time at which a day begins.
 fn midnight(date: Expr) -> Expr {
     cast(date, DataType::Timestamp(TimeUnit::Microsecond, None))
 }
 
-/// An interval that is written out, and of whole days and months: a date moved by it is a date.
+/// Returns whether a literal interval has whole days and months only: a date moved by it is a date.
 fn is_of_days(length: &Expr) -> bool {
     matches!(length, Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(length)), _) if length.nanoseconds == 0)
 }

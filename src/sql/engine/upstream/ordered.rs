@@ -1,9 +1,9 @@
-//! A scan that promises an order keeps it.
+//! Makes a scan that promises an order keep it.
 //!
-//! `order by time limit 3` over files in the order of their times is a merge of the scan's streams, without a sort. But the rule
-//! that hands limits down tells the scan that its order is of no matter (`LimitPushdown`, not reported): its streams then
-//! take files from each other, and the first rows of the merge are any rows. So each scan with an order is told to keep it,
-//! behind all other rules.
+//! `order by time limit 3` over files in the order of their times is a merge of the scan's streams, without a sort. But
+//! the rule that pushes limits down tells the scan that its order does not matter (`LimitPushdown`, not reported): its
+//! streams then take files from each other, and the first rows of the merge are any rows. So each scan with an order is
+//! told to keep it, after all other rules.
 
 use std::sync::Arc;
 

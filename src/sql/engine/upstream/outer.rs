@@ -1,9 +1,9 @@
-//! What holds on the outer side of a join does not hold above it, where its rows may be missing.
+//! Keeps facts about the outer side of a join from spreading above it, where its rows may be missing.
 //!
-//! The engine takes equalities and constants of both inputs for true in the result of every join
-//! (`EquivalenceGroup::join`, not reported): above `t left join (select x from u where x = 1)`, `x` counts as 1 in all rows,
-//! and `order by x, y` sorts by `y`. So the side whose rows may be missing stands behind an operator that hands on its rows
-//! and its orders and knows of no equality.
+//! The engine assumes that equalities and constants of both inputs hold in the result of every join
+//! (`EquivalenceGroup::join`, not reported): above `t left join (select x from u where x = 1)`, `x` counts as 1 in all
+//! rows, and `order by x, y` sorts by `y`. So the side whose rows may be missing goes behind an operator that passes
+//! its rows and orders on and knows of no equality.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMer
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 
-/// Puts the operator where it is needed.
+/// Inserts the operator where it is needed.
 #[derive(Debug)]
 pub struct OuterSides;
 
@@ -56,7 +56,7 @@ impl PhysicalOptimizerRule for OuterSides {
     }
 }
 
-/// Whether rows of the left and of the right input may be missing.
+/// Returns whether rows of the left and of the right input may be missing.
 fn outer_sides(plan: &Arc<dyn ExecutionPlan>) -> [bool; 2] {
     let join_type = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         *join.join_type()
@@ -75,7 +75,7 @@ fn outer_sides(plan: &Arc<dyn ExecutionPlan>) -> [bool; 2] {
     }
 }
 
-/// Hands on rows and orders.
+/// An operator that passes rows and orders on.
 #[derive(Debug)]
 pub struct OuterSideExec {
     input: Arc<dyn ExecutionPlan>,

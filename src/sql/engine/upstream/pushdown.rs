@@ -1,9 +1,9 @@
-//! Filters are handed down to scans only where every column has a name of its own.
+//! Pushes filters down to scans only where every column has a name of its own.
 //!
-//! The engine hands a filter from operator to operator by the names of its columns, and takes the first column of a name
-//! (`FilterRemapper`, not reported). Above a join of two tables that both have a `time`, `a.time >= x or b.time > y` became
-//! `time >= x or time > y` of one of them, and the filter itself was gone. Where a name means two columns below a filter,
-//! a sort that stops early or a join, plans keep their filters where they are.
+//! The engine pushes a filter from operator to operator by the names of its columns, and takes the first column of a
+//! name (`FilterRemapper`, not reported). Above a join of two tables that both have a `time`, `a.time >= x or b.time >
+//! y` became `time >= x or time > y` of one of them, and the filter itself was gone. Where a name means two columns
+//! below a filter, a sort that stops early or a join, plans keep their filters in place.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::bounds::PatientPlanner;
 use super::ordered::OrderedScans;
 use super::outer::OuterSides;
 
-/// The engine's rules for physical plans behind one of ours, those that hand filters down with a look at names before them.
+/// Returns the engine's rules for physical plans after one of ours; those that push filters down check the names first.
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(OuterSides)];
     for rule in PhysicalOptimizer::new().rules {
@@ -62,12 +62,13 @@ impl PhysicalOptimizerRule for ByOneName {
     }
 }
 
-/// Names that several columns have, in a plan and all below; on the way, whether a filter goes by one of them.
+/// Returns names that several columns have, in a plan and everything below; notes on the way whether a filter uses one
+/// of them.
 fn doubles(plan: &Arc<dyn ExecutionPlan>, is_ambiguous: &mut bool) -> BTreeSet<String> {
     let mut below = BTreeSet::new();
     for (place, child) in plan.children().into_iter().enumerate() {
         let theirs = doubles(child, is_ambiguous);
-        // What a join knows of one side's keys goes down the other.
+        // The keys of one side that a join knows go down the other.
         let keys = plan.downcast_ref::<HashJoinExec>().map(|join| {
             let keys = join.on().iter().map(|(left, right)| if place == 0 { left } else { right });
             keys.flat_map(names).collect::<Vec<_>>()

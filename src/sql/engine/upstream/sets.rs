@@ -1,7 +1,7 @@
-//! `except all` and `intersect all` by copies.
+//! Corrects `except all` and `intersect all`, by copies.
 //!
-//! The engine joins the sides by their values, so that one row on the right takes away, or keeps, all copies on the left
-//! (apache/datafusion#12956, #12955). With copies numbered on both sides a row is taken away by its own copy.
+//! The engine joins the sides by their values, so that one row on the right removes, or keeps, all copies on the left
+//! (apache/datafusion#12956, #12955). With copies numbered on both sides a row is removed by its own copy.
 //!
 //! ```text
 //! a except all b   ->   a with copy number, anti join b with copy number, by all columns and the number
@@ -39,8 +39,8 @@ impl AnalyzerRule for Copies {
     }
 }
 
-/// A semi or anti join of all columns in which null equals null is a set operation; of a left side without copies the
-/// engine's answer is right.
+/// Returns whether a join is a set operation: a semi or anti join of all columns in which null equals null. If the left
+/// side has no copies, the engine's answer is right.
 fn is_set_operation(join: &Join) -> bool {
     matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
         && join.null_equality == NullEquality::NullEqualsNull
@@ -70,7 +70,7 @@ fn by_copies(join: &Join) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build()
 }
 
-/// A plan with the number of each row among its equals.
+/// Returns a plan with the number of each row among its equals.
 fn numbered(plan: &Arc<LogicalPlan>) -> Result<LogicalPlan> {
     let columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
     let number = row_number().partition_by(columns.clone()).build()?;

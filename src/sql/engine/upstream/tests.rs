@@ -1,6 +1,6 @@
-//! Each fault, as the engine alone has it and as it is answered here.
+//! Each fault: the answer of the engine alone, and ours.
 //!
-//! A test of the first kind that fails is good news: an upgrade has mended the fault, and what amends it can go.
+//! A failing test of the first kind is good news: an upgrade has fixed the fault, and our remedy can go.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::sql::{Options, engine, functions};
 
 use super::physical_rules;
 
-/// What the engine says to `sql` when nobody stands in between.
+/// Returns the engine's own answer to `sql`, without our changes.
 fn alone(sql: &str) -> String {
     let config = SessionConfig::new().set_str("datafusion.sql_parser.dialect", "duckdb");
     let mut context = SessionContext::new_with_config(config);
@@ -28,7 +28,7 @@ fn alone(sql: &str) -> String {
     run(async { context.sql(sql).await?.collect().await })
 }
 
-/// What we say.
+/// Returns our answer.
 pub fn here(sql: &str) -> String {
     let ocsf = Arc::new(Ocsf::load(None).unwrap());
     let context = engine::context(Arc::new(InMemory::new()), &Options::default()).unwrap();
@@ -38,6 +38,7 @@ pub fn here(sql: &str) -> String {
         tables: Vec::new(),
         unknown: Vec::new(),
         sql: sql.to_string(),
+        place: None,
         memory_limit: None,
         context: context.clone(),
     };
@@ -63,6 +64,7 @@ fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {
                 tables: Vec::new(),
                 unknown: Vec::new(),
                 sql: String::new(),
+                place: None,
                 memory_limit: None,
                 context: SessionContext::new(),
             };
@@ -71,7 +73,7 @@ fn run(answer: impl Future<Output = Result<Vec<RecordBatch>>>) -> String {
     }
 }
 
-/// `1,a; 2,null`.
+/// Formats rows: `1,a; 2,null`.
 fn shown(batches: &[RecordBatch]) -> String {
     let options = FormatOptions::default().with_null("null");
     let mut rows = Vec::new();
@@ -89,7 +91,7 @@ const PEOPLE: &str = "with g(uid, k) as (values ('ann', 1), (null, 2)), \
     s(uid, k) as (values ('ann', 1), ('bob', 1), ('cid', 2), ('dan', 3), (null, 3), (null, 1)) ";
 const NUMBERS: &str = "with g(k, v) as (values (1, 5), (1, 7), (2, 3)), s(k) as (values (0), (1), (2), (3)) ";
 
-/// Statement, the engine's wrong answer, the right one. An error is wrong too where there is an answer.
+/// Lists statement, the engine's wrong answer, the right one. An error is wrong too where an answer exists.
 fn faults() -> Vec<(String, &'static str, &'static str)> {
     let people = |sql: &str| format!("{PEOPLE}{sql}");
     let numbers = |sql: &str| format!("{NUMBERS}{sql}");
@@ -234,7 +236,7 @@ fn faults() -> Vec<(String, &'static str, &'static str)> {
             "9223372036854775807; -9223372036854775808",
             "error: `sum`: the result is out of the range of bigint; cast a value to double first",
         ),
-        // The parser's.
+        // The parser's fault.
         (plain("select 2 ^ 3"), "1", "8.0"),
         (plain("select '{\"k\": \"v\"}'->>'k' || 'x'"), "null", "vx"),
         // Nanoseconds.
@@ -268,13 +270,13 @@ fn faults() -> Vec<(String, &'static str, &'static str)> {
             "error: cannot cast timezone to different timezone",
             "2026-03-29T03:30:00+02:00",
         ),
-        // A pattern of PostgreSQL is no pattern to the engine.
+        // A pattern of PostgreSQL is not a pattern to the engine.
         (
             plain("select to_char(timestamp '2026-01-31 12:30:00', 'YYYY-MM-DD HH24:MI')"),
             "YYYY-MM-DD HH24:MI",
             "2026-01-31 12:30",
         ),
-        // Clauses that are dropped.
+        // Clauses that the engine drops.
         (plain("select count(*) from (values (1), (2)) t(x) for update"), "2", "error: `for update` is not supported"),
         (plain("select lower(distinct 'A')"), "a", "error: `lower` is not an aggregate: it does not take `distinct`"),
     ]
@@ -437,7 +439,7 @@ fn a_star_has_the_column_of_the_left_side() {
 
 #[test]
 fn the_engine_still_gives_up_on_its_own_plans() {
-    // What a `case` gives is never null says one plan, and maybe says the other.
+    // One plan calls the result of a `case` never null, the other maybe null.
     let cases = "select case when m = 'v' and n <= 6 then n else 3 end, count(distinct s) \
         from (values ('v', 1, 2), ('w', 2, 2), (null, null, 3)) t(m, n, s) group by 1 order by 1";
     assert!(alone(cases).contains("physical input schema"), "mended: the check of `engine` can be on");

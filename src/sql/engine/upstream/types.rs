@@ -1,4 +1,4 @@
-//! `timestamp` is microseconds, as the lake's columns are.
+//! Makes `timestamp` microseconds, like the lake's columns.
 //!
 //! The engine's is nanoseconds, which reach from 1677 to 2262 only: `timestamp '9999-12-31'` was an error, and so was any
 //! comparison of such a column with one.
@@ -10,7 +10,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 
-/// Types of SQL that are other types here than the engine has for them.
+/// Replaces types of SQL that the engine maps to other types than we do.
 #[derive(Debug)]
 pub struct Types;
 

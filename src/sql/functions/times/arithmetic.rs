@@ -1,4 +1,4 @@
-//! Units between times, and times so many units later.
+//! Units between times, and times moved by units.
 
 use std::sync::Arc;
 
@@ -146,7 +146,7 @@ impl ScalarUDFImpl for Later {
         let array = times(&arguments.args[2], rows)?;
         let moved = counts.iter().zip(array.iter()).map(|(count, time)| match (count, time) {
             (Some(count), Some(time)) => match unit {
-                // An hour is an hour, also where clocks change.
+                // An hour is an hour, even where clocks change.
                 Unit::Fixed(us) => match us.checked_mul(count).and_then(|by| time.checked_add(by)) {
                     Some(moved) => Ok(Some(moved)),
                     None => exec_err!("a time is out of range"),

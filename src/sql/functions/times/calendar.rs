@@ -1,6 +1,6 @@
-//! Instants and what clocks show, in microseconds, over the whole calendar.
+//! Instants and clock times, in microseconds, over the whole calendar.
 //!
-//! The engine goes by way of nanoseconds, which reach from 1677 to 2262 only; directories write 1601 and 9999.
+//! The engine converts through nanoseconds, which reach from 1677 to 2262 only; directories write 1601 and 9999.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ pub const SECOND_US: i64 = 1_000_000;
 pub const HOUR_US: i64 = 3600 * SECOND_US;
 pub const DAY_US: i64 = 24 * HOUR_US;
 
-/// The type of the lake's times.
+/// Returns the type of the lake's times.
 pub fn utc() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }
 
-/// What a time's zone makes of instants.
+/// The zone of a time, which converts between instants and clock times.
 #[derive(Debug, Clone, Copy)]
 pub enum Zone {
     /// UTC, and times without a zone.
@@ -45,7 +45,7 @@ impl Zone {
         }
     }
 
-    /// What a clock shows at an instant.
+    /// Returns the clock time at an instant.
     pub fn clock(self, time_us: i64) -> Result<NaiveDateTime> {
         let Some(instant) = DateTime::from_timestamp_micros(time_us) else {
             return exec_err!("a time is out of range: {time_us} microseconds since 1970");
@@ -56,7 +56,7 @@ impl Zone {
         })
     }
 
-    /// The microseconds that a clock is before UTC at an instant.
+    /// Returns the microseconds that a clock is ahead of UTC at an instant.
     pub fn offset_us(self, time_us: i64) -> Result<i64> {
         match self {
             Zone::Plain => Ok(0),
@@ -67,10 +67,10 @@ impl Zone {
         }
     }
 
-    /// The instant at which a clock shows a time.
+    /// Returns the instant at which a clock shows a time.
     ///
-    /// Of the two in the hour that comes twice the later one, which is standard time; a time that is skipped is as much
-    /// later as clocks go forward. So PostgreSQL does it.
+    /// Of the two in the hour that comes twice it is the later one, which is standard time; a time that is skipped is
+    /// later by as much as clocks go forward. PostgreSQL does the same.
     pub fn instant(self, clock: NaiveDateTime) -> i64 {
         let us = clock.and_utc().timestamp_micros();
         let Zone::Local(zone) = self else { return us };
@@ -86,7 +86,7 @@ impl Zone {
     }
 }
 
-/// The microseconds of a clock's time as if it were UTC.
+/// Returns the microseconds of a clock's time as if it were UTC.
 pub fn as_us(clock: NaiveDateTime) -> i64 {
     clock.and_utc().timestamp_micros()
 }
@@ -125,7 +125,7 @@ impl Unit {
         })
     }
 
-    /// The beginning of the unit that a clock's time is in.
+    /// Returns the beginning of the unit that a clock's time is in.
     pub fn floor(self, clock: NaiveDateTime) -> NaiveDateTime {
         let day = clock.date();
         let midnight = |date: NaiveDate| date.and_time(chrono::NaiveTime::MIN);
@@ -147,7 +147,7 @@ impl Unit {
         }
     }
 
-    /// Units from the one time to the other: how often a unit begins between them.
+    /// Counts units from one time to the other: how often a unit begins between them.
     pub fn between(self, from: NaiveDateTime, to: NaiveDateTime) -> i64 {
         let (from, to) = (self.floor(from), self.floor(to));
         match self {
@@ -158,7 +158,7 @@ impl Unit {
         }
     }
 
-    /// So many units later, the last day of a month where there is no such day.
+    /// Returns the time this many units later, on the last day of a month where the day does not exist.
     pub fn later(self, clock: NaiveDateTime, units: i64) -> Option<NaiveDateTime> {
         let by_us = |us: i64| clock.checked_add_signed(chrono::TimeDelta::microseconds(us));
         match self {
@@ -175,12 +175,12 @@ pub fn add_months(clock: NaiveDateTime, months: i64) -> Option<NaiveDateTime> {
     if months < 0 { clock.checked_sub_months(count) } else { clock.checked_add_months(count) }
 }
 
-/// Months since the year 0.
+/// Returns the months since the year 0.
 pub fn months_of(day: NaiveDate) -> i32 {
     day.year() * 12 + day.month0() as i32
 }
 
-/// The first day of a month since the year 0.
+/// Returns the first day of a month since the year 0.
 fn month(since: i32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(since.div_euclid(12), since.rem_euclid(12) as u32 + 1, 1)
 }

@@ -16,10 +16,10 @@ use datafusion::logical_expr::{
 use super::calendar::{DAY_US, HOUR_US, SECOND_US, utc};
 use super::{micros, result, rows, text, times};
 
-/// `date_part`, with parts of differences of times.
+/// Returns `date_part`, with parts of differences of times.
 ///
-/// The engine makes an interval of a difference, by way of nanoseconds, and has null for more than 292 years. Parts are
-/// those of `89 days 23:27:20`, as in PostgreSQL and DuckDB.
+/// The engine makes an interval of a difference, by way of nanoseconds, and returns null for more than 292 years. Parts
+/// are those of `89 days 23:27:20`, as in PostgreSQL and DuckDB.
 pub fn date_part(engines: Arc<ScalarUDF>) -> ScalarUDF {
     ScalarUDF::new_from_impl(DatePart { engines, signature: Signature::user_defined(Volatility::Immutable) })
 }
@@ -77,7 +77,7 @@ impl ScalarUDFImpl for DatePart {
     }
 }
 
-/// Parts of a difference of times; `None` for what the engine does as well.
+/// Returns parts of a difference of times; `None` where the engine does it as well.
 fn of_difference(arguments: &ScalarFunctionArgs) -> Result<Option<ColumnarValue>> {
     let [part, value] = arguments.args.as_slice() else { return Ok(None) };
     let DataType::Duration(unit) = value.data_type() else { return Ok(None) };

@@ -75,7 +75,7 @@ impl ScalarUDFImpl for Text {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
-            // DuckDB takes them in either order.
+            // DuckDB accepts them in either order.
             [pattern, time] if pattern.is_string() && !time.is_string() => Ok(vec![DataType::Utf8, micros(time)?]),
             [time, _] => Ok(vec![micros(time)?, DataType::Utf8]),
             _ => plan_err!("{} takes a time and a pattern", self.name),
@@ -121,7 +121,7 @@ impl ScalarUDFImpl for Text {
     }
 }
 
-/// The clock that times are shown by.
+/// The clock in which times are shown.
 enum Clock {
     Utc,
     Local(Tz),

@@ -1,7 +1,7 @@
 //! Functions of times, in microseconds and by the clocks of a time's own zone.
 //!
-//! They take the place of the engine's functions of these names, which go by way of nanoseconds (and so fail on the years
-//! 1601 and 9999), count days in UTC whatever the zone, or are not there.
+//! They replace the engine's functions of these names, which convert through nanoseconds (and so fail on the years 1601
+//! and 9999), count days in UTC whatever the zone, or do not exist.
 
 mod arithmetic;
 mod calendar;
@@ -30,7 +30,7 @@ pub use round::date_trunc;
 pub use scaled::{is_length, scaled};
 pub use series::series;
 
-/// The functions that replace the engine's or are new.
+/// Returns the functions that replace the engine's or are new.
 pub fn functions() -> Vec<ScalarUDF> {
     vec![
         arithmetic::date_add(),
@@ -49,7 +49,7 @@ pub fn functions() -> Vec<ScalarUDF> {
     ]
 }
 
-/// The type in which a function takes a time: microseconds, in the zone that it has.
+/// Returns the type in which a function takes a time: microseconds, in its own zone.
 fn micros(data_type: &DataType) -> Result<DataType> {
     match data_type {
         DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
@@ -59,7 +59,7 @@ fn micros(data_type: &DataType) -> Result<DataType> {
     }
 }
 
-/// An argument as times, one a row.
+/// Returns an argument as times, one per row.
 fn times(value: &ColumnarValue, rows: usize) -> Result<TimestampMicrosecondArray> {
     let array = value.to_array(rows)?;
     let array = match array.data_type() {
@@ -69,7 +69,7 @@ fn times(value: &ColumnarValue, rows: usize) -> Result<TimestampMicrosecondArray
     Ok(array.as_primitive::<TimestampMicrosecondType>().clone())
 }
 
-/// A literal text, such as a unit; `None` when it is null.
+/// Returns a literal text, such as a unit; `None` when it is null.
 fn text(value: &ColumnarValue) -> Result<Option<String>> {
     match value {
         ColumnarValue::Scalar(scalar) => Ok(scalar.try_as_str().flatten().map(str::to_string)),
@@ -77,13 +77,13 @@ fn text(value: &ColumnarValue) -> Result<Option<String>> {
     }
 }
 
-/// How many rows to compute: one when all arguments are constants.
+/// Returns how many rows to compute: one when all arguments are constants.
 fn rows(arguments: &ScalarFunctionArgs) -> (usize, bool) {
     let is_constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
     (if is_constant { 1 } else { arguments.number_rows }, is_constant)
 }
 
-/// The result, which is one value if all arguments were.
+/// Returns the result, which is one value if all arguments were.
 fn result(array: ArrayRef, is_constant: bool) -> Result<ColumnarValue> {
     Ok(match is_constant {
         true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
@@ -91,7 +91,7 @@ fn result(array: ArrayRef, is_constant: bool) -> Result<ColumnarValue> {
     })
 }
 
-/// Times made of times, in the same zone.
+/// Returns times made from times, in the same zone.
 fn changed(arguments: &ScalarFunctionArgs, time: usize, change: impl Fn(i64) -> Result<i64>) -> Result<ColumnarValue> {
     let (rows, is_constant) = rows(arguments);
     let array = times(&arguments.args[time], rows)?;

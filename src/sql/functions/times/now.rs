@@ -1,4 +1,4 @@
-//! `now()`: when the statement began, in microseconds and in UTC as the columns are.
+//! `now()`: the time when the statement began, in microseconds and in UTC like the columns.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};

@@ -1,4 +1,4 @@
-//! Text and numbers as times.
+//! Texts and numbers read as times.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::pattern::{as_c, items, of_mysql};
 use super::{micros, result, rows, times};
 use crate::typed::parse_time;
 
-/// How a function reads its second argument.
+/// The way a function reads its second argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Patterns {
     Optional,
@@ -140,7 +140,7 @@ impl ScalarUDFImpl for Read {
                 let array = value.to_array(rows)?;
                 array.as_primitive::<Float64Type>().try_unary(|seconds| {
                     let us = seconds * SECOND_US as f64;
-                    // Beyond this, a double is no whole microsecond any more, and soon no time.
+                    // Beyond this, a double is not a whole microsecond any more, and soon not a time.
                     match us.abs() < 9.2e18 {
                         true => Ok::<i64, DataFusionError>(us.round() as i64),
                         false => exec_err!("{seconds} seconds are out of the range of times"),
@@ -189,7 +189,7 @@ impl Read {
     }
 }
 
-/// The time that a text means by a pattern; what the pattern leaves open is nought, the zone UTC.
+/// Returns the time that a text means by a pattern; parts that the pattern leaves open are zero, the zone UTC.
 fn by_pattern(text: &str, pattern: &str) -> Result<Option<i64>> {
     let mut parsed = Parsed::new();
     if parse(&mut parsed, text, items(pattern)?.iter()).is_err() {

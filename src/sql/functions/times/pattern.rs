@@ -43,13 +43,13 @@ const TEMPLATES: [(&str, &str); 36] = [
     ("ms", "%3f"),
 ];
 
-/// Templates of PostgreSQL for which there is nothing here: they would stand for themselves.
+/// Templates of PostgreSQL without an equivalent here: they would stand for themselves.
 const MISSING: [&str; 13] = ["MONTH", "MON", "DAY", "DY", "SSSS", "IDDD", "WW", "RM", "CC", "J", "Q", "W", "D"];
 
-/// Letters of a pattern: each may become a text of its own for each row.
+/// The limit of a pattern's letters: each may become a text of its own for each row.
 const LONGEST: usize = 1000;
 
-/// A pattern as C has it.
+/// Returns a pattern in C's form.
 pub fn as_c(pattern: &str) -> Result<String> {
     if pattern.contains('%') {
         return Ok(pattern.to_string());
@@ -82,7 +82,7 @@ pub fn as_c(pattern: &str) -> Result<String> {
     Ok(made)
 }
 
-/// A pattern of MySQL and Athena as C has it.
+/// Returns a pattern of MySQL and Athena in C's form.
 pub fn of_mysql(pattern: &str) -> String {
     let mut made = String::new();
     let mut letters = pattern.chars();
@@ -116,7 +116,7 @@ pub fn of_mysql(pattern: &str) -> String {
     made
 }
 
-/// The parts of a pattern, each of which means something.
+/// Returns the parts of a pattern, each of which has a meaning.
 pub fn items(pattern: &str) -> Result<Vec<Item<'_>>> {
     if pattern.len() > LONGEST {
         return plan_err!("the pattern has {} bytes; the limit is {LONGEST}", pattern.len());

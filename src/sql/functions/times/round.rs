@@ -12,7 +12,7 @@ use datafusion::scalar::ScalarValue;
 use super::calendar::{DAY_US, HOUR_US, Unit, Zone, add_months, as_us, from_us, months_of};
 use super::{changed, micros, rows, text, times};
 
-/// `date_trunc` of microseconds; `None` for what the engine does as well.
+/// Rounds microseconds with `date_trunc`; returns `None` where the engine does it as well.
 pub fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<Option<ColumnarValue>> {
     let [unit, time] = arguments.args.as_slice() else { return Ok(None) };
     let data_type = time.data_type();
@@ -29,7 +29,7 @@ pub fn date_trunc(arguments: &ScalarFunctionArgs) -> Result<Option<ColumnarValue
 
 fn floor(zone: Zone, unit: Unit, us: i64) -> Result<i64> {
     match unit {
-        // In one hour clocks do not change but by whole minutes, and an hour that comes twice stays the one that it is.
+        // Within one hour clocks change only by whole minutes, and an hour that comes twice stays the same one.
         Unit::Fixed(length) => {
             let offset = zone.offset_us(us)?;
             let local = us.saturating_add(offset);
@@ -136,7 +136,7 @@ impl ScalarUDFImpl for Bin {
     }
 }
 
-/// How long spans are.
+/// The length of spans.
 enum Span {
     Months(i32),
     Micros(i64),
@@ -170,7 +170,7 @@ impl Span {
                 let local = us.saturating_add(offset);
                 let Some(since) = local.checked_sub(as_us(origin)) else { return beyond() };
                 let begin = local - since.rem_euclid(*length);
-                // Days begin at midnight, also where one of them has 23 hours.
+                // Days begin at midnight, even where one of them has 23 hours.
                 match length % DAY_US == 0 {
                     true => Ok(zone.instant(from_us(begin)?)),
                     false if *length > HOUR_US => Ok(zone.instant(from_us(begin)?)),

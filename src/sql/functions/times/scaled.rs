@@ -1,4 +1,4 @@
-//! Lengths of time multiplied and divided by numbers, which the engine has no operator for.
+//! Lengths of time multiplied and divided by numbers, for which the engine has no operator.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{result, rows};
 
 const DAY_NS: f64 = 86_400e9;
 
-/// `length * number` or `length / number` (`upstream::Operators`); nobody types its name.
+/// Returns the function for `length * number` or `length / number` (`upstream::Operators`); nobody types its name.
 pub fn scaled(divides: bool) -> ScalarUDF {
     let name = if divides { "/" } else { "*" };
     ScalarUDF::new_from_impl(Scaled { name, signature: Signature::user_defined(Volatility::Immutable) })
@@ -89,7 +89,7 @@ impl ScalarUDFImpl for Scaled {
     }
 }
 
-/// Doubles beyond this are no whole microseconds any more, and soon no number of them.
+/// Checks the range: larger doubles are not whole microseconds any more, and soon not a number of them.
 fn in_range(length: f64) -> Result<f64> {
     match length.abs() < 9.2e18 {
         true => Ok(length),
@@ -97,11 +97,11 @@ fn in_range(length: f64) -> Result<f64> {
     }
 }
 
-/// An interval so many times; parts of a month become days, of 30 to a month, and parts of a day become hours.
+/// Multiplies an interval; parts of a month become days, of 30 to a month, and parts of a day become hours.
 fn interval(length: IntervalMonthDayNano, by: f64) -> Result<IntervalMonthDayNano> {
     let months = f64::from(length.months) * by;
     let days = f64::from(length.days) * by + months.fract() * 30.0;
-    // A day in a thousand million million is no part of a day.
+    // A day in a thousand million million is not a part of a day.
     let days = if (days - days.round()).abs() < 1e-9 { days.round() } else { days };
     let ns = in_range((length.nanoseconds as f64 * by + days.fract() * DAY_NS).round())?;
     let whole = |count: f64| match count.abs() < f64::from(i32::MAX) {

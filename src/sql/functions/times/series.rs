@@ -1,6 +1,6 @@
 //! Series of times, over the whole calendar and by the clocks of their zone.
 //!
-//! The engine's go by way of nanoseconds, and null is all that is left of the years 1601 and 9999.
+//! The engine's series convert through nanoseconds, and lose the years 1601 and 9999 to null.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 use super::calendar::{Zone, add_months};
 use super::{micros, result, rows, times};
 
-/// The engine's `range` or `generate_series`, with series of times of our own.
+/// Returns the engine's `range` or `generate_series`, with series of times of our own.
 pub fn series(engines: Arc<ScalarUDF>) -> ScalarUDF {
     let includes_stop = engines.name() == "generate_series";
     ScalarUDF::new_from_impl(Series {
@@ -32,7 +32,7 @@ struct Series {
     signature: Signature,
 }
 
-/// Whether a series is of times rather than of days or numbers.
+/// Returns whether a series is of times rather than of days or numbers.
 fn is_of_times(types: &[DataType]) -> bool {
     types.len() == 3 && types[..2].iter().any(|data_type| matches!(data_type, DataType::Timestamp(..)))
 }
@@ -126,14 +126,14 @@ impl Series {
                 break;
             }
             made.push(time);
-            // From the start each time, so that months do not lose their last days on the way.
+            // Each step counts from the start, so that months do not lose their last days on the way.
             next = later(zone, start, step, made.len() as i64)?;
         }
         Ok(made.into())
     }
 }
 
-/// So many steps later; `None` beyond the calendar.
+/// Returns the time this many steps later; `None` beyond the calendar.
 fn later(zone: Zone, start: i64, step: IntervalMonthDayNano, count: i64) -> Result<Option<i64>> {
     let length_us = i128::from(step.nanoseconds) * i128::from(count) / 1000;
     let Ok(length_us) = i64::try_from(length_us) else { return Ok(None) };

@@ -74,7 +74,7 @@ impl ScalarUDFImpl for AtTimeZone {
         let (rows, is_constant) = rows(&arguments);
         let array = times(&arguments.args[0], rows)?;
         let made: TimestampMicrosecondArray = match array.timezone() {
-            // The instant stays; only what clocks show of it is another.
+            // The instant stays; only its clock time changes.
             Some(_) => array,
             None => array.try_unary(|us| {
                 Ok::<_, datafusion::error::DataFusionError>(zone.instant(super::calendar::from_us(us)?))

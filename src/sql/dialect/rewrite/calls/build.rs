@@ -1,4 +1,4 @@
-//! Expressions put together.
+//! Builders of expressions.
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
@@ -67,7 +67,7 @@ pub fn plus(left: Expr, right: Expr) -> Expr {
     Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Plus, right: Box::new(right) }
 }
 
-/// So often an interval such as `1 day`.
+/// Multiplies an interval such as `1 day`.
 pub fn times(count: Expr, interval: &str) -> Expr {
     let unit = Expr::Cast {
         kind: CastKind::Cast,

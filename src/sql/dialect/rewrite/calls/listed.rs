@@ -1,6 +1,6 @@
-//! What help says of the functions that are rewritten.
+//! Help texts of the functions that are rewritten.
 
-/// A function that is rewritten: name, other names, how it is called, what it does, an example over any events.
+/// A function that is rewritten: name, aliases, syntax, purpose, and an example over any events.
 pub struct Rewritten {
     pub name: &'static str,
     pub aliases: &'static [&'static str],

@@ -6,7 +6,7 @@ use super::super::super::grammar::call;
 use super::build::{not, number, renamed, text, with_arguments};
 use crate::error::{Error, Result};
 
-/// A call in the engine's words; `None` for one that stays.
+/// Returns a call in the engine's terms; `None` for one that stays.
 pub fn rewritten(name: &str, function: &Function, args: &[Expr]) -> Result<Option<Expr>> {
     Ok(match (name, args) {
         ("filter", [_, Expr::Lambda(_)]) => Some(renamed(function, "array_filter")),
@@ -19,7 +19,7 @@ pub fn rewritten(name: &str, function: &Function, args: &[Expr]) -> Result<Optio
             opposite.body = Box::new(not(Expr::Nested(opposite.body)));
             Some(not(with_arguments(function, "array_any_match", vec![list.clone(), Expr::Lambda(opposite)])))
         }
-        // Of a map by a key, of a list by a place.
+        // A map is indexed by a key, a list by a position.
         ("element_at", [_, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. })]) => None,
         ("element_at", [_, _]) => Some(renamed(function, "array_element")),
         ("list_first" | "array_first", [list]) => Some(call("array_element", vec![list.clone(), number("1")])),
@@ -46,13 +46,13 @@ pub fn rewritten(name: &str, function: &Function, args: &[Expr]) -> Result<Optio
             };
             Some(call(function, vec![list.clone()]))
         }
-        // The engine's take the first that is equal, PostgreSQL's and Athena's all of them.
+        // The engine's functions remove the first equal item, PostgreSQL's and Athena's all of them.
         ("array_remove" | "list_remove", [_, _]) => Some(renamed(function, "array_remove_all")),
         ("array_replace" | "list_replace", [_, _, _]) => Some(renamed(function, "array_replace_all")),
         ("struct_extract", [value, member @ Expr::Value(_)]) => {
             Some(call("get_field", vec![value.clone(), member.clone()]))
         }
-        // Letters of a text, items of a list; the engine would count the letters of a list that is written out.
+        // It counts the letters of a text or the items of a list; the engine would count the letters of a printed list.
         ("length", [_]) => Some(renamed(function, "len")),
         _ => None,
     })

@@ -1,7 +1,7 @@
-//! Functions of DuckDB, PostgreSQL and Athena that are other words for what the engine has.
+//! Functions of DuckDB, PostgreSQL and Athena that are other names for features of the engine.
 //!
-//! Those here need another clause or another kind of expression; what is only another name is an alias, and what the
-//! engine lacks is a function of its own (`functions`).
+//! The functions here need another clause or another kind of expression; a mere other name is an alias, and anything
+//! that the engine lacks is a function of its own (`functions`).
 
 mod build;
 mod listed;
@@ -66,7 +66,7 @@ fn name_of(function: &Function) -> Option<String> {
     }
 }
 
-/// Plain arguments; `None` when one is named or a `*`.
+/// Returns plain arguments; `None` when one is named or a `*`.
 fn arguments(function: &Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &function.args else { return None };
     list.args
@@ -130,7 +130,7 @@ fn rewritten(name: &str, function: &Function) -> Result<Option<Expr>> {
             }
             _ => None,
         },
-        // A list of shares is a list of results.
+        // A list of shares gives a list of results.
         ("percentile_cont", [share @ Expr::Array(_)]) => {
             Some(each(share, |share| with_arguments(function, "percentile_cont", vec![share.clone()])))
         }

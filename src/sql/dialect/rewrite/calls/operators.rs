@@ -1,4 +1,4 @@
-//! Operators that the engine lacks, or reads otherwise than PostgreSQL and DuckDB do.
+//! Operators that the engine lacks, or reads differently from PostgreSQL and DuckDB.
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
@@ -11,20 +11,20 @@ use super::shares::steps;
 use super::{arguments, name_of};
 use crate::error::{Error, Result};
 
-/// An operator in the engine's words; `None` for one that it has.
+/// Returns an operator in the engine's terms; `None` for one that it has.
 pub fn spelled(expr: &Expr) -> Result<Option<Expr>> {
     Ok(match expr {
         Expr::AtTimeZone { timestamp, time_zone } => {
             Some(call("at_time_zone", vec![timestamp.as_ref().clone(), time_zone.as_ref().clone()]))
         }
         Expr::BinaryOp { left, op, right } => binary(left, op, right)?,
-        // The engine reads a number or a text there, and nothing that is computed.
+        // The engine reads a number or a text there, but no computed value.
         Expr::Interval(Interval { value, leading_field: Some(unit), last_field: None, .. })
             if !matches!(value.as_ref(), Expr::Value(_)) =>
         {
             Some(times(value.as_ref().clone(), &format!("1 {unit}").to_lowercase()))
         }
-        // The engine's planner would take its own function for it.
+        // The engine's planner would use its own function for it.
         Expr::Extract { field, expr: time, .. } => {
             Some(call("date_part", vec![text(&field.to_string().to_lowercase()), time.as_ref().clone()]))
         }
@@ -79,13 +79,13 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Option<Expr>
         Some(call(function, arguments))
     };
     Ok(match op {
-        // As JSON text, as in psql: the engine's own is one of many types in one.
+        // The result is JSON text, as in psql: the engine's own is a union of many types.
         BinaryOperator::Arrow => of_json("json_get_json", path("->", right)?),
         BinaryOperator::LongArrow => of_json("json_as_text", path("->>", right)?),
         BinaryOperator::HashArrow => of_json("json_get_json", braced("#>", right)?),
         BinaryOperator::HashLongArrow => of_json("json_as_text", braced("#>>", right)?),
         BinaryOperator::Question => of_json("json_contains", vec![right.clone()]),
-        // A power in DuckDB and PostgreSQL; the parser takes it for a bitwise operation.
+        // It is a power in DuckDB and PostgreSQL; the parser takes it for a bitwise operation.
         BinaryOperator::BitwiseXor => Some(call("power", vec![left.clone(), right.clone()])),
         BinaryOperator::DuckIntegerDivide => {
             return Err(Error::input("`//` is not supported")
@@ -95,7 +95,7 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Option<Expr>
     })
 }
 
-/// What a step is taken from: another one's text and steps, so that the text is read once.
+/// Returns the text and the steps of the JSON access that a step applies to, so that the text is read once.
 fn steps_of(json: &Expr) -> Vec<Expr> {
     match json {
         Expr::Function(function) if name_of(function).as_deref() == Some("json_get_json") => {
@@ -105,7 +105,7 @@ fn steps_of(json: &Expr) -> Vec<Expr> {
     }
 }
 
-/// A key, a place, or all steps of a path such as '$.trace.id', which DuckDB has behind `->>` as well.
+/// Reads a key, a place, or all steps of a path such as '$.trace.id', which DuckDB allows after `->>` as well.
 fn path(operator: &str, key: &Expr) -> Result<Vec<Expr>> {
     match literal(key).filter(|key| key.starts_with("$.") || key.starts_with("$[")) {
         Some(_) => Ok(steps(operator, key, key)?.split_off(1)),
@@ -113,7 +113,7 @@ fn path(operator: &str, key: &Expr) -> Result<Vec<Expr>> {
     }
 }
 
-/// The steps of '{trace,id}'.
+/// Reads the steps of '{trace,id}'.
 fn braced(operator: &str, path: &Expr) -> Result<Vec<Expr>> {
     let steps = literal(path).and_then(|path| Some(path.strip_prefix('{')?.strip_suffix('}')?.to_string()));
     let Some(steps) = steps else {
@@ -134,7 +134,7 @@ fn literal(expr: &Expr) -> Option<String> {
     }
 }
 
-/// The letter that takes the meaning off the next one; `None` when there is none.
+/// Returns the escape character; `None` when there is none.
 fn letter(escape: &Value) -> Result<Option<char>> {
     let wrong = || Error::input("`escape` takes one letter, such as escape '!'");
     let Value::SingleQuotedString(escape) = escape else { return Err(wrong()) };
@@ -145,7 +145,7 @@ fn letter(escape: &Value) -> Result<Option<char>> {
     }
 }
 
-/// A pattern of `like` with the escape that the engine knows.
+/// Rewrites a pattern of `like` with the escape that the engine knows.
 fn escaped(pattern: &Expr, escape: &ValueWithSpan) -> Result<Expr> {
     let escape = letter(&escape.value)?;
     if escape == Some('\\') {
@@ -170,7 +170,7 @@ fn escaped(pattern: &Expr, escape: &ValueWithSpan) -> Result<Expr> {
     Ok(text(&made))
 }
 
-/// A pattern of `similar to` as a regular expression over the whole text.
+/// Rewrites a pattern of `similar to` as a regular expression over the whole text.
 fn regular(pattern: &str, escape: Option<char>) -> String {
     let mut made = String::from("^(?s:");
     let mut letters = pattern.chars();
@@ -204,7 +204,7 @@ fn regular(pattern: &str, escape: Option<char>) -> String {
     made
 }
 
-/// `x = any(list)`: null where the list has no such item, and one of which nobody knows.
+/// Rewrites `x = any(list)`: null where the list has no such item but one that is null.
 fn among(item: &Expr, list: &Expr) -> Expr {
     let found = call("array_has", vec![list.clone(), item.clone()]);
     let is_plain =
@@ -222,7 +222,7 @@ fn among(item: &Expr, list: &Expr) -> Expr {
             CaseWhen { condition: found.clone(), result: Expr::Value(Value::Boolean(true).into()) },
             CaseWhen { condition: Expr::IsNotNull(Box::new(is_unknown)), result: null() },
         ],
-        // Null for a list or an item of which nobody knows.
+        // The result is null for a null list or item.
         else_result: Some(Box::new(found)),
     }
 }

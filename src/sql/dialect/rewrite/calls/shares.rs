@@ -9,7 +9,7 @@ use super::super::super::grammar::call;
 use super::build::{add_filter, cast, is_not_null, number, order_by, plain, renamed_function, set_arguments, text};
 use crate::error::{Error, Result};
 
-/// One result, or a list of results for a list of shares.
+/// Returns one result, or a list of results for a list of shares.
 pub fn each(share: &Expr, one: impl Fn(&Expr) -> Expr) -> Expr {
     match share {
         Expr::Array(array) => call("make_array", array.elem.iter().map(one).collect()),
@@ -17,7 +17,7 @@ pub fn each(share: &Expr, one: impl Fn(&Expr) -> Expr) -> Expr {
     }
 }
 
-/// The sorted values, and the one at the share of their number.
+/// Sorts the values, and takes the one at the share of their number.
 pub fn discrete(function: &Function, value: &Expr, share: &Expr, is_ascending: bool) -> Expr {
     let mut values = renamed_function(function, "array_agg");
     values.within_group.clear();
@@ -38,8 +38,8 @@ pub fn discrete(function: &Function, value: &Expr, share: &Expr, is_ascending: b
     call("array_element", vec![Expr::Function(values), index])
 }
 
-/// `(select x from t order by y limit 1)` is `(select first_value(x order by y) from t)`, which the engine makes a join of
-/// also where it names columns of the query around it.
+/// Rewrites `(select x from t order by y limit 1)` as `(select first_value(x order by y) from t)`, which the engine
+/// turns into a join even where it names columns of the query around it.
 pub fn first_of(query: &mut Query) {
     let Query { with: None, body, order_by: Some(order_by), limit_clause: Some(limit), .. } = query else { return };
     let LimitClause::LimitOffset { limit: Some(Expr::Value(one)), offset: None, .. } = limit else { return };
@@ -76,7 +76,7 @@ pub fn first_of(query: &mut Query) {
     query.limit_clause = None;
 }
 
-/// The arguments of a JSON function, from a path such as `$.a.b[0]`.
+/// Returns the arguments of a JSON function, from a path such as `$.a.b[0]`.
 pub fn steps(name: &str, json: &Expr, path: &Expr) -> Result<Vec<Expr>> {
     let wrong = || {
         Error::input(format!("`{name}` takes a path as text, such as '$.trace.id'"))
@@ -86,7 +86,7 @@ pub fn steps(name: &str, json: &Expr, path: &Expr) -> Result<Vec<Expr>> {
     let mut arguments = vec![json.clone()];
     let mut rest = path.strip_prefix('$').unwrap_or(path);
     if !path.starts_with('$') {
-        // DuckDB and psql name a key alone.
+        // DuckDB and psql allow a key alone.
         arguments.push(text(path));
         return Ok(arguments);
     }

@@ -5,7 +5,7 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, TimezoneInfo, Value, Value
 use super::super::super::grammar::call;
 use super::build::{cast, minus, number, plus, text, times};
 
-/// A call in the engine's words; `None` for one that stays.
+/// Returns a call in the engine's terms; `None` for one that stays.
 pub fn rewritten(name: &str, args: &[Expr]) -> Option<Expr> {
     Some(match (name, args) {
         ("date", [value]) => cast(value.clone(), DataType::Date),
@@ -43,13 +43,13 @@ fn in_zone(time: &Expr, zone: &Expr) -> Expr {
     call("at_time_zone", vec![time.clone(), zone.clone()])
 }
 
-/// A text that is the name of a zone rather than a time.
+/// Returns whether a text is the name of a zone rather than a time.
 fn is_zone(expr: &Expr) -> bool {
     matches!(expr, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. })
         if !text.starts_with(|first: char| first.is_ascii_digit()))
 }
 
-/// The field of `date_part` that a function of that name takes.
+/// Returns the field of `date_part` that a function of that name returns.
 fn part_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "year" => "year",
@@ -70,7 +70,7 @@ fn part_of(name: &str) -> Option<&'static str> {
     })
 }
 
-/// The unit that a function of that name counts.
+/// Returns the unit that a function of that name counts.
 fn unit_of(name: &str) -> Option<&'static str> {
     Some(match name {
         "to_years" => "1 year",

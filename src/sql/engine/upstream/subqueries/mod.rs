@@ -1,9 +1,9 @@
 //! Correlated subqueries that the engine answers wrongly, or not at all.
 //!
-//! The engine makes joins of them. An aggregate without groups, which has a row even when nothing is below it, then has none
-//! (apache/datafusion#24960); null among the values of `not in` counts for all rows around instead of for its own
-//! (#25480, #25347); a window, an offset or `distinct on` within sees the rows of all (not reported). So they are written
-//! in ways that its joins mean rightly:
+//! The engine makes joins of them. An aggregate without groups, which has a row even when its input has none, then has
+//! none (apache/datafusion#24960); null among the values of `not in` counts for all outer rows instead of for its own
+//! (#25480, #25347); a window, an offset or `distinct on` within sees the rows of all (not reported). So they are
+//! written in ways that its joins interpret correctly:
 //!
 //! ```text
 //! exists (select count(*) ...)          -> true
@@ -44,7 +44,7 @@ use super::further::further;
 use super::{everywhere, ours};
 use crate::error::Error;
 
-/// Begins the names of columns that stand for subqueries.
+/// Prefix of the names of columns that stand for subqueries.
 const NAME: &str = "__subquery";
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl AnalyzerRule for Subqueries {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let names = Names::default();
         let mut plan = rewritten(plan, &names)?;
-        // Each time subqueries are one level nearer to what they name.
+        // In each round subqueries are one level nearer to the columns that they name.
         while names.is_asked_again() {
             plan = rewritten(plan, &names)?;
         }
@@ -102,7 +102,7 @@ fn rewritten(plan: LogicalPlan, names: &Names) -> Result<LogicalPlan> {
     })
 }
 
-/// Gives each column that stands for a subquery a name that nothing else has.
+/// Gives each column that stands for a subquery a unique name.
 #[derive(Default)]
 pub struct Names {
     given: Cell<usize>,
@@ -116,7 +116,7 @@ impl Names {
         format!("{NAME}{number}")
     }
 
-    /// Asks for another look: a subquery now names what is right around it, where it named something further out.
+    /// Requests another round: a subquery now names the query directly around it, where it named something further out.
     pub fn ask_again(&self) {
         self.is_asked_again.set(true);
     }
@@ -141,7 +141,7 @@ fn schema_below(plan: &LogicalPlan) -> DFSchema {
     }
 }
 
-/// The conditions of a filter: those that stand alone become joins, those within others values.
+/// Rewrites the conditions of a filter: those that stand alone become joins, those within others values.
 fn filtered(filter: Filter, names: &Names) -> Result<LogicalPlan> {
     let schema = filter.input.schema().as_ref().clone();
     let mut conditions = Vec::new();
@@ -164,7 +164,7 @@ fn alone(condition: Expr, schema: &DFSchema, names: &Names) -> Result<Expr> {
             inner => Ok(valued(Expr::Not(Box::new(inner)), schema, names)?.data),
         },
         Expr::Exists(Exists { subquery, negated }) => match exists(&subquery, negated, names)? {
-            // Without its limit it is looked at again.
+            // Without its limit it is examined again.
             Some(changed @ Expr::Exists(_)) => alone(changed, schema, names),
             Some(changed) => Ok(changed),
             None if is_left_to_the_engine(&subquery)? => Ok(Expr::Exists(Exists { subquery, negated })),
@@ -186,7 +186,7 @@ fn alone(condition: Expr, schema: &DFSchema, names: &Names) -> Result<Expr> {
     }
 }
 
-/// Subqueries within an expression, as values.
+/// Rewrites subqueries within an expression as values.
 fn valued(expr: Expr, schema: &DFSchema, names: &Names) -> Result<Transformed<Expr>> {
     expr.transform_up(|part| match part {
         Expr::Exists(Exists { subquery, negated }) => {
@@ -212,7 +212,7 @@ fn is_correlated(subquery: &Subquery) -> bool {
     !subquery.outer_ref_columns.is_empty()
 }
 
-/// Whether the engine makes the right join of a condition with a subquery: nothing in it counts or picks rows.
+/// Returns whether the engine makes the right join of a condition with a subquery: nothing in it counts or picks rows.
 fn is_left_to_the_engine(subquery: &Subquery) -> Result<bool> {
     if !further(&subquery.subquery).is_empty() || subquery.subquery.exists(|plan| Ok(compares_outer(plan)))? {
         return Ok(false);
@@ -228,7 +228,7 @@ fn is_left_to_the_engine(subquery: &Subquery) -> Result<bool> {
     Ok(!subquery.subquery.exists(|plan| Ok(is_counting(plan) && !plan.all_out_ref_exprs().is_empty()))?)
 }
 
-/// Whether something from around is compared with a subquery: `t.x in (select ...)` within one that is over `s`.
+/// Returns whether an outer value is compared with a subquery: `t.x in (select ...)` within one that is over `s`.
 fn compares_outer(plan: &LogicalPlan) -> bool {
     let is_one = |part: &Expr| {
         Ok(match part {
@@ -241,7 +241,7 @@ fn compares_outer(plan: &LogicalPlan) -> bool {
     plan.expressions().iter().any(|expr| expr.exists(is_one).unwrap_or(false))
 }
 
-/// A subquery of a plan, with what it takes from around.
+/// Builds a subquery of a plan, with its outer values.
 pub fn subquery(plan: LogicalPlan) -> Subquery {
     let outer_ref_columns = plan.all_out_ref_exprs();
     Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() }
@@ -251,14 +251,14 @@ fn scalar(plan: LogicalPlan) -> Expr {
     Expr::ScalarSubquery(subquery(plan))
 }
 
-/// `(select count(*) from plan)`.
+/// Builds `(select count(*) from plan)`.
 fn rows(plan: LogicalPlan, names: &Names) -> Result<Expr> {
     let plan =
         LogicalPlanBuilder::from(plan).aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64)).alias(names.next())])?;
     Ok(scalar(plan.build()?))
 }
 
-/// Refuses a subquery in which something counts or picks rows before they are told apart by the row around.
+/// Refuses a subquery in which something counts or picks rows before they are separated by outer row.
 fn refuse_what_sees_all(found: &Subquery) -> Result<()> {
     if !is_correlated(found) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Subqueries in joins and among the arguments of aggregates, moved to where they are planned.
+//! Moves subqueries in joins and among the arguments of aggregates to where they are planned.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::super::ours;
 use super::{Names, filtered, has_subquery, is_subquery, valued};
 use crate::error::Error;
 
-/// Conditions with subqueries stand above an inner join as well as in it.
+/// Moves conditions with subqueries above an inner join, where they mean the same.
 pub fn joined(join: Join, names: &Names) -> Result<LogicalPlan> {
     let Some(filter) = join.filter.clone().filter(has_subquery) else { return Ok(LogicalPlan::Join(join)) };
     if join.join_type != JoinType::Inner {
@@ -31,7 +31,7 @@ pub fn joined(join: Join, names: &Names) -> Result<LogicalPlan> {
     placed(filtered(filter, names)?, names)
 }
 
-/// Subqueries among the arguments of aggregates become columns below.
+/// Turns subqueries among the arguments of aggregates into columns below.
 pub fn aggregated(aggregate: Aggregate, names: &Names) -> Result<LogicalPlan> {
     let schema = aggregate.input.schema().as_ref().clone();
     let mut below: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();

@@ -1,4 +1,4 @@
-//! `exists` and `in` over an aggregate without groups, which has one row whatever is below it.
+//! Handles `exists` and `in` over an aggregate without groups, which has one row whatever its input is.
 
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
@@ -13,7 +13,7 @@ struct Single {
     having: Option<Expr>,
 }
 
-/// The aggregate at the top of a plan, below names and projections.
+/// Finds the aggregate at the top of a plan, below names and projections.
 fn single(plan: &LogicalPlan) -> Option<Single> {
     match plan {
         LogicalPlan::Projection(Projection { input, .. }) | LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => {
@@ -32,13 +32,13 @@ fn single(plan: &LogicalPlan) -> Option<Single> {
     }
 }
 
-/// Whether the row of an aggregate meets its condition.
+/// Returns whether the row of an aggregate meets its condition.
 fn holds(single: &Single, having: &Expr, names: &Names) -> Result<Expr> {
     let plan = LogicalPlanBuilder::from(single.aggregate.clone()).project(vec![having.clone().alias(names.next())])?;
     Ok(Expr::IsTrue(Box::new(scalar(plan.build()?))))
 }
 
-/// `exists` where the engine's join would mean something else; `None` where it means the same.
+/// Rewrites `exists` where the engine's join would mean something else; returns `None` where it means the same.
 pub fn exists(found: &Subquery, negated: bool, names: &Names) -> Result<Option<Expr>> {
     if let Some(single) = single(&found.subquery) {
         return Ok(Some(match &single.having {
@@ -52,7 +52,7 @@ pub fn exists(found: &Subquery, negated: bool, names: &Names) -> Result<Option<E
     if !is_correlated(found) {
         return Ok(None);
     }
-    // What is there at all does not depend on an order, nor on a limit of one row or more.
+    // Existence does not depend on an order, nor on a limit of one row or more.
     let plan = without_limit(&found.subquery)?;
     if plan.as_ref().is_some_and(|plan| matches!(plan, LogicalPlan::EmptyRelation(_))) {
         return Ok(Some(lit(negated)));
@@ -60,7 +60,7 @@ pub fn exists(found: &Subquery, negated: bool, names: &Names) -> Result<Option<E
     Ok(plan.map(|plan| Expr::Exists(Exists { subquery: subquery(plan), negated })))
 }
 
-/// The plan below a limit and an order at its top; `None` when there is neither, nothing at all for a limit of no row.
+/// Returns the plan below a limit and an order at its top; `None` when there is neither, no plan for a limit of no row.
 fn without_limit(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     match plan {
         LogicalPlan::Limit(limit) => {
@@ -86,7 +86,7 @@ fn without_limit(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     }
 }
 
-/// `in` over the one row of an aggregate is a comparison with it.
+/// Rewrites `in` over the one row of an aggregate as a comparison with it.
 pub fn in_single(found: &InSubquery, names: &Names) -> Result<Option<Expr>> {
     let Some(single) = single(&found.subquery.subquery) else { return Ok(None) };
     if single.having.is_none() && !is_correlated(&found.subquery) {
@@ -102,7 +102,7 @@ pub fn in_single(found: &InSubquery, names: &Names) -> Result<Option<Expr>> {
     }))
 }
 
-/// The plan of [`single`] without its condition.
+/// Returns the plan of [`single`] without its condition.
 fn without_having(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
     Ok(match plan {
         LogicalPlan::Filter(filter) => Some(filter.input.as_ref().clone()),

@@ -1,4 +1,4 @@
-//! `in` as a condition that stands alone, and as a value with its null.
+//! Handles `in` as a condition that stands alone, and as a value with its null.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue};
@@ -8,7 +8,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder
 
 use super::{Names, rows, subquery};
 
-/// The one column of a subquery.
+/// Returns the one column of a subquery.
 fn only(plan: &LogicalPlan) -> Result<Expr> {
     let mut columns = plan.schema().columns();
     match (columns.pop(), columns.is_empty()) {
@@ -17,7 +17,7 @@ fn only(plan: &LogicalPlan) -> Result<Expr> {
     }
 }
 
-/// An expression of the query around, as a subquery names it.
+/// Returns an expression of the query around, as a subquery names it.
 fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
     let changed = expr.clone().transform_up(|part| match part {
         Expr::Column(column) => {
@@ -29,7 +29,7 @@ fn outer(expr: &Expr, schema: &DFSchema) -> Result<Expr> {
     Ok(changed.data)
 }
 
-/// `where x not in (select y ...)`: there is no `y` that equals `x`, nor one of which nobody knows.
+/// Rewrites `where x not in (select y ...)`: no `y` equals `x`, and none is unknown.
 pub fn not_in(found: InSubquery, schema: &DFSchema, names: &Names) -> Result<Expr> {
     let InSubquery { expr, subquery: inner, .. } = found;
     let (plan, value) = named(inner.subquery.as_ref().clone(), names)?;
@@ -38,7 +38,7 @@ pub fn not_in(found: InSubquery, schema: &DFSchema, names: &Names) -> Result<Exp
     Ok(Expr::Exists(Exists { subquery: subquery(plan), negated: true }))
 }
 
-/// `x in (select y ...)` as a value: null where there is no such `y` but one of which nobody knows.
+/// Rewrites `x in (select y ...)` as a value: null where no `y` equals `x` but one is unknown.
 pub fn in_as_value(found: InSubquery, schema: &DFSchema, names: &Names) -> Result<Expr> {
     let InSubquery { expr, subquery: inner, negated } = found;
     let which = |condition: &dyn Fn(Expr) -> Result<Option<Expr>>| {
@@ -59,7 +59,7 @@ pub fn in_as_value(found: InSubquery, schema: &DFSchema, names: &Names) -> Resul
         .otherwise(lit(negated))
 }
 
-/// `x > any (select y ...)`, `x > all (select y ...)`: null where no row decides it, and one is unknown.
+/// Rewrites `x > any (select y ...)`, `x > all (select y ...)`: null where no row decides it, and one is unknown.
 pub fn compared(found: SetComparison, schema: &DFSchema, names: &Names) -> Result<Expr> {
     let SetComparison { expr, subquery: inner, op, quantifier } = found;
     let which = |condition: &dyn Fn(Box<Expr>) -> Expr| {
@@ -75,7 +75,7 @@ pub fn compared(found: SetComparison, schema: &DFSchema, names: &Names) -> Resul
     when(decided, lit(is_any)).when(unknown, lit(ScalarValue::Boolean(None))).otherwise(lit(!is_any))
 }
 
-/// The subquery, and its column under a name that nothing else has.
+/// Returns the subquery, and its column under a unique name.
 fn named(plan: LogicalPlan, names: &Names) -> Result<(LogicalPlan, Expr)> {
     let (column, name) = (only(&plan)?, names.next());
     let plan = LogicalPlanBuilder::from(plan).project(vec![column.alias(&name)])?.build()?;
