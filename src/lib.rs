@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Modules of many files have rooms, which their `mod.rs` draws from above to below: `lake` (keeping, writing, reading,
-//! tables, ledger, parquet, files, identity), `sql` (conventions, event, facts, tables, engine, error, functions, dialect)
+//! tables, ledger, parquet, fingerprints, files, identity), `sql` (conventions, event, facts, tables, engine, error, functions, dialect)
 //! and `report` (folder, output, runs, evidence, catalog). Files of one folder import each other in no circle.
 //!
 //! Six paths:

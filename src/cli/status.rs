@@ -107,6 +107,7 @@ fn kind(path: &str) -> (String, &'static str) {
         ("_ledger", _) => (String::new(), "ledger"),
         ("_anchors", _) => (String::new(), "anchors"),
         ("_facts", _) => (String::new(), "facts"),
+        ("_fingerprints", _) => (String::new(), "fingerprints"),
         ("_staging", _) => (String::new(), "staged"),
         (first, _) if first.starts_with('_') => (String::new(), "other"),
         (table, Some("_delta_log")) => (table.to_string(), "Delta log"),

@@ -24,7 +24,7 @@ pub use disarmed::{arm, is_unlocked, reached};
 
 /// Every point. `tests/it/points.rs` kills a run at each, and fails when one is not reached.
 #[cfg(debug_assertions)]
-pub const POINTS: [&str; 65] = [
+pub const POINTS: [&str; 68] = [
     // A new lake.
     "create.directory",
     "create.locked",
@@ -91,6 +91,10 @@ pub const POINTS: [&str; 65] = [
     "folder.synced",
     "folder.named",
     "folder.cleaned",
+    // Fingerprints of new files, merged ones, and those of files that go.
+    "prints.added",
+    "prints.merged",
+    "prints.forgotten",
     // An entry that changes files.
     "keep.merged",
     "keep.locked",

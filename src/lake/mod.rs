@@ -15,10 +15,12 @@
 //! writing             a batch on its way into the lake
 //! reading, tables     rows read back; the Delta tables, and what the ledger makes of them
 //! ledger, parquet     entries and what they add up to; the encoder
+//! fingerprints        by which rows are looked up without a look into their files
 //! files, identity     where files lie and how they reach the disk; when two lines are the same event
 //! ```
 
 mod files;
+mod fingerprints;
 mod identity;
 mod keeping;
 mod key;

@@ -27,6 +27,7 @@ mod batches;
 mod entries;
 mod growth;
 mod keeping;
+mod lookup;
 
 const JANUARY: i64 = 1_767_225_600_000_000;
 const DAY: i64 = 86_400_000_000;

@@ -106,9 +106,10 @@ fn damage(lake: &Path, file: &str, seed: &mut u64) -> Option<String> {
     Some(format!("{file}: {what}"))
 }
 
-/// Returns the files of the lake, except its own and copies of the ledger.
+/// Returns the files of the lake, except its own, copies of the ledger, and fingerprints, whose seals are checked when they
+/// are used.
 fn damageable(lake: &Path) -> Vec<String> {
-    let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/"];
+    let own = ["_key", "_lock", "_ledger/checkpoint-", "_pull/", "_serve/", "_staging/", "_fingerprints/"];
     files(lake).into_iter().filter(|file| !own.iter().any(|own| file.starts_with(own))).collect()
 }
 

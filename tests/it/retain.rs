@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::env::Env;
 use crate::soundness::{assert_sound, files};
@@ -110,7 +110,10 @@ fn what_is_old_enough_is_in_no_byte_of_the_lake() {
         assert!(!holds(&lake, std::slice::from_ref(text)).is_empty(), "{text} is gone");
     }
     assert_sound(&lake);
-    env.ok(["verify", "--level", "3"]);
+    let verified: Value = serde_json::from_str(&env.ok(["verify", "--level", "3", "--json"])).unwrap();
+    // Fingerprints of files that are no more would be noted.
+    assert_eq!(verified["notes"], json!([]), "{verified}");
+    assert!(lake.join("_fingerprints").read_dir().unwrap().next().is_some());
     env.ok(["repair"]);
     let entries = assert_sound(&lake).entries.len();
     env.ok(["retain"]);

@@ -8,6 +8,7 @@
 //! _replaced/<table>/event_month=2026-01/<name of a data file>
 //! _anchors/00000000000000000003.json
 //! _facts/<64 hex of a data file's sha256>-<what its facts are>.parquet
+//! _fingerprints/<rows>-<16 hex>.bin
 //! ```
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveTime, Utc};
@@ -26,6 +27,9 @@ pub const ANCHORS: &str = "_anchors";
 /// Files that are derived from data files: a cache, which no ledger entry names. Whoever removes a data file also
 /// removes what was derived from it.
 pub const FACTS: &str = "_facts";
+/// Fingerprints of rows, by which batches are looked up: a cache, which no ledger entry names. Whoever takes a data file out
+/// of its table takes its fingerprints away.
+pub const FINGERPRINTS: &str = "_fingerprints";
 /// The folder of the Delta log in each table.
 pub const DELTA_LOG: &str = "_delta_log";
 pub const KEY_FILE: &str = "_key";
@@ -202,6 +206,16 @@ pub fn staged(name: &str) -> Option<(&str, FileName)> {
 /// Returns the path of the facts of a data file that were made by one definition.
 pub fn fact_path(data: &Hash32, definition: &str) -> Path {
     Path::from(format!("{FACTS}/{data}-{definition}.parquet"))
+}
+
+/// Returns the path of a file with the fingerprints of `rows` rows, named by a hash of its bytes.
+pub fn fingerprints_path(rows: u64, hash: u64) -> Path {
+    Path::from(format!("{FINGERPRINTS}/{rows:010}-{hash:016x}.bin"))
+}
+
+/// Returns the number of rows that a file of this name has fingerprints of.
+pub fn fingerprints_rows(name: &str) -> Option<u64> {
+    name.strip_suffix(".bin")?.split_once('-')?.0.parse().ok()
 }
 
 /// Returns the path of version `version` of a table's Delta log.

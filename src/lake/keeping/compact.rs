@@ -174,6 +174,10 @@ impl Keeper {
         }
         self.record(made, replaced, &mut done).await?;
         self.drop_replaced(options.grace, &mut done).await?;
+        // What was merged is in the lake whatever becomes of this.
+        if let Err(error) = self.complete_fingerprints(is_thorough, is_late).await {
+            tracing::warn!(%error, "cannot make the fingerprints that files lack: batches look into the files");
+        }
         (done.kept, done.kept_bytes) = self.state().replaced();
         Ok(done)
     }
@@ -187,14 +191,14 @@ impl Keeper {
         for file in group {
             let read = Rows::read(&store, &file).await?;
             if bytes > 0 && bytes + read.bytes > MERGED_BYTES {
-                pieces.push((std::mem::take(&mut piece), self.lake().merged(std::mem::take(&mut rows)).await?));
+                pieces.push((std::mem::take(&mut piece), self.merged(std::mem::take(&mut rows)).await?));
                 bytes = 0;
             }
             bytes += read.bytes;
             rows.push(read);
             piece.push(file);
         }
-        pieces.push((piece, self.lake().merged(rows).await?));
+        pieces.push((piece, self.merged(rows).await?));
         for (piece, one) in pieces {
             // A file that is alone by now stays as it is.
             let Some(one) = one.filter(|_| piece.len() > 1) else { continue };

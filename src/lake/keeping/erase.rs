@@ -149,7 +149,7 @@ impl Keeper {
                     continue;
                 }
                 let after = file.digest.minus(sum.before).plus(sum.after);
-                let one = self.lake().merged(vec![rows]).await?.filter(|made| made.file.digest == after);
+                let one = self.merged(vec![rows]).await?.filter(|made| made.file.digest == after);
                 pending.made.push(one.ok_or_else(|| {
                     Error::new(Kind::Integrity, format!("cannot write {file} anew: its rows are not what was written"))
                 })?);

@@ -13,9 +13,12 @@ use super::super::Lake;
 use super::super::files::file::{FileEntry, RowDigest};
 use super::super::files::name::FileName;
 use super::super::files::row_digest::row_digest;
+use super::super::fingerprints::Fingerprinter;
 use super::super::parquet::{Part, encode, times};
 use super::super::reading::piece::DataFile;
 use super::super::reading::read::conformed;
+use super::super::tables::reject::REJECT_TABLE;
+use super::super::writing::indexed::Rows as Indexed;
 use super::super::writing::stage::Made;
 use crate::error::{Context, Kind, Result};
 
@@ -67,7 +70,7 @@ impl Rows {
 
 impl Lake {
     /// Writes the rows of some files of one table and partition as one file; returns `None` when there is no row.
-    pub(super) async fn merged(&self, rows: Vec<Rows>) -> Result<Option<Made>> {
+    pub(super) async fn merged(&self, rows: Vec<Rows>, fingerprinter: Option<Fingerprinter>) -> Result<Option<Made>> {
         let Some(first) = rows.first() else { return Ok(None) };
         let (table, partition) = (first.file.table().to_string(), first.file.partition().to_string());
         let (schema, ids) = (self.table_schema(&table)?, self.field_ids(&table));
@@ -79,7 +82,13 @@ impl Lake {
             let part = Part { table, column, partition, batches: vec![whole] };
             let name = FileName { sequence: 0, part: 0, nonce: [0; 6] };
             let (file, bytes) = encode(&part, name, &ids)?;
-            Ok(Some(Made { file, bytes: bytes.into() }))
+            let fingerprints = match fingerprinter.filter(|_| file.table() != REJECT_TABLE) {
+                None => None,
+                Some(maker) => {
+                    Indexed::of(file.table(), &part.batches, &maker.identity)?.map(|rows| rows.fingerprints())
+                }
+            };
+            Ok(Some(Made { file, bytes: bytes.into(), fingerprints }))
         };
         tokio::task::spawn_blocking(work).await.context(Kind::Internal, || "a task that merges files stopped")?
     }

@@ -246,7 +246,7 @@ impl Keeper {
         told.rewritten += 1;
         if !is_dry {
             let left = file.digest.minus(digest);
-            let made = self.lake().merged(vec![rows]).await?.filter(|made| made.file.digest == left);
+            let made = self.merged(vec![rows]).await?.filter(|made| made.file.digest == left);
             let why =
                 || Error::new(Kind::Integrity, format!("cannot write {file} anew: its rows are not what was written"));
             pending.made.push(made.ok_or_else(why)?);

@@ -9,6 +9,7 @@ use object_store::ObjectStore;
 use serde::Serialize;
 
 use super::super::files::file::FileEntry;
+use super::super::fingerprints;
 use super::super::{durable, existing, lock};
 use super::anchor::{Anchor, Head};
 use super::chain::{self, Chain};
@@ -85,6 +86,10 @@ pub async fn verify(root: &Path, ocsf: &Ocsf, asked: &Verify) -> Result<Verified
         let expected = versions::expected(&chain, ocsf);
         if asked.level >= Level::Files {
             versions::compare(&store, &chain, ocsf, &expected, &mut faults).await?;
+            let live = chain.files().map(|file| file.sha256).collect();
+            for (path, why) in fingerprints::left_over(&objects, &live).await? {
+                notes.add(&path, why);
+            }
         }
         let tables: BTreeSet<String> = expected.into_keys().collect();
         let found = data::find(&objects, &chain, &tables, asked.level, &mut faults).await?;

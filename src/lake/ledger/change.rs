@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::super::Lake;
 use super::super::files::file::FileEntry;
 use super::super::files::layout::{FACTS, data_path, replaced_path};
+use super::super::fingerprints::{Fingerprinter, Gone, forget};
 use crate::error::{Context, Kind, Result};
 use crate::failpoint;
 
@@ -72,6 +73,15 @@ pub fn paths_of<'a>(files: impl IntoIterator<Item = &'a FileEntry>) -> Paths {
     paths
 }
 
+/// The files that are replaced or dropped.
+fn gone(change: &Change) -> Gone {
+    let hash_of = |(_, path): (&str, &str)| {
+        let stem = path.strip_suffix(".parquet")?;
+        stem.rsplit('-').next().filter(|hash| hash.len() == Gone::DIGITS).map(str::to_string)
+    };
+    Gone(each(&change.replaced).chain(each(&change.dropped)).filter_map(hash_of).collect())
+}
+
 impl Lake {
     /// Removes facts that a folder outside of the lake keeps about data files which the lake does not have: data that
     /// was removed from the lake is removed with them.
@@ -100,7 +110,13 @@ impl Lake {
     pub(in crate::lake) async fn clear_away(&self, change: &Change) -> Result<()> {
         let aside = change.set_aside().map(|(table, path)| (data_path(table, path), replaced_path(table, path)));
         let aside: Vec<(Path, Path)> = aside.collect();
-        let facts = self.facts_of(change).await?;
+        let gone = gone(change);
+        let facts = self.facts_of(&gone).await?;
+        // Before the files: once those are away nothing else says that this is left to do.
+        if !gone.0.is_empty() {
+            let seal = || Fingerprinter::find(self).map(|found| found.seal);
+            forget(&self.store, |data| gone.has(data), seal).await?;
+        }
         if !aside.is_empty() {
             // A file at neither place was dropped since by a later entry.
             self.store.rename_all(aside).await.context(Kind::Unavailable, || "cannot set replaced files aside")?;
@@ -115,22 +131,14 @@ impl Lake {
         self.store.remove_all(facts).await.context(Kind::Unavailable, || "cannot remove derived facts")
     }
 
-    /// Returns the facts of files that are replaced or dropped: `_facts/<sha256 of the file>-...`.
-    ///
-    /// A name of a data file ends in the first digits of that hash.
-    async fn facts_of(&self, change: &Change) -> Result<Vec<Path>> {
+    /// Returns the facts of files that are gone: `_facts/<sha256 of the file>-...`.
+    async fn facts_of(&self, gone: &Gone) -> Result<Vec<Path>> {
         let names = self.store.names(&Path::from(FACTS)).await;
         let names = names.context(Kind::Unavailable, || "cannot list `_facts/`")?;
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        const DIGITS: usize = 16;
-        let hash_of = |(_, path): (&str, &str)| {
-            let stem = path.strip_suffix(".parquet")?;
-            stem.rsplit('-').next().filter(|hash| hash.len() == DIGITS).map(str::to_string)
-        };
-        let gone: BTreeSet<String> = each(&change.replaced).chain(each(&change.dropped)).filter_map(hash_of).collect();
-        let is_gone = |name: &&String| name.get(..DIGITS).is_some_and(|hash| gone.contains(hash));
+        let is_gone = |name: &&String| name.get(..Gone::DIGITS).is_some_and(|hash| gone.0.contains(hash));
         Ok(names.iter().filter(is_gone).map(|name| Path::from(format!("{FACTS}/{name}"))).collect())
     }
 }

@@ -102,7 +102,7 @@ impl Ledger {
 
     /// Loads the state after entry `sequence`, from the checkpoint that the entry names.
     async fn load(store: Arc<dyn ObjectStore>, sequence: u64) -> Result<Ledger> {
-        let (entry, hash, _) = require(&store, sequence).await?;
+        let (entry, hash, bytes) = require(&store, sequence).await?;
         let mut ledger = match usable_checkpoint(&store, entry.checkpoint).await? {
             Some(found) => {
                 let mut ledger = Ledger::at(store, found.state);
@@ -111,14 +111,18 @@ impl Ledger {
                 ledger
             }
             None => {
-                let (first, hash) = match sequence {
-                    0 => (entry, hash),
-                    _ => require(&store, 0).await.map(|(entry, hash, _)| (entry, hash))?,
+                let at_first = match sequence {
+                    0 => State::begin(&entry, hash.clone())?,
+                    _ => require(&store, 0).await.and_then(|(first, hash, _)| State::begin(&first, hash))?,
                 };
-                Ledger::at(store, State::begin(&first, hash)?)
+                Ledger::at(store, at_first)
             }
         };
-        ledger.advance(sequence).await?;
+        // The entry at hand is not read again: one that replaced thousands of files is large.
+        if ledger.state.sequence < sequence {
+            ledger.advance(sequence - 1).await?;
+            ledger.take(&entry, hash, bytes)?;
+        }
         Ok(ledger)
     }
 

@@ -257,7 +257,7 @@ async fn a_writer_whose_staged_files_are_gone_puts_them_again() {
     let bytes = fs::read(&place).unwrap();
     fs::remove_file(&place).unwrap();
     assert_eq!(lake.place(&[file.as_ref().clone()]).await.unwrap(), [file.data_path()]);
-    let made = Made { file: file.as_ref().clone(), bytes: bytes.clone().into() };
+    let made = Made { file: file.as_ref().clone(), bytes: bytes.clone().into(), fingerprints: None };
     writer.lake().put_again(&[&made]).await.unwrap();
     assert_eq!(fs::read(&place).unwrap(), bytes);
     // A process without the bytes says what is missing.

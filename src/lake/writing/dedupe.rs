@@ -1,114 +1,29 @@
 //! Have we seen this event? The index is the lake itself, so no crash can put it out of step.
 //!
-//! An event is looked up in the files whose time range meets its own time: first the file's bloom filter of uids, and
-//! only when that cannot exclude it the columns of its identity, once a file and process. An event without a uid has no
-//! identity beyond its place; it is looked up by the digest of its line, to count exact doubles.
+//! An event is looked up in the files whose time range meets its own time: first the fingerprints of the file's rows, or
+//! its bloom filter of uids where there are none, and only when those cannot exclude it the columns of its identity, once
+//! a file and process. An event without a uid has no identity beyond its place; it is looked up by the digest of its line,
+//! to count exact doubles.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use hashbrown::HashMap as FastMap;
 use object_store::ObjectStore;
 
-use super::super::REVISION_TABLE;
 use super::super::files::file::FileEntry;
-use super::super::identity::{Hasher, Key, Known, digests};
-use super::super::reading::read::{self, Excluding};
-use super::super::tables::revision;
-use crate::error::{Context, Error, Kind, Result};
+use super::super::fingerprints::{Fingerprinter, Folder};
+use super::super::identity::Hasher;
+use super::super::reading::read;
+use super::indexed::{Candidate, Indexed, Match, Rows, add};
+use super::looked::{Looked, looks};
+use crate::error::Result;
 use crate::typed::Hash32;
 
 /// What is remembered of files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
-
-/// Files whose filters one task reads, and tasks that are at it.
-const FILES_A_TASK: usize = 32;
-const TASKS: usize = 4;
-
-/// A row as it is looked up. Without a uid, `identity` is the digest of its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Indexed {
-    uid: u64,
-    identity: u128,
-    digest: u128,
-    row: u64,
-}
-
-/// The rows of one file, sorted for look-up.
-#[derive(Debug, Default)]
-pub struct Rows(Vec<Indexed>);
-
-impl Rows {
-    /// Reads the rows of a file of `table` from its batches; with the columns of their identity, at least.
-    pub fn of(table: &str, batches: &[RecordBatch], hasher: &Hasher) -> Result<Option<Rows>> {
-        let mut rows = Vec::new();
-        for batch in batches {
-            if !add(table, batch, hasher, &mut rows)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(Rows::sorted(rows)))
-    }
-
-    fn sorted(mut rows: Vec<Indexed>) -> Rows {
-        rows.sort_unstable_by_key(|row| (row.uid, row.identity));
-        rows.shrink_to_fit();
-        Rows(rows)
-    }
-
-    fn memory_size(&self) -> usize {
-        self.0.len() * size_of::<Indexed>()
-    }
-
-    fn find(&self, key: Key, mut found: impl FnMut(Match)) {
-        let place = |row: &Indexed| (row.uid, row.identity);
-        let from = self.0.partition_point(|row| place(row) < (key.uid, key.identity));
-        let to = from + self.0[from..].partition_point(|row| place(row) == (key.uid, key.identity));
-        for row in &self.0[from..to] {
-            found(Match::Twin { row: row.row, digest: row.digest });
-        }
-        let is_of_uid = |at: Option<usize>| at.and_then(|at| self.0.get(at)).is_some_and(|row| row.uid == key.uid);
-        if is_of_uid(from.checked_sub(1)) || is_of_uid(Some(to)) {
-            found(Match::Shared);
-        }
-    }
-}
-
-/// Adds the rows of a batch, which follow those that are there; false when it lacks our own columns.
-fn add(table: &str, batch: &RecordBatch, hasher: &Hasher, rows: &mut Vec<Indexed>) -> Result<bool> {
-    let known = if table == REVISION_TABLE { revision::known(batch)? } else { Known::of_events(batch)? };
-    let Some(digests) = digests(batch) else { return Ok(false) };
-    let first = rows.len() as u64;
-    for ((key, digest), row) in known.keys(hasher)?.into_iter().zip(digests).zip(first..) {
-        let Key { uid, identity } = key.unwrap_or(of_line(digest));
-        rows.push(Indexed { uid, identity, digest, row });
-    }
-    Ok(true)
-}
-
-/// The key of a row that has no uid.
-pub fn of_line(digest: u128) -> Key {
-    Key { uid: digest as u64, identity: digest }
-}
-
-/// An event to look up.
-#[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
-    pub uid: Option<&'a str>,
-    pub key: Key,
-    pub time_us: i64,
-}
-
-/// What a file has of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Match {
-    /// A row of the same identity.
-    Twin { row: u64, digest: u128 },
-    /// A row of the same uid and another identity.
-    Shared,
-}
 
 /// A row that stands in the lake.
 #[derive(Debug, Clone)]
@@ -116,35 +31,6 @@ pub struct Twin {
     pub file: Arc<FileEntry>,
     pub row: u64,
     pub digest: u128,
-}
-
-/// What is known of one file.
-#[derive(Debug)]
-enum Looked {
-    Outside(Excluding),
-    Inside(Rows),
-}
-
-/// What excludes uids from files, in their order; several tasks read it.
-fn excluding(
-    store: &Arc<dyn ObjectStore>,
-    files: Vec<Arc<FileEntry>>,
-) -> impl Stream<Item = Result<(Arc<FileEntry>, Excluding)>> + Unpin + use<> {
-    let store = store.clone();
-    let some: Vec<Vec<Arc<FileEntry>>> = files.chunks(FILES_A_TASK).map(<[_]>::to_vec).collect();
-    let tasks = some.into_iter().map(move |files| {
-        let store = store.clone();
-        let task = async move {
-            let mut read = Vec::with_capacity(files.len());
-            for file in files {
-                let excluding = read::excluding(&store, &file).await?;
-                read.push(Ok((file, excluding)));
-            }
-            Ok::<_, Error>(futures::stream::iter(read))
-        };
-        async move { tokio::spawn(task).await.context(Kind::Internal, || "a task that reads filters stopped")? }
-    });
-    futures::stream::iter(tasks).buffered(TASKS).try_flatten().boxed()
 }
 
 #[derive(Debug)]
@@ -158,7 +44,7 @@ struct Remembered {
 /// What the process remembers of the lake's files, bounded.
 #[derive(Debug)]
 pub struct Index {
-    hasher: Hasher,
+    fingerprinter: Fingerprinter,
     files: HashMap<Hash32, Remembered>,
     bytes: usize,
     /// Bytes that are remembered at most. A file that takes more than half of them is read anew when it is needed.
@@ -169,8 +55,8 @@ pub struct Index {
 }
 
 impl Index {
-    pub fn new(hasher: Hasher) -> Self {
-        Index { hasher, files: HashMap::new(), bytes: 0, limit: REMEMBERED_BYTES, look_ups: 0, files_read: 0 }
+    pub fn new(fingerprinter: Fingerprinter) -> Self {
+        Index { fingerprinter, files: HashMap::new(), bytes: 0, limit: REMEMBERED_BYTES, look_ups: 0, files_read: 0 }
     }
 
     #[cfg(test)]
@@ -184,7 +70,7 @@ impl Index {
     }
 
     pub fn hasher(&self) -> Hasher {
-        self.hasher
+        self.fingerprinter.identity
     }
 
     /// Tells for each candidate, by its number, what `files` have of it.
@@ -205,10 +91,21 @@ impl Index {
         };
         let met: Vec<_> = files.filter_map(meets).collect();
         let unknown = met.iter().filter(|(_, _, is_known)| !is_known).map(|(file, ..)| Arc::clone(file));
-        let mut coming = excluding(store, unknown.collect());
+        let unknown: Vec<Arc<FileEntry>> = unknown.collect();
+        let mut coming = match unknown.is_empty() {
+            true => None,
+            false => {
+                let wanted = unknown.iter().map(|file| file.sha256);
+                let folder = Folder::open(store, self.fingerprinter.seal, wanted).await;
+                Some(looks(store, folder, unknown))
+            }
+        };
         for (file, range, is_known) in met {
-            if !is_known && let Some((file, excluding)) = coming.try_next().await? {
-                self.learn(&file, excluding);
+            if !is_known
+                && let Some(coming) = &mut coming
+                && let Some((file, look)) = coming.try_next().await?
+            {
+                self.learn(&file, look);
             }
             self.look_into(store, file, candidates, &by_time[range], &mut found).await?;
         }
@@ -216,10 +113,9 @@ impl Index {
     }
 
     /// Keeps what excludes uids from a file.
-    fn learn(&mut self, file: &FileEntry, excluding: Excluding) {
-        self.files_read += 1;
-        let bytes = excluding.memory_size();
-        self.keep(file, Looked::Outside(excluding), bytes);
+    fn learn(&mut self, file: &FileEntry, look: Looked) {
+        self.files_read += u64::from(matches!(look, Looked::Outside(_)));
+        self.keep(file, look);
     }
 
     async fn look_into(
@@ -233,15 +129,17 @@ impl Index {
         if !self.files.contains_key(&file.sha256) {
             // It was forgotten since: more is looked at than is remembered.
             let excluding = read::excluding(store, file).await?;
-            self.learn(file, excluding);
+            self.learn(file, Looked::Outside(excluding));
         }
         let Some(remembered) = self.files.get_mut(&file.sha256) else { return Ok(()) };
         remembered.used = self.look_ups;
-        if let Looked::Outside(excluding) = &remembered.looked {
-            let maybe: Vec<usize> = wanted.iter().copied().filter(|&i| excluding.may_hold(candidates[i].uid)).collect();
+        if !matches!(remembered.looked, Looked::Inside(_)) {
+            let looked = &remembered.looked;
+            let maybe: Vec<usize> = wanted.iter().copied().filter(|&i| looked.may_hold(&candidates[i])).collect();
             if maybe.is_empty() {
                 return Ok(());
             }
+            self.files_read += u64::from(matches!(looked, Looked::Printed(_)));
             if file.rows as usize * size_of::<Indexed>() > self.limit / 2 {
                 return self.pass(store, file, candidates, &maybe, found).await;
             }
@@ -304,7 +202,7 @@ impl Index {
     ) -> Result<()> {
         let mut batches = read::identities(store, file).await?;
         while let Some(batch) = batches.try_next().await? {
-            if !each(&batch, &self.hasher)? {
+            if !each(&batch, &self.fingerprinter.identity)? {
                 return Err(read::lacks_columns(file));
             }
         }
@@ -313,15 +211,14 @@ impl Index {
 
     /// Remembers the rows of a file.
     pub fn remember(&mut self, file: &FileEntry, rows: Rows) {
-        let bytes = rows.memory_size();
-        if bytes <= self.limit / 2 {
-            self.keep(file, Looked::Inside(rows), bytes);
+        if rows.memory_size() <= self.limit / 2 {
+            self.keep(file, Looked::Inside(rows));
         }
     }
 
     /// Keeps what is known of a file; when that is too much, the half that was not used for the longest time goes.
-    fn keep(&mut self, file: &FileEntry, looked: Looked, bytes: usize) {
-        let name = file.sha256;
+    fn keep(&mut self, file: &FileEntry, looked: Looked) {
+        let (name, bytes) = (file.sha256, looked.memory_size());
         self.bytes += bytes;
         if let Some(old) = self.files.insert(name, Remembered { looked, bytes, used: self.look_ups }) {
             self.bytes -= old.bytes;

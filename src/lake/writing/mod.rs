@@ -1,7 +1,7 @@
 //! A batch on its way into the lake.
 //!
 //! ```text
-//! writer -> sift (dedupe, judge, versions) -> arrange -> parquet -> stage -> ledger -> tables
+//! writer -> sift (dedupe: indexed, looked; judge, versions) -> arrange -> parquet -> stage -> ledger -> tables
 //! ```
 //!
 //! `stage` is the way of every entry that adds or replaces files; `keeping` uses it too. `retry` gives rejected lines
@@ -10,7 +10,9 @@
 mod account;
 mod arrange;
 mod dedupe;
+pub(super) mod indexed;
 mod judge;
+mod looked;
 pub(super) mod retry;
 mod sift;
 mod sifted;

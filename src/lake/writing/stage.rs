@@ -3,11 +3,16 @@
 //!
 //! Whoever writes to a lake does it by this one protocol, a batch as well as a compaction.
 
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
 
 use super::super::files::file::FileEntry;
 use super::super::files::layout::entry_path;
+use super::super::fingerprints::{self, Fingerprinter, Fingerprints, Section};
+use super::super::identity::Hasher;
 use super::super::ledger::entry::Body;
 use super::super::ledger::log::{Appended, Moment};
 use super::super::tables::commit::EntryRef;
@@ -16,13 +21,15 @@ use super::super::tables::table::Projection;
 use super::super::{Lake, random};
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint;
-use crate::typed::hex;
+use crate::typed::{Hash32, hex};
 
 /// A file's bytes, and what the ledger says of it.
 #[derive(Debug, Clone)]
 pub struct Made {
     pub file: FileEntry,
     pub bytes: Bytes,
+    /// The fingerprints of its rows; none where nothing is looked up in the file, and where nobody could make them.
+    pub fingerprints: Option<Fingerprints>,
 }
 
 /// What one process does at the head of a lake's ledger; any number of processes may.
@@ -34,11 +41,19 @@ pub(in crate::lake) struct Attempts {
     projection: Projection,
     /// The entry up to which this process knows the tables to be complete.
     settled: Option<u64>,
+    /// None without the lake's key.
+    pub fingerprinter: Option<Fingerprinter>,
 }
 
 impl Attempts {
     pub fn at(lake: &Lake) -> Result<Attempts> {
-        Ok(Attempts { id: random()?, count: 0, projection: lake.projection(), settled: None })
+        Ok(Attempts {
+            id: random()?,
+            count: 0,
+            projection: lake.projection(),
+            settled: None,
+            fingerprinter: Fingerprinter::find(lake),
+        })
     }
 
     /// Names the files of the next attempt: no other writer has it, and no other attempt of ours.
@@ -99,12 +114,25 @@ impl Attempts {
         Ok(Some(sequence))
     }
 
+    /// Keeps the fingerprints of new files. Losing them loses nothing, so trouble is logged and not returned.
+    async fn add_fingerprints(&self, lake: &Lake, made: &[&Made]) {
+        let Some(Fingerprinter { seal, .. }) = self.fingerprinter else { return };
+        let section = |made: &&Made| Some((made.file.sha256, made.fingerprints.clone()?));
+        let sections: Vec<Section> = made.iter().filter_map(section).collect();
+        if let Err(error) = lake.add_fingerprints(seal, &sections).await {
+            tracing::warn!(%error, "cannot keep fingerprints of new files: later batches look into the files");
+        }
+    }
+
     /// Brings the files of an entry that is in the ledger into place and into the tables.
     async fn project(&mut self, lake: &Lake, entry: &EntryRef, body: &Body, made: &[&Made]) -> Result<()> {
         lake.put_again(made).await?;
         let state = lake.state().clone();
         let version = |table: &str| state.tables.get(table).map_or(0, |table| table.commits);
-        lake.project(&self.projection, entry, body, version).await?;
+        // Both wait for the disk, and neither asks for the other.
+        let (projected, ()) =
+            futures::join!(lake.project(&self.projection, entry, body, version), self.add_fingerprints(lake, made));
+        projected?;
         failpoint::reached("commit.applied");
         lake.sweep().await?;
         failpoint::reached("commit.swept");
@@ -119,6 +147,19 @@ impl Attempts {
 }
 
 impl Lake {
+    /// Adds fingerprints of files that are in their tables, and merges files of them where there are many.
+    pub(in crate::lake) async fn add_fingerprints(&self, seal: Hasher, sections: &[Section]) -> Result<()> {
+        if fingerprints::add(&self.store, &seal, sections).await?.is_none() {
+            return Ok(());
+        }
+        let live = OnceLock::new();
+        let is_live = |data: &Hash32| {
+            let live: &HashSet<Hash32> = live.get_or_init(|| self.files().map(|file| file.sha256).collect());
+            live.contains(data)
+        };
+        fingerprints::thin(&self.store, seal, is_live).await
+    }
+
     /// Removes our own staged files, of which others may have removed some: the sequence was theirs.
     async fn unstage(&self, made: &[&Made]) -> Result<()> {
         let staged = made.iter().map(|made| made.file.staging_path()).collect();

@@ -15,7 +15,7 @@ use super::super::identity::Content;
 use super::super::ledger::entry::Body;
 use super::super::reading::read::{self, long, text};
 use super::super::tables::revision::{RevisionRow, revision_batch};
-use super::dedupe::{Candidate, Match};
+use super::indexed::{Candidate, Match};
 use super::judge::{Doubt, Place, Verdict};
 use super::sift::Columns;
 use super::sifted::Sifted;

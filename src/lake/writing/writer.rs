@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::super::Lake;
 use super::super::files::name::FileName;
+use super::super::fingerprints::Fingerprinter;
 use super::super::identity::Hasher;
 use super::super::ledger::entry::{Body, Counts, Ingest, Notes, Retried, SourceRange};
 use super::super::ledger::log::Moment;
@@ -24,7 +25,8 @@ use super::super::tables::reject::{REJECT_TABLE, RejectRow, reject_batch};
 use super::super::tables::revision::REVISION_TABLE;
 use super::account::account;
 use super::arrange::{arrange, fill_batch};
-use super::dedupe::{Index, Rows};
+use super::dedupe::Index;
+use super::indexed::Rows;
 use super::retry::Retry;
 use super::sifted::Sifted;
 use super::stage::{Attempts, Made};
@@ -107,7 +109,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(lake: Lake, clock: Clock, threads: usize, restore: Restore) -> Result<Writer> {
-        let index = Index::new(lake.hasher("identity")?);
+        let index = Index::new(Fingerprinter::of(&lake)?);
         let contents = lake.hasher("content")?;
         let threads = Arc::new(tokio::sync::Semaphore::new(threads.max(1)));
         let known = lake.state().sequence;
@@ -295,6 +297,7 @@ impl Encoded {
             true => None,
             false => Rows::of(file.table(), &part.batches, &hasher)?,
         };
-        Ok(Encoded { made: Made { file, bytes: bytes.into() }, rows })
+        let fingerprints = rows.as_ref().map(Rows::fingerprints);
+        Ok(Encoded { made: Made { file, bytes: bytes.into(), fingerprints }, rows })
     }
 }
