@@ -84,19 +84,15 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let classes = lake.ocsf().classes().iter().map(|class| class.name.clone());
     let tables: Vec<String> = classes.filter(|name| args.tables.is_empty() || args.tables.contains(name)).collect();
     let statements: Vec<String> = tables.iter().filter_map(|table| choice.statement(table)).collect();
-    match statements.is_empty() {
-        true => access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?,
-        false => {
-            let sql = statements.join("; ");
-            access.begin(app, &Read::Query { sql: &sql, parameters: &[] }, lake.state().sequence)?;
-        }
+    if statements.is_empty() {
+        access.begin(app, &Read::Export { tables: &args.tables }, lake.state().sequence)?
+    } else {
+        let sql = statements.join("; ");
+        access.begin(app, &Read::Query { sql: &sql, parameters: &[] }, lake.state().sequence)?;
     }
     let (options, is_named) = (app.config.sql(), !args.tables.is_empty());
     let exported = app.wait(async move {
-        let session = match statements.is_empty() {
-            true => None,
-            false => Some(Session::new(&lake, &options).await?),
-        };
+        let session = if statements.is_empty() { None } else { Some(Session::new(&lake, &options).await?) };
         let mut events = 0;
         for (at, table) in tables.iter().enumerate() {
             // As Parquet, a table without rows is a file of columns only; it is written only when the table was named.
@@ -136,9 +132,10 @@ impl Place {
     fn begin(app: &App, args: &Args) -> Result<Place> {
         let is_parquet = args.format == Form::Parquet;
         let path = args.output.as_deref();
-        let to = match is_parquet && args.tables.len() != 1 {
-            false => To::One(Output::begin(app, path)?),
-            true => To::Folder(folder(path)?.known_to(&app.unfinished)),
+        let to = if is_parquet && args.tables.len() != 1 {
+            To::Folder(folder(path)?.known_to(&app.unfinished))
+        } else {
+            To::One(Output::begin(app, path)?)
         };
         Ok(Place { to, is_parquet })
     }

@@ -34,10 +34,7 @@ pub fn find(lake: &Lake, before_us: i64) -> Result<Old> {
             if !name.ends_with(suffix) || !is_left(&place, before)? {
                 continue;
             }
-            match folder == "_serve" && !name.starts_with("damaged-") {
-                true => old.pieces += 1,
-                false => old.left.push(place),
-            }
+            if folder == "_serve" && !name.starts_with("damaged-") { old.pieces += 1 } else { old.left.push(place) }
         }
     }
     Ok(old)

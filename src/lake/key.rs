@@ -142,10 +142,7 @@ impl Lake {
     /// Does the same as [`Lake::derive_key`] for callers that can do without: returns `None` when this account can read
     /// no key.
     pub fn find_key(&self, purpose: &str) -> Result<Option<[u8; 32]>> {
-        match self.key.is_at_hand(self.root())? {
-            true => self.derive_key(purpose).map(Some),
-            false => Ok(None),
-        }
+        if self.key.is_at_hand(self.root())? { self.derive_key(purpose).map(Some) } else { Ok(None) }
     }
 
     /// Returns a keyed hash for one purpose.

@@ -218,10 +218,11 @@ impl Lake {
         let names = store.names(&ObjectPath::from(layout::LEDGER)).await;
         let listing = Listing::of(names.context(Kind::Unavailable, || format!("cannot list {}", root.display()))?);
         let Some(ledger) = Ledger::open(store.clone(), &listing, limit).await? else {
-            return match has_tables(root)? {
-                true => Err(Error::new(Kind::Integrity, format!("the ledger of {} is gone", root.display()))
-                    .hint("restore `_ledger/` from a backup; nothing was written")),
-                false => Ok(None),
+            return if has_tables(root)? {
+                Err(Error::new(Kind::Integrity, format!("the ledger of {} is gone", root.display()))
+                    .hint("restore `_ledger/` from a backup; nothing was written"))
+            } else {
+                Ok(None)
             };
         };
         store.open_to(ledger.state().lake.access);

@@ -56,10 +56,11 @@ pub async fn check(catalog: &Catalog, folder: &Path, session: &Session) -> Resul
         }
         all.push(checked);
     }
-    match all.is_empty() {
-        true => Err(Error::usage(format!("there is no report in {}", folder.display()))
-            .hint("`auditlake report new ID --dir DIR` starts one")),
-        false => Ok(all),
+    if all.is_empty() {
+        Err(Error::usage(format!("there is no report in {}", folder.display()))
+            .hint("`auditlake report new ID --dir DIR` starts one"))
+    } else {
+        Ok(all)
     }
 }
 

@@ -54,9 +54,10 @@ fn base64(bytes: &[u8]) -> String {
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
-            match place <= chunk.len() {
-                true => out.push(char::from(DIGITS[(group >> (18 - 6 * place)) as usize & 63])),
-                false => out.push('='),
+            if place <= chunk.len() {
+                out.push(char::from(DIGITS[(group >> (18 - 6 * place)) as usize & 63]))
+            } else {
+                out.push('=')
             }
         }
     }

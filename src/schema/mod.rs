@@ -113,7 +113,7 @@ pub struct EventClass {
     pub arrow: SchemaRef,
     /// The field ids that its Parquet files carry beside the names; empty when its class file gives none.
     pub ids: FieldIds,
-    /// What its columns and their members mean.
+    /// The meanings of its columns and their members.
     pub comments: Comments,
 }
 

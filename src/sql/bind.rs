@@ -105,9 +105,10 @@ impl VisitorMut for Binder<'_> {
         let name = text.trim_start_matches([':', '$', '@']);
         let Some(value) = (self.value_of)(name) else {
             let error = Error::usage(format!("the statement needs a value for `{text}`"));
-            return ControlFlow::Break(match name.is_empty() || text.starts_with('?') {
-                true => error.hint("name it `:name`, and pass --param name=value"),
-                false => error.hint(format!("pass --param {name}=value")),
+            return ControlFlow::Break(if name.is_empty() || text.starts_with('?') {
+                error.hint("name it `:name`, and pass --param name=value")
+            } else {
+                error.hint(format!("pass --param {name}=value"))
             });
         };
         match literal(&value) {

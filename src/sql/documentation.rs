@@ -69,9 +69,10 @@ fn example(text: &str) -> Option<String> {
         .skip_while(|line| !line.trim_start().to_lowercase().starts_with("> select"))
         .map(|line| line.trim_start().trim_start_matches("> "))
         .collect();
-    let statement = match prompted.is_empty() {
-        true => text.trim().to_string(),
-        false => prompted.join("\n").split(';').next().unwrap_or_default().trim().to_string(),
+    let statement = if prompted.is_empty() {
+        text.trim().to_string()
+    } else {
+        prompted.join("\n").split(';').next().unwrap_or_default().trim().to_string()
     };
     let lower = statement.to_lowercase();
     let mut words = lower.split(|c: char| c.is_whitespace() || matches!(c, ')' | ',' | ';'));

@@ -40,9 +40,10 @@ impl Patience {
     pub fn spend(options: &ConfigOptions, bytes: u64) -> Result<()> {
         let Some(patience) = options.extensions.get::<Patience>() else { return Ok(()) };
         let spent = patience.constants.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        match spent > MAX_CONSTANTS {
-            true => datafusion::common::exec_err!("the constants would make more than {} MiB", MAX_CONSTANTS >> 20),
-            false => Ok(()),
+        if spent > MAX_CONSTANTS {
+            datafusion::common::exec_err!("the constants would make more than {} MiB", MAX_CONSTANTS >> 20)
+        } else {
+            Ok(())
         }
     }
 
@@ -50,12 +51,13 @@ impl Patience {
     pub fn check(options: &ConfigOptions) -> Result<()> {
         let is_over =
             options.extensions.get::<Patience>().is_some_and(|patience| patience.is_over.load(Ordering::Relaxed));
-        match is_over {
-            true => Err(DataFusionError::External(Box::new(Error::new(
+        if is_over {
+            Err(DataFusionError::External(Box::new(Error::new(
                 Kind::Cancelled,
                 "nobody waits for the statement any more",
-            )))),
-            false => Ok(()),
+            ))))
+        } else {
+            Ok(())
         }
     }
 }

@@ -301,10 +301,7 @@ impl Session {
             let view = self.bound.conventions.view(&name);
             let purpose = purpose.or_else(|| view.map(|view| view.purpose.clone())).unwrap_or_default();
             let stored = TableInfo { purpose, ..TableInfo::stored(&name, kind, state) };
-            match is_class || is_own {
-                true => stored,
-                false => TableInfo { rows: None, files: None, bytes: None, ..stored },
-            }
+            if is_class || is_own { stored } else { TableInfo { rows: None, files: None, bytes: None, ..stored } }
         };
         let left_out = self.bound.left_out.iter().map(|(name, _)| TableInfo {
             purpose: "events of a class whose schema is not loaded".to_string(),

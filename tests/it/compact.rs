@@ -194,14 +194,14 @@ fn a_repair_steps_back_from_a_compaction_and_puts_back_what_it_replaced() {
         env.ok(["compact"]);
         let ledger = assert_sound(&lake);
         let last = ledger.entries.len() - 1;
-        match is_readable {
+        if is_readable {
             // A file that it wrote is gone.
-            true => {
-                let file = &ledger.entries[last]["files"][0];
-                let path = lake.join(file["table"].as_str().unwrap()).join(file["path"].as_str().unwrap());
-                fs::remove_file(path).unwrap();
-            }
-            false => fs::write(lake.join(format!("_ledger/{last:020}.json")), "{").unwrap(),
+
+            let file = &ledger.entries[last]["files"][0];
+            let path = lake.join(file["table"].as_str().unwrap()).join(file["path"].as_str().unwrap());
+            fs::remove_file(path).unwrap();
+        } else {
+            fs::write(lake.join(format!("_ledger/{last:020}.json")), "{").unwrap()
         }
         assert_eq!(env.command(["repair"]).output().unwrap().status.code(), Some(6));
         env.ok(["repair", "--drop-incomplete"]);

@@ -38,9 +38,10 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         ..defaults
     };
     let lake = app.open_lake()?;
-    let done = match args.dry_run {
-        true => lake::foresee(lake.state(), &options, app.clock.now_ms().max(lake.state().time_ms)),
-        false => compact(app, lake, options, true)?,
+    let done = if args.dry_run {
+        lake::foresee(lake.state(), &options, app.clock.now_ms().max(lake.state().time_ms))
+    } else {
+        compact(app, lake, options, true)?
     };
     if args.json {
         let text = serde_json::to_string(&done).context(Kind::Internal, || "cannot encode what was done")? + "\n";

@@ -35,13 +35,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
     let (lake, clock) = (app.open_lake()?, app.clock);
     let (subjects, reason, is_dry) = (args.subjects, args.reason, args.dry_run);
     let done = app.wait(async move { Keeper::new(lake, clock)?.erase(&subjects, &reason, is_dry).await })?;
-    let written = match done.entries.is_empty() {
-        true => Vec::new(),
-        false => {
-            let lake = app.open_lake()?;
-            app.forget_facts(&lake)?;
-            receipt::write(app, &lake, &done.entries, &args.receipts)?
-        }
+    let written = if done.entries.is_empty() {
+        Vec::new()
+    } else {
+        let lake = app.open_lake()?;
+        app.forget_facts(&lake)?;
+        receipt::write(app, &lake, &done.entries, &args.receipts)?
     };
     if args.json {
         let text = serde_json::to_string(&done).context(Kind::Internal, || "cannot encode what was done")? + "\n";

@@ -46,13 +46,12 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
         keeper.retain(&policy, is_dry).await
     })?;
-    let written = match done.entries.is_empty() {
-        true => Vec::new(),
-        false => {
-            let lake = app.open_lake()?;
-            app.forget_facts(&lake)?;
-            receipt::write(app, &lake, &done.entries, &args.receipts)?
-        }
+    let written = if done.entries.is_empty() {
+        Vec::new()
+    } else {
+        let lake = app.open_lake()?;
+        app.forget_facts(&lake)?;
+        receipt::write(app, &lake, &done.entries, &args.receipts)?
     };
     if let Some(before_us) = reads_before_us {
         old_reads(app, &lake, before_us, is_dry)?;

@@ -44,10 +44,7 @@ pub struct PackArgs {
 
 /// Returns the sealer: the lake's key if the lake is available, and the key that signs.
 fn sealer(app: &App) -> Result<Sealer> {
-    let key = match app.lake_path().exists() {
-        true => app.open_lake()?.find_key("evidence")?,
-        false => None,
-    };
+    let key = if app.lake_path().exists() { app.open_lake()?.find_key("evidence")? } else { None };
     Ok(Sealer { key, signer: signer(app)? })
 }
 

@@ -31,10 +31,8 @@ pub fn diff(app: &App, args: &DiffArgs) -> Result<u8> {
     let diff = report::diff(&args.before, &args.after)?;
     let code = if diff.new.is_empty() { 0 } else { Kind::Finding.exit_code() };
     if args.json {
-        let text = match args.new_only {
-            true => serde_json::to_string_pretty(&diff.new),
-            false => serde_json::to_string_pretty(&diff),
-        };
+        let text =
+            if args.new_only { serde_json::to_string_pretty(&diff.new) } else { serde_json::to_string_pretty(&diff) };
         app.screen.print_json(&(text.context(Kind::Internal, || "cannot encode the difference")? + "\n"))?;
         return Ok(code);
     }
@@ -83,10 +81,7 @@ pub fn check(app: &App, directory: &Path) -> Result<u8> {
         for advice in &one.advice {
             app.screen.print(&format!("{name}: note: {advice}\n"))?;
         }
-        match one.problems.is_empty() {
-            true => app.screen.print(&format!("{name}: fine\n"))?,
-            false => bad += 1,
-        }
+        if one.problems.is_empty() { app.screen.print(&format!("{name}: fine\n"))? } else { bad += 1 }
     }
     Ok(if bad > 0 { Kind::Finding.exit_code() } else { 0 })
 }

@@ -31,13 +31,14 @@ pub fn run(
     let (span, inputs) = (batch.span(&params), ground.given());
     let facts = app.wait(async move { log.facts(&task, &given, span, &inputs).await })?;
     let coverage = &facts.coverage;
-    match coverage.is_whole() {
-        true => screen.say("  coverage 100 %"),
-        false => screen.say(format!(
+    if coverage.is_whole() {
+        screen.say("  coverage 100 %")
+    } else {
+        screen.say(format!(
             "  coverage {:.1} %, {} longer than a day",
             (100.0 - coverage.missing_percent()).max(0.0),
             report::counted(coverage.holes().count() as u64, "gap")
-        )),
+        ))
     }
 
     let mut out = Output::begin(app, output)?;
@@ -83,9 +84,10 @@ pub fn run(
     let (mut summary, named) = written?;
     summary.seconds = begin.elapsed().as_secs_f64();
     let verdict = summary.verdict.map_or("", |verdict| verdict.name());
-    let unseen = match summary.reasons.is_empty() {
-        true => String::new(),
-        false => format!(" ({} could not be seen)", report::share(summary.unseen)),
+    let unseen = if summary.reasons.is_empty() {
+        String::new()
+    } else {
+        format!(" ({} could not be seen)", report::share(summary.unseen))
     };
     screen.say(format!("  {}: {verdict}{unseen}{}", report::counted(summary.rows, "row"), notes(&summary)));
     for reason in &summary.reasons {

@@ -207,10 +207,11 @@ pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     found.sort();
-    match found.is_empty() {
-        true => Err(Error::usage(format!("there is no evidence in {}", folder.display()))
-            .hint("name a directory that `report run -o DIR` wrote")),
-        false => Ok(found),
+    if found.is_empty() {
+        Err(Error::usage(format!("there is no evidence in {}", folder.display()))
+            .hint("name a directory that `report run -o DIR` wrote"))
+    } else {
+        Ok(found)
     }
 }
 

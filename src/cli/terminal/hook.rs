@@ -40,10 +40,11 @@ fn feed(app: &App, mut run: Command, name: &str, json: &str) -> Result<()> {
         }
     }
     let status = child.wait().context(Kind::Unavailable, cannot)?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Error::new(Kind::Unavailable, format!("`{name}` ended with {status}"))
-            .hint("the reports are done; only this command failed")),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::new(Kind::Unavailable, format!("`{name}` ended with {status}"))
+            .hint("the reports are done; only this command failed"))
     }
 }
 

@@ -133,9 +133,10 @@ impl Way {
         let input = line(head);
         let asked = Asked { words: command, input: input.as_bytes(), most: ANSWER_BYTES, timeout: *timeout };
         let (status, answer) = hook::ask(&asked, &self.environment)?;
-        match status.success() {
-            true => Ok(answer),
-            false => Err(Error::new(Kind::Unavailable, format!("`{}` ended with {status}", command.join(" ")))),
+        if status.success() {
+            Ok(answer)
+        } else {
+            Err(Error::new(Kind::Unavailable, format!("`{}` ended with {status}", command.join(" "))))
         }
     }
 

@@ -286,13 +286,14 @@ fn anchors(app: &App, lake: &Lake, findings: &mut Findings) -> Result<()> {
     let behind = newest.as_ref().is_none_or(|newest| newest.body.head.sequence < lake.state().sequence);
     let waits_ms = now_ms.saturating_sub(newest.as_ref().map_or(lake.state().time_ms, |newest| newest.time_ms));
     let most_ms = i64::try_from(wanted.every.as_millis().saturating_mul(2)).unwrap_or(i64::MAX);
-    match behind && waits_ms > most_ms {
-        true => findings.act(
+    if behind && waits_ms > most_ms {
+        findings.act(
             "anchors",
             format!("entries since are recorded nowhere else; {last}"),
             "`auditlake ledger anchor` records the newest one; a timer that runs it covers times without commits",
-        ),
-        false => findings.well("anchors", last),
+        )
+    } else {
+        findings.well("anchors", last)
     }
     Ok(())
 }

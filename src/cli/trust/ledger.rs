@@ -64,11 +64,10 @@ fn anchor(app: &App) -> Result<()> {
     let head = app.open_lake()?.head();
     let (kept, is_old) = app.anchor_now(&head)?;
     let answer = bytes(kept.body.answer.len() as u64);
-    app.screen.say(match is_old {
-        true => format!("ledger entry {} is recorded already: anchor {}", head.sequence, kept.sequence),
-        false => {
-            format!("recorded ledger entry {} as anchor {}; the answer has {answer}", head.sequence, kept.sequence)
-        }
+    app.screen.say(if is_old {
+        format!("ledger entry {} is recorded already: anchor {}", head.sequence, kept.sequence)
+    } else {
+        format!("recorded ledger entry {} as anchor {}; the answer has {answer}", head.sequence, kept.sequence)
     });
     Ok(())
 }

@@ -65,10 +65,7 @@ pub fn run(app: &App, args: Args) -> Result<u8> {
         }
     }
     // A command that cannot be run must not hide a fault.
-    let trouble = match app.config.anchor().verify.is_empty() {
-        true => None,
-        false => check_answers(app, &mut found).err(),
-    };
+    let trouble = if app.config.anchor().verify.is_empty() { None } else { check_answers(app, &mut found).err() };
     found.faults.truncate(LISTED);
     found.notes.truncate(LISTED);
     if args.json {

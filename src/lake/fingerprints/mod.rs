@@ -53,7 +53,7 @@ impl Fingerprints {
     }
 }
 
-/// Who can make fingerprints, and seal them: whoever has the lake's key.
+/// The two keyed hashes with which fingerprints are made and sealed; they need the lake's key.
 #[derive(Debug, Clone, Copy)]
 pub struct Fingerprinter {
     pub identity: Hasher,

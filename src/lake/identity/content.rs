@@ -1,4 +1,4 @@
-//! What an event says, apart from what its transport adds; and where two versions of it differ.
+//! The content of an event, without the members that transport adds; and the places where two versions of it differ.
 
 use std::borrow::Cow;
 

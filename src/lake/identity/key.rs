@@ -13,7 +13,7 @@ use super::json::Json;
 use super::texts::Texts;
 use crate::error::{Error, Kind, Result};
 
-/// What tells logging systems apart, and where it stands; of several places the first one that is filled counts.
+/// The attributes that tell logging systems apart, and their places; of several places the first one that is filled counts.
 const SYSTEM: [&[&[&str]]; 7] = [
     &[&["metadata", "product", "vendor_name"]],
     &[&["metadata", "product", "name"]],
@@ -30,7 +30,7 @@ const EXTRA: [&str; 3] = ["\"/metadata", "\"/device", "\"/class_uid"];
 /// An event's identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Of the uid alone, by which uids are seen that several events share.
+    /// The hash of the uid alone, by which uids are seen that several events share.
     pub uid: u64,
     pub identity: u128,
 }
@@ -63,14 +63,14 @@ struct Place<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Of a batch of events.
+    /// Reads the identities of a batch of events.
     pub fn of_events(batch: &'a RecordBatch) -> Result<Known<'a>> {
         let place = |path: &&'static [&'static str]| Place::find(batch, path);
         let system = SYSTEM.iter().map(|places| places.iter().map(place).collect()).collect();
         Known::with(batch, system)
     }
 
-    /// Of rows of the table `revision`, where each part is a column; `columns` name them.
+    /// Reads the identities of rows of the table `revision`, where each part is a column; `columns` name them.
     pub fn of_revisions(batch: &'a RecordBatch, columns: [&'static str; 7]) -> Result<Known<'a>> {
         let place =
             |name: &'static str| vec![Place { path: &[], column: Texts::of(batch.column_by_name(name)), within: 0 }];
@@ -144,7 +144,7 @@ impl<'a> Known<'a> {
         typed.or_else(|| extra?.member("/class_uid")?.scalar()?.parse().ok())
     }
 
-    /// What `_extra` has for a row, if it has anything that may be of the identity.
+    /// Returns the `_extra` of a row, if it may have a part of the identity.
     fn extra(&self, row: usize) -> Result<Option<Json<'a>>> {
         let text = self.extra.get(row).filter(|text| EXTRA.iter().any(|name| text.contains(name)));
         text.map(Json::parse).transpose()

@@ -1,4 +1,4 @@
-//! What is the same, and what is not.
+//! Tests of identity: which events are the same, and which are not.
 
 use std::sync::Arc;
 

@@ -128,13 +128,11 @@ impl Copying<'_> {
         };
         let there = get(&self.objects(), &entry_path(last)).await?;
         let ours = get(&self.lake.store(), &entry_path(last)).await?;
-        match there.is_some() && there == ours {
-            true => Ok(()),
-            false => Err(Error::new(
-                Kind::Integrity,
-                format!("the backup holds a ledger entry {last} that is not the lake's"),
-            )
-            .hint("it is a backup of another lake, or the lake was put back to an older state; name a new folder")),
+        if there.is_some() && there == ours {
+            Ok(())
+        } else {
+            Err(Error::new(Kind::Integrity, format!("the backup holds a ledger entry {last} that is not the lake's"))
+                .hint("it is a backup of another lake, or the lake was put back to an older state; name a new folder"))
         }
     }
 

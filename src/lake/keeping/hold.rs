@@ -128,23 +128,27 @@ impl Keeper {
     /// Adds a hold. Errors when one of that name is in force.
     pub async fn hold(&mut self, hold: Hold) -> Result<u64> {
         let taken = |state: &State| state.holds.iter().any(|known| known.name == hold.name);
-        let body = |state: &State, _: Vec<FileEntry>| match taken(state) {
-            false => Ok(Some(Body::Hold(HoldStep::Add(hold.clone())))),
-            true => Err(Error::usage(format!("there is a hold `{}` already", hold.name))
-                .hint("`auditlake hold list` lists the holds; take another name")),
+        let body = |state: &State, _: Vec<FileEntry>| {
+            if taken(state) {
+                Err(Error::usage(format!("there is a hold `{}` already", hold.name))
+                    .hint("`auditlake hold list` lists the holds; take another name"))
+            } else {
+                Ok(Some(Body::Hold(HoldStep::Add(hold.clone()))))
+            }
         };
         self.commit(&[], body).await.map(Option::unwrap_or_default)
     }
 
     /// Ends a hold.
     pub async fn release(&mut self, name: &str, reason: &str, owner: &str) -> Result<u64> {
-        let body = |state: &State, _: Vec<FileEntry>| match state.holds.iter().any(|known| known.name == name) {
-            true => Ok(Some(Body::Hold(HoldStep::Release {
-                name: name.to_string(),
-                reason: reason.to_string(),
-                owner: owner.to_string(),
-            }))),
-            false => {
+        let body = |state: &State, _: Vec<FileEntry>| {
+            if state.holds.iter().any(|known| known.name == name) {
+                Ok(Some(Body::Hold(HoldStep::Release {
+                    name: name.to_string(),
+                    reason: reason.to_string(),
+                    owner: owner.to_string(),
+                })))
+            } else {
                 Err(Error::usage(format!("there is no hold `{name}`")).hint("`auditlake hold list` lists the holds"))
             }
         };

@@ -107,13 +107,12 @@ fn merge(batches: &[RecordBatch], schema: &SchemaRef) -> Result<Option<RecordBat
     }
     let whole = concat_batches(&narrow, &batches).context(Kind::Internal, cannot)?;
     let order = times(&whole)?.values();
-    let whole = match order.is_sorted() {
-        true => whole,
-        false => {
-            let mut rows: Vec<u32> = (0..whole.num_rows() as u32).collect();
-            rows.sort_by_key(|&row| order[row as usize]);
-            take_record_batch(&whole, &UInt32Array::from(rows)).context(Kind::Internal, cannot)?
-        }
+    let whole = if order.is_sorted() {
+        whole
+    } else {
+        let mut rows: Vec<u32> = (0..whole.num_rows() as u32).collect();
+        rows.sort_by_key(|&row| order[row as usize]);
+        take_record_batch(&whole, &UInt32Array::from(rows)).context(Kind::Internal, cannot)?
     };
     conformed(&whole, schema).map(Some)
 }

@@ -40,10 +40,7 @@ impl Lake {
     /// Returns where a data file is: in its table, or in the folder of files that left it.
     pub fn place_of(&self, table: &str, path: &str) -> PathBuf {
         let place = self.root.join(data_path(table, path).as_ref());
-        match place.exists() {
-            true => place,
-            false => self.root.join(replaced_path(table, path).as_ref()),
-        }
+        if place.exists() { place } else { self.root.join(replaced_path(table, path).as_ref()) }
     }
 
     fn check_files(&self, state: &State) -> Result<()> {

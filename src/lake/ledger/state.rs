@@ -238,9 +238,10 @@ impl State {
             return Err(uneven("the merged files do not have the rows that the entry tells"));
         }
         let (gone_rows, gone, new) = body.difference();
-        match rows == after_rows + gone_rows && digest.plus(new) == after.plus(gone) {
-            true => Ok(()),
-            false => Err(uneven("the files after it do not hold the rows of the files before it")),
+        if rows == after_rows + gone_rows && digest.plus(new) == after.plus(gone) {
+            Ok(())
+        } else {
+            Err(uneven("the files after it do not hold the rows of the files before it"))
         }
     }
 
@@ -249,13 +250,14 @@ impl State {
         let wanted: HashSet<&str> = paths.iter().map(String::as_str).collect();
         let all = self.tables.get(name).map_or(&[][..], |table| &table.files);
         let found: Vec<&Arc<FileEntry>> = all.iter().filter(|file| wanted.contains(file.path().as_str())).collect();
-        match found.len() == paths.len() {
-            true => Ok(found),
-            false => Err(Error::new(
+        if found.len() == paths.len() {
+            Ok(found)
+        } else {
+            Err(Error::new(
                 Kind::Conflict,
                 format!("cannot replace files of `{name}`: some of them are not in the table"),
             )
-            .hint("another run replaced them first; run the command again")),
+            .hint("another run replaced them first; run the command again"))
         }
     }
 

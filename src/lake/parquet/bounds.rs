@@ -29,9 +29,10 @@ impl<'a> Texts<'a> {
     pub fn cut(&self) -> Option<(Bound, Option<Bound>)> {
         let (min, max) = self.0?;
         let lower = Bound { bytes: prefix(min).as_bytes().to_vec(), is_exact: min.len() <= LENGTH };
-        let upper = match max.len() <= LENGTH {
-            true => Some(Bound { bytes: max.as_bytes().to_vec(), is_exact: true }),
-            false => next(prefix(max)).map(|bytes| Bound { bytes, is_exact: false }),
+        let upper = if max.len() <= LENGTH {
+            Some(Bound { bytes: max.as_bytes().to_vec(), is_exact: true })
+        } else {
+            next(prefix(max)).map(|bytes| Bound { bytes, is_exact: false })
         };
         Some((lower, upper))
     }

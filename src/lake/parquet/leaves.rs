@@ -111,13 +111,12 @@ impl Walk {
                 .map(|(name, _)| format!(".{name}"))
                 .collect();
             let path = format!("{path}{shown}");
-            let fill = match is_absent {
-                true => Fill::Absent,
-                false => {
-                    let pieces: Vec<ArrayRef> = arrays.iter().map(|array| cut(array, &route.members)).collect();
-                    let field = Arc::new(field.as_ref().clone().with_data_type(pieces[0].data_type().clone()));
-                    Fill::Other(self.pruned(&field, &pieces))
-                }
+            let fill = if is_absent {
+                Fill::Absent
+            } else {
+                let pieces: Vec<ArrayRef> = arrays.iter().map(|array| cut(array, &route.members)).collect();
+                let field = Arc::new(field.as_ref().clone().with_data_type(pieces[0].data_type().clone()));
+                Fill::Other(self.pruned(&field, &pieces))
             };
             self.leaf(&parquet_path, &path, parent, fill);
         }

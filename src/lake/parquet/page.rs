@@ -118,9 +118,10 @@ impl Pages {
             }
             (Some(zstd), None) => {
                 self.waiting.push(page);
-                match self.waiting.iter().map(|page| page.bytes.len()).sum::<usize>() >= TELLING_BYTES {
-                    true => self.decide(zstd),
-                    false => Ok(()),
+                if self.waiting.iter().map(|page| page.bytes.len()).sum::<usize>() >= TELLING_BYTES {
+                    self.decide(zstd)
+                } else {
+                    Ok(())
                 }
             }
         }

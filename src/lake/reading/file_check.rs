@@ -76,9 +76,10 @@ fn compare(place: &Path, file: &FileEntry) -> Result<Hash32> {
         }
     }
     let hash = Hash32(hash.finalize().into());
-    match hash == file.sha256 {
-        true => Ok(hash),
-        false => Err(Error::new(Kind::Integrity, format!("{path} is not the file that the ledger records"))
-            .hint("it was changed or replaced after it was written; restore it from a backup")),
+    if hash == file.sha256 {
+        Ok(hash)
+    } else {
+        Err(Error::new(Kind::Integrity, format!("{path} is not the file that the ledger records"))
+            .hint("it was changed or replaced after it was written; restore it from a backup"))
     }
 }

@@ -23,7 +23,7 @@ use crate::typed::{Hash32, hex};
 
 /// How long Delta's checkpoints remember that a file was removed: each compaction removes many.
 const REMOVED_FOR: &str = "interval 30 days";
-/// What it was in tables that were made before files could be removed.
+/// The same in tables that were made before files could be removed.
 const REMOVED_FOR_BEFORE: &str = "interval 36500 days";
 
 /// Nothing may be cleaned up behind our back: history is evidence. Delta reads these values as intervals.
@@ -47,7 +47,7 @@ pub struct EntryRef {
     pub replaced: Arc<Paths>,
 }
 
-/// What an entry does, in the words of Delta.
+/// The operation of an entry, in the words of Delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     Write,
@@ -295,9 +295,10 @@ pub fn check<'a>(
     {
         return Err(format!("it does not remove the files that ledger entry {sequence} replaces"));
     }
-    match adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
-        true => Ok(()),
-        false => Err(format!("it does not add the files of ledger entry {sequence}")),
+    if adds == files.into_iter().map(|file| (file.path(), file.bytes)).collect() {
+        Ok(())
+    } else {
+        Err(format!("it does not add the files of ledger entry {sequence}"))
     }
 }
 

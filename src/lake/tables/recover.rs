@@ -184,10 +184,7 @@ impl Lake {
     ///
     /// A writer that is at it right now is waited for; one that died is finished for.
     pub async fn settle(&mut self) -> Result<()> {
-        match self.is_projected().await? {
-            true => Ok(()),
-            false => self.finish().await,
-        }
+        if self.is_projected().await? { Ok(()) } else { self.finish().await }
     }
 
     /// Like [`Lake::settle`], for those who may only read: it is enough that the head entry's files are in place.

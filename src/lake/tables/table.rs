@@ -32,7 +32,7 @@ const ATTEMPTS: u32 = 5;
 /// Versions that are as quick to read as a checkpoint of them.
 const CHECKPOINT_LEAST: u64 = 20;
 
-/// What one entry adds to one table.
+/// The files that one entry adds to one table.
 #[derive(Debug)]
 pub struct TableCommit<'a> {
     pub table: &'a str,

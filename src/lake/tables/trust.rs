@@ -1,4 +1,4 @@
-//! What the tables say, compared with what the ledger says.
+//! The Delta tables, compared with the ledger.
 //!
 //! On opening only the newest version of each table is looked at: that it is there, that no later one is, and that it was
 //! made of the entry that the ledger has last for this table, with its files. That costs two looks a table, whatever the
@@ -76,10 +76,7 @@ impl Lake {
     async fn catch_up_with(&mut self, table: &str, version: u64) -> Result<()> {
         let before = self.state().sequence;
         self.refresh().await?;
-        match self.state().sequence > before {
-            true => Ok(()),
-            false => Err(ahead(table, version, before)),
-        }
+        if self.state().sequence > before { Ok(()) } else { Err(ahead(table, version, before)) }
     }
 
     async fn compare_tables(&self) -> Result<Compared> {
@@ -144,8 +141,8 @@ impl Lake {
         Ok(names.iter().filter_map(|name| delta_version(name)).collect())
     }
 
-    /// What is wrong with the tables: every version of every table is compared with the entry that it must have been made
-    /// of. Empty when nothing is.
+    /// Returns the faults of the tables: every version of every table is compared with the entry that it must have been made
+    /// of. Empty when there are none.
     pub async fn table_problems(&self) -> Result<Vec<String>> {
         let store: Arc<dyn ObjectStore> = self.store.clone();
         let mut problems = Vec::new();

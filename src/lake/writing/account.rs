@@ -1,4 +1,4 @@
-//! What the look-up decided about the poll of an API source.
+//! The account of a poll of an API source, as the look-up decided it.
 
 use chrono::DateTime;
 

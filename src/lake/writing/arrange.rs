@@ -87,13 +87,13 @@ fn is_sorted(batches: &[RecordBatch]) -> Result<bool> {
 
 fn sort(batches: &[RecordBatch]) -> Result<RecordBatch> {
     let failed = || "cannot sort a batch by time";
-    let whole = match batches.iter().all(|batch| batch.schema() == batches[0].schema()) {
-        true => concat_batches(&batches[0].schema(), batches),
+    let whole = if batches.iter().all(|batch| batch.schema() == batches[0].schema()) {
+        concat_batches(&batches[0].schema(), batches)
+    } else {
         // A text repeats in one chunk and not in the next: they meet as strings.
-        false => {
-            let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
-            concat_batches(&plain[0].schema(), &plain)
-        }
+
+        let plain = batches.iter().map(plain).collect::<Result<Vec<_>>>()?;
+        concat_batches(&plain[0].schema(), &plain)
     };
     let whole = whole.context(Kind::Internal, failed)?;
     let times = times(&whole)?.values();

@@ -22,7 +22,7 @@ use super::looked::{Looked, looks};
 use crate::error::Result;
 use crate::typed::Hash32;
 
-/// What is remembered of files between batches, filters and rows together: two million rows.
+/// Bytes that are remembered about files between batches, filters and rows together: two million rows.
 const REMEMBERED_BYTES: usize = 96 << 20;
 
 /// A row that stands in the lake.
@@ -41,7 +41,7 @@ struct Remembered {
     used: u64,
 }
 
-/// What the process remembers of the lake's files, bounded.
+/// The memory that a process has of the lake's files, bounded.
 #[derive(Debug)]
 pub struct Index {
     fingerprinter: Fingerprinter,
@@ -92,13 +92,12 @@ impl Index {
         let met: Vec<_> = files.filter_map(meets).collect();
         let unknown = met.iter().filter(|(_, _, is_known)| !is_known).map(|(file, ..)| Arc::clone(file));
         let unknown: Vec<Arc<FileEntry>> = unknown.collect();
-        let mut coming = match unknown.is_empty() {
-            true => None,
-            false => {
-                let wanted = unknown.iter().map(|file| file.sha256);
-                let folder = Folder::open(store, self.fingerprinter.seal, wanted).await;
-                Some(looks(store, folder, unknown))
-            }
+        let mut coming = if unknown.is_empty() {
+            None
+        } else {
+            let wanted = unknown.iter().map(|file| file.sha256);
+            let folder = Folder::open(store, self.fingerprinter.seal, wanted).await;
+            Some(looks(store, folder, unknown))
         };
         for (file, range, is_known) in met {
             if !is_known

@@ -22,7 +22,7 @@ pub struct Candidate<'a> {
     pub time_us: i64,
 }
 
-/// What a file has of a candidate.
+/// The finding about a candidate in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Match {
     /// A row of the same identity.

@@ -36,7 +36,7 @@ pub(in crate::lake) enum OtherRow {
     Arrived(Place),
 }
 
-/// What a row turned out to be.
+/// The verdict on a row.
 #[derive(Debug)]
 pub(in crate::lake) enum Verdict {
     /// The same content.
@@ -154,9 +154,10 @@ impl Writer {
         let rows = pairs.iter().map(|(_, number)| Some(doubts[*number].place.1 as u32));
         let right = Side { class: &events.class, batch: &events.batch, rows: rows.collect() };
         // The table of a class that got its schema later is another one: nothing but JSON is common to both.
-        let differ = match left.class.name == right.class.name {
-            true => differing(left.class, (left.batch, &left.rows), (right.batch, &right.rows))?,
-            false => vec![true; pairs.len()],
+        let differ = if left.class.name == right.class.name {
+            differing(left.class, (left.batch, &left.rows), (right.batch, &right.rows))?
+        } else {
+            vec![true; pairs.len()]
         };
         let suspects: Vec<usize> = (0..pairs.len()).filter(|pair| differ[*pair]).collect();
         for (pair, (_, number)) in pairs.iter().enumerate() {

@@ -19,7 +19,7 @@ const TOGETHER_ROWS: u64 = 1 << 19;
 const FILES_A_TASK: usize = 32;
 const TASKS: usize = 4;
 
-/// What is known of one file.
+/// The knowledge about one file.
 #[derive(Debug)]
 pub enum Looked {
     Outside(Excluding),
@@ -99,7 +99,7 @@ fn together(files: Vec<Arc<FileEntry>>) -> Vec<Vec<Arc<FileEntry>>> {
     pieces
 }
 
-/// What excludes uids from files, in their order; several tasks read it.
+/// Reads the filters or fingerprints that exclude uids from files, in their order, in several tasks.
 fn excluding(
     store: &Arc<dyn ObjectStore>,
     files: Vec<Arc<FileEntry>>,

@@ -132,7 +132,7 @@ fn digest(columns: &[Columns<'_>], (batch, row): Place) -> u128 {
     columns[batch].digests[row]
 }
 
-/// What the rows of a batch are to one another.
+/// The relations of a batch's rows to one another.
 #[derive(Default)]
 struct Within<'a> {
     /// The first row of each identity, and of each line without a uid.

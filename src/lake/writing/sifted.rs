@@ -1,4 +1,4 @@
-//! What a batch is after the look-up.
+//! A batch after the look-up.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Entries that add or replace files, and the files of an attempt at one: staged, moved into place when the attempt is an
 //! entry, taken away when it is not.
 //!
-//! Whoever writes to a lake does it by this one protocol, a batch as well as a compaction.
+//! Every writer of a lake follows this one protocol, a batch as well as a compaction.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -32,7 +32,7 @@ pub struct Made {
     pub fingerprints: Option<Fingerprints>,
 }
 
-/// What one process does at the head of a lake's ledger; any number of processes may.
+/// The attempts of one process at the head of a lake's ledger; any number of processes may.
 pub(in crate::lake) struct Attempts {
     /// Random: entries and files say who wrote them.
     id: [u8; 16],

@@ -26,7 +26,7 @@ use crate::typed::Hash32;
 /// Revisions that are made at a time: their texts are held twice meanwhile.
 const AT_A_TIME: usize = 4096;
 
-/// What the lake has of some identities.
+/// The versions that the lake has of some identities.
 #[derive(Default)]
 struct Stored {
     /// Digests of lines.

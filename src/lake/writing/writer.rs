@@ -41,7 +41,7 @@ const SKEW_MS: i64 = 60_000;
 /// Gives a row back as the JSON text of its event; handed in, since the decoder knows how its rows were made.
 pub type Restore = Arc<dyn Fn(&EventClass, &RecordBatch, usize) -> Result<Vec<u8>> + Send + Sync>;
 
-/// What is committed together.
+/// Rows that are committed together.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Decoded and redacted; in the order of arrival.
@@ -51,7 +51,7 @@ pub struct Batch {
     /// Lines that were split off, blank ones included.
     pub read: u64,
     pub blank: u64,
-    /// Of the lines read, those that the source's polls told again, known without a look-up.
+    /// Lines that the source's polls told again, known without a look-up.
     pub repeated: u64,
     pub redaction_version: String,
     pub redacted: BTreeMap<String, u64>,
@@ -68,7 +68,7 @@ pub struct Arrived {
     pub events: EventBatch,
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Default)]
 pub struct Receipt {
     pub sequence: u64,
@@ -81,9 +81,9 @@ pub struct Receipt {
     /// Bytes of the files written.
     pub bytes: u64,
     pub files: u64,
-    /// Of an API source: rows of time that had been covered before.
+    /// Rows of an API source whose time had been covered before.
     pub late: u64,
-    /// Of an API source: keyed hashes of the lines that became rejects.
+    /// Keyed hashes of the lines of an API source that became rejects.
     pub reject_digests: Vec<u128>,
     /// By how much this machine's clock was behind the ledger; none when it was not.
     pub skew_ms: Option<i64>,
@@ -293,10 +293,7 @@ impl Encoded {
         let batches = part.batches.iter().map(|batch| fill_batch(batch, name.sequence)).collect::<Result<_>>()?;
         let part = Part { batches, ..part };
         let (file, bytes) = encode(&part, name, ids)?;
-        let rows = match file.table() == REJECT_TABLE {
-            true => None,
-            false => Rows::of(file.table(), &part.batches, &hasher)?,
-        };
+        let rows = if file.table() == REJECT_TABLE { None } else { Rows::of(file.table(), &part.batches, &hasher)? };
         let fingerprints = rows.as_ref().map(Rows::fingerprints);
         Ok(Encoded { made: Made { file, bytes: bytes.into(), fingerprints }, rows })
     }

@@ -170,9 +170,8 @@ impl<'a> Judge<'a> {
         let has_severity = severities.is_some();
         let is_judged = self.report.expectation == Expectation::NoRows;
         // C18: severe rows of a listing are shown as severe, and context rows of a detection are not.
-        let counts = |severity: Severity, is_said: bool| match is_judged {
-            true => severity > Severity::Informational,
-            false => is_said && severity >= Severity::Medium,
+        let counts = |severity: Severity, is_said: bool| {
+            if is_judged { severity > Severity::Informational } else { is_said && severity >= Severity::Medium }
         };
         let said = |row: usize| severities.filter(|column| column.is_valid(row)).map(|column| column.value(row));
         let mut ids = (0..batch.num_rows()).map(said);

@@ -71,9 +71,10 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open_plain(path).context(Kind::Integrity, cannot)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).context(Kind::Unavailable, cannot)?;
-    match bytes.len() as u64 > limit {
-        true => Err(Error::new(Kind::Integrity, format!("{}: it has more than {limit} bytes", cannot()))),
-        false => Ok(bytes),
+    if bytes.len() as u64 > limit {
+        Err(Error::new(Kind::Integrity, format!("{}: it has more than {limit} bytes", cannot())))
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -262,9 +262,8 @@ impl Place<'_> {
                 .map(|(place, column)| self.texts(batch.column(*place), column))
                 .collect::<Result<_>>()?;
             for row in 0..batch.num_rows() {
-                let cell = |column: &ArrayRef| match column.is_null(row) {
-                    true => Cell::Null,
-                    false => Cell::of(column.as_string::<i32>().value(row)),
+                let cell = |column: &ArrayRef| {
+                    if column.is_null(row) { Cell::Null } else { Cell::of(column.as_string::<i32>().value(row)) }
                 };
                 rows.push((rows.len() + 1, texts.iter().map(cell).collect()));
             }

@@ -156,10 +156,7 @@ impl Sinks {
         let file = |name: &str| draft.file(name).map(|file| BufWriter::with_capacity(1 << 16, file));
         let text =
             |format: Format, name: &str| Ok(Renderer::new(format, schema.clone(), Options::default(), file(name)?));
-        let xlsx = match order.stamp.with_xlsx {
-            true => Some(ReviewBook::new(&order.report, schema)?),
-            false => None,
-        };
+        let xlsx = if order.stamp.with_xlsx { Some(ReviewBook::new(&order.report, schema)?) } else { None };
         Ok(Sinks {
             texts: vec![text(Format::Csv, "result.csv")?, text(Format::Json, "result.json")?],
             parquet: Parquet::new(schema.clone(), file("result.parquet")?)?,

@@ -134,11 +134,10 @@ pub fn asked(evidence: &Evidence, catalog: &Catalog, named: &[Report]) -> Result
         {
             continue;
         }
-        match is_same_program {
-            true => found.problems.push(format!("the convention `{}` is not the one of {PROGRAM}", text.name)),
-            false => {
-                found.notes.push(format!("the convention `{}` is not the one of {then}; this is {PROGRAM}", text.name))
-            }
+        if is_same_program {
+            found.problems.push(format!("the convention `{}` is not the one of {PROGRAM}", text.name))
+        } else {
+            found.notes.push(format!("the convention `{}` is not the one of {then}; this is {PROGRAM}", text.name))
         }
     }
     Ok(found)
@@ -198,9 +197,12 @@ pub async fn run_again(
     let again = produce(&order, scratch, true).await?;
 
     let is_same_program = evidence.run.program == PROGRAM;
-    let mut tell = |text: String, may_differ: bool| match may_differ && !is_same_program {
-        true => found.notes.push(format!("{text}; it was made by {}, this is {PROGRAM}", evidence.run.program)),
-        false => found.problems.push(text),
+    let mut tell = |text: String, may_differ: bool| {
+        if may_differ && !is_same_program {
+            found.notes.push(format!("{text}; it was made by {}, this is {PROGRAM}", evidence.run.program))
+        } else {
+            found.problems.push(text)
+        }
     };
     let mut all = names(folder)?;
     all.extend(names(&again.folder)?);

@@ -109,9 +109,12 @@ fn verdicts(summary: &Summary) -> Result<RecordBatch> {
         Standing::Failed | Standing::NotRun | Standing::NoReport => said(report),
         _ => report.verdict.map(|verdict| verdict.name().to_string()).unwrap_or_default(),
     };
-    let unseen = |report: &ReportSummary| match report.reasons.is_empty() {
-        true => String::new(),
-        false => format!("{}: {}", share(report.unseen), in_words(&report.reasons)),
+    let unseen = |report: &ReportSummary| {
+        if report.reasons.is_empty() {
+            String::new()
+        } else {
+            format!("{}: {}", share(report.unseen), in_words(&report.reasons))
+        }
     };
     let coverage: Float64Array = reports.iter().map(|report| report.coverage).collect();
     sheet(vec![

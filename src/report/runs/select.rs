@@ -29,10 +29,11 @@ impl Selection {
             }
         }
         if !self.is_all && self.tier.is_none() && self.controls.is_empty() {
-            return match picked.is_empty() {
-                true => Err(Error::usage("no report is named")
-                    .hint("name reports, or say --tier 1, --controls 'SOC2 CC6.*' or --all; `report list` lists them")),
-                false => Ok(picked),
+            return if picked.is_empty() {
+                Err(Error::usage("no report is named")
+                    .hint("name reports, or say --tier 1, --controls 'SOC2 CC6.*' or --all; `report list` lists them"))
+            } else {
+                Ok(picked)
             };
         }
         let patterns: Vec<ControlPattern> =

@@ -197,10 +197,7 @@ fn distinct(parser: &mut Parser, left: &Expr, precedence: u8) -> Option<Result<E
     };
     Some(parser.parse_subexpr(precedence).map(|right| {
         let (left, right) = (Box::new(left.clone()), Box::new(right));
-        match is_negated {
-            true => Expr::IsNotDistinctFrom(left, right),
-            false => Expr::IsDistinctFrom(left, right),
-        }
+        if is_negated { Expr::IsNotDistinctFrom(left, right) } else { Expr::IsDistinctFrom(left, right) }
     }))
 }
 
@@ -266,10 +263,7 @@ fn lambda(parser: &mut Parser) -> Result<Expr, ParserError> {
     let parameter = |name: Ident| LambdaFunctionParameter { name, data_type: None };
     let has_keyword = parser.parse_keyword(Keyword::LAMBDA);
     let mut names = Vec::new();
-    let is_many = match has_keyword {
-        true => false,
-        false => parser.consume_token(&Token::LParen),
-    };
+    let is_many = if has_keyword { false } else { parser.consume_token(&Token::LParen) };
     loop {
         names.push(parameter(parser.parse_identifier()?));
         if !((is_many || has_keyword) && parser.consume_token(&Token::Comma)) {

@@ -78,9 +78,10 @@ fn opened(mut table: TableWithJoins, context: &mut dyn RelationPlannerContext) -
     let TableFactor::UNNEST { alias, array_exprs, .. } = join.relation else {
         return Err(plain("a list stands beside no table"));
     };
-    let left = match table.joins.is_empty() {
-        true => context.plan(table.relation)?,
-        false => context.plan(TableFactor::NestedJoin { table_with_joins: Box::new(table), alias: None })?,
+    let left = if table.joins.is_empty() {
+        context.plan(table.relation)?
+    } else {
+        context.plan(TableFactor::NestedJoin { table_with_joins: Box::new(table), alias: None })?
     };
     let (keeps_empty, condition) = match join.join_operator {
         JoinOperator::CrossJoin(JoinConstraint::None)
@@ -265,9 +266,8 @@ impl Relations {
         // The list has few parts, because each becomes a call of its own.
         let figure = |name: &str, place: usize| Expr::Column(Column::new_unqualified(format!("{name}{place}")));
         let row = |place: usize, leaf: &Leaf| {
-            let text = |name: &str| match leaf.is_ordered {
-                true => cast(figure(name, place), DataType::Utf8),
-                false => lit(arrow_null()),
+            let text = |name: &str| {
+                if leaf.is_ordered { cast(figure(name, place), DataType::Utf8) } else { lit(arrow_null()) }
             };
             named_struct(vec![
                 lit("column"),
@@ -279,10 +279,11 @@ impl Relations {
                 lit("filled"),
                 figure("filled", place),
                 lit("approx_distinct"),
-                match leaf.is_ordered {
+                if leaf.is_ordered {
                     // This is an estimate, which may exceed the possible number.
-                    true => least(vec![cast(figure("distinct", place), DataType::Int64), figure("filled", place)]),
-                    false => cast(lit(arrow_null()), DataType::Int64),
+                    least(vec![cast(figure("distinct", place), DataType::Int64), figure("filled", place)])
+                } else {
+                    cast(lit(arrow_null()), DataType::Int64)
                 },
                 lit("min"),
                 text("min"),

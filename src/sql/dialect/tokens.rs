@@ -146,9 +146,10 @@ fn without_hints(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             && !matches!(token.token, Token::Whitespace(_))
             && ((is(first.as_ref(), Keyword::MATERIALIZED) && opens(second))
                 || (is(first.as_ref(), Keyword::NOT) && is(second.as_ref(), Keyword::MATERIALIZED) && opens(third)));
-        match is_hint {
-            true => kept.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span }),
-            false => kept.push(token.clone()),
+        if is_hint {
+            kept.push(TokenWithSpan { token: Token::Whitespace(Whitespace::Space), span: token.span })
+        } else {
+            kept.push(token.clone())
         }
     }
     kept

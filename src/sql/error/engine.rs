@@ -57,9 +57,10 @@ pub fn said(text: &str, known: &Known) -> Error {
     }
     if let Some(types) = between(text, "Cannot coerce arithmetic expression ", " to valid types") {
         let types = spoken(types);
-        let hint = match types.contains("time") {
-            true => "a time is moved by an interval: time + interval '1 day'",
-            false => "cast one of them: cast(x as bigint), cast(x as double)",
+        let hint = if types.contains("time") {
+            "a time is moved by an interval: time + interval '1 day'"
+        } else {
+            "cast one of them: cast(x as bigint), cast(x as double)"
         };
         return Error::input(format!("{types} cannot be computed")).hint(hint);
     }
@@ -220,10 +221,7 @@ fn call(text: &str, known: &Known) -> Option<Error> {
     {
         let why = bare(why);
         let is_ours = why.contains(" takes ");
-        return Some(match is_ours {
-            true => known.at(function, &spoken(why)),
-            false => wrong_call(function, known),
-        });
+        return Some(if is_ours { known.at(function, &spoken(why)) } else { wrong_call(function, known) });
     }
     let function = between(text, "satisfy a call to '", "' function")
         .or_else(|| between(text, "unction '", "' failed to match any signature"))

@@ -8,11 +8,10 @@ pub fn not_a_number(text: &str, known: &Known) -> Error {
     let Some(path) = known.compared_with(text) else {
         let error = known.at(text, &format!("cannot read the text '{text}' as a number"));
         let sql = known.sql.to_lowercase();
-        return match sql.contains("cast(") || sql.contains("::") {
-            true => error.hint("try_cast(x as bigint) is null where a text is no number"),
-            false => {
-                error.hint("a column of texts is compared with texts: write the number in quotes, or cast the column")
-            }
+        return if sql.contains("cast(") || sql.contains("::") {
+            error.hint("try_cast(x as bigint) is null where a text is no number")
+        } else {
+            error.hint("a column of texts is compared with texts: write the number in quotes, or cast the column")
         };
     };
     let error = known.at(text, &format!("`{path}` is a number, and '{text}' is not"));

@@ -11,7 +11,7 @@ use super::members::members;
 use super::template::Template;
 use crate::schema::Ocsf;
 
-/// What facts do not keep though the template makes it: the event as it came, and its time as text, which is long and
+/// Columns of the template that facts do not keep: the event as it came, and its time as text, which is long and
 /// says what `time` says.
 const NOT_KEPT: [&str; 2] = ["raw", "time_dt"];
 

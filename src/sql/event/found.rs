@@ -81,10 +81,10 @@ fn longs(batch: &RecordBatch, at: usize) -> Result<impl Iterator<Item = usize>> 
 
 /// The hits in one class.
 pub struct Part {
-    /// Of facts: the time, then what is wanted of them.
+    /// The facts: the time, then the columns that are wanted of them.
     pub facts: LakeTable,
     pub of_facts: Vec<usize>,
-    /// Of the class's table, when something is wanted of it: the time first.
+    /// The class's table, when columns of it are wanted: the time first.
     pub events: Option<LogicalPlan>,
 }
 

@@ -75,7 +75,7 @@ pub fn arrow_type(class: &EventClass, column: &str) -> String {
 
 /// The type of the null that stands for an attribute which a class does not have: that of the first class with it.
 ///
-/// What is within lists has no path. A struct is never asked for as a whole but by `names`, which takes a list of text.
+/// Members within lists have no path. A struct is never asked for as a whole but by `names`, which takes a list of text.
 pub fn null_type(ocsf: &Ocsf, path: &str) -> &'static str {
     let known = ocsf.classes().iter().find_map(|class| attribute(class, path));
     match known.map(|attribute| (attribute.is_list, &attribute.kind)) {

@@ -1,4 +1,4 @@
-//! What must be true of plain columns when a filter of worked out ones is.
+//! Conditions on plain columns that follow from a filter on computed ones.
 //!
 //! `actor_uid` is the first of some columns that is there, looked up in tables of who is who. No statistics and no bloom
 //! filter say anything of it. But where it is `'ann'` one of those columns has one of a few values, and that can be
@@ -49,7 +49,7 @@ fn worked_out(expr: &Expr, values: &[String]) -> Option<Expr> {
     }
 }
 
-/// What must be true when the expression is one of the values.
+/// Returns the condition that follows when the expression is one of the values.
 fn one_of(expr: &Expr, values: &[String]) -> Option<Expr> {
     if values.is_empty() {
         return Some(lit(false));

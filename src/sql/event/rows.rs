@@ -44,7 +44,7 @@ pub struct Rows {
     flat: Option<Flat>,
 }
 
-/// What a scan asks for.
+/// The columns and filters that a scan asks for.
 struct Asked<'a> {
     projection: Option<&'a Vec<usize>>,
     filters: Vec<Expr>,
@@ -258,7 +258,7 @@ impl Rows {
         Ok(plan)
     }
 
-    /// What the template makes of one class.
+    /// Plans the template over one class.
     async fn plan(&self, state: &SessionState, class: &EventClass) -> Result<LogicalPlan> {
         if let Some(plan) = self.plans.get(&class.name) {
             return Ok(plan);

@@ -80,9 +80,10 @@ impl Facts {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(DataFusionError::from(error)),
         };
-        Ok(match found == made || same_rows(&found, &made) {
-            true => None,
-            false => Some("these facts are not what the tables of classes say"),
+        Ok(if found == made || same_rows(&found, &made) {
+            None
+        } else {
+            Some("these facts are not what the tables of classes say")
         })
     }
 }

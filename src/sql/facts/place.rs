@@ -70,12 +70,11 @@ impl Place {
         }
         let Some(bytes) = self.listed().await.get(&name).copied() else { return Ok(None) };
         let fact = Arc::new(Fact { entry: entry.clone(), path, bytes, class_uid });
-        Ok(match self.footers.is_readable(&fact).await {
-            true => {
-                lock(&self.known).insert(name, fact.clone());
-                Some(fact)
-            }
-            false => None,
+        Ok(if self.footers.is_readable(&fact).await {
+            lock(&self.known).insert(name, fact.clone());
+            Some(fact)
+        } else {
+            None
         })
     }
 

@@ -76,9 +76,10 @@ impl ScalarUDFImpl for Checked {
             "||" => joined(left, right, rows)?,
             _ => self.compute(left, right)?,
         };
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?),
-            false => ColumnarValue::Array(made),
+        Ok(if is_constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&made, 0)?)
+        } else {
+            ColumnarValue::Array(made)
         })
     }
 }
@@ -155,16 +156,14 @@ impl AggregateUDFImpl for Sum {
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match is_whole(&arguments) {
-            true => Ok(Box::new(Total::default())),
-            false => self.inner.accumulator(arguments),
-        }
+        if is_whole(&arguments) { Ok(Box::new(Total::default())) } else { self.inner.accumulator(arguments) }
     }
 
     fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match is_whole(&arguments) {
-            true => Ok(Box::new(Total::default())),
-            false => self.inner.create_sliding_accumulator(arguments),
+        if is_whole(&arguments) {
+            Ok(Box::new(Total::default()))
+        } else {
+            self.inner.create_sliding_accumulator(arguments)
         }
     }
 
@@ -173,9 +172,10 @@ impl AggregateUDFImpl for Sum {
     }
 
     fn create_groups_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        match is_whole(&arguments) {
-            true => Ok(Box::new(Totals::default())),
-            false => self.inner.create_groups_accumulator(arguments),
+        if is_whole(&arguments) {
+            Ok(Box::new(Totals::default()))
+        } else {
+            self.inner.create_groups_accumulator(arguments)
         }
     }
 

@@ -69,9 +69,10 @@ pub fn before(name: &str, arguments: &ScalarFunctionArgs) -> Result<()> {
     if is_constant {
         too_much(name, 0, spread)?;
     }
-    match is_constant && bytes > LARGE_CONSTANT {
-        true => Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX)),
-        false => Ok(()),
+    if is_constant && bytes > LARGE_CONSTANT {
+        Patience::spend(&arguments.config_options, u64::try_from(bytes).unwrap_or(u64::MAX))
+    } else {
+        Ok(())
     }
 }
 

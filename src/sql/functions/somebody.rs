@@ -69,10 +69,8 @@ impl ScalarUDFImpl for Somebody {
 
 fn somebody<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
     let text = text.trim();
-    let is_word = |word: &&&str| match text.is_ascii() {
-        true => text.eq_ignore_ascii_case(word),
-        false => text.to_lowercase() == **word,
-    };
+    let is_word =
+        |word: &&&str| if text.is_ascii() { text.eq_ignore_ascii_case(word) } else { text.to_lowercase() == **word };
     let is_nobody = text.is_empty() || words.iter().find(is_word).is_some() || is_zero(text);
     (!is_nobody).then_some(text)
 }

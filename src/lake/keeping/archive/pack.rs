@@ -127,19 +127,13 @@ impl Packing<'_> {
         for sequence in 0..=head.sequence {
             hashes.push(hash_of(&self.bytes(&entry_path(sequence)).await?));
         }
-        match hashes.last() == Some(&head.sha256) {
-            true => Ok(hashes),
-            false => Err(damaged(&entry_path(head.sequence))),
-        }
+        if hashes.last() == Some(&head.sha256) { Ok(hashes) } else { Err(damaged(&entry_path(head.sequence))) }
     }
 
     async fn entry(&mut self, sequence: u64, sha256: &str) -> Result<()> {
         let path = entry_path(sequence);
         let bytes = self.bytes(&path).await?;
-        match hash_of(&bytes) == sha256 {
-            true => self.member(path.as_ref(), &bytes),
-            false => Err(damaged(&path)),
-        }
+        if hash_of(&bytes) == sha256 { self.member(path.as_ref(), &bytes) } else { Err(damaged(&path)) }
     }
 
     async fn bytes(&mut self, path: &Path) -> Result<Vec<u8>> {

@@ -90,10 +90,11 @@ impl Tape {
         while let Some(next) = tape.member(at, length, faults).context(Kind::Unavailable, cannot)? {
             at = next;
         }
-        match tape.order.is_empty() {
-            true => Err(Error::new(Kind::Integrity, format!("{name} is not an archive of auditlake"))
-                .hint("`auditlake archive` makes one; `auditlake verify --lake DIR` checks a lake")),
-            false => Ok(tape),
+        if tape.order.is_empty() {
+            Err(Error::new(Kind::Integrity, format!("{name} is not an archive of auditlake"))
+                .hint("`auditlake archive` makes one; `auditlake verify --lake DIR` checks a lake"))
+        } else {
+            Ok(tape)
         }
     }
 

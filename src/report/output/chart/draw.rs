@@ -175,13 +175,14 @@ impl Chart {
             (self.value(&key, 0), format!("{} / {}", down[row], across[column]))
         };
         let drawing = self.heat(&down, &across, cells);
-        match all_down > down.len() || all_across > across.len() {
-            false => drawing,
-            true => format!(
+        if all_down > down.len() || all_across > across.len() {
+            format!(
                 "{drawing}<figcaption>The {} of {all_down} by {} of {all_across} that occur most.</figcaption>",
                 down.len(),
                 across.len()
-            ),
+            )
+        } else {
+            drawing
         }
     }
 
@@ -206,9 +207,10 @@ impl Chart {
         let mut out = self.open(top + down.len() as f64 * 22.0 + 6.0);
         for (column, name) in across.iter().enumerate() {
             let x = from + width * (column as f64 + 0.5);
-            let turn = match is_slanted {
-                true => format!(" transform=\"rotate(-40 {x:.1} {:.1})\"", top - 8.0),
-                false => " text-anchor=\"middle\"".to_string(),
+            let turn = if is_slanted {
+                format!(" transform=\"rotate(-40 {x:.1} {:.1})\"", top - 8.0)
+            } else {
+                " text-anchor=\"middle\"".to_string()
             };
             let _ = write!(out, "<text x=\"{x:.1}\" y=\"{:.1}\"{turn}>{}</text>", top - 8.0, escaped(&short(name)));
         }
@@ -224,9 +226,10 @@ impl Chart {
             for column in 0..across.len() {
                 let (value, name) = cell(row, column);
                 let opacity = if value > 0.0 { 0.18 + 0.82 * value / most } else { 0.0 };
-                let paint = match value > 0.0 {
-                    true => format!("class=\"f0\" fill-opacity=\"{opacity:.2}\""),
-                    false => "class=\"f6\" fill-opacity=\"0.18\"".to_string(),
+                let paint = if value > 0.0 {
+                    format!("class=\"f0\" fill-opacity=\"{opacity:.2}\"")
+                } else {
+                    "class=\"f6\" fill-opacity=\"0.18\"".to_string()
                 };
                 let _ = write!(
                     out,
@@ -292,9 +295,10 @@ pub(super) fn plain(value: f64) -> String {
 }
 
 pub(super) fn short(name: &str) -> String {
-    match name.chars().count() > MAX_NAME {
-        true => name.chars().take(MAX_NAME - 1).chain(['\u{2026}']).collect(),
-        false => name.to_string(),
+    if name.chars().count() > MAX_NAME {
+        name.chars().take(MAX_NAME - 1).chain(['\u{2026}']).collect()
+    } else {
+        name.to_string()
     }
 }
 

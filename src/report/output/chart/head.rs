@@ -95,12 +95,11 @@ impl ChartHead {
 
     /// Describes the drawing in words; `unit` is the one that the range allowed.
     pub fn title(&self, unit: Option<Unit>) -> String {
-        let what = match self.values.is_empty() {
-            true => "Rows".to_string(),
-            false => {
-                let names = self.values.iter().map(|name| heading(name)).collect::<Vec<_>>().join(", ");
-                names.chars().take(1).flat_map(char::to_uppercase).chain(names.chars().skip(1)).collect()
-            }
+        let what = if self.values.is_empty() {
+            "Rows".to_string()
+        } else {
+            let names = self.values.iter().map(|name| heading(name)).collect::<Vec<_>>().join(", ");
+            names.chars().take(1).flat_map(char::to_uppercase).chain(names.chars().skip(1)).collect()
         };
         let x = heading(&self.x);
         let along = match (self.kind, unit) {

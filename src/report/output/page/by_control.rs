@@ -90,9 +90,10 @@ fn row(control: &ControlStanding, summary: &Summary, is_compared: bool, out: &mu
         let shown = known.map_or_else(|| escaped(name), link);
         let _ = write!(reports, "{separator}{}{shown}", dot(standing, worst));
     }
-    let change = match is_compared {
-        true => format!("<td data-l=\"change\">{}</td>", changed(control.change.as_ref())),
-        false => String::new(),
+    let change = if is_compared {
+        format!("<td data-l=\"change\">{}</td>", changed(control.change.as_ref()))
+    } else {
+        String::new()
     };
     let list = match control.reports.len() {
         0 => String::new(),

@@ -174,13 +174,15 @@ fn reports(summary: &Summary, out: &mut String) {
     for report in by_urgency(summary) {
         let standing = Standing::of(report);
         let is_said = standing == Standing::NotAssessable || report.reasons.is_empty();
-        let unseen = match is_said {
-            true => String::new(),
-            false => format!("<br><span class=\"m\">could not see everything: {}</span>", kinds(&report.reasons)),
+        let unseen = if is_said {
+            String::new()
+        } else {
+            format!("<br><span class=\"m\">could not see everything: {}</span>", kinds(&report.reasons))
         };
-        let change = match is_compared {
-            true => format!("<td data-l=\"change\">{}</td>", changed(report.change.as_ref())),
-            false => String::new(),
+        let change = if is_compared {
+            format!("<td data-l=\"change\">{}</td>", changed(report.change.as_ref()))
+        } else {
+            String::new()
         };
         let coverage = report.coverage.map_or(String::new(), percent);
         let is_done = report.state == crate::report::runs::summary::State::Done;

@@ -100,9 +100,10 @@ fn head(report: &Report, evidence: &Evidence, out: &mut String) {
 pub fn verdict(evidence: &Evidence) -> (&'static str, String, String) {
     let tally = &evidence.tally;
     let facts = &evidence.facts;
-    let unseen = match facts.reasons.is_empty() {
-        true => String::new(),
-        false => format!("the run could not see everything: {}", kinds(&facts.reasons)),
+    let unseen = if facts.reasons.is_empty() {
+        String::new()
+    } else {
+        format!("the run could not see everything: {}", kinds(&facts.reasons))
     };
     let suppressed = match tally.suppressed {
         0 => String::new(),
@@ -169,9 +170,10 @@ fn facts(evidence: &Evidence, out: &mut String) {
         None => "end excluded; UTC".to_string(),
     };
     fact("Period", &format!("{from} \u{2013} {to}"), &small, out);
-    let share = match coverage.is_whole() {
-        true => "100 %".to_string(),
-        false => format!("{:.1} %", (100.0 - coverage.missing_percent()).max(0.0)),
+    let share = if coverage.is_whole() {
+        "100 %".to_string()
+    } else {
+        format!("{:.1} %", (100.0 - coverage.missing_percent()).max(0.0))
     };
     let gaps = match coverage.holes().count() {
         0 => "no gap longer than a day".to_string(),
@@ -284,9 +286,8 @@ fn suppressions(evidence: &Evidence, out: &mut String) {
         return;
     }
     out.push_str("<section><h2>Suppressions</h2><div class=\"plain\"><table><tbody>");
-    let states = found.entries.iter().map(|entry| match found.unused.contains(&entry.finding) {
-        true => (entry, "met no finding"),
-        false => (entry, "in force"),
+    let states = found.entries.iter().map(|entry| {
+        if found.unused.contains(&entry.finding) { (entry, "met no finding") } else { (entry, "in force") }
     });
     for (entry, state) in states.chain(found.expired.iter().map(|entry| (entry, "expired"))) {
         let cells = [&entry.finding, &entry.reason, &entry.owner, &entry.expires].map(|text| escaped(text));

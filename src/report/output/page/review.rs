@@ -55,9 +55,10 @@ pub fn document(report: &Report, evidence: &Evidence, attestation: &Attestation,
 }
 
 fn decided(report: &Report, attestation: &Attestation, rows: &[Entry], out: &mut String) {
-    let shown: Vec<&str> = match report.answers.is_empty() {
-        true => report.columns.iter().take(MAX_COLUMNS).map(|column| column.name.as_str()).collect(),
-        false => report.answers.iter().map(String::as_str).collect(),
+    let shown: Vec<&str> = if report.answers.is_empty() {
+        report.columns.iter().take(MAX_COLUMNS).map(|column| column.name.as_str()).collect()
+    } else {
+        report.answers.iter().map(String::as_str).collect()
     };
     let by_key: HashMap<&str, &Entry> = rows.iter().map(|row| (row.finding.as_str(), row)).collect();
     out.push_str("<section><h2>Decisions</h2><div class=\"plain\"><table class=\"cards\"><thead><tr>");

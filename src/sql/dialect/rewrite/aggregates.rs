@@ -139,10 +139,7 @@ fn sorted(function: &Function) -> Option<Expr> {
     let direction = text(if is_ascending { "ASC" } else { "DESC" });
     let nulls = text(if is_first { "NULLS FIRST" } else { "NULLS LAST" });
     let made = call("array_sort", vec![Expr::Function(values), direction, nulls]);
-    match is_text {
-        true => Some(call("array_to_string", vec![made, argument(1)?])),
-        false => Some(made),
-    }
+    if is_text { Some(call("array_to_string", vec![made, argument(1)?])) } else { Some(made) }
 }
 
 fn text(text: &str) -> Expr {

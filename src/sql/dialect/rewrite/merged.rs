@@ -53,12 +53,13 @@ fn spelled(select: &mut Select, order: &mut [OrderByExpr]) -> ControlFlow<Error>
             Err(error) => return ControlFlow::Break(error),
         }
     }
-    match columns.is_empty() {
-        true => ControlFlow::Continue(()),
-        false => match replace(select, order, &columns) {
+    if columns.is_empty() {
+        ControlFlow::Continue(())
+    } else {
+        match replace(select, order, &columns) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(error),
-        },
+        }
     }
 }
 

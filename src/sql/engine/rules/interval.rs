@@ -37,10 +37,7 @@ impl OptimizerRule for FixedIntervals {
             return Ok(Transformed::no(plan));
         }
         let inputs = plan.inputs();
-        let schema = match inputs.is_empty() {
-            true => plan.schema().as_ref().clone(),
-            false => merge_schema(&inputs),
-        };
+        let schema = if inputs.is_empty() { plan.schema().as_ref().clone() } else { merge_schema(&inputs) };
         rewritten(plan, |part| fixed(part, &schema))
     }
 }

@@ -111,10 +111,8 @@ impl Span {
             (if by == 0 { instant } else { instant + lit(by) }) / lit(length)
         };
         // The partners of an instant lie between it, moved by `start`, and `length` later.
-        let (twice, start, once) = match is_left {
-            true => (self.left, self.low, self.right),
-            false => (self.right, -self.high, self.left),
-        };
+        let (twice, start, once) =
+            if is_left { (self.left, self.low, self.right) } else { (self.right, -self.high, self.left) };
         let (first, side) = (bucket(twice, start), if is_left { &join.left } else { &join.right });
         let mut columns: Vec<Expr> = side.schema().columns().into_iter().map(Expr::Column).collect();
         columns.push(make_array(vec![first.clone(), first + lit(1_i64)]).alias(&name));

@@ -36,12 +36,13 @@ impl AnalyzerRule for Bounds {
             nodes += 1;
             Ok(if nodes > MAX_NODES { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
         })?;
-        match nodes > MAX_NODES {
-            true => Err(ours(
+        if nodes > MAX_NODES {
+            Err(ours(
                 Error::input(format!("the statement comes to more than {MAX_NODES} steps, with all views in place"))
                     .hint("read fewer tables and views, or run it in several statements"),
-            )),
-            false => Ok(plan),
+            ))
+        } else {
+            Ok(plan)
         }
     }
 }

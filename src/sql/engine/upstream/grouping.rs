@@ -45,9 +45,10 @@ fn hidden(aggregate: &Aggregate, opaque: &ScalarUDF, unknown: &Expr) -> Vec<Expr
     let columns = aggregate.schema.iter().enumerate().map(|(place, (qualifier, field))| {
         let column = Expr::from((qualifier, field));
         let is_key = place < grouped && field.name() != Aggregate::INTERNAL_GROUPING_ID;
-        match is_key {
-            true => opaque.call(vec![column, unknown.clone()]).alias_qualified(qualifier.cloned(), field.name()),
-            false => column,
+        if is_key {
+            opaque.call(vec![column, unknown.clone()]).alias_qualified(qualifier.cloned(), field.name())
+        } else {
+            column
         }
     });
     columns.collect()

@@ -96,10 +96,7 @@ fn split(InList { expr, list, negated }: InList) -> Expr {
         parts.push(Expr::InList(InList { expr: expr.clone(), list: values, negated }));
     }
     for other in others {
-        parts.push(match negated {
-            true => expr.as_ref().clone().not_eq(other),
-            false => expr.as_ref().clone().eq(other),
-        });
+        parts.push(if negated { expr.as_ref().clone().not_eq(other) } else { expr.as_ref().clone().eq(other) });
     }
     if !nulls.is_empty() {
         parts.push(unknown());
@@ -115,10 +112,7 @@ fn balanced(parts: &[Expr], all: bool) -> Expr {
         _ => {
             let (left, right) = parts.split_at(parts.len() / 2);
             let (left, right) = (balanced(left, all), balanced(right, all));
-            match all {
-                true => left.and(right),
-                false => left.or(right),
-            }
+            if all { left.and(right) } else { left.or(right) }
         }
     }
 }

@@ -92,10 +92,7 @@ fn parts(
             return Ok(Transformed::no(plan));
         }
         let inputs = plan.inputs();
-        let schema = match inputs.is_empty() {
-            true => plan.schema().as_ref().clone(),
-            false => merge_schema(&inputs),
-        };
+        let schema = if inputs.is_empty() { plan.schema().as_ref().clone() } else { merge_schema(&inputs) };
         let names = NamePreserver::new(&plan);
         plan.map_expressions(|expr| {
             let mut named = |expr: Expr| {

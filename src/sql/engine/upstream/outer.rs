@@ -41,9 +41,12 @@ impl PhysicalOptimizerRule for OuterSides {
             if !sides.clone().any(|(side, may_miss)| may_miss && is_said(side)) {
                 return Ok(Transformed::no(plan));
             }
-            let sides = sides.map(|(side, may_miss)| match may_miss && is_said(side) {
-                true => Arc::new(OuterSideExec::new(side.clone())) as Arc<dyn ExecutionPlan>,
-                false => side.clone(),
+            let sides = sides.map(|(side, may_miss)| {
+                if may_miss && is_said(side) {
+                    Arc::new(OuterSideExec::new(side.clone())) as Arc<dyn ExecutionPlan>
+                } else {
+                    side.clone()
+                }
             });
             let sides = sides.collect();
             Ok(Transformed::yes(replace_children_if_necessary(plan, sides)?))

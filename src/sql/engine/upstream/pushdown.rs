@@ -28,10 +28,7 @@ use super::outer::OuterSides;
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(OuterSides)];
     for rule in PhysicalOptimizer::new().rules {
-        rules.push(match rule.name().starts_with("FilterPushdown") {
-            true => Arc::new(ByOneName { inner: rule }),
-            false => rule,
-        });
+        rules.push(if rule.name().starts_with("FilterPushdown") { Arc::new(ByOneName { inner: rule }) } else { rule });
     }
     rules.push(Arc::new(OrderedScans));
     rules.push(Arc::new(PatientPlanner));
@@ -51,10 +48,7 @@ impl PhysicalOptimizerRule for ByOneName {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, options: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let mut is_ambiguous = false;
         doubles(&plan, &mut is_ambiguous);
-        match is_ambiguous {
-            true => Ok(plan),
-            false => self.inner.optimize(plan, options),
-        }
+        if is_ambiguous { Ok(plan) } else { self.inner.optimize(plan, options) }
     }
 
     fn schema_check(&self) -> bool {

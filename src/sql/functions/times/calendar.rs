@@ -69,7 +69,7 @@ impl Zone {
 
     /// Returns the instant at which a clock shows a time.
     ///
-    /// Of the two in the hour that comes twice it is the later one, which is standard time; a time that is skipped is
+    /// In the hour that comes twice it is the later one of the two, which is standard time; a time that is skipped is
     /// later by as much as clocks go forward. PostgreSQL does the same.
     pub fn instant(self, clock: NaiveDateTime) -> i64 {
         let us = clock.and_utc().timestamp_micros();

@@ -85,9 +85,10 @@ fn rows(arguments: &ScalarFunctionArgs) -> (usize, bool) {
 
 /// Returns the result, which is one value if all arguments were.
 fn result(array: ArrayRef, is_constant: bool) -> Result<ColumnarValue> {
-    Ok(match is_constant {
-        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-        false => ColumnarValue::Array(array),
+    Ok(if is_constant {
+        ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)
+    } else {
+        ColumnarValue::Array(array)
     })
 }
 

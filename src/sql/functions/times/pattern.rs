@@ -122,11 +122,10 @@ pub fn items(pattern: &str) -> Result<Vec<Item<'_>>> {
         return plan_err!("the pattern has {} bytes; the limit is {LONGEST}", pattern.len());
     }
     let items: Vec<Item<'_>> = StrftimeItems::new(pattern).collect();
-    match items.iter().any(|item| matches!(item, Item::Error)) {
-        true => plan_err!(
-            "cannot read the pattern `{pattern}`: write it as in '%Y-%m-%d %H:%M:%S' or 'YYYY-MM-DD HH24:MI:SS'"
-        ),
-        false => Ok(items),
+    if items.iter().any(|item| matches!(item, Item::Error)) {
+        plan_err!("cannot read the pattern `{pattern}`: write it as in '%Y-%m-%d %H:%M:%S' or 'YYYY-MM-DD HH24:MI:SS'")
+    } else {
+        Ok(items)
     }
 }
 

@@ -126,9 +126,10 @@ impl ScalarUDFImpl for Bin {
             None => span.origin(self.name == "time_bucket"),
             Some(origin) => {
                 let origins = times(origin, count)?;
-                match origins.is_empty() || origins.is_null(0) {
-                    true => span.origin(false),
-                    false => zone.clock(origins.value(0))?,
+                if origins.is_empty() || origins.is_null(0) {
+                    span.origin(false)
+                } else {
+                    zone.clock(origins.value(0))?
                 }
             }
         };

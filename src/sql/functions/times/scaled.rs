@@ -91,10 +91,7 @@ impl ScalarUDFImpl for Scaled {
 
 /// Checks the range: larger doubles are not whole microseconds any more, and soon not a number of them.
 fn in_range(length: f64) -> Result<f64> {
-    match length.abs() < 9.2e18 {
-        true => Ok(length),
-        false => exec_err!("a length of time is out of range"),
-    }
+    if length.abs() < 9.2e18 { Ok(length) } else { exec_err!("a length of time is out of range") }
 }
 
 /// Multiplies an interval; parts of a month become days, of 30 to a month, and parts of a day become hours.
@@ -104,9 +101,12 @@ fn interval(length: IntervalMonthDayNano, by: f64) -> Result<IntervalMonthDayNan
     // A day in a thousand million million is not a part of a day.
     let days = if (days - days.round()).abs() < 1e-9 { days.round() } else { days };
     let ns = in_range((length.nanoseconds as f64 * by + days.fract() * DAY_NS).round())?;
-    let whole = |count: f64| match count.abs() < f64::from(i32::MAX) {
-        true => Ok(count.trunc() as i32),
-        false => exec_err!("a length of time is out of range"),
+    let whole = |count: f64| {
+        if count.abs() < f64::from(i32::MAX) {
+            Ok(count.trunc() as i32)
+        } else {
+            exec_err!("a length of time is out of range")
+        }
     };
     Ok(IntervalMonthDayNano::new(whole(months)?, whole(days)?, ns as i64))
 }

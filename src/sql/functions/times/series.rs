@@ -63,9 +63,10 @@ impl ScalarUDFImpl for Series {
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        match is_of_times(types) {
-            true => Ok(DataType::List(Arc::new(Field::new_list_field(types[0].clone(), true)))),
-            false => self.engines.return_type(types),
+        if is_of_times(types) {
+            Ok(DataType::List(Arc::new(Field::new_list_field(types[0].clone(), true))))
+        } else {
+            self.engines.return_type(types)
         }
     }
 

@@ -177,9 +177,10 @@ fn alone(condition: Expr, schema: &DFSchema, names: &Names) -> Result<Expr> {
             if !is_left_to_the_engine(&found.subquery)? {
                 return Ok(valued(Expr::InSubquery(found), schema, names)?.data);
             }
-            match found.negated && is_correlated(&found.subquery) {
-                true => not_in(found, schema, names),
-                false => Ok(Expr::InSubquery(found)),
+            if found.negated && is_correlated(&found.subquery) {
+                not_in(found, schema, names)
+            } else {
+                Ok(Expr::InSubquery(found))
             }
         }
         other => Ok(valued(other, schema, names)?.data),
