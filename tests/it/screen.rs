@@ -191,6 +191,34 @@ fn times_keep_the_zone_that_they_were_asked_in() {
 }
 
 #[test]
+fn every_column_of_every_view_has_a_meaning() {
+    let env = Env::with_small();
+    let listed = env.ok(["sql", "-t", "--format", "tsv", "-c", "\\d"]);
+    let views = listed.lines().filter(|line| line.split('\t').nth(1).is_some_and(|kind| kind.ends_with("view")));
+    let names: Vec<&str> = views.filter_map(|line| line.split('\t').next()).collect();
+    assert!(names.len() > 40, "{listed}");
+    let script: String = names.iter().map(|name| format!("\\echo == {name}\n\\d {name}\n")).collect();
+    env.write("describe.sql", &script);
+    let text = env.ok(["sql", "--format", "csv", "-f", "describe.sql"]);
+    let (mut view, mut columns, mut lacking) = ("", 0, Vec::new());
+    for line in text.lines() {
+        let cells: Vec<&str> = line.splitn(3, ',').collect();
+        match (line.strip_prefix("== "), cells.as_slice()) {
+            (Some(name), _) => view = name,
+            (None, [column, _, meaning]) if column.chars().all(|c| c.is_ascii_alphanumeric() || "_.[]".contains(c)) => {
+                columns += 1;
+                if meaning.is_empty() {
+                    lacking.push(format!("{view}.{column}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(columns > 500, "{text}");
+    assert!(lacking.is_empty(), "without a meaning: {}", lacking.join(", "));
+}
+
+#[test]
 fn a_statement_that_finds_nothing_says_why_it_could_not() {
     let env = Env::with_small();
     for (sql, note) in [

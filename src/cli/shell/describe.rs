@@ -11,6 +11,7 @@ use super::super::{App, schema, status};
 use crate::error::{Context, Error, Kind, Result};
 use crate::lake::{self, Lake};
 use crate::repl::Listing;
+use crate::schema::Ocsf;
 use crate::sql::{FunctionInfo, Session, TableInfo, column_purpose, type_name};
 use crate::typed::nearest;
 
@@ -122,12 +123,27 @@ pub fn columns(
         let share = |path: &String| schema::share(filled.get(path), count);
         shown.push(("filled", rows::Column::Text(columns.iter().map(|column| share(&column.path)).collect())));
     }
-    let meanings: Vec<Option<String>> =
-        columns.iter().map(|column| column_purpose(name, &column.path).map(str::to_string)).collect();
+    let meaning = |path: &str| column_purpose(name, path).map(str::to_string).or_else(|| of_ocsf(lake.ocsf(), path));
+    let meanings: Vec<Option<String>> = columns.iter().map(|column| meaning(&column.path)).collect();
     if meanings.iter().any(Option::is_some) {
         shown.push(("what it is", rows::Column::Text(meanings)));
     }
     Ok(Described { columns: rows::batch(shown)?, is_cut: false, definition: session.definition(name) })
+}
+
+/// Returns the meaning of an attribute, by its path in an event, or in an item of one of an event's lists.
+fn of_ocsf(ocsf: &Ocsf, path: &str) -> Option<String> {
+    let path = path.trim_end_matches("[]");
+    // The view of `policies` calls an item `policy`.
+    let in_list = path.split_once('.').map(|(item, rest)| {
+        let list = item.strip_suffix('y').map_or_else(|| format!("{item}s"), |stem| format!("{stem}ies"));
+        format!("{list}[].{rest}")
+    });
+    let comment = |path: &str| ocsf.classes().iter().find_map(|class| class.comments.get(path));
+    let comment = comment(path).or_else(|| comment(&in_list?))?;
+    // The values of an enumeration are too many for a line; `schema` lists them.
+    let end = [" Values:", " Stored as"].iter().filter_map(|after| comment.find(after)).min();
+    Some(comment[..end.unwrap_or(comment.len())].to_string())
 }
 
 /// Returns the columns of a query's result.
