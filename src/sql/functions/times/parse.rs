@@ -141,9 +141,10 @@ impl ScalarUDFImpl for Read {
                 array.as_primitive::<Float64Type>().try_unary(|seconds| {
                     let us = seconds * SECOND_US as f64;
                     // Beyond this, a double is not a whole microsecond any more, and soon not a time.
-                    match us.abs() < 9.2e18 {
-                        true => Ok::<i64, DataFusionError>(us.round() as i64),
-                        false => exec_err!("{seconds} seconds are out of the range of times"),
+                    if us.abs() < 9.2e18 {
+                        Ok::<i64, DataFusionError>(us.round() as i64)
+                    } else {
+                        exec_err!("{seconds} seconds are out of the range of times")
                     }
                 })?
             }
