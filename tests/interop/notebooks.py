@@ -77,6 +77,7 @@ def comments(lake, tables):
 def when_it_goes_wrong(binary, lake, expected):
     """Facts that were removed are made anew; a lake that is gone is an error."""
     text = lines(binary, lake, "pyarrow", "event")
+    seen(text, "pyarrow")
     shutil.rmtree(lake / "_facts")
     found = seen(text, "pyarrow")
     if found != expected:
