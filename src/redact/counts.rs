@@ -160,7 +160,7 @@ fn may_be_key(row: &[u8], to: usize) -> bool {
         return true;
     }
     let next = row[to..].iter().find(|byte| !matches!(byte, b'"' | b'\\' | b' ' | b'\t' | b'\n'));
-    next == Some(&b':')
+    matches!(next, Some(b':' | b'='))
         || ["alue", "new", "old", "after", "New", "Old", "After"]
             .iter()
             .any(|part| memchr::memmem::find(row, part.as_bytes()).is_some())

@@ -295,7 +295,8 @@ impl Scan<'_, '_> {
     /// `s:8:"password";s:12:"x"`, as PHP writes it: the name ends at `start`, and the length of the value begins at `end`.
     fn serialized(&mut self, start: usize, end: usize) -> Option<usize> {
         let name = self.bytes[..start].iter().rev().take(64).take_while(|byte| **byte != b'"').count();
-        let known = self.engine.rule_of(&self.text[start - name..start])?;
+        // Of a longer text the 64 bytes may begin within a character.
+        let known = self.engine.rule_of(self.text.get(start - name..start)?)?;
         let digits = self.bytes[end..].iter().take(8).take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 || self.bytes.get(end + digits) != Some(&b':') {
             return None;

@@ -134,7 +134,9 @@ impl<'a, 'o> Scan<'a, 'o> {
         }
         let before = &self.bytes[..left.start - 1];
         let first = before.iter().rev().take(48).take_while(|byte| is_name(byte)).count();
-        (first > 0).then(|| self.engine.rule_of(&self.text[left.start - 1 - first..left.start + left.name.len()]))?
+        // A long word may be cut within a character.
+        let words = self.text.get(left.start - 1 - first..left.start + left.name.len()).filter(|_| first > 0);
+        self.engine.rule_of(words?)
     }
 
     /// Whether the name from `start` and what follows the delimiter at `at` are parts of an e-mail address.
