@@ -104,29 +104,29 @@ impl Engine {
         let Some(next) = row.get(to) else { return false };
         let near = if is_behind_code(row, at) { at } else { left(&is_tight) };
         let far = left(&is_wide).min(near);
+        // An escape right before a name is no part of it: `\nsecret`, `%3Dapi key`.
+        let starts = [near, behind_escape(row, near), far, behind_escape(row, far)];
         // ASCII as it is: names with other letters are candidates by these.
-        let known =
-            |from: usize, to: usize| std::str::from_utf8(&row[from..to]).ok().and_then(|name| self.rule_of(name));
+        let known = |to: usize| {
+            let names = starts.iter().filter_map(|from| std::str::from_utf8(row.get(*from..to)?).ok());
+            names.filter(|name| !name.is_empty()).find_map(|name| self.rule_of(name))
+        };
         match next {
-            b' ' | b'\t' if row[near] == b'-' && known(near, to).is_some() => return true,
+            b' ' | b'\t' if row[near] == b'-' && known(to).is_some() => return true,
             b' ' | b'\t' | b'(' => {
-                let known = known(near, to).or_else(|| known(far, to));
-                if known.is_some_and(|known| self.is_told(row, to, known)) {
+                if known(to).is_some_and(|known| self.is_told(row, to, known)) {
                     return true;
                 }
             }
             // A path or a sentence continues.
             b'/' | b'?' | b'!' | b'#' | b'~' | b'*' | b'@' | b'^' | b'[' | b']' | b')' => {}
-            _ => {
-                let known = known(near, to).or_else(|| if far < near { known(far, to) } else { None });
-                return known.is_some_and(|known| known.is_sure || may_be_key(row, to));
-            }
+            _ => return known(to).is_some_and(|known| known.is_sure || may_be_key(row, to)),
         }
         // A key of several words, a pointer into JSON.
         let wide = right(&is_wide);
         let is_over = row.get(wide).is_some_and(|byte| b"\"':=>\\%&<,;|\n\r{}+`".contains(byte) || *byte >= 0x80);
         let is_parameter = row.get(wide) == Some(&b'=') && row[to..wide].contains(&b'?');
-        wide > to && is_over && !is_parameter && (known(near, wide).is_some() || known(far, wide).is_some())
+        wide > to && is_over && !is_parameter && known(wide).is_some()
     }
 
     /// Whether the words after a name could tell its value, as sentences do.
@@ -151,6 +151,17 @@ impl Engine {
     /// Whether a string of a list may say what the next one is.
     pub(super) fn may_announce(&self, item: &str) -> bool {
         item.starts_with('-') || item.len() <= 48 && self.rule_of(item).is_some()
+    }
+}
+
+/// Where a name begins that seems to begin at `from`, but for an escape of which these letters are the end.
+fn behind_escape(row: &[u8], from: usize) -> usize {
+    let hex = |count: usize| row.get(from..from + count).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit));
+    match (from.checked_sub(1).map(|before| row[before]), row.get(from)) {
+        (Some(b'%'), _) if hex(2) => from + 2,
+        (Some(b'\\'), Some(b'n' | b'r' | b't' | b'b' | b'f')) => from + 1,
+        (Some(b'\\'), Some(b'u')) if row.len() >= from + 5 => from + 5,
+        _ => from,
     }
 }
 

@@ -30,9 +30,10 @@ pub(super) struct Right {
     pub manner: Manner,
 }
 
-/// Whether a percent code such as `%3D` is right before `at`: its letters and digits are none of the name after them.
+/// Whether a code such as `%3D` or `\n` is right before `at`: its letters and digits are none of the name after them.
 pub(super) fn is_behind_code(bytes: &[u8], at: usize) -> bool {
     at >= 3 && bytes[at - 3] == b'%' && bytes[at - 2..at].iter().all(u8::is_ascii_hexdigit)
+        || at >= 2 && bytes[at - 2] == b'\\' && b"nrtbf".contains(&bytes[at - 1])
 }
 
 pub(super) fn is_name(byte: &u8) -> bool {

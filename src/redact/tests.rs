@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
 mod batch;
+mod found;
 mod properties;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::new(Rules::embedded(), b"key of the lake").unwrap());

@@ -111,25 +111,6 @@ fn shape(value: &Value) -> String {
     }
 }
 
-#[test]
-fn what_random_texts_have_found_stays_found() {
-    let engine = POLICY.engine.as_ref().unwrap();
-    // A delimiter behind an escape, which the prefilter passed over.
-    assert!(engine.may_hold_secret("tokenC\\=\u{800}0token", Scope::Text));
-    // Words of which the last bytes that are looked at begin within a character.
-    for before in 0..4 {
-        let filler = "\u{fffe}".repeat(40);
-        for text in [
-            format!("{}{filler} password=hunter2x", "a".repeat(before)),
-            format!("{}{filler}\";s:8:\"password\";s:7:\"hunter2\"", "a".repeat(before)),
-        ] {
-            redact(&text);
-        }
-        let php = format!("s:8:\"{}{filler}\";s:7:\"hunter2\";", "a".repeat(before));
-        redact(&php);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
