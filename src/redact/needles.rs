@@ -194,9 +194,9 @@ fn stems(names: &[(&str, bool)]) -> Vec<Needle> {
                 needles.push(Needle::at_start(stem, if stem.len() > SHORT { Test::Name } else { Test::Word }));
             }
             Some(short) if words.len() == 1 => {
-                // Two letters are in too many words.
+                // Two letters are in too many words. They may head a column of separated values.
                 needles.extend(
-                    ["=", ":", "\"", "'", "\\", "%"]
+                    ["=", ":", "\"", "'", "\\", "%", ",", ";", "|", "\t", "\r", "\n"]
                         .map(|end| Needle::at_start(&format!("{short}{end}"), Test::Always)),
                 );
             }

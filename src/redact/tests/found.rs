@@ -9,6 +9,11 @@ fn what_random_texts_have_found_stays_found() {
     for text in ["tokenC\\=\u{800}0token", "{\"\\nsig\":\"=\u{10000}000a!AA\"}", "%3Dapi key:/\u{a1}\u{10000}#"] {
         assert!(engine.may_hold_secret(text, Scope::Text), "{text}");
     }
+    // A heading of two letters.
+    for text in ["pw;\n:", "user,pw\nann,Xq7zLm4Rp9w", "pw\tuser\nXq7zLm4Rp9w\tann", "user|pw\r\nann|Xq7zLm4Rp9w"] {
+        assert!(engine.may_hold_secret(text, Scope::Text), "{text}");
+        assert!(!redact(text).contains("Xq7zLm4Rp9w"), "{text}");
+    }
     // Words of which the last bytes that are looked at begin within a character.
     for before in 0..4 {
         let filler = "\u{fffe}".repeat(40);
