@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, GroupByExpr,
-    ObjectNamePart, OrderByExpr, Query, Select, SelectItem, Value, VisitMut, VisitorMut,
+    ObjectNamePart, OrderByExpr, Select, SelectItem, Value, VisitorMut,
 };
 
 use super::super::grammar::call;
+use super::own::own;
 use crate::error::Error;
 
 pub struct Aggregates;
@@ -21,46 +22,32 @@ impl VisitorMut for Aggregates {
     type Break = Error;
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
-        let mut orders = Orders { depth: 0, found: Vec::new() };
-        let _ = select.projection.visit(&mut orders);
-        let _ = select.having.visit(&mut orders);
-        if orders.found.len() > 1 {
-            let mut sorted = Sorted { depth: 0 };
-            let _ = select.projection.visit(&mut sorted);
-            let _ = select.having.visit(&mut sorted);
+        // The orders of rows that the aggregates need.
+        let mut orders: Vec<Vec<OrderByExpr>> = Vec::new();
+        let mut find = |expr: &mut Expr| {
+            if let Expr::Function(function) = expr
+                && let Some(order) = order(function)
+                && !orders.contains(order)
+            {
+                orders.push(order.clone());
+            }
+            ControlFlow::Continue(())
+        };
+        let _ = own(&mut select.projection, &mut find);
+        let _ = own(&mut select.having, &mut find);
+        if orders.len() > 1 {
+            let mut sort = |expr: &mut Expr| {
+                if let Expr::Function(function) = expr
+                    && let Some(made) = sorted(function)
+                {
+                    *expr = made;
+                }
+                ControlFlow::Continue(())
+            };
+            let _ = own(&mut select.projection, &mut sort);
+            let _ = own(&mut select.having, &mut sort);
         }
         casts(select);
-        ControlFlow::Continue(())
-    }
-}
-
-/// The orders of rows that the aggregates of a `select` need.
-struct Orders {
-    depth: usize,
-    found: Vec<Vec<OrderByExpr>>,
-}
-
-impl VisitorMut for Orders {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::Function(function) = expr
-            && let Some(order) = order(function)
-            && !self.found.contains(order)
-        {
-            self.found.push(order.clone());
-        }
         ControlFlow::Continue(())
     }
 }
@@ -73,35 +60,7 @@ fn order(function: &Function) -> Option<&Vec<OrderByExpr>> {
     })
 }
 
-/// Sorts lists instead of the rows that they are made of.
-struct Sorted {
-    depth: usize,
-}
-
-impl VisitorMut for Sorted {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::Function(function) = expr
-            && let Some(made) = sorted(function)
-        {
-            *expr = made;
-        }
-        ControlFlow::Continue(())
-    }
-}
-
+/// Returns the aggregate as a sort of its list instead of the rows that the list is made of.
 fn sorted(function: &Function) -> Option<Expr> {
     let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return None };
     let name = name.value.to_lowercase();
@@ -166,10 +125,17 @@ fn casts(select: &mut Select) {
     if clashing.is_empty() {
         return;
     }
-    let mut named = Named { clashing, depth: 0 };
-    let _ = select.projection.visit(&mut named);
-    let _ = select.group_by.visit(&mut named);
-    let _ = select.having.visit(&mut named);
+    let mut name = |expr: &mut Expr| {
+        if let Some(position) = clashing.iter().position(|cast| cast == expr) {
+            // Two casts of one column differ by how often they repeat it.
+            let again = std::iter::repeat_n(expr.clone(), position + 1).collect();
+            *expr = call("coalesce", again);
+        }
+        ControlFlow::Continue(())
+    };
+    let _ = own(&mut select.projection, &mut name);
+    let _ = own(&mut select.group_by, &mut name);
+    let _ = own(&mut select.having, &mut name);
 }
 
 /// Returns the argument of a cast.
@@ -177,34 +143,5 @@ fn bare(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast { expr, .. } | Expr::Nested(expr) => bare(expr),
         other => other,
-    }
-}
-
-struct Named {
-    clashing: Vec<Expr>,
-    depth: usize,
-}
-
-impl VisitorMut for Named {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0 && self.clashing.contains(expr) {
-            let position = self.clashing.iter().position(|cast| cast == expr).unwrap_or(0);
-            // Two casts of one column differ by how often they repeat it.
-            let again = std::iter::repeat_n(expr.clone(), position + 1).collect();
-            *expr = call("coalesce", again);
-        }
-        ControlFlow::Continue(())
     }
 }

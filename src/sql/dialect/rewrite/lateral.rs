@@ -6,10 +6,11 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Select, SelectItem, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::super::labels::folded;
+use super::own::own;
 
 /// Replaces the name at `place` by the expression that it stands for; returns false when no such name was defined
 /// before it.
@@ -44,42 +45,17 @@ impl VisitorMut for Lateral {
 
 impl Lateral {
     fn is_put(&self, given: &[SelectItem], expr: &mut Expr) -> bool {
-        expr.visit(&mut Put { place: self.place, given, depth: 0 }).is_break()
-    }
-}
-
-struct Put<'a> {
-    place: Location,
-    given: &'a [SelectItem],
-    /// The depth of subqueries around the visited node: a name within one belongs to the subquery.
-    depth: usize,
-}
-
-impl VisitorMut for Put<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::Identifier(name) = expr else { return ControlFlow::Continue(()) };
-        if self.depth > 0 || name.span.start != self.place {
-            return ControlFlow::Continue(());
-        }
-        match meant(self.given, name) {
-            Some(meant) => {
-                *expr = Expr::Nested(Box::new(meant.clone()));
-                ControlFlow::Break(())
-            }
-            None => ControlFlow::Continue(()),
-        }
+        let put = |expr: &mut Expr| match expr {
+            Expr::Identifier(name) if name.span.start == self.place => match meant(given, name) {
+                Some(meant) => {
+                    *expr = Expr::Nested(Box::new(meant.clone()));
+                    ControlFlow::Break(())
+                }
+                None => ControlFlow::Continue(()),
+            },
+            _ => ControlFlow::Continue(()),
+        };
+        own(expr, put).is_break()
     }
 }
 

@@ -12,12 +12,13 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     ExcludeSelectItem, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart,
     OrderByExpr, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableWithJoins,
-    VisitMut, VisitorMut, WildcardAdditionalOptions,
+    VisitorMut, WildcardAdditionalOptions,
 };
 
 use super::super::grammar::call;
 use super::super::labels::{alias, folded, tables};
 use super::column::{Column, and, equal, qualified, quoted};
+use super::own::own;
 use super::series;
 use crate::error::{Error, Result};
 
@@ -274,30 +275,37 @@ fn replace(select: &mut Select, order: &mut [OrderByExpr], columns: &[Column]) -
             other => items.push(other),
         }
     }
-    let mut replacer = Replacer { columns, depth: 0 };
+    let mut replace = |expr: &mut Expr| {
+        if let Expr::Identifier(ident) = expr
+            && let Some(merged) = known(ident, columns)
+        {
+            *expr = merged.clone();
+        }
+        ControlFlow::Continue(())
+    };
     for item in &mut items {
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
-            let _ = expr.visit(&mut replacer);
+            let _ = own(expr, &mut replace);
         }
     }
     select.projection = items;
     for join in select.from.iter_mut().flat_map(|table| &mut table.joins) {
         if let Some(JoinConstraint::On(condition)) = constraint_of(&mut join.join_operator) {
-            let _ = condition.visit(&mut replacer);
+            let _ = own(condition, &mut replace);
         }
     }
     for part in [&mut select.selection, &mut select.having, &mut select.qualify].into_iter().flatten() {
-        let _ = part.visit(&mut replacer);
+        let _ = own(part, &mut replace);
     }
     if let GroupByExpr::Expressions(groups, _) = &mut select.group_by {
-        let _ = groups.visit(&mut replacer);
+        let _ = own(groups, &mut replace);
     }
-    let _ = select.named_window.visit(&mut replacer);
+    let _ = own(&mut select.named_window, &mut replace);
     for by in order {
         // A result of that name is meant first.
         let is_result = matches!(&by.expr, Expr::Identifier(ident) if given.contains(&folded(ident)));
         if !is_result {
-            let _ = by.expr.visit(&mut replacer);
+            let _ = own(&mut by.expr, &mut replace);
         }
     }
     Ok(())
@@ -327,34 +335,4 @@ fn wildcard(names: &[String], columns: &[Column]) -> Vec<SelectItem> {
         SelectItem::QualifiedWildcard(name, options)
     });
     merged.chain(others).collect()
-}
-
-struct Replacer<'a> {
-    columns: &'a [Column],
-    /// The depth of queries within the expression: their names are their own.
-    depth: usize,
-}
-
-impl VisitorMut for Replacer<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::Identifier(ident) = expr
-            && let Some(merged) = known(ident, self.columns)
-        {
-            *expr = merged.clone();
-        }
-        ControlFlow::Continue(())
-    }
 }

@@ -19,6 +19,7 @@ mod lateral;
 mod members;
 mod merged;
 mod order;
+mod own;
 mod row_in;
 mod series;
 mod shapes;
