@@ -1,4 +1,14 @@
 //! The command line: one file per command.
+//!
+//! Its rooms, from above to below:
+//!
+//! ```text
+//! report, shell       reports and schedules; the shell and one-shot SQL
+//! intake, keeping     events in; a lake that stays small, forgets and is copied
+//! trust               a lake that is checked, signed and anchored
+//! access              lines in the lake's own log of reads
+//! terminal            the screen, files, signals, keys and programs that are run, for all of them
+//! ```
 
 mod access;
 mod config;
