@@ -124,7 +124,8 @@ impl Engine {
         }
         // A key of several words, a pointer into JSON.
         let wide = right(&is_wide);
-        let is_over = row.get(wide).is_some_and(|byte| b"\"':=>\\%&<,;|\n\r{}+`".contains(byte) || *byte >= 0x80);
+        let ends = |byte: &u8| b"\"':=>\\%&<,;|{}+`".contains(byte) || byte.is_ascii_control() || !byte.is_ascii();
+        let is_over = row.get(wide).is_some_and(ends);
         let is_parameter = row.get(wide) == Some(&b'=') && row[to..wide].contains(&b'?');
         wide > to && is_over && !is_parameter && known(wide).is_some()
     }

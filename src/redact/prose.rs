@@ -258,10 +258,14 @@ impl Scan<'_, '_> {
         let rule = self.engine.behind?;
         if cue == "***" {
             // Four letters behind are what masks leave; a whole token is not.
+            let is_mask = start == 0 || !self.bytes[start - 1].is_ascii_alphanumeric() && self.bytes[start - 1] != b'*';
+            // Only the first cue of a mask counts its asterisks, else a long mask would take its length squared.
+            if !is_mask {
+                return None;
+            }
             let past = end + self.bytes[end..].iter().take_while(|byte| **byte == b'*').count();
             let length = self.bytes[past..].iter().take(RANDOM).take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let is_mask = start == 0 || !self.bytes[start - 1].is_ascii_alphanumeric() && self.bytes[start - 1] != b'*';
-            return if is_mask && length == RANDOM { self.take_behind(rule, past) } else { None };
+            return if length == RANDOM { self.take_behind(rule, past) } else { None };
         }
         let floor = start.saturating_sub(80);
         let open = floor + memchr::memrchr3(b'[', b'<', b'(', &self.bytes[floor..(start + 1).min(self.bytes.len())])?;

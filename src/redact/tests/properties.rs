@@ -168,6 +168,7 @@ proptest! {
 /// Texts that the rules have most to do with, of one piece each: of one kind of rule, and one of each rule.
 fn worst_pieces() -> (Vec<String>, Vec<String>) {
     let kinds: Vec<String> = [
+        "*",
         "cookie: allowed ",
         "cookie:allowed;",
         "authorization: required ",
